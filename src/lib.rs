@@ -1,0 +1,10 @@
+//! Prometheus metrics for a Django site, from the access logs nginx and gunicorn already write.
+//!
+//! The core ([`model`], [`diag`], [`pattern`], [`route`], [`label`], [`aggregate`], [`expose`],
+//! [`pipeline`]) does no I/O, reads no clock and spawns nothing. The edges, behind the feature
+//! `daemon`, follow files, serve HTTP and speak to systemd. `ARCHITECTURE.md` draws the whole.
+
+pub mod model;
+
+#[cfg(feature = "daemon")]
+pub mod clock;

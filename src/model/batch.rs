@@ -1,0 +1,127 @@
+//! A stretch of whole lines and the position after it.
+//!
+//! Invariant: lines are disjoint, in order, inside the buffer; `end` is a line boundary.
+
+use memchr::memchr;
+
+/// One incarnation of a followed file: a new one for each inode seen at a path. Unique within a
+/// source for the life of the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GenerationId(pub u64);
+
+/// How far a generation has been read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Which file.
+    pub generation: GenerationId,
+    /// Bytes from its start; always the start of a line.
+    pub offset: u64,
+}
+
+/// Whole lines, read in one go.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'b> {
+    bytes: &'b [u8],
+    overlong: u64,
+    end: Position,
+}
+
+impl<'b> Batch<'b> {
+    /// `bytes` holds whole lines, each ended by `\n`; only the last line of a file that will not
+    /// grow any more may lack it. `overlong` counts the lines ended in this stretch that passed
+    /// the reader's limit and are not in `bytes`.
+    pub fn new(bytes: &'b [u8], overlong: u64, end: Position) -> Self {
+        Self {
+            bytes,
+            overlong,
+            end,
+        }
+    }
+
+    /// The lines, without their `\n` (and without the `\r` of a `\r\n`).
+    pub fn lines(&self) -> Lines<'b> {
+        Lines { rest: self.bytes }
+    }
+
+    /// Bytes of whole lines held.
+    pub fn bytes(&self) -> &'b [u8] {
+        self.bytes
+    }
+
+    /// Lines that were too long to be held.
+    pub fn overlong(&self) -> u64 {
+        self.overlong
+    }
+
+    /// Where the next batch of this generation begins.
+    pub fn end(&self) -> Position {
+        self.end
+    }
+}
+
+/// Iterator over the lines of a [`Batch`].
+#[derive(Clone, Debug)]
+pub struct Lines<'b> {
+    rest: &'b [u8],
+}
+
+impl<'b> Iterator for Lines<'b> {
+    type Item = &'b [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'b [u8]> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let (line, rest) = match memchr(b'\n', self.rest) {
+            Some(newline) => (&self.rest[..newline], &self.rest[newline + 1..]),
+            None => (self.rest, &[][..]),
+        };
+        self.rest = rest;
+        Some(line.strip_suffix(b"\r").unwrap_or(line))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn lines(bytes: &[u8]) -> Vec<&[u8]> {
+        Batch::new(
+            bytes,
+            0,
+            Position {
+                generation: GenerationId(0),
+                offset: 0,
+            },
+        )
+        .lines()
+        .collect()
+    }
+
+    #[test]
+    fn lines_lose_their_terminator_and_nothing_else() {
+        let empty: [&[u8]; 0] = [];
+        assert_eq!(lines(b""), empty);
+        assert_eq!(lines(b"a\n\nb\r\nc"), [&b"a"[..], b"", b"b", b"c"]);
+        assert_eq!(lines(b"\xff\x00\n"), [b"\xff\x00"]);
+    }
+
+    proptest! {
+        #[test]
+        fn ranges_are_disjoint_in_order_and_inside_the_buffer(bytes in proptest::collection::vec(prop_oneof![Just(b'\n'), any::<u8>()], 0..300)) {
+            let mut after = bytes.as_ptr() as usize;
+            for line in lines(&bytes) {
+                let start = line.as_ptr() as usize;
+                prop_assert!(start >= after);
+                prop_assert!(!line.contains(&b'\n'));
+                after = start + line.len();
+            }
+            prop_assert!(after <= bytes.as_ptr() as usize + bytes.len());
+            let newlines = memchr::memchr_iter(b'\n', &bytes).count();
+            let unfinished = usize::from(bytes.last().is_some_and(|byte| *byte != b'\n'));
+            prop_assert_eq!(lines(&bytes).len(), newlines + unfinished);
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The types that cross module borders, and nothing else.
+//!
+//! Invariant: a value of these types is valid by construction; no module needs to check it again.
+
+mod batch;
+mod families;
+mod record;
+mod saved;
+mod units;
+
+pub use batch::{Batch, GenerationId, Lines, Position};
+pub use families::{Families, Family, Histogram, Kind, Labels, Number, Series, Value};
+pub use record::{Field, FieldSet, Record, UpstreamList};
+pub use saved::{SCHEMA, Saved, SavedFamily, SavedSeries};
+pub use units::{Bytes, Micros, Status, Unit};

@@ -1,0 +1,178 @@
+//! Integers with their unit in the type.
+//!
+//! Invariant: no floating point number exists before an encoder; sums of these are exact.
+
+use std::fmt;
+
+/// A duration or an instant's offset, in microseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Micros(pub u64);
+
+/// A size in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Bytes(pub u64);
+
+/// A status as logged: three decimal digits, 000 to 999.
+///
+/// nginx also writes 000 and 009 (HTTP/0.9), 444 and 494 to 499
+/// (`src/http/ngx_http_request.h`), which no RFC defines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Status(u16);
+
+/// What an integer of a series counts, and so how an encoder writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unit {
+    /// Things; written as they are.
+    One,
+    /// Microseconds; written as seconds with up to six decimals.
+    Micros,
+    /// Bytes; written as they are.
+    Bytes,
+}
+
+impl Micros {
+    /// Reads whole seconds with an optional fraction, as nginx writes `$request_time` and
+    /// gunicorn `%(L)s`. Digits past the sixth decimal are cut off. `None` for anything else,
+    /// and for what does not fit 64 bits.
+    ///
+    /// ```
+    /// use httplog_exporter::model::Micros;
+    /// assert_eq!(Micros::from_seconds(b"1.25"), Some(Micros(1_250_000)));
+    /// assert_eq!(Micros::from_seconds(b"-"), None);
+    /// ```
+    pub fn from_seconds(text: &[u8]) -> Option<Self> {
+        let (whole, fraction) = match memchr::memchr(b'.', text) {
+            Some(dot) => (text.get(..dot)?, text.get(dot + 1..)?),
+            None => (text, &b"0"[..]),
+        };
+        if fraction.is_empty() || !fraction.iter().all(u8::is_ascii_digit) {
+            return None;
+        }
+        let mut micros = 0;
+        for place in 0..6 {
+            micros = micros * 10 + u64::from(fraction.get(place).map_or(0, |digit| digit - b'0'));
+        }
+        let whole = parse_integer(whole)?.checked_mul(1_000_000)?;
+        whole.checked_add(micros).map(Self)
+    }
+
+    /// Reads a whole number of milliseconds (gunicorn `%(M)s`).
+    pub fn from_millis(text: &[u8]) -> Option<Self> {
+        parse_integer(text)?.checked_mul(1_000).map(Self)
+    }
+
+    /// Reads a whole number of microseconds (gunicorn `%(D)s`, Apache `%D`).
+    pub fn from_micros(text: &[u8]) -> Option<Self> {
+        parse_integer(text).map(Self)
+    }
+}
+
+impl Bytes {
+    /// Reads a whole number of bytes; `None` for `-` and anything else that is not one.
+    pub fn from_decimal(text: &[u8]) -> Option<Self> {
+        parse_integer(text).map(Self)
+    }
+}
+
+impl Status {
+    /// Reads exactly three digits.
+    pub fn from_digits(text: &[u8]) -> Option<Self> {
+        match text {
+            [a @ b'0'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9'] => {
+                let digit = |byte: &u8| u16::from(byte - b'0');
+                Some(Self(digit(a) * 100 + digit(b) * 10 + digit(c)))
+            }
+            _ => None,
+        }
+    }
+
+    /// The number, 0 to 999.
+    pub fn code(self) -> u16 {
+        self.0
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:03}", self.0)
+    }
+}
+
+/// Decimal digits only, at least one, no sign; `None` past 64 bits.
+fn parse_integer(text: &[u8]) -> Option<u64> {
+    if text.is_empty() {
+        return None;
+    }
+    let mut value: u64 = 0;
+    for byte in text {
+        if !byte.is_ascii_digit() {
+            return None;
+        }
+        value = value.checked_mul(10)?.checked_add(u64::from(byte - b'0'))?;
+    }
+    Some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn seconds_are_exact_decimals() {
+        let check = |text: &str, expected: Option<u64>| {
+            assert_eq!(
+                Micros::from_seconds(text.as_bytes()),
+                expected.map(Micros),
+                "{text:?}"
+            );
+        };
+        check("0.000", Some(0));
+        check("0.001", Some(1_000));
+        check("12.345", Some(12_345_000));
+        check("0.000123", Some(123));
+        check("0.0001239", Some(123));
+        check("7", Some(7_000_000));
+        for wrong in [
+            "",
+            "-",
+            ".",
+            "1.",
+            ".5",
+            "-1",
+            "1e9",
+            "0.001, 0.002",
+            "1.2.3",
+            "nan",
+            "+1",
+        ] {
+            check(wrong, None);
+        }
+        check("18446744073709.551615", Some(u64::MAX));
+        check("18446744073709.551616", None);
+        check("99999999999999999999", None);
+    }
+
+    #[test]
+    fn status_is_three_digits() {
+        assert_eq!(Status::from_digits(b"009").map(Status::code), Some(9));
+        assert_eq!(Status::from_digits(b"499").map(Status::code), Some(499));
+        for wrong in [&b""[..], b"20", b"2000", b"2x0", b"-"] {
+            assert_eq!(Status::from_digits(wrong), None);
+        }
+        assert_eq!(Status(9).to_string(), "009");
+    }
+
+    proptest! {
+        #[test]
+        fn any_microseconds_survive_being_written_as_seconds(micros: u64) {
+            let text = format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000);
+            prop_assert_eq!(Micros::from_seconds(text.as_bytes()), Some(Micros(micros)));
+        }
+
+        #[test]
+        fn no_bytes_make_a_number_panic(text: Vec<u8>) {
+            let _ = (Micros::from_seconds(&text), Bytes::from_decimal(&text), Status::from_digits(&text));
+        }
+    }
+}
