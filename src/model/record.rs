@@ -118,6 +118,70 @@ pub enum Field {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FieldSet(u32);
 
+impl<'l> Record<'l> {
+    /// The place of a field that is text.
+    pub fn text_mut(&mut self, field: Field) -> Option<&mut Option<&'l [u8]>> {
+        Some(match field {
+            Field::Method => &mut self.method,
+            Field::Target => &mut self.target,
+            Field::Protocol => &mut self.protocol,
+            Field::Host => &mut self.host,
+            Field::Scheme => &mut self.scheme,
+            Field::ContentType => &mut self.content_type,
+            Field::View => &mut self.view,
+            Field::RequestId => &mut self.request_id,
+            Field::TraceId => &mut self.trace_id,
+            Field::Time => &mut self.time,
+            Field::RemoteAddr => &mut self.remote_addr,
+            Field::User => &mut self.user,
+            Field::Referer => &mut self.referer,
+            Field::UserAgent => &mut self.user_agent,
+            _ => return None,
+        })
+    }
+
+    /// The place of a field that is an upstream list.
+    pub fn list_mut(&mut self, field: Field) -> Option<&mut Option<UpstreamList<'l>>> {
+        Some(match field {
+            Field::UpstreamDurations => &mut self.upstream_durations,
+            Field::UpstreamStatuses => &mut self.upstream_statuses,
+            Field::ConnectDuration => &mut self.connect_duration,
+            Field::HeaderDuration => &mut self.header_duration,
+            _ => return None,
+        })
+    }
+
+    /// The place of a field that is a number of bytes.
+    pub fn bytes_mut(&mut self, field: Field) -> Option<&mut Option<Bytes>> {
+        Some(match field {
+            Field::ResponseBytes => &mut self.response_bytes,
+            Field::RequestBytes => &mut self.request_bytes,
+            Field::ContentLength => &mut self.content_length,
+            _ => return None,
+        })
+    }
+
+    /// A field's value for a person to read: a duration as `12.5ms`, text with its raw bytes
+    /// escaped. `None` where the line does not say it.
+    pub fn show(&self, field: Field) -> Option<String> {
+        let mut copy = *self;
+        match field {
+            Field::Status => self.status.map(|status| status.to_string()),
+            Field::Duration => self.duration.map(|duration| duration.to_string()),
+            _ => {
+                if let Some(text) = copy.text_mut(field) {
+                    return text.map(printable);
+                }
+                if let Some(bytes) = copy.bytes_mut(field) {
+                    return bytes.map(|bytes| bytes.0.to_string());
+                }
+                copy.list_mut(field)?
+                    .map(|list| String::from_utf8_lossy(list.0).into_owned())
+            }
+        }
+    }
+}
+
 impl<'l> UpstreamList<'l> {
     /// The entries in order, blanks and separators removed.
     pub fn entries(self) -> impl DoubleEndedIterator<Item = &'l [u8]> {
@@ -239,6 +303,18 @@ impl FromIterator<Field> for FieldSet {
     fn from_iter<T: IntoIterator<Item = Field>>(fields: T) -> Self {
         fields.into_iter().fold(Self::EMPTY, Self::with)
     }
+}
+
+/// Text as it stands, but for bytes that are no printable ASCII, which become `\\xHH`.
+fn printable(text: &[u8]) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for byte in text {
+        match byte {
+            b' '..=b'~' => shown.push(char::from(*byte)),
+            _ => shown.push_str(&format!("\\x{byte:02X}")),
+        }
+    }
+    shown
 }
 
 #[cfg(test)]

@@ -67,6 +67,19 @@ impl Micros {
     }
 }
 
+impl fmt::Display for Micros {
+    /// In milliseconds, exactly: `12ms`, `0.25ms`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0 / 1_000, self.0 % 1_000) {
+            (millis, 0) => write!(f, "{millis}ms"),
+            (millis, micros) => {
+                let decimals = format!("{micros:03}");
+                write!(f, "{millis}.{}ms", decimals.trim_end_matches('0'))
+            }
+        }
+    }
+}
+
 impl Bytes {
     /// Reads a whole number of bytes; `None` for `-` and anything else that is not one.
     pub fn from_decimal(text: &[u8]) -> Option<Self> {
@@ -151,6 +164,13 @@ mod tests {
         check("18446744073709.551615", Some(u64::MAX));
         check("18446744073709.551616", None);
         check("99999999999999999999", None);
+    }
+
+    #[test]
+    fn durations_are_shown_in_milliseconds() {
+        assert_eq!(Micros(12_000).to_string(), "12ms");
+        assert_eq!(Micros(250).to_string(), "0.25ms");
+        assert_eq!(Micros(0).to_string(), "0ms");
     }
 
     #[test]

@@ -1,0 +1,101 @@
+//! What a metric is made of.
+//!
+//! Invariant: bounds are ascending integers in the measure's own unit.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use crate::model::Unit;
+
+/// A family to be counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Definition {
+    /// Full name.
+    pub name: Arc<str>,
+    /// One sentence.
+    pub help: Arc<str>,
+    /// Label names, sorted.
+    pub labels: Vec<Arc<str>>,
+    /// What is counted.
+    pub kind: Kind,
+}
+
+/// The ways of counting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Lines.
+    Lines,
+    /// The sum of a measure.
+    Sum(Measure),
+    /// A histogram of a measure, by inclusive upper bounds.
+    Histogram(Measure, Arc<[u64]>),
+}
+
+/// A number that a line may bring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Measure {
+    /// Time for the request.
+    Duration,
+    /// Time of the last upstream attempt.
+    UpstreamDuration,
+    /// Upstream attempts beyond the first.
+    UpstreamRetries,
+    /// Bytes sent.
+    ResponseBytes,
+    /// Bytes received.
+    RequestBytes,
+}
+
+/// The numbers of one line; absent ones are not observed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Values([Option<u64>; Measure::COUNT]);
+
+impl Definition {
+    /// Says everything that must be the same for old counts to go on: kind, labels, bounds.
+    pub fn fingerprint(&self) -> String {
+        let mut text = String::new();
+        let _ = match &self.kind {
+            Kind::Lines => write!(text, "lines"),
+            Kind::Sum(measure) => write!(text, "sum {measure:?}"),
+            Kind::Histogram(measure, bounds) => write!(text, "histogram {measure:?} {bounds:?}"),
+        };
+        let _ = write!(text, " by {:?}", self.labels);
+        text
+    }
+
+    /// Integers that one series needs.
+    pub(super) fn stride(&self) -> usize {
+        match &self.kind {
+            Kind::Lines | Kind::Sum(_) => 1,
+            Kind::Histogram(_, bounds) => bounds.len() + 2,
+        }
+    }
+}
+
+impl Measure {
+    /// How many there are.
+    pub const COUNT: usize = 5;
+
+    /// Its unit.
+    pub const fn unit(self) -> Unit {
+        match self {
+            Self::Duration | Self::UpstreamDuration => Unit::Micros,
+            Self::UpstreamRetries => Unit::One,
+            Self::ResponseBytes | Self::RequestBytes => Unit::Bytes,
+        }
+    }
+}
+
+impl Values {
+    /// With a measure, if the line brought it.
+    #[must_use]
+    pub fn with(mut self, measure: Measure, value: Option<u64>) -> Self {
+        self.0[measure as usize] = value;
+        self
+    }
+
+    /// A measure.
+    pub fn get(&self, measure: Measure) -> Option<u64> {
+        self.0[measure as usize]
+    }
+}

@@ -1,0 +1,164 @@
+//! The series of one family, in one flat array.
+//!
+//! Invariant: series N owns `values[N * stride ..][.. stride]`; label sets are unique.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::{Definition, Kind, Values};
+use crate::model::{
+    self, Family, Histogram, Number, SavedFamily, SavedSeries, Series, Unit, Value,
+};
+
+/// Label values, in the order of the definition's label names.
+pub(super) type LabelValues = Box<[Arc<str>]>;
+
+/// One family's series.
+#[derive(Debug)]
+pub(super) struct Table {
+    pub(super) definition: Definition,
+    index: HashMap<LabelValues, u32>,
+    series: Vec<LabelValues>,
+    values: Vec<u64>,
+}
+
+impl Table {
+    pub(super) fn new(definition: Definition) -> Self {
+        Self {
+            definition,
+            index: HashMap::new(),
+            series: Vec::new(),
+            values: Vec::new(),
+        }
+    }
+
+    /// How many series there are.
+    pub(super) fn len(&self) -> usize {
+        self.series.len()
+    }
+
+    /// Whether this label set has a series.
+    pub(super) fn contains(&self, labels: &LabelValues) -> bool {
+        self.index.contains_key(labels)
+    }
+
+    /// The offset of a label set's values; a new one starts at 0.
+    pub(super) fn slot(&mut self, labels: LabelValues) -> usize {
+        let stride = self.definition.stride();
+        let next = self.series.len();
+        if let Some(at) = self.index.get(&labels) {
+            return *at as usize * stride;
+        }
+        // A shard holds fewer series than its budget, far below 2^32.
+        self.index
+            .insert(labels.clone(), u32::try_from(next).unwrap_or(u32::MAX));
+        self.series.push(labels);
+        self.values.resize(self.values.len() + stride, 0);
+        next * stride
+    }
+
+    /// Counts one line.
+    #[inline]
+    pub(super) fn count(&mut self, slot: usize, line: &Values) {
+        match &self.definition.kind {
+            Kind::Lines => self.values[slot] += 1,
+            Kind::Sum(measure) => {
+                if let Some(value) = line.get(*measure) {
+                    self.values[slot] = self.values[slot].wrapping_add(value);
+                }
+            }
+            Kind::Histogram(measure, bounds) => {
+                if let Some(value) = line.get(*measure) {
+                    let bucket: usize =
+                        bounds.iter().map(|bound| usize::from(value > *bound)).sum();
+                    self.values[slot + bucket] += 1;
+                    let sum = slot + bounds.len() + 1;
+                    self.values[sum] = self.values[sum].wrapping_add(value);
+                }
+            }
+        }
+    }
+
+    /// The family as a scrape shows it.
+    pub(super) fn family(&self) -> Family {
+        let definition = &self.definition;
+        let kind = match &definition.kind {
+            Kind::Lines | Kind::Sum(_) => model::Kind::Counter,
+            Kind::Histogram(..) => model::Kind::Histogram,
+        };
+        Family {
+            name: Arc::clone(&definition.name),
+            help: Arc::clone(&definition.help),
+            kind,
+            series: self
+                .rows()
+                .map(|(labels, values)| Series {
+                    labels: self.named(labels),
+                    value: self.value(values),
+                })
+                .collect(),
+        }
+    }
+
+    /// The counts, to be restored later.
+    pub(super) fn save(&self) -> SavedFamily {
+        SavedFamily {
+            name: self.definition.name.to_string(),
+            definition: self.definition.fingerprint(),
+            series: self
+                .rows()
+                .map(|(labels, values)| SavedSeries {
+                    labels: self.named(labels),
+                    values: values.to_vec(),
+                })
+                .collect(),
+        }
+    }
+
+    /// Takes counts over; a family that is defined otherwise now starts anew.
+    pub(super) fn restore(&mut self, saved: &SavedFamily) {
+        if saved.definition != self.definition.fingerprint() {
+            return;
+        }
+        for series in &saved.series {
+            let slot = self.slot(
+                series
+                    .labels
+                    .iter()
+                    .map(|(_, value)| Arc::clone(value))
+                    .collect(),
+            );
+            for (mine, theirs) in self.values[slot..].iter_mut().zip(&series.values) {
+                *mine = mine.wrapping_add(*theirs);
+            }
+        }
+    }
+
+    fn rows(&self) -> impl Iterator<Item = (&LabelValues, &[u64])> {
+        self.series
+            .iter()
+            .zip(self.values.chunks_exact(self.definition.stride()))
+    }
+
+    fn named(&self, values: &LabelValues) -> model::Labels {
+        self.definition
+            .labels
+            .iter()
+            .cloned()
+            .zip(values.iter().cloned())
+            .collect()
+    }
+
+    fn value(&self, values: &[u64]) -> Value {
+        match (&self.definition.kind, values) {
+            (Kind::Histogram(measure, bounds), [counts @ .., sum]) => Value::Histogram(Histogram {
+                bounds: Arc::clone(bounds),
+                counts: counts.to_vec(),
+                sum: *sum,
+                unit: measure.unit(),
+            }),
+            (Kind::Sum(measure), _) => Value::Number(Number::Exact(values[0], measure.unit())),
+            _ => Value::Number(Number::Exact(values[0], Unit::One)),
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! A TOML table read key by key.
+//!
+//! Invariant: reading never stops at a fault; what is missing or wrong is reported with its place
+//! and read as absent, and a key nobody asked for is reported when the section ends.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::{Fault, Place, Report, Text};
+
+/// A parsed TOML text.
+#[derive(Debug)]
+pub struct Document<'t> {
+    text: &'t Arc<Text>,
+    root: DeTable<'t>,
+}
+
+/// One table of a document.
+#[derive(Debug)]
+pub struct Section<'d> {
+    text: &'d Arc<Text>,
+    table: &'d DeTable<'d>,
+    header: Range<usize>,
+    asked: BTreeSet<&'static str>,
+}
+
+/// A value and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spot<T> {
+    /// The value.
+    pub value: T,
+    /// Its place in the text.
+    pub place: Place,
+}
+
+impl<'t> Document<'t> {
+    /// Reads the text; syntax errors go to the report, and what could be read is kept.
+    pub fn parse(text: &'t Arc<Text>, report: &mut Report) -> Self {
+        let (root, errors) = DeTable::parse_recoverable(&text.content);
+        for error in errors {
+            let fault = Fault::error(format!(
+                "not valid TOML: {}",
+                error.message().trim().replace('\n', ", ")
+            ));
+            report.push(match error.span() {
+                Some(span) => fault.at(Place {
+                    text: Arc::clone(text),
+                    span,
+                }),
+                None => fault,
+            });
+        }
+        Self {
+            text,
+            root: root.into_inner(),
+        }
+    }
+
+    /// The top-level table.
+    pub fn root(&self) -> Section<'_> {
+        Section {
+            text: self.text,
+            table: &self.root,
+            header: 0..0,
+            asked: BTreeSet::new(),
+        }
+    }
+}
+
+impl<'d> Section<'d> {
+    /// Where the section is introduced.
+    pub fn place(&self) -> Place {
+        self.at(self.header.clone())
+    }
+
+    /// A string.
+    pub fn string(&mut self, key: &'static str, report: &mut Report) -> Option<Spot<String>> {
+        let value = self.get(key)?;
+        self.typed(value, report, "a string", |value| {
+            value.as_str().map(str::to_owned)
+        })
+    }
+
+    /// `true` or `false`.
+    pub fn boolean(&mut self, key: &'static str, report: &mut Report) -> Option<Spot<bool>> {
+        let value = self.get(key)?;
+        self.typed(value, report, "true or false", DeValue::as_bool)
+    }
+
+    /// A whole number from `least` to `most`.
+    pub fn integer(
+        &mut self,
+        key: &'static str,
+        bounds: std::ops::RangeInclusive<u64>,
+        report: &mut Report,
+    ) -> Option<Spot<u64>> {
+        let value = self.get(key)?;
+        let expected = format!("a whole number from {} to {}", bounds.start(), bounds.end());
+        self.typed(value, report, &expected, |value| {
+            let integer = value.as_integer()?;
+            let number =
+                u64::from_str_radix(&integer.as_str().replace('_', ""), integer.radix()).ok()?;
+            bounds.contains(&number).then_some(number)
+        })
+    }
+
+    /// A list of strings.
+    pub fn strings(
+        &mut self,
+        key: &'static str,
+        report: &mut Report,
+    ) -> Option<Spot<Vec<Spot<String>>>> {
+        let value = self.get(key)?;
+        let items = self.typed(value, report, "a list of strings", |value| {
+            value
+                .as_array()
+                .map(|items| items.iter().collect::<Vec<_>>())
+        })?;
+        let strings = items
+            .value
+            .iter()
+            .filter_map(|item| {
+                self.typed(item, report, "a string", |item| {
+                    item.as_str().map(str::to_owned)
+                })
+            })
+            .collect();
+        Some(Spot {
+            value: strings,
+            place: items.place,
+        })
+    }
+
+    /// A table.
+    pub fn section(&mut self, key: &'static str, report: &mut Report) -> Option<Section<'d>> {
+        let value = self.get(key)?;
+        self.as_section(value, report)
+    }
+
+    /// A list of tables (`[[key]]`); empty when absent.
+    pub fn sections(&mut self, key: &'static str, report: &mut Report) -> Vec<Section<'d>> {
+        let Some(value) = self.get(key) else {
+            return Vec::new();
+        };
+        let Some(items) = self.typed(value, report, "a list of tables", |value| {
+            value
+                .as_array()
+                .map(|items| items.iter().collect::<Vec<_>>())
+        }) else {
+            return Vec::new();
+        };
+        items
+            .value
+            .into_iter()
+            .filter_map(|item| self.as_section(item, report))
+            .collect()
+    }
+
+    /// A table whose keys are names people chose, each with a table; empty when absent.
+    pub fn named(
+        &mut self,
+        key: &'static str,
+        report: &mut Report,
+    ) -> Vec<(Spot<String>, Section<'d>)> {
+        let Some(section) = self.section(key, report) else {
+            return Vec::new();
+        };
+        section
+            .table
+            .iter()
+            .filter_map(|(name, value)| {
+                let name = Spot {
+                    value: name.get_ref().to_string(),
+                    place: section.at(name.span()),
+                };
+                section
+                    .as_section(value, report)
+                    .map(|section| (name, section))
+            })
+            .collect()
+    }
+
+    /// Every key of a table of scalars, with its value as text. Numbers and booleans are written
+    /// as in the file.
+    pub fn scalars(
+        &mut self,
+        key: &'static str,
+        report: &mut Report,
+    ) -> Vec<(Spot<String>, Spot<String>)> {
+        let Some(section) = self.section(key, report) else {
+            return Vec::new();
+        };
+        section
+            .table
+            .iter()
+            .filter_map(|(name, value)| {
+                let name = Spot {
+                    value: name.get_ref().to_string(),
+                    place: section.at(name.span()),
+                };
+                let value = section.typed(value, report, "a string or a number", scalar)?;
+                Some((name, value))
+            })
+            .collect()
+    }
+
+    /// The keys that are there, whoever asked for them.
+    pub fn contains(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
+    /// Reports the keys that nobody asked for.
+    pub fn finish(self, report: &mut Report) {
+        for key in self.table.keys() {
+            let name: &str = key.get_ref();
+            if !self.asked.contains(name) {
+                report.push(
+                    Fault::error(format!("unknown key `{name}`"))
+                        .at(self.at(key.span()))
+                        .suggest(name, self.asked.iter().copied()),
+                );
+            }
+        }
+    }
+
+    fn at(&self, span: Range<usize>) -> Place {
+        Place {
+            text: Arc::clone(self.text),
+            span,
+        }
+    }
+
+    fn get(&mut self, key: &'static str) -> Option<&'d Spanned<DeValue<'d>>> {
+        self.asked.insert(key);
+        self.table.get(key)
+    }
+
+    fn as_section(
+        &self,
+        value: &'d Spanned<DeValue<'d>>,
+        report: &mut Report,
+    ) -> Option<Section<'d>> {
+        let span = value.span();
+        let table = self.typed(value, report, "a table", DeValue::as_table)?;
+        Some(Section {
+            text: self.text,
+            table: table.value,
+            header: span,
+            asked: BTreeSet::new(),
+        })
+    }
+
+    fn typed<T>(
+        &self,
+        value: &'d Spanned<DeValue<'d>>,
+        report: &mut Report,
+        expected: &str,
+        read: impl FnOnce(&'d DeValue<'d>) -> Option<T>,
+    ) -> Option<Spot<T>> {
+        let place = self.at(value.span());
+        if let Some(found) = read(value.get_ref()) {
+            return Some(Spot {
+                value: found,
+                place,
+            });
+        }
+        let found = match value.get_ref() {
+            DeValue::Integer(integer) => integer.as_str().to_owned(),
+            DeValue::Float(float) => float.as_str().to_owned(),
+            other => format!("{} {}", article(other.type_str()), other.type_str()),
+        };
+        report.push(Fault::error(format!("expected {expected}, found {found}")).at(place));
+        None
+    }
+}
+
+/// The text of a string, number or boolean.
+fn scalar(value: &DeValue<'_>) -> Option<String> {
+    match value {
+        DeValue::String(text) => Some(text.to_string()),
+        DeValue::Integer(integer) => Some(integer.as_str().replace('_', "")),
+        DeValue::Float(float) => Some(float.as_str().replace('_', "")),
+        DeValue::Boolean(boolean) => Some(boolean.to_string()),
+        DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => None,
+    }
+}
+
+fn article(noun: &str) -> &'static str {
+    if noun.starts_with(['a', 'e', 'i', 'o', 'u']) {
+        "an"
+    } else {
+        "a"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(content: &str, body: impl FnOnce(&mut Section<'_>, &mut Report)) -> Vec<String> {
+        let text = Arc::new(Text {
+            name: "t".into(),
+            content: content.into(),
+        });
+        let mut report = Report::default();
+        let document = Document::parse(&text, &mut report);
+        let mut root = document.root();
+        body(&mut root, &mut report);
+        root.finish(&mut report);
+        report
+            .faults()
+            .iter()
+            .map(|fault| fault.message.clone())
+            .collect()
+    }
+
+    #[test]
+    fn every_fault_is_found_in_one_pass() {
+        let faults = read(
+            "a = 1\nb = 'x'\nzz = 0\n[s]\nq = 1\n[[l]]\nn = -1\n",
+            |root, report| {
+                assert_eq!(root.string("a", report), None);
+                assert_eq!(root.integer("b", 0..=9, report), None);
+                let section = root.section("s", report).unwrap();
+                section.finish(report);
+                for mut item in root.sections("l", report) {
+                    assert_eq!(item.integer("n", 0..=9, report), None);
+                }
+            },
+        );
+        assert_eq!(
+            faults,
+            [
+                "expected a string, found 1",
+                "expected a whole number from 0 to 9, found a string",
+                "unknown key `zz`",
+                "unknown key `q`",
+                "expected a whole number from 0 to 9, found -1",
+            ]
+        );
+    }
+
+    #[test]
+    fn values_come_with_their_place() {
+        let faults = read(
+            "n = 0x10\nl = ['a', 'b']\n[t.x]\nk = true\n[r]\ns = 200\n",
+            |root, report| {
+                assert_eq!(root.integer("n", 0..=99, report).unwrap().value, 16);
+                let list = root.strings("l", report).unwrap();
+                assert_eq!(list.value[1].value, "b");
+                assert_eq!(list.value[1].place.line_and_column(), (2, 11));
+                let (name, mut section) = root.named("t", report).pop().unwrap();
+                assert_eq!(name.value, "x");
+                assert_eq!(section.boolean("k", report).unwrap().value, true);
+                let (key, value) = root.scalars("r", report).pop().unwrap();
+                assert_eq!((&*key.value, &*value.value), ("s", "200"));
+            },
+        );
+        assert!(faults.is_empty(), "{faults:?}");
+    }
+
+    #[test]
+    fn broken_toml_is_reported_and_the_rest_is_read() {
+        let faults = read("a = \nb = 1\n", |root, report| {
+            root.integer("b", 0..=9, report);
+            root.integer("a", 0..=9, report);
+        });
+        assert!(
+            faults
+                .iter()
+                .any(|fault| fault.starts_with("not valid TOML")),
+            "{faults:?}"
+        );
+    }
+}

@@ -1,0 +1,154 @@
+//! Which values may become labels.
+//!
+//! Invariant: a label's value comes from a fixed table, a number in a fixed range, a route's name
+//! or the configuration; never from bytes a client chose.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::model::Status;
+
+/// What is written for a value that is absent, or outside its list or cap.
+pub const OTHER: &str = "<other>";
+
+/// A request method of the standard ones (RFC 9110, 9; RFC 5789), or [`Method::Other`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Method {
+    /// Anything else, or nothing.
+    Other,
+    /// CONNECT.
+    Connect,
+    /// DELETE.
+    Delete,
+    /// GET.
+    Get,
+    /// HEAD.
+    Head,
+    /// OPTIONS.
+    Options,
+    /// PATCH.
+    Patch,
+    /// POST.
+    Post,
+    /// PUT.
+    Put,
+    /// TRACE.
+    Trace,
+}
+
+/// How many more series may be made, shared by all sources.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    used: Arc<AtomicUsize>,
+    limit: usize,
+}
+
+impl Method {
+    /// Every method.
+    pub const ALL: [Self; 10] = [
+        Self::Other,
+        Self::Connect,
+        Self::Delete,
+        Self::Get,
+        Self::Head,
+        Self::Options,
+        Self::Patch,
+        Self::Post,
+        Self::Put,
+        Self::Trace,
+    ];
+
+    /// The method of a request; names are case-sensitive (RFC 9110, 9.1).
+    #[inline]
+    pub fn of(method: Option<&[u8]>) -> Self {
+        match method {
+            Some(b"GET") => Self::Get,
+            Some(b"POST") => Self::Post,
+            Some(b"HEAD") => Self::Head,
+            Some(b"PUT") => Self::Put,
+            Some(b"PATCH") => Self::Patch,
+            Some(b"DELETE") => Self::Delete,
+            Some(b"OPTIONS") => Self::Options,
+            Some(b"TRACE") => Self::Trace,
+            Some(b"CONNECT") => Self::Connect,
+            _ => Self::Other,
+        }
+    }
+
+    /// The label's value.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Other => OTHER,
+            Self::Connect => "CONNECT",
+            Self::Delete => "DELETE",
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Options => "OPTIONS",
+            Self::Patch => "PATCH",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Trace => "TRACE",
+        }
+    }
+}
+
+/// The code that becomes a label: 100 to 599; `None` for the rest.
+pub fn status(status: Option<Status>) -> Option<u16> {
+    status
+        .map(Status::code)
+        .filter(|code| (100..=599).contains(code))
+}
+
+impl Budget {
+    /// At most `limit` series.
+    pub fn new(limit: usize) -> Self {
+        Self {
+            used: Arc::default(),
+            limit,
+        }
+    }
+
+    /// Takes `series` at once, or none and says so.
+    pub fn take(&self, series: usize) -> bool {
+        self.used
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
+                used.checked_add(series).filter(|used| *used <= self.limit)
+            })
+            .is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_standard_methods_have_a_name() {
+        assert_eq!(Method::of(Some(b"GET")).name(), "GET");
+        for other in [&b"get"[..], b"PROPFIND", b"", b"GET "] {
+            assert_eq!(Method::of(Some(other)).name(), "<other>");
+        }
+        assert_eq!(Method::of(None), Method::Other);
+    }
+
+    #[test]
+    fn only_codes_of_http_have_a_number() {
+        let check = |text: &[u8], expected| assert_eq!(status(Status::from_digits(text)), expected);
+        check(b"200", Some(200));
+        check(b"499", Some(499));
+        check(b"599", Some(599));
+        check(b"600", None);
+        check(b"009", None);
+        assert_eq!(status(None), None);
+    }
+
+    #[test]
+    fn a_budget_is_spent_once() {
+        let budget = Budget::new(3);
+        assert!(budget.take(2));
+        assert!(!budget.clone().take(2));
+        assert!(budget.take(1));
+        assert!(!budget.take(1));
+    }
+}

@@ -1,0 +1,168 @@
+//! gunicorn's `access_log_format` strings.
+//!
+//! Invariant: an atom's shape accepts everything gunicorn can write for it
+//! (`gunicorn/glogging.py`, `Logger.atoms` and `SafeAtoms`, which writes `"` as `\"` and leaves a
+//! backslash bare).
+
+use super::template::{Binding, Item, Shape, Slot, Template, TimeUnit};
+use super::{Complaint, lexer};
+use crate::model::Field;
+
+/// The atoms of one letter.
+const ATOMS: &str = "h l u t r m U q H s B b f a T M D L p";
+
+/// Reads a format string.
+pub(super) fn compile(format: &str) -> Result<Template, Complaint> {
+    let mut template = Template { items: Vec::new() };
+    let mut rest = 0;
+    while let Some(percent) = format[rest..].find('%').map(|at| rest + at) {
+        template.push_literal(&format[rest..percent]);
+        let after = &format[percent + 1..];
+        if after.starts_with('%') {
+            template.push_literal("%");
+            rest = percent + 2;
+            continue;
+        }
+        let Some(inside) = after.strip_prefix('(') else {
+            return Err(
+                Complaint::new("a `%` that starts no atom", percent..percent + 1)
+                    .help("atoms are written `%(name)s`, a bare percent sign `%%`"),
+            );
+        };
+        let Some(close) = inside.find(")s") else {
+            return Err(
+                Complaint::new("an atom that never ends", percent..format.len())
+                    .help("atoms are written `%(name)s`"),
+            );
+        };
+        let end = percent + 2 + close + 2;
+        atom(&inside[..close], percent..end, &mut template)?;
+        rest = end;
+    }
+    template.push_literal(&format[rest..]);
+    template.settle(|slot| match slot.name.as_str() {
+        "r" | "L" => 0,
+        "D" => 1,
+        "M" | "b" => 2,
+        _ => 3,
+    });
+    lexer::unambiguous(template, "%(")
+}
+
+fn atom(
+    name: &str,
+    span: std::ops::Range<usize>,
+    template: &mut Template,
+) -> Result<(), Complaint> {
+    let (shape, binding) = match (name.strip_prefix('{'), name) {
+        (Some(header), _) => match header.split_once('}') {
+            Some((header, "i")) => (
+                Shape::SlashText,
+                request_header(&header.to_ascii_lowercase()),
+            ),
+            Some((header, "o")) => (
+                Shape::SlashText,
+                response_header(&header.to_ascii_lowercase()),
+            ),
+            Some((key, "e")) => (Shape::SlashText, environ(key)),
+            _ => {
+                return Err(Complaint::new(format!("unknown atom `{name}`"), span).help(
+                    "headers are `{name}i` (request), `{name}o` (response), `{name}e` (environ)",
+                ));
+            }
+        },
+        (None, "t") => {
+            // gunicorn's `now()` brings its own brackets.
+            template.push_literal("[");
+            let slot = Slot {
+                name: name.to_owned(),
+                shape: Shape::ClfTime,
+                binding: Some(Binding::Text(Field::Time)),
+                span,
+            };
+            template.items.push(Item::Slot(slot));
+            template.push_literal("]");
+            return Ok(());
+        }
+        (None, "p") => {
+            template.push_literal("<");
+            template.items.push(Item::Slot(Slot {
+                name: name.to_owned(),
+                shape: Shape::Digits,
+                binding: None,
+                span,
+            }));
+            template.push_literal(">");
+            return Ok(());
+        }
+        (None, _) => match letter(name) {
+            Some(known) => known,
+            None => {
+                return Err(Complaint::new(format!("unknown atom `{name}`"), span)
+                    .suggest(name, ATOMS.split(' ')));
+            }
+        },
+    };
+    template.items.push(Item::Slot(Slot {
+        name: name.to_owned(),
+        shape,
+        binding,
+        span,
+    }));
+    Ok(())
+}
+
+/// What an atom of one letter looks like, and what it tells us.
+fn letter(name: &str) -> Option<(Shape, Option<Binding>)> {
+    use Binding::{Bytes, Text};
+    Some(match name {
+        "h" => (Shape::WordOrNothing, Some(Text(Field::RemoteAddr))),
+        "l" => (Shape::Word, None),
+        "u" => (Shape::SlashText, Some(Text(Field::User))),
+        "r" => (Shape::SlashText, Some(Binding::Request)),
+        "m" => (Shape::Word, Some(Text(Field::Method))),
+        "U" => (Shape::SlashText, Some(Text(Field::Target))),
+        "q" => (Shape::SlashText, None),
+        "H" => (Shape::Word, Some(Text(Field::Protocol))),
+        "s" => (Shape::Status, Some(Binding::Status)),
+        "B" => (Shape::Word, Some(Bytes(Field::ResponseBytes))),
+        "b" => (Shape::DigitsOrDash, Some(Bytes(Field::ResponseBytes))),
+        "f" => (Shape::SlashText, Some(Text(Field::Referer))),
+        "a" => (Shape::SlashText, Some(Text(Field::UserAgent))),
+        "T" => (Shape::Digits, Some(Binding::Duration(TimeUnit::Seconds))),
+        "M" => (Shape::Digits, Some(Binding::Duration(TimeUnit::Millis))),
+        "D" => (Shape::Digits, Some(Binding::Duration(TimeUnit::Micros))),
+        "L" => (Shape::Decimal, Some(Binding::Duration(TimeUnit::Seconds))),
+        _ => return None,
+    })
+}
+
+fn request_header(name: &str) -> Option<Binding> {
+    Some(match name {
+        "host" => Binding::Text(Field::Host),
+        "content-length" => Binding::Bytes(Field::ContentLength),
+        "x-request-id" => Binding::Text(Field::RequestId),
+        "traceparent" => Binding::Text(Field::TraceId),
+        "x-forwarded-for" => Binding::Text(Field::RemoteAddr),
+        "referer" => Binding::Text(Field::Referer),
+        "user-agent" => Binding::Text(Field::UserAgent),
+        _ => return None,
+    })
+}
+
+fn response_header(name: &str) -> Option<Binding> {
+    Some(match name {
+        "x-view-name" => Binding::Text(Field::View),
+        "content-type" => Binding::Text(Field::ContentType),
+        _ => return None,
+    })
+}
+
+fn environ(key: &str) -> Option<Binding> {
+    Some(match key {
+        "wsgi.url_scheme" => Binding::Text(Field::Scheme),
+        "raw_uri" => Binding::Text(Field::Target),
+        "http_host" => Binding::Text(Field::Host),
+        _ => return None,
+    })
+}
