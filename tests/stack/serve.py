@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""Serves the site of `fixtures/site`: a real gunicorn behind a real nginx, on free ports of 127.0.0.1.
+
+    serve.py DIR
+
+Everything they write goes to DIR; the access logs to DIR/log: `access.log` (format nginx-django),
+`timed.log`, `combined.log`, `gunicorn.log`. Prints `ready PORT`, nginx's port, once requests are
+answered, and serves until its standard input ends. Then both servers finish their requests and stop:
+when this program has ended, the logs are complete. It needs the Python of the tests' virtual
+environment (`tests/run` makes it), and nginx.
+"""
+
+import contextlib
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DEADLINE_S = 30
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    where = pathlib.Path(sys.argv[1]).resolve()
+    for needed in ("log", "tmp", "prometheus"):
+        (where / needed).mkdir(parents=True, exist_ok=True)
+    # An interrupt or a kill ends as the end of input does: with both servers stopped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
+    port, backend_port = free_ports(2)
+    with contextlib.ExitStack() as servers:
+        gunicorn = servers.enter_context(server("gunicorn", gunicorn_command(where, backend_port), where, signal.SIGTERM))
+        wait_for(gunicorn, backend_port, where)
+        nginx = servers.enter_context(server("nginx", nginx_command(where, port, backend_port), where, signal.SIGQUIT))
+        wait_for(nginx, port, where)
+        print(f"ready {port}", flush=True)
+        sys.stdin.read()
+
+
+def free_ports(count):
+    """Ports that nobody listens on. Held together, so that they differ."""
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+def gunicorn_command(where, port):
+    return [
+        *(sys.executable, "-m", "gunicorn"),
+        *("--config", ROOT / "fixtures/stack/gunicorn.conf.py"),
+        *("--chdir", ROOT / "fixtures/site"),
+        *("--bind", f"unix:{where}/gunicorn.sock", "--bind", f"127.0.0.1:{port}"),
+        *("--access-logfile", where / "log/gunicorn.log"),
+        *("--error-logfile", where / "gunicorn-error.log"),
+    ]
+
+
+def nginx_command(where, port, backend_port):
+    conf = (ROOT / "fixtures/stack/nginx.conf").read_text()
+    for placeholder, value in {"DIR": where, "PORT": port, "BACKEND_PORT": backend_port}.items():
+        conf = conf.replace(f"@{placeholder}@", str(value))
+    (where / "nginx.conf").write_text(conf)
+    return ["nginx", "-p", where, "-e", where / "nginx-error.log", "-c", where / "nginx.conf"]
+
+
+@contextlib.contextmanager
+def server(name, command, where, farewell):
+    """A server for the length of a `with`; `farewell` is the signal that lets it finish first."""
+    environment = {
+        **os.environ,
+        "PATH": os.environ["PATH"] + ":/usr/sbin",
+        "PROMETHEUS_MULTIPROC_DIR": str(where / "prometheus"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    with open(where / f"{name}.out", "wb") as output:
+        process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        yield process
+    finally:
+        process.send_signal(farewell)
+        try:
+            process.wait(DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            sys.exit(f"{name} did not stop within {DEADLINE_S} s")
+
+
+def wait_for(process, port, where):
+    """Until somebody accepts connections at the port."""
+    deadline = time.monotonic() + DEADLINE_S
+    while process.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+            return
+        time.sleep(0.02)
+    said = "".join(path.read_text(errors="replace") for path in (*where.glob("*.out"), *where.glob("*-error.log")))
+    sys.exit(f"nothing listens on port {port}; the servers said:\n{said}")
+
+
+if __name__ == "__main__":
+    main()
