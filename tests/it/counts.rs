@@ -1,0 +1,97 @@
+//! What a log says, read without any of the project's code.
+//!
+//! Invariant: knows nothing of patterns; a request stands between the first quote of a line and the
+//! next one that no backslash precedes, and the status follows. That holds for nginx's default escaping
+//! (which writes `"` as `\x22`), for gunicorn's and for uvicorn's.
+
+use std::collections::BTreeMap;
+
+/// The value of a label outside its list.
+pub const OTHER: &str = "<other>";
+
+/// The methods that have a label value of their own.
+const METHODS: [&[u8]; 9] = [
+    b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH",
+];
+
+/// Requests by the labels `method` and `status`.
+pub type Counts = BTreeMap<(String, String), u64>;
+
+/// Counts every line of a log; the last one must be ended.
+pub fn of_log(log: &[u8]) -> Counts {
+    assert!(
+        log.is_empty() || log.ends_with(b"\n"),
+        "the log ends in the middle of a line"
+    );
+    let mut counts = Counts::new();
+    for line in log.split_inclusive(|byte| *byte == b'\n') {
+        let labels = of_line(line)
+            .unwrap_or_else(|| panic!("no request in {:?}", String::from_utf8_lossy(line)));
+        *counts.entry(labels).or_default() += 1;
+    }
+    counts
+}
+
+/// All of them.
+pub fn total(counts: &Counts) -> u64 {
+    counts.values().sum()
+}
+
+fn of_line(line: &[u8]) -> Option<(String, String)> {
+    let opening = line.iter().position(|byte| *byte == b'"')?;
+    let quoted = &line[opening + 1..];
+    let closing = (0..quoted.len())
+        .find(|at| quoted[*at] == b'"' && (*at == 0 || quoted[at - 1] != b'\\'))?;
+    let (request, after) = (&quoted[..closing], &quoted[closing + 1..]);
+    let method = request.split(|byte| *byte == b' ').next()?;
+    let status = after
+        .split(u8::is_ascii_whitespace)
+        .find(|word| !word.is_empty())?;
+    Some((method_label(method), status_label(status)))
+}
+
+fn method_label(method: &[u8]) -> String {
+    let known = METHODS.into_iter().find(|known| *known == method);
+    known.map_or_else(|| OTHER.into(), |known| text(known).into())
+}
+
+fn status_label(status: &[u8]) -> String {
+    let known = (100..=599).map(|known: u32| known.to_string());
+    known
+        .into_iter()
+        .find(|known| known.as_bytes() == status)
+        .unwrap_or_else(|| OTHER.into())
+}
+
+fn text(ascii: &[u8]) -> &str {
+    std::str::from_utf8(ascii).unwrap()
+}
+
+#[test]
+fn requests_are_read_as_the_servers_quote_them() {
+    fn check(line: &str, method: &str, status: &str) {
+        assert_eq!(
+            of_line(line.as_bytes()),
+            Some((method.into(), status.into())),
+            "{line}"
+        );
+    }
+    check(
+        r#"::1 - - [t] "GET / HTTP/1.1" 200 9 "-" "x""#,
+        "GET",
+        "200",
+    );
+    check(
+        r#" - - [t] "GET /\"a\" HTTP/1.1" 404 9 "-" "x\""#,
+        "GET",
+        "404",
+    );
+    check(r#"::1 - - [t] "" 408 0 "-" "-""#, OTHER, "408");
+    check(r#"::1 - - [t] "GE\x22T / HTTP/1.1" 400 0"#, OTHER, "400");
+    check(r#"::1 - - [t] "\x16\x03" 000 0 "-" "-""#, OTHER, OTHER);
+    check(
+        "INFO:  ::1:5 - \"POST / HTTP/1.1\" 201 Created\n",
+        "POST",
+        "201",
+    );
+}

@@ -1,0 +1,291 @@
+//! A real nginx in front of a real gunicorn: their logs followed while requests come in.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Lines, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use flate2::read::MultiGzDecoder;
+
+use crate::counts::{self, Counts};
+use crate::support::{Daemon, Scrape, Source, project};
+
+/// More than 3,000, so that every hostile request comes several times.
+const REQUESTS: u64 = 3300;
+
+/// The site behind its servers. They stop when this is dropped: their input ends.
+struct Site {
+    servers: Child,
+    said: Lines<BufReader<ChildStdout>>,
+    dir: PathBuf,
+    port: String,
+}
+
+/// Requests on their way to the site.
+struct Traffic {
+    driver: Child,
+    said: Lines<BufReader<ChildStdout>>,
+}
+
+#[test]
+fn every_request_is_counted_once_from_the_logs_of_both_servers() {
+    let dir = tempfile::tempdir().unwrap();
+    let site = Site::start(dir.path());
+    let logs = [
+        ("nginx", "nginx-django", site.log("access.log")),
+        ("timed", "nginx-timed", site.log("timed.log")),
+        ("combined", "nginx-combined", site.log("combined.log")),
+        ("gunicorn", "gunicorn-django", site.log("gunicorn.log")),
+    ];
+    let sources = logs
+        .each_ref()
+        .map(|(name, pattern, log)| Source { name, pattern, log });
+    let daemon = Daemon::follow(dir.path(), &sources);
+
+    site.drive(7).finish();
+    site.stop();
+    let expected = logs
+        .each_ref()
+        .map(|(name, _, log)| (*name, counts::of_log(&fs::read(log).unwrap())));
+    assert_mixed(&expected[0].1);
+    let page = check(&daemon, &expected);
+    promtool_finds_no_fault(dir.path(), &page);
+}
+
+#[test]
+fn rotation_by_logrotate_loses_no_line_and_repeats_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let site = Site::start(dir.path());
+    let (access, gunicorn) = (site.log("access.log"), site.log("gunicorn.log"));
+    let daemon = Daemon::follow(
+        dir.path(),
+        &[
+            Source {
+                name: "nginx",
+                pattern: "nginx-django",
+                log: &access,
+            },
+            Source {
+                name: "gunicorn",
+                pattern: "gunicorn-django",
+                log: &gunicorn,
+            },
+        ],
+    );
+
+    let mut traffic = site.drive(8);
+    for milestone in ["sent 1000", "sent 2000", "sent 2500"] {
+        traffic.wait_for(milestone);
+        site.rotate();
+    }
+    traffic.finish();
+    site.stop();
+    let rotated = [
+        "access.log",
+        "access.log.1",
+        "access.log.2.gz",
+        "access.log.3.gz",
+    ];
+    let expected = [
+        (
+            "nginx",
+            counts::of_log(&read_all(&dir.path().join("log"), &rotated)),
+        ),
+        ("gunicorn", counts::of_log(&fs::read(gunicorn).unwrap())),
+    ];
+    assert_mixed(&expected[0].1);
+    check(&daemon, &expected);
+}
+
+/// That the daemon counts what the logs hold, and nothing else; the page that says so.
+fn check(daemon: &Daemon, expected: &[(&str, Counts)]) -> String {
+    let lines: Vec<_> = expected
+        .iter()
+        .map(|(source, counts)| (*source, counts::total(counts)))
+        .collect();
+    let page = daemon.metrics_after(&lines);
+    let scrape = Scrape::parse(&page);
+    for (source, counts) in expected {
+        scrape.assert_counted(source, counts);
+    }
+    page
+}
+
+/// That the traffic was what it is meant to be; else equal counts would say little.
+fn assert_mixed(counts: &Counts) {
+    assert!(
+        counts::total(counts) >= 3000,
+        "too few requests: {counts:?}"
+    );
+    for (method, status) in [
+        ("GET", "200"),
+        ("GET", "301"),
+        ("GET", "404"),
+        ("GET", "444"),
+        ("GET", "499"),
+        ("GET", "500"),
+        ("GET", "502"),
+        ("GET", "504"),
+        ("POST", "201"),
+        ("PUT", "200"),
+        ("DELETE", "204"),
+        ("TRACE", "405"),
+        (counts::OTHER, "400"),
+        (counts::OTHER, "408"),
+    ] {
+        assert!(
+            counts.contains_key(&(method.into(), status.into())),
+            "no {method} with {status}: {counts:?}"
+        );
+    }
+}
+
+fn promtool_finds_no_fault(dir: &Path, page: &str) {
+    let path = dir.join("metrics.txt");
+    fs::write(&path, page).unwrap();
+    let output = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(File::open(path).unwrap())
+        .output()
+        .unwrap();
+    let faults = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && faults.is_empty(), "{faults}");
+}
+
+/// The content of several logs, of which some are compressed.
+fn read_all(dir: &Path, names: &[&str]) -> Vec<u8> {
+    let mut content = Vec::new();
+    for name in names {
+        let file = File::open(dir.join(name)).unwrap();
+        let before = content.len();
+        if Path::new(name).extension().is_some_and(|kind| kind == "gz") {
+            MultiGzDecoder::new(file).read_to_end(&mut content).unwrap();
+        } else {
+            BufReader::new(file).read_to_end(&mut content).unwrap();
+        }
+        assert!(content.len() > before, "{name} is empty");
+    }
+    content
+}
+
+impl Site {
+    fn start(dir: &Path) -> Self {
+        let mut servers = python("tests/stack/serve.py")
+            .arg(dir)
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = lines_of(&mut servers);
+        let port = wait_for(&mut said, "ready ");
+        Self {
+            servers,
+            said,
+            dir: dir.to_owned(),
+            port,
+        }
+    }
+
+    fn log(&self, name: &str) -> PathBuf {
+        self.dir.join("log").join(name)
+    }
+
+    fn drive(&self, seed: u64) -> Traffic {
+        let mut driver = python("tests/stack/drive.py")
+            .args(["--port", &self.port])
+            .args(["--requests", &REQUESTS.to_string()])
+            .args(["--seed", &seed.to_string()])
+            .spawn()
+            .unwrap();
+        let said = lines_of(&mut driver);
+        Traffic { driver, said }
+    }
+
+    /// As the packages of nginx have it done once a day.
+    fn rotate(&self) {
+        let dir = self.dir.display();
+        let config = self.dir.join("logrotate.conf");
+        let text = format!(
+            "\"{dir}/log/access.log\" {{\n\
+             rotate 9\ncreate\ncompress\ndelaycompress\nsharedscripts\n\
+             postrotate\nkill -USR1 \"$(cat '{dir}/nginx.pid')\"\nendscript\n}}\n"
+        );
+        fs::write(&config, text).unwrap();
+        let output = Command::new("logrotate")
+            .env("PATH", path_with_sbin())
+            .args(["--force", "--state"])
+            .arg(self.dir.join("logrotate.state"))
+            .arg(&config)
+            .output()
+            .unwrap();
+        let faults = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && faults.is_empty(), "{faults}");
+    }
+
+    /// Lets both servers finish what they are at; then their logs are complete.
+    fn stop(mut self) {
+        drop(self.servers.stdin.take());
+        let status = self.servers.wait().unwrap();
+        assert!(status.success(), "the servers ended with {status}");
+        assert!(self.said.next().is_none());
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        drop(self.servers.stdin.take());
+        let _ = self.servers.wait();
+    }
+}
+
+impl Traffic {
+    fn wait_for(&mut self, milestone: &str) {
+        wait_for(&mut self.said, milestone);
+    }
+
+    fn finish(mut self) {
+        for line in self.said.by_ref() {
+            line.unwrap();
+        }
+        let status = self.driver.wait().unwrap();
+        assert!(status.success(), "the traffic ended with {status}");
+    }
+}
+
+impl Drop for Traffic {
+    fn drop(&mut self) {
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}
+
+/// A script of the project, under the interpreter that has what the site needs.
+fn python(script: &str) -> Command {
+    let interpreter = project(".venv/bin/python");
+    assert!(
+        interpreter.exists(),
+        "{} is missing: tests/run makes it",
+        interpreter.display()
+    );
+    let mut command = Command::new(interpreter);
+    command
+        .arg(project(script))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    command
+}
+
+fn lines_of(child: &mut Child) -> Lines<BufReader<ChildStdout>> {
+    BufReader::new(child.stdout.take().unwrap()).lines()
+}
+
+/// What follows a prefix, on the first line that begins with it.
+fn wait_for(said: &mut Lines<BufReader<ChildStdout>>, prefix: &str) -> String {
+    said.map_while(Result::ok)
+        .find_map(|line| line.strip_prefix(prefix).map(str::to_owned))
+        .unwrap_or_else(|| panic!("it ended before it said {prefix:?}"))
+}
+
+fn path_with_sbin() -> String {
+    let path = std::env::var("PATH").unwrap_or_default();
+    format!("{path}:/usr/sbin:/sbin")
+}
