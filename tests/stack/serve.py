@@ -33,9 +33,13 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     port, backend_port = free_ports(2)
     with contextlib.ExitStack() as servers:
-        gunicorn = servers.enter_context(server("gunicorn", gunicorn_command(where, backend_port), where, signal.SIGTERM))
+        gunicorn = servers.enter_context(
+            server("gunicorn", gunicorn_command(where, backend_port), where, signal.SIGTERM)
+        )
         wait_for(gunicorn, backend_port, where)
-        nginx = servers.enter_context(server("nginx", nginx_command(where, port, backend_port), where, signal.SIGQUIT))
+        nginx = servers.enter_context(
+            server("nginx", nginx_command(where, port, backend_port), where, signal.SIGQUIT)
+        )
         wait_for(nginx, port, where)
         print(f"ready {port}", flush=True)
         sys.stdin.read()
@@ -100,7 +104,9 @@ def wait_for(process, port, where):
         with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
             return
         time.sleep(0.02)
-    said = "".join(path.read_text(errors="replace") for path in (*where.glob("*.out"), *where.glob("*-error.log")))
+    said = "".join(
+        path.read_text(errors="replace") for path in (*where.glob("*.out"), *where.glob("*-error.log"))
+    )
     sys.exit(f"nothing listens on port {port}; the servers said:\n{said}")
 
 
