@@ -14,3 +14,5 @@ pub mod route;
 
 #[cfg(feature = "daemon")]
 pub mod clock;
+#[cfg(feature = "daemon")]
+pub mod source;

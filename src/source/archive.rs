@@ -1,0 +1,99 @@
+//! Opens what is read once: plain and gzip-compressed files and streams.
+//!
+//! Invariant: whether a stream is compressed is told by its first bytes, never by its name.
+
+use std::fs::File;
+use std::io::{Cursor, ErrorKind, Read, Result};
+use std::path::Path;
+
+use flate2::read::MultiGzDecoder;
+
+/// The first bytes of a gzip member (RFC 1952, section 2.3.1).
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// Opens the file at `path` for reading from its start, decompressed if need be. Waits for a
+/// writer if it is a FIFO, as shells make for `<(…)`.
+pub fn open(path: &Path) -> Result<Box<dyn Read + Send>> {
+    decompressed(File::open(path)?)
+}
+
+/// Gives the text behind `reader`, which may be compressed; waits for its first two bytes. A
+/// corrupt or truncated archive is an error of the read that comes upon it.
+pub fn decompressed<R: Read + Send + 'static>(mut reader: R) -> Result<Box<dyn Read + Send>> {
+    let mut first = [0; GZIP_MAGIC.len()];
+    let mut known = 0;
+    while known < first.len() {
+        match reader.read(&mut first[known..]) {
+            Ok(0) => break,
+            Ok(bytes) => known += bytes,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let is_gzip = known == first.len() && first == GZIP_MAGIC;
+    let whole = Cursor::new(first).take(known as u64).chain(reader);
+    if is_gzip {
+        Ok(Box::new(MultiGzDecoder::new(whole)))
+    } else {
+        Ok(Box::new(whole))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::{Compression, write::GzEncoder};
+    use std::io::Write;
+
+    fn gzip(text: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn text_of(stored: Vec<u8>) -> Result<Vec<u8>> {
+        let mut text = Vec::new();
+        decompressed(Cursor::new(stored))?.read_to_end(&mut text)?;
+        Ok(text)
+    }
+
+    fn check(stored: impl Into<Vec<u8>>, expected: &[u8]) {
+        assert_eq!(text_of(stored.into()).unwrap(), expected);
+    }
+
+    #[test]
+    fn plain_text_passes_unchanged_however_short() {
+        check("", b"");
+        check("\x1f", b"\x1f");
+        check("ab", b"ab");
+        check("a line\nand another\n", b"a line\nand another\n");
+    }
+
+    #[test]
+    fn gzip_is_known_by_its_magic_and_may_have_several_members() {
+        check(gzip(b"a\n"), b"a\n");
+        check([gzip(b"a\nb"), gzip(b"c\n")].concat(), b"a\nbc\n");
+    }
+
+    #[test]
+    fn a_truncated_or_corrupt_archive_is_an_error() {
+        let text = b"some lines\n".repeat(1_000);
+        let mut stored = gzip(&text);
+        assert!(text_of(stored[..stored.len() - 9].to_vec()).is_err());
+        assert!(text_of(stored[..20].to_vec()).is_err());
+        let last = stored.len() - 6;
+        stored[last] ^= 0xff;
+        assert!(text_of(stored).is_err());
+    }
+
+    #[test]
+    fn a_file_is_opened_whatever_its_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("access.log");
+        std::fs::write(&path, gzip(b"a\n")).unwrap();
+        let mut text = Vec::new();
+        open(&path).unwrap().read_to_end(&mut text).unwrap();
+        assert_eq!(text, b"a\n");
+        assert!(open(&directory.path().join("absent")).is_err());
+    }
+}

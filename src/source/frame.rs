@@ -1,0 +1,246 @@
+//! Cuts bytes into whole lines.
+//!
+//! Invariant: however a text is cut into chunks, the same lines come out and the same number of
+//! lines is over-long, be it that they were skipped here or handed over whole and too long.
+
+use std::ops::Range;
+
+use memchr::{memchr, memrchr};
+
+/// Cuts successive stretches of a text into lines, and skips a line that grows past the limit
+/// before its end is seen, so that no buffer has to hold it.
+#[derive(Clone, Debug)]
+pub struct Framer {
+    limit: usize,
+    skipping: bool,
+}
+
+/// What a stretch of text was found to hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// Where its whole lines stand. If there are any, or `overlong` is not 0, the range's end is
+    /// the start of the next line.
+    pub lines: Range<usize>,
+    /// Bytes dealt with; the next stretch begins after them.
+    pub consumed: usize,
+    /// Lines that ended here and are not in `lines` because they passed the limit.
+    pub overlong: u64,
+}
+
+impl Framer {
+    /// `limit` is the longest line to hold, in bytes without its terminator (`\n` or `\r\n`).
+    pub fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            skipping: false,
+        }
+    }
+
+    /// Like [`Framer::new`], for a text that begins inside an over-long line.
+    pub fn inside_overlong(limit: usize) -> Self {
+        Self {
+            limit,
+            skipping: true,
+        }
+    }
+
+    /// The most bytes an unfinished line can have without being skipped: the limit, and a `\r`
+    /// that may belong to the terminator.
+    pub fn longest_partial(limit: usize) -> usize {
+        limit.saturating_add(1)
+    }
+
+    /// Applies another limit from the next cut on. A line being skipped remains so.
+    pub fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    /// Forgets an over-long line: the next stretch begins at the start of a line.
+    pub fn reset(&mut self) {
+        self.skipping = false;
+    }
+
+    /// Whether the next stretch begins inside an over-long line.
+    pub fn is_skipping(&self) -> bool {
+        self.skipping
+    }
+
+    /// Cuts `data`, which begins where the last cut's `consumed` ended: at the start of a line, or
+    /// inside an over-long one. A line that is complete in `data` is handed over whatever its
+    /// length.
+    pub fn cut(&mut self, data: &[u8]) -> Cut {
+        let Some((start, overlong)) = self.resume(data) else {
+            return Cut::nothing(data.len());
+        };
+        let end = memrchr(b'\n', &data[start..]).map_or(start, |newline| start + newline + 1);
+        let consumed = if self.is_overlong(&data[end..]) {
+            self.skipping = true;
+            data.len()
+        } else {
+            end
+        };
+        Cut {
+            lines: start..end,
+            consumed,
+            overlong,
+        }
+    }
+
+    /// Cuts the last stretch of a text that will not grow any more: what lacks its newline is a
+    /// line too. The next stretch, if any, begins a text of its own.
+    pub fn finish(&mut self, data: &[u8]) -> Cut {
+        let Some((start, overlong)) = self.resume(data) else {
+            self.skipping = false;
+            return Cut {
+                overlong: 1,
+                ..Cut::nothing(data.len())
+            };
+        };
+        Cut {
+            lines: start..data.len(),
+            consumed: data.len(),
+            overlong,
+        }
+    }
+
+    /// Where the first line starts, and how many over-long ones ended before it; `None` if the
+    /// over-long line being skipped doesn't end in `data`.
+    fn resume(&mut self, data: &[u8]) -> Option<(usize, u64)> {
+        if !self.skipping {
+            return Some((0, 0));
+        }
+        let newline = memchr(b'\n', data)?;
+        self.skipping = false;
+        Some((newline + 1, 1))
+    }
+
+    /// Whether this unfinished line is too long however it ends.
+    fn is_overlong(&self, partial: &[u8]) -> bool {
+        let most = Self::longest_partial(self.limit);
+        partial.len() > most || (partial.len() == most && partial.last() != Some(&b'\r'))
+    }
+}
+
+impl Cut {
+    fn nothing(consumed: usize) -> Self {
+        Self {
+            lines: consumed..consumed,
+            consumed,
+            overlong: 0,
+        }
+    }
+
+    /// Whether a line ended in this stretch.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.overlong == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Batch, GenerationId, Position};
+    use proptest::prelude::*;
+
+    const LIMIT: usize = 4;
+
+    /// What a reader of cuts sees.
+    #[derive(Debug, Default, PartialEq, Eq)]
+    struct Seen {
+        lines: Vec<Vec<u8>>,
+        overlong: u64,
+    }
+
+    impl Seen {
+        fn take(&mut self, data: &[u8], cut: &Cut) {
+            let end = Position {
+                generation: GenerationId(0),
+                offset: 0,
+            };
+            self.overlong += cut.overlong;
+            for line in Batch::new(&data[cut.lines.clone()], 0, end).lines() {
+                if line.len() > LIMIT {
+                    self.overlong += 1;
+                } else {
+                    self.lines.push(line.to_vec());
+                }
+            }
+        }
+    }
+
+    /// Feeds `text` as it arrives in pieces of the given sizes.
+    fn in_chunks(text: &[u8], sizes: &[usize]) -> Seen {
+        let (mut seen, mut framer, mut pending) = (Seen::default(), Framer::new(LIMIT), Vec::new());
+        let mut rest = text;
+        for size in sizes {
+            let (chunk, after) = rest.split_at((*size).min(rest.len()));
+            rest = after;
+            pending.extend_from_slice(chunk);
+            let cut = framer.cut(&pending);
+            seen.take(&pending, &cut);
+            pending.drain(..cut.consumed);
+            assert!(pending.len() <= Framer::longest_partial(LIMIT));
+        }
+        pending.extend_from_slice(rest);
+        let cut = framer.finish(&pending);
+        seen.take(&pending, &cut);
+        assert_eq!(cut.consumed, pending.len());
+        seen
+    }
+
+    fn check(data: &[u8], lines: &[u8], consumed: usize, skipping: bool) {
+        let mut framer = Framer::new(LIMIT);
+        let cut = framer.cut(data);
+        assert_eq!(&data[cut.lines.clone()], lines);
+        assert_eq!((cut.consumed, cut.overlong), (consumed, 0));
+        assert_eq!(framer.is_skipping(), skipping);
+    }
+
+    #[test]
+    fn whole_lines_are_cut_and_a_partial_one_waits() {
+        check(b"", b"", 0, false);
+        check(b"abcd", b"", 0, false);
+        check(b"ab\ncd", b"ab\n", 3, false);
+        check(b"a\n\nb\n", b"a\n\nb\n", 5, false);
+    }
+
+    #[test]
+    fn a_complete_overlong_line_is_handed_over_and_a_partial_one_is_skipped() {
+        check(b"abcdefgh\n", b"abcdefgh\n", 9, false);
+        check(b"abcde", b"", 5, true);
+        check(b"a\nabcdefgh", b"a\n", 10, true);
+    }
+
+    #[test]
+    fn a_carriage_return_may_belong_to_the_terminator() {
+        check(b"abcd\r", b"", 0, false);
+        check(b"abcd\r\r", b"", 6, true);
+    }
+
+    #[test]
+    fn the_end_of_a_skipped_line_counts_it_once() {
+        let mut framer = Framer::inside_overlong(LIMIT);
+        assert!(framer.cut(b"more").is_empty());
+        let cut = framer.cut(b"end\nab\ncd");
+        assert_eq!((cut.lines, cut.consumed, cut.overlong), (4..7, 7, 1));
+        let mut framer = Framer::inside_overlong(LIMIT);
+        assert_eq!(framer.finish(b"").overlong, 1);
+        assert_eq!(framer.finish(b"").overlong, 0);
+    }
+
+    fn text() -> impl Strategy<Value = Vec<u8>> {
+        let byte = prop_oneof![
+            2 => Just(b'\n'), 2 => Just(b'\r'), 8 => Just(b'x'), 1 => any::<u8>()
+        ];
+        proptest::collection::vec(byte, 0..80)
+    }
+
+    proptest! {
+        #[test]
+        fn any_chunking_gives_the_same_lines_and_the_same_overlong(
+            text in text(), sizes in proptest::collection::vec(0_usize..9, 0..40),
+        ) {
+            prop_assert_eq!(in_chunks(&text, &sizes), in_chunks(&text, &[]));
+        }
+    }
+}

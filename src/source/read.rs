@@ -1,0 +1,232 @@
+//! Reads a stream, or a whole file, line by line.
+//!
+//! Invariant: memory is one buffer, whatever the stream holds; lines come in order, each once.
+
+use std::io::{ErrorKind, Read, Result};
+use std::ops::Range;
+
+use super::READ_BYTES;
+use super::frame::{Cut, Framer};
+use crate::model::{Batch, GenerationId, Position};
+
+/// Reads batches of whole lines from `R` until its end. A last line without a newline is a line.
+#[derive(Debug)]
+pub struct LineReader<R> {
+    reader: R,
+    framer: Framer,
+    buffer: Vec<u8>,
+    /// Bytes read and not yet cut.
+    pending: Range<usize>,
+    /// Where `pending` begins in the stream. At the start of a line, but for an over-long one.
+    position: Position,
+    ended: bool,
+}
+
+impl<R: Read> LineReader<R> {
+    /// Reads from `reader`'s present place. `line_bytes` is the longest line held; longer ones
+    /// are counted. Positions count bytes from here and name `generation`.
+    pub fn new(reader: R, generation: GenerationId, line_bytes: usize) -> Self {
+        let twice_a_line = Framer::longest_partial(line_bytes).saturating_mul(2);
+        Self {
+            reader,
+            framer: Framer::new(line_bytes),
+            buffer: vec![0; READ_BYTES.max(twice_a_line)],
+            pending: 0..0,
+            position: Position {
+                generation,
+                offset: 0,
+            },
+            ended: false,
+        }
+    }
+
+    /// The next lines; `None` after the last ones. Waits as long as the stream does, and gives
+    /// what one read brought, if a line ended in it. After an error the lines already read in
+    /// part are kept: reading may be tried again.
+    pub fn next_batch(&mut self) -> Result<Option<Batch<'_>>> {
+        while !self.ended {
+            let end = self.fill()?;
+            let data = &self.buffer[self.pending.start..end];
+            self.ended = end == self.pending.end;
+            let cut = if self.ended {
+                self.framer.finish(data)
+            } else {
+                self.framer.cut(data)
+            };
+            let start = self.pending.start;
+            self.pending = start + cut.consumed..end;
+            let base = self.position.offset;
+            self.position.offset += cut.consumed as u64;
+            if !cut.is_empty() {
+                return Ok(Some(self.batch(start, base, &cut)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads once after the pending bytes, which it moves to the front; says where the data ends.
+    fn fill(&mut self) -> Result<usize> {
+        self.buffer.copy_within(self.pending.clone(), 0);
+        self.pending = 0..self.pending.len();
+        loop {
+            match self.reader.read(&mut self.buffer[self.pending.end..]) {
+                Ok(bytes) => return Ok(self.pending.end + bytes),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn batch(&self, start: usize, base: u64, cut: &Cut) -> Batch<'_> {
+        let bytes = &self.buffer[start + cut.lines.start..start + cut.lines.end];
+        let end = Position {
+            offset: base + cut.lines.end as u64,
+            ..self.position
+        };
+        Batch::new(bytes, cut.overlong, end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::VecDeque;
+    use std::io;
+
+    /// Gives one piece a read, and an interruption before each.
+    struct Pieces {
+        pieces: VecDeque<Vec<u8>>,
+        interrupted: bool,
+    }
+
+    impl Pieces {
+        fn new(pieces: impl IntoIterator<Item = Vec<u8>>) -> Self {
+            let pieces = pieces.into_iter().filter(|piece| !piece.is_empty());
+            Self {
+                pieces: pieces.collect(),
+                interrupted: false,
+            }
+        }
+    }
+
+    impl Read for Pieces {
+        fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+            self.interrupted = !self.interrupted;
+            if self.interrupted {
+                return Err(ErrorKind::Interrupted.into());
+            }
+            let Some(mut piece) = self.pieces.pop_front() else {
+                return Ok(0);
+            };
+            let bytes = piece.len().min(buffer.len());
+            buffer[..bytes].copy_from_slice(&piece[..bytes]);
+            if bytes < piece.len() {
+                self.pieces.push_front(piece.split_off(bytes));
+            }
+            Ok(bytes)
+        }
+    }
+
+    /// Lines within the limit, the number of longer ones, and the last position.
+    fn read_all(reader: impl Read, limit: usize) -> (Vec<Vec<u8>>, u64, u64) {
+        let mut reader = LineReader::new(reader, GenerationId(3), limit);
+        let (mut lines, mut overlong, mut offset) = (Vec::new(), 0, 0);
+        while let Some(batch) = reader.next_batch().unwrap() {
+            assert_eq!(batch.end().generation, GenerationId(3));
+            assert!(batch.end().offset > offset);
+            offset = batch.end().offset;
+            overlong += batch.overlong();
+            for line in batch.lines() {
+                if line.len() > limit {
+                    overlong += 1;
+                } else {
+                    lines.push(line.to_vec());
+                }
+            }
+        }
+        assert!(reader.next_batch().unwrap().is_none());
+        (lines, overlong, offset)
+    }
+
+    fn check(pieces: &[&str], lines: &[&str], overlong: u64) {
+        let bytes: usize = pieces.iter().map(|piece| piece.len()).sum();
+        let pieces = Pieces::new(pieces.iter().map(|piece| piece.as_bytes().to_vec()));
+        let lines: Vec<Vec<u8>> = lines.iter().map(|line| line.as_bytes().to_vec()).collect();
+        assert_eq!(read_all(pieces, 4), (lines, overlong, bytes as u64));
+    }
+
+    #[test]
+    fn lines_come_whole_however_they_arrive() {
+        check(&[], &[], 0);
+        check(&["a", "b", "\nc", "d\n"], &["ab", "cd"], 0);
+        check(&["a\r\nb\r", "\n"], &["a", "b"], 0);
+    }
+
+    #[test]
+    fn the_last_line_needs_no_newline() {
+        check(&["a\nb"], &["a", "b"], 0);
+        check(&["a\nabc", "defgh"], &["a"], 1);
+    }
+
+    #[test]
+    fn a_line_larger_than_the_buffer_is_counted_and_its_successor_kept() {
+        let long = "x".repeat(3 * READ_BYTES + 17);
+        check(&[&long, "\nab\n"], &["ab"], 1);
+        check(&["ab\n", &long], &["ab"], 1);
+    }
+
+    #[test]
+    fn lines_across_buffer_boundaries_are_kept() {
+        let expected: Vec<_> = (0..100_000).map(|n| format!("line {n}")).collect();
+        let text = expected.join("\n");
+        let (lines, overlong, offset) = read_all(text.as_bytes(), 100);
+        assert_eq!((overlong, offset), (0, text.len() as u64));
+        assert!(lines.iter().eq(expected.iter().map(String::as_bytes)));
+    }
+
+    #[test]
+    fn batches_after_the_first_allocate_nothing() {
+        let text = "some line\n".repeat(200_000);
+        let mut reader = LineReader::new(text.as_bytes(), GenerationId(0), 100);
+        let info = allocation_counter::measure(|| while reader.next_batch().unwrap().is_some() {});
+        assert_eq!(info.count_total, 0);
+    }
+
+    /// Fails once in the middle of a line.
+    struct Flaky(u8);
+
+    impl Read for Flaky {
+        fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+            self.0 += 1;
+            let text: &[u8] = match self.0 {
+                1 => b"a\nb",
+                2 => return Err(io::Error::other("flaky")),
+                3 => b"c\n",
+                _ => b"",
+            };
+            buffer[..text.len()].copy_from_slice(text);
+            Ok(text.len())
+        }
+    }
+
+    #[test]
+    fn an_error_loses_nothing_already_read() {
+        let mut reader = LineReader::new(Flaky(0), GenerationId(0), 10);
+        assert_eq!(reader.next_batch().unwrap().unwrap().bytes(), b"a\n");
+        assert!(reader.next_batch().is_err());
+        assert_eq!(reader.next_batch().unwrap().unwrap().bytes(), b"bc\n");
+        assert!(reader.next_batch().unwrap().is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn any_pieces_give_the_lines_of_the_whole(
+            pieces in proptest::collection::vec("[a-c\n\r]{0,9}", 0..20),
+        ) {
+            let whole = pieces.concat();
+            let pieces = Pieces::new(pieces.into_iter().map(String::into_bytes));
+            prop_assert_eq!(read_all(pieces, 4), read_all(whole.as_bytes(), 4));
+        }
+    }
+}
