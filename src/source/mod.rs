@@ -8,9 +8,16 @@
 //! metrics, and starts no thread of its own apart from the one that delivers wake-ups.
 
 pub mod archive;
+mod event;
+mod file;
 mod frame;
 mod read;
 
+pub use event::{Event, GAP_REASONS};
+pub use file::{
+    Entry, FileError, FileId, FilePosition, FileSettings, FileSource, Fs, Kind, Meta, PathPattern,
+    PatternError, Progress, RealFs, Start,
+};
 pub use frame::{Cut, Framer};
 pub use read::LineReader;
 

@@ -1,0 +1,279 @@
+//! From patterns to the paths that stand in the file system now.
+//!
+//! Invariant: paths come sorted and each once; what could not be looked at is told apart from
+//! what isn't there.
+
+use std::collections::{BTreeMap, BTreeSet, btree_map};
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::fs::{Entry, FileError, Fs, Kind, Meta};
+use super::pattern::{PathPattern, Shape, Step};
+
+/// A pattern, and whether it was ever looked for.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    pub(super) pattern: PathPattern,
+    /// No look has told yet which files were there at first.
+    pub(super) fresh: bool,
+}
+
+impl Wanted {
+    pub(super) fn new(pattern: PathPattern) -> Self {
+        Self {
+            pattern,
+            fresh: true,
+        }
+    }
+}
+
+/// What one look found.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    /// Paths of files, and plain paths whatever stands there.
+    pub(super) sightings: BTreeMap<PathBuf, Sighting>,
+    /// Directories where a change can change this listing.
+    pub(super) directories: BTreeSet<PathBuf>,
+    /// Directories that could not be listed, and patterns that match nothing (no error).
+    pub(super) faults: Vec<(PathBuf, Option<FileError>)>,
+}
+
+/// What a path was seen to lead to.
+#[derive(Debug)]
+pub(super) struct Sighting {
+    pub(super) seen: Result<Meta, FileError>,
+    /// Only patterns looked for the first time found it.
+    pub(super) fresh: bool,
+    /// How far the file had got when the path was first seen, if it was there from the first and
+    /// could not be opened until now.
+    pub(super) size_at_first: Option<u64>,
+}
+
+/// Looks for everything wanted. A pattern stays fresh only if its one path could not be looked
+/// at.
+pub(super) fn look<F: Fs>(fs: &F, wanted: &mut [Wanted]) -> Listing {
+    let mut listing = Listing::default();
+    for wanted in wanted {
+        let pattern = wanted.pattern.as_path();
+        let found = match wanted.pattern.shape() {
+            Shape::Plain => {
+                let seen = stat(fs, pattern);
+                let is_answer = !matches!(&seen, Err(FileError::Io(error)) if !is_absence(error));
+                listing.add(pattern.to_path_buf(), seen, wanted.fresh);
+                is_answer
+            }
+            Shape::Glob { base, steps } => {
+                let mut walk = Walk {
+                    fs,
+                    listing: &mut listing,
+                    fresh: wanted.fresh,
+                    found: false,
+                    failed: false,
+                };
+                walk.step(base, steps);
+                // What can't be listed is told as that.
+                if !walk.found && !walk.failed {
+                    listing.faults.push((pattern.to_path_buf(), None));
+                }
+                true
+            }
+        };
+        wanted.fresh &= !found;
+    }
+    listing
+}
+
+/// Looks at a path; what is no regular file is an error.
+pub(super) fn stat<F: Fs>(fs: &F, path: &Path) -> Result<Meta, FileError> {
+    let meta = fs.stat(path)?;
+    match meta.kind {
+        Kind::Regular => Ok(meta),
+        other => Err(FileError::NotRegular(other)),
+    }
+}
+
+/// Whether the error says that nothing is there, rather than that one can't see.
+pub(super) fn is_absence(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
+/// The directory a path is in; the empty path is the current one.
+fn parent(path: &Path) -> &Path {
+    path.parent().unwrap_or(path)
+}
+
+impl Listing {
+    fn add(&mut self, path: PathBuf, seen: Result<Meta, FileError>, fresh: bool) {
+        self.directories.insert(parent(&path).to_path_buf());
+        match self.sightings.entry(path) {
+            btree_map::Entry::Vacant(entry) => {
+                entry.insert(Sighting {
+                    seen,
+                    fresh,
+                    size_at_first: None,
+                });
+            }
+            btree_map::Entry::Occupied(mut entry) => entry.get_mut().fresh &= fresh,
+        }
+    }
+}
+
+/// A walk through the directories one glob can reach.
+struct Walk<'a, F> {
+    fs: &'a F,
+    listing: &'a mut Listing,
+    fresh: bool,
+    found: bool,
+    failed: bool,
+}
+
+impl<F: Fs> Walk<'_, F> {
+    fn step(&mut self, dir: &Path, steps: &[Step]) {
+        let Some((step, later)) = steps.split_first() else {
+            return;
+        };
+        match step {
+            Step::Name(name) if later.is_empty() => self.candidate(dir.join(name)),
+            Step::Name(name) => self.step(&dir.join(name), later),
+            Step::Match { .. } if later.is_empty() => self.files(dir, step),
+            Step::Match { .. } => {
+                for name in self.names(dir, |entry| {
+                    matches!(entry.kind, Kind::Directory | Kind::Symlink)
+                        && step.allows(&entry.name)
+                }) {
+                    self.step(&dir.join(name), later);
+                }
+            }
+            Step::Directories => {
+                if later.is_empty() {
+                    self.files(dir, step);
+                } else {
+                    self.step(dir, later);
+                }
+                // Links to directories are not entered: they can make loops.
+                for name in self.names(dir, |entry| {
+                    entry.kind == Kind::Directory && step.allows(&entry.name)
+                }) {
+                    self.step(&dir.join(name), steps);
+                }
+            }
+        }
+    }
+
+    fn files(&mut self, dir: &Path, step: &Step) {
+        for name in self.names(dir, |entry| {
+            entry.kind != Kind::Directory && step.allows_file(&entry.name)
+        }) {
+            self.candidate(dir.join(name));
+        }
+    }
+
+    /// Takes up a path unless there is nothing or a directory there.
+    fn candidate(&mut self, path: PathBuf) {
+        let seen = stat(self.fs, &path);
+        let is_passed_over = match &seen {
+            Ok(_) => false,
+            Err(FileError::NotRegular(kind)) => *kind == Kind::Directory,
+            Err(FileError::Io(error)) => is_absence(error),
+        };
+        if !is_passed_over {
+            self.found = true;
+            self.listing.add(path, seen, self.fresh);
+        }
+    }
+
+    /// The names in `dir` that are wanted.
+    fn names(&mut self, dir: &Path, is_wanted: impl Fn(&Entry) -> bool) -> Vec<OsString> {
+        let mut names = Vec::new();
+        self.listing.directories.insert(dir.to_path_buf());
+        let listed = self.fs.list(dir, &mut |entry| {
+            if is_wanted(&entry) {
+                names.push(entry.name);
+            }
+        });
+        match listed {
+            Err(error) if !is_absence(&error) => {
+                let fault = (dir.to_path_buf(), Some(FileError::Io(error)));
+                self.listing.faults.push(fault);
+                self.failed = true;
+            }
+            _ => {}
+        }
+        names
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::file::RealFs;
+    use std::fs::{create_dir_all, write};
+
+    /// Makes `files`, looks for `pattern`, and expects the paths, directories and faults, all
+    /// relative to a temporary directory.
+    fn check(files: &[&str], pattern: &str, paths: &[&str], directories: &[&str]) {
+        let root = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = root.path().join(file);
+            create_dir_all(path.parent().unwrap()).unwrap();
+            write(path, "").unwrap();
+        }
+        let pattern = PathPattern::new(root.path().join(pattern).to_str().unwrap()).unwrap();
+        let mut wanted = [Wanted {
+            pattern,
+            fresh: true,
+        }];
+        let listing = look(&RealFs, &mut wanted);
+        assert!(!wanted[0].fresh);
+        let absolute = |names: &[&str]| -> Vec<PathBuf> {
+            names.iter().map(|name| root.path().join(name)).collect()
+        };
+        let found: Vec<_> = listing.sightings.into_keys().collect();
+        assert_eq!(found, absolute(paths));
+        let reachable: Vec<_> = listing.directories.into_iter().collect();
+        assert_eq!(reachable, absolute(directories));
+    }
+
+    #[test]
+    fn a_plain_path_is_itself_there_or_not() {
+        check(&["a.log"], "a.log", &["a.log"], &[""]);
+        check(&[], "a.log", &["a.log"], &[""]);
+    }
+
+    #[test]
+    fn only_directories_that_can_matter_are_walked() {
+        let files = ["a/x.log", "a/deep/y.log", "b/x.log", "b/z.txt", "c.log"];
+        check(&files, "*.log", &["c.log"], &[""]);
+        check(&files, "*/*.log", &["a/x.log", "b/x.log"], &["", "a", "b"]);
+        check(&files, "*/x.log", &["a/x.log", "b/x.log"], &["", "a", "b"]);
+        check(&files, "a/*.log", &["a/x.log"], &["a"]);
+        check(
+            &files,
+            "**/*.log",
+            &["a/deep/y.log", "a/x.log", "b/x.log", "c.log"],
+            &["", "a", "a/deep", "b"],
+        );
+    }
+
+    #[test]
+    fn directories_and_dangling_links_are_no_candidates_of_a_glob() {
+        let root = tempfile::tempdir().unwrap();
+        create_dir_all(root.path().join("a.log")).unwrap();
+        std::os::unix::fs::symlink("absent", root.path().join("b.log")).unwrap();
+        let text = root.path().join("*.log");
+        let pattern = PathPattern::new(text.to_str().unwrap()).unwrap();
+        let listing = look(
+            &RealFs,
+            &mut [Wanted {
+                pattern,
+                fresh: true,
+            }],
+        );
+        assert!(listing.sightings.is_empty());
+        assert!(matches!(&listing.faults[..], [(path, None)] if *path == text));
+    }
+}

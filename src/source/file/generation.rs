@@ -1,0 +1,290 @@
+//! One followed file: how far it was read, and how it is read on.
+//!
+//! Invariant: unless an over-long line is being skipped, everything before the offset was handed
+//! over and nothing after it; no bytes of the file are kept but the few that tell whether it is
+//! still the same text.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use memchr::memrchr;
+
+use super::fs::{FileError, Fs, Meta};
+use super::identity::FileId;
+use crate::model::{Batch, GenerationId, Position};
+use crate::source::Event;
+use crate::source::frame::{Cut, Framer};
+
+/// Bytes before the reading place that are compared at each read. More than a usual line, so that
+/// a time of day is among them.
+const TAIL_BYTES: usize = 256;
+
+/// A file that is open and followed.
+#[derive(Debug)]
+pub(super) struct Generation<F> {
+    pub(super) id: GenerationId,
+    pub(super) file_id: FileId,
+    /// The path that leads to it, or the last one that did.
+    pub(super) path: PathBuf,
+    pub(super) link: Link,
+    /// The start of the first line not handed over.
+    pub(super) offset: u64,
+    /// Its size when last looked at.
+    pub(super) size: u64,
+    /// Why it can't be read, if it was reported.
+    fault: Option<io::ErrorKind>,
+    file: F,
+    framer: Framer,
+    /// Where to read on: `offset`, or further on inside an over-long line.
+    consumed: u64,
+    /// The end of what was read last, a partial line included.
+    seen: u64,
+    /// The bytes before `consumed`.
+    tail: Vec<u8>,
+    /// Zero bytes at `offset` are the hole a truncation left before a writer that doesn't append,
+    /// and no line.
+    at_hole: bool,
+}
+
+/// Whether a path leads to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Link {
+    /// One does.
+    Attached,
+    /// None does since the discovery of this number; neither that nor growth happened after
+    /// `quiet_since`.
+    Detached {
+        quiet_since: Duration,
+        discovery: u64,
+    },
+}
+
+/// What one read brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// The file is as it was.
+    Quiet,
+    /// It was read on; `more` if there is something left to read at once.
+    Grew { more: bool },
+    /// It was cut: see [`crate::source::Event::Truncated`].
+    Truncated {
+        offset: u64,
+        unread: u64,
+        resume: u64,
+    },
+}
+
+/// A buffer that [`Generation`] can read into: it holds any line that isn't over-long.
+pub(super) fn buffer(read_bytes: usize, line_bytes: usize) -> Vec<u8> {
+    let twice_a_line = Framer::longest_partial(line_bytes).saturating_mul(2);
+    vec![0; TAIL_BYTES.saturating_add(read_bytes.max(twice_a_line))]
+}
+
+impl<F> Generation<F> {
+    /// Takes up an open file at its start.
+    pub(super) fn new(
+        id: GenerationId,
+        path: PathBuf,
+        file: F,
+        meta: Meta,
+        line_bytes: usize,
+    ) -> Self {
+        Self {
+            id,
+            file_id: meta.id,
+            path,
+            link: Link::Attached,
+            offset: 0,
+            size: meta.size,
+            fault: None,
+            file,
+            framer: Framer::new(line_bytes),
+            consumed: 0,
+            seen: 0,
+            tail: Vec::new(),
+            at_hole: true,
+        }
+    }
+
+    /// Goes to the start of the line that `place` is in, or where `place` is if that line is
+    /// over-long already. `buffer` is scratch.
+    pub(super) fn seek_line<S: Fs<File = F>>(
+        &mut self,
+        fs: &S,
+        place: u64,
+        line_bytes: usize,
+        buffer: &mut [u8],
+    ) -> io::Result<()> {
+        let window = Framer::longest_partial(line_bytes) + 1 + TAIL_BYTES;
+        let from = place.saturating_sub(window as u64);
+        let wanted = usize::try_from(place - from).unwrap_or(window);
+        let got = fs.read_at(&self.file, &mut buffer[..wanted], from)?;
+        let before = &buffer[..got];
+        let start = match memrchr(b'\n', before) {
+            Some(newline) => newline + 1,
+            None if from == 0 => 0,
+            None => {
+                self.framer = Framer::inside_overlong(line_bytes);
+                got
+            }
+        };
+        self.move_to(from + start as u64, &before[..start]);
+        Ok(())
+    }
+
+    /// Takes note of how reading went; tells once that it failed, and once that it doesn't any
+    /// more.
+    pub(super) fn note_fault(&mut self, error: Option<&io::Error>) -> Option<Event> {
+        let fault = error.map(io::Error::kind);
+        let before = std::mem::replace(&mut self.fault, fault);
+        if before == fault {
+            return None;
+        }
+        let path = self.path.clone();
+        Some(match error {
+            Some(error) => {
+                let error = FileError::Io(copy_of(error));
+                Event::Unreadable { path, error }
+            }
+            None => Event::Readable { path },
+        })
+    }
+
+    /// Applies another limit to lines not yet read.
+    pub(super) fn set_line_bytes(&mut self, line_bytes: usize) {
+        self.framer.set_limit(line_bytes);
+    }
+
+    /// Bytes it is known to hold that were not handed over.
+    pub(super) fn unread(&self) -> u64 {
+        self.size.saturating_sub(self.offset)
+    }
+
+    /// Reads at most one buffer and hands over the lines that are whole.
+    pub(super) fn read<S: Fs<File = F>>(
+        &mut self,
+        fs: &S,
+        buffer: &mut [u8],
+        sink: &mut dyn FnMut(&Batch<'_>),
+    ) -> io::Result<Step> {
+        let size_before = self.size;
+        self.size = fs.fstat(&self.file)?.size;
+        let has_shrunk = self.size < size_before;
+        if self.size < self.consumed {
+            return Ok(self.restart(size_before));
+        }
+        if self.size == self.seen && !has_shrunk {
+            return Ok(Step::Quiet);
+        }
+        let tail = self.tail.len();
+        let from = self.consumed - tail as u64;
+        let got = fs.read_at(&self.file, buffer, from)?;
+        if got < tail || buffer[..tail] != self.tail {
+            return Ok(self.restart(size_before));
+        }
+        if has_shrunk {
+            self.seen = self.consumed;
+            return Ok(Step::Truncated {
+                offset: self.offset,
+                unread: size_before - self.size,
+                resume: self.offset,
+            });
+        }
+        self.seen = from + got as u64;
+        self.size = self.size.max(self.seen);
+        let start = tail + self.skip_hole(&buffer[tail..got]);
+        let cut = self.framer.cut(&buffer[start..got]);
+        self.hand_over(&buffer[..got], start, &cut, sink);
+        let more = got > tail && self.seen < self.size;
+        Ok(Step::Grew { more })
+    }
+
+    /// Hands over the last line, which lacks its newline, of a file that will not grow any more;
+    /// says whether that is so.
+    pub(super) fn finish<S: Fs<File = F>>(
+        &mut self,
+        fs: &S,
+        buffer: &mut [u8],
+        sink: &mut dyn FnMut(&Batch<'_>),
+    ) -> io::Result<bool> {
+        let got = fs.read_at(&self.file, buffer, self.consumed)?;
+        if self.consumed + got as u64 != self.seen {
+            return Ok(false);
+        }
+        let cut = self.framer.finish(&buffer[..got]);
+        self.hand_over(&buffer[..got], 0, &cut, sink);
+        Ok(true)
+    }
+
+    /// Moves on past the zero bytes a hole was read as; says how many.
+    fn skip_hole(&mut self, data: &[u8]) -> usize {
+        if !self.at_hole {
+            return 0;
+        }
+        let hole = data.iter().take_while(|byte| **byte == 0).count();
+        self.at_hole = hole == data.len();
+        self.consumed += hole as u64;
+        self.offset = self.consumed;
+        hole
+    }
+
+    /// Gives the sink what was cut from `read[start..]`, which stands at `consumed`.
+    fn hand_over(
+        &mut self,
+        read: &[u8],
+        start: usize,
+        cut: &Cut,
+        sink: &mut dyn FnMut(&Batch<'_>),
+    ) {
+        let end = start + cut.consumed;
+        let base = self.consumed;
+        self.consumed += cut.consumed as u64;
+        self.tail.clear();
+        self.tail.extend_from_slice(last_bytes(&read[..end]));
+        if cut.is_empty() {
+            return;
+        }
+        self.offset = base + cut.lines.end as u64;
+        let lines = &read[start + cut.lines.start..start + cut.lines.end];
+        let position = Position {
+            generation: self.id,
+            offset: self.offset,
+        };
+        sink(&Batch::new(lines, cut.overlong, position));
+    }
+
+    /// Begins at 0 again.
+    fn restart(&mut self, size_before: u64) -> Step {
+        let step = Step::Truncated {
+            offset: self.offset,
+            unread: size_before.saturating_sub(self.offset),
+            resume: 0,
+        };
+        self.framer.reset();
+        self.move_to(0, &[]);
+        step
+    }
+
+    /// Will read on at `place`, the bytes before which end with `before`.
+    fn move_to(&mut self, place: u64, before: &[u8]) {
+        self.offset = place;
+        self.consumed = place;
+        self.seen = place;
+        self.at_hole = place == 0;
+        self.tail.clear();
+        self.tail.extend_from_slice(last_bytes(before));
+    }
+}
+
+/// What of these bytes is remembered.
+fn last_bytes(bytes: &[u8]) -> &[u8] {
+    &bytes[bytes.len().saturating_sub(TAIL_BYTES)..]
+}
+
+/// The same error, as far as it can be told.
+fn copy_of(error: &io::Error) -> io::Error {
+    error
+        .raw_os_error()
+        .map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
+}

@@ -1,0 +1,21 @@
+//! Follows real files across rotation, truncation and disappearance.
+//!
+//! Invariant: which file is read is told by its identity, never by its name, and everything that
+//! must be true is asked of the file system by looking; notifications only say when to look.
+
+mod discover;
+mod follow;
+mod fs;
+mod generation;
+mod identity;
+mod pattern;
+mod place;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+pub use follow::FileSource;
+pub use fs::{Entry, FileError, Fs, Kind, Meta, RealFs};
+pub use identity::FileId;
+pub use pattern::{PathPattern, PatternError};
+pub use settings::{FilePosition, FileSettings, Progress, Start};

@@ -1,0 +1,260 @@
+//! Paths and globs that name the files to follow.
+//!
+//! Invariant: a pattern that exists is valid; matching it needs only the directories it can
+//! reach, and agrees with [`PathPattern::matches`].
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+
+use globset::{GlobBuilder, GlobMatcher};
+use thiserror::Error;
+
+/// Endings of compressed files, which a glob passes over: logrotate makes them from files that
+/// were followed under another name, and their bytes are not lines.
+const COMPRESSED: [&[u8]; 6] = [b".gz", b".bz2", b".xz", b".zst", b".lz4", b".Z"];
+
+/// One path, or all that match a glob.
+///
+/// In a glob `*`, `?`, `[…]` and `{a,b}` stand for parts of one name, `**` for any directories,
+/// and `\` takes the meaning from the character after it. As in a shell, a name that begins with
+/// a dot is matched only by a pattern that does. Compressed files (`.gz` and the like) are not
+/// matched.
+#[derive(Clone, Debug)]
+pub struct PathPattern {
+    text: PathBuf,
+    shape: Shape,
+}
+
+/// Why a text is no pattern.
+#[derive(Debug, Error)]
+pub enum PatternError {
+    /// Nothing to follow.
+    #[error("a path must not be empty")]
+    Empty,
+    /// A part of it between slashes is no glob; alternatives can't span a slash.
+    #[error("`{part}` is not a glob for one name")]
+    Glob {
+        /// The part.
+        part: String,
+        /// What is wrong.
+        #[source]
+        source: globset::Error,
+    },
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Shape {
+    /// Just this path.
+    Plain,
+    /// Whatever the steps match below `base`.
+    Glob { base: PathBuf, steps: Vec<Step> },
+}
+
+/// One component of a glob.
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    /// This name.
+    Name(OsString),
+    /// Any name that matches.
+    Match { matcher: GlobMatcher, hidden: bool },
+    /// Any number of directories.
+    Directories,
+}
+
+impl PathPattern {
+    /// Reads a path or a glob; it is a glob if it holds any of `*?[{`.
+    pub fn new(text: &str) -> Result<Self, PatternError> {
+        if text.is_empty() {
+            return Err(PatternError::Empty);
+        }
+        if !is_glob(text) {
+            return Ok(Self::literal(PathBuf::from(text)));
+        }
+        let mut base = PathBuf::from(if text.starts_with('/') { "/" } else { "" });
+        let mut steps = Vec::new();
+        for part in text
+            .split('/')
+            .filter(|part| !part.is_empty() && *part != ".")
+        {
+            if steps.is_empty() && !is_glob(part) && !part.contains('\\') {
+                base.push(part);
+            } else {
+                steps.push(Step::new(part)?);
+            }
+        }
+        Ok(Self {
+            text: PathBuf::from(text),
+            shape: Shape::Glob { base, steps },
+        })
+    }
+
+    /// This very path, whatever characters it holds.
+    pub fn literal(path: PathBuf) -> Self {
+        Self {
+            text: path,
+            shape: Shape::Plain,
+        }
+    }
+
+    /// As it was written.
+    pub fn as_path(&self) -> &Path {
+        &self.text
+    }
+
+    /// Whether a file at `path`, as found by this or another pattern, is to be followed.
+    pub fn matches(&self, path: &Path) -> bool {
+        match &self.shape {
+            Shape::Plain => path == self.text,
+            Shape::Glob { base, steps } => {
+                let names = path
+                    .strip_prefix(base)
+                    .map(|rest| rest.components().collect());
+                names.is_ok_and(|names: Vec<_>| steps_match(steps, &names))
+            }
+        }
+    }
+
+    /// Whether both are the same pattern.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let is_plain = |pattern: &Self| matches!(pattern.shape, Shape::Plain);
+        self.text == other.text && is_plain(self) == is_plain(other)
+    }
+
+    pub(super) fn shape(&self) -> &Shape {
+        &self.shape
+    }
+}
+
+impl Step {
+    fn new(part: &str) -> Result<Self, PatternError> {
+        if part == "**" {
+            return Ok(Self::Directories);
+        }
+        if !is_glob(part) && !part.contains('\\') {
+            return Ok(Self::Name(part.into()));
+        }
+        let glob = GlobBuilder::new(part)
+            .literal_separator(true)
+            .backslash_escape(true)
+            .build()
+            .map_err(|source| PatternError::Glob {
+                part: part.to_owned(),
+                source,
+            })?;
+        Ok(Self::Match {
+            matcher: glob.compile_matcher(),
+            hidden: part.starts_with('.') || part.starts_with("\\."),
+        })
+    }
+
+    /// Whether a directory entry of this name can be meant.
+    pub(super) fn allows(&self, name: &OsStr) -> bool {
+        match self {
+            Self::Name(own) => own == name,
+            Self::Match { matcher, hidden } => {
+                (*hidden || !is_hidden(name)) && matcher.is_match(name)
+            }
+            Self::Directories => !is_hidden(name),
+        }
+    }
+
+    /// Like [`Step::allows`], for the last step: the name of a file.
+    pub(super) fn allows_file(&self, name: &OsStr) -> bool {
+        let is_compressed = COMPRESSED
+            .iter()
+            .any(|ending| name.as_bytes().ends_with(ending));
+        self.allows(name) && (!is_compressed || matches!(self, Self::Name(_)))
+    }
+}
+
+fn steps_match(steps: &[Step], names: &[Component<'_>]) -> bool {
+    let Some((step, later_steps)) = steps.split_first() else {
+        return names.is_empty();
+    };
+    let Some((name, later_names)) = names.split_first() else {
+        return false;
+    };
+    let name = name.as_os_str();
+    match step {
+        Step::Directories if later_steps.is_empty() => {
+            let directories = &names[..names.len() - 1];
+            directories.iter().all(|name| step.allows(name.as_os_str()))
+                && names
+                    .last()
+                    .is_some_and(|name| step.allows_file(name.as_os_str()))
+        }
+        Step::Directories => {
+            steps_match(later_steps, names)
+                || (step.allows(name) && steps_match(steps, later_names))
+        }
+        _ if later_steps.is_empty() => step.allows_file(name) && later_names.is_empty(),
+        _ => step.allows(name) && steps_match(later_steps, later_names),
+    }
+}
+
+fn is_glob(text: &str) -> bool {
+    text.contains(['*', '?', '[', '{'])
+}
+
+fn is_hidden(name: &OsStr) -> bool {
+    name.as_bytes().starts_with(b".")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(pattern: &str, path: &str, expected: bool) {
+        let pattern = PathPattern::new(pattern).unwrap();
+        assert_eq!(
+            pattern.matches(Path::new(path)),
+            expected,
+            "{pattern:?} {path}"
+        );
+    }
+
+    #[test]
+    fn a_star_stays_within_one_name() {
+        check("/log/*.log", "/log/a.log", true);
+        check("/log/*.log", "/log/b/a.log", false);
+        check("/log/*/access.log", "/log/b/access.log", true);
+        check("/log/*/access.log", "/log/access.log", false);
+        check("/log/a[0-9].{log,txt}", "/log/a7.txt", true);
+        check("logs/*.log", "logs/a.log", true);
+        check("./*.log", "a.log", true);
+    }
+
+    #[test]
+    fn two_stars_are_any_directories() {
+        check("/log/**/*.log", "/log/a.log", true);
+        check("/log/**/*.log", "/log/a/b/c.log", true);
+        check("/log/**/*.log", "/log/a/.b/c.log", false);
+        check("/log/**", "/log/a/b", true);
+        check("/log/**", "/log/a/b.gz", false);
+    }
+
+    #[test]
+    fn hidden_and_compressed_files_are_not_matched_by_chance() {
+        check("/log/*.log*", "/log/.a.log.swp", false);
+        check("/log/.*.log", "/log/.a.log", true);
+        check("/log/*.log*", "/log/a.log.2.gz", false);
+        check("/log/a.log.2.gz", "/log/a.log.2.gz", true);
+    }
+
+    #[test]
+    fn a_backslash_makes_a_character_plain() {
+        check(r"/log/\[a\]*", "/log/[a]b", true);
+        check(r"/log/\[a\]*", "/log/ab", false);
+        assert!(PathPattern::literal("/log/[a]".into()).matches(Path::new("/log/[a]")));
+    }
+
+    #[test]
+    fn what_is_no_glob_is_refused() {
+        assert!(matches!(PathPattern::new(""), Err(PatternError::Empty)));
+        for text in ["/log/[a", "/log/{a/b,c}", "/log/{a"] {
+            let error = PathPattern::new(text).unwrap_err();
+            assert!(matches!(error, PatternError::Glob { .. }), "{text}");
+        }
+    }
+}

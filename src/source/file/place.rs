@@ -1,0 +1,52 @@
+//! What was known of a path at the last discovery.
+//!
+//! Invariant: two looks compare equal exactly if there is nothing to tell about the second.
+
+use std::io;
+
+use super::discover::is_absence;
+use super::fs::{FileError, Kind, Meta};
+use super::identity::FileId;
+
+/// A path the last discovery found.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) place: Place,
+    /// How far the file had got when the path was first seen, if it was there from the first and
+    /// could not be opened yet.
+    pub(super) size_at_first: Option<u64>,
+}
+
+/// What a path leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Leads(FileId),
+    Not(Trouble),
+}
+
+/// Why a path leads to no file that can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    Missing,
+    NotRegular(Kind),
+    Io(io::ErrorKind),
+}
+
+impl From<&Result<Meta, FileError>> for Place {
+    fn from(seen: &Result<Meta, FileError>) -> Self {
+        match seen {
+            Ok(meta) => Self::Leads(meta.id),
+            Err(error) => Self::Not(error.into()),
+        }
+    }
+}
+
+impl From<&FileError> for Trouble {
+    fn from(error: &FileError) -> Self {
+        match error {
+            FileError::NotRegular(kind) => Self::NotRegular(*kind),
+            FileError::Io(error) if is_absence(error) => Self::Missing,
+            FileError::Io(error) => Self::Io(error.kind()),
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! A bench on which files are written, rotated, cut and taken away, on a real file system.
+
+use std::collections::BTreeSet;
+use std::fs::{File, OpenOptions, create_dir, hard_link, remove_dir, remove_file, write};
+use std::io::{self, Write};
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::clock::ManualClock;
+use crate::source::{Event, READ_BYTES};
+
+mod model;
+mod reading;
+mod rotation;
+mod trouble;
+
+const LIMIT: usize = 1_000;
+const WAIT: Duration = Duration::from_mins(1);
+
+/// The real file system, with some paths refused.
+#[derive(Clone, Default)]
+struct Refusing(Arc<Mutex<BTreeSet<PathBuf>>>);
+
+impl Refusing {
+    fn refuse(&self, path: PathBuf) {
+        self.0.lock().unwrap().insert(path);
+    }
+
+    fn allow_all(&self) {
+        self.0.lock().unwrap().clear();
+    }
+
+    fn ask(&self, path: &Path) -> io::Result<()> {
+        if self.0.lock().unwrap().contains(path) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        Ok(())
+    }
+}
+
+impl Fs for Refusing {
+    type File = (File, PathBuf);
+
+    fn list(&self, dir: &Path, found: &mut dyn FnMut(Entry)) -> io::Result<()> {
+        self.ask(dir)?;
+        RealFs.list(dir, found)
+    }
+
+    /// Needs leave to search the directory, none to read the file.
+    fn stat(&self, path: &Path) -> io::Result<Meta> {
+        self.ask(path.parent().unwrap())?;
+        RealFs.stat(path)
+    }
+
+    fn open(&self, path: &Path) -> Result<Self::File, FileError> {
+        self.ask(path)?;
+        Ok((RealFs.open(path)?, path.to_path_buf()))
+    }
+
+    fn fstat(&self, (file, _): &Self::File) -> io::Result<Meta> {
+        RealFs.fstat(file)
+    }
+
+    fn read_at(&self, (file, path): &Self::File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+        self.ask(path)?;
+        RealFs.read_at(file, buffer, at)
+    }
+}
+
+/// A directory, a source that follows files in it, and what came out.
+struct Bench {
+    root: TempDir,
+    fs: Refusing,
+    clock: Arc<ManualClock>,
+    source: FileSource<Refusing>,
+    lines: Vec<String>,
+    overlong: u64,
+    events: Vec<Event>,
+}
+
+impl Bench {
+    fn new(patterns: &[&str], start: Start) -> Self {
+        Self::reading(patterns, start, LIMIT, READ_BYTES)
+    }
+
+    fn reading(patterns: &[&str], start: Start, line_bytes: usize, read_bytes: usize) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let (fs, clock) = (Refusing::default(), Arc::new(ManualClock::default()));
+        let settings = settings(&root, patterns, start, line_bytes);
+        let source = FileSource::with_read_bytes(settings, fs.clone(), clock.clone(), read_bytes);
+        Self {
+            root,
+            fs,
+            clock,
+            source,
+            lines: Vec::new(),
+            overlong: 0,
+            events: Vec::new(),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    fn append(&self, name: &str, text: &str) {
+        self.writer(name).write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Keeps its inode when the path is renamed, as a server does.
+    fn writer(&self, name: &str) -> File {
+        let mut options = OpenOptions::new();
+        options.append(true).create(true);
+        options.open(self.path(name)).unwrap()
+    }
+
+    fn rename(&self, from: &str, to: &str) {
+        #[expect(clippy::disallowed_methods, reason = "what logrotate does")]
+        std::fs::rename(self.path(from), self.path(to)).unwrap();
+    }
+
+    fn round(&mut self) -> Progress {
+        let (lines, overlong) = (&mut self.lines, &mut self.overlong);
+        self.source.poll(
+            &mut |batch| {
+                *overlong += batch.overlong();
+                let own = batch
+                    .lines()
+                    .map(|line| String::from_utf8_lossy(line).into_owned());
+                lines.extend(own);
+            },
+            &mut |event| self.events.push(event),
+        )
+    }
+
+    /// Looks at everything and reads all there is.
+    fn drain(&mut self) {
+        self.source.discover(&mut |event| self.events.push(event));
+        while self.round() == Progress::More {}
+    }
+
+    /// Drains, and takes the lines that came.
+    fn take_lines(&mut self) -> Vec<String> {
+        self.drain();
+        std::mem::take(&mut self.lines)
+    }
+
+    /// Takes the events that came, each as its name and the file's.
+    fn take_events(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.events)
+            .iter()
+            .map(|event| {
+                let debug = format!("{event:?}");
+                let name = debug.split(' ').next().unwrap();
+                let path = match event {
+                    Event::Opened { path, .. }
+                    | Event::Rotated { path, .. }
+                    | Event::Finished { path, .. }
+                    | Event::Truncated { path, .. }
+                    | Event::Missing { path }
+                    | Event::Unreadable { path, .. }
+                    | Event::Readable { path }
+                    | Event::Dropped { path, .. } => path,
+                    Event::Unwatched { .. } => unreachable!(),
+                };
+                format!("{name} {}", path.file_name().unwrap().display())
+            })
+            .collect()
+    }
+
+    fn offsets(&self) -> Vec<u64> {
+        let positions = self.source.positions();
+        positions.iter().map(|position| position.offset).collect()
+    }
+}
+
+fn settings(root: &TempDir, patterns: &[&str], start: Start, line_bytes: usize) -> FileSettings {
+    let path =
+        |pattern: &&str| PathPattern::new(root.path().join(pattern).to_str().unwrap()).unwrap();
+    FileSettings {
+        paths: patterns.iter().map(path).collect(),
+        start,
+        line_bytes,
+        rotate_wait: WAIT,
+    }
+}
