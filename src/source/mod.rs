@@ -16,7 +16,7 @@ mod read;
 pub use event::{Event, GAP_REASONS};
 pub use file::{
     Entry, FileError, FileId, FilePosition, FileSettings, FileSource, Fs, Kind, Meta, PathPattern,
-    PatternError, Progress, RealFs, Start,
+    PatternError, Progress, RealFs, Start, Watch,
 };
 pub use frame::{Cut, Framer};
 pub use read::LineReader;

@@ -13,9 +13,11 @@ mod place;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 pub use follow::FileSource;
 pub use fs::{Entry, FileError, Fs, Kind, Meta, RealFs};
 pub use identity::FileId;
 pub use pattern::{PathPattern, PatternError};
 pub use settings::{FilePosition, FileSettings, Progress, Start};
+pub use watch::Watch;

@@ -125,6 +125,7 @@ fn a_pattern_that_is_kept_has_had_its_first_look() {
 fn a_source_can_be_given_to_a_thread() {
     fn check<T: Send>() {}
     check::<FileSource<RealFs>>();
+    check::<Watch>();
 }
 
 #[test]

@@ -1,0 +1,268 @@
+//! Wakes the reader when something may have changed.
+//!
+//! Invariant: a notification only says when to look. One that is lost, late or impossible costs
+//! time until the slow poll, never a line; reading never causes one.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use notify::event::{EventKind, ModifyKind};
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+
+use super::fs::{Fs, Kind, RealFs};
+use super::identity::FileId;
+use crate::clock::Waker;
+use crate::source::Event;
+
+/// Watches directories, and wakes a [`Waker`] when a file in one of them is written, made,
+/// removed, renamed or changes its permissions.
+pub struct Watch {
+    /// None if the system has no notifications to give.
+    watcher: Option<RecommendedWatcher>,
+    shared: Arc<Shared>,
+    /// Directories that can't be watched, and were reported.
+    refused: BTreeMap<PathBuf, FileId>,
+}
+
+/// What the thread that delivers notifications shares with the [`Watch`].
+#[derive(Default)]
+struct Shared {
+    waker: Waker,
+    names_changed: AtomicBool,
+    /// Which directory each watch is on. Never locked across a call of the watcher, which waits
+    /// for that thread.
+    watched: Mutex<BTreeMap<PathBuf, FileId>>,
+}
+
+impl Watch {
+    /// Watches nothing yet. If the system refuses, that is an event and the watch stays inert.
+    pub fn new(waker: Waker, events: &mut dyn FnMut(Event)) -> Self {
+        let shared = Arc::new(Shared {
+            waker,
+            ..Shared::default()
+        });
+        let heard = Arc::clone(&shared);
+        let handler = move |event: notify::Result<notify::Event>| heard.hear(event);
+        let watcher = match notify::recommended_watcher(handler) {
+            Ok(watcher) => Some(watcher),
+            Err(error) => {
+                events(Event::Unwatched { path: None, error });
+                None
+            }
+        };
+        Self {
+            watcher,
+            shared,
+            refused: BTreeMap::new(),
+        }
+    }
+
+    /// Watches these directories and no others. One that was replaced by another of its name is
+    /// watched anew; one that isn't there is left to a later call. What may have happened before
+    /// a directory was watched counts as a change. A refusal is an event, once.
+    pub fn refresh<'p>(
+        &mut self,
+        dirs: impl IntoIterator<Item = &'p Path>,
+        events: &mut dyn FnMut(Event),
+    ) {
+        let Some(watcher) = &mut self.watcher else {
+            return;
+        };
+        let wanted = identify(dirs);
+        self.refused.retain(|path, id| wanted.get(path) == Some(id));
+        for path in self.shared.take_unwanted(&wanted) {
+            // It fails if the directory is gone, and its watch with it.
+            let _ = watcher.unwatch(&path);
+        }
+        for (path, id) in wanted {
+            if self.refused.contains_key(&path) || !self.shared.claim(&path, id) {
+                continue;
+            }
+            match watcher.watch(&path, RecursiveMode::NonRecursive) {
+                Ok(()) => self.shared.wake_for_names(),
+                Err(error) => {
+                    self.shared.watched().remove(&path);
+                    if !matches!(error.kind, notify::ErrorKind::PathNotFound) {
+                        self.refused.insert(path.clone(), id);
+                        events(Event::Unwatched {
+                            path: Some(path),
+                            error,
+                        });
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether, since the last call, files may have come, gone, moved or become readable, so that
+    /// a discovery is due.
+    pub fn take_names_changed(&self) -> bool {
+        self.shared.names_changed.swap(false, Ordering::AcqRel)
+    }
+}
+
+/// The directories among these that exist, each under one absolute path.
+fn identify<'p>(dirs: impl IntoIterator<Item = &'p Path>) -> BTreeMap<PathBuf, FileId> {
+    let mut paths: BTreeMap<FileId, PathBuf> = BTreeMap::new();
+    for dir in dirs {
+        let dir = if dir.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            dir
+        };
+        let (Ok(path), Ok(meta)) = (std::path::absolute(dir), RealFs.stat(dir)) else {
+            continue;
+        };
+        if meta.kind == Kind::Directory {
+            paths.entry(meta.id).or_insert(path);
+        }
+    }
+    paths.into_iter().map(|(id, path)| (path, id)).collect()
+}
+
+impl Shared {
+    fn watched(&self) -> MutexGuard<'_, BTreeMap<PathBuf, FileId>> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets, and gives, the watches that aren't on a wanted directory.
+    fn take_unwanted(&self, wanted: &BTreeMap<PathBuf, FileId>) -> Vec<PathBuf> {
+        let mut watched = self.watched();
+        let unwanted = watched.extract_if(.., |path, id| wanted.get(path) != Some(id));
+        unwanted.map(|(path, _)| path).collect()
+    }
+
+    /// Notes that this directory is being watched; says whether it wasn't.
+    fn claim(&self, path: &Path, id: FileId) -> bool {
+        self.watched().insert(path.to_path_buf(), id) != Some(id)
+    }
+
+    fn hear(&self, event: notify::Result<notify::Event>) {
+        let Ok(event) = event else {
+            return self.wake_for_names();
+        };
+        match event.kind {
+            // Among them our own: opening and closing what is read.
+            EventKind::Access(_) => {}
+            EventKind::Modify(ModifyKind::Data(_)) => self.waker.wake(),
+            EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)) => {
+                // A directory that was watched itself is no more, or no more there.
+                let mut watched = self.watched();
+                for path in &event.paths {
+                    watched.remove(path);
+                }
+                drop(watched);
+                self.wake_for_names();
+            }
+            _ => self.wake_for_names(),
+        }
+    }
+
+    fn wake_for_names(&self) {
+        self.names_changed.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use notify::event::{AccessKind, AccessMode, CreateKind, DataChange, Flag};
+    use std::fs::{OpenOptions, create_dir, remove_dir, remove_file, write};
+    use std::io::Write;
+    use std::time::Duration;
+
+    /// Far longer than any notification takes.
+    const AT_MOST: Duration = Duration::from_secs(20);
+
+    #[expect(clippy::needless_pass_by_value, reason = "what takes events owns them")]
+    fn no_events(event: Event) {
+        panic!("{event}");
+    }
+
+    /// A watch on `dir`, and its waker, with no wake-up pending.
+    fn watch(dir: &Path) -> (Watch, Waker) {
+        let waker = Waker::default();
+        let mut watch = Watch::new(waker.clone(), &mut no_events);
+        watch.refresh([dir], &mut no_events);
+        waker.wait(Duration::ZERO);
+        (watch, waker)
+    }
+
+    #[test]
+    fn writing_wakes_and_a_name_that_comes_asks_for_a_discovery() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("a.log");
+        write(&path, "").unwrap();
+        let (watch, waker) = watch(root.path());
+        assert!(watch.take_names_changed(), "what came before the watch");
+
+        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+        file.write_all(b"line\n").unwrap();
+        assert!(waker.wait(AT_MOST));
+        assert!(!watch.take_names_changed());
+
+        std::os::unix::fs::symlink("a.log", root.path().join("b.log")).unwrap();
+        assert!(waker.wait(AT_MOST));
+        assert!(watch.take_names_changed());
+    }
+
+    #[test]
+    fn a_directory_that_comes_late_or_again_is_watched() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("nginx");
+        let (mut watch, waker) = watch(&dir);
+        assert!(!watch.take_names_changed());
+        for _ in 0..3 {
+            create_dir(&dir).unwrap();
+            watch.refresh([dir.as_path()], &mut no_events);
+            assert!(waker.wait(AT_MOST), "what came before the watch");
+            write(dir.join("a.log"), "").unwrap();
+            assert!(waker.wait(AT_MOST));
+            remove_file(dir.join("a.log")).unwrap();
+            remove_dir(&dir).unwrap();
+            while watch.shared.watched().contains_key(&dir) {
+                assert!(waker.wait(AT_MOST));
+            }
+            // The directory's end may be told twice; both come before what is told next.
+            write(root.path().join("marker"), "").unwrap();
+            watch.refresh([root.path()], &mut no_events);
+            watch.refresh([], &mut no_events);
+            waker.wait(Duration::ZERO);
+        }
+    }
+
+    #[test]
+    fn only_changes_wake() {
+        let (watch, waker) = watch(Path::new("/nonexistent"));
+        let check = |kind: EventKind, wakes: bool, names: bool| {
+            watch.shared.hear(Ok(notify::Event::new(kind)));
+            assert_eq!(waker.wait(Duration::ZERO), wakes, "{kind:?}");
+            assert_eq!(watch.take_names_changed(), names, "{kind:?}");
+        };
+        for mode in [AccessMode::Any, AccessMode::Read, AccessMode::Write] {
+            check(EventKind::Access(AccessKind::Open(mode)), false, false);
+            check(EventKind::Access(AccessKind::Close(mode)), false, false);
+        }
+        let written = EventKind::Modify(ModifyKind::Data(DataChange::Any));
+        check(written, true, false);
+        check(EventKind::Create(CreateKind::File), true, true);
+        let overflow = notify::Event::new(EventKind::Other).set_flag(Flag::Rescan);
+        watch.shared.hear(Ok(overflow));
+        assert!(waker.wait(Duration::ZERO));
+        assert!(watch.take_names_changed());
+        watch.shared.hear(Err(notify::Error::generic("lost")));
+        assert!(watch.take_names_changed());
+    }
+
+    #[test]
+    fn a_directory_under_two_names_is_watched_once() {
+        let root = tempfile::tempdir().unwrap();
+        let (dir, link) = (root.path().join("dir"), root.path().join("link"));
+        create_dir(&dir).unwrap();
+        std::os::unix::fs::symlink("dir", &link).unwrap();
+        assert_eq!(identify([dir.as_path(), &link, &dir]).len(), 1);
+    }
+}
