@@ -4,9 +4,7 @@
 //! [`pipeline`]) does no I/O, reads no clock and spawns nothing. The edges, behind the feature
 //! `daemon`, follow files, serve HTTP and speak to systemd. `ARCHITECTURE.md` draws the whole.
 
-pub mod aggregate;
-pub mod diag;
-pub mod label;
+pub mod expose;
 pub mod model;
 pub mod pattern;
 pub mod pipeline;

@@ -1,0 +1,157 @@
+//! Numbers as decimal text.
+//!
+//! Invariant: what is written reads back as the same value; nothing is rounded.
+
+use std::io::Write;
+
+use crate::model::{Number, Unit};
+
+const MICROS_PER_SECOND: u64 = 1_000_000;
+/// Digits of `u64::MAX`.
+const MAX_DIGITS: usize = 20;
+/// From here on floats are written with an exponent, to stay short.
+const LARGE: f64 = 1e17;
+/// Below this too.
+const SMALL: f64 = 1e-5;
+
+/// Writes a number in its base unit: seconds, bytes, things.
+pub(super) fn push_number(number: Number, out: &mut Vec<u8>) {
+    match number {
+        Number::Exact(value, unit) => push_exact(value, unit, out),
+        Number::Float(value) => push_float(value, out),
+    }
+}
+
+/// Writes an integer of the given unit; microseconds become seconds without trailing zeros.
+pub(super) fn push_exact(value: u64, unit: Unit, out: &mut Vec<u8>) {
+    match unit {
+        Unit::One | Unit::Bytes => push_integer(value, out),
+        Unit::Micros => {
+            push_integer(value / MICROS_PER_SECOND, out);
+            push_fraction(value % MICROS_PER_SECOND, out);
+        }
+    }
+}
+
+/// Writes decimal digits.
+pub(super) fn push_integer(mut value: u64, out: &mut Vec<u8>) {
+    let mut digits = [b'0'; MAX_DIGITS];
+    let mut start = MAX_DIGITS - 1;
+    for (place, digit) in digits.iter_mut().enumerate().rev() {
+        *digit += (value % 10) as u8;
+        value /= 10;
+        start = place;
+        if value == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[start..]);
+}
+
+/// Writes the shortest text that reads back as the same float; Go's `strconv.ParseFloat`, with
+/// which Prometheus reads, knows `NaN`, `+Inf` and `-Inf`.
+fn push_float(value: f64, out: &mut Vec<u8>) {
+    if value.is_nan() {
+        out.extend_from_slice(b"NaN");
+    } else if value.is_infinite() {
+        out.extend_from_slice(if value > 0.0 { b"+Inf" } else { b"-Inf" });
+    } else {
+        let size = value.abs();
+        // Writing to a Vec cannot fail.
+        let _ = if size != 0.0 && !(SMALL..LARGE).contains(&size) {
+            write!(out, "{value:e}")
+        } else {
+            write!(out, "{value}")
+        };
+    }
+}
+
+/// Writes a point and up to six decimals; nothing for zero.
+fn push_fraction(micros: u64, out: &mut Vec<u8>) {
+    if micros == 0 {
+        return;
+    }
+    let (mut rest, mut places) = (micros, 6);
+    while rest % 10 == 0 {
+        rest /= 10;
+        places -= 1;
+    }
+    out.push(b'.');
+    let start = out.len();
+    out.resize(start + places, b'0');
+    for digit in out[start..].iter_mut().rev() {
+        *digit += (rest % 10) as u8;
+        rest /= 10;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Micros;
+    use proptest::prelude::*;
+
+    fn written(number: Number) -> String {
+        let mut out = Vec::new();
+        push_number(number, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn microseconds_are_seconds_without_trailing_zeros() {
+        let check = |micros, expected: &str| {
+            assert_eq!(written(Number::Exact(micros, Unit::Micros)), expected);
+        };
+        check(0, "0");
+        check(1, "0.000001");
+        check(5_000, "0.005");
+        check(100_000, "0.1");
+        check(1_000_000, "1");
+        check(1_234_567, "1.234567");
+        check(10_000_010, "10.00001");
+        check(u64::MAX, "18446744073709.551615");
+    }
+
+    #[test]
+    fn things_and_bytes_are_written_as_they_are() {
+        for unit in [Unit::One, Unit::Bytes] {
+            assert_eq!(written(Number::Exact(0, unit)), "0");
+            assert_eq!(written(Number::Exact(1_000, unit)), "1000");
+            assert_eq!(
+                written(Number::Exact(u64::MAX, unit)),
+                "18446744073709551615"
+            );
+        }
+    }
+
+    #[test]
+    fn floats_are_short_and_special_values_spelt_as_go_does() {
+        let check = |value, expected: &str| assert_eq!(written(Number::Float(value)), expected);
+        check(f64::NAN, "NaN");
+        check(f64::INFINITY, "+Inf");
+        check(f64::NEG_INFINITY, "-Inf");
+        check(0.0, "0");
+        check(5.0, "5");
+        check(0.1, "0.1");
+        check(-2.5, "-2.5");
+        check(1_795_000_000.25, "1795000000.25");
+        check(1e300, "1e300");
+        check(2.5e-9, "2.5e-9");
+    }
+
+    proptest! {
+        #[test]
+        fn any_integer_reads_back(value: u64) {
+            prop_assert_eq!(written(Number::Exact(value, Unit::One)), value.to_string());
+            let seconds = written(Number::Exact(value, Unit::Micros));
+            prop_assert_eq!(Micros::from_seconds(seconds.as_bytes()), Some(Micros(value)));
+        }
+
+        #[test]
+        fn any_float_reads_back(bits: u64) {
+            let value = f64::from_bits(bits);
+            let back: f64 = written(Number::Float(value)).parse().unwrap();
+            prop_assert!(back.to_bits() == bits || (back.is_nan() && value.is_nan()));
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Prometheus text format 0.0.4.
+//!
+//! Invariant: one line a sample, whatever bytes help texts and label values hold. Nothing is
+//! formatted twice: a series' labels are escaped once and copied into each of its lines, and
+//! bounds are written once for all series that share them.
+
+use std::sync::Arc;
+
+use super::number::{push_exact, push_integer, push_number};
+use crate::model::{Families, Family, Histogram, Kind, Labels, Unit, Value};
+
+/// Appends every family that has series.
+pub(super) fn encode(families: &Families, out: &mut Vec<u8>) {
+    let mut scratch = Scratch::default();
+    for family in families.iter().filter(|family| !family.series.is_empty()) {
+        push_head(family, out);
+        for series in &family.series {
+            scratch.labels.clear();
+            push_labels(&series.labels, &mut scratch.labels);
+            match &series.value {
+                Value::Number(number) => {
+                    push_name(&family.name, "", &scratch.labels, out);
+                    push_number(*number, out);
+                    out.push(b'\n');
+                }
+                Value::Histogram(histogram) => {
+                    push_histogram(&family.name, histogram, &mut scratch, out);
+                }
+            }
+        }
+    }
+}
+
+/// Buffers that live as long as one encoding.
+#[derive(Default)]
+struct Scratch {
+    /// `{a="b",c="d"}` of the current series; empty without labels.
+    labels: Vec<u8>,
+    /// `name_bucket{a="b",` of the current series.
+    bucket: Vec<u8>,
+    bounds: Bounds,
+}
+
+/// The tails `le="0.005"} ` of bucket lines.
+#[derive(Default)]
+struct Bounds {
+    of: Option<(Arc<[u64]>, Unit)>,
+    text: Vec<u8>,
+    /// Where each tail ends in `text`.
+    ends: Vec<usize>,
+}
+
+impl Bounds {
+    /// Writes the tails, unless they stand there already.
+    fn prepare(&mut self, histogram: &Histogram) {
+        if let Some((bounds, unit)) = &self.of
+            && *unit == histogram.unit
+            && (Arc::ptr_eq(bounds, &histogram.bounds) || *bounds == histogram.bounds)
+        {
+            return;
+        }
+        self.text.clear();
+        self.ends.clear();
+        for bound in histogram.bounds.iter() {
+            self.text.extend_from_slice(b"le=\"");
+            push_exact(*bound, histogram.unit, &mut self.text);
+            self.text.extend_from_slice(b"\"} ");
+            self.ends.push(self.text.len());
+        }
+        self.of = Some((Arc::clone(&histogram.bounds), histogram.unit));
+    }
+
+    /// The tails in the order of the bounds.
+    fn tails(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts
+            .zip(self.ends.iter().copied())
+            .map(|(start, end)| self.text.get(start..end).unwrap_or_default())
+    }
+}
+
+/// `HELP` and `TYPE`.
+fn push_head(family: &Family, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"# HELP ");
+    out.extend_from_slice(family.name.as_bytes());
+    out.push(b' ');
+    push_escaped(&family.help, Quoted::No, out);
+    out.extend_from_slice(b"\n# TYPE ");
+    out.extend_from_slice(family.name.as_bytes());
+    out.extend_from_slice(match family.kind {
+        Kind::Counter => b" counter\n",
+        Kind::Gauge => b" gauge\n",
+        Kind::Histogram => b" histogram\n",
+    });
+}
+
+/// Cumulative buckets, sum and count.
+fn push_histogram(name: &str, histogram: &Histogram, scratch: &mut Scratch, out: &mut Vec<u8>) {
+    let Scratch {
+        labels,
+        bucket,
+        bounds,
+    } = scratch;
+    bounds.prepare(histogram);
+    bucket.clear();
+    bucket.extend_from_slice(name.as_bytes());
+    bucket.extend_from_slice(b"_bucket");
+    match labels.split_last() {
+        Some((_brace, open)) => {
+            bucket.extend_from_slice(open);
+            bucket.push(b',');
+        }
+        None => bucket.push(b'{'),
+    }
+
+    let mut below: u64 = 0;
+    for (tail, count) in bounds.tails().zip(&histogram.counts) {
+        below = below.wrapping_add(*count);
+        push_bucket(bucket, tail, below, out);
+    }
+    let all = histogram
+        .counts
+        .iter()
+        .fold(0, |all: u64, count| all.wrapping_add(*count));
+    push_bucket(bucket, b"le=\"+Inf\"} ", all, out);
+
+    push_name(name, "_sum", labels, out);
+    push_exact(histogram.sum, histogram.unit, out);
+    out.push(b'\n');
+    push_name(name, "_count", labels, out);
+    push_integer(all, out);
+    out.push(b'\n');
+}
+
+/// One bucket line.
+fn push_bucket(prefix: &[u8], tail: &[u8], value: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(prefix);
+    out.extend_from_slice(tail);
+    push_integer(value, out);
+    out.push(b'\n');
+}
+
+/// What stands before a value.
+fn push_name(name: &str, suffix: &str, labels: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(suffix.as_bytes());
+    out.extend_from_slice(labels);
+    out.push(b' ');
+}
+
+/// The labels in braces; nothing if there are none.
+fn push_labels(labels: &Labels, out: &mut Vec<u8>) {
+    for (at, (name, value)) in labels.iter().enumerate() {
+        out.push(if at == 0 { b'{' } else { b',' });
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b"=\"");
+        push_escaped(value, Quoted::Yes, out);
+        out.push(b'"');
+    }
+    if !labels.is_empty() {
+        out.push(b'}');
+    }
+}
+
+/// Whether the text stands between quotes, which then need escaping too.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Quoted {
+    Yes,
+    No,
+}
+
+fn push_escaped(text: &str, quoted: Quoted, out: &mut Vec<u8>) {
+    let bytes = text.as_bytes();
+    let mut copied = 0;
+    for (at, byte) in bytes.iter().enumerate() {
+        let escape: &[u8] = match byte {
+            b'\\' => b"\\\\",
+            b'\n' => b"\\n",
+            b'"' if quoted == Quoted::Yes => b"\\\"",
+            _ => continue,
+        };
+        out.extend_from_slice(&bytes[copied..at]);
+        out.extend_from_slice(escape);
+        copied = at + 1;
+    }
+    out.extend_from_slice(&bytes[copied..]);
+}
+
+#[cfg(test)]
+#[path = "text_tests.rs"]
+mod tests;
