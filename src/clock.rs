@@ -118,7 +118,7 @@ mod tests {
     fn a_waiting_thread_is_woken() {
         let waker = Waker::default();
         let other = waker.clone();
-        let waiting = std::thread::spawn(move || other.wait(Duration::from_secs(60)));
+        let waiting = std::thread::spawn(move || other.wait(Duration::from_mins(1)));
         waker.wake();
         assert!(waiting.join().unwrap());
     }

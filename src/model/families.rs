@@ -155,7 +155,7 @@ impl Value {
                 *mine = mine.wrapping_add(*theirs);
             }
             (Self::Number(Number::Float(mine)), Self::Number(Number::Float(theirs))) => {
-                *mine += theirs
+                *mine += theirs;
             }
             (Self::Histogram(mine), Self::Histogram(theirs)) => {
                 for (mine, theirs) in mine.counts.iter_mut().zip(&theirs.counts) {
