@@ -13,4 +13,4 @@ pub mod route;
 #[cfg(feature = "daemon")]
 pub mod clock;
 #[cfg(feature = "daemon")]
-pub mod source;
+pub mod telemetry;

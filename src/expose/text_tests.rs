@@ -268,11 +268,7 @@ fn agrees_with_the_prometheus_crate() {
     )
     .unwrap();
     registry.register(Box::new(gauge.clone())).unwrap();
-    let values = [
-        ("plain", 1.5),
-        ("q\"uote", 0.1),
-        ("back\\\nslash", -3.0),
-    ];
+    let values = [("plain", 1.5), ("q\"uote", 0.1), ("back\\\nslash", -3.0)];
     let mut series = Vec::new();
     for (label, value) in values {
         gauge.with_label_values(&[label, ""]).set(value);

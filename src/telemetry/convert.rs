@@ -1,0 +1,145 @@
+//! From the registry's families to the model's, so that one encoder writes everything.
+//!
+//! Invariant: counts stay integers, bounds and sums of histograms become whole microseconds.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use prometheus::proto::{self, MetricType};
+
+use super::unix_seconds;
+use crate::model::{Families, Family, Histogram, Kind, Number, Series, Unit, Value};
+
+/// What `ProcessCollector` calls the start time. It leaves 0 there if `/proc/stat`, which holds
+/// the boot time, is hidden (systemd's `ProcSubset=pid`).
+const PROCESS_START_TIME: &str = "process_start_time_seconds";
+const MICROS_PER_SECOND: f64 = 1e6;
+
+/// Converts what a registry gathered. Summaries and untyped metrics, which this program has none
+/// of, are left out.
+pub(super) fn families(gathered: &[proto::MetricFamily], started: SystemTime) -> Families {
+    Families::new(gathered.iter().filter_map(|family| {
+        let mut family = convert(family)?;
+        if &*family.name == PROCESS_START_TIME {
+            fill_start_time(&mut family, started);
+        }
+        Some(family)
+    }))
+}
+
+fn convert(family: &proto::MetricFamily) -> Option<Family> {
+    let kind = match family.get_field_type() {
+        MetricType::COUNTER => Kind::Counter,
+        MetricType::GAUGE => Kind::Gauge,
+        MetricType::HISTOGRAM => Kind::Histogram,
+        MetricType::SUMMARY | MetricType::UNTYPED => return None,
+    };
+    let series = family.get_metric().iter().map(|metric| {
+        let mut labels: Vec<(Arc<str>, Arc<str>)> = metric
+            .get_label()
+            .iter()
+            .map(|pair| (pair.name().into(), pair.value().into()))
+            .collect();
+        labels.sort();
+        let value = match kind {
+            Kind::Counter => number(metric.get_counter().get_value()),
+            Kind::Gauge => number(metric.get_gauge().get_value()),
+            Kind::Histogram => Value::Histogram(histogram(metric.get_histogram())),
+        };
+        Series { labels, value }
+    });
+    Some(Family {
+        name: family.name().into(),
+        help: family.help().into(),
+        kind,
+        series: series.collect(),
+    })
+}
+
+fn number(value: f64) -> Value {
+    Value::Number(Number::Float(value))
+}
+
+/// Buckets of a histogram of seconds; the proto's counts are cumulative, the model's are not.
+fn histogram(histogram: &proto::Histogram) -> Histogram {
+    let finite = histogram
+        .get_bucket()
+        .iter()
+        .filter(|bucket| bucket.upper_bound().is_finite());
+    let mut bounds = Vec::new();
+    let mut counts = Vec::new();
+    let mut below = 0;
+    for bucket in finite {
+        bounds.push(micros(bucket.upper_bound()));
+        counts.push(bucket.cumulative_count().saturating_sub(below));
+        below = bucket.cumulative_count();
+    }
+    counts.push(histogram.get_sample_count().saturating_sub(below));
+    Histogram {
+        bounds: bounds.into(),
+        counts,
+        sum: micros(histogram.get_sample_sum()),
+        unit: Unit::Micros,
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "durations are not negative, and a cast to an integer saturates"
+)]
+fn micros(seconds: f64) -> u64 {
+    (seconds * MICROS_PER_SECOND).round() as u64
+}
+
+/// Puts our own start time where the collector had to leave 0.
+fn fill_start_time(family: &mut Family, started: SystemTime) {
+    for series in &mut family.series {
+        if series.value == number(0.0) {
+            series.value = number(unix_seconds(started).floor());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    #[test]
+    fn a_hidden_boot_time_gives_our_own_start_time() {
+        let hidden = prometheus::IntGauge::new(PROCESS_START_TIME, "h").unwrap();
+        let check = |expected: f64| {
+            let gathered = prometheus::core::Collector::collect(&hidden);
+            let started = UNIX_EPOCH + Duration::from_millis(1_700_000_000_700);
+            let families = families(&gathered, started);
+            let family = families.get(PROCESS_START_TIME).unwrap();
+            assert_eq!(family.series[0].value, number(expected));
+        };
+        check(1_700_000_000.0);
+        hidden.set(1_600_000_000);
+        check(1_600_000_000.0);
+    }
+
+    #[test]
+    fn float_bounds_become_exact_microseconds() {
+        let observed = prometheus::Histogram::with_opts(
+            prometheus::HistogramOpts::new("x", "h").buckets(vec![0.001, 0.0025, 2.5]),
+        )
+        .unwrap();
+        for seconds in [0.001, 0.002, 0.0021, 3.0] {
+            observed.observe(seconds);
+        }
+        let gathered = prometheus::core::Collector::collect(&observed);
+        let families = families(&gathered, UNIX_EPOCH);
+        assert_eq!(
+            families.get("x").unwrap().series[0].value,
+            Value::Histogram(Histogram {
+                bounds: [1_000, 2_500, 2_500_000].into(),
+                counts: vec![1, 2, 0, 1],
+                sum: 3_005_100,
+                unit: Unit::Micros,
+            })
+        );
+    }
+}

@@ -1,0 +1,307 @@
+//! The exporter's own log, on standard error.
+//!
+//! Invariant: only this program's events are written at the chosen level; libraries speak from
+//! warnings up, because their lower levels show what requests and files hold.
+
+use std::fmt;
+use std::io::{self, IsTerminal};
+use std::str::FromStr;
+
+use tracing::level_filters::LevelFilter;
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::format::{self, FormatEvent, FormatFields, Writer};
+use tracing_subscriber::fmt::{FmtContext, MakeWriter};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
+
+/// How events are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// A line for people; the journal gets priorities instead of time stamps.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The least severe events that are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogLevel {
+    /// The exporter cannot do its work.
+    Error,
+    /// Something needs a look.
+    Warn,
+    /// What an operator wants to know once.
+    #[default]
+    Info,
+    /// Decisions.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+/// Why logging could not be set up or a word was not understood.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// Logging was set up before; the first set-up stays.
+    #[error("logging is set up already")]
+    AlreadySet(#[source] tracing::subscriber::SetGlobalDefaultError),
+    /// No such format.
+    #[error("unknown log format `{0}`: use `text` or `json`")]
+    UnknownFormat(String),
+    /// No such level.
+    #[error("unknown log level `{0}`: use `error`, `warn`, `info`, `debug` or `trace`")]
+    UnknownLevel(String),
+}
+
+/// Sets up logging to standard error for the whole process; to be called once.
+///
+/// Text is coloured only on a terminal and without `NO_COLOR`. When standard error leads to the
+/// journal, lines start with a priority (`<4>`, see sd-daemon(3)) and carry no time of their own.
+///
+/// # Errors
+///
+/// [`LogError::AlreadySet`] if called again.
+pub fn init(format: LogFormat, level: LogLevel) -> Result<(), LogError> {
+    let style = Style::of_stderr(format);
+    tracing::subscriber::set_global_default(subscriber(style, level, io::stderr))
+        .map_err(LogError::AlreadySet)
+}
+
+/// How lines look, once the place they go to is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Style {
+    Plain,
+    Coloured,
+    Journal,
+    Json,
+}
+
+impl Style {
+    fn of_stderr(format: LogFormat) -> Self {
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        match format {
+            LogFormat::Json => Self::Json,
+            LogFormat::Text if stderr_is_journal() => Self::Journal,
+            LogFormat::Text if io::stderr().is_terminal() && !no_color => Self::Coloured,
+            LogFormat::Text => Self::Plain,
+        }
+    }
+}
+
+/// systemd names device and inode of the stream it gave us; a redirected stream has others.
+fn stderr_is_journal() -> bool {
+    let Ok(named) = std::env::var("JOURNAL_STREAM") else {
+        return false;
+    };
+    rustix::fs::fstat(io::stderr())
+        .is_ok_and(|stat| named == format!("{}:{}", stat.st_dev, stat.st_ino))
+}
+
+fn subscriber<W>(style: Style, level: LogLevel, writer: W) -> Box<dyn Subscriber + Send + Sync>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let targets = Targets::new()
+        .with_target(env!("CARGO_CRATE_NAME"), level.filter())
+        .with_default(level.filter().min(LevelFilter::WARN));
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(writer)
+        .with_ansi(style == Style::Coloured)
+        .with_target(false);
+    let registry = tracing_subscriber::registry();
+    match style {
+        Style::Plain | Style::Coloured => Box::new(registry.with(layer.with_filter(targets))),
+        Style::Json => {
+            let layer = layer.json().flatten_event(true).with_current_span(false);
+            Box::new(registry.with(layer.with_span_list(false).with_filter(targets)))
+        }
+        Style::Journal => {
+            let layer = layer.event_format(JournalLine);
+            Box::new(registry.with(layer.with_filter(targets)))
+        }
+    }
+}
+
+/// `<6>message field=value`
+struct JournalLine;
+
+impl<S, N> FormatEvent<S, N> for JournalLine
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        write!(writer, "<{}>", priority(*event.metadata().level()))?;
+        format::format()
+            .without_time()
+            .with_level(false)
+            .with_target(false)
+            .with_ansi(false)
+            .format_event(context, writer, event)
+    }
+}
+
+/// syslog(3) priorities.
+fn priority(level: Level) -> u8 {
+    match level {
+        Level::ERROR => 3,
+        Level::WARN => 4,
+        Level::INFO => 6,
+        _ => 7,
+    }
+}
+
+impl LogLevel {
+    fn filter(self) -> LevelFilter {
+        match self {
+            Self::Error => LevelFilter::ERROR,
+            Self::Warn => LevelFilter::WARN,
+            Self::Info => LevelFilter::INFO,
+            Self::Debug => LevelFilter::DEBUG,
+            Self::Trace => LevelFilter::TRACE,
+        }
+    }
+}
+
+impl FromStr for LogFormat {
+    type Err = LogError;
+
+    fn from_str(text: &str) -> Result<Self, LogError> {
+        match text {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err(LogError::UnknownFormat(text.to_owned())),
+        }
+    }
+}
+
+impl FromStr for LogLevel {
+    type Err = LogError;
+
+    fn from_str(text: &str) -> Result<Self, LogError> {
+        match text {
+            "error" => Ok(Self::Error),
+            "warn" => Ok(Self::Warn),
+            "info" => Ok(Self::Info),
+            "debug" => Ok(Self::Debug),
+            "trace" => Ok(Self::Trace),
+            _ => Err(LogError::UnknownLevel(text.to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct Captured(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Captured {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(style: Style, level: LogLevel, events: impl FnOnce()) -> String {
+        let captured = Captured::default();
+        let writer = captured.clone();
+        let subscriber = subscriber(style, level, move || writer.clone());
+        tracing::subscriber::with_default(subscriber, events);
+        let bytes = captured.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn the_journal_gets_priorities_and_no_time() {
+        let text = logged(Style::Journal, LogLevel::Debug, || {
+            tracing::error!(source = "nginx", "file vanished");
+            tracing::warn!("look");
+            tracing::info!("started");
+            tracing::debug!("detail");
+        });
+        assert_eq!(
+            text,
+            "<3>file vanished source=\"nginx\"\n<4>look\n<6>started\n<7>detail\n"
+        );
+    }
+
+    #[test]
+    fn plain_text_has_time_and_level_and_no_colour() {
+        let text = logged(Style::Plain, LogLevel::Info, || {
+            tracing::info!(files = 2, "started");
+        });
+        assert!(text.ends_with("Z  INFO started files=2\n"), "{text}");
+        assert!(!text.contains('\x1b'));
+    }
+
+    #[test]
+    fn json_is_one_object_a_line() {
+        let text = logged(Style::Json, LogLevel::Info, || {
+            tracing::info!(files = 2, "a\nb");
+            tracing::warn!("c");
+        });
+        let lines: Vec<serde_json::Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(lines.len(), 2);
+        assert_eq!(lines[0]["message"], "a\nb");
+        assert_eq!(lines[0]["files"], 2);
+        assert_eq!(lines[1]["level"], "WARN");
+    }
+
+    #[test]
+    fn libraries_speak_from_warnings_up_only() {
+        let text = logged(Style::Journal, LogLevel::Trace, || {
+            tracing::info!(target: "warp::filters", "path of a request");
+            tracing::warn!(target: "notify", "queue overflow");
+        });
+        assert_eq!(text, "<4>queue overflow\n");
+    }
+
+    #[test]
+    fn less_severe_events_are_left_out() {
+        let text = logged(Style::Journal, LogLevel::Error, || {
+            tracing::warn!("w");
+            tracing::warn!(target: "notify", "w");
+        });
+        assert_eq!(text, "");
+    }
+
+    #[test]
+    fn setting_up_twice_is_an_error() {
+        let outcomes = [
+            init(LogFormat::Json, LogLevel::Error),
+            init(LogFormat::Text, LogLevel::Error),
+        ];
+        assert!(matches!(outcomes[1], Err(LogError::AlreadySet(_))));
+    }
+
+    #[test]
+    fn words_are_understood_or_named() {
+        assert_eq!("json".parse::<LogFormat>().unwrap(), LogFormat::Json);
+        assert_eq!("warn".parse::<LogLevel>().unwrap(), LogLevel::Warn);
+        assert_eq!(
+            "loud".parse::<LogLevel>().unwrap_err().to_string(),
+            "unknown log level `loud`: use `error`, `warn`, `info`, `debug` or `trace`"
+        );
+        assert_eq!(
+            "xml".parse::<LogFormat>().unwrap_err().to_string(),
+            "unknown log format `xml`: use `text` or `json`"
+        );
+    }
+}

@@ -1,0 +1,153 @@
+//! Own metrics, from the handles to the families.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::model::{Kind, Number, Value};
+
+fn telemetry() -> Telemetry {
+    Telemetry::new("1.2.3", UNIX_EPOCH + Duration::from_secs(1_700_000_000)).unwrap()
+}
+
+fn value(telemetry: &Telemetry, metric: Metric, labels: &[(&str, &str)]) -> Option<f64> {
+    let families = telemetry.families();
+    let series = families.get(metric.name())?.series.iter().find(|series| {
+        series.labels.len() == labels.len()
+            && labels
+                .iter()
+                .all(|(name, value)| series.label(name) == Some(value))
+    })?;
+    match series.value {
+        Value::Number(Number::Float(value)) => Some(value),
+        _ => None,
+    }
+}
+
+#[test]
+fn every_name_has_our_prefix_once_and_a_sentence_of_help() {
+    let names: BTreeSet<_> = Metric::ALL.iter().map(|metric| metric.name()).collect();
+    assert_eq!(names.len(), Metric::ALL.len());
+    for metric in Metric::ALL {
+        assert!(metric.name().starts_with("httplog_exporter_"));
+        assert!(metric.help().ends_with('.'));
+    }
+}
+
+#[test]
+fn every_metric_reaches_the_families() {
+    let telemetry = telemetry();
+    let source = telemetry.source("nginx", &["truncated"]);
+    source.set_last_line(UNIX_EPOCH);
+    telemetry.config_loaded(UNIX_EPOCH);
+    telemetry.http_request("/metrics", 200);
+    let families = telemetry.families();
+    for metric in Metric::ALL {
+        let family = families.get(metric.name()).unwrap();
+        assert_eq!(&*family.help, metric.help());
+        assert_eq!(
+            family.kind == Kind::Counter,
+            metric.name().ends_with("_total")
+        );
+    }
+    assert_eq!(
+        value(&telemetry, Metric::BuildInfo, &[("version", "1.2.3")]),
+        Some(1.0)
+    );
+}
+
+#[test]
+fn gaps_of_known_reasons_start_at_zero() {
+    let telemetry = telemetry();
+    let source = telemetry.source("nginx", &["truncated", "vanished"]);
+    source.gap("truncated");
+    let gaps = |reason| {
+        value(
+            &telemetry,
+            Metric::GapEvents,
+            &[("source", "nginx"), ("reason", reason)],
+        )
+    };
+    assert_eq!(gaps("truncated"), Some(1.0));
+    assert_eq!(gaps("vanished"), Some(0.0));
+}
+
+#[test]
+fn a_source_that_read_nothing_has_no_last_line() {
+    let telemetry = telemetry();
+    let source = telemetry.source("nginx", &[]);
+    let last = || {
+        value(
+            &telemetry,
+            Metric::LastLineTimestamp,
+            &[("source", "nginx")],
+        )
+    };
+    assert_eq!(last(), None);
+    source.set_last_line(UNIX_EPOCH + Duration::from_millis(1_500));
+    assert_eq!(last(), Some(1.5));
+}
+
+#[test]
+fn a_forgotten_source_keeps_its_counters_only() {
+    let telemetry = telemetry();
+    let source = telemetry.source("nginx", &["truncated"]);
+    source.set_lag_bytes(Bytes(7));
+    source.set_lag(Duration::from_millis(250));
+    source.set_files_open(2);
+    let labels = [("source", "nginx")];
+    assert_eq!(value(&telemetry, Metric::LagBytes, &labels), Some(7.0));
+    assert_eq!(value(&telemetry, Metric::LagSeconds, &labels), Some(0.25));
+    assert_eq!(value(&telemetry, Metric::FilesOpen, &labels), Some(2.0));
+    telemetry.forget_source("nginx");
+    for metric in [Metric::LagBytes, Metric::LagSeconds, Metric::FilesOpen] {
+        assert_eq!(value(&telemetry, metric, &labels), None);
+    }
+    assert!(telemetry.families().get(Metric::GapEvents.name()).is_some());
+}
+
+#[test]
+fn a_refused_configuration_keeps_the_time_of_the_last_good_one() {
+    let telemetry = telemetry();
+    telemetry.config_loaded(UNIX_EPOCH + Duration::from_secs(9));
+    telemetry.config_refused();
+    assert_eq!(value(&telemetry, Metric::ReloadSuccessful, &[]), Some(0.0));
+    assert_eq!(
+        value(&telemetry, Metric::ReloadSuccessTimestamp, &[]),
+        Some(9.0)
+    );
+}
+
+#[test]
+fn connections_and_scrapes_are_counted() {
+    let telemetry = telemetry();
+    telemetry.http_connection_opened();
+    telemetry.http_connection_opened();
+    telemetry.http_connection_closed();
+    telemetry.http_connection_rejected();
+    telemetry.scraped(Duration::from_millis(2));
+    assert_eq!(value(&telemetry, Metric::HttpConnections, &[]), Some(1.0));
+    assert_eq!(
+        value(&telemetry, Metric::HttpConnectionsRejected, &[]),
+        Some(1.0)
+    );
+    let families = telemetry.families();
+    assert_eq!(
+        families.get(Metric::ScrapeDuration.name()).unwrap().total(),
+        1
+    );
+}
+
+#[test]
+fn the_process_is_described() {
+    let families = telemetry().families();
+    for name in [
+        "process_resident_memory_bytes",
+        "process_open_fds",
+        "process_start_time_seconds",
+    ] {
+        match families.get(name).unwrap().series[0].value {
+            Value::Number(Number::Float(value)) => assert!(value > 0.0, "{name}"),
+            _ => panic!("{name} is not a number"),
+        }
+    }
+}
