@@ -1,0 +1,312 @@
+//! What a client cannot do.
+
+use super::stop::held;
+use super::*;
+
+const SHORT: Duration = Duration::from_millis(50);
+
+/// Longer than a socket's buffers, so that it is not written until somebody reads.
+const LONG: usize = 16 * 1024 * 1024;
+
+fn cut_by_head() -> Server {
+    Server::limited(Limits {
+        head: SHORT,
+        idle: PATIENCE * 2,
+        ..Limits::default()
+    })
+}
+
+#[test]
+fn a_client_that_sends_nothing_is_cut_off() {
+    let server = cut_by_head();
+    assert_eq!(rest_of(&mut server.connect()), "");
+}
+
+#[test]
+fn a_head_that_does_not_end_is_cut_off() {
+    let server = cut_by_head();
+    assert_eq!(server.exchange("GET /metrics HTTP/1.1\r\nHost:"), "");
+}
+
+#[test]
+fn a_second_head_that_does_not_end_is_cut_off() {
+    let server = cut_by_head();
+    let mut stream = server.connect();
+    stream
+        .write_all(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
+    assert!(answer_on(&mut stream).ends_with("ok\n"));
+    stream.write_all(b"GET").unwrap();
+    assert_eq!(rest_of(&mut stream), "");
+}
+
+#[test]
+fn a_connection_may_idle_for_longer_than_a_head_may_take() {
+    let server = Server::limited(Limits {
+        head: Duration::from_millis(500),
+        idle: PATIENCE * 2,
+        ..Limits::default()
+    });
+    let mut stream = server.connect();
+    let ask = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n";
+    stream.write_all(ask).unwrap();
+    assert!(answer_on(&mut stream).ends_with("ok\n"));
+    // A connection opened after the answer runs into the head's deadline, this one does not.
+    assert_eq!(rest_of(&mut server.connect()), "");
+    stream.write_all(ask).unwrap();
+    assert!(answer_on(&mut stream).ends_with("ok\n"));
+}
+
+#[test]
+fn an_idle_connection_is_closed() {
+    let server = Server::limited(Limits {
+        idle: SHORT,
+        ..Limits::default()
+    });
+    let mut stream = server.connect();
+    stream
+        .write_all(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
+    assert!(rest_of(&mut stream).ends_with("ok\n"));
+}
+
+#[test]
+fn a_head_too_large_is_refused() {
+    let server = Server::start();
+    let field = "a".repeat(20 * 1024);
+    let answer = server.exchange(format!(
+        "GET /metrics HTTP/1.1\r\nHost: x\r\nX: {field}\r\n\r\n"
+    ));
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    let refused = Event::Answered {
+        page: Page::Other,
+        status: 431,
+    };
+    server.seen.wait_for(1, |event| *event == refused);
+}
+
+#[test]
+fn a_target_too_long_is_refused() {
+    let server = Server::start();
+    let answer = server.exchange(format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(20 * 1024)));
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+}
+
+#[test]
+fn too_many_header_fields_are_refused() {
+    let server = Server::start();
+    let with_fields = |count| {
+        let fields = "X: y\r\n".repeat(count);
+        server.exchange(format!(
+            "GET /metrics HTTP/1.1\r\nConnection: close\r\n{fields}\r\n"
+        ))
+    };
+    assert!(with_fields(63).starts_with("HTTP/1.1 200 "));
+    assert!(with_fields(64).starts_with("HTTP/1.1 431 "));
+}
+
+#[test]
+fn a_body_is_not_waited_for() {
+    let server = Server::start();
+    let answer = server.exchange(
+        "POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\nfirst bytes",
+    );
+    assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
+}
+
+#[test]
+fn a_body_announced_for_later_is_not_asked_for() {
+    let server = Server::start();
+    let answer = server.exchange(
+        "GET /-/healthy HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n",
+    );
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
+
+#[test]
+fn the_oldest_connection_without_a_request_makes_room() {
+    let server = Server::limited(Limits {
+        connections: 2,
+        ..Limits::default()
+    });
+    let mut oldest = server.connect();
+    oldest.write_all(b"GET /metrics").unwrap();
+    server.seen.wait_for(1, |event| *event == Event::Opened);
+    let mut younger = server.connect();
+    server.seen.wait_for(2, |event| *event == Event::Opened);
+    assert!(server.get("/-/healthy").ends_with("ok\n"));
+    assert_eq!(rest_of(&mut oldest), "");
+    assert_eq!(server.seen.count(Event::Displaced), 1);
+    younger
+        .write_all(b"GET /-/healthy HTTP/1.1\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    assert!(rest_of(&mut younger).ends_with("ok\n"));
+}
+
+#[test]
+fn a_newcomer_is_refused_while_all_others_are_in_work() {
+    let (scrape, has_begun, let_go) = held();
+    let limits = Limits {
+        connections: 1,
+        stall: SHORT,
+        ..Limits::default()
+    };
+    let server = Server::with(scrape, limits);
+    let mut first = server.connect();
+    first
+        .write_all(b"GET /metrics HTTP/1.1\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    has_begun.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(server.get("/-/healthy"), "");
+    assert_eq!(server.seen.count(Event::Refused), 1);
+    let_go.send(()).unwrap();
+    assert!(rest_of(&mut first).ends_with("up 1\n"));
+}
+
+#[test]
+fn a_newcomer_waits_for_room() {
+    let (scrape, has_begun, let_go) = held();
+    let limits = Limits {
+        connections: 1,
+        stall: PATIENCE * 2,
+        ..Limits::default()
+    };
+    let server = Server::with(scrape, limits);
+    let mut first = server.connect();
+    first
+        .write_all(b"GET /metrics HTTP/1.1\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    has_begun.recv_timeout(PATIENCE).unwrap();
+    let mut newcomer = server.connect();
+    newcomer
+        .write_all(b"GET /-/healthy HTTP/1.1\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    let_go.send(()).unwrap();
+    assert!(rest_of(&mut first).ends_with("up 1\n"));
+    assert!(rest_of(&mut newcomer).ends_with("ok\n"));
+}
+
+/// Asks for a long answer, takes only its first byte, and so is stalled.
+fn stall(server: &Server) -> TcpStream {
+    let mut stream = server.connect();
+    stream
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
+    stream.read_exact(&mut [0]).unwrap();
+    stream
+}
+
+#[test]
+fn clients_that_do_not_take_their_answers_make_room() {
+    let limits = Limits {
+        connections: 2,
+        write: PATIENCE * 2,
+        ..Limits::default()
+    };
+    let server = Server::with(Gauge(LONG), limits);
+    let mut first = stall(&server);
+    let _second = stall(&server);
+    assert!(server.get("/-/healthy").ends_with("ok\n"));
+    assert!(rest_of(&mut first).len() < LONG);
+    assert_eq!(server.seen.count(Event::Displaced), 1);
+}
+
+#[test]
+fn when_memory_is_short_clients_that_take_nothing_go() {
+    let limits = Limits {
+        answer_bytes: LONG / 2,
+        stall: Duration::ZERO,
+        write: PATIENCE * 2,
+        ..Limits::default()
+    };
+    let server = Server::with(Gauge(LONG), limits);
+    let mut first = stall(&server);
+    let _second = stall(&server);
+    assert!(rest_of(&mut first).len() < LONG);
+    server.seen.wait_for(1, |event| *event == Event::Displaced);
+}
+
+#[test]
+fn when_memory_is_short_answers_are_shared() {
+    let limits = Limits {
+        answer_bytes: LONG / 2,
+        stall: PATIENCE * 2,
+        write: PATIENCE * 2,
+        ..Limits::default()
+    };
+    let server = Server::with(Gauge(LONG), limits);
+    let _stalled = stall(&server);
+    for _ in 0..3 {
+        assert!(server.get("/metrics").ends_with("up 1\n"));
+    }
+    let is_scrape = |event: &Event| matches!(event, Event::Scraped { .. });
+    assert_eq!(
+        server
+            .seen
+            .events
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|event| is_scrape(event))
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn a_client_that_takes_nothing_is_cut_off_in_the_end() {
+    let limits = Limits {
+        write: SHORT,
+        ..Limits::default()
+    };
+    let server = Server::with(Gauge(LONG), limits);
+    let mut stream = stall(&server);
+    server.seen.wait_for(1, |event| *event == Event::Closed);
+    assert!(rest_of(&mut stream).len() < LONG);
+}
+
+#[test]
+fn garbage_is_answered_or_cut_off_and_the_next_client_served() {
+    let server = cut_by_head();
+    let garbage: [&[u8]; 12] = [
+        b"\0\0\0\0\r\n\r\n",
+        b"\xff\xfe\xfd\r\n\r\n",
+        b"\r\n\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"GET  /metrics  HTTP/1.1\r\n\r\n",
+        b"GET /metrics HTTP/9.9\r\n\r\n",
+        b"GET /\xff\xfe HTTP/1.1\r\nConnection: close\r\n\r\n",
+        b"GET /metrics HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        b"GET /metrics HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\nzz",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"CONNECT example.org:443 HTTP/1.1\r\nHost: example.org\r\nConnection: close\r\n\r\n",
+    ];
+    for request in garbage {
+        let answer = server.exchange(request);
+        let acceptable = [
+            "",
+            "HTTP/1.1 400 ",
+            "HTTP/1.1 404 ",
+            "HTTP/1.1 200 ",
+            "HTTP/1.1 405 ",
+        ];
+        assert!(
+            acceptable.iter().any(|start| answer.starts_with(start)),
+            "{request:?}: {answer}"
+        );
+    }
+    assert!(server.get("/-/healthy").ends_with("ok\n"));
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_target_makes_the_server_fail(target in "[/*]?[!-~]{0,40}") {
+        let server = cut_by_head();
+        let _ = server.get(&target);
+        let _ = server.exchange(format!("OPTIONS {target} HTTP/1.1\r\nConnection: close\r\n\r\n"));
+        assert!(server.get("/-/healthy").ends_with("ok\n"));
+    }
+}

@@ -1,0 +1,202 @@
+//! The web side, over real sockets.
+
+mod limits;
+mod routes;
+mod server;
+mod sharing;
+mod stop;
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::*;
+use crate::clock::SystemClock;
+use crate::model::{Families, Family, Kind, Number, Series, Unit, Value};
+
+/// Ends a test that would hang; never waited out by one that passes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A server on a free port, stopped and joined when dropped.
+struct Server {
+    address: SocketAddr,
+    ready: Ready,
+    seen: Arc<Seen>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<Result<(), ServeError>>>,
+}
+
+/// What the server told.
+#[derive(Default)]
+struct Seen {
+    events: Mutex<Vec<Event>>,
+    came: Condvar,
+}
+
+impl Observer for Seen {
+    fn observe(&self, event: Event) {
+        self.events.lock().unwrap().push(event);
+        self.came.notify_all();
+    }
+}
+
+impl Seen {
+    /// Waits until as many such events came.
+    fn wait_for(&self, count: usize, is: impl Fn(&Event) -> bool) {
+        let events = self.events.lock().unwrap();
+        let few = |events: &mut Vec<Event>| events.iter().filter(|event| is(event)).count() < count;
+        let (events, outcome) = self.came.wait_timeout_while(events, PATIENCE, few).unwrap();
+        assert!(!outcome.timed_out(), "only these events came: {events:?}");
+    }
+
+    fn count(&self, event: Event) -> usize {
+        let events = self.events.lock().unwrap();
+        events.iter().filter(|seen| **seen == event).count()
+    }
+}
+
+/// One gauge, whose help text makes the answer as long as one wants.
+struct Gauge(usize);
+
+impl Scrape for Gauge {
+    fn families(&self) -> Families {
+        Families::new([Family {
+            name: "up".into(),
+            help: "h".repeat(self.0).into(),
+            kind: Kind::Gauge,
+            series: vec![Series {
+                labels: vec![],
+                value: Value::Number(Number::Exact(1, Unit::One)),
+            }],
+        }])
+    }
+}
+
+impl Server {
+    fn start() -> Self {
+        Self::with(Gauge(1), Limits::default())
+    }
+
+    fn limited(limits: Limits) -> Self {
+        Self::with(Gauge(1), limits)
+    }
+
+    fn with(scrape: impl Scrape + 'static, limits: Limits) -> Self {
+        Self::on("127.0.0.1:0", scrape, limits, &[])
+    }
+
+    fn on(address: &str, scrape: impl Scrape + 'static, limits: Limits, more: &[Address]) -> Self {
+        let listener = Listener::bind(&address.parse().unwrap()).unwrap();
+        let Address::Ip(address) = *listener.local_address() else {
+            panic!("not an IP address");
+        };
+        let mut listeners = vec![listener];
+        listeners.extend(more.iter().map(|more| Listener::bind(more).unwrap()));
+        let (ready, seen) = (Ready::default(), Arc::<Seen>::default());
+        let clock = Arc::new(SystemClock::new());
+        let routes = Routes::new(Arc::new(scrape), ready.clone(), clock, seen.clone());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(serve(listeners, routes, limits, async {
+                let _ = stopped.await;
+            }))
+        });
+        Self {
+            address,
+            ready,
+            seen,
+            stop: Some(stop),
+            thread: Some(thread),
+        }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+
+    /// Sends bytes on a connection of their own and reads until the server closes it.
+    fn exchange(&self, request: impl AsRef<[u8]>) -> String {
+        let mut stream = self.connect();
+        // The server may answer and close before it has read everything.
+        let _ = stream.write_all(request.as_ref());
+        rest_of(&mut stream)
+    }
+
+    fn get(&self, path: &str) -> String {
+        self.exchange(format!(
+            "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        ))
+    }
+
+    /// Asks for the stop, does not wait for it.
+    fn tell_to_stop(&mut self) {
+        self.stop.take();
+    }
+
+    /// Waits for the end.
+    fn join(&mut self) -> Result<(), ServeError> {
+        self.tell_to_stop();
+        self.thread.take().unwrap().join().unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.tell_to_stop();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What comes until the other side closes.
+fn rest_of(stream: &mut impl Read) -> String {
+    let mut bytes = Vec::new();
+    let mut chunk = [0; 4096];
+    loop {
+        match stream.read(&mut chunk) {
+            Ok(0) => break,
+            Ok(count) => bytes.extend_from_slice(&chunk[..count]),
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => break,
+            Err(error) => panic!("the connection was not closed: {error}"),
+        }
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+/// One answer with its body of the announced length; the connection stays.
+fn answer_on(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        bytes.push(byte[0]);
+    }
+    let head = String::from_utf8(bytes).unwrap();
+    let length = header(&head, "content-length").unwrap().parse().unwrap();
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).unwrap();
+    head + &String::from_utf8(body).unwrap()
+}
+
+fn header<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
+    let head = answer.split("\r\n\r\n").next()?;
+    head.lines()
+        .filter_map(|line| line.split_once(": "))
+        .find(|(found, _)| found.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value)
+}
+
+fn body(answer: &str) -> &str {
+    answer.split_once("\r\n\r\n").map_or("", |(_, body)| body)
+}

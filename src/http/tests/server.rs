@@ -1,0 +1,103 @@
+//! Connections and listeners.
+
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+
+use super::*;
+
+#[test]
+fn a_connection_serves_several_requests() {
+    let server = Server::start();
+    let mut stream = server.connect();
+    for _ in 0..3 {
+        stream
+            .write_all(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
+            .unwrap();
+        assert!(answer_on(&mut stream).ends_with("ok\n"));
+    }
+    assert_eq!(server.seen.count(Event::Opened), 1);
+}
+
+#[test]
+fn requests_sent_at_once_are_answered_in_order() {
+    let server = Server::start();
+    let answers = server.exchange(
+        "GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n\
+         GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    );
+    let (first, second) = (
+        answers.find("ok\n").unwrap(),
+        answers.find("up 1\n").unwrap(),
+    );
+    assert!(first < second);
+}
+
+#[test]
+fn a_client_that_ends_its_side_still_gets_its_answer() {
+    let server = Server::start();
+    let mut stream = server.connect();
+    stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    assert!(rest_of(&mut stream).ends_with("up 1\n"));
+}
+
+#[test]
+fn every_opened_connection_is_closed() {
+    let server = Server::start();
+    for _ in 0..3 {
+        server.get("/");
+    }
+    server.seen.wait_for(3, |event| *event == Event::Closed);
+    assert_eq!(server.seen.count(Event::Opened), 3);
+}
+
+#[test]
+fn a_unix_socket_is_served_beside_tcp_and_gone_afterwards() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("metrics.sock");
+    let unix = Address::Unix(path.clone());
+    let mut server = Server::on("127.0.0.1:0", Gauge(1), Limits::default(), &[unix]);
+    let mut stream = UnixStream::connect(&path).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+        .write_all(b"GET /metrics HTTP/1.1\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    assert!(rest_of(&mut stream).ends_with("up 1\n"));
+    assert!(server.get("/metrics").ends_with("up 1\n"));
+    server.join().unwrap();
+    assert!(!path.exists());
+}
+
+#[test]
+fn two_listeners_take_turns() {
+    let second = Listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = second.local_address().clone();
+    drop(second);
+    let server = Server::on(
+        "127.0.0.1:0",
+        Gauge(1),
+        Limits::default(),
+        std::slice::from_ref(&address),
+    );
+    let Address::Ip(second) = address else {
+        unreachable!()
+    };
+    for _ in 0..3 {
+        assert!(server.get("/-/healthy").ends_with("ok\n"));
+        let mut stream = TcpStream::connect(second).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+            .write_all(b"GET /-/healthy HTTP/1.1\r\nConnection: close\r\n\r\n")
+            .unwrap();
+        assert!(rest_of(&mut stream).ends_with("ok\n"));
+    }
+}
+
+#[test]
+fn loopback_of_ipv6_is_served() {
+    // A machine without IPv6 has no such address.
+    if Listener::bind(&"[::1]:0".parse().unwrap()).is_ok() {
+        let server = Server::on("[::1]:0", Gauge(1), Limits::default(), &[]);
+        assert!(server.get("/-/healthy").ends_with("ok\n"));
+    }
+}

@@ -1,0 +1,46 @@
+//! Which requests share a scrape.
+
+use super::stop::held;
+use super::*;
+
+fn ask(server: &Server) -> TcpStream {
+    let mut stream = server.connect();
+    stream
+        .write_all(b"GET /metrics HTTP/1.1\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    stream
+}
+
+fn is_scrape(event: &Event) -> bool {
+    matches!(event, Event::Scraped { .. })
+}
+
+#[test]
+fn requests_that_come_during_a_scrape_share_the_next_one() {
+    let (scrape, has_begun, let_go) = held();
+    let server = Server::with(scrape, Limits::default());
+    let mut first = ask(&server);
+    has_begun.recv_timeout(PATIENCE).unwrap();
+    let mut later: Vec<TcpStream> = (0..5).map(|_| ask(&server)).collect();
+    // Answered on connections taken in after those five, so their requests have been read.
+    for _ in 0..2 {
+        assert!(server.get("/-/healthy").ends_with("ok\n"));
+    }
+    let_go.send(()).unwrap();
+    assert!(rest_of(&mut first).ends_with("up 1\n"));
+    has_begun.recv_timeout(PATIENCE).unwrap();
+    let_go.send(()).unwrap();
+    for stream in &mut later {
+        assert!(rest_of(stream).ends_with("up 1\n"));
+    }
+    server.seen.wait_for(2, is_scrape);
+    assert!(has_begun.try_recv().is_err(), "a third scrape was begun");
+}
+
+#[test]
+fn a_request_that_comes_after_a_scrape_gets_its_own() {
+    let server = Server::start();
+    server.get("/metrics");
+    server.get("/metrics");
+    server.seen.wait_for(2, is_scrape);
+}

@@ -1,0 +1,122 @@
+//! The end: ordered, within its deadline, and never silent.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use super::*;
+
+/// Says when a scrape begins, and goes on when told to.
+pub(super) struct Held {
+    begun: Sender<()>,
+    go_on: Mutex<Receiver<()>>,
+}
+
+impl Scrape for Held {
+    fn families(&self) -> Families {
+        self.begun.send(()).unwrap();
+        // A test that drops its end lets the scrape go on, too.
+        let _ = self.go_on.lock().unwrap().recv();
+        Gauge(1).families()
+    }
+}
+
+pub(super) fn held() -> (Held, Receiver<()>, Sender<()>) {
+    let (begun, has_begun) = channel();
+    let (let_go, go_on) = channel();
+    let go_on = Mutex::new(go_on);
+    (Held { begun, go_on }, has_begun, let_go)
+}
+
+#[test]
+fn an_answer_in_work_is_finished() {
+    let (scrape, has_begun, let_go) = held();
+    let limits = Limits {
+        stop: PATIENCE,
+        ..Limits::default()
+    };
+    let mut server = Server::with(scrape, limits);
+    let mut stream = server.connect();
+    stream
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
+    has_begun.recv_timeout(PATIENCE).unwrap();
+    server.tell_to_stop();
+    // Once the listener is gone, the stop is under way.
+    while TcpStream::connect(server.address).is_ok() {
+        std::thread::yield_now();
+    }
+    let_go.send(()).unwrap();
+    assert!(rest_of(&mut stream).ends_with("up 1\n"));
+    server.join().unwrap();
+}
+
+#[test]
+fn an_answer_that_takes_too_long_is_cut_off() {
+    let (scrape, has_begun, let_go) = held();
+    let limits = Limits {
+        stop: Duration::from_millis(50),
+        ..Limits::default()
+    };
+    let mut server = Server::with(scrape, limits);
+    let mut stream = server.connect();
+    stream
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
+    has_begun.recv_timeout(PATIENCE).unwrap();
+    server.tell_to_stop();
+    assert_eq!(rest_of(&mut stream), "");
+    drop(let_go);
+    server.join().unwrap();
+}
+
+#[test]
+fn an_idle_connection_does_not_hold_up_the_stop() {
+    let limits = Limits {
+        idle: PATIENCE * 4,
+        head: PATIENCE * 4,
+        stop: PATIENCE * 4,
+        ..Limits::default()
+    };
+    let mut server = Server::limited(limits);
+    let mut used = server.connect();
+    used.write_all(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
+    assert!(answer_on(&mut used).ends_with("ok\n"));
+    let mut unused = server.connect();
+    server.seen.wait_for(2, |event| *event == Event::Opened);
+    server.tell_to_stop();
+    assert_eq!(rest_of(&mut used), "");
+    assert_eq!(rest_of(&mut unused), "");
+    server.join().unwrap();
+    assert_eq!(server.seen.count(Event::Closed), 2);
+}
+
+struct Broken;
+
+impl Scrape for Broken {
+    fn families(&self) -> Families {
+        panic!("a fault in the counting side");
+    }
+}
+
+#[test]
+fn a_panic_ends_the_server_and_is_told() {
+    let mut server = Server::with(Broken, Limits::default());
+    assert_eq!(server.get("/metrics"), "");
+    let thread = server.thread.take().unwrap();
+    assert!(matches!(
+        thread.join().unwrap(),
+        Err(ServeError::Panicked(_))
+    ));
+}
+
+#[test]
+fn nothing_runs_any_more_when_serve_returns() {
+    let mut server = Server::start();
+    server.get("/metrics");
+    server.join().unwrap();
+    assert_eq!(
+        server.seen.count(Event::Opened),
+        server.seen.count(Event::Closed)
+    );
+    assert!(TcpStream::connect(server.address).is_err());
+}
