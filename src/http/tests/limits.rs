@@ -5,12 +5,15 @@ use super::*;
 
 const SHORT: Duration = Duration::from_millis(50);
 
+/// Enough for an honest head on a busy machine.
+const HEAD: Duration = Duration::from_millis(500);
+
 /// Longer than a socket's buffers, so that it is not written until somebody reads.
 const LONG: usize = 16 * 1024 * 1024;
 
 fn cut_by_head() -> Server {
     Server::limited(Limits {
-        head: SHORT,
+        head: HEAD,
         idle: PATIENCE * 2,
         ..Limits::default()
     })
@@ -43,7 +46,7 @@ fn a_second_head_that_does_not_end_is_cut_off() {
 #[test]
 fn a_connection_may_idle_for_longer_than_a_head_may_take() {
     let server = Server::limited(Limits {
-        head: Duration::from_millis(500),
+        head: HEAD,
         idle: PATIENCE * 2,
         ..Limits::default()
     });
