@@ -10,7 +10,7 @@ use hashbrown::HashTable;
 
 use super::table::{LabelValues, Table};
 use super::{Definition, Ledger, Values};
-use crate::model::{Family, Position, SCHEMA, Saved};
+use crate::model::{Family, GenerationId, Position, SCHEMA, Saved};
 
 /// The small integers that all labels of a line come from, packed by whoever knows them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -95,9 +95,15 @@ impl Shard {
         }
     }
 
-    /// Forgets the positions of generations that are finished.
-    pub fn retain_positions(&mut self, mut open: impl FnMut(&Position) -> bool) {
-        self.positions.retain(|position| open(position));
+    /// Forgets the position of a generation that is finished.
+    pub fn forget(&mut self, generation: GenerationId) {
+        self.positions
+            .retain(|position| position.generation != generation);
+    }
+
+    /// How many series it holds.
+    pub fn series(&self) -> usize {
+        self.tables.iter().map(Table::len).sum()
     }
 
     /// The account of lines.
@@ -112,8 +118,7 @@ impl Shard {
 
     /// The families about the source itself.
     pub fn account(&self) -> Vec<Family> {
-        let series = self.tables.iter().map(Table::len).sum::<usize>();
-        self.ledger.families(&self.source, series as u64)
+        self.ledger.families(&self.source, self.series() as u64)
     }
 
     /// Counts and positions of this instant.
@@ -199,4 +204,179 @@ fn values(table: &Table, value: impl Fn(&str) -> Arc<str>) -> LabelValues {
         .iter()
         .map(|label| value(label))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aggregate::{Kind, Measure};
+    use crate::model::{Families, GenerationId};
+    use proptest::prelude::*;
+    use std::cell::Cell;
+
+    /// The key is route × 10 + status; `left` series may still be made.
+    struct Plain {
+        left: Cell<usize>,
+    }
+
+    impl Names for Plain {
+        fn label(&self, key: Key, label: &str) -> Arc<str> {
+            match label {
+                "route" => format!("/{}", key.0 / 10).into(),
+                _ => (key.0 % 10).to_string().into(),
+            }
+        }
+
+        fn overflow(&self, _label: &str) -> Arc<str> {
+            "<other>".into()
+        }
+
+        fn admit(&self, series: usize) -> bool {
+            let left = self.left.get().checked_sub(series);
+            self.left.set(left.unwrap_or(self.left.get()));
+            left.is_some()
+        }
+    }
+
+    fn names(left: usize) -> Plain {
+        Plain {
+            left: Cell::new(left),
+        }
+    }
+
+    fn shard() -> Shard {
+        let definition = |name: &str, labels: &[&str], kind| Definition {
+            name: name.into(),
+            help: "h".into(),
+            labels: labels.iter().map(|label| (*label).into()).collect(),
+            kind,
+        };
+        let definitions = vec![
+            definition("requests", &["route", "status"], Kind::Lines),
+            definition(
+                "seconds",
+                &["route"],
+                Kind::Histogram(Measure::Duration, [10, 20].into()),
+            ),
+            definition("retries", &[], Kind::Sum(Measure::UpstreamRetries)),
+        ];
+        Shard::new("test", definitions, Ledger::default())
+    }
+
+    fn apply(shard: &mut Shard, lines: &[(u64, Option<u64>)], names: &Plain) {
+        for (key, duration) in lines {
+            let values = Values::default()
+                .with(Measure::Duration, *duration)
+                .with(Measure::UpstreamRetries, Some(1));
+            shard.apply(Key(*key), &values, names);
+        }
+    }
+
+    fn families(shard: &Shard) -> Families {
+        Families::new(shard.snapshot())
+    }
+
+    #[test]
+    fn a_line_feeds_each_family_once() {
+        let mut shard = shard();
+        apply(
+            &mut shard,
+            &[(12, Some(10)), (13, Some(11)), (12, None), (25, Some(99))],
+            &names(100),
+        );
+        let families = families(&shard);
+        assert_eq!(families.get("requests").unwrap().total(), 4);
+        assert_eq!(families.get("requests").unwrap().series.len(), 3);
+        assert_eq!(families.get("retries").unwrap().total(), 4);
+        let seconds = families.get("seconds").unwrap();
+        let values: Vec<_> = seconds
+            .series
+            .iter()
+            .map(|series| (series.label("route").unwrap(), &series.value))
+            .collect();
+        let crate::model::Value::Histogram(first) = values[0].1 else {
+            panic!()
+        };
+        assert_eq!(
+            (values[0].0, &*first.counts, first.sum),
+            ("/1", &[1, 1, 0][..], 21)
+        );
+        let crate::model::Value::Histogram(second) = values[1].1 else {
+            panic!()
+        };
+        assert_eq!((&*second.counts, second.sum), (&[0, 0, 1][..], 99));
+        assert_eq!(shard.series(), 3 + 2 + 1);
+    }
+
+    #[test]
+    fn over_the_cap_no_line_is_lost() {
+        let mut shard = shard();
+        let lines: Vec<_> = (0..50).map(|key| (key * 10, Some(1))).collect();
+        apply(&mut shard, &lines, &names(7));
+        let families = families(&shard);
+        let requests = families.get("requests").unwrap();
+        assert_eq!(requests.total(), 50);
+        assert_eq!(families.get("seconds").unwrap().total(), 50);
+        // 3 series for the first line, 2 for each of the next two, and the overflow row.
+        assert_eq!(requests.series.len(), 4);
+        assert_eq!(shard.ledger().overflow, 47);
+        let other = requests
+            .series
+            .iter()
+            .find(|series| series.label("route") == Some("<other>"));
+        assert_eq!(other.unwrap().label("status"), Some("<other>"));
+    }
+
+    #[test]
+    fn what_is_saved_goes_on_where_it_stopped() {
+        let mut first = shard();
+        apply(&mut first, &[(12, Some(10)), (25, None)], &names(100));
+        first.reject("mismatch");
+        first.advance(
+            77,
+            Position {
+                generation: GenerationId(3),
+                offset: 77,
+            },
+        );
+        let mut second = shard();
+        second.restore(&first.save(), first.ledger());
+        assert_eq!(families(&second), families(&first));
+        assert_eq!(second.save(), first.save());
+        apply(&mut second, &[(12, Some(30))], &names(0));
+        assert_eq!(families(&second).get("requests").unwrap().total(), 3);
+        assert_eq!(families(&second).get("requests").unwrap().series.len(), 2);
+        assert_eq!(second.ledger().lines(), 4);
+        assert_eq!(second.ledger().overflow, 0);
+        second.forget(GenerationId(3));
+        assert!(second.save().positions.is_empty());
+    }
+
+    #[test]
+    fn a_family_with_other_bounds_starts_anew_alone() {
+        let mut first = shard();
+        apply(&mut first, &[(12, Some(10))], &names(100));
+        let mut saved = first.save();
+        saved.families[1].definition.push_str(" else");
+        let mut second = shard();
+        second.restore(&saved, first.ledger());
+        assert_eq!(families(&second).get("seconds").unwrap().total(), 0);
+        assert_eq!(families(&second).get("requests").unwrap().total(), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn order_and_splitting_do_not_matter(lines: Vec<(u8, Option<u16>)>, at: prop::sample::Index) {
+            let lines: Vec<_> = lines.into_iter().map(|(key, value)| (u64::from(key), value.map(u64::from))).collect();
+            let mut whole = shard();
+            apply(&mut whole, &lines, &names(10_000));
+            let (one, two) = lines.split_at(if lines.is_empty() { 0 } else { at.index(lines.len()) });
+            let (mut first, mut second) = (shard(), shard());
+            apply(&mut first, two, &names(10_000));
+            apply(&mut second, one, &names(10_000));
+            first.merge(&second);
+            prop_assert_eq!(families(&first), families(&whole));
+            prop_assert_eq!(first.ledger(), whole.ledger());
+        }
+    }
 }

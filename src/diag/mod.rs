@@ -139,9 +139,9 @@ impl Report {
         self.faults.push(fault);
     }
 
-    /// Adds all faults of another report.
-    pub fn extend(&mut self, other: Self) {
-        self.faults.extend(other.faults);
+    /// Adds faults.
+    pub fn extend(&mut self, faults: impl IntoIterator<Item = Fault>) {
+        self.faults.extend(faults);
     }
 
     /// Whether there is an error among the faults.
@@ -173,6 +173,15 @@ impl Report {
             )
         });
         faults
+    }
+}
+
+impl IntoIterator for Report {
+    type Item = Fault;
+    type IntoIter = std::vec::IntoIter<Fault>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.faults.into_iter()
     }
 }
 

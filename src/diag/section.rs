@@ -208,7 +208,12 @@ impl<'d> Section<'d> {
             .collect()
     }
 
-    /// The keys that are there, whoever asked for them.
+    /// Whether it holds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    /// Whether a key is there, whoever asked for it.
     pub fn contains(&self, key: &str) -> bool {
         self.table.contains_key(key)
     }
@@ -355,7 +360,7 @@ mod tests {
                 assert_eq!(list.value[1].place.line_and_column(), (2, 11));
                 let (name, mut section) = root.named("t", report).pop().unwrap();
                 assert_eq!(name.value, "x");
-                assert_eq!(section.boolean("k", report).unwrap().value, true);
+                assert!(section.boolean("k", report).unwrap().value);
                 let (key, value) = root.scalars("r", report).pop().unwrap();
                 assert_eq!((&*key.value, &*value.value), ("s", "200"));
             },

@@ -2,7 +2,7 @@
 //!
 //! Invariant: everything borrows from the line; what the line does not say is `None`, never 0.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use super::{Bytes, Micros, Status};
 
@@ -311,7 +311,9 @@ fn printable(text: &[u8]) -> String {
     for byte in text {
         match byte {
             b' '..=b'~' => shown.push(char::from(*byte)),
-            _ => shown.push_str(&format!("\\x{byte:02X}")),
+            _ => {
+                let _ = write!(shown, "\\x{byte:02X}");
+            }
         }
     }
     shown

@@ -377,7 +377,7 @@ mod tests {
 
     #[test]
     fn a_regex_of_ones_own_reads_any_unit() {
-        let regex = r#"^(?<method>\S+) (?<target>\S+) (?<status>\d{3}) (?<duration_ms>\d+)$"#;
+        let regex = r"^(?<method>\S+) (?<target>\S+) (?<status>\d{3}) (?<duration_ms>\d+)$";
         assert_eq!(
             show(Dialect::Regex, regex, "GET / 200 17", Field::Duration).as_deref(),
             Some("17ms")

@@ -31,6 +31,7 @@ const PRESETS: &[Preset] = presets![
     "gunicorn",
     "gunicorn-seconds",
     "gunicorn-micros",
+    "gunicorn-millis",
     "gunicorn-django",
 ];
 

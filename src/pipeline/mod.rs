@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::aggregate::{Ledger, Measure, Shard, Values};
 use crate::label::{self, Budget, Method};
-use crate::model::{Batch, Record};
+use crate::model::{Batch, Record, UpstreamList};
 use crate::pattern::{Pattern, Reject, Scratch};
 use crate::route::{RouteId, Router};
 
@@ -48,6 +48,15 @@ impl Pipeline {
             router: Router::new(settings.max_routes),
             names: SourceNames::new(&settings.source, budget),
             settings,
+        }
+    }
+
+    /// The same with other settings; keeps the routes it has learned.
+    #[must_use]
+    pub fn reconfigure(self, settings: Settings, budget: Budget) -> Self {
+        Self {
+            router: self.router,
+            ..Self::new(settings, budget)
         }
     }
 
@@ -100,12 +109,12 @@ impl Pipeline {
             .with(
                 Measure::UpstreamDuration,
                 upstream
-                    .and_then(|list| list.last_duration())
+                    .and_then(UpstreamList::last_duration)
                     .map(|last| last.0),
             )
             .with(
                 Measure::UpstreamRetries,
-                upstream.map(|list| list.retries()),
+                upstream.map(UpstreamList::retries),
             )
             .with(
                 Measure::ResponseBytes,
@@ -116,5 +125,123 @@ impl Pipeline {
                 record.request_bytes.map(|bytes| bytes.0),
             );
         shard.apply(key, &values, &self.names.with(&self.router));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Families, GenerationId, Position};
+    use crate::pattern::Preset;
+    use proptest::prelude::*;
+
+    fn pipeline(line_bytes: usize) -> Pipeline {
+        let pattern = Arc::new(Preset::find("nginx-timed").unwrap().pattern().unwrap());
+        let settings = Settings {
+            source: "test".into(),
+            pattern,
+            line_bytes,
+            max_routes: 10,
+        };
+        Pipeline::new(settings, Budget::new(1_000))
+    }
+
+    fn batch(bytes: &[u8], overlong: u64) -> Batch<'_> {
+        Batch::new(
+            bytes,
+            overlong,
+            Position {
+                generation: GenerationId(0),
+                offset: bytes.len() as u64,
+            },
+        )
+    }
+
+    const LINE: &str = "127.0.0.1 - - [22/Nov/2026:18:47:15 +0000] \"GET /a/7 HTTP/1.1\" 200 10 \"-\" \"ua\" 0.012 0.001, 0.007\n";
+
+    #[test]
+    fn a_line_reaches_every_family_its_fields_feed() {
+        let mut pipeline = pipeline(1_000);
+        let mut shard = pipeline.shard();
+        pipeline.feed(&mut shard, &batch(LINE.as_bytes(), 0));
+        let families = Families::new(shard.snapshot());
+        let names: Vec<&str> = families.iter().map(|family| &*family.name).collect();
+        assert_eq!(
+            names,
+            [
+                "httplog_request_duration_seconds",
+                "httplog_requests_total",
+                "httplog_response_size_bytes",
+                "httplog_upstream_duration_seconds",
+                "httplog_upstream_retries_total",
+            ]
+        );
+        assert!(families.iter().all(|family| family.total() == 1));
+        let requests = &families.get("httplog_requests_total").unwrap().series[0];
+        let label = |name| requests.label(name).unwrap();
+        assert_eq!(
+            [
+                label("method"),
+                label("route"),
+                label("status"),
+                label("source")
+            ],
+            ["GET", "/a/<int>", "200", "test"]
+        );
+    }
+
+    #[test]
+    fn every_kind_of_line_has_its_place_in_the_ledger() {
+        let mut pipeline = pipeline(200);
+        let mut shard = pipeline.shard();
+        let long = "x".repeat(201);
+        let overflow = LINE.replace("0.012", &format!("{}.0", "9".repeat(25)));
+        let text = format!("{LINE}\nhello\n{long}\n{overflow}");
+        pipeline.feed(&mut shard, &batch(text.as_bytes(), 2));
+        let ledger = shard.ledger();
+        assert_eq!(
+            (ledger.recorded, ledger.skipped_lines(), ledger.lines()),
+            (1, 1, 7)
+        );
+        assert_eq!(
+            ledger.rejected,
+            [("mismatch", 1), ("number", 1), ("overlong", 3)].into()
+        );
+        assert_eq!(ledger.bytes, text.len() as u64);
+    }
+
+    #[test]
+    fn a_reconfigured_pipeline_keeps_its_routes() {
+        let mut before = pipeline(1_000);
+        let mut shard = before.shard();
+        before.feed(&mut shard, &batch(LINE.as_bytes(), 0));
+        let settings = before.settings.clone();
+        let mut after = before.reconfigure(settings, Budget::new(1_000));
+        let mut shard = after.shard();
+        after.feed(&mut shard, &batch(LINE.replace("200", "404").as_bytes(), 0));
+        let families = Families::new(shard.snapshot());
+        assert_eq!(
+            families.get("httplog_requests_total").unwrap().series[0].label("route"),
+            Some("/a/<int>")
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn lines_read_are_recorded_rejected_or_skipped(lines in proptest::collection::vec(prop_oneof![
+            Just(LINE.trim_end().as_bytes().to_vec()),
+            proptest::collection::vec(any::<u8>().prop_filter("newline", |byte| *byte != b'\n'), 0..40),
+        ], 0..20), overlong in 0..3u64) {
+            let mut bytes = lines.join(&b'\n');
+            if !lines.is_empty() {
+                bytes.push(b'\n');
+            }
+            let mut pipeline = pipeline(1_000);
+            let mut shard = pipeline.shard();
+            pipeline.feed(&mut shard, &batch(&bytes, overlong));
+            prop_assert_eq!(shard.ledger().lines(), lines.len() as u64 + overlong);
+            let requests = Families::new(shard.snapshot()).get("httplog_requests_total").map_or(0, crate::model::Family::total);
+            prop_assert_eq!(requests, shard.ledger().recorded);
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! What a log says, read without any of the project's code.
 //!
-//! Invariant: knows nothing of patterns; a request stands between the first quote of a line and the
-//! next one that no backslash precedes, and the status follows. That holds for nginx's default escaping
+//! Invariant: knows nothing of patterns; a request stands between the first two quotes of a line
+//! that no backslash precedes, and the status follows. That holds for nginx's default escaping
 //! (which writes `"` as `\x22`), for gunicorn's and for uvicorn's.
 
 use std::collections::BTreeMap;
@@ -38,16 +38,20 @@ pub fn total(counts: &Counts) -> u64 {
 }
 
 fn of_line(line: &[u8]) -> Option<(String, String)> {
-    let opening = line.iter().position(|byte| *byte == b'"')?;
+    let opening = bare_quote(line)?;
     let quoted = &line[opening + 1..];
-    let closing = (0..quoted.len())
-        .find(|at| quoted[*at] == b'"' && (*at == 0 || quoted[at - 1] != b'\\'))?;
+    let closing = bare_quote(quoted)?;
     let (request, after) = (&quoted[..closing], &quoted[closing + 1..]);
     let method = request.split(|byte| *byte == b' ').next()?;
     let status = after
         .split(u8::is_ascii_whitespace)
         .find(|word| !word.is_empty())?;
     Some((method_label(method), status_label(status)))
+}
+
+/// The first quote that no backslash precedes.
+fn bare_quote(text: &[u8]) -> Option<usize> {
+    (0..text.len()).find(|at| text[*at] == b'"' && (*at == 0 || text[at - 1] != b'\\'))
 }
 
 fn method_label(method: &[u8]) -> String {
@@ -85,6 +89,11 @@ fn requests_are_read_as_the_servers_quote_them() {
         r#" - - [t] "GET /\"a\" HTTP/1.1" 404 9 "-" "x\""#,
         "GET",
         "404",
+    );
+    check(
+        r#" - bob \"the\" b [t] "GET / HTTP/1.1" 200 9"#,
+        "GET",
+        "200",
     );
     check(r#"::1 - - [t] "" 408 0 "-" "-""#, OTHER, "408");
     check(r#"::1 - - [t] "GE\x22T / HTTP/1.1" 400 0"#, OTHER, "400");
