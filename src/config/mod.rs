@@ -1,0 +1,158 @@
+//! What an operator wants, checked.
+//!
+//! Invariant: a [`Config`] can be run as it is; every fault of the text was found in one pass.
+
+mod files;
+mod read;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::diag::{Fault, Report, Text};
+use crate::http::Address;
+use crate::pattern::{Pattern, Preset, presets};
+use crate::source::{PathPattern, Start};
+
+pub use files::check_files;
+
+/// Where the configuration is when nobody says otherwise.
+pub const DEFAULT_PATH: &str = "/etc/httplog-exporter/config.toml";
+/// Where patterns of one's own are when there is no configuration.
+pub const DEFAULT_PATTERNS: &str = "/etc/httplog-exporter/patterns";
+/// Where the daemon listens when nobody says otherwise.
+pub const DEFAULT_LISTEN: &str = "127.0.0.1:9914";
+
+/// A configuration that can be run.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to serve.
+    pub listen: Vec<Address>,
+    /// What to follow; at least one.
+    pub sources: Vec<Source>,
+    /// What no input may exceed.
+    pub limits: Limits,
+}
+
+/// Files to follow.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Unique; the label `source`.
+    pub name: String,
+    /// Absolute paths and globs.
+    pub paths: Vec<PathPattern>,
+    /// How their lines are written.
+    pub pattern: Arc<Pattern>,
+    /// Where a file that is there at the start begins.
+    pub start: Start,
+    /// Whether inotify may wake us; else the files are only polled.
+    pub watch: bool,
+}
+
+/// What no input may exceed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest line, in bytes.
+    pub line_bytes: usize,
+    /// Most series of all sources together.
+    pub series: usize,
+}
+
+/// A configuration, if it can be run, and all there is to say about it.
+#[derive(Debug)]
+pub struct Checked {
+    /// `None` when the report has errors.
+    pub config: Option<Config>,
+    /// Errors and warnings.
+    pub report: Report,
+}
+
+impl Limits {
+    /// Routes learned for a source at most.
+    pub const MAX_ROUTES: usize = 500;
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            line_bytes: 65_536,
+            series: 10_000,
+        }
+    }
+}
+
+impl Config {
+    /// Reads and checks a file, and the patterns in the folder `patterns` beside it.
+    pub fn load(path: &Path) -> Result<Checked, std::io::Error> {
+        let content = std::fs::read(path)?;
+        let name = path.display().to_string();
+        let content = match String::from_utf8(content) {
+            Ok(content) => content,
+            Err(error) => {
+                let at = error.utf8_error().valid_up_to();
+                let content = String::from_utf8_lossy(error.as_bytes()).into_owned();
+                let text = Arc::new(Text { name, content });
+                let place = crate::diag::Place { text, span: at..at };
+                let mut report = Report::default();
+                report.push(
+                    Fault::error("not valid UTF-8")
+                        .at(place)
+                        .help("save the file as UTF-8"),
+                );
+                return Ok(Checked {
+                    config: None,
+                    report,
+                });
+            }
+        };
+        let base = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        let base = std::path::absolute(base)?;
+        let mut report = Report::default();
+        let patterns = files::pattern_texts(&base.join("patterns"), &mut report);
+        let config = read::config(
+            &Arc::new(Text { name, content }),
+            &patterns,
+            &base,
+            &mut report,
+        );
+        Ok(Checked {
+            config: config.filter(|_| !report.has_errors()),
+            report,
+        })
+    }
+
+    /// Checks a text; relative paths are relative to `base`.
+    pub fn parse(name: &str, content: &str, base: &Path) -> Checked {
+        let mut report = Report::default();
+        let text = Arc::new(Text {
+            name: name.to_owned(),
+            content: content.to_owned(),
+        });
+        let config = read::config(&text, &[], base, &mut report);
+        Checked {
+            config: config.filter(|_| !report.has_errors()),
+            report,
+        }
+    }
+}
+
+/// The pattern of this name: a preset, or one from the default folder of patterns.
+pub fn find_pattern(name: &str) -> Result<Pattern, Report> {
+    let mut report = Report::default();
+    let texts = files::pattern_texts(Path::new(DEFAULT_PATTERNS), &mut report);
+    let own = read::own_patterns(&texts, &mut report);
+    if let Some(definition) = own
+        .into_iter()
+        .find(|definition| definition.pattern.name() == name)
+    {
+        return Ok(definition.pattern);
+    }
+    if let Some(preset) = Preset::find(name) {
+        return preset.pattern();
+    }
+    let names = presets().iter().map(|preset| preset.name);
+    report.push(Fault::error(format!("unknown pattern `{name}`")).suggest(name, names));
+    Err(report)
+}

@@ -1,0 +1,459 @@
+//! From TOML to a [`Config`].
+//!
+//! Invariant: reading goes on after a fault, so that a person sees all of them at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Config, DEFAULT_LISTEN, Limits, Source};
+use crate::diag::{Document, Fault, Report, Section, Spot, Text};
+use crate::http::Address;
+use crate::pattern::{Definition, Pattern, presets};
+use crate::source::{PathPattern, Start};
+
+/// Metric sets that exist.
+const SETS: [&str; 1] = ["httplog"];
+
+/// Reads a configuration; patterns come from it, from `pattern_texts` and from the presets.
+pub(super) fn config(
+    text: &Arc<Text>,
+    pattern_texts: &[Arc<Text>],
+    base: &Path,
+    report: &mut Report,
+) -> Option<Config> {
+    let own = own_patterns(pattern_texts, report);
+    let before = report.errors();
+    let document = Document::parse(text, report);
+    let torn = report.errors() > before;
+    if report.has_errors() && document.root().is_empty() {
+        return None;
+    }
+    let mut root = document.root();
+    let listen = root
+        .section("web", report)
+        .map(|section| web(section, report));
+    if let Some(section) = root.section("state", report) {
+        state(section, report);
+    }
+    let mut patterns: BTreeMap<String, Arc<Pattern>> = BTreeMap::new();
+    let mut broken: Vec<String> = Vec::new();
+    for definition in own {
+        patterns.insert(
+            definition.pattern.name().to_owned(),
+            Arc::new(definition.pattern),
+        );
+    }
+    for (name, section) in root.named("pattern", report) {
+        match Definition::read(&name, section, report) {
+            Some(definition) => {
+                patterns.insert(name.value, Arc::new(definition.pattern));
+            }
+            None => broken.push(name.value),
+        }
+    }
+    let mut sources: Vec<Source> = Vec::new();
+    let sections = root.sections("source", report);
+    let none_given = sections.is_empty() && !root.contains("source") && !torn;
+    let mut names = BTreeSet::new();
+    for section in sections {
+        let known = Known {
+            patterns: &patterns,
+            broken: &broken,
+        };
+        if let Some(source) = source(section, &known, &mut names, base, report) {
+            sources.push(source);
+        }
+    }
+    if none_given {
+        report.push(Fault::error("no source: nothing would be followed").at(root.place()).help(
+            "add one:\n[[source]]\nname = \"nginx\"\npaths = [\"/var/log/nginx/access.log\"]\npattern = \"nginx-combined\"",
+        ));
+    }
+    if let Some(section) = root.section("metrics", report) {
+        metrics(section, report);
+    }
+    let limits = root
+        .section("limits", report)
+        .map_or_else(Limits::default, |section| limits(section, report));
+    root.finish(report);
+    Some(Config {
+        listen: listen.unwrap_or_else(default_listen),
+        sources,
+        limits,
+    })
+}
+
+/// The patterns of texts that hold nothing else.
+pub(super) fn own_patterns(texts: &[Arc<Text>], report: &mut Report) -> Vec<Definition> {
+    let mut definitions = Vec::new();
+    for text in texts {
+        let document = Document::parse(text, report);
+        let mut root = document.root();
+        for (name, section) in root.named("pattern", report) {
+            definitions.extend(Definition::read(&name, section, report));
+        }
+        root.finish(report);
+    }
+    definitions
+}
+
+/// What a source's pattern is looked for in.
+struct Known<'k> {
+    patterns: &'k BTreeMap<String, Arc<Pattern>>,
+    broken: &'k [String],
+}
+
+fn default_listen() -> Vec<Address> {
+    DEFAULT_LISTEN.parse().into_iter().collect()
+}
+
+fn web(mut section: Section<'_>, report: &mut Report) -> Vec<Address> {
+    let listen = section.strings("listen", report);
+    section.finish(report);
+    let Some(listen) = listen else {
+        return default_listen();
+    };
+    if listen.value.is_empty() {
+        report.push(
+            Fault::error("nowhere to listen")
+                .at(listen.place)
+                .help(format!("listen = [\"{DEFAULT_LISTEN}\"]")),
+        );
+        return Vec::new();
+    }
+    let mut addresses: Vec<Address> = Vec::new();
+    for text in listen.value {
+        match text.value.parse::<Address>() {
+            Ok(address) if addresses.contains(&address) => {
+                report.push(Fault::error(format!("`{}` is listed twice", text.value)).at(text.place));
+            }
+            Ok(address) => addresses.push(address),
+            Err(error) => report.push(
+                Fault::error(format!("`{}` is no address to listen on: {error}", text.value))
+                    .at(text.place)
+                    .help(format!("for example \"{DEFAULT_LISTEN}\" or \"unix:/run/httplog-exporter/metrics.sock\"")),
+            ),
+        }
+    }
+    addresses
+}
+
+fn state(mut section: Section<'_>, report: &mut Report) {
+    let dir = section.string("dir", report);
+    let durability = section.string("durability", report);
+    section.finish(report);
+    if let Some(durability) = &durability
+        && !["power", "process", "none"].contains(&durability.value.as_str())
+    {
+        report.push(
+            Fault::error(format!("unknown durability `{}`", durability.value))
+                .at(durability.place.clone())
+                .suggest(&durability.value, ["power", "process", "none"]),
+        );
+    }
+    let durable = durability
+        .as_ref()
+        .is_none_or(|durability| durability.value != "none");
+    if let Some(place) = durability
+        .map(|text| text.place)
+        .or(dir.map(|text| text.place))
+        && durable
+    {
+        report.push(
+            Fault::warning(
+                "this version keeps its counts in memory only; they restart at 0 with the process",
+            )
+            .at(place)
+            .help("say so: durability = \"none\""),
+        );
+    }
+}
+
+fn source(
+    mut section: Section<'_>,
+    known: &Known<'_>,
+    names: &mut BTreeSet<String>,
+    base: &Path,
+    report: &mut Report,
+) -> Option<Source> {
+    let place = section.place();
+    let name = section.string("name", report);
+    let paths = section.strings("paths", report);
+    let pattern = section.string("pattern", report);
+    let start = section.string("start", report);
+    let watch = section.boolean("watch", report);
+    for (key, missing) in [
+        ("name", !section.contains("name")),
+        ("paths", !section.contains("paths")),
+        ("pattern", !section.contains("pattern")),
+    ] {
+        if missing {
+            report.push(Fault::error(format!("a source without `{key}`")).at(place.clone()));
+        }
+    }
+    section.finish(report);
+    if let Some(name) = &name {
+        check_name(name, names, report);
+    }
+    let pattern = pattern.and_then(|pattern| find(&pattern, known, report));
+    let start = match start {
+        Some(start) => read_start(&start, report),
+        None => Some(Start::End),
+    };
+    let paths = paths.and_then(|paths| read_paths(&paths, base, report));
+    Some(Source {
+        name: name?.value,
+        paths: paths?,
+        pattern: pattern?,
+        start: start?,
+        watch: watch.is_none_or(|watch| watch.value),
+    })
+}
+
+fn check_name(name: &Spot<String>, names: &mut BTreeSet<String>, report: &mut Report) {
+    if name.value.is_empty() || name.value.len() > 64 {
+        report.push(Fault::error("a source's name has 1 to 64 bytes").at(name.place.clone()));
+    }
+    if !names.insert(name.value.clone()) {
+        report.push(
+            Fault::error(format!("two sources are named `{}`", name.value))
+                .at(name.place.clone())
+                .help("the name is the label `source`; give each its own"),
+        );
+    }
+}
+
+fn find(wanted: &Spot<String>, known: &Known<'_>, report: &mut Report) -> Option<Arc<Pattern>> {
+    if let Some(pattern) = known.patterns.get(&wanted.value) {
+        return Some(Arc::clone(pattern));
+    }
+    if known.broken.contains(&wanted.value) {
+        return None; // Its own fault is in the report.
+    }
+    let Some(preset) = presets().iter().find(|preset| preset.name == wanted.value) else {
+        let names = known
+            .patterns
+            .keys()
+            .map(String::as_str)
+            .chain(presets().iter().map(|preset| preset.name));
+        report.push(
+            Fault::error(format!("unknown pattern `{}`", wanted.value))
+                .at(wanted.place.clone())
+                .suggest(&wanted.value, names),
+        );
+        return None;
+    };
+    match preset.pattern() {
+        Ok(pattern) => Some(Arc::new(pattern)),
+        Err(faults) => {
+            report.extend(faults);
+            None
+        }
+    }
+}
+
+fn read_start(start: &Spot<String>, report: &mut Report) -> Option<Start> {
+    match start.value.as_str() {
+        "end" => Some(Start::End),
+        "beginning" => Some(Start::Beginning),
+        other => {
+            report.push(
+                Fault::error(format!("unknown start `{other}`"))
+                    .at(start.place.clone())
+                    .suggest(other, ["beginning", "end"]),
+            );
+            None
+        }
+    }
+}
+
+fn read_paths(
+    paths: &Spot<Vec<Spot<String>>>,
+    base: &Path,
+    report: &mut Report,
+) -> Option<Vec<PathPattern>> {
+    if paths.value.is_empty() {
+        report.push(Fault::error("no path to follow").at(paths.place.clone()));
+        return None;
+    }
+    let mut all = Vec::new();
+    for path in &paths.value {
+        if path.value.is_empty() {
+            report.push(Fault::error("an empty path").at(path.place.clone()));
+            continue;
+        }
+        match PathPattern::new(&base.join(&path.value).to_string_lossy()) {
+            Ok(pattern) => all.push(pattern),
+            Err(error) => report.push(Fault::error(error.to_string()).at(path.place.clone())),
+        }
+    }
+    (all.len() == paths.value.len()).then_some(all)
+}
+
+fn metrics(mut section: Section<'_>, report: &mut Report) {
+    let sets = section.strings("sets", report);
+    section.finish(report);
+    for set in sets.into_iter().flat_map(|sets| sets.value) {
+        if !SETS.contains(&set.value.as_str()) {
+            report.push(
+                Fault::error(format!("unknown metric set `{}`", set.value))
+                    .at(set.place)
+                    .suggest(&set.value, SETS),
+            );
+        }
+    }
+}
+
+fn limits(mut section: Section<'_>, report: &mut Report) -> Limits {
+    let default = Limits::default();
+    let mut read = |key, bounds, default: usize| {
+        let value = section.integer(key, bounds, report);
+        value
+            .and_then(|value| usize::try_from(value.value).ok())
+            .unwrap_or(default)
+    };
+    let limits = Limits {
+        line_bytes: read("line_bytes", 256..=16 << 20, default.line_bytes),
+        series: read("series", 100..=1_000_000, default.series),
+    };
+    section.finish(report);
+    limits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(content: &str) -> Vec<String> {
+        let checked = Config::parse("config.toml", content, Path::new("/etc/httplog-exporter"));
+        let faults = checked.report.faults();
+        let line = |fault: &Fault| {
+            fault
+                .place
+                .as_ref()
+                .map_or(0, |place| place.line_and_column().0)
+        };
+        assert_eq!(checked.config.is_none(), checked.report.has_errors());
+        faults
+            .iter()
+            .map(|fault| format!("{}: {}", line(fault), fault.message))
+            .collect()
+    }
+
+    const GOOD: &str =
+        "[[source]]\nname = 'nginx'\npaths = ['access.log']\npattern = 'nginx-combined'\n";
+
+    #[test]
+    fn the_least_configuration_is_enough() {
+        let config = Config::parse("c", GOOD, Path::new("/etc/x"))
+            .config
+            .unwrap();
+        assert_eq!(config.listen, default_listen());
+        assert_eq!(config.limits, Limits::default());
+        let source = &config.sources[0];
+        assert_eq!(source.paths[0].as_path(), Path::new("/etc/x/access.log"));
+        assert_eq!(
+            (source.start, source.watch, source.pattern.name()),
+            (Start::End, true, "nginx-combined")
+        );
+    }
+
+    #[test]
+    fn every_fault_is_told_at_once() {
+        let content = "\
+[web]
+listen = ['127.0.0.1', 'unix:/run/x.sock']
+[[source]]
+name = 'a'
+paths = ['/var/log/[.log']
+pattern = 'nginx-combind'
+start = 'begining'
+[[source]]
+name = 'a'
+pattren = 'x'
+[pattern.mine]
+nginx = '$status $host$uri'
+[limits]
+line_bytes = 10
+serie = 5
+[metrics]
+sets = ['httplog', 'django2']
+";
+        assert_eq!(
+            faults(content),
+            [
+                "2: `127.0.0.1` is no address to listen on: `127.0.0.1` has no port; write for example `127.0.0.1:9914`",
+                "5: `[.log` is not a glob for one name",
+                "6: unknown pattern `nginx-combind`",
+                "7: unknown start `begining`",
+                "8: a source without `paths`",
+                "8: a source without `pattern`",
+                "9: two sources are named `a`",
+                "10: unknown key `pattren`",
+                "12: nginx format: nothing separates `host` from `uri`",
+                "14: expected a whole number from 256 to 16777216, found 10",
+                "15: unknown key `serie`",
+                "17: unknown metric set `django2`",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_pattern_of_ones_own_is_found_and_its_examples_are_run() {
+        let own = "[pattern.mine]\nnginx = '$status $request_time'\n[[pattern.mine.example]]\nline = '200 0.012'\nrecord = { status = 200, duration = '12ms' }\n";
+        let source = GOOD.replace("nginx-combined", "mine");
+        assert_eq!(faults(&format!("{source}{own}")), [""; 0]);
+        let wrong = own.replace("12ms", "13ms");
+        assert_eq!(
+            faults(&format!("{source}{wrong}")),
+            ["8: pattern `mine` reads its own example differently"]
+        );
+        let wrong = own.replace("200 0.012'", "200'");
+        assert_eq!(
+            faults(&format!("{source}{wrong}")),
+            ["8: pattern `mine` does not read its own example (mismatch)"]
+        );
+        let wrong = own.replace("nginx = '$status $request_time'", "");
+        assert_eq!(
+            faults(&format!("{source}{wrong}")),
+            ["5: pattern `mine` has 0 formats"]
+        );
+    }
+
+    #[test]
+    fn what_this_version_cannot_keep_it_does_not_promise() {
+        let state =
+            |durability: &str| faults(&format!("[state]\ndurability = '{durability}'\n{GOOD}"));
+        assert_eq!(state("none"), [""; 0]);
+        assert_eq!(state("power").len(), 1);
+        assert_eq!(
+            state("pwer"),
+            [
+                "2: unknown durability `pwer`",
+                "2: this version keeps its counts in memory only; they restart at 0 with the process"
+            ]
+        );
+    }
+
+    #[test]
+    fn nothing_to_follow_is_a_fault() {
+        assert_eq!(faults(""), ["1: no source: nothing would be followed"]);
+        let torn = faults("[[source]\n");
+        assert!(
+            torn.iter().any(|fault| fault.contains("not valid TOML")),
+            "{torn:?}"
+        );
+        assert!(
+            !torn.iter().any(|fault| fault.contains("no source")),
+            "{torn:?}"
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_reading_panic(content in r"(\[\[?(source|pattern\.x|web|limits)\]\]?\n|(name|paths|pattern|nginx|listen|line_bytes) = ('[$a-z/*\[]{0,6}'|\[\]|\['a'\]|-?[0-9]{1,9}|\{\}|x)\n){0,8}") {
+            faults(&content);
+        }
+    }
+}
