@@ -4,15 +4,26 @@
 //! [`pipeline`]) does no I/O, reads no clock and spawns nothing. The edges, behind the feature
 //! `daemon`, follow files, serve HTTP and speak to systemd. `ARCHITECTURE.md` draws the whole.
 
+pub mod aggregate;
+pub mod diag;
 pub mod expose;
+pub mod label;
 pub mod model;
 pub mod pattern;
 pub mod pipeline;
 pub mod route;
 
 #[cfg(feature = "daemon")]
+pub mod cli;
+#[cfg(feature = "daemon")]
 pub mod clock;
 #[cfg(feature = "daemon")]
+pub mod config;
+#[cfg(feature = "daemon")]
+pub mod daemon;
+#[cfg(feature = "daemon")]
 pub mod http;
+#[cfg(feature = "daemon")]
+pub mod source;
 #[cfg(feature = "daemon")]
 pub mod telemetry;

@@ -1,0 +1,165 @@
+//! Putting a configuration in force, the first one and every later one.
+//!
+//! Invariant: a source that stays keeps its open files, its counts and its routes; a configuration
+//! with a fault changes nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::lane::Lane;
+use super::worker::{Work, Worker};
+use super::{Daemon, RunError, StartError, systemd};
+use crate::config::{Checked, Config, Limits, Source};
+use crate::label::Budget;
+use crate::pipeline::{Pipeline, Settings};
+use crate::source::{FileSettings, FileSource, GAP_REASONS, RealFs};
+
+/// How long a rotated file must be quiet before it is let go.
+const ROTATE_WAIT: Duration = Duration::from_mins(1);
+
+impl Daemon {
+    /// Reads the configuration again and puts it in force, if it has no fault.
+    pub(super) async fn reload(&mut self) -> Result<(), RunError> {
+        let Some(origin) = self.origin.clone() else {
+            tracing::warn!("nothing to reload: there is no configuration file");
+            return Ok(());
+        };
+        systemd::reloading();
+        match Config::load(&origin) {
+            Ok(Checked {
+                config: Some(config),
+                report,
+            }) => {
+                for fault in report.faults() {
+                    tracing::warn!("{fault}");
+                }
+                self.swap(&config).await?;
+                self.telemetry.config_loaded(self.clock.wall());
+                tracing::info!("configuration reloaded from {}", origin.display());
+            }
+            Ok(Checked { report, .. }) => {
+                for fault in report.faults() {
+                    tracing::error!("{fault}");
+                }
+                self.refuse(&format!(
+                    "{} errors in {}",
+                    report.errors(),
+                    origin.display()
+                ));
+            }
+            Err(error) => self.refuse(&format!("cannot read {}: {error}", origin.display())),
+        }
+        systemd::ready();
+        Ok(())
+    }
+
+    fn refuse(&self, why: &str) {
+        self.telemetry.config_refused();
+        tracing::error!("configuration not reloaded, the one before stays in force: {why}");
+    }
+
+    async fn swap(&mut self, config: &Config) -> Result<(), RunError> {
+        if config.listen != self.listen {
+            tracing::warn!("web.listen changed: that takes a restart");
+        }
+        let works = self.stop_workers().await?;
+        self.adopt(config, works, &Budget::new(config.limits.series))?;
+        Ok(())
+    }
+
+    /// Stops every thread and takes back what it worked on.
+    pub(super) async fn stop_workers(&mut self) -> Result<Vec<Work>, RunError> {
+        let workers = std::mem::take(&mut self.workers);
+        workers.iter().for_each(Worker::tell_to_stop);
+        let joined = tokio::task::spawn_blocking(move || {
+            workers
+                .into_iter()
+                .map(Worker::join)
+                .collect::<Result<Vec<_>, _>>()
+        });
+        match joined.await {
+            Ok(works) => works.map_err(RunError::Panicked),
+            Err(error) => Err(RunError::Panicked(error.to_string())),
+        }
+    }
+
+    /// Starts a thread for each source of the configuration, on what is there of it already.
+    pub(super) fn adopt(
+        &mut self,
+        config: &Config,
+        mut works: Vec<Work>,
+        budget: &Budget,
+    ) -> Result<(), StartError> {
+        let mut next = Vec::new();
+        for source in &config.sources {
+            let old = works
+                .iter()
+                .position(|work| work.name == source.name)
+                .map(|at| works.swap_remove(at));
+            next.push(self.work(source, config.limits, old, budget));
+        }
+        for gone in works {
+            self.telemetry.forget_source(&gone.name);
+        }
+        self.lanes
+            .replace(next.iter().map(|work| Arc::clone(&work.lane)).collect());
+        for work in next {
+            let source_name = work.name.clone();
+            let worker = Worker::spawn(work, &self.clock, &self.notices.0).map_err(|source| {
+                StartError::Thread {
+                    source_name,
+                    source,
+                }
+            })?;
+            self.workers.push(worker);
+        }
+        Ok(())
+    }
+
+    fn work(&self, source: &Source, limits: Limits, old: Option<Work>, budget: &Budget) -> Work {
+        let settings = Settings {
+            source: source.name.clone(),
+            pattern: Arc::clone(&source.pattern),
+            line_bytes: limits.line_bytes,
+            max_routes: Limits::MAX_ROUTES,
+        };
+        let files = FileSettings {
+            paths: source.paths.clone(),
+            start: source.start,
+            line_bytes: limits.line_bytes,
+            rotate_wait: ROTATE_WAIT,
+        };
+        let (source_files, pipeline, shard) = match old {
+            None => {
+                let pipeline = Pipeline::new(settings, budget.clone());
+                let shard = pipeline.shard();
+                (
+                    FileSource::new(files, RealFs, Arc::clone(&self.clock)),
+                    pipeline,
+                    shard,
+                )
+            }
+            Some(mut old) => {
+                old.source.reconfigure(files, &mut |event| {
+                    tracing::info!(source = source.name, "{event}");
+                });
+                let pipeline = old.pipeline.reconfigure(settings, budget.clone());
+                let mut shard = pipeline.shard();
+                let before = old.lane.lock();
+                shard.restore(&before.save(), before.ledger());
+                drop(before);
+                // Counts are kept even if the cap was lowered below them.
+                budget.take(shard.series());
+                (old.source, pipeline, shard)
+            }
+        };
+        Work {
+            name: source.name.clone(),
+            source: source_files,
+            pipeline,
+            lane: Arc::new(Lane::new(shard)),
+            watch: source.watch,
+            telemetry: self.telemetry.source(&source.name, &GAP_REASONS),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The daemon's main loop: signals, threads, systemd, and the web side beside them.
+//!
+//! Invariant: it ends when told to, or with an error when a thread or the web side did; either
+//! way everything is stopped in order first.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+use super::observer::HttpObserver;
+use super::worker::Worker;
+use super::{Daemon, Notice, RunError, systemd};
+use crate::http::{Limits, Routes, Scrape, ServeError, serve};
+
+/// Silence of a thread after which it is taken for stuck, where systemd does not say.
+const STUCK: Duration = Duration::from_secs(30);
+
+/// How long a scrape may go on when all else has ended.
+const LAST_SCRAPE: Duration = Duration::from_secs(1);
+
+/// The signals that mean something.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+}
+
+impl Daemon {
+    /// Serves and follows until SIGTERM, SIGINT or [`super::Stop`]; SIGHUP reloads.
+    pub fn run(self) -> Result<(), RunError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| RunError::System("start the runtime", error))?;
+        let ended = runtime.block_on(self.supervise());
+        // A scrape that is still at work must not hold up the end.
+        runtime.shutdown_timeout(LAST_SCRAPE);
+        ended
+    }
+
+    async fn supervise(mut self) -> Result<(), RunError> {
+        let signals =
+            Signals::new().map_err(|error| RunError::System("wait for signals", error))?;
+        let limits = Limits::default();
+        let scrape: Arc<dyn Scrape> = self.lanes.clone();
+        let observer = Arc::new(HttpObserver(Arc::clone(&self.telemetry)));
+        let routes = Routes::new(
+            scrape,
+            self.ready.clone(),
+            Arc::clone(&self.clock),
+            observer,
+        );
+        let (stop_web, mut web_stopped) = watch::channel(());
+        let listeners = std::mem::take(&mut self.listeners);
+        let web = tokio::spawn(serve(listeners, routes, limits, async move {
+            // Also completes when the sender is gone: either way it is time to stop.
+            let _ = web_stopped.changed().await;
+        }));
+        let mut web = std::pin::pin!(web);
+        let ended = tokio::select! {
+            ended = self.tend(signals) => ended,
+            served = &mut web => return self.abandon(served).await,
+        };
+        systemd::stopping();
+        self.ready.set(false);
+        tracing::info!("stopping");
+        let stopped = self.stop_workers().await.map(drop);
+        drop(stop_web);
+        let served = web.await;
+        ended.and(stopped).and(outcome(served))
+    }
+
+    /// The web side ended by itself: stop the rest and say why.
+    async fn abandon(
+        mut self,
+        served: Result<Result<(), ServeError>, tokio::task::JoinError>,
+    ) -> Result<(), RunError> {
+        systemd::stopping();
+        let stopped = self.stop_workers().await.map(drop);
+        outcome(served).and(stopped)
+    }
+
+    /// Waits and reacts until it is time to stop.
+    async fn tend(&mut self, mut signals: Signals) -> Result<(), RunError> {
+        let mut opening: BTreeSet<String> = self
+            .workers
+            .iter()
+            .map(|worker| worker.name().to_owned())
+            .collect();
+        let every = systemd::watchdog();
+        let mut tick = tokio::time::interval(every.unwrap_or(STUCK) / 2);
+        loop {
+            tokio::select! {
+                _ = signals.terminate.recv() => return Ok(()),
+                _ = signals.interrupt.recv() => return Ok(()),
+                _ = &mut self.stopped => return Ok(()),
+                _ = signals.hang_up.recv() => self.reload().await?,
+                _ = tick.tick() => self.watch_over(every),
+                Some(notice) = self.notices.1.recv() => match notice {
+                    Notice::Opened(source) => {
+                        opening.remove(&source);
+                        if opening.is_empty() && !self.ready.get() {
+                            self.ready.set(true);
+                            systemd::ready();
+                            tracing::info!("ready: every source is opened");
+                        }
+                    }
+                    Notice::Ended { source, panicked: true } => return Err(RunError::Panicked(source)),
+                    Notice::Ended { panicked: false, .. } => {}
+                },
+            }
+        }
+    }
+
+    /// Tells systemd that we are alive, unless a thread has not come round for too long.
+    fn watch_over(&self, every: Option<Duration>) {
+        let now = self.clock.monotonic();
+        let limit = every.unwrap_or(STUCK);
+        let stuck: Vec<&Worker> = self
+            .workers
+            .iter()
+            .filter(|worker| worker.silence(now) > limit)
+            .collect();
+        for worker in &stuck {
+            tracing::error!(
+                source = worker.name(),
+                "has made no progress for {:?}",
+                worker.silence(now)
+            );
+        }
+        if every.is_some() && stuck.is_empty() {
+            systemd::alive();
+        }
+    }
+}
+
+fn outcome(served: Result<Result<(), ServeError>, tokio::task::JoinError>) -> Result<(), RunError> {
+    match served {
+        Ok(served) => Ok(served?),
+        Err(error) => Err(RunError::Serve(ServeError::Panicked(error))),
+    }
+}

@@ -1,0 +1,231 @@
+//! One thread for each source: wait, look, read, count.
+//!
+//! Invariant: it stops between two batches, and gives back all that the next one needs to go on.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::Notice;
+use super::lane::Lane;
+use crate::clock::{Clock, Waker};
+use crate::model::{Batch, Bytes, Position};
+use crate::pipeline::Pipeline;
+use crate::source::{Event, FileSource, Progress, RealFs, Watch};
+use crate::telemetry::SourceTelemetry;
+
+/// How often is looked without a wake-up.
+const SLOW_POLL: Duration = Duration::from_secs(1);
+/// The same, where nothing ever wakes us.
+const LONE_POLL: Duration = Duration::from_millis(250);
+
+/// All that a source is made of; outlives the thread that works on it.
+pub(super) struct Work {
+    pub(super) name: String,
+    pub(super) source: FileSource<RealFs>,
+    pub(super) pipeline: Pipeline,
+    pub(super) lane: Arc<Lane>,
+    pub(super) watch: bool,
+    pub(super) telemetry: SourceTelemetry,
+}
+
+/// A running thread.
+pub(super) struct Worker {
+    name: String,
+    waker: Waker,
+    stop: Arc<AtomicBool>,
+    beat: Arc<AtomicU64>,
+    thread: JoinHandle<Work>,
+}
+
+/// What the thread knows of its owner.
+struct Ties {
+    waker: Waker,
+    stop: Arc<AtomicBool>,
+    beat: Arc<AtomicU64>,
+    clock: Arc<dyn Clock>,
+    notices: UnboundedSender<Notice>,
+}
+
+/// Says that the thread ended, whatever ended it.
+struct LastWord {
+    source: String,
+    notices: UnboundedSender<Notice>,
+}
+
+impl Worker {
+    /// Starts a thread.
+    pub(super) fn spawn(
+        work: Work,
+        clock: &Arc<dyn Clock>,
+        notices: &UnboundedSender<Notice>,
+    ) -> io::Result<Self> {
+        let ties = Ties {
+            waker: Waker::default(),
+            stop: Arc::default(),
+            beat: Arc::new(AtomicU64::new(millis(clock.monotonic()))),
+            clock: Arc::clone(clock),
+            notices: notices.clone(),
+        };
+        let name = work.name.clone();
+        let (waker, stop, beat) = (
+            ties.waker.clone(),
+            Arc::clone(&ties.stop),
+            Arc::clone(&ties.beat),
+        );
+        // The kernel keeps 15 bytes of a thread's name.
+        let thread = thread::Builder::new()
+            .name(name.chars().take(15).collect())
+            .spawn(move || run(work, &ties))?;
+        Ok(Self {
+            name,
+            waker,
+            stop,
+            beat,
+            thread,
+        })
+    }
+
+    /// The source's name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Tells it to stop at the next batch.
+    pub(super) fn tell_to_stop(&self) {
+        self.stop.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+
+    /// Waits for its end; the name of a source that panicked instead.
+    pub(super) fn join(self) -> Result<Work, String> {
+        self.thread.join().map_err(|_| self.name)
+    }
+
+    /// How long ago it last came round.
+    pub(super) fn silence(&self, now: Duration) -> Duration {
+        Duration::from_millis(millis(now).saturating_sub(self.beat.load(Ordering::Relaxed)))
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Drop for LastWord {
+    fn drop(&mut self) {
+        let ended = Notice::Ended {
+            source: std::mem::take(&mut self.source),
+            panicked: thread::panicking(),
+        };
+        // A daemon that is gone does not want to know.
+        let _ = self.notices.send(ended);
+    }
+}
+
+fn run(mut work: Work, ties: &Ties) -> Work {
+    let _last_word = LastWord {
+        source: work.name.clone(),
+        notices: ties.notices.clone(),
+    };
+    let mut events = Listener {
+        lane: Arc::clone(&work.lane),
+        telemetry: work.telemetry.clone(),
+    };
+    let mut watch = work
+        .watch
+        .then(|| Watch::new(ties.waker.clone(), &mut |event| events.hear(&event)));
+    let pause = if work.watch { SLOW_POLL } else { LONE_POLL };
+    let mut due = Duration::ZERO;
+    let mut opened = false;
+    let mut behind_since = None;
+    while !ties.stop.load(Ordering::Acquire) {
+        let now = ties.clock.monotonic();
+        ties.beat.store(millis(now), Ordering::Relaxed);
+        if now >= due || watch.as_ref().is_some_and(Watch::take_names_changed) {
+            work.source.discover(&mut |event| events.hear(&event));
+            if let Some(watch) = &mut watch {
+                watch.refresh(work.source.directories(), &mut |event| events.hear(&event));
+            }
+            work.telemetry.set_files_open(work.source.positions().len());
+            due = now + pause;
+        }
+        if !opened {
+            opened = true;
+            let _ = ties.notices.send(Notice::Opened(work.name.clone()));
+        }
+        let (pipeline, lane) = (&mut work.pipeline, &work.lane);
+        let mut was_read = false;
+        let mut sink = |batch: &Batch<'_>| {
+            was_read = true;
+            pipeline.feed(&mut lane.lock(), batch);
+        };
+        let progress = work
+            .source
+            .poll(&mut sink, &mut |event| events.hear(&event));
+        if was_read {
+            work.telemetry.set_last_line(ties.clock.wall());
+        }
+        let lag = Bytes(work.source.lag_bytes());
+        work.telemetry.set_lag_bytes(lag);
+        behind_since = (lag != Bytes(0)).then(|| behind_since.unwrap_or(now));
+        work.telemetry
+            .set_lag(behind_since.map_or(Duration::ZERO, |since| now.saturating_sub(since)));
+        if progress == Progress::Idle {
+            ties.waker.wait(due.saturating_sub(now));
+        }
+    }
+    work
+}
+
+/// Brings what a source tells into its position, its metrics and the log.
+struct Listener {
+    lane: Arc<Lane>,
+    telemetry: SourceTelemetry,
+}
+
+impl Listener {
+    fn hear(&mut self, event: &Event) {
+        if let Some(reason) = event.gap_reason() {
+            self.telemetry.gap(reason);
+        }
+        let name = self.telemetry.name();
+        match event {
+            Event::Opened {
+                generation, offset, ..
+            }
+            | Event::Truncated {
+                generation,
+                resume: offset,
+                ..
+            } => {
+                self.lane.lock().advance(
+                    0,
+                    Position {
+                        generation: *generation,
+                        offset: *offset,
+                    },
+                );
+            }
+            Event::Finished { generation, .. } | Event::Dropped { generation, .. } => {
+                self.lane.lock().forget(*generation);
+            }
+            _ => {}
+        }
+        match event {
+            Event::Truncated { .. } | Event::Unreadable { .. } | Event::Unwatched { .. } => {
+                tracing::warn!(source = name, "{event}");
+            }
+            Event::Finished { .. } => tracing::debug!(source = name, "{event}"),
+            Event::Opened { .. }
+            | Event::Rotated { .. }
+            | Event::Missing { .. }
+            | Event::Readable { .. }
+            | Event::Dropped { .. } => tracing::info!(source = name, "{event}"),
+        }
+    }
+}
