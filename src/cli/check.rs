@@ -1,0 +1,59 @@
+//! `check`: every fault of a configuration at once.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::exit::{Failure, counted};
+use super::load;
+use crate::config;
+
+/// Check a configuration: its keys, patterns and their examples, files and permissions.
+///
+/// Every fault is shown with its place. Exit code 78 if there is an error, 0 otherwise.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The configuration
+    #[arg(long, short, value_name = "FILE", default_value = config::DEFAULT_PATH)]
+    config: PathBuf,
+}
+
+impl Check {
+    pub(super) fn execute(&self) -> Result<(), Failure> {
+        let mut checked = load(&self.config)?;
+        if let Some(config) = &checked.config {
+            config::check_files(config, &mut checked.report);
+        }
+        let Some(config) = checked.config.filter(|_| !checked.report.has_errors()) else {
+            return Err(checked.report.into());
+        };
+        let mut out = io::stdout().lock();
+        write!(out, "{}", checked.report)?;
+        write!(
+            out,
+            "{}: good, {}",
+            self.config.display(),
+            counted(config.sources.len(), "source")
+        )?;
+        if checked.report.warnings() > 0 {
+            write!(out, ", {}", counted(checked.report.warnings(), "warning"))?;
+        }
+        writeln!(out)?;
+        for source in &config.sources {
+            let paths: Vec<String> = source
+                .paths
+                .iter()
+                .map(|path| path.as_path().display().to_string())
+                .collect();
+            writeln!(
+                out,
+                "  {}: {} as {}",
+                source.name,
+                paths.join(", "),
+                source.pattern.name()
+            )?;
+        }
+        Ok(())
+    }
+}

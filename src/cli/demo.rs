@@ -1,0 +1,280 @@
+//! `demo`: the daemon on an embedded site's recorded traffic.
+//!
+//! Invariant: the log is written, rotated and followed for real; nothing is counted but through
+//! the daemon.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::exit::{Exit, Failure};
+use super::run::start;
+use super::summary::grouped;
+use crate::clock::Waker;
+use crate::config::{self, Config, Limits, Source};
+use crate::daemon::{Lanes, Stop};
+use crate::http::Address;
+use crate::pattern::Preset;
+use crate::source::{PathPattern, Start};
+
+/// Traffic recorded from nginx in front of a small Django site.
+const TRAFFIC: &str = include_str!("../../fixtures/demo/access.log");
+/// The preset it is written in.
+const PRESET: &str = "nginx-django";
+/// Between two writes.
+const TICK: Duration = Duration::from_millis(50);
+/// Ticks between two rotations.
+const ROTATE_TICKS: u64 = 200;
+/// Ticks for which the old file is still written after a rotation, as nginx does until USR1.
+const LATE_TICKS: u64 = 4;
+/// How long the last lines may take to be counted.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Show the exporter at work on an embedded site.
+///
+/// Recorded traffic is written into a temporary log, rotated every ten seconds, and followed.
+/// Open the printed address, or point Prometheus at it. Ctrl-C ends it.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Where to serve
+    #[arg(long, short, value_name = "ADDR", default_value = config::DEFAULT_LISTEN)]
+    listen: Address,
+    /// Lines written per second
+    #[arg(long, value_name = "LINES", default_value_t = 200, value_parser = clap::value_parser!(u64).range(20..=1_000_000))]
+    rate: u64,
+    /// End after so many seconds, with exit code 1 unless every line was counted
+    #[arg(long, value_name = "SECONDS")]
+    seconds: Option<u64>,
+}
+
+/// Writes the log, as nginx and logrotate would.
+struct Site {
+    path: PathBuf,
+    log: File,
+    /// What rotation left behind and is still written.
+    old: Option<File>,
+    lines_per_tick: u64,
+    next_line: usize,
+}
+
+/// What was done so far.
+#[derive(Debug, Default)]
+struct Tally {
+    written: AtomicU64,
+    rotations: AtomicU64,
+}
+
+impl Demo {
+    pub(super) fn execute(&self) -> Result<(), Failure> {
+        let folder = tempfile::Builder::new()
+            .prefix("httplog-exporter-demo-")
+            .tempdir()
+            .map_err(|error| cannot("make a temporary folder", error))?;
+        let path = folder.path().join("access.log");
+        let site =
+            Site::new(path.clone(), self.rate).map_err(|error| cannot("write the log", error))?;
+        let mut daemon = start(&config(&path, &self.listen)?, None)?;
+        let lanes = daemon.lanes();
+        let address = daemon.addresses().into_iter().next().unwrap_or_default();
+        introduce(&path, &address, self.rate)?;
+        let tally = Arc::new(Tally::default());
+        let waker = Waker::default();
+        let stop = daemon.take_stop();
+        let writer = {
+            let (tally, lanes, waker, ticks) = (
+                Arc::clone(&tally),
+                Arc::clone(&lanes),
+                waker.clone(),
+                self.ticks(),
+            );
+            thread::Builder::new()
+                .name("demo".into())
+                .spawn(move || live(site, &tally, &lanes, &waker, ticks, stop))
+                .map_err(|error| cannot("start a thread", error))?
+        };
+        let ran = daemon.run();
+        waker.wake();
+        let wrote = writer
+            .join()
+            .map_err(|_| Failure::message(Exit::Runtime, "the demo's writer panicked"))?;
+        ran.map_err(|error| Failure::new(Exit::Runtime, error))?;
+        wrote.map_err(|error| cannot("write the log", error))?;
+        let (written, counted) = (
+            tally.written.load(Ordering::Acquire),
+            lanes.ledger().recorded,
+        );
+        say(&tally, &lanes, "\n")?;
+        if self.seconds.is_some() && written != counted {
+            return Err(Failure::message(
+                Exit::Runtime,
+                format!("{written} lines written, {counted} counted"),
+            ));
+        }
+        Ok(())
+    }
+
+    fn ticks(&self) -> Option<u64> {
+        let per_second = 1_000 / TICK.as_millis().max(1);
+        self.seconds
+            .map(|seconds| seconds.saturating_mul(u64::try_from(per_second).unwrap_or(1)))
+    }
+}
+
+fn config(path: &Path, listen: &Address) -> Result<Config, Failure> {
+    let preset = Preset::find(PRESET).ok_or_else(|| {
+        Failure::message(Exit::Runtime, format!("the preset {PRESET} is missing"))
+    })?;
+    Ok(Config {
+        listen: vec![listen.clone()],
+        sources: vec![Source {
+            name: "nginx".into(),
+            paths: vec![PathPattern::literal(path.to_owned())],
+            pattern: Arc::new(preset.pattern()?),
+            start: Start::Beginning,
+            watch: true,
+        }],
+        limits: Limits::default(),
+    })
+}
+
+fn introduce(path: &Path, address: &str, rate: u64) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(
+        out,
+        "A Django site's recorded traffic, {rate} lines a second, written to"
+    )?;
+    writeln!(
+        out,
+        "  {}\nand rotated every ten seconds. Open",
+        path.display()
+    )?;
+    writeln!(
+        out,
+        "  {address}/          the page\n  {address}/metrics   what Prometheus scrapes"
+    )?;
+    writeln!(out, "Ctrl-C ends it.\n")?;
+    out.flush()
+}
+
+/// Writes until woken or for so many ticks; then waits for the last line to be counted.
+fn live(
+    mut site: Site,
+    tally: &Tally,
+    lanes: &Lanes,
+    waker: &Waker,
+    ticks: Option<u64>,
+    stop: Option<Stop>,
+) -> io::Result<()> {
+    let terminal = io::stdout().is_terminal();
+    let mut tick = 0;
+    while ticks.is_none_or(|ticks| tick < ticks) {
+        site.tick(tick, tally)?;
+        tick += 1;
+        if terminal && tick.is_multiple_of(10) {
+            say(tally, lanes, "\r")?;
+        } else if !terminal && tick.is_multiple_of(100) {
+            say(tally, lanes, "\n")?;
+        }
+        if waker.wait(TICK) {
+            return Ok(());
+        }
+    }
+    let written = tally.written.load(Ordering::Acquire);
+    let mut waited = Duration::ZERO;
+    while lanes.ledger().recorded != written && waited < DRAIN && !waker.wait(TICK) {
+        waited += TICK;
+    }
+    if let Some(stop) = stop {
+        stop.stop();
+    }
+    Ok(())
+}
+
+fn say(tally: &Tally, lanes: &Lanes, end: &str) -> io::Result<()> {
+    let counted = lanes.ledger().recorded;
+    let written = tally.written.load(Ordering::Acquire);
+    let rotations = tally.rotations.load(Ordering::Acquire);
+    let mut out = io::stdout().lock();
+    write!(
+        out,
+        "written {}  counted {}  rotations {rotations}{end}",
+        grouped(written.max(counted)),
+        grouped(counted)
+    )?;
+    out.flush()
+}
+
+fn cannot(what: &str, error: io::Error) -> Failure {
+    Failure::new(
+        Exit::Io,
+        anyhow::Error::new(error).context(format!("cannot {what}")),
+    )
+}
+
+impl Site {
+    fn new(path: PathBuf, rate: u64) -> io::Result<Self> {
+        let log = append(&path)?;
+        let ticks_per_second = 1_000 / u64::try_from(TICK.as_millis()).unwrap_or(1).max(1);
+        let lines_per_tick = (rate / ticks_per_second).max(1);
+        Ok(Self {
+            path,
+            log,
+            old: None,
+            lines_per_tick,
+            next_line: 0,
+        })
+    }
+
+    /// Writes what a tick brings; rotates when it is time.
+    fn tick(&mut self, tick: u64, tally: &Tally) -> io::Result<()> {
+        if tick > 0 && tick.is_multiple_of(ROTATE_TICKS) {
+            self.rotate()?;
+            tally.rotations.fetch_add(1, Ordering::AcqRel);
+        }
+        if tick % ROTATE_TICKS == LATE_TICKS {
+            self.old = None;
+        }
+        let lines: Vec<&str> = TRAFFIC.lines().collect();
+        let mut text = String::new();
+        for _ in 0..self.lines_per_tick {
+            text.push_str(
+                lines
+                    .get(self.next_line % lines.len().max(1))
+                    .copied()
+                    .unwrap_or_default(),
+            );
+            text.push('\n');
+            self.next_line += 1;
+        }
+        self.old
+            .as_mut()
+            .unwrap_or(&mut self.log)
+            .write_all(text.as_bytes())?;
+        tally
+            .written
+            .fetch_add(self.lines_per_tick, Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// Rename, then create: what logrotate does. The old file is written on for a while.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "plays logrotate; nothing here is to be durable"
+    )]
+    fn rotate(&mut self) -> io::Result<()> {
+        std::fs::rename(&self.path, self.path.with_extension("log.1"))?;
+        let old = std::mem::replace(&mut self.log, append(&self.path)?);
+        self.old = Some(old);
+        Ok(())
+    }
+}
+
+fn append(path: &Path) -> io::Result<File> {
+    File::options().create(true).append(true).open(path)
+}

@@ -1,0 +1,91 @@
+//! `patterns`: what we can read without being told how.
+
+use std::io::{self, Write};
+
+use clap::Args;
+
+use super::exit::{Exit, Failure};
+use crate::diag;
+use crate::model::Field;
+use crate::pattern::{Definition, Preset, presets};
+
+/// List the presets, or show one with its fields and examples.
+#[derive(Debug, Args)]
+pub struct Patterns {
+    /// The preset to show
+    name: Option<String>,
+}
+
+impl Patterns {
+    pub(super) fn execute(&self) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        match &self.name {
+            None => list(&mut out),
+            Some(name) => match Preset::find(name) {
+                Some(preset) => show(&mut out, &preset.definition()?),
+                None => Err(unknown(name)),
+            },
+        }
+    }
+}
+
+fn unknown(name: &str) -> Failure {
+    let names = || presets().iter().map(|preset| preset.name);
+    let help = diag::nearest(name, names()).map_or_else(
+        || format!("one of: {}", names().collect::<Vec<_>>().join(", ")),
+        |near| format!("did you mean `{near}`?"),
+    );
+    Failure::message(Exit::Usage, format!("unknown preset `{name}`")).help(help)
+}
+
+fn list(out: &mut impl Write) -> Result<(), Failure> {
+    let width = presets()
+        .iter()
+        .map(|preset| preset.name.len())
+        .max()
+        .unwrap_or_default();
+    for preset in presets() {
+        writeln!(
+            out,
+            "{:width$}  {}",
+            preset.name,
+            preset.definition()?.description
+        )?;
+    }
+    Ok(())
+}
+
+fn show(out: &mut impl Write, definition: &Definition) -> Result<(), Failure> {
+    writeln!(
+        out,
+        "{}: {}\n",
+        definition.pattern.name(),
+        definition.description
+    )?;
+    writeln!(
+        out,
+        "{} = '{}'\n",
+        definition.dialect.key(),
+        definition.source
+    )?;
+    let fields: Vec<&str> = definition
+        .pattern
+        .fields()
+        .iter()
+        .map(Field::name)
+        .collect();
+    writeln!(out, "fields: {}", fields.join(", "))?;
+    for example in &definition.examples {
+        writeln!(out, "\n{}", example.line)?;
+        let width = example
+            .record
+            .iter()
+            .map(|(field, _)| field.name().len())
+            .max()
+            .unwrap_or_default();
+        for (field, value) in &example.record {
+            writeln!(out, "    {:width$}  {value}", field.name())?;
+        }
+    }
+    Ok(())
+}

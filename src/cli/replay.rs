@@ -1,0 +1,243 @@
+//! `replay`: whole files, one pass, then the result.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::exit::{Exit, Failure};
+use super::run::{unreadable, unrecognised};
+use super::{load, summary};
+use crate::aggregate::{Ledger, Shard};
+use crate::config::{self, Config, Limits};
+use crate::expose::{Format, encode, encode_json};
+use crate::label::Budget;
+use crate::model::{Batch, Families, GenerationId};
+use crate::pattern::{Pattern, Recognition, recognise};
+use crate::pipeline::{Pipeline, Settings};
+use crate::source::{LineReader, archive};
+
+/// Read whole logs once and print the result.
+///
+/// Plain or gzip-compressed files, `-` for standard input. The format is recognised from each
+/// file's first lines unless --pattern names it.
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// A configuration, for its patterns and limits
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The format of the LOGs: a preset or a pattern of one's own (see `patterns`)
+    #[arg(long, short, value_name = "NAME")]
+    pattern: Option<String>,
+    /// What to print
+    #[arg(long, short, value_name = "WHAT", value_enum, default_value_t = Output::Summary)]
+    output: Output,
+    /// Logs to read; - is standard input
+    #[arg(value_name = "LOG", required = true)]
+    logs: Vec<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// A table for people
+    Summary,
+    /// Prometheus text format
+    Metrics,
+    /// One JSON object
+    Json,
+}
+
+/// The lines of one format and what became of them.
+struct Lane {
+    pipeline: Pipeline,
+    shard: Shard,
+}
+
+/// The work of one call.
+struct Session {
+    pattern: Option<Arc<Pattern>>,
+    limits: Limits,
+    budget: Budget,
+    /// In the order in which the formats were met; the name of each is its source's.
+    lanes: Vec<(String, Lane)>,
+}
+
+impl Replay {
+    pub(super) fn execute(&self) -> Result<(), Failure> {
+        let config = self.config.as_deref().map(checked).transpose()?;
+        let limits = config
+            .as_ref()
+            .map_or_else(Limits::default, |config| config.limits);
+        let mut session = Session {
+            pattern: self.chosen(config.as_ref())?,
+            limits,
+            budget: Budget::new(limits.series),
+            lanes: Vec::new(),
+        };
+        let progress = self.progress();
+        for log in &self.logs {
+            let reader = open(log, &progress).map_err(|error| unreadable(log, error))?;
+            session.read(log, reader)?;
+        }
+        progress.finish_and_clear();
+        session.print(self.output)
+    }
+
+    /// The pattern that --pattern names, or the only one a configuration uses.
+    fn chosen(&self, config: Option<&Config>) -> Result<Option<Arc<Pattern>>, Failure> {
+        let mut configured = config
+            .iter()
+            .flat_map(|config| config.sources.iter().map(|source| &source.pattern));
+        match &self.pattern {
+            Some(name) => match configured.find(|pattern| pattern.name() == name) {
+                Some(pattern) => Ok(Some(Arc::clone(pattern))),
+                None => Ok(Some(Arc::new(config::find_pattern(name)?))),
+            },
+            None => match (configured.next(), configured.next()) {
+                (Some(only), None) => Ok(Some(Arc::clone(only))),
+                _ => Ok(None),
+            },
+        }
+    }
+
+    /// A bar over the bytes of all files; hidden unless standard error is a terminal.
+    fn progress(&self) -> ProgressBar {
+        let total = self
+            .logs
+            .iter()
+            .map(|log| std::fs::metadata(log).map_or(0, |meta| meta.len()))
+            .sum();
+        let bar = ProgressBar::new(total);
+        let template = "{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+        match ProgressStyle::with_template(template) {
+            Ok(style) => bar.with_style(style),
+            Err(_) => bar,
+        }
+    }
+}
+
+fn checked(path: &Path) -> Result<Config, Failure> {
+    let checked = load(path)?;
+    checked.config.ok_or_else(|| checked.report.into())
+}
+
+/// A file or standard input, decompressed, its progress shown.
+fn open(log: &Path, progress: &ProgressBar) -> io::Result<Box<dyn Read + Send>> {
+    if log == Path::new("-") {
+        return archive::decompressed(io::stdin());
+    }
+    if std::fs::metadata(log)?.is_dir() {
+        return Err(io::Error::from(io::ErrorKind::IsADirectory));
+    }
+    archive::decompressed(progress.wrap_read(File::open(log)?))
+}
+
+impl Session {
+    /// Counts all lines of one log.
+    fn read(&mut self, log: &Path, reader: Box<dyn Read + Send>) -> Result<(), Failure> {
+        let mut lines = LineReader::new(reader, GenerationId(0), self.limits.line_bytes);
+        let mut lane = None;
+        while let Some(batch) = lines.next_batch().map_err(|error| unreadable(log, error))? {
+            let at = if let Some(at) = lane {
+                at
+            } else {
+                let pattern = self.pattern_of(log, &batch)?;
+                *lane.insert(self.lane(pattern))
+            };
+            if let Some((_, lane)) = self.lanes.get_mut(at) {
+                lane.pipeline.feed(&mut lane.shard, &batch);
+            }
+        }
+        // A log without a line still has an account, if its format is known.
+        if let (None, Some(pattern)) = (lane, self.pattern.clone()) {
+            self.lane(pattern);
+        }
+        Ok(())
+    }
+
+    /// The pattern given, or the one that a log's first lines are written in.
+    fn pattern_of(&self, log: &Path, first: &Batch<'_>) -> Result<Arc<Pattern>, Failure> {
+        if let Some(pattern) = &self.pattern {
+            return Ok(Arc::clone(pattern));
+        }
+        match recognise(first.lines()) {
+            Recognition::Known(pattern) => Ok(Arc::new(pattern)),
+            Recognition::Unknown(best) => Err(unrecognised(&log.display().to_string(), &best)),
+        }
+    }
+
+    /// The place of this format's lane.
+    fn lane(&mut self, pattern: Arc<Pattern>) -> usize {
+        let name = pattern.name().to_owned();
+        if let Some(at) = self.lanes.iter().position(|(known, _)| *known == name) {
+            return at;
+        }
+        let settings = Settings {
+            source: name.clone(),
+            pattern,
+            line_bytes: self.limits.line_bytes,
+            max_routes: Limits::MAX_ROUTES,
+        };
+        let pipeline = Pipeline::new(settings, self.budget.clone());
+        let shard = pipeline.shard();
+        self.lanes.push((name, Lane { pipeline, shard }));
+        self.lanes.len() - 1
+    }
+
+    fn print(&self, output: Output) -> Result<(), Failure> {
+        let families = Families::new(
+            self.lanes
+                .iter()
+                .flat_map(|(_, lane)| lane.shard.snapshot()),
+        );
+        let mut out = io::stdout().lock();
+        let mut bytes = Vec::new();
+        match output {
+            Output::Summary => {
+                for (at, (name, lane)) in self.lanes.iter().enumerate() {
+                    if at > 0 {
+                        writeln!(out)?;
+                    }
+                    summary::write(
+                        &mut out,
+                        name,
+                        lane.shard.ledger(),
+                        &Families::new(lane.shard.snapshot()),
+                    )?;
+                }
+                if self.lanes.is_empty() {
+                    return Err(Failure::message(Exit::NoInput, "no line to read"));
+                }
+            }
+            Output::Metrics => encode(&families, Format::Text, &mut bytes),
+            Output::Json => {
+                let accounts =
+                    Families::new(self.lanes.iter().flat_map(|(_, lane)| lane.shard.account()));
+                encode_json(&families.merge(accounts), &mut bytes);
+                bytes.push(b'\n');
+            }
+        }
+        out.write_all(&bytes)?;
+        self.warn(output);
+        Ok(())
+    }
+
+    /// Says on standard error what a machine-readable result does not: that lines were rejected.
+    #[expect(
+        clippy::print_stderr,
+        reason = "a word to the person at the terminal, beside the result"
+    )]
+    fn warn(&self, output: Output) {
+        let mut all = Ledger::default();
+        self.lanes
+            .iter()
+            .for_each(|(_, lane)| all.add(lane.shard.ledger()));
+        let rejected = all.rejected_lines();
+        if output != Output::Summary && rejected > 0 {
+            eprintln!("warning: {rejected} of {} lines rejected", all.lines());
+        }
+    }
+}

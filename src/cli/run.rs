@@ -1,0 +1,190 @@
+//! `run`: the daemon.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::exit::{Exit, Failure};
+use super::load;
+use crate::config::{self, Config, Limits, Source};
+use crate::daemon::{Daemon, StartError};
+use crate::http::{Address, BindError};
+use crate::model::GenerationId;
+use crate::pattern::{Pattern, Recognition, recognise};
+use crate::source::{LineReader, PathPattern, Start, archive};
+
+const LISTEN_HELP: &str =
+    "Where to serve, as 127.0.0.1:9914, [::1]:9914 or unix:/path; may be repeated";
+
+/// Follow access logs and serve metrics.
+///
+/// With a configuration, everything is as it says. With LOGs, each is followed from its
+/// beginning, its format recognised from its first lines. SIGHUP reloads the configuration,
+/// SIGTERM stops in order.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The configuration [default: /etc/httplog-exporter/config.toml, unless LOGs are given]
+    #[arg(long, short, value_name = "FILE", conflicts_with = "logs")]
+    config: Option<PathBuf>,
+    /// Where to serve; may be repeated
+    #[arg(long, short, value_name = "ADDR", long_help = LISTEN_HELP)]
+    listen: Vec<Address>,
+    /// The format of the LOGs: a preset or a pattern of one's own (see `patterns`)
+    #[arg(long, short, value_name = "NAME", requires = "logs")]
+    pattern: Option<String>,
+    /// Access logs to follow without a configuration
+    #[arg(value_name = "LOG")]
+    logs: Vec<PathBuf>,
+}
+
+impl Run {
+    pub(super) fn execute(&self) -> Result<(), Failure> {
+        let (mut config, origin) = if self.logs.is_empty() {
+            let path = self
+                .config
+                .clone()
+                .unwrap_or_else(|| config::DEFAULT_PATH.into());
+            let checked = load(&path)?;
+            let Some(config) = checked.config else {
+                return Err(checked.report.into());
+            };
+            for fault in checked.report.faults() {
+                tracing::warn!("{fault}");
+            }
+            (config, Some(path))
+        } else {
+            (self.bare()?, None)
+        };
+        if !self.listen.is_empty() {
+            config.listen.clone_from(&self.listen);
+        }
+        let daemon = start(&config, origin)?;
+        for address in daemon.addresses() {
+            tracing::info!("listening on {address}");
+        }
+        daemon
+            .run()
+            .map_err(|error| Failure::new(Exit::Runtime, error))
+    }
+
+    /// What LOGs on the command line mean.
+    fn bare(&self) -> Result<Config, Failure> {
+        let given = self
+            .pattern
+            .as_deref()
+            .map(config::find_pattern)
+            .transpose()?
+            .map(Arc::new);
+        let mut sources: Vec<Source> = Vec::new();
+        for log in &self.logs {
+            let pattern = match &given {
+                Some(pattern) => Arc::clone(pattern),
+                None => Arc::new(recognised(log)?),
+            };
+            let path = std::path::absolute(log).map_err(|error| unreadable(log, error))?;
+            tracing::info!("{} is read as {}", log.display(), pattern.name());
+            sources.push(Source {
+                name: unused_name(&path, &sources),
+                paths: vec![PathPattern::literal(path)],
+                pattern,
+                start: Start::Beginning,
+                watch: true,
+            });
+        }
+        let listen = config::DEFAULT_LISTEN.parse().into_iter().collect();
+        Ok(Config {
+            listen,
+            sources,
+            limits: Limits::default(),
+        })
+    }
+}
+
+/// Starts the daemon, or says why not, and with which code.
+pub(super) fn start(config: &Config, origin: Option<PathBuf>) -> Result<Daemon, Failure> {
+    Daemon::start(config, origin).map_err(|error| match error {
+        StartError::Bind(BindError::InUse(_)) => Failure::new(Exit::Io, error)
+            .help("stop what listens there, or choose another address with --listen or web.listen"),
+        StartError::Bind(_) => Failure::new(Exit::Io, error),
+        StartError::Telemetry(_) | StartError::Thread { .. } => Failure::new(Exit::Runtime, error),
+    })
+}
+
+/// The preset that a log's first lines are written in.
+fn recognised(log: &Path) -> Result<Pattern, Failure> {
+    let opened = std::fs::metadata(log).and_then(|meta| {
+        if meta.is_file() {
+            File::open(log)
+        } else {
+            Err(io::Error::other("not a regular file"))
+        }
+    });
+    let reader = opened
+        .and_then(archive::decompressed)
+        .map_err(|error| unreadable(log, error))?;
+    let mut lines = LineReader::new(reader, GenerationId(0), Limits::default().line_bytes);
+    let batch = lines.next_batch().map_err(|error| unreadable(log, error))?;
+    let Some(batch) = batch else {
+        return Err(Failure::message(
+            Exit::NoInput,
+            format!("{} holds no line yet", log.display()),
+        )
+        .help("name its format with --pattern (the list: httplog-exporter patterns)"));
+    };
+    match recognise(batch.lines()) {
+        Recognition::Known(pattern) => Ok(pattern),
+        Recognition::Unknown(best) => Err(unrecognised(&log.display().to_string(), &best)),
+    }
+}
+
+/// The failure of a log whose format nobody knows.
+pub(super) fn unrecognised(log: &str, best: &[(&str, usize)]) -> Failure {
+    let near = best
+        .iter()
+        .map(|(name, percent)| format!("{name} reads {percent} % of its first lines"));
+    let near: Vec<String> = near.collect();
+    let near = if near.is_empty() {
+        "no preset reads any of its lines".to_owned()
+    } else {
+        near.join(", ")
+    };
+    Failure::message(
+        Exit::Config,
+        format!("the format of {log} is not recognised: {near}"),
+    )
+    .help("name it with --pattern, or describe it in a configuration: [pattern.mine] nginx = '…'")
+}
+
+/// The failure of a log that cannot be read.
+pub(super) fn unreadable(log: &Path, error: io::Error) -> Failure {
+    let denied = error.kind() == io::ErrorKind::PermissionDenied;
+    let failure = Failure::new(
+        Exit::NoInput,
+        anyhow::Error::new(error).context(format!("cannot read {}", log.display())),
+    );
+    if denied {
+        failure.help("on Debian, nginx's logs belong to the group `adm`")
+    } else {
+        failure
+    }
+}
+
+/// The file's name without `.log`, and a number if that is taken.
+fn unused_name(path: &Path, sources: &[Source]) -> String {
+    let stem = path
+        .file_name()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy();
+    let stem = stem.strip_suffix(".log").unwrap_or(&stem);
+    let taken = |name: &str| sources.iter().any(|source| source.name == name);
+    let mut name = stem.to_owned();
+    let mut number = 2;
+    while taken(&name) {
+        name = format!("{stem}-{number}");
+        number += 1;
+    }
+    name
+}
