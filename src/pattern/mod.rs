@@ -6,7 +6,11 @@
 mod definition;
 mod gunicorn;
 mod lexer;
+mod lower;
 mod nginx;
+mod plan;
+#[cfg(test)]
+mod plan_tests;
 mod preset;
 mod recognise;
 mod regexp;
@@ -21,6 +25,8 @@ use regex::bytes::{CaptureLocations, Regex};
 
 use crate::diag;
 use crate::model::{Bytes, FieldSet, Micros, Record, Status, UpstreamList};
+
+use plan::Plan;
 
 pub use definition::{Definition, Example};
 pub use preset::{Preset, presets};
@@ -53,6 +59,15 @@ pub struct Scratch {
     locations: CaptureLocations,
 }
 
+/// How a pattern reads lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// By finding delimiters; the regex decides where that is not enough.
+    Plan,
+    /// By the regex alone.
+    Regex,
+}
+
 /// What is wrong with a format string.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Complaint {
@@ -64,11 +79,12 @@ pub struct Complaint {
     pub help: Option<String>,
 }
 
-/// A regular expression and what its groups tell.
+/// A regular expression, what its groups tell, and the plan that saves running it.
 #[derive(Clone, Debug)]
 pub(crate) struct Matcher {
     regex: Regex,
     groups: Vec<(usize, Binding)>,
+    plan: Option<Plan>,
 }
 
 impl Dialect {
@@ -123,8 +139,52 @@ impl Pattern {
         }
     }
 
+    /// How lines are read.
+    pub fn engine(&self) -> Engine {
+        if self.matcher.plan.is_some() {
+            Engine::Plan
+        } else {
+            Engine::Regex
+        }
+    }
+
+    /// Reads only these fields from now on; the others stay `None`.
+    #[must_use]
+    pub fn narrowed(mut self, wanted: FieldSet) -> Self {
+        let is_wanted =
+            |binding: Binding| binding.fields().iter().any(|field| wanted.contains(field));
+        self.matcher
+            .groups
+            .retain(|(_, binding)| is_wanted(*binding));
+        if let Some(plan) = &mut self.matcher.plan {
+            plan.retain(is_wanted);
+        }
+        self
+    }
+
     /// Reads a line (without its newline). `scratch` comes from this pattern.
+    #[inline]
     pub fn parse<'l>(&self, scratch: &mut Scratch, line: &'l [u8]) -> Result<Record<'l>, Reject> {
+        if let Some(plan) = &self.matcher.plan {
+            let mut record = Record::default();
+            let mut outcome = Ok(());
+            let found = |binding, text| {
+                let read = read(binding, text, &mut record);
+                outcome = std::mem::replace(&mut outcome, Ok(())).and(read);
+            };
+            if plan.run(line, found) {
+                return outcome.map(|()| record);
+            }
+        }
+        self.parse_by_regex(scratch, line)
+    }
+
+    /// Reads a line by the regex alone: the reference for [`Pattern::parse`].
+    pub fn parse_by_regex<'l>(
+        &self,
+        scratch: &mut Scratch,
+        line: &'l [u8],
+    ) -> Result<Record<'l>, Reject> {
         if self
             .matcher
             .regex
@@ -190,6 +250,7 @@ impl Matcher {
             .build()
             .map_err(|_| Complaint::new("the format is too long to be matched", 0..0))?;
         Ok(Self {
+            plan: Plan::of_template(template),
             regex,
             groups: template
                 .bindings()

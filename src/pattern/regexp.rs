@@ -4,7 +4,7 @@
 //! named groups is a field.
 
 use super::template::{Binding, TimeUnit};
-use super::{Complaint, Matcher};
+use super::{Complaint, Matcher, lower};
 use crate::model::{Field, FieldSet};
 
 /// Longest expression, in bytes.
@@ -62,7 +62,11 @@ pub(super) fn compile(source: &str) -> Result<Matcher, Complaint> {
                 .help("name what it finds, as in `(?<status>[0-9]{3})`"),
         );
     }
-    Ok(Matcher { regex, groups })
+    Ok(Matcher {
+        plan: lower::plan(source, binding),
+        regex,
+        groups,
+    })
 }
 
 /// What a group of this name tells.

@@ -5,6 +5,17 @@
 use crate::aggregate::{Definition, Kind, Measure};
 use crate::model::{Field, FieldSet};
 
+/// The fields that the set counts by or counts.
+pub(super) const FIELDS: [Field; 7] = [
+    Field::Method,
+    Field::Target,
+    Field::Status,
+    Field::Duration,
+    Field::UpstreamDurations,
+    Field::ResponseBytes,
+    Field::RequestBytes,
+];
+
 /// Upper bounds of durations, in microseconds: 5 ms to 10 s.
 const SECONDS: [u64; 12] = [
     5_000, 10_000, 25_000, 50_000, 100_000, 200_000, 500_000, 1_000_000, 2_500_000, 5_000_000,

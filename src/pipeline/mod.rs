@@ -35,6 +35,8 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Pipeline {
     settings: Settings,
+    /// Reads only what is counted.
+    pattern: Pattern,
     scratch: Scratch,
     router: Router,
     names: SourceNames,
@@ -44,6 +46,8 @@ impl Pipeline {
     /// A pipeline; `budget` is shared by all of them.
     pub fn new(settings: Settings, budget: Budget) -> Self {
         Self {
+            pattern: Pattern::clone(&settings.pattern)
+                .narrowed(httplog::FIELDS.into_iter().collect()),
             scratch: settings.pattern.scratch(),
             router: Router::new(settings.max_routes),
             names: SourceNames::new(&settings.source, budget),
@@ -82,7 +86,7 @@ impl Pipeline {
             } else if line.len() > self.settings.line_bytes {
                 shard.reject(Reject::Overlong.name());
             } else {
-                match self.settings.pattern.parse(&mut self.scratch, line) {
+                match self.pattern.parse(&mut self.scratch, line) {
                     Ok(record) => self.count(shard, &record),
                     Err(reject) => shard.reject(reject.name()),
                 }

@@ -1,0 +1,196 @@
+//! Plans for regular expressions that people wrote themselves.
+//!
+//! Invariant: an expression is lowered only if it is a row of literals and repeated classes, some
+//! of them inside one group; then the plan's steps prefer what the regex prefers.
+
+use memchr::memmem;
+use regex_syntax::hir::{Class as HirClass, Hir, HirKind, Look};
+
+use super::plan::{Class, Lazy, Plan, Scan, Step};
+use super::template::Binding;
+
+/// A piece of a simple expression.
+#[derive(Clone, Debug)]
+enum Token {
+    Open(Option<String>),
+    Close,
+    Literal(Vec<u8>),
+    Class {
+        members: Box<[bool; 256]>,
+        least: usize,
+        most: usize,
+        greedy: bool,
+    },
+}
+
+/// The plan of an anchored expression; `None` if it is not simple. `binding` knows the groups.
+pub(super) fn plan(source: &str, binding: impl Fn(&str) -> Option<Binding>) -> Option<Plan> {
+    let mut parser = regex_syntax::ParserBuilder::new()
+        .unicode(false)
+        .utf8(false)
+        .build();
+    let hir = parser.parse(source).ok()?;
+    let HirKind::Concat(parts) = hir.kind() else {
+        return None;
+    };
+    let [first, inner @ .., last] = parts.as_slice() else {
+        return None;
+    };
+    let is_look = |hir: &Hir, look| matches!(hir.kind(), HirKind::Look(found) if *found == look);
+    if !is_look(first, Look::Start) || !is_look(last, Look::End) {
+        return None;
+    }
+    let mut tokens = Vec::new();
+    for part in inner {
+        flatten(part, &mut tokens)?;
+    }
+    let mut steps = Vec::new();
+    let mut at = 0;
+    while let Some(token) = tokens.get(at) {
+        match token {
+            Token::Open(name) => {
+                let close = at
+                    + tokens[at..]
+                        .iter()
+                        .position(|token| matches!(token, Token::Close))?;
+                if tokens[at + 1..close]
+                    .iter()
+                    .any(|token| matches!(token, Token::Open(_)))
+                {
+                    return None;
+                }
+                let scans = (at + 1..close)
+                    .map(|inner| scan(&tokens, inner))
+                    .collect::<Option<Vec<_>>>()?;
+                steps.push(Step {
+                    scan: Scan::Row(scans.into()),
+                    binding: name.as_deref().and_then(&binding),
+                });
+                at = close + 1;
+            }
+            _ => {
+                steps.push(Step {
+                    scan: scan(&tokens, at)?,
+                    binding: None,
+                });
+                at += 1;
+            }
+        }
+    }
+    Some(Plan::of_steps(steps))
+}
+
+/// Writes an expression as a row of tokens; `None` if it is none.
+fn flatten(hir: &Hir, tokens: &mut Vec<Token>) -> Option<()> {
+    match hir.kind() {
+        HirKind::Empty => Some(()),
+        HirKind::Literal(literal) => {
+            match tokens.last_mut() {
+                Some(Token::Literal(last)) => last.extend_from_slice(&literal.0),
+                _ => tokens.push(Token::Literal(literal.0.to_vec())),
+            }
+            Some(())
+        }
+        HirKind::Class(_) => {
+            tokens.push(Token::Class {
+                members: members(hir)?,
+                least: 1,
+                most: 1,
+                greedy: true,
+            });
+            Some(())
+        }
+        HirKind::Repetition(repetition) => {
+            let members = members(&repetition.sub)?;
+            let most = match repetition.max {
+                Some(most) => usize::try_from(most).ok()?,
+                None => usize::MAX,
+            };
+            let least = usize::try_from(repetition.min).ok()?;
+            tokens.push(Token::Class {
+                members,
+                least,
+                most,
+                greedy: repetition.greedy,
+            });
+            Some(())
+        }
+        HirKind::Capture(capture) => {
+            tokens.push(Token::Open(capture.name.as_deref().map(str::to_owned)));
+            flatten(&capture.sub, tokens)?;
+            tokens.push(Token::Close);
+            Some(())
+        }
+        HirKind::Concat(parts) => parts.iter().try_for_each(|part| flatten(part, tokens)),
+        HirKind::Look(_) | HirKind::Alternation(_) => None,
+    }
+}
+
+/// The bytes that a class, or a literal of one byte, stands for.
+fn members(hir: &Hir) -> Option<Box<[bool; 256]>> {
+    let mut members = Box::new([false; 256]);
+    match hir.kind() {
+        HirKind::Literal(literal) => match *literal.0 {
+            [byte] => members[usize::from(byte)] = true,
+            _ => return None,
+        },
+        HirKind::Class(HirClass::Bytes(class)) => {
+            for range in class.ranges() {
+                for byte in range.start()..=range.end() {
+                    members[usize::from(byte)] = true;
+                }
+            }
+        }
+        HirKind::Class(HirClass::Unicode(class)) => {
+            for range in class.ranges() {
+                for character in range.start()..=range.end() {
+                    // Without Unicode, only ASCII is written this way.
+                    members[usize::from(u8::try_from(character).ok().filter(u8::is_ascii)?)] = true;
+                }
+            }
+        }
+        _ => return None,
+    }
+    Some(members)
+}
+
+fn scan(tokens: &[Token], at: usize) -> Option<Scan> {
+    let next = tokens[at + 1..]
+        .iter()
+        .find(|token| !matches!(token, Token::Open(_) | Token::Close));
+    let literal = match next {
+        Some(Token::Literal(literal)) => Some(literal.as_slice()),
+        _ => None,
+    };
+    match tokens.get(at)? {
+        Token::Literal(literal) => Some(Scan::Literal(literal.as_slice().into())),
+        Token::Class {
+            members,
+            least,
+            most,
+            greedy: true,
+        } => {
+            let mut class = Class::new(|byte| members[usize::from(byte)], *least, literal);
+            class.most = *most;
+            Some(Scan::Class(Box::new(class)))
+        }
+        Token::Class {
+            members,
+            least,
+            most: usize::MAX,
+            greedy: false,
+        } => {
+            let before = match (literal, next) {
+                (Some(literal), _) => Some(memmem::Finder::new(literal).into_owned()),
+                (None, None) => None,
+                (None, Some(_)) => return None,
+            };
+            Some(Scan::Lazy(Box::new(Lazy {
+                members: **members,
+                least: *least,
+                before,
+            })))
+        }
+        Token::Class { .. } | Token::Open(_) | Token::Close => None,
+    }
+}

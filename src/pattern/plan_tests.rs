@@ -1,0 +1,185 @@
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use super::{Dialect, Engine, Pattern, presets};
+use crate::model::Field;
+
+/// A read line, by what each field says and where it stands.
+type Read = Result<Vec<(Field, Option<String>, Option<usize>)>, super::Reject>;
+
+fn read(pattern: &Pattern, line: &[u8], by_regex: bool) -> Read {
+    let mut scratch = pattern.scratch();
+    let record = if by_regex {
+        pattern.parse_by_regex(&mut scratch, line)
+    } else {
+        pattern.parse(&mut scratch, line)
+    };
+    record.map(|mut record| {
+        Field::ALL
+            .into_iter()
+            .map(|field| {
+                let place = record
+                    .text_mut(field)
+                    .and_then(|text| text.map(|text| text.as_ptr() as usize));
+                (field, record.show(field), place)
+            })
+            .collect()
+    })
+}
+
+fn check(pattern: &Pattern, line: &[u8]) {
+    assert_eq!(
+        read(pattern, line, false),
+        read(pattern, line, true),
+        "{} reads {:?} by its plan otherwise than by its regex",
+        pattern.name(),
+        String::from_utf8_lossy(line)
+    );
+}
+
+/// Every line that real servers wrote, as recorded.
+fn corpora() -> Vec<Vec<u8>> {
+    let mut lines = Vec::new();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/corpora");
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    for file in files
+        .iter()
+        .filter(|file| file.extension().is_some_and(|extension| extension == "log"))
+    {
+        let text = std::fs::read(file).unwrap();
+        lines.extend(
+            text.split(|byte| *byte == b'\n')
+                .filter(|line| line.len() < 2_000)
+                .map(<[u8]>::to_vec),
+        );
+    }
+    lines
+}
+
+fn patterns() -> Vec<Pattern> {
+    let own = [
+        (
+            Dialect::Regex,
+            r#"^(?<remote_addr>\S*) - (?<user>.*?) \[(?<time>[^\]]+)\] "(?<request>[^"]*)" (?<status>\d{3}) (?<response_bytes>\d+|-).*$"#,
+        ),
+        (
+            Dialect::Regex,
+            r#"^(?<remote_addr>\S*) - (?<user>.*?) \[(?<time>[^\]]+)\] "(?<method>[A-Z]+) (?<target>\S+) [^"]*" (?<status>\d{3}) (?<response_bytes>\d+) .*$"#,
+        ),
+        (
+            Dialect::Regex,
+            r#"^(?<host>[^ ]+) (?<remote_addr>[0-9.]{7,15}) +- (?<user>.+?) \[(?<time>.{26})\] "(?<request>.*?)" (?<status>...) (?<response_bytes>\d{1,9}?) "(?<referer>.*?)" "(?<user_agent>.*?)"$"#,
+        ),
+        (
+            Dialect::Regex,
+            r#"^(?<remote_addr>.*) - (?<user>.*) \[(?<time>.*)\] "(?<request>.*)" (?<status>\d+) (?<response_bytes>\d+) "(?<referer>.*)" "(?<user_agent>.*)"$"#,
+        ),
+        (Dialect::Nginx, "$remote_addr $host$request_time $status"),
+        (
+            Dialect::Nginx,
+            "$http_a $status $http_b $request_time, $upstream_addr : $upstream_status $http_c",
+        ),
+        (
+            Dialect::Gunicorn,
+            r#"%(h)s %(u)s %(t)s "%(r)s" %(s)s %(B)s %({x}i)s "%(f)s""#,
+        ),
+    ];
+    let own = own
+        .into_iter()
+        .map(|(dialect, source)| Pattern::compile(source, dialect, source).unwrap());
+    presets()
+        .iter()
+        .map(|preset| preset.pattern().unwrap())
+        .chain(own)
+        .collect()
+}
+
+#[test]
+fn every_preset_and_every_simple_regex_has_a_plan() {
+    for preset in presets() {
+        assert_eq!(
+            preset.pattern().unwrap().engine(),
+            Engine::Plan,
+            "{}",
+            preset.name
+        );
+    }
+    let engine = |source| {
+        Pattern::compile("own", Dialect::Regex, source)
+            .unwrap()
+            .engine()
+    };
+    assert_eq!(
+        engine(r#"^(?<remote_addr>\S+) \S+ "(?<request>[^"]*)" (?<status>\d{3})$"#),
+        Engine::Plan
+    );
+    assert_eq!(engine(r"^(?<status>\d{3}|-)$"), Engine::Regex);
+    assert_eq!(engine(r"^(?:ab)?(?<status>\d{3})$"), Engine::Regex);
+    assert_eq!(engine(r"^(?<status>(?<method>\d)\d{2})$"), Engine::Regex);
+}
+
+#[test]
+fn plans_and_regexes_agree_on_every_recorded_line() {
+    let lines = corpora();
+    assert!(lines.len() > 4_000);
+    for pattern in patterns() {
+        for line in &lines {
+            check(&pattern, line);
+        }
+    }
+}
+
+/// Changes a line in the places where formats can be fooled.
+fn mutate(line: &mut Vec<u8>, changes: &[(Index, u8, u8)], other: &[u8]) {
+    const BYTES: &[u8] = b"\"\\ -[]:,.09aZ\t\0\xff=\r/";
+    for (at, kind, byte) in changes {
+        let at = if line.is_empty() {
+            0
+        } else {
+            at.index(line.len())
+        };
+        let byte = BYTES[usize::from(*byte) % BYTES.len()];
+        match kind % 6 {
+            0 => line.insert(at, byte),
+            1 if !line.is_empty() => {
+                line.remove(at);
+            }
+            2 if !line.is_empty() => line[at] = byte,
+            3 => line.truncate(at),
+            4 => {
+                let end = (at + usize::from(byte)).min(line.len());
+                let piece = line[at..end].to_vec();
+                line.splice(at..at, piece);
+            }
+            _ => {
+                let from = at.min(other.len());
+                line.splice(at.., other[from..].iter().copied());
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #[test]
+    fn plans_and_regexes_agree_on_anything(
+        line: Index,
+        other: Index,
+        changes in proptest::collection::vec(any::<(Index, u8, u8)>(), 0..6),
+    ) {
+        thread_local! {
+            static STOCK: (Vec<Vec<u8>>, Vec<Pattern>) = (corpora(), patterns());
+        }
+        STOCK.with(|(lines, patterns)| {
+            let mut line = lines[line.index(lines.len())].clone();
+            mutate(&mut line, &changes, &lines[other.index(lines.len())]);
+            for pattern in patterns {
+                check(pattern, &line);
+            }
+        });
+    }
+}
