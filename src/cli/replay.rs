@@ -23,13 +23,14 @@ use crate::source::{LineReader, archive};
 /// Read whole logs once and print the result.
 ///
 /// Plain or gzip-compressed files, `-` for standard input. The format is recognised from each
-/// file's first lines unless --pattern names it.
+/// file's first lines, unless --pattern names it or the configuration has one source only.
 #[derive(Debug, Args)]
 pub struct Replay {
-    /// A configuration, for its patterns and limits
+    /// A configuration, for its limits and the patterns of its sources
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The format of the LOGs: a preset or a pattern of one's own (see `patterns`)
+    /// The format of the LOGs: a preset (see `patterns`), the pattern of a source of the
+    /// configuration, or one from /etc/httplog-exporter/patterns/*.toml
     #[arg(long, short, value_name = "NAME")]
     pattern: Option<String>,
     /// What to print

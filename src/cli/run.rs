@@ -16,23 +16,24 @@ use crate::model::GenerationId;
 use crate::pattern::{Pattern, Recognition, recognise};
 use crate::source::{LineReader, PathPattern, Start, archive};
 
-const LISTEN_HELP: &str =
-    "Where to serve, as 127.0.0.1:9914, [::1]:9914 or unix:/path; may be repeated";
+const LISTEN_HELP: &str = "Where to serve, instead of web.listen: 127.0.0.1:9914, [::1]:9914, :9914 for every interface, \
+     localhost:9914 or unix:/path; may be repeated";
 
 /// Follow access logs and serve metrics.
 ///
 /// With a configuration, everything is as it says. With LOGs, each is followed from its
-/// beginning, its format recognised from its first lines. SIGHUP reloads the configuration,
-/// SIGTERM stops in order.
+/// beginning, its format recognised from its first lines, and metrics are at 127.0.0.1:9914.
+/// SIGHUP reloads the configuration, SIGTERM stops in order.
 #[derive(Debug, Args)]
 pub struct Run {
     /// The configuration [default: /etc/httplog-exporter/config.toml, unless LOGs are given]
     #[arg(long, short, value_name = "FILE", conflicts_with = "logs")]
     config: Option<PathBuf>,
-    /// Where to serve; may be repeated
+    /// Where to serve, instead of web.listen; may be repeated
     #[arg(long, short, value_name = "ADDR", long_help = LISTEN_HELP)]
     listen: Vec<Address>,
-    /// The format of the LOGs: a preset or a pattern of one's own (see `patterns`)
+    /// The format of the LOGs: a preset (see `patterns`), or a pattern from
+    /// /etc/httplog-exporter/patterns/*.toml
     #[arg(long, short, value_name = "NAME", requires = "logs")]
     pattern: Option<String>,
     /// Access logs to follow without a configuration
