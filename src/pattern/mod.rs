@@ -12,10 +12,12 @@ mod plan;
 #[cfg(test)]
 mod plan_tests;
 mod preset;
+mod quotes;
 mod recognise;
 mod regexp;
 mod reject;
 mod request;
+mod scan;
 mod template;
 
 use std::fmt;
@@ -27,9 +29,11 @@ use crate::diag;
 use crate::model::{Bytes, FieldSet, Micros, Record, Status, UpstreamList};
 
 use plan::Plan;
+use quotes::{FindQuote, Searched};
 
 pub use definition::{Definition, Example};
 pub use preset::{Preset, presets};
+pub use quotes::Indexed;
 pub use recognise::{Recognition, recognise};
 pub use reject::Reject;
 pub use template::{Binding, Entry, Item, Shape, Slot, Template, TimeUnit};
@@ -163,20 +167,46 @@ impl Pattern {
     }
 
     /// Reads a line (without its newline). `scratch` comes from this pattern.
-    #[inline]
     pub fn parse<'l>(&self, scratch: &mut Scratch, line: &'l [u8]) -> Result<Record<'l>, Reject> {
+        let mut record = Record::default();
+        self.parse_with(scratch, line, Searched, &mut record)
+            .map(|()| record)
+    }
+
+    /// The same for a line whose quotes are known, into a record that is empty.
+    #[inline]
+    pub fn parse_indexed<'l>(
+        &self,
+        scratch: &mut Scratch,
+        line: &'l [u8],
+        quotes: Indexed<'_>,
+        record: &mut Record<'l>,
+    ) -> Result<(), Reject> {
+        self.parse_with(scratch, line, quotes, record)
+    }
+
+    #[inline]
+    fn parse_with<'l>(
+        &self,
+        scratch: &mut Scratch,
+        line: &'l [u8],
+        quotes: impl FindQuote,
+        record: &mut Record<'l>,
+    ) -> Result<(), Reject> {
         if let Some(plan) = &self.matcher.plan {
-            let mut record = Record::default();
             let mut outcome = Ok(());
             let found = |binding, text| {
-                let read = read(binding, text, &mut record);
-                outcome = std::mem::replace(&mut outcome, Ok(())).and(read);
+                let read = read(binding, text, record);
+                if outcome.is_ok() {
+                    outcome = read;
+                }
             };
-            if plan.run(line, found) {
-                return outcome.map(|()| record);
+            if plan.run(line, quotes, found) {
+                return outcome;
             }
         }
-        self.parse_by_regex(scratch, line)
+        *record = self.parse_by_regex(scratch, line)?;
+        Ok(())
     }
 
     /// Reads a line by the regex alone: the reference for [`Pattern::parse`].
@@ -204,6 +234,7 @@ impl Pattern {
 }
 
 /// Puts what a binding's text says into the record. A missing value is written `-` or nothing.
+#[inline]
 fn read<'l>(binding: Binding, text: &'l [u8], record: &mut Record<'l>) -> Result<(), Reject> {
     if matches!(text, b"" | b"-") {
         return Ok(());

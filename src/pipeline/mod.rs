@@ -3,16 +3,19 @@
 //! Invariant: every line of a batch is recorded, rejected or skipped, exactly once.
 
 mod httplog;
+mod index;
 mod names;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::aggregate::{Ledger, Measure, Shard, Values};
 use crate::label::{self, Budget, Method};
 use crate::model::{Batch, Record, UpstreamList};
-use crate::pattern::{Pattern, Reject, Scratch};
+use crate::pattern::{Indexed, Pattern, Reject, Scratch};
 use crate::route::{RouteId, Router};
 
+use index::Index;
 use names::{SourceNames, pack};
 
 /// Lines that hold nothing.
@@ -38,6 +41,7 @@ pub struct Pipeline {
     /// Reads only what is counted.
     pattern: Pattern,
     scratch: Scratch,
+    index: Index,
     router: Router,
     names: SourceNames,
 }
@@ -49,6 +53,7 @@ impl Pipeline {
             pattern: Pattern::clone(&settings.pattern)
                 .narrowed(httplog::FIELDS.into_iter().collect()),
             scratch: settings.pattern.scratch(),
+            index: Index::default(),
             router: Router::new(settings.max_routes),
             names: SourceNames::new(&settings.source, budget),
             settings,
@@ -80,22 +85,50 @@ impl Pipeline {
 
     /// Counts a batch.
     pub fn feed(&mut self, shard: &mut Shard, batch: &Batch<'_>) {
-        for line in batch.lines() {
-            if line.is_empty() {
-                shard.skip(BLANK);
-            } else if line.len() > self.settings.line_bytes {
-                shard.reject(Reject::Overlong.name());
-            } else {
-                match self.pattern.parse(&mut self.scratch, line) {
-                    Ok(record) => self.count(shard, &record),
-                    Err(reject) => shard.reject(reject.name()),
-                }
-            }
+        let mut index = std::mem::take(&mut self.index);
+        index.fill(batch.bytes());
+        let mut quotes = &*index.quotes;
+        let mut start = 0;
+        for newline in index.newlines.iter().map(|place| *place as usize) {
+            self.line(shard, batch.bytes(), start..newline, quotes);
+            let passed = quotes
+                .iter()
+                .take_while(|quote| (**quote as usize) < newline)
+                .count();
+            quotes = &quotes[passed..];
+            start = newline + 1;
         }
+        if start < batch.bytes().len() {
+            self.line(shard, batch.bytes(), start..batch.bytes().len(), quotes);
+        }
+        self.index = index;
         for _ in 0..batch.overlong() {
             shard.reject(Reject::Overlong.name());
         }
         shard.advance(batch.bytes().len() as u64, batch.end());
+    }
+
+    /// Counts a line; `quotes` are those of the buffer from the line's start on.
+    #[inline]
+    fn line(&mut self, shard: &mut Shard, buffer: &[u8], place: Range<usize>, quotes: &[u32]) {
+        let start = place.start;
+        let line = &buffer[place];
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.is_empty() {
+            shard.skip(BLANK);
+        } else if line.len() > self.settings.line_bytes {
+            shard.reject(Reject::Overlong.name());
+        } else {
+            let mut record = Record::default();
+            let quotes = Indexed::new(quotes, start);
+            match self
+                .pattern
+                .parse_indexed(&mut self.scratch, line, quotes, &mut record)
+            {
+                Ok(()) => self.count(shard, &record),
+                Err(reject) => shard.reject(reject.name()),
+            }
+        }
     }
 
     fn count(&mut self, shard: &mut Shard, record: &Record<'_>) {
