@@ -12,10 +12,11 @@ use crate::model::Record;
 /// of another protocol.
 #[inline]
 pub fn split<'l>(line: &'l [u8], record: &mut Record<'l>) {
-    let length = line
-        .iter()
-        .take_while(|byte| TOKEN[usize::from(**byte)])
-        .count();
+    let length = if line.starts_with(b"GET ") {
+        3
+    } else {
+        method_length(line)
+    };
     let (method, rest) = line.split_at(length);
     if method.is_empty() || rest.first() != Some(&b' ') {
         return;
@@ -33,6 +34,12 @@ pub fn split<'l>(line: &'l [u8], record: &mut Record<'l>) {
     } else {
         record.target = (!rest.is_empty()).then_some(rest);
     }
+}
+
+fn method_length(line: &[u8]) -> usize {
+    line.iter()
+        .take_while(|byte| TOKEN[usize::from(**byte)])
+        .count()
 }
 
 /// The last blank. Nearly always it stands before `HTTP/1.1`.
