@@ -3,19 +3,9 @@
 use std::fs;
 
 use crate::counts;
-use crate::support::{Daemon, Scrape, Source, project};
-
-/// The presets, each with what a real server wrote in its format.
-const RECORDED: [(&str, &str); 8] = [
-    ("nginx-combined", "fixtures/corpora/nginx_combined.log"),
-    ("nginx-timed", "fixtures/corpora/nginx_timed.log"),
-    ("nginx-vhost", "fixtures/corpora/nginx_vhost_main.log"),
-    ("nginx-django", "fixtures/demo/access.log"),
-    ("gunicorn", "fixtures/corpora/gunicorn_real_default.log"),
-    ("gunicorn-seconds", "fixtures/corpora/gunicorn_L_s.log"),
-    ("gunicorn-micros", "fixtures/corpora/gunicorn_D_us.log"),
-    ("gunicorn-millis", "fixtures/corpora/gunicorn_M_ms.log"),
-];
+use crate::recorded::RECORDED;
+use crate::scrape::Scrape;
+use crate::support::{Daemon, Source, project};
 
 #[test]
 fn every_line_that_real_servers_wrote_is_counted_once() {

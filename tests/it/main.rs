@@ -9,6 +9,8 @@
 
 mod counts;
 mod follow;
+mod recorded;
+mod scrape;
 #[cfg(feature = "stack")]
 mod stack;
 mod support;
