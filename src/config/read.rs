@@ -283,7 +283,7 @@ fn read_paths(
             report.push(Fault::error("an empty path").at(path.place.clone()));
             continue;
         }
-        match PathPattern::new(&base.join(&path.value).to_string_lossy()) {
+        match PathPattern::relative(base, &path.value) {
             Ok(pattern) => all.push(pattern),
             Err(error) => report.push(Fault::error(error.to_string()).at(path.place.clone())),
         }
