@@ -1,7 +1,7 @@
 //! `run`: the daemon.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,9 +12,12 @@ use super::load;
 use crate::config::{self, Config, Limits, Source};
 use crate::daemon::{Daemon, StartError};
 use crate::http::{Address, BindError};
-use crate::model::GenerationId;
+use crate::model::{Batch, GenerationId, Position};
 use crate::pattern::{Pattern, Recognition, recognise};
-use crate::source::{LineReader, PathPattern, Start, archive};
+use crate::source::{PathPattern, Start, archive};
+
+/// How much of a log is looked at to recognise its format.
+pub(super) const SAMPLE_BYTES: u64 = 256 * 1024;
 
 const LISTEN_HELP: &str = "Where to serve, instead of web.listen: 127.0.0.1:9914, [::1]:9914, :9914 for every interface, \
      localhost:9914 or unix:/path; may be repeated";
@@ -116,25 +119,46 @@ pub(super) fn start(config: &Config, origin: Option<PathBuf>) -> Result<Daemon, 
 
 /// The preset that a log's first lines are written in.
 fn recognised(log: &Path) -> Result<Pattern, Failure> {
-    let opened = std::fs::metadata(log).and_then(|meta| {
-        if meta.is_file() {
-            File::open(log)
+    let cannot = |error| unreadable(log, error);
+    let meta = std::fs::metadata(log).map_err(|error| {
+        let missing = error.kind() == io::ErrorKind::NotFound;
+        let failure = unreadable(log, error);
+        if missing {
+            failure.help("to wait for a log that is not there yet, name its format with --pattern")
         } else {
-            Err(io::Error::other("not a regular file"))
+            failure
         }
-    });
-    let reader = opened
-        .and_then(archive::decompressed)
-        .map_err(|error| unreadable(log, error))?;
-    let mut lines = LineReader::new(reader, GenerationId(0), Limits::default().line_bytes);
-    let batch = lines.next_batch().map_err(|error| unreadable(log, error))?;
-    let Some(batch) = batch else {
+    })?;
+    if !meta.is_file() {
+        let help = if meta.is_dir() {
+            "a directory's files are followed by a configuration: paths = [\"DIR/*.log\"]"
+        } else {
+            "`replay` reads pipes and standard input"
+        };
+        return Err(cannot(io::Error::other("not a regular file")).help(help));
+    }
+    let mut head = Vec::new();
+    File::open(log)
+        .and_then(|file| file.take(SAMPLE_BYTES).read_to_end(&mut head))
+        .map_err(cannot)?;
+    if archive::is_compressed(&head) {
+        let error = io::Error::other("it is compressed, and will not grow");
+        return Err(cannot(error).help("`replay` reads compressed logs"));
+    }
+    // What lacks its newline is still being written.
+    head.truncate(memchr::memrchr(b'\n', &head).map_or(0, |newline| newline + 1));
+    let position = Position {
+        generation: GenerationId(0),
+        offset: head.len() as u64,
+    };
+    let batch = Batch::new(&head, 0, position);
+    if batch.lines().all(<[u8]>::is_empty) {
         return Err(Failure::message(
             Exit::NoInput,
             format!("{} holds no line yet", log.display()),
         )
         .help("name its format with --pattern (the list: httplog-exporter patterns)"));
-    };
+    }
     match recognise(batch.lines()) {
         Recognition::Known(pattern) => Ok(pattern),
         Recognition::Unknown(best) => Err(unrecognised(&log.display().to_string(), &best)),

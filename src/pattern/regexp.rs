@@ -109,5 +109,5 @@ fn complaint(error: &regex::Error, source: &str) -> Complaint {
     let end = caret.map_or(source.len(), |line| {
         (at + line.matches('^').count()).min(source.len())
     });
-    Complaint::new(last, at..end)
+    Complaint::new(last, at..end).help("the syntax: https://docs.rs/regex/1/regex/#syntax")
 }

@@ -7,6 +7,7 @@
     reason = "tests and their helpers: what goes wrong ends the test, and is shown"
 )]
 
+mod cli;
 mod counts;
 mod follow;
 mod recorded;
