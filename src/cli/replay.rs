@@ -1,7 +1,7 @@
 //! `replay`: whole files, one pass, then the result.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::exit::{Exit, Failure};
-use super::run::{unreadable, unrecognised};
+use super::run::{SAMPLE_BYTES, unreadable, unrecognised};
 use super::{load, summary};
 use crate::aggregate::{Ledger, Shard};
 use crate::config::{self, Config, Limits};
@@ -138,7 +138,14 @@ fn open(log: &Path, progress: &ProgressBar) -> io::Result<Box<dyn Read + Send>> 
 
 impl Session {
     /// Counts all lines of one log.
-    fn read(&mut self, log: &Path, reader: Box<dyn Read + Send>) -> Result<(), Failure> {
+    fn read(&mut self, log: &Path, mut reader: Box<dyn Read + Send>) -> Result<(), Failure> {
+        if self.pattern.is_none() {
+            // However slowly a stream begins, its format is told by the same lines.
+            let mut head = Vec::new();
+            let whole = reader.by_ref().take(SAMPLE_BYTES).read_to_end(&mut head);
+            whole.map_err(|error| unreadable(log, error))?;
+            reader = Box::new(Cursor::new(head).chain(reader));
+        }
         let mut lines = LineReader::new(reader, GenerationId(0), self.limits.line_bytes);
         let mut lane = None;
         while let Some(batch) = lines.next_batch().map_err(|error| unreadable(log, error))? {
@@ -189,6 +196,9 @@ impl Session {
     }
 
     fn print(&self, output: Output) -> Result<(), Failure> {
+        if self.lanes.is_empty() {
+            return Err(Failure::message(Exit::NoInput, "no line to read"));
+        }
         let families = Families::new(
             self.lanes
                 .iter()
@@ -209,16 +219,12 @@ impl Session {
                         &Families::new(lane.shard.snapshot()),
                     )?;
                 }
-                if self.lanes.is_empty() {
-                    return Err(Failure::message(Exit::NoInput, "no line to read"));
-                }
             }
             Output::Metrics => encode(&families, Format::Text, &mut bytes),
             Output::Json => {
                 let accounts =
                     Families::new(self.lanes.iter().flat_map(|(_, lane)| lane.shard.account()));
                 encode_json(&families.merge(accounts), &mut bytes);
-                bytes.push(b'\n');
             }
         }
         out.write_all(&bytes)?;

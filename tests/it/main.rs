@@ -11,6 +11,7 @@ mod cli;
 mod counts;
 mod follow;
 mod recorded;
+mod replay;
 mod scrape;
 #[cfg(feature = "stack")]
 mod stack;

@@ -31,6 +31,11 @@ impl Scrape {
         }
     }
 
+    /// Every sample.
+    pub fn all(&self) -> impl Iterator<Item = &Sample> {
+        self.samples.iter()
+    }
+
     /// The samples of a name whose labels include these.
     pub fn samples<'a>(
         &'a self,
