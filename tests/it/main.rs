@@ -10,6 +10,7 @@
 mod cli;
 mod counts;
 mod follow;
+mod hostile;
 mod recorded;
 mod replay;
 mod scrape;

@@ -5,7 +5,7 @@
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -127,7 +127,7 @@ pub fn run_command(mut command: Command, input: impl Into<Vec<u8>>) -> Ended {
     }
 }
 
-fn collect(mut from: impl std::io::Read + Send + 'static) -> std::thread::JoinHandle<String> {
+fn collect(mut from: impl Read + Send + 'static) -> std::thread::JoinHandle<String> {
     std::thread::spawn(move || {
         let mut text = String::new();
         from.read_to_string(&mut text).unwrap();
@@ -282,9 +282,19 @@ impl Daemon {
         code.unwrap_or_else(|| panic!("ended by signal {:?}", status.signal()))
     }
 
+    /// Where it listens, as `HOST:PORT`.
+    pub fn socket(&self) -> &str {
+        self.address.trim_start_matches("http://")
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The most memory it has had so far, in bytes.
     pub fn peak_memory(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
         let peak = status
             .lines()
             .find_map(|line| line.strip_prefix("VmHWM:"))
