@@ -10,7 +10,7 @@ use clap::Args;
 use super::exit::{Exit, Failure};
 use super::load;
 use crate::config::{self, Config, Limits, Source};
-use crate::daemon::{Daemon, StartError};
+use crate::daemon::{Daemon, Origin, StartError};
 use crate::http::{Address, BindError};
 use crate::model::{Batch, GenerationId, Position};
 use crate::pattern::{Pattern, Recognition, recognise};
@@ -58,7 +58,11 @@ impl Run {
             for fault in checked.report.faults() {
                 tracing::warn!("{fault}");
             }
-            (config, Some(path))
+            let origin = Origin {
+                path,
+                listen_is_given: !self.listen.is_empty(),
+            };
+            (config, Some(origin))
         } else {
             (self.bare()?, None)
         };
@@ -108,7 +112,7 @@ impl Run {
 }
 
 /// Starts the daemon, or says why not, and with which code.
-pub(super) fn start(config: &Config, origin: Option<PathBuf>) -> Result<Daemon, Failure> {
+pub(super) fn start(config: &Config, origin: Option<Origin>) -> Result<Daemon, Failure> {
     Daemon::start(config, origin).map_err(|error| match error {
         StartError::Bind(BindError::InUse(_)) => Failure::new(Exit::Io, error)
             .help("stop what listens there, or choose another address with --listen or web.listen"),

@@ -33,7 +33,7 @@ pub struct Daemon {
     telemetry: Arc<Telemetry>,
     clock: Arc<dyn Clock>,
     ready: Ready,
-    origin: Option<PathBuf>,
+    origin: Option<Origin>,
     notices: (
         mpsc::UnboundedSender<Notice>,
         mpsc::UnboundedReceiver<Notice>,
@@ -41,6 +41,15 @@ pub struct Daemon {
     listen: Vec<Address>,
     stop: Option<Stop>,
     stopped: oneshot::Receiver<()>,
+}
+
+/// Where a daemon's configuration came from, and comes from at a reload.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The file.
+    pub path: PathBuf,
+    /// The command line says where to listen, whatever the file says.
+    pub listen_is_given: bool,
 }
 
 /// Stops a daemon from another thread, as SIGTERM does.
@@ -101,8 +110,8 @@ impl Stop {
 }
 
 impl Daemon {
-    /// Binds the addresses and starts to follow. `origin` is the file to read at a reload.
-    pub fn start(config: &Config, origin: Option<PathBuf>) -> Result<Self, StartError> {
+    /// Binds the addresses and starts to follow. `origin` is what to read at a reload.
+    pub fn start(config: &Config, origin: Option<Origin>) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let telemetry = Arc::new(Telemetry::new(env!("CARGO_PKG_VERSION"), clock.wall())?);
         let listeners = config

@@ -11,6 +11,7 @@ mod cli;
 mod counts;
 mod follow;
 mod hostile;
+mod lifecycle;
 mod recorded;
 mod replay;
 mod scrape;
