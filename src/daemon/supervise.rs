@@ -28,14 +28,15 @@ const BREATH: Duration = Duration::from_millis(10);
 const LAST_SCRAPE: Duration = Duration::from_secs(1);
 
 /// The signals that mean something.
-struct Signals {
+pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
 }
 
 impl Signals {
-    fn new() -> std::io::Result<Self> {
+    /// From here on they no longer end the process; to be called in a runtime.
+    pub(super) fn new() -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -47,19 +48,16 @@ impl Signals {
 impl Daemon {
     /// Serves and follows until SIGTERM, SIGINT or [`super::Stop`]; SIGHUP reloads.
     pub fn run(self) -> Result<(), RunError> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| RunError::System("start the runtime", error))?;
+        let runtime = Arc::clone(&self.runtime);
         let ended = runtime.block_on(self.supervise());
         // A scrape that is still at work must not hold up the end.
-        runtime.shutdown_timeout(LAST_SCRAPE);
+        if let Some(runtime) = Arc::into_inner(runtime) {
+            runtime.shutdown_timeout(LAST_SCRAPE);
+        }
         ended
     }
 
     async fn supervise(mut self) -> Result<(), RunError> {
-        let signals =
-            Signals::new().map_err(|error| RunError::System("wait for signals", error))?;
         let limits = Limits::default();
         let scrape: Arc<dyn Scrape> = self.lanes.clone();
         let observer = Arc::new(HttpObserver(Arc::clone(&self.telemetry)));
@@ -77,7 +75,7 @@ impl Daemon {
         }));
         let mut web = std::pin::pin!(web);
         let ended = tokio::select! {
-            ended = self.tend(signals) => ended,
+            ended = self.tend() => ended,
             served = &mut web => return self.abandon(served).await,
         };
         systemd::stopping();
@@ -100,16 +98,16 @@ impl Daemon {
     }
 
     /// Waits and reacts until it is time to stop.
-    async fn tend(&mut self, mut signals: Signals) -> Result<(), RunError> {
+    async fn tend(&mut self) -> Result<(), RunError> {
         let mut opening = self.source_names();
         let every = systemd::watchdog();
         let mut tick = tokio::time::interval((every.unwrap_or(STUCK) / 2).max(BREATH));
         loop {
             tokio::select! {
-                _ = signals.terminate.recv() => return Ok(()),
-                _ = signals.interrupt.recv() => return Ok(()),
+                _ = self.signals.terminate.recv() => return Ok(()),
+                _ = self.signals.interrupt.recv() => return Ok(()),
                 _ = &mut self.stopped => return Ok(()),
-                _ = signals.hang_up.recv() => {
+                _ = self.signals.hang_up.recv() => {
                     self.reload().await?;
                     // A source that is gone is not waited for.
                     let sources = self.source_names();
