@@ -9,6 +9,7 @@
 
 mod cli;
 mod counts;
+mod demo;
 mod follow;
 mod hostile;
 mod lifecycle;

@@ -135,7 +135,8 @@ fn collect(mut from: impl Read + Send + 'static) -> std::thread::JoinHandle<Stri
     })
 }
 
-fn wait_for_end(child: &mut Child) -> ExitStatus {
+/// Waits for a process to end, under the deadline.
+pub fn wait_for_end(child: &mut Child) -> ExitStatus {
     let clock = SystemClock::new();
     loop {
         if let Some(status) = child.try_wait().unwrap() {
