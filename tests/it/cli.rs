@@ -239,7 +239,7 @@ fn an_unreadable_log_is_66() {
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("access.log");
     fs::write(&log, line("GET", 200)).unwrap();
-    fs::set_permissions(&log, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&log, fs::Permissions::from_mode(0o000)).unwrap();
     let refused = |args: &[&str]| {
         let mut command = without_privileges(program(args));
         command.current_dir(&dir);

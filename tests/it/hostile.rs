@@ -25,7 +25,7 @@ fn a_line_of_100_mb_is_one_reject_and_holds_up_nothing() {
     let mut log = append(&dir.path().join("access.log"));
     log.write_all(line("GET", 200).as_bytes()).unwrap();
     let daemon = Daemon::bare(dir.path(), ["access.log"]);
-    let piece = [b'x'; 1 << 20];
+    let piece = vec![b'x'; 1 << 20];
     for _ in 0..100 {
         log.write_all(&piece).unwrap();
     }
@@ -61,17 +61,17 @@ fn junk_between_lines_is_rejected_and_harms_no_other() {
     log.write_all(line("GET", 200).as_bytes()).unwrap();
     let daemon = Daemon::bare(dir.path(), ["access.log"]);
     let good = line("GET", 200);
-    let long = vec![b'\0'; 65_537];
+    let overlong = vec![b'\0'; 65_537];
     let odd: [&[u8]; 7] = [
         b"\x16\x03\x01\x02\x00\xff\xfe",
         b"\xc3\x28\xa0\xa1 \xe2\x28\xa1",
         b"\0\0\0\0",
         b"\x1b[31mred\x1b[0m",
         b"\x1f\x8b\x08\x00\x00",
-        good[..40].as_bytes(),
+        &good.as_bytes()[..40],
         b" ",
     ];
-    for junk in odd.iter().chain([&long.as_slice()]) {
+    for junk in odd.iter().chain([&overlong.as_slice()]) {
         log.write_all(junk).unwrap();
         log.write_all(b"\n").unwrap();
         log.write_all(good.as_bytes()).unwrap();

@@ -7,6 +7,7 @@
     reason = "tests and their helpers: what goes wrong ends the test, and is shown"
 )]
 
+mod allocations;
 mod cli;
 mod counts;
 mod demo;
