@@ -3,6 +3,7 @@
 //! Invariant: the log is written, rotated and followed for real; nothing is counted but through
 //! the daemon.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -140,6 +141,7 @@ fn config(path: &Path, listen: &Address) -> Result<Config, Failure> {
             watch: true,
         }],
         limits: Limits::default(),
+        patterns: BTreeMap::new(),
     })
 }
 

@@ -89,19 +89,16 @@ impl Replay {
 
     /// The pattern that --pattern names, or the only one a configuration uses.
     fn chosen(&self, config: Option<&Config>) -> Result<Option<Arc<Pattern>>, Failure> {
-        let mut configured = config
-            .iter()
-            .flat_map(|config| config.sources.iter().map(|source| &source.pattern));
-        match &self.pattern {
-            Some(name) => match configured.find(|pattern| pattern.name() == name) {
+        if let Some(name) = &self.pattern {
+            return match config.and_then(|config| config.patterns.get(name)) {
                 Some(pattern) => Ok(Some(Arc::clone(pattern))),
                 None => Ok(Some(Arc::new(config::find_pattern(name)?))),
-            },
-            None => match (configured.next(), configured.next()) {
-                (Some(only), None) => Ok(Some(Arc::clone(only))),
-                _ => Ok(None),
-            },
+            };
         }
+        Ok(match config.map(|config| config.sources.as_slice()) {
+            Some([only]) => Some(Arc::clone(&only.pattern)),
+            _ => None,
+        })
     }
 
     /// A bar over the bytes of all files; hidden unless standard error is a terminal.

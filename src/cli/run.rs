@@ -1,5 +1,6 @@
 //! `run`: the daemon.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -107,6 +108,7 @@ impl Run {
             listen,
             sources,
             limits: Limits::default(),
+            patterns: BTreeMap::new(),
         })
     }
 }

@@ -447,6 +447,13 @@ mod tests {
             "not anchored: it could match in the middle of another line",
             "(?<status>[0-9]{3})",
         );
+        let torn = "^foo|(?<status>[0-9]{3})$";
+        check(
+            Dialect::Regex,
+            torn,
+            "not anchored: it could match in the middle of another line",
+            torn,
+        );
         check(
             Dialect::Regex,
             "^(?<statsu>[0-9]{3})$",

@@ -3,6 +3,8 @@
 //! Invariant: the expression is anchored at both ends, names at least one field, and each of its
 //! named groups is a field.
 
+use regex_syntax::hir::Look;
+
 use super::template::{Binding, TimeUnit};
 use super::{Complaint, Matcher, lower};
 use crate::model::{Field, FieldSet};
@@ -27,12 +29,12 @@ pub(super) fn compile(source: &str) -> Result<Matcher, Complaint> {
         .nest_limit(50)
         .build()
         .map_err(|error| complaint(&error, source))?;
-    if !source.starts_with('^') || !source.ends_with('$') || source.ends_with("\\$") {
+    if !is_anchored(source) {
         return Err(Complaint::new(
             "not anchored: it could match in the middle of another line",
             whole,
         )
-        .help("begin it with `^` and end it with `$`"));
+        .help("begin it with `^` and end it with `$`, around all alternatives: ^(?:a|b)$"));
     }
     let mut groups = Vec::new();
     let mut fields = FieldSet::EMPTY;
@@ -66,6 +68,18 @@ pub(super) fn compile(source: &str) -> Result<Matcher, Complaint> {
         plan: lower::plan(source, binding),
         regex,
         groups,
+    })
+}
+
+/// Whether every match begins where the line does and ends where it does.
+fn is_anchored(source: &str) -> bool {
+    let mut parser = regex_syntax::ParserBuilder::new()
+        .unicode(false)
+        .utf8(false)
+        .build();
+    parser.parse(source).is_ok_and(|hir| {
+        hir.properties().look_set_prefix().contains(Look::Start)
+            && hir.properties().look_set_suffix().contains(Look::End)
     })
 }
 

@@ -380,8 +380,8 @@ impl Fixed {
             None => bytes[..text.len()].copy_from_slice(text),
         }
         let mut outside = 0;
-        for at in 0..32 {
-            outside |= u8::from(bytes[at].wrapping_sub(self.low[at]) > self.span[at]);
+        for ((byte, low), span) in bytes.iter().zip(&self.low).zip(&self.span) {
+            outside |= u8::from(byte.wrapping_sub(*low) > *span);
         }
         outside == 0
     }

@@ -95,9 +95,9 @@ const STOP: u64 = 1 << 63;
 
 static CLASS: [u64; 256] = {
     let mut class = [ODD; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        class[byte] = match byte as u8 {
+    let mut byte = 0_u8;
+    loop {
+        class[byte as usize] = match byte {
             b'0'..=b'9' => DIGIT,
             b'a'..=b'f' => LOWER + HEX,
             b'g'..=b'z' => LOWER,
@@ -107,6 +107,9 @@ static CLASS: [u64; 256] = {
             b'/' | b'?' | b'#' => STOP,
             _ => ODD,
         };
+        if byte == 255 {
+            break;
+        }
         byte += 1;
     }
     class
@@ -114,13 +117,13 @@ static CLASS: [u64; 256] = {
 
 impl Seen {
     fn count(self, kind: u64) -> usize {
-        (self.0 / kind & 0xff) as usize
+        ((self.0 / kind) & 0xff) as usize
     }
 
     /// What stands for a segment; `None` when it stands for itself.
     #[inline]
     fn placeholder(self, segment: &[u8]) -> Option<&'static [u8]> {
-        if segment.len() <= LITERAL_BYTES && self.0 & !(0xff * LOWER | 0xff * HEX) == 0 {
+        if segment.len() <= LITERAL_BYTES && self.0 & !((0xff * LOWER) | (0xff * HEX)) == 0 {
             return None; // Small letters and marks alone.
         }
         self.odd_placeholder(segment)

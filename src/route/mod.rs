@@ -1,7 +1,8 @@
 //! From a request target to the route it belongs to.
 //!
-//! Invariant: a route's name never holds what a client chose freely, and there are never more of
-//! them than the configured number; everything else is [`RouteId::OTHER`].
+//! Invariant: a route's name is a path the site answered well, what looks like data in it folded;
+//! there are never more of them than the configured number, and everything else is
+//! [`RouteId::OTHER`].
 
 mod fold;
 
