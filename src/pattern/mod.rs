@@ -4,6 +4,7 @@
 //! a line allocates nothing.
 
 mod definition;
+mod escape;
 mod gunicorn;
 mod lexer;
 mod lower;
@@ -16,6 +17,7 @@ mod recognise;
 mod regexp;
 mod reject;
 mod request;
+pub mod syslog;
 mod template;
 
 use std::fmt;
@@ -29,6 +31,7 @@ use crate::model::{Bytes, FieldSet, Micros, Record, Status, UpstreamList};
 use plan::Plan;
 
 pub use definition::{Definition, Example};
+pub use escape::Escaping;
 pub use preset::{Preset, presets};
 pub use recognise::{Recognition, recognise};
 pub use reject::Reject;
