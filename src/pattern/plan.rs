@@ -63,6 +63,8 @@ pub(super) enum Quotes {
     None,
     /// Those behind a backslash.
     AfterBackslash,
+    /// The same, and a backslash takes the meaning from the byte behind it.
+    Escaped,
 }
 
 /// A repeated set of bytes.
@@ -156,6 +158,22 @@ fn scan(shape: Shape, next: Option<&Item>) -> Option<Scan> {
         Shape::Text => lazy(Quotes::None)?,
         Shape::SlashText if quoted => Scan::ToBareQuote,
         Shape::SlashText => lazy(Quotes::AfterBackslash)?,
+        Shape::Escaped if quoted => Scan::ToUnescapedQuote,
+        // A plan can't go back to the other way to read `""`.
+        Shape::User if quoted => return None,
+        Shape::Escaped | Shape::User => lazy(Quotes::Escaped)?,
+        Shape::Raw => {
+            let before = match (literal, next) {
+                (Some(literal), _) => Some(memmem::Finder::new(literal).into_owned()),
+                (None, None) => None,
+                (None, Some(_)) => return None,
+            };
+            Scan::Lazy(Box::new(Lazy {
+                members: [true; 256],
+                least: 0,
+                before,
+            }))
+        }
         Shape::Word => class(|byte| !matches!(byte, b' ' | b'"'), 1),
         Shape::WordOrNothing => class(|byte| !matches!(byte, b' ' | b'"'), 0),
         Shape::Digits => class(|byte| byte.is_ascii_digit(), 1),
@@ -266,6 +284,7 @@ impl Quotes {
         match self {
             Self::None => memchr(b'"', text).is_none(),
             Self::AfterBackslash => bare_quote(text).is_none(),
+            Self::Escaped => unescaped_quote(text) == Some(text.len()),
         }
     }
 }

@@ -33,9 +33,10 @@ pub fn split<'l>(line: &'l [u8], record: &mut Record<'l>) {
     record.target = (!target.is_empty()).then_some(target);
 }
 
-/// `HTTP/` and a version; what follows is the server's own business.
+/// `HTTP/` and a version; what follows is the server's own business. Some that write JSON put a
+/// backslash before the slash.
 fn is_protocol(text: &[u8]) -> bool {
-    text.starts_with(b"HTTP/")
+    text.starts_with(b"HTTP/") || text.starts_with(br"HTTP\/")
 }
 
 /// The bytes a method may have (RFC 9110, 5.6.2).
@@ -93,6 +94,7 @@ mod tests {
         );
         check("GET / HTTP/9.9", "GET", "/", "HTTP/9.9");
         check("GET HTTP/1.1", "GET", "", "HTTP/1.1");
+        check(r"GET \/a\/b HTTP\/1.1", "GET", r"\/a\/b", r"HTTP\/1.1");
         check("GET ", "GET", "", "");
         check(" GET / HTTP/1.1", "", "", "");
     }
