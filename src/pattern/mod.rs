@@ -5,6 +5,8 @@
 
 mod apache;
 mod complaint;
+#[cfg(test)]
+mod corpora_tests;
 mod definition;
 mod escape;
 mod gunicorn;
