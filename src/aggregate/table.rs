@@ -69,8 +69,7 @@ impl Table {
             }
             Kind::Histogram(measure, bounds) => {
                 if let Some(value) = line.get(*measure) {
-                    let bucket: usize =
-                        bounds.iter().map(|bound| usize::from(value > *bound)).sum();
+                    let bucket = bounds.partition_point(|bound| *bound < value);
                     self.values[slot + bucket] += 1;
                     let sum = slot + bounds.len() + 1;
                     self.values[sum] = self.values[sum].wrapping_add(value);

@@ -11,7 +11,8 @@ use crate::config;
 
 /// Check a configuration: its keys, patterns and their examples, files and permissions.
 ///
-/// Every fault is shown with its place. Exit code 78 if there is an error, 0 otherwise.
+/// Every fault is shown with its place. Logs are opened with the rights of whoever runs this. Exit
+/// code 78 if there is an error, 0 otherwise; a log that is missing is a warning.
 #[derive(Debug, Args)]
 pub struct Check {
     /// The configuration

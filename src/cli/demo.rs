@@ -3,6 +3,7 @@
 //! Invariant: the log is written, rotated and followed for real; nothing is counted but through
 //! the daemon.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -33,7 +34,7 @@ const TICK: Duration = Duration::from_millis(50);
 const ROTATE_TICKS: u64 = 200;
 /// Ticks for which the old file is still written after a rotation, as nginx does until USR1.
 const LATE_TICKS: u64 = 4;
-/// How long the last lines may take to be counted.
+/// For how long none of the last lines may be counted.
 const DRAIN: Duration = Duration::from_secs(5);
 
 /// Show the exporter at work on an embedded site.
@@ -104,7 +105,7 @@ impl Demo {
             .join()
             .map_err(|_| Failure::message(Exit::Runtime, "the demo's writer panicked"))?;
         ran.map_err(|error| Failure::new(Exit::Runtime, error))?;
-        wrote.map_err(|error| cannot("write the log", error))?;
+        wrote?;
         let (written, counted) = (
             tally.written.load(Ordering::Acquire),
             lanes.ledger().recorded,
@@ -140,6 +141,7 @@ fn config(path: &Path, listen: &Address) -> Result<Config, Failure> {
             watch: true,
         }],
         limits: Limits::default(),
+        patterns: BTreeMap::new(),
     })
 }
 
@@ -170,11 +172,12 @@ fn live(
     waker: &Waker,
     ticks: Option<u64>,
     stop: Option<Stop>,
-) -> io::Result<()> {
+) -> Result<(), Failure> {
     let terminal = io::stdout().is_terminal();
     let mut tick = 0;
     while ticks.is_none_or(|ticks| tick < ticks) {
-        site.tick(tick, tally)?;
+        site.tick(tick, tally)
+            .map_err(|error| cannot("write the log", error))?;
         tick += 1;
         if terminal && tick.is_multiple_of(10) {
             say(tally, lanes, "\r")?;
@@ -186,9 +189,14 @@ fn live(
         }
     }
     let written = tally.written.load(Ordering::Acquire);
-    let mut waited = Duration::ZERO;
-    while lanes.ledger().recorded != written && waited < DRAIN && !waker.wait(TICK) {
-        waited += TICK;
+    let (mut counted, mut waited) = (lanes.ledger().recorded, Duration::ZERO);
+    while counted != written && waited < DRAIN && !waker.wait(TICK) {
+        let before = std::mem::replace(&mut counted, lanes.ledger().recorded);
+        waited = if counted == before {
+            waited + TICK
+        } else {
+            Duration::ZERO
+        };
     }
     if let Some(stop) = stop {
         stop.stop();

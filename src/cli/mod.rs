@@ -21,13 +21,23 @@ pub use exit::{Exit, Failure};
 use crate::config::{Checked, Config};
 use crate::telemetry::log::{self, LogError, LogFormat, LogLevel};
 
+const EXIT_CODES: &str = "\
+Exit codes:
+  0   done, or stopped in order
+  1   it ran, and something went wrong
+  64  the command line is wrong
+  66  an input is missing or cannot be read
+  74  reading, writing or listening failed
+  78  the configuration is wrong, or a log's format is not recognised";
+
 /// Prometheus metrics for a Django site, from the access logs nginx and gunicorn already write.
 #[derive(Debug, Parser)]
 #[command(
     name = "httplog-exporter",
     version,
     max_term_width = 100,
-    arg_required_else_help = true
+    arg_required_else_help = true,
+    after_help = EXIT_CODES
 )]
 pub struct Cli {
     #[command(flatten)]

@@ -1,7 +1,7 @@
 //! `replay`: whole files, one pass, then the result.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::exit::{Exit, Failure};
-use super::run::{unreadable, unrecognised};
+use super::run::{SAMPLE_BYTES, unreadable, unrecognised};
 use super::{load, summary};
 use crate::aggregate::{Ledger, Shard};
 use crate::config::{self, Config, Limits};
@@ -23,13 +23,14 @@ use crate::source::{LineReader, archive};
 /// Read whole logs once and print the result.
 ///
 /// Plain or gzip-compressed files, `-` for standard input. The format is recognised from each
-/// file's first lines unless --pattern names it.
+/// file's first lines, unless --pattern names it or the configuration has one source only.
 #[derive(Debug, Args)]
 pub struct Replay {
-    /// A configuration, for its patterns and limits
+    /// A configuration, for its limits and the patterns of its sources
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The format of the LOGs: a preset or a pattern of one's own (see `patterns`)
+    /// The format of the LOGs: a preset (see `patterns`), the pattern of a source of the
+    /// configuration, or one from /etc/httplog-exporter/patterns/*.toml
     #[arg(long, short, value_name = "NAME")]
     pattern: Option<String>,
     /// What to print
@@ -88,19 +89,16 @@ impl Replay {
 
     /// The pattern that --pattern names, or the only one a configuration uses.
     fn chosen(&self, config: Option<&Config>) -> Result<Option<Arc<Pattern>>, Failure> {
-        let mut configured = config
-            .iter()
-            .flat_map(|config| config.sources.iter().map(|source| &source.pattern));
-        match &self.pattern {
-            Some(name) => match configured.find(|pattern| pattern.name() == name) {
+        if let Some(name) = &self.pattern {
+            return match config.and_then(|config| config.patterns.get(name)) {
                 Some(pattern) => Ok(Some(Arc::clone(pattern))),
                 None => Ok(Some(Arc::new(config::find_pattern(name)?))),
-            },
-            None => match (configured.next(), configured.next()) {
-                (Some(only), None) => Ok(Some(Arc::clone(only))),
-                _ => Ok(None),
-            },
+            };
         }
+        Ok(match config.map(|config| config.sources.as_slice()) {
+            Some([only]) => Some(Arc::clone(&only.pattern)),
+            _ => None,
+        })
     }
 
     /// A bar over the bytes of all files; hidden unless standard error is a terminal.
@@ -137,7 +135,14 @@ fn open(log: &Path, progress: &ProgressBar) -> io::Result<Box<dyn Read + Send>> 
 
 impl Session {
     /// Counts all lines of one log.
-    fn read(&mut self, log: &Path, reader: Box<dyn Read + Send>) -> Result<(), Failure> {
+    fn read(&mut self, log: &Path, mut reader: Box<dyn Read + Send>) -> Result<(), Failure> {
+        if self.pattern.is_none() {
+            // However slowly a stream begins, its format is told by the same lines.
+            let mut head = Vec::new();
+            let whole = reader.by_ref().take(SAMPLE_BYTES).read_to_end(&mut head);
+            whole.map_err(|error| unreadable(log, error))?;
+            reader = Box::new(Cursor::new(head).chain(reader));
+        }
         let mut lines = LineReader::new(reader, GenerationId(0), self.limits.line_bytes);
         let mut lane = None;
         while let Some(batch) = lines.next_batch().map_err(|error| unreadable(log, error))? {
@@ -188,6 +193,9 @@ impl Session {
     }
 
     fn print(&self, output: Output) -> Result<(), Failure> {
+        if self.lanes.is_empty() {
+            return Err(Failure::message(Exit::NoInput, "no line to read"));
+        }
         let families = Families::new(
             self.lanes
                 .iter()
@@ -208,16 +216,12 @@ impl Session {
                         &Families::new(lane.shard.snapshot()),
                     )?;
                 }
-                if self.lanes.is_empty() {
-                    return Err(Failure::message(Exit::NoInput, "no line to read"));
-                }
             }
             Output::Metrics => encode(&families, Format::Text, &mut bytes),
             Output::Json => {
                 let accounts =
                     Families::new(self.lanes.iter().flat_map(|(_, lane)| lane.shard.account()));
                 encode_json(&families.merge(accounts), &mut bytes);
-                bytes.push(b'\n');
             }
         }
         out.write_all(&bytes)?;

@@ -1,7 +1,8 @@
 //! `run`: the daemon.
 
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,29 +11,33 @@ use clap::Args;
 use super::exit::{Exit, Failure};
 use super::load;
 use crate::config::{self, Config, Limits, Source};
-use crate::daemon::{Daemon, StartError};
+use crate::daemon::{Daemon, Origin, StartError};
 use crate::http::{Address, BindError};
-use crate::model::GenerationId;
+use crate::model::{Batch, GenerationId, Position};
 use crate::pattern::{Pattern, Recognition, recognise};
-use crate::source::{LineReader, PathPattern, Start, archive};
+use crate::source::{PathPattern, Start, archive};
 
-const LISTEN_HELP: &str =
-    "Where to serve, as 127.0.0.1:9914, [::1]:9914 or unix:/path; may be repeated";
+/// How much of a log is looked at to recognise its format.
+pub(super) const SAMPLE_BYTES: u64 = 256 * 1024;
+
+const LISTEN_HELP: &str = "Where to serve, instead of web.listen: 127.0.0.1:9914, [::1]:9914, :9914 for every interface, \
+     localhost:9914 or unix:/path; may be repeated";
 
 /// Follow access logs and serve metrics.
 ///
 /// With a configuration, everything is as it says. With LOGs, each is followed from its
-/// beginning, its format recognised from its first lines. SIGHUP reloads the configuration,
-/// SIGTERM stops in order.
+/// beginning, its format recognised from its first lines, and metrics are at 127.0.0.1:9914.
+/// SIGHUP reloads the configuration, SIGTERM stops in order.
 #[derive(Debug, Args)]
 pub struct Run {
     /// The configuration [default: /etc/httplog-exporter/config.toml, unless LOGs are given]
     #[arg(long, short, value_name = "FILE", conflicts_with = "logs")]
     config: Option<PathBuf>,
-    /// Where to serve; may be repeated
+    /// Where to serve, instead of web.listen; may be repeated
     #[arg(long, short, value_name = "ADDR", long_help = LISTEN_HELP)]
     listen: Vec<Address>,
-    /// The format of the LOGs: a preset or a pattern of one's own (see `patterns`)
+    /// The format of the LOGs: a preset (see `patterns`), or a pattern from
+    /// /etc/httplog-exporter/patterns/*.toml
     #[arg(long, short, value_name = "NAME", requires = "logs")]
     pattern: Option<String>,
     /// Access logs to follow without a configuration
@@ -54,7 +59,11 @@ impl Run {
             for fault in checked.report.faults() {
                 tracing::warn!("{fault}");
             }
-            (config, Some(path))
+            let origin = Origin {
+                path,
+                listen_is_given: !self.listen.is_empty(),
+            };
+            (config, Some(origin))
         } else {
             (self.bare()?, None)
         };
@@ -99,41 +108,65 @@ impl Run {
             listen,
             sources,
             limits: Limits::default(),
+            patterns: BTreeMap::new(),
         })
     }
 }
 
 /// Starts the daemon, or says why not, and with which code.
-pub(super) fn start(config: &Config, origin: Option<PathBuf>) -> Result<Daemon, Failure> {
+pub(super) fn start(config: &Config, origin: Option<Origin>) -> Result<Daemon, Failure> {
     Daemon::start(config, origin).map_err(|error| match error {
         StartError::Bind(BindError::InUse(_)) => Failure::new(Exit::Io, error)
             .help("stop what listens there, or choose another address with --listen or web.listen"),
         StartError::Bind(_) => Failure::new(Exit::Io, error),
-        StartError::Telemetry(_) | StartError::Thread { .. } => Failure::new(Exit::Runtime, error),
+        StartError::Telemetry(_) | StartError::System(..) | StartError::Thread { .. } => {
+            Failure::new(Exit::Runtime, error)
+        }
     })
 }
 
 /// The preset that a log's first lines are written in.
 fn recognised(log: &Path) -> Result<Pattern, Failure> {
-    let opened = std::fs::metadata(log).and_then(|meta| {
-        if meta.is_file() {
-            File::open(log)
+    let cannot = |error| unreadable(log, error);
+    let meta = std::fs::metadata(log).map_err(|error| {
+        let missing = error.kind() == io::ErrorKind::NotFound;
+        let failure = unreadable(log, error);
+        if missing {
+            failure.help("to wait for a log that is not there yet, name its format with --pattern")
         } else {
-            Err(io::Error::other("not a regular file"))
+            failure
         }
-    });
-    let reader = opened
-        .and_then(archive::decompressed)
-        .map_err(|error| unreadable(log, error))?;
-    let mut lines = LineReader::new(reader, GenerationId(0), Limits::default().line_bytes);
-    let batch = lines.next_batch().map_err(|error| unreadable(log, error))?;
-    let Some(batch) = batch else {
+    })?;
+    if !meta.is_file() {
+        let help = if meta.is_dir() {
+            "a directory's files are followed by a configuration: paths = [\"DIR/*.log\"]"
+        } else {
+            "`replay` reads pipes and standard input"
+        };
+        return Err(cannot(io::Error::other("not a regular file")).help(help));
+    }
+    let mut head = Vec::new();
+    File::open(log)
+        .and_then(|file| file.take(SAMPLE_BYTES).read_to_end(&mut head))
+        .map_err(cannot)?;
+    if archive::is_compressed(&head) {
+        let error = io::Error::other("it is compressed, and will not grow");
+        return Err(cannot(error).help("`replay` reads compressed logs"));
+    }
+    // What lacks its newline is still being written.
+    head.truncate(memchr::memrchr(b'\n', &head).map_or(0, |newline| newline + 1));
+    let position = Position {
+        generation: GenerationId(0),
+        offset: head.len() as u64,
+    };
+    let batch = Batch::new(&head, 0, position);
+    if batch.lines().all(<[u8]>::is_empty) {
         return Err(Failure::message(
             Exit::NoInput,
             format!("{} holds no line yet", log.display()),
         )
         .help("name its format with --pattern (the list: httplog-exporter patterns)"));
-    };
+    }
     match recognise(batch.lines()) {
         Recognition::Known(pattern) => Ok(pattern),
         Recognition::Unknown(best) => Err(unrecognised(&log.display().to_string(), &best)),

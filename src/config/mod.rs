@@ -5,6 +5,7 @@
 mod files;
 mod read;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -31,6 +32,8 @@ pub struct Config {
     pub sources: Vec<Source>,
     /// What no input may exceed.
     pub limits: Limits,
+    /// Patterns of one's own, by name, whether a source uses them or not.
+    pub patterns: BTreeMap<String, Arc<Pattern>>,
 }
 
 /// Files to follow.

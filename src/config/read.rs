@@ -81,6 +81,7 @@ pub(super) fn config(
         listen: listen.unwrap_or_else(default_listen),
         sources,
         limits,
+        patterns,
     })
 }
 
@@ -283,7 +284,7 @@ fn read_paths(
             report.push(Fault::error("an empty path").at(path.place.clone()));
             continue;
         }
-        match PathPattern::new(&base.join(&path.value).to_string_lossy()) {
+        match PathPattern::relative(base, &path.value) {
             Ok(pattern) => all.push(pattern),
             Err(error) => report.push(Fault::error(error.to_string()).at(path.place.clone())),
         }
@@ -294,6 +295,13 @@ fn read_paths(
 fn metrics(mut section: Section<'_>, report: &mut Report) {
     let sets = section.strings("sets", report);
     section.finish(report);
+    if let Some(none) = sets.as_ref().filter(|sets| sets.value.is_empty()) {
+        report.push(
+            Fault::error("no metric set: nothing would be counted")
+                .at(none.place.clone())
+                .help(format!("one of: {}", SETS.join(", "))),
+        );
+    }
     for set in sets.into_iter().flat_map(|sets| sets.value) {
         if !SETS.contains(&set.value.as_str()) {
             report.push(

@@ -13,6 +13,7 @@ mod worker;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::{Clock, SystemClock};
@@ -23,17 +24,20 @@ use crate::telemetry::{Telemetry, TelemetryError};
 
 pub use lane::Lanes;
 
+use supervise::Signals;
 use worker::Worker;
 
 /// A daemon that listens and follows, and answers once [`Daemon::run`] is called.
 pub struct Daemon {
+    runtime: Arc<Runtime>,
+    signals: Signals,
     listeners: Vec<Listener>,
     lanes: Arc<Lanes>,
     workers: Vec<Worker>,
     telemetry: Arc<Telemetry>,
     clock: Arc<dyn Clock>,
     ready: Ready,
-    origin: Option<PathBuf>,
+    origin: Option<Origin>,
     notices: (
         mpsc::UnboundedSender<Notice>,
         mpsc::UnboundedReceiver<Notice>,
@@ -41,6 +45,15 @@ pub struct Daemon {
     listen: Vec<Address>,
     stop: Option<Stop>,
     stopped: oneshot::Receiver<()>,
+}
+
+/// Where a daemon's configuration came from, and comes from at a reload.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The file.
+    pub path: PathBuf,
+    /// The command line says where to listen, whatever the file says.
+    pub listen_is_given: bool,
 }
 
 /// Stops a daemon from another thread, as SIGTERM does.
@@ -56,6 +69,9 @@ pub enum StartError {
     /// The exporter's own metrics could not be set up.
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),
+    /// The system refused something at the start.
+    #[error("cannot {0}")]
+    System(&'static str, #[source] std::io::Error),
     /// A thread could not be started.
     #[error("cannot start a thread for source `{source_name}`")]
     Thread {
@@ -75,9 +91,6 @@ pub enum RunError {
     /// A thread ended that must not.
     #[error("the thread of source `{0}` panicked; this is a bug")]
     Panicked(String),
-    /// The system refused something at the start.
-    #[error("cannot {0}")]
-    System(&'static str, #[source] std::io::Error),
     /// A thread could not be started after a reload.
     #[error(transparent)]
     Restart(#[from] StartError),
@@ -101,8 +114,16 @@ impl Stop {
 }
 
 impl Daemon {
-    /// Binds the addresses and starts to follow. `origin` is the file to read at a reload.
-    pub fn start(config: &Config, origin: Option<PathBuf>) -> Result<Self, StartError> {
+    /// Heeds signals from here on, binds the addresses and starts to follow. `origin` is what to read at a reload.
+    pub fn start(config: &Config, origin: Option<Origin>) -> Result<Self, StartError> {
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| StartError::System("start the runtime", error))?;
+        let signals = {
+            let _entered = runtime.enter();
+            Signals::new().map_err(|error| StartError::System("wait for signals", error))?
+        };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let telemetry = Arc::new(Telemetry::new(env!("CARGO_PKG_VERSION"), clock.wall())?);
         let listeners = config
@@ -113,6 +134,8 @@ impl Daemon {
         let lanes = Arc::new(Lanes::new(Arc::clone(&telemetry)));
         let (stop, stopped) = oneshot::channel();
         let mut daemon = Self {
+            runtime: Arc::new(runtime),
+            signals,
             listeners,
             lanes,
             workers: Vec::new(),

@@ -25,7 +25,7 @@ impl Daemon {
             return Ok(());
         };
         systemd::reloading();
-        match Config::load(&origin) {
+        match Config::load(&origin.path) {
             Ok(Checked {
                 config: Some(config),
                 report,
@@ -33,9 +33,12 @@ impl Daemon {
                 for fault in report.faults() {
                     tracing::warn!("{fault}");
                 }
+                if !origin.listen_is_given && config.listen != self.listen {
+                    tracing::warn!("web.listen changed: that takes a restart");
+                }
                 self.swap(&config).await?;
                 self.telemetry.config_loaded(self.clock.wall());
-                tracing::info!("configuration reloaded from {}", origin.display());
+                tracing::info!("configuration reloaded from {}", origin.path.display());
             }
             Ok(Checked { report, .. }) => {
                 for fault in report.faults() {
@@ -44,10 +47,10 @@ impl Daemon {
                 self.refuse(&format!(
                     "{} errors in {}",
                     report.errors(),
-                    origin.display()
+                    origin.path.display()
                 ));
             }
-            Err(error) => self.refuse(&format!("cannot read {}: {error}", origin.display())),
+            Err(error) => self.refuse(&format!("cannot read {}: {error}", origin.path.display())),
         }
         systemd::ready();
         Ok(())
@@ -59,9 +62,6 @@ impl Daemon {
     }
 
     async fn swap(&mut self, config: &Config) -> Result<(), RunError> {
-        if config.listen != self.listen {
-            tracing::warn!("web.listen changed: that takes a restart");
-        }
         let works = self.stop_workers().await?;
         self.adopt(config, works, &Budget::new(config.limits.series))?;
         Ok(())

@@ -18,18 +18,25 @@ use crate::http::{Limits, Routes, Scrape, ServeError, serve};
 /// Silence of a thread after which it is taken for stuck, where systemd does not say.
 const STUCK: Duration = Duration::from_secs(30);
 
+/// Silence of a thread that says nothing: one that has nothing to do comes round once a second.
+const SOUND: Duration = Duration::from_secs(5);
+
+/// The most often that life is told of.
+const BREATH: Duration = Duration::from_millis(10);
+
 /// How long a scrape may go on when all else has ended.
 const LAST_SCRAPE: Duration = Duration::from_secs(1);
 
 /// The signals that mean something.
-struct Signals {
+pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
 }
 
 impl Signals {
-    fn new() -> std::io::Result<Self> {
+    /// From here on they no longer end the process; to be called in a runtime.
+    pub(super) fn new() -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -41,19 +48,16 @@ impl Signals {
 impl Daemon {
     /// Serves and follows until SIGTERM, SIGINT or [`super::Stop`]; SIGHUP reloads.
     pub fn run(self) -> Result<(), RunError> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| RunError::System("start the runtime", error))?;
+        let runtime = Arc::clone(&self.runtime);
         let ended = runtime.block_on(self.supervise());
         // A scrape that is still at work must not hold up the end.
-        runtime.shutdown_timeout(LAST_SCRAPE);
+        if let Some(runtime) = Arc::into_inner(runtime) {
+            runtime.shutdown_timeout(LAST_SCRAPE);
+        }
         ended
     }
 
     async fn supervise(mut self) -> Result<(), RunError> {
-        let signals =
-            Signals::new().map_err(|error| RunError::System("wait for signals", error))?;
         let limits = Limits::default();
         let scrape: Arc<dyn Scrape> = self.lanes.clone();
         let observer = Arc::new(HttpObserver(Arc::clone(&self.telemetry)));
@@ -71,7 +75,7 @@ impl Daemon {
         }));
         let mut web = std::pin::pin!(web);
         let ended = tokio::select! {
-            ended = self.tend(signals) => ended,
+            ended = self.tend() => ended,
             served = &mut web => return self.abandon(served).await,
         };
         systemd::stopping();
@@ -94,29 +98,27 @@ impl Daemon {
     }
 
     /// Waits and reacts until it is time to stop.
-    async fn tend(&mut self, mut signals: Signals) -> Result<(), RunError> {
-        let mut opening: BTreeSet<String> = self
-            .workers
-            .iter()
-            .map(|worker| worker.name().to_owned())
-            .collect();
+    async fn tend(&mut self) -> Result<(), RunError> {
+        let mut opening = self.source_names();
         let every = systemd::watchdog();
-        let mut tick = tokio::time::interval(every.unwrap_or(STUCK) / 2);
+        let mut tick = tokio::time::interval((every.unwrap_or(STUCK) / 2).max(BREATH));
         loop {
             tokio::select! {
-                _ = signals.terminate.recv() => return Ok(()),
-                _ = signals.interrupt.recv() => return Ok(()),
+                _ = self.signals.terminate.recv() => return Ok(()),
+                _ = self.signals.interrupt.recv() => return Ok(()),
                 _ = &mut self.stopped => return Ok(()),
-                _ = signals.hang_up.recv() => self.reload().await?,
+                _ = self.signals.hang_up.recv() => {
+                    self.reload().await?;
+                    // A source that is gone is not waited for.
+                    let sources = self.source_names();
+                    opening.retain(|source| sources.contains(source));
+                    self.ready_if(opening.is_empty());
+                }
                 _ = tick.tick() => self.watch_over(every),
                 Some(notice) = self.notices.1.recv() => match notice {
                     Notice::Opened(source) => {
                         opening.remove(&source);
-                        if opening.is_empty() && !self.ready.get() {
-                            self.ready.set(true);
-                            systemd::ready();
-                            tracing::info!("ready: every source is opened");
-                        }
+                        self.ready_if(opening.is_empty());
                     }
                     Notice::Ended { source, panicked: true } => return Err(RunError::Panicked(source)),
                     Notice::Ended { panicked: false, .. } => {}
@@ -125,10 +127,24 @@ impl Daemon {
         }
     }
 
+    fn source_names(&self) -> BTreeSet<String> {
+        let names = self.workers.iter().map(|worker| worker.name().to_owned());
+        names.collect()
+    }
+
+    /// Tells everybody that all is opened, once it is.
+    fn ready_if(&self, all_opened: bool) {
+        if all_opened && !self.ready.get() {
+            self.ready.set(true);
+            systemd::ready();
+            tracing::info!("ready: every source is opened");
+        }
+    }
+
     /// Tells systemd that we are alive, unless a thread has not come round for too long.
     fn watch_over(&self, every: Option<Duration>) {
         let now = self.clock.monotonic();
-        let limit = every.unwrap_or(STUCK);
+        let limit = every.unwrap_or(STUCK).max(SOUND);
         let stuck: Vec<&Worker> = self
             .workers
             .iter()

@@ -29,7 +29,7 @@ pub(super) fn alive() {
 
 /// How often systemd wants to hear that we are alive, if at all.
 pub(super) fn watchdog() -> Option<Duration> {
-    sd_notify::watchdog_enabled()
+    sd_notify::watchdog_enabled().filter(|every| !every.is_zero())
 }
 
 fn send(state: &[NotifyState<'_>]) {

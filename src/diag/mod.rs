@@ -201,6 +201,8 @@ pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) ->
     candidates
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
+        // A word of which nothing is left was not meant.
+        .filter(|(distance, _)| *distance < word.chars().count())
         .filter(|(distance, candidate)| *distance <= (candidate.len().max(word.len()) / 3).max(1))
         .min()
         .map(|(_, candidate)| candidate)
@@ -217,6 +219,7 @@ mod tests {
         assert_eq!(nearest("nginx_timed", names), Some("nginx-timed"));
         assert_eq!(nearest("unicorn", names), Some("gunicorn"));
         assert_eq!(nearest("apache", names), None);
+        assert_eq!(nearest("z", ["a", "b"]), None);
         let fault = Fault::error("x").suggest("zzz", ["b", "a", "b"]);
         assert_eq!(fault.help.as_deref(), Some("one of: a, b"));
     }

@@ -1,7 +1,7 @@
 //! Which values may become labels.
 //!
-//! Invariant: a label's value comes from a fixed table, a number in a fixed range, a route's name
-//! or the configuration; never from bytes a client chose.
+//! Invariant: a label's value comes from a fixed table, a number in a fixed range, a learned route's
+//! name (see `route`) or the configuration; never from other bytes of a line.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

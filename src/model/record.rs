@@ -192,7 +192,9 @@ impl<'l> UpstreamList<'l> {
 
     /// The time of the last attempt: the one whose response the client got. `None` for `-`.
     pub fn last_duration(self) -> Option<Micros> {
-        self.entries().next_back().and_then(Micros::from_seconds)
+        // Nearly always there is one entry.
+        Micros::from_seconds(self.0)
+            .or_else(|| self.entries().next_back().and_then(Micros::from_seconds))
     }
 
     /// Attempts beyond the first at one upstream group.

@@ -40,9 +40,9 @@ pub(super) struct Prefix {
 
 /// What was found in a line so far.
 #[derive(Debug)]
-pub(super) struct Found<'l> {
+pub(super) struct Found<'r, 'l> {
     seen: u32,
-    record: Record<'l>,
+    record: &'r mut Record<'l>,
     outcome: Result<(), Reject>,
 }
 
@@ -163,7 +163,7 @@ impl Keys {
 
     /// Puts a value where these keys say; the first value of a key stays.
     #[inline]
-    pub(super) fn give<'l>(&self, keys: u32, text: Option<&'l [u8]>, found: &mut Found<'l>) {
+    pub(super) fn give<'l>(&self, keys: u32, text: Option<&'l [u8]>, found: &mut Found<'_, 'l>) {
         let mut left = keys & !found.seen;
         found.seen |= keys;
         while left != 0 {
@@ -171,7 +171,7 @@ impl Keys {
             left &= left - 1;
             if let (Some(text), Some(Some(binding))) =
                 (text, self.all.get(key).map(|key| key.binding))
-                && let Err(reject) = read(binding, text, &mut found.record)
+                && let Err(reject) = read(binding, text, found.record)
             {
                 found.outcome = Err(reject);
             }
@@ -184,8 +184,8 @@ impl Keys {
         keys & self.status != 0
     }
 
-    /// The record of a line that ended well.
-    pub(super) fn finish<'l>(&self, found: &Found<'l>) -> Result<Record<'l>, Reject> {
+    /// Whether a line that ended well is a request's.
+    pub(super) fn finish(&self, found: &Found<'_, '_>) -> Result<(), Reject> {
         let is_request = if self.required == 0 {
             found.seen != 0
         } else {
@@ -194,7 +194,7 @@ impl Keys {
         if !is_request {
             return Err(Reject::Mismatch);
         }
-        found.outcome.map(|()| found.record)
+        found.outcome
     }
 }
 
@@ -214,11 +214,12 @@ impl Default for Keys {
     }
 }
 
-impl Found<'_> {
-    pub(super) fn new() -> Self {
+impl<'r, 'l> Found<'r, 'l> {
+    /// Nothing; values go to `record`.
+    pub(super) fn new(record: &'r mut Record<'l>) -> Self {
         Self {
             seen: 0,
-            record: Record::default(),
+            record,
             outcome: Ok(()),
         }
     }

@@ -6,7 +6,8 @@
 use memchr::memmem;
 use regex_syntax::hir::{Class as HirClass, Hir, HirKind, Look};
 
-use super::plan::{Class, Lazy, Plan, Scan, Step};
+use super::plan::{Builder, Plan};
+use super::scan::{Class, Lazy, Scan};
 use super::template::Binding;
 
 /// A piece of a simple expression.
@@ -44,7 +45,7 @@ pub(super) fn plan(source: &str, binding: impl Fn(&str) -> Option<Binding>) -> O
     for part in inner {
         flatten(part, &mut tokens)?;
     }
-    let mut steps = Vec::new();
+    let mut builder = Builder::default();
     let mut at = 0;
     while let Some(token) = tokens.get(at) {
         match token {
@@ -53,31 +54,32 @@ pub(super) fn plan(source: &str, binding: impl Fn(&str) -> Option<Binding>) -> O
                     + tokens[at..]
                         .iter()
                         .position(|token| matches!(token, Token::Close))?;
-                if tokens[at + 1..close]
-                    .iter()
-                    .any(|token| matches!(token, Token::Open(_)))
+                let mut inner = at + 1..close;
+                if inner
+                    .clone()
+                    .any(|inner| matches!(tokens[inner], Token::Open(_)))
                 {
                     return None;
                 }
-                let scans = (at + 1..close)
-                    .map(|inner| scan(&tokens, inner))
-                    .collect::<Option<Vec<_>>>()?;
-                steps.push(Step {
-                    scan: Scan::Row(scans.into()),
-                    binding: name.as_deref().and_then(&binding),
-                });
-                at = close + 1;
+                let binding = name.as_deref().and_then(&binding);
+                let scan = match inner.len() {
+                    1 => scan(&tokens, inner.start)?,
+                    _ => Scan::Row(
+                        inner
+                            .by_ref()
+                            .map(|inner| scan(&tokens, inner))
+                            .collect::<Option<_>>()?,
+                    ),
+                };
+                builder.value(scan, binding);
+                at = close;
             }
-            _ => {
-                steps.push(Step {
-                    scan: scan(&tokens, at)?,
-                    binding: None,
-                });
-                at += 1;
-            }
+            Token::Literal(literal) => builder.literal(literal),
+            Token::Class { .. } | Token::Close => builder.value(scan(&tokens, at)?, None),
         }
+        at += 1;
     }
-    Some(Plan::of_steps(steps))
+    Some(builder.finish())
 }
 
 /// Whether an expression begins by asking for this very byte.

@@ -22,10 +22,12 @@ mod plan;
 #[cfg(test)]
 mod plan_tests;
 mod preset;
+mod quotes;
 mod recognise;
 mod regexp;
 mod reject;
 mod request;
+mod scan;
 pub mod syslog;
 mod template;
 mod variable;
@@ -37,12 +39,14 @@ use crate::model::{Bytes, FieldSet, Micros, Record, Status, UpstreamList};
 use json::Json;
 use ltsv::Ltsv;
 use plan::Plan;
+use quotes::{FindQuote, Searched};
 
 pub use complaint::Complaint;
 pub use definition::{Definition, Example};
 pub use escape::Escaping;
 pub use keys::Keys;
 pub use preset::{Preset, presets};
+pub use quotes::Indexed;
 pub use recognise::{Recognition, recognise};
 pub use reject::Reject;
 pub use template::{Binding, Entry, Item, Shape, Slot, Template, TimeUnit};
@@ -268,26 +272,54 @@ impl Pattern {
     }
 
     /// Reads a line (without its newline). `scratch` comes from this pattern.
-    #[inline]
     pub fn parse<'l>(&self, scratch: &mut Scratch, line: &'l [u8]) -> Result<Record<'l>, Reject> {
+        let mut record = Record::default();
+        self.parse_with(scratch, line, Searched, &mut record)
+            .map(|()| record)
+    }
+
+    /// The same for a line whose quotes are known, into a record that is empty.
+    #[inline]
+    pub fn parse_indexed<'l>(
+        &self,
+        scratch: &mut Scratch,
+        line: &'l [u8],
+        quotes: Indexed<'_>,
+        record: &mut Record<'l>,
+    ) -> Result<(), Reject> {
+        self.parse_with(scratch, line, quotes, record)
+    }
+
+    #[inline]
+    fn parse_with<'l>(
+        &self,
+        scratch: &mut Scratch,
+        line: &'l [u8],
+        quotes: impl FindQuote,
+        record: &mut Record<'l>,
+    ) -> Result<(), Reject> {
+        let whole = line.len();
         let line = self.unframed(line);
         let text = match &self.matcher {
             Matcher::Text(text) => text,
-            Matcher::Json(json) => return json.parse(line),
-            Matcher::Ltsv(ltsv) => return ltsv.parse(line),
+            Matcher::Json(json) => return json.parse(line, record),
+            Matcher::Ltsv(ltsv) => return ltsv.parse(line, record),
         };
         if let Some(plan) = &text.plan {
-            let mut record = Record::default();
+            let quotes = quotes.after(whole - line.len());
             let mut outcome = Ok(());
             let found = |binding, text| {
-                let read = read(binding, text, &mut record);
-                outcome = std::mem::replace(&mut outcome, Ok(())).and(read);
+                let read = read(binding, text, record);
+                if outcome.is_ok() {
+                    outcome = read;
+                }
             };
-            if plan.run(line, found) {
-                return outcome.map(|()| record);
+            if plan.run(line, quotes, found) {
+                return outcome;
             }
         }
-        text.parse_by_regex(scratch, line)
+        *record = text.parse_by_regex(scratch, line)?;
+        Ok(())
     }
 
     /// Reads a line by the regex alone: the reference for [`Pattern::parse`]. Where there is no
@@ -315,6 +347,7 @@ impl Pattern {
 }
 
 /// Puts what a binding's text says into the record. A missing value is written `-` or nothing.
+#[inline]
 fn read<'l>(binding: Binding, text: &'l [u8], record: &mut Record<'l>) -> Result<(), Reject> {
     if matches!(text, b"" | b"-") {
         return Ok(());
@@ -514,6 +547,13 @@ mod tests {
             "(?<status>[0-9]{3})",
             "not anchored: it could match in the middle of another line",
             "(?<status>[0-9]{3})",
+        );
+        let torn = "^foo|(?<status>[0-9]{3})$";
+        check(
+            Dialect::Regex,
+            torn,
+            "not anchored: it could match in the middle of another line",
+            torn,
         );
         check(
             Dialect::Regex,

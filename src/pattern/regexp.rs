@@ -3,6 +3,8 @@
 //! Invariant: the expression is anchored at both ends, names at least one field, and each of its
 //! named groups is a field.
 
+use regex_syntax::hir::Look;
+
 use super::template::Binding;
 use super::{Complaint, TextMatcher, lower};
 use crate::model::FieldSet;
@@ -27,12 +29,12 @@ pub(super) fn compile(source: &str) -> Result<TextMatcher, Complaint> {
         .nest_limit(50)
         .build()
         .map_err(|error| complaint(&error, source))?;
-    if !source.starts_with('^') || !source.ends_with('$') || source.ends_with("\\$") {
+    if !is_anchored(source) {
         return Err(Complaint::new(
             "not anchored: it could match in the middle of another line",
             whole,
         )
-        .help("begin it with `^` and end it with `$`"));
+        .help("begin it with `^` and end it with `$`, around all alternatives: ^(?:a|b)$"));
     }
     let mut groups = Vec::new();
     let mut fields = FieldSet::EMPTY;
@@ -69,6 +71,18 @@ pub(super) fn compile(source: &str) -> Result<TextMatcher, Complaint> {
     })
 }
 
+/// Whether every match begins where the line does and ends where it does.
+fn is_anchored(source: &str) -> bool {
+    let mut parser = regex_syntax::ParserBuilder::new()
+        .unicode(false)
+        .utf8(false)
+        .build();
+    parser.parse(source).is_ok_and(|hir| {
+        hir.properties().look_set_prefix().contains(Look::Start)
+            && hir.properties().look_set_suffix().contains(Look::End)
+    })
+}
+
 /// The regex crate's own words, on one line.
 fn complaint(error: &regex::Error, source: &str) -> Complaint {
     let text = error.to_string();
@@ -91,5 +105,5 @@ fn complaint(error: &regex::Error, source: &str) -> Complaint {
     let end = caret.map_or(source.len(), |line| {
         (at + line.matches('^').count()).min(source.len())
     });
-    Complaint::new(last, at..end)
+    Complaint::new(last, at..end).help("the syntax: https://docs.rs/regex/1/regex/#syntax")
 }

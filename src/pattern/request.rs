@@ -3,7 +3,7 @@
 //! Invariant: any bytes are a request; what is not there, or is no method, target or protocol, is
 //! `None`, and never makes the line a reject.
 
-use memchr::{memchr, memrchr};
+use memchr::memrchr;
 
 use crate::model::Record;
 
@@ -12,37 +12,87 @@ use crate::model::Record;
 /// of another protocol.
 #[inline]
 pub fn split<'l>(line: &'l [u8], record: &mut Record<'l>) {
-    let Some(blank) = memchr(b' ', line) else {
-        return;
+    let length = if line.starts_with(b"GET ") {
+        3
+    } else {
+        method_length(line)
     };
-    let (method, rest) = line.split_at(blank);
-    if method.is_empty() || !method.iter().all(|byte| is_token(*byte)) {
+    let (method, rest) = line.split_at(length);
+    if method.is_empty() || rest.first() != Some(&b' ') {
         return;
     }
     record.method = Some(method);
-    let mut target = rest.trim_ascii();
-    if let Some(at) = memrchr(b' ', target)
-        && is_protocol(&target[at + 1..])
-    {
-        record.protocol = Some(&target[at + 1..]);
-        target = target[..at].trim_ascii_end();
-    } else if is_protocol(target) {
-        record.protocol = Some(target);
-        return;
+    let rest = rest.trim_ascii();
+    let (target, last) = match last_word(rest) {
+        Some(at) => (&rest[..at], &rest[at + 1..]),
+        None => (&rest[..0], rest),
+    };
+    // Some that write JSON put a backslash before each slash.
+    if last.starts_with(b"HTTP/") || last.starts_with(br"HTTP\/") {
+        record.protocol = Some(last);
+        let target = target.trim_ascii_end();
+        record.target = (!target.is_empty()).then_some(target);
+    } else {
+        record.target = (!rest.is_empty()).then_some(rest);
     }
-    record.target = (!target.is_empty()).then_some(target);
 }
 
-/// `HTTP/` and a version; what follows is the server's own business. Some that write JSON put a
-/// backslash before the slash.
-fn is_protocol(text: &[u8]) -> bool {
-    text.starts_with(b"HTTP/") || text.starts_with(br"HTTP\/")
+fn method_length(line: &[u8]) -> usize {
+    line.iter()
+        .take_while(|byte| TOKEN[usize::from(**byte)])
+        .count()
+}
+
+/// The last blank. Nearly always it stands before `HTTP/1.1`.
+#[inline]
+fn last_word(text: &[u8]) -> Option<usize> {
+    match text {
+        [
+            ..,
+            b' ',
+            b'H',
+            b'T',
+            b'T',
+            b'P',
+            b'/',
+            b'0'..=b'9',
+            b'.',
+            b'0'..=b'9',
+        ] => Some(text.len() - 9),
+        _ => memrchr(b' ', text),
+    }
 }
 
 /// The bytes a method may have (RFC 9110, 5.6.2).
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
-}
+static TOKEN: [bool; 256] = {
+    let mut token = [false; 256];
+    let mut byte = 0_u8;
+    loop {
+        token[byte as usize] = byte.is_ascii_alphanumeric()
+            || matches!(
+                byte,
+                b'!' | b'#'
+                    | b'$'
+                    | b'%'
+                    | b'&'
+                    | b'\''
+                    | b'*'
+                    | b'+'
+                    | b'-'
+                    | b'.'
+                    | b'^'
+                    | b'_'
+                    | b'`'
+                    | b'|'
+                    | b'~'
+            );
+        if byte == 255 {
+            break;
+        }
+        byte += 1;
+    }
+    token
+};
 
 #[cfg(test)]
 mod tests {

@@ -16,7 +16,7 @@ pub(super) const FIELDS: [Field; 7] = [
     Field::RequestBytes,
 ];
 
-/// Upper bounds of durations, in microseconds: 5 ms to 10 s.
+/// Upper bounds of durations, in microseconds: 5 ms to 30 s.
 const SECONDS: [u64; 12] = [
     5_000, 10_000, 25_000, 50_000, 100_000, 200_000, 500_000, 1_000_000, 2_500_000, 5_000_000,
     10_000_000, 30_000_000,

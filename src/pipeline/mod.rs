@@ -3,16 +3,19 @@
 //! Invariant: every line of a batch is recorded, rejected or skipped, exactly once.
 
 mod httplog;
+mod index;
 mod names;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::aggregate::{Ledger, Measure, Shard, Values};
 use crate::label::{self, Budget, Method};
 use crate::model::{Batch, Record, UpstreamList};
-use crate::pattern::{Pattern, Reject, Scratch};
+use crate::pattern::{Indexed, Pattern, Reject, Scratch};
 use crate::route::{RouteId, Router};
 
+use index::Index;
 use names::{SourceNames, pack};
 
 /// Lines that hold nothing.
@@ -38,6 +41,7 @@ pub struct Pipeline {
     /// Reads only what is counted.
     pattern: Pattern,
     scratch: Scratch,
+    index: Index,
     router: Router,
     /// A target whose escapes were undone.
     unescaped: Vec<u8>,
@@ -51,6 +55,7 @@ impl Pipeline {
             pattern: Pattern::clone(&settings.pattern)
                 .narrowed(httplog::FIELDS.into_iter().collect()),
             scratch: settings.pattern.scratch(),
+            index: Index::default(),
             router: Router::new(settings.max_routes),
             unescaped: Vec::new(),
             names: SourceNames::new(&settings.source, budget),
@@ -83,22 +88,50 @@ impl Pipeline {
 
     /// Counts a batch.
     pub fn feed(&mut self, shard: &mut Shard, batch: &Batch<'_>) {
-        for line in batch.lines() {
-            if line.is_empty() {
-                shard.skip(BLANK);
-            } else if line.len() > self.settings.line_bytes {
-                shard.reject(Reject::Overlong.name());
-            } else {
-                match self.pattern.parse(&mut self.scratch, line) {
-                    Ok(record) => self.count(shard, &record),
-                    Err(reject) => shard.reject(reject.name()),
-                }
-            }
+        let mut index = std::mem::take(&mut self.index);
+        index.fill(batch.bytes());
+        let mut quotes = &*index.quotes;
+        let mut start = 0;
+        for newline in index.newlines.iter().map(|place| *place as usize) {
+            self.line(shard, batch.bytes(), start..newline, quotes);
+            let passed = quotes
+                .iter()
+                .take_while(|quote| (**quote as usize) < newline)
+                .count();
+            quotes = &quotes[passed..];
+            start = newline + 1;
         }
+        if start < batch.bytes().len() {
+            self.line(shard, batch.bytes(), start..batch.bytes().len(), quotes);
+        }
+        self.index = index;
         for _ in 0..batch.overlong() {
             shard.reject(Reject::Overlong.name());
         }
         shard.advance(batch.bytes().len() as u64, batch.end());
+    }
+
+    /// Counts a line; `quotes` are those of the buffer from the line's start on.
+    #[inline]
+    fn line(&mut self, shard: &mut Shard, buffer: &[u8], place: Range<usize>, quotes: &[u32]) {
+        let start = place.start;
+        let line = &buffer[place];
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.is_empty() {
+            shard.skip(BLANK);
+        } else if line.len() > self.settings.line_bytes {
+            shard.reject(Reject::Overlong.name());
+        } else {
+            let mut record = Record::default();
+            let quotes = Indexed::new(quotes, start);
+            match self
+                .pattern
+                .parse_indexed(&mut self.scratch, line, quotes, &mut record)
+            {
+                Ok(()) => self.count(shard, &record),
+                Err(reject) => shard.reject(reject.name()),
+            }
+        }
     }
 
     fn count(&mut self, shard: &mut Shard, record: &Record<'_>) {
@@ -247,6 +280,25 @@ mod tests {
             r"/\x61bc/ 200",
             "/<str>/",
         );
+    }
+
+    #[test]
+    fn quotes_in_a_syslog_frame_are_none_of_the_lines() {
+        let frames = [
+            "",
+            "<190>Nov 22 18:47:14 vm nginx: ",
+            "<190>Nov 22 18:47:14 \"vm\" nginx: ",
+            "<165>1 - vm nginx - - [a@1 k=\"x\" l=\"\\\"\"] ",
+        ];
+        let text: String = frames.map(|frame| format!("{frame}{LINE}")).concat();
+        let mut pipeline = pipeline(1_000);
+        let mut shard = pipeline.shard();
+        pipeline.feed(&mut shard, &batch(text.as_bytes(), 0));
+        assert_eq!(shard.ledger().recorded, 4);
+        let families = Families::new(shard.snapshot());
+        let requests = &families.get("httplog_requests_total").unwrap().series;
+        assert_eq!(requests.len(), 1, "{requests:?}");
+        assert_eq!(requests[0].label("route"), Some("/a/<int>"));
     }
 
     #[test]

@@ -3,80 +3,160 @@
 //! Invariant: the query, the fragment, the authority, and any segment that looks like an id, an
 //! e-mail address or a token leave no trace in the result, which is ASCII.
 
-use memchr::{memchr, memchr2, memmem};
+use memchr::{memchr, memchr2, memchr3, memmem};
 
 use super::Router;
 
 /// Segments kept; deeper ones become one `<path>`.
 const SEGMENTS: usize = 8;
+/// Longest segment that is looked at; a longer one is a token.
+const LONG_BYTES: usize = 128;
 /// Longest segment taken literally.
 const LITERAL_BYTES: usize = 32;
 
-/// Writes the template of `target` to `folded`; `false` when it has no path.
-pub(super) fn fold(target: &[u8], folded: &mut Vec<u8>) -> bool {
-    folded.clear();
-    let Some(path) = path(target) else {
-        return false;
+/// The template of `target`: a piece of it where nothing is folded, else written to `folded`.
+/// `None` when it has no path, or the template is too long for a name.
+#[inline]
+pub(super) fn fold<'f>(target: &'f [u8], folded: &'f mut Vec<u8>) -> Option<&'f [u8]> {
+    let path = if target.first() == Some(&b'/') {
+        target
+    } else {
+        absolute(target)?
     };
-    for (at, segment) in path.split(|byte| *byte == b'/').enumerate() {
-        folded.push(b'/');
-        if at == SEGMENTS {
-            folded.extend_from_slice(b"<path>");
+    let mut seen = Seen::default();
+    let (mut start, mut segments, mut copied) = (1, 0, 0);
+    folded.clear();
+    let mut at = 1;
+    loop {
+        let rest = &path[at..];
+        let near = &rest[..rest.len().min(LONG_BYTES + 1)];
+        for byte in near {
+            let class = CLASS[usize::from(*byte)];
+            if class & STOP != 0 {
+                break;
+            }
+            seen.0 += class;
+            at += 1;
+        }
+        if at - start > LONG_BYTES {
+            at += memchr3(b'/', b'?', b'#', &path[at..]).unwrap_or(path.len() - at);
+        }
+        let is_last = path.get(at) != Some(&b'/');
+        let placeholder = if segments == SEGMENTS {
+            Some(&b"<path>"[..])
+        } else {
+            seen.placeholder(&path[start..at])
+        };
+        if let Some(placeholder) = placeholder {
+            folded.extend_from_slice(&path[copied..start]);
+            folded.extend_from_slice(placeholder);
+            copied = at;
+        }
+        if is_last || segments == SEGMENTS {
             break;
         }
-        folded.extend_from_slice(placeholder(segment).unwrap_or(segment));
+        segments += 1;
+        at += 1;
+        start = at;
+        seen = Seen::default();
     }
-    folded.len() <= Router::NAME_BYTES
+    if folded.is_empty() && segments < SEGMENTS {
+        return path
+            .get(..at)
+            .filter(|path| path.len() <= Router::NAME_BYTES);
+    }
+    if segments < SEGMENTS {
+        folded.extend_from_slice(&path[copied..at]);
+    }
+    Some(&**folded).filter(|folded| folded.len() <= Router::NAME_BYTES)
 }
 
-/// The path without its first slash, query and fragment.
-fn path(target: &[u8]) -> Option<&[u8]> {
-    let path = match memchr2(b'?', b'#', target) {
+/// The path of the absolute form (RFC 9112, 3.2.2), `/` if it has none.
+fn absolute(target: &[u8]) -> Option<&[u8]> {
+    let origin = match memchr2(b'?', b'#', target) {
         Some(end) => &target[..end],
         None => target,
     };
-    if let Some(path) = path.strip_prefix(b"/") {
-        return Some(path);
-    }
-    // The absolute form (RFC 9112, 3.2.2).
-    let authority = &path[memmem::find(path, b"://")? + 3..];
-    match memchr(b'/', authority) {
-        Some(slash) => Some(&authority[slash + 1..]),
-        None => Some(b""),
-    }
+    let authority = &origin[memmem::find(origin, b"://")? + 3..];
+    Some(memchr(b'/', authority).map_or(b"/", |slash| &authority[slash..]))
 }
 
-/// What stands for a segment; `None` when it stands for itself.
-fn placeholder(segment: &[u8]) -> Option<&'static [u8]> {
-    let (mut digits, mut letters, mut hex, mut upper, mut lower) = (0, 0, 0, 0, 0);
-    for byte in segment {
-        match byte {
-            b'0'..=b'9' => digits += 1,
-            b'a'..=b'f' => (letters, hex, lower) = (letters + 1, hex + 1, lower + 1),
-            b'A'..=b'F' => (letters, hex, upper) = (letters + 1, hex + 1, upper + 1),
-            b'g'..=b'z' => (letters, lower) = (letters + 1, lower + 1),
-            b'G'..=b'Z' => (letters, upper) = (letters + 1, upper + 1),
-            b'-' | b'_' | b'.' | b'~' => {}
-            b'@' => return Some(b"<email>"),
-            b'%' if memmem::find(segment, b"%40").is_some() => return Some(b"<email>"),
-            _ => return Some(b"<str>"),
+/// How often each kind of byte was seen in a segment, eight bits each; right for up to [`LONG_BYTES`].
+#[derive(Clone, Copy, Default)]
+struct Seen(u64);
+
+const DIGIT: u64 = 1;
+const LOWER: u64 = 1 << 8;
+const UPPER: u64 = 1 << 16;
+const HEX: u64 = 1 << 24;
+const ODD: u64 = 1 << 32;
+/// Ends a segment.
+const STOP: u64 = 1 << 63;
+
+static CLASS: [u64; 256] = {
+    let mut class = [ODD; 256];
+    let mut byte = 0_u8;
+    loop {
+        class[byte as usize] = match byte {
+            b'0'..=b'9' => DIGIT,
+            b'a'..=b'f' => LOWER + HEX,
+            b'g'..=b'z' => LOWER,
+            b'A'..=b'F' => UPPER + HEX,
+            b'G'..=b'Z' => UPPER,
+            b'-' | b'_' | b'.' | b'~' => 0,
+            b'/' | b'?' | b'#' => STOP,
+            _ => ODD,
+        };
+        if byte == 255 {
+            break;
         }
+        byte += 1;
     }
-    let marks = segment.len() - digits - letters;
-    if digits == segment.len() && digits > 0 {
-        Some(b"<int>")
-    } else if segment.len() == 36 && marks == 4 && digits + hex == 32 {
-        Some(b"<uuid>")
-    } else if marks == 0 && digits > 0 && letters == hex && segment.len() >= 8 {
-        Some(b"<hex>")
-    } else if segment.len() > LITERAL_BYTES
-        || (marks == 0 && segment.len() >= 16 && upper > 1 && lower > 1)
-    {
-        Some(b"<token>")
-    } else if digits > 0 && !is_version(segment) {
-        Some(b"<slug>")
-    } else {
-        None
+    class
+};
+
+impl Seen {
+    fn count(self, kind: u64) -> usize {
+        ((self.0 / kind) & 0xff) as usize
+    }
+
+    /// What stands for a segment; `None` when it stands for itself.
+    #[inline]
+    fn placeholder(self, segment: &[u8]) -> Option<&'static [u8]> {
+        if segment.len() <= LITERAL_BYTES && self.0 & !((0xff * LOWER) | (0xff * HEX)) == 0 {
+            return None; // Small letters and marks alone.
+        }
+        self.odd_placeholder(segment)
+    }
+
+    fn odd_placeholder(self, segment: &[u8]) -> Option<&'static [u8]> {
+        if segment.len() > LONG_BYTES {
+            return Some(b"<token>");
+        }
+        if self.count(ODD) > 0 {
+            let is_email =
+                memchr(b'@', segment).is_some() || memmem::find(segment, b"%40").is_some();
+            return Some(if is_email { b"<email>" } else { b"<str>" });
+        }
+        let (digits, hex) = (self.count(DIGIT), self.count(HEX));
+        let (lower, upper) = (self.count(LOWER), self.count(UPPER));
+        let letters = lower + upper;
+        let marks = segment.len() - digits - letters;
+        if digits == segment.len() && digits > 0 {
+            Some(b"<int>")
+        } else if segment.len() == 36 && marks == 4 && digits + hex == 32 {
+            Some(b"<uuid>")
+        } else if marks == 0 && digits > 0 && letters == hex && segment.len() >= 8 {
+            Some(b"<hex>")
+        } else if segment.len() > LITERAL_BYTES
+            || (marks == 0 && segment.len() >= 16 && upper > 1 && lower > 1)
+        {
+            Some(b"<token>")
+        } else if digits > 0 && !is_version(segment) {
+            Some(b"<slug>")
+        } else {
+            None
+        }
     }
 }
 
@@ -93,8 +173,8 @@ mod tests {
     fn data_is_folded_and_structure_is_kept() {
         let check = |target: &str, expected: &str| {
             let mut folded = Vec::new();
-            let found =
-                fold(target.as_bytes(), &mut folded).then(|| String::from_utf8(folded).unwrap());
+            let found = fold(target.as_bytes(), &mut folded);
+            let found = found.map(|name| String::from_utf8(name.to_vec()).unwrap());
             assert_eq!(found.as_deref().unwrap_or("-"), expected, "{target}");
         };
         check("/", "/");
@@ -126,6 +206,22 @@ mod tests {
             "/1/2/3/4/5/6/7/8/9/10",
             "/<int>/<int>/<int>/<int>/<int>/<int>/<int>/<int>/<path>",
         );
+        check(
+            "/1/2/3/4/5/6/7/8",
+            "/<int>/<int>/<int>/<int>/<int>/<int>/<int>/<int>",
+        );
+        check("/a/b/c/d/e/f/g/h", "/a/b/c/d/e/f/g/h");
+        check("/a/b/c/d/e/f/g/h/", "/a/b/c/d/e/f/g/h/<path>");
+        check("/a/b/c/d/e/f/g/h/i?q", "/a/b/c/d/e/f/g/h/<path>");
+        check(&format!("/files/{}", "a".repeat(300)), "/files/<token>");
+        check(
+            &format!("/files/{}%20?x", "a".repeat(300)),
+            "/files/<token>",
+        );
+        check(&format!("/{}/x", "@".repeat(129)), "/<token>/x");
+        check(&format!("/files/{}@x", "a".repeat(126)), "/files/<email>");
+        check("/README/x", "/README/x");
+        check("/jane@example.com?x", "/<email>");
         check("//", "//");
         check("*", "-");
         check("example.com:443", "-");

@@ -1,7 +1,8 @@
 //! From a request target to the route it belongs to.
 //!
-//! Invariant: a route's name never holds what a client chose freely, and there are never more of
-//! them than the configured number; everything else is [`RouteId::OTHER`].
+//! Invariant: a route's name is a path the site answered well, what looks like data in it folded;
+//! there are never more of them than the configured number, and everything else is
+//! [`RouteId::OTHER`].
 
 mod fold;
 
@@ -53,21 +54,20 @@ impl Router {
 
     /// The route of a request target as logged, and of the status it got.
     pub fn route(&mut self, target: &[u8], status: Option<Status>) -> RouteId {
-        if !fold::fold(target, &mut self.folded) {
+        let Some(folded) = fold::fold(target, &mut self.folded) else {
             return RouteId::OTHER;
-        }
-        let hash = self.hasher.hash_one(&*self.folded);
+        };
+        let hash = self.hasher.hash_one(folded);
         let names = &self.names;
         let name = |id: u32| names.get(id as usize).map(|name| name.as_bytes());
-        let folded = Some(&*self.folded);
-        if let Some(id) = self.ids.find(hash, |id| name(*id) == folded) {
+        if let Some(id) = self.ids.find(hash, |id| name(*id) == Some(folded)) {
             return RouteId(*id);
         }
         if self.ids.len() >= self.max_routes || !status.is_some_and(teaches) {
             return RouteId::OTHER;
         }
         // Folding writes ASCII only.
-        let Ok(learned) = std::str::from_utf8(&self.folded) else {
+        let Ok(learned) = std::str::from_utf8(folded) else {
             return RouteId::OTHER;
         };
         let Ok(id) = u32::try_from(self.names.len()) else {

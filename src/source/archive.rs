@@ -17,6 +17,11 @@ pub fn open(path: &Path) -> Result<Box<dyn Read + Send>> {
     decompressed(File::open(path)?)
 }
 
+/// Whether a file that begins with these bytes is compressed.
+pub fn is_compressed(first: &[u8]) -> bool {
+    first.starts_with(&GZIP_MAGIC)
+}
+
 /// Gives the text behind `reader`, which may be compressed; waits for its first two bytes. A
 /// corrupt or truncated archive is an error of the read that comes upon it.
 pub fn decompressed<R: Read + Send + 'static>(mut reader: R) -> Result<Box<dyn Read + Send>> {
@@ -30,7 +35,7 @@ pub fn decompressed<R: Read + Send + 'static>(mut reader: R) -> Result<Box<dyn R
             Err(error) => return Err(error),
         }
     }
-    let is_gzip = known == first.len() && first == GZIP_MAGIC;
+    let is_gzip = is_compressed(&first[..known]);
     let whole = Cursor::new(first).take(known as u64).chain(reader);
     if is_gzip {
         Ok(Box::new(MultiGzDecoder::new(whole)))

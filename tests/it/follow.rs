@@ -1,21 +1,56 @@
-//! Recorded logs, followed by the daemon from their beginning.
+//! Logs followed by the daemon while they are written, renamed and cut.
 
 use std::fs;
+use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::process::Command;
 
-use crate::counts;
-use crate::support::{Daemon, Scrape, Source, project};
+use crate::counts::{self, Counts};
+use crate::recorded::{RECORDED, line};
+use crate::scrape::Scrape;
+use crate::support::{Daemon, HEAD, Source, append, program, project, rename};
 
-/// The presets, each with what a real server wrote in its format.
-const RECORDED: [(&str, &str); 8] = [
-    ("nginx-combined", "fixtures/corpora/nginx_combined.log"),
-    ("nginx-timed", "fixtures/corpora/nginx_timed.log"),
-    ("nginx-vhost", "fixtures/corpora/nginx_vhost_main.log"),
-    ("nginx-django", "fixtures/demo/access.log"),
-    ("gunicorn", "fixtures/corpora/gunicorn_real_default.log"),
-    ("gunicorn-seconds", "fixtures/corpora/gunicorn_L_s.log"),
-    ("gunicorn-micros", "fixtures/corpora/gunicorn_D_us.log"),
-    ("gunicorn-millis", "fixtures/corpora/gunicorn_M_ms.log"),
-];
+/// All that was written of a source's lines, to be compared with what is counted.
+struct Written<'a> {
+    source: &'a str,
+    text: String,
+}
+
+impl<'a> Written<'a> {
+    fn new(source: &'a str) -> Self {
+        Self {
+            source,
+            text: String::new(),
+        }
+    }
+
+    /// Writes lines to a file, each in a write of its own.
+    fn write(&mut self, file: &mut fs::File, method: &str, status: u16, lines: usize) {
+        for _ in 0..lines {
+            let line = line(method, status);
+            file.write_all(line.as_bytes()).unwrap();
+            self.text.push_str(&line);
+        }
+    }
+
+    fn counts(&self) -> Counts {
+        counts::of_log(self.text.as_bytes())
+    }
+
+    /// Waits until as many lines are counted, and asserts that they are these.
+    fn check(&self, daemon: &Daemon) {
+        let counts = self.counts();
+        let page = daemon.metrics_after(&[(self.source, counts::total(&counts))]);
+        Scrape::parse(&page).assert_counted(self.source, &counts);
+    }
+}
+
+/// A configuration of one source; `more` are lines of its own.
+fn config(paths: &str, more: &str) -> String {
+    format!(
+        "{HEAD}\n[[source]]\nname = 'nginx'\npaths = ['{paths}']\npattern = 'nginx-combined'\n{more}\n"
+    )
+}
 
 #[test]
 fn every_line_that_real_servers_wrote_is_counted_once() {
@@ -37,5 +72,255 @@ fn every_line_that_real_servers_wrote_is_counted_once() {
     let scrape = Scrape::parse(&daemon.metrics_after(&lines));
     for (source, counts) in &expected {
         scrape.assert_counted(source, counts);
+    }
+}
+
+#[test]
+fn a_bare_log_is_followed_while_it_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = append(&dir.path().join("access.log"));
+    let mut written = Written::new("access");
+    written.write(&mut log, "GET", 200, 7);
+    let daemon = Daemon::bare(dir.path(), ["access.log"]);
+    written.check(&daemon);
+    written.write(&mut log, "POST", 201, 5);
+    written.check(&daemon);
+}
+
+#[test]
+fn rename_and_create_with_both_files_written_counts_every_line_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("access.log");
+    let mut log = append(&path);
+    let mut written = Written::new("access");
+    written.write(&mut log, "GET", 200, 3);
+    let daemon = Daemon::bare(dir.path(), ["access.log"]);
+    written.check(&daemon);
+    for (round, status) in [301, 302, 303].into_iter().enumerate() {
+        rename(&path, &path.with_extension(format!("log.{round}")));
+        // Before there is anything at the path again.
+        written.write(&mut log, "PUT", status, 2);
+        let mut next = append(&path);
+        for _ in 0..10 {
+            written.write(&mut log, "GET", status, 1);
+            written.write(&mut next, "POST", status, 1);
+        }
+        written.check(&daemon);
+        // The old one is written on after the new one was counted.
+        written.write(&mut log, "DELETE", status, 2);
+        written.check(&daemon);
+        log = next;
+    }
+    assert_eq!(daemon.said().matches("was rotated").count(), 3);
+}
+
+#[test]
+fn rotation_during_heavy_writing_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("access.log");
+    let mut log = append(&path);
+    let mut written = Written::new("access");
+    written.write(&mut log, "GET", 200, 1);
+    let daemon = Daemon::bare(dir.path(), ["access.log"]);
+    for round in 0..20 {
+        written.write(&mut log, "GET", 200 + round, 200);
+        rename(&path, &path.with_extension("log.1"));
+        written.write(&mut log, "POST", 200 + round, 50);
+        log = append(&path);
+        // Its predecessor's name is taken by the next one: it must be open by then.
+        written.write(&mut log, "PUT", 200 + round, 1);
+        written.check(&daemon);
+    }
+}
+
+#[test]
+fn a_partial_last_line_waits_for_its_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = append(&dir.path().join("access.log"));
+    let mut written = Written::new("access");
+    written.write(&mut log, "GET", 200, 1);
+    let daemon = Daemon::bare(dir.path(), ["access.log"]);
+    written.check(&daemon);
+
+    let late = line("POST", 201);
+    let (head, tail) = late.split_at(60);
+    log.write_all(head.as_bytes()).unwrap();
+    // It was seen, and is waited with.
+    crate::support::until(|| {
+        let lag = daemon
+            .scrape()
+            .value("httplog_exporter_lag_bytes", &[("source", "access")]);
+        (lag == Some(60.0)).then_some(()).ok_or(format!("{lag:?}"))
+    });
+    written.check(&daemon);
+    log.write_all(tail.as_bytes()).unwrap();
+    written.text.push_str(&late);
+    written.check(&daemon);
+}
+
+#[test]
+fn a_file_that_appears_later_is_read_from_its_beginning() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("nginx");
+    let daemon = Daemon::configured(
+        dir.path(),
+        &config(folder.join("access.log").to_str().unwrap(), ""),
+    );
+    daemon.wait_until_said("there is no file at");
+    fs::create_dir(&folder).unwrap();
+    let mut log = append(&folder.join("access.log"));
+    let mut written = Written::new("nginx");
+    written.write(&mut log, "GET", 200, 5);
+    written.check(&daemon);
+
+    // The whole folder goes, and comes back.
+    fs::remove_dir_all(&folder).unwrap();
+    written.write(&mut log, "POST", 200, 2);
+    fs::create_dir(&folder).unwrap();
+    let mut log = append(&folder.join("access.log"));
+    written.write(&mut log, "PUT", 200, 3);
+    written.check(&daemon);
+}
+
+#[test]
+fn a_glob_takes_up_files_as_they_come() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("logs");
+    fs::create_dir(&folder).unwrap();
+    let file = |name: &str| append(&folder.join(name));
+    let mut written = Written::new("nginx");
+    // What was there at the start is not counted: `start` is "end".
+    Written::new("nginx").write(&mut file("a.log"), "HEAD", 200, 9);
+    let glob = folder.join("*.log*");
+    let daemon = Daemon::configured(dir.path(), &config(glob.to_str().unwrap(), ""));
+    written.write(&mut file("a.log"), "GET", 200, 1);
+    written.write(&mut file("b.log"), "POST", 201, 2);
+    Written::new("nginx").write(&mut file("b.log.1.gz"), "GET", 500, 1);
+    written.write(&mut file("c.log"), "PUT", 204, 3);
+    written.check(&daemon);
+    let open = daemon
+        .scrape()
+        .value("httplog_exporter_files_open", &[("source", "nginx")]);
+    assert_eq!(open, Some(3.0));
+}
+
+#[test]
+fn a_thousand_files_of_one_glob_are_all_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("logs");
+    fs::create_dir(&folder).unwrap();
+    let mut written = Written::new("nginx");
+    for n in 0..1_000 {
+        written.write(&mut append(&folder.join(format!("{n}.log"))), "GET", 200, 1);
+    }
+    let glob = folder.join("*.log");
+    let config = config(glob.to_str().unwrap(), "start = 'beginning'");
+    let daemon = Daemon::configured(dir.path(), &config);
+    written.check(&daemon);
+    written.write(&mut append(&folder.join("999.log")), "POST", 200, 1);
+    written.check(&daemon);
+}
+
+#[test]
+fn truncation_is_a_gap_and_what_follows_is_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("access.log");
+    let mut log = append(&path);
+    let mut written = Written::new("access");
+    written.write(&mut log, "GET", 200, 5);
+    let daemon = Daemon::bare(dir.path(), ["access.log"]);
+    written.check(&daemon);
+    let gaps = || {
+        daemon.scrape().value(
+            "httplog_exporter_gap_events_total",
+            &[("source", "access"), ("reason", "truncated")],
+        )
+    };
+    assert_eq!(gaps(), Some(0.0));
+    log.set_len(0).unwrap();
+    daemon.wait_until_said("was truncated");
+    written.write(&mut log, "POST", 201, 3);
+    written.check(&daemon);
+    assert_eq!(gaps(), Some(1.0));
+}
+
+#[test]
+fn polling_alone_finds_lines_files_and_rotation() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("access.log");
+    let mut log = append(&path);
+    let daemon = Daemon::configured(dir.path(), &config(path.to_str().unwrap(), "watch = false"));
+    let mut written = Written::new("nginx");
+    written.write(&mut log, "GET", 200, 5);
+    written.check(&daemon);
+    rename(&path, &path.with_extension("log.1"));
+    let mut next = append(&path);
+    written.write(&mut log, "POST", 200, 2);
+    written.write(&mut next, "PUT", 200, 2);
+    written.check(&daemon);
+    assert_eq!(inotify_handles(&daemon), 0);
+}
+
+/// How many inotify instances the daemon holds.
+fn inotify_handles(daemon: &Daemon) -> usize {
+    fs::read_dir(format!("/proc/{}/fd", daemon.id()))
+        .unwrap()
+        .filter_map(|entry| fs::read_link(entry.unwrap().path()).ok())
+        .filter(|target| target.as_os_str().as_bytes().ends_with(b"inotify"))
+        .count()
+}
+
+#[test]
+fn many_sources_are_followed_side_by_side() {
+    let dir = tempfile::tempdir().unwrap();
+    let names: Vec<String> = (0..50).map(|n| format!("site-{n}")).collect();
+    let paths: Vec<_> = names.iter().map(|name| dir.path().join(name)).collect();
+    let sources: Vec<Source> = names
+        .iter()
+        .zip(&paths)
+        .map(|(name, log)| Source {
+            name,
+            pattern: "nginx-combined",
+            log,
+        })
+        .collect();
+    let daemon = Daemon::follow(dir.path(), &sources);
+    let written: Vec<Written> = names
+        .iter()
+        .zip(&paths)
+        .zip(1..)
+        .map(|((name, path), lines)| {
+            let mut written = Written::new(name);
+            written.write(&mut append(path), "GET", 200, lines);
+            written
+        })
+        .collect();
+    for written in written {
+        written.check(&daemon);
+    }
+}
+
+#[test]
+fn odd_names_are_followed_like_any_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("a b [x]*");
+    fs::create_dir(&folder).unwrap();
+    let names = [
+        std::ffi::OsStr::from_bytes(b"n\xff\n.log"),
+        "pl ain.log".as_ref(),
+        "-dash.log".as_ref(),
+    ];
+    for name in names {
+        append(&folder.join(name))
+            .write_all(line("GET", 200).as_bytes())
+            .unwrap();
+    }
+    let mut command: Command = program(["run", "--listen", "127.0.0.1:0", "--"]);
+    command.args(names).current_dir(&folder);
+    let daemon = Daemon::start(dir.path(), command);
+    let labels = ["n\u{fffd}\n", "pl ain", "-dash"];
+    let scrape = Scrape::parse(&daemon.metrics_after(&labels.map(|label| (label, 1))));
+    for label in labels {
+        scrape.assert_counted(label, &counts::of_log(line("GET", 200).as_bytes()));
     }
 }

@@ -7,8 +7,16 @@
     reason = "tests and their helpers: what goes wrong ends the test, and is shown"
 )]
 
+mod allocations;
+mod cli;
 mod counts;
+mod demo;
 mod follow;
+mod hostile;
+mod lifecycle;
+mod recorded;
+mod replay;
+mod scrape;
 #[cfg(feature = "stack")]
 mod stack;
 mod support;

@@ -1,21 +1,27 @@
-//! The daemon as a child process, and the page it serves.
+//! The built program, run to its end or as a daemon.
 //!
 //! Invariant: waits are for conditions, under a deadline; what a test started ends with the test.
 
-use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::{self, File};
+use std::io::{Read, Write as _};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use httplog_exporter::clock::{Clock, SystemClock, Waker};
+use rustix::process::{Pid, Signal, kill_process};
 
-use crate::counts::{self, Counts};
+use crate::scrape::Scrape;
 
 /// How long anything may take on a slow machine that does several things at once.
 const DEADLINE: Duration = Duration::from_mins(1);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// How the configurations of the tests begin: a free port, and no state.
+pub const HEAD: &str = "[web]\nlisten = [\"127.0.0.1:0\"]\n\n[state]\ndurability = \"none\"\n";
 
 /// A file that the daemon is to follow from its beginning.
 pub struct Source<'a> {
@@ -24,24 +30,19 @@ pub struct Source<'a> {
     pub log: &'a Path,
 }
 
-/// A running `httplog-exporter run`, killed when dropped.
+/// How a run of the program ended, and what it wrote.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+/// A running daemon, killed when dropped.
 pub struct Daemon {
     child: Child,
     log: PathBuf,
     address: String,
-}
-
-/// One page of metrics.
-pub struct Scrape {
-    samples: Vec<Sample>,
-}
-
-/// One line of it.
-#[derive(Debug)]
-pub struct Sample {
-    pub name: String,
-    pub labels: BTreeMap<String, String>,
-    pub value: f64,
 }
 
 /// A file of the project.
@@ -63,50 +64,181 @@ pub fn until<T>(mut ask: impl FnMut() -> Result<T, String>) -> T {
     }
 }
 
+/// Rename as logrotate does it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "plays logrotate; nothing here is to be durable"
+)]
+pub fn rename(from: &Path, to: &Path) {
+    fs::rename(from, to).unwrap();
+}
+
+/// A file that is appended to, as servers write their logs.
+pub fn append(path: &Path) -> File {
+    File::options()
+        .create(true)
+        .append(true)
+        .open(path)
+        .unwrap()
+}
+
+/// The program, untouched by the environment the tests run in.
+pub fn program(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_httplog-exporter"));
+    command.args(args).stdin(Stdio::null());
+    for variable in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// Runs the program in a folder to its end, with this on its standard input.
+pub fn run(
+    dir: &Path,
+    args: impl IntoIterator<Item = impl AsRef<OsStr>>,
+    input: impl Into<Vec<u8>>,
+) -> Ended {
+    let mut command = program(args);
+    command.current_dir(dir);
+    run_command(command, input)
+}
+
+/// Runs a command to its end, under the deadline.
+pub fn run_command(mut command: Command, input: impl Into<Vec<u8>>) -> Ended {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut stdin, input) = (child.stdin.take().unwrap(), input.into());
+    let writer = std::thread::spawn(move || {
+        // The program need not read it.
+        let _ = stdin.write_all(&input);
+    });
+    let out = collect(child.stdout.take().unwrap());
+    let err = collect(child.stderr.take().unwrap());
+    let status = wait_for_end(&mut child);
+    writer.join().unwrap();
+    Ended {
+        code: status.code(),
+        out: out.join().unwrap(),
+        err: err.join().unwrap(),
+    }
+}
+
+fn collect(mut from: impl Read + Send + 'static) -> std::thread::JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        from.read_to_string(&mut text).unwrap();
+        text
+    })
+}
+
+/// Waits for a process to end, under the deadline.
+pub fn wait_for_end(child: &mut Child) -> ExitStatus {
+    let clock = SystemClock::new();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        if clock.monotonic() > DEADLINE {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            panic!("it runs on after {DEADLINE:?}");
+        }
+        Waker::default().wait(POLL_INTERVAL);
+    }
+}
+
+impl Ended {
+    /// Its standard error, after a check of its code; nothing may stand on its standard output.
+    pub fn failed(self, code: i32) -> String {
+        assert_eq!((self.code, self.out.as_str()), (Some(code), ""), "{self:?}");
+        self.err
+    }
+
+    /// Its standard output; it must have succeeded and have nothing to complain about.
+    pub fn succeeded(self) -> String {
+        assert_eq!((self.code, self.err.as_str()), (Some(0), ""), "{self:?}");
+        self.out
+    }
+}
+
+impl Source<'_> {
+    /// As a configuration says it.
+    pub fn toml(&self) -> String {
+        let Self { name, pattern, log } = self;
+        format!(
+            "\n[[source]]\nname = '{name}'\npaths = ['{}']\npattern = '{pattern}'\nstart = 'beginning'\n",
+            log.display()
+        )
+    }
+}
+
 impl Daemon {
     /// Starts it on a free port with nothing but these sources, and waits until it is ready.
     pub fn follow(dir: &Path, sources: &[Source]) -> Self {
-        let mut config =
-            String::from("[web]\nlisten = [\"127.0.0.1:0\"]\n\n[state]\ndurability = \"none\"\n");
-        for Source { name, pattern, log } in sources {
-            write!(
-                config,
-                "\n[[source]]\nname = '{name}'\npaths = ['{}']\npattern = '{pattern}'\nstart = 'beginning'\n",
-                log.display()
-            )
-            .unwrap();
+        let mut config = String::from(HEAD);
+        for source in sources {
+            config.write_str(&source.toml()).unwrap();
         }
-        let path = dir.join("config.toml");
-        fs::write(&path, config).unwrap();
-        Self::run(dir, &path)
+        Self::configured(dir, &config)
     }
 
-    fn run(dir: &Path, config: &Path) -> Self {
+    /// Starts it on a configuration, and waits until it is ready.
+    pub fn configured(dir: &Path, config: &str) -> Self {
+        let path = dir.join("config.toml");
+        fs::write(&path, config).unwrap();
+        let mut command = program(["run", "--config"]);
+        command.arg(path);
+        Self::start(dir, command)
+    }
+
+    /// Starts it on a free port with these logs and options and no configuration, and waits until
+    /// it is ready.
+    pub fn bare(dir: &Path, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        let mut command = program(["run", "--listen", "127.0.0.1:0"]);
+        command.args(args).current_dir(dir);
+        Self::start(dir, command)
+    }
+
+    /// Starts a command that becomes a daemon, and waits until it is ready.
+    pub fn start(dir: &Path, command: Command) -> Self {
+        let mut daemon = Self::launch(dir, command);
+        daemon.wait_until_ready();
+        daemon
+    }
+
+    /// Starts a command that becomes a daemon; its log goes to a file in `dir`.
+    pub fn launch(dir: &Path, mut command: Command) -> Self {
         let log = dir.join("exporter.log");
-        let child = Command::new(env!("CARGO_BIN_EXE_httplog-exporter"))
-            .args(["--log-format", "text", "run", "--config"])
-            .arg(config)
-            .stdin(Stdio::null())
-            .stderr(File::create(&log).unwrap())
-            .spawn()
-            .unwrap();
-        let mut daemon = Self {
+        let child = command.stderr(File::create(&log).unwrap()).spawn().unwrap();
+        Self {
             child,
             log,
             address: String::new(),
-        };
-        daemon.address = until(|| {
-            let ended = daemon.child.try_wait().unwrap();
+        }
+    }
+
+    /// Waits until it has an address and says there that it is ready.
+    pub fn wait_until_ready(&mut self) {
+        self.address = until(|| {
+            let ended = self.child.try_wait().unwrap();
             assert_eq!(ended, None, "the daemon has ended");
-            listening_on(&daemon.said()).ok_or_else(|| "no address".into())
+            listening_on(&self.said()).ok_or_else(|| "no address".into())
         });
-        until(|| daemon.get("/-/ready"));
-        daemon
+        until(|| self.get("/-/ready"));
     }
 
     /// The current page of metrics, as text.
     pub fn metrics(&self) -> String {
         self.get("/metrics").unwrap()
+    }
+
+    /// The current page of metrics.
+    pub fn scrape(&self) -> Scrape {
+        Scrape::parse(&self.metrics())
     }
 
     /// The page once every source has counted the given number of lines, rejected ones included.
@@ -124,16 +256,65 @@ impl Daemon {
         })
     }
 
-    fn get(&self, path: &str) -> Result<String, String> {
-        let answer = ureq::get(format!("{}{path}", self.address)).call();
-        answer
-            .and_then(|mut answer| answer.body_mut().read_to_string())
-            .map_err(|error| format!("{path}: {error}"))
+    /// Waits until it has said this.
+    pub fn wait_until_said(&self, what: &str) {
+        until(|| {
+            let said = self.said();
+            said.contains(what)
+                .then_some(())
+                .ok_or_else(|| format!("no {what:?} in\n{said}"))
+        });
     }
 
-    fn said(&self) -> String {
+    /// What it has written on its standard error.
+    pub fn said(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap()).into_owned()
     }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits for its end; its exit code.
+    pub fn end(mut self) -> i32 {
+        let status = wait_for_end(&mut self.child);
+        let code = status.code();
+        code.unwrap_or_else(|| panic!("ended by signal {:?}", status.signal()))
+    }
+
+    /// Where it listens, as `HOST:PORT`.
+    pub fn socket(&self) -> &str {
+        self.address.trim_start_matches("http://")
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The most memory it has had so far, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let peak = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .unwrap();
+        let kib: u64 = peak.trim().strip_suffix(" kB").unwrap().parse().unwrap();
+        kib * 1024
+    }
+
+    fn get(&self, path: &str) -> Result<String, String> {
+        get(&format!("{}{path}", self.address))
+    }
+}
+
+/// What a URL answers.
+pub fn get(url: &str) -> Result<String, String> {
+    ureq::get(url)
+        .call()
+        .and_then(|mut answer| answer.body_mut().read_to_string())
+        .map_err(|error| format!("{url}: {error}"))
 }
 
 impl Drop for Daemon {
@@ -153,137 +334,6 @@ fn listening_on(log: &str) -> Option<String> {
     let (line, _) = after.split_once('\n')?;
     let address = line.split_whitespace().next()?;
     Some(address.trim_end_matches(['/', '.', ',']).to_owned())
-}
-
-impl Scrape {
-    /// Reads the text format 0.0.4.
-    pub fn parse(page: &str) -> Self {
-        let samples = page
-            .lines()
-            .filter(|line| !line.is_empty() && !line.starts_with('#'))
-            .map(|line| Sample::parse(line).unwrap_or_else(|| panic!("not a sample: {line}")));
-        Self {
-            samples: samples.collect(),
-        }
-    }
-
-    /// The samples of a name whose labels include these.
-    pub fn samples<'a>(
-        &'a self,
-        name: &'a str,
-        labels: &'a [(&str, &str)],
-    ) -> impl Iterator<Item = &'a Sample> {
-        self.samples.iter().filter(move |sample| {
-            sample.name == name
-                && labels
-                    .iter()
-                    .all(|(name, value)| sample.label(name) == *value)
-        })
-    }
-
-    /// Requests of a source, summed over routes; what was never seen is left out.
-    pub fn requests(&self, source: &str) -> Counts {
-        let mut counts = Counts::new();
-        for sample in self.samples("httplog_requests_total", &[("source", source)]) {
-            let labels = (
-                sample.label("method").to_owned(),
-                sample.label("status").to_owned(),
-            );
-            *counts.entry(labels).or_default() += sample.count();
-        }
-        counts.retain(|_, count| *count != 0);
-        counts
-    }
-
-    /// Lines read from a source, of one outcome or of all.
-    pub fn lines(&self, source: &str, outcome: Option<&str>) -> u64 {
-        self.samples("httplog_exporter_lines_total", &[("source", source)])
-            .filter(|sample| outcome.is_none_or(|outcome| sample.label("outcome") == outcome))
-            .map(Sample::count)
-            .sum()
-    }
-
-    /// That a source counted exactly these requests, and lost or refused no line.
-    pub fn assert_counted(&self, source: &str, expected: &Counts) {
-        assert_eq!(self.requests(source), *expected, "requests of {source}");
-        let lines = counts::total(expected);
-        let outcomes = ["recorded", "rejected", "skipped"]
-            .map(|outcome| (outcome, self.lines(source, Some(outcome))));
-        assert_eq!(
-            outcomes,
-            [("recorded", lines), ("rejected", 0), ("skipped", 0)],
-            "lines of {source}"
-        );
-        assert_eq!(self.lines(source, None), lines, "lines of {source}");
-    }
-}
-
-impl Sample {
-    fn parse(line: &str) -> Option<Self> {
-        let name_end = line.find(['{', ' '])?;
-        let (name, mut rest) = line.split_at(name_end);
-        let mut labels = BTreeMap::new();
-        if let Some(inside) = rest.strip_prefix('{') {
-            rest = inside;
-            while !rest.starts_with('}') {
-                let (label, quoted) = rest.split_once("=\"")?;
-                let (value, after) = unquote(quoted)?;
-                let repeated = labels.insert(label.to_owned(), value);
-                assert_eq!(repeated, None, "a label twice: {line}");
-                rest = after.strip_prefix(',').unwrap_or(after);
-            }
-            rest = &rest[1..];
-        }
-        Some(Self {
-            name: name.to_owned(),
-            labels,
-            value: rest.split_whitespace().next()?.parse().ok()?,
-        })
-    }
-
-    fn label(&self, name: &str) -> &str {
-        self.labels.get(name).map_or("", String::as_str)
-    }
-
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "checked to be a whole number, and far below 2^53"
-    )]
-    fn count(&self) -> u64 {
-        assert!(
-            self.value >= 0.0 && self.value.fract() == 0.0,
-            "not a count: {self:?}"
-        );
-        self.value as u64
-    }
-}
-
-/// The text up to the closing quote, escapes undone, and what follows the quote.
-fn unquote(quoted: &str) -> Option<(String, &str)> {
-    let mut value = String::new();
-    let mut rest = quoted.chars();
-    loop {
-        match rest.next()? {
-            '"' => return Some((value, rest.as_str())),
-            '\\' => value.push(match rest.next()? {
-                'n' => '\n',
-                escaped @ ('\\' | '"') => escaped,
-                _ => return None,
-            }),
-            plain => value.push(plain),
-        }
-    }
-}
-
-#[test]
-fn a_sample_is_read_with_its_labels_unescaped() {
-    let sample = Sample::parse(r#"a_total{x="q\"\\\n{}, =",y=""} 12"#).unwrap();
-    assert_eq!((sample.name.as_str(), sample.count()), ("a_total", 12));
-    assert_eq!(sample.label("x"), "q\"\\\n{}, =");
-    assert_eq!(sample.label("y"), "");
-    assert_eq!(Sample::parse("up 1").unwrap().count(), 1);
-    assert!(Sample::parse(r#"a{x="\q"} 1"#).is_none());
 }
 
 #[test]

@@ -29,12 +29,12 @@ pub(super) struct Json {
 impl Json {
     /// Reads a line. Text is given as it stands, its escapes not undone.
     #[inline]
-    pub(super) fn parse<'l>(&self, line: &'l [u8]) -> Result<Record<'l>, Reject> {
+    pub(super) fn parse<'l>(&self, line: &'l [u8], record: &mut Record<'l>) -> Result<(), Reject> {
         let mut scanner = Scanner {
             keys: &self.keys,
             line,
             at: 0,
-            found: Found::new(),
+            found: Found::new(record),
         };
         scanner.document().ok_or(Reject::Mismatch)?;
         self.keys.finish(&scanner.found)
@@ -43,11 +43,11 @@ impl Json {
 
 /// A line and how far it was read. Every method reads one thing and stops behind it; `None` says
 /// that it isn't there.
-struct Scanner<'k, 'l> {
+struct Scanner<'k, 'r, 'l> {
     keys: &'k Keys,
     line: &'l [u8],
     at: usize,
-    found: Found<'l>,
+    found: Found<'r, 'l>,
 }
 
 /// A string without its quotes.
@@ -56,7 +56,7 @@ struct Text<'l> {
     is_escaped: bool,
 }
 
-impl<'l> Scanner<'_, 'l> {
+impl<'l> Scanner<'_, '_, 'l> {
     fn document(&mut self) -> Option<()> {
         self.blanks();
         self.expect(b'{')?;

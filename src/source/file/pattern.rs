@@ -89,6 +89,26 @@ impl PathPattern {
         })
     }
 
+    /// Like [`PathPattern::new`]; a text that is no absolute path is looked for in `base`, which
+    /// may be called anything.
+    pub fn relative(base: &Path, text: &str) -> Result<Self, PatternError> {
+        let own = Self::new(text)?;
+        if text.starts_with('/') {
+            return Ok(own);
+        }
+        let shape = match own.shape {
+            Shape::Plain => Shape::Plain,
+            Shape::Glob { base: inner, steps } => Shape::Glob {
+                base: base.join(inner),
+                steps,
+            },
+        };
+        Ok(Self {
+            text: base.join(own.text),
+            shape,
+        })
+    }
+
     /// This very path, whatever characters it holds.
     pub fn literal(path: PathBuf) -> Self {
         Self {
@@ -247,6 +267,20 @@ mod tests {
         check(r"/log/\[a\]*", "/log/[a]b", true);
         check(r"/log/\[a\]*", "/log/ab", false);
         assert!(PathPattern::literal("/log/[a]".into()).matches(Path::new("/log/[a]")));
+    }
+
+    #[test]
+    fn a_relative_pattern_is_below_its_base_whatever_that_is_called() {
+        let base = Path::new(r"/etc/[x]*\y");
+        let check = |text, path: &str, expected| {
+            let pattern = PathPattern::relative(base, text).unwrap();
+            assert_eq!(pattern.matches(Path::new(path)), expected, "{text} {path}");
+        };
+        check("a.log", r"/etc/[x]*\y/a.log", true);
+        check("logs/*.log", r"/etc/[x]*\y/logs/a.log", true);
+        check("*.log", "/etc/xy/a.log", false);
+        check("/log/*.log", "/log/a.log", true);
+        assert!(PathPattern::relative(base, "").is_err());
     }
 
     #[test]

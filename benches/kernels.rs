@@ -1,0 +1,182 @@
+//! What each stage of a line costs: `cargo bench`.
+
+#![expect(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a benchmark: what goes wrong ends it, and macros write its main"
+)]
+
+use std::hint::black_box;
+use std::path::Path;
+use std::sync::Arc;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use httplog_exporter::expose::{Format, encode};
+use httplog_exporter::label::Budget;
+use httplog_exporter::model::{Batch, Families, GenerationId, Position, Status};
+use httplog_exporter::pattern::{Pattern, presets};
+use httplog_exporter::pipeline::{Pipeline, Settings};
+use httplog_exporter::route::Router;
+
+/// Longest line taken: a few of the recorded ones hold targets of several thousand bytes.
+const LINE_BYTES: usize = 1_000;
+
+/// The recorded lines that a preset reads, of whichever file it reads most of.
+fn recorded(pattern: &Pattern) -> Vec<u8> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let mut best: Vec<Vec<u8>> = Vec::new();
+    for folder in ["corpora", "demo"] {
+        for entry in std::fs::read_dir(root.join(folder)).unwrap() {
+            let text = std::fs::read(entry.unwrap().path()).unwrap();
+            let mut scratch = pattern.scratch();
+            let lines = text
+                .split(|byte| *byte == b'\n')
+                .filter(|line| line.len() < LINE_BYTES);
+            let read: Vec<Vec<u8>> = lines
+                .filter(|line| pattern.parse(&mut scratch, line).is_ok())
+                .map(<[u8]>::to_vec)
+                .collect();
+            if read.len() > best.len() {
+                best = read;
+            }
+        }
+    }
+    best.into_iter()
+        .flat_map(|mut line| {
+            line.push(b'\n');
+            line
+        })
+        .collect()
+}
+
+/// One line of each preset, read into its fields: all of them.
+fn parse(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("parse");
+    for preset in presets() {
+        let pattern = preset.pattern().unwrap();
+        let text = recorded(&pattern);
+        let lines: Vec<&[u8]> = text
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+            .collect();
+        if lines.is_empty() {
+            continue;
+        }
+        let mut scratch = pattern.scratch();
+        group.throughput(Throughput::Elements(lines.len() as u64));
+        group.bench_function(BenchmarkId::from_parameter(preset.name), |bencher| {
+            bencher.iter(|| {
+                for line in &lines {
+                    let _ = black_box(pattern.parse(&mut scratch, black_box(line)));
+                }
+            });
+        });
+    }
+    group.finish();
+}
+
+/// A whole batch: lines found, read, routed and counted.
+fn feed(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("feed");
+    for preset in presets() {
+        let pattern = Arc::new(preset.pattern().unwrap());
+        let text = recorded(&pattern);
+        let lines = text.split_inclusive(|byte| *byte == b'\n').count();
+        if lines == 0 {
+            continue;
+        }
+        let settings = Settings {
+            source: preset.name.into(),
+            pattern,
+            line_bytes: 65_536,
+            max_routes: 500,
+        };
+        let mut pipeline = Pipeline::new(settings, Budget::new(10_000));
+        let mut shard = pipeline.shard();
+        let end = Position {
+            generation: GenerationId(0),
+            offset: 0,
+        };
+        group.throughput(Throughput::Elements(lines as u64));
+        group.bench_function(BenchmarkId::from_parameter(preset.name), |bencher| {
+            bencher.iter(|| pipeline.feed(&mut shard, &Batch::new(black_box(&text), 0, end)));
+        });
+    }
+    group.finish();
+}
+
+fn route(criterion: &mut Criterion) {
+    let targets = [
+        "/",
+        "/articles/",
+        "/articles/2026/11/slug-17/",
+        "/api/v1/users/4711/?page=2",
+        "/static/css/site.css",
+    ];
+    let mut router = Router::new(500);
+    let status = Status::from_digits(b"200");
+    let mut group = criterion.benchmark_group("route");
+    group.throughput(Throughput::Elements(targets.len() as u64));
+    group.bench_function("fold", |bencher| {
+        bencher.iter(|| {
+            for target in targets {
+                black_box(router.route(black_box(target.as_bytes()), status));
+            }
+        });
+    });
+    group.finish();
+}
+
+/// A scrape of the recorded traffic, encoded.
+fn scrape(criterion: &mut Criterion) {
+    let pattern = Arc::new(
+        presets()
+            .iter()
+            .find(|preset| preset.name == "nginx-timed")
+            .unwrap()
+            .pattern()
+            .unwrap(),
+    );
+    let text = recorded(&pattern);
+    let settings = Settings {
+        source: "nginx".into(),
+        pattern,
+        line_bytes: 65_536,
+        max_routes: 500,
+    };
+    let mut pipeline = Pipeline::new(settings, Budget::new(10_000));
+    let mut shard = pipeline.shard();
+    pipeline.feed(
+        &mut shard,
+        &Batch::new(
+            &text,
+            0,
+            Position {
+                generation: GenerationId(0),
+                offset: 0,
+            },
+        ),
+    );
+    let families = Families::new(shard.snapshot());
+    let mut page = Vec::new();
+    encode(&families, Format::Text, &mut page);
+    let samples = page
+        .split(|byte| *byte == b'\n')
+        .filter(|line| line.first().is_some_and(|byte| *byte != b'#'))
+        .count();
+    let mut group = criterion.benchmark_group("scrape");
+    group.throughput(Throughput::Elements(samples as u64));
+    group.bench_function("encode", |bencher| {
+        bencher.iter(|| {
+            page.clear();
+            encode(black_box(&families), Format::Text, &mut page);
+        });
+    });
+    group.bench_function("snapshot", |bencher| {
+        bencher.iter(|| Families::new(black_box(&shard).snapshot()));
+    });
+    group.finish();
+}
+
+criterion_group!(kernels, parse, feed, route, scrape);
+criterion_main!(kernels);

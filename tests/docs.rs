@@ -1,0 +1,296 @@
+//! The documentation stays true: what it says of keys, metrics, presets and formats is what the
+//! program does.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests and their helpers: what goes wrong ends the test"
+)]
+
+#[path = "docs/markdown.rs"]
+mod markdown;
+#[path = "docs/metrics.rs"]
+mod metrics;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use httplog_exporter::config::{Checked, Config};
+use httplog_exporter::diag::Fault;
+use httplog_exporter::model::Field;
+use httplog_exporter::pattern::{Preset, presets};
+
+use markdown::{blocks, blocks_and_lines, markdown, root, rows, spans, text};
+
+const CONFIGURATION: &str = "docs/configuration.md";
+const GUIDES: [&str; 2] = ["docs/guide.md", "docs/guide.fr.md"];
+
+/// The least source, for texts that have none.
+const SOURCE: &str = "[[source]]\nname = 'x'\npaths = ['x.log']\npattern = 'nginx-combined'\n";
+/// A key that nothing is near to, so that the fault lists every key there is.
+const NO_KEY: &str = "qqqqqqqqqqqqqqqqqqqqqqqq";
+
+fn parse(content: &str) -> Checked {
+    Config::parse("config.toml", content, Path::new("/etc/httplog-exporter"))
+}
+
+// --- Configuration ----------------------------------------------------------------------------------
+
+/// What the reader says it knows, where `content` has a key that it does not.
+fn known_keys(content: &str) -> BTreeSet<String> {
+    let checked = parse(content);
+    let is_unknown = |fault: &&&Fault| {
+        fault.message == format!("unknown key `{NO_KEY}`")
+            || fault.message == format!("`{NO_KEY}` is no field")
+    };
+    let faults = checked.report.faults();
+    let fault = faults.iter().find(is_unknown).expect("a fault");
+    let help = fault.help.as_deref().expect("the list of keys");
+    let list = help.strip_prefix("one of: ").unwrap_or(help);
+    list.split(", ").map(str::to_owned).collect()
+}
+
+/// Every key that can be set, as the documentation writes it.
+fn all_keys() -> BTreeSet<String> {
+    let sections = [
+        ("web", "[web]\n", SOURCE),
+        ("state", "[state]\n", SOURCE),
+        ("source", "[[source]]\n", ""),
+        ("metrics", "[metrics]\n", SOURCE),
+        ("limits", "[limits]\n", SOURCE),
+        ("pattern.NAME", "[pattern.x]\nnginx = '$status'\n", SOURCE),
+        (
+            "pattern.NAME.example",
+            "[pattern.x]\nnginx = '$status'\n[[pattern.x.example]]\nline = '200'\n",
+            SOURCE,
+        ),
+    ];
+    let top = known_keys(&format!("{NO_KEY} = 1\n{SOURCE}"));
+    let probed: BTreeSet<String> = sections
+        .iter()
+        .map(|(name, ..)| name.split('.').next().unwrap().to_owned())
+        .collect();
+    assert_eq!(top, probed, "a table that this test does not look into");
+    let mut keys = BTreeSet::new();
+    for (name, head, rest) in sections {
+        for key in known_keys(&format!("{head}{NO_KEY} = 1\n{rest}")) {
+            keys.insert(format!("{name}.{key}"));
+        }
+    }
+    keys
+}
+
+#[test]
+fn every_key_has_a_row_and_every_row_a_key() {
+    let keys = all_keys();
+    let tables: BTreeSet<&str> = keys
+        .iter()
+        .filter_map(|key| key.split('.').next())
+        .collect();
+    let is_key = |name: &str| {
+        name.split_once('.')
+            .is_some_and(|(table, _)| tables.contains(table))
+    };
+    let documented: BTreeSet<String> = rows(CONFIGURATION)
+        .into_iter()
+        .map(|(name, _)| name)
+        .filter(|name| is_key(name))
+        .collect();
+    assert_eq!(documented, keys);
+}
+
+#[test]
+fn defaults_and_bounds_are_those_of_the_reader() {
+    let default = parse(SOURCE).config.unwrap();
+    let rows: BTreeMap<String, Vec<String>> = rows(CONFIGURATION).into_iter().collect();
+    let check = |key: &str, default: String| {
+        let (table, name) = key.split_once('.').unwrap();
+        let faults = parse(&format!("[{table}]\n{name} = 0\n{SOURCE}"));
+        let fault = &faults.report.faults()[0].message;
+        let bounds = fault
+            .strip_prefix("expected a whole number from ")
+            .and_then(|rest| rest.strip_suffix(", found 0"))
+            .unwrap_or_else(|| panic!("{fault}"));
+        assert_eq!(
+            rows[key],
+            ["whole number", &default, bounds],
+            "the row of {key}"
+        );
+    };
+    check("limits.line_bytes", default.limits.line_bytes.to_string());
+    check("limits.series", default.limits.series.to_string());
+    let listen: Vec<String> = default
+        .listen
+        .iter()
+        .map(|address| format!("\"{address}\""))
+        .collect();
+    assert_eq!(
+        rows["web.listen"][1],
+        format!("`[{}]`", listen.join(", ")),
+        "the row of web.listen"
+    );
+}
+
+#[test]
+fn every_field_is_named() {
+    let text = text(CONFIGURATION);
+    let section = text.split("\n### Fields\n").nth(1).expect("Fields");
+    let list = section.trim_start().split("\n\n").next().unwrap();
+    let fields = Field::ALL.map(|field| field.name().to_owned()).into();
+    assert_eq!(spans(list), fields);
+    let example = format!(
+        "[pattern.x]\nnginx = '$status'\n[[pattern.x.example]]\nline = '200'\nrecord = {{ {NO_KEY} = 1 }}\n{SOURCE}"
+    );
+    assert_eq!(known_keys(&example), fields);
+}
+
+#[test]
+fn every_preset_has_its_row() {
+    let text = text(CONFIGURATION);
+    let section = text.split("\n## Presets\n").nth(1).expect("Presets");
+    let mut rows = section.lines().filter(|line| line.starts_with("| `"));
+    for preset in presets() {
+        let definition = preset.definition().unwrap();
+        let fields: Vec<&str> = definition
+            .pattern
+            .fields()
+            .iter()
+            .map(Field::name)
+            .collect();
+        assert_eq!(
+            rows.next().unwrap_or_default(),
+            format!(
+                "| `{}` | `{}` | {} |",
+                preset.name,
+                definition.source,
+                fields.join(", ")
+            )
+        );
+    }
+    assert_eq!(rows.next(), None, "a row without a preset");
+}
+
+#[test]
+fn every_configuration_shown_is_good() {
+    let mut seen = 0;
+    for path in markdown(root()) {
+        let path = path.strip_prefix(root()).unwrap().to_str().unwrap();
+        for block in blocks(path, "toml") {
+            let whole = block.contains("[[source]]");
+            let content = if whole {
+                block
+            } else {
+                format!("{block}{SOURCE}")
+            };
+            let report = parse(&content).report;
+            assert!(report.faults().is_empty(), "{path}:\n{content}\n{report}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 8, "only {seen} blocks of toml");
+}
+
+#[test]
+fn the_default_configuration_is_good() {
+    let checked = parse(&text("systemd/config.toml"));
+    assert!(checked.config.is_some(), "{}", checked.report);
+}
+
+// --- Formats to paste -------------------------------------------------------------------------------
+
+/// The strings between `begin` and `end`, joined: how nginx and Python read neighbours.
+fn joined(text: &str, begin: &str, end: &str) -> String {
+    let inside = text.split(begin).nth(1).unwrap_or_default();
+    let inside = inside.split(end).next().unwrap_or_default();
+    inside.split('\'').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn the_formats_to_paste_are_those_of_the_presets() {
+    let source = |name| Preset::find(name).unwrap().definition().unwrap().source;
+    let (nginx, gunicorn) = (source("nginx-django"), source("gunicorn-django"));
+    for path in ["README.md"].into_iter().chain(GUIDES) {
+        let pasted = blocks(path, "nginx").concat();
+        assert_eq!(joined(&pasted, "log_format django", ";\n"), nginx, "{path}");
+        let pasted = blocks(path, "python").concat();
+        assert_eq!(
+            joined(&pasted, "access_log_format = (", "\n)"),
+            gunicorn,
+            "{path}"
+        );
+    }
+    let commented = text("systemd/config.toml").replace("\n#", "\n");
+    assert_eq!(joined(&commented, "log_format django", ";\n"), nginx);
+    assert_eq!(
+        joined(&commented, "access_log_format = (", "\n   )"),
+        gunicorn
+    );
+}
+
+// --- Pages ------------------------------------------------------------------------------------------
+
+#[test]
+fn both_guides_show_the_same_commands() {
+    let [english, french] = GUIDES.map(text);
+    let ((english, english_lines), (french, french_lines)) =
+        (blocks_and_lines(&english), blocks_and_lines(&french));
+    assert_eq!(english, french);
+    let headings = |lines: &[&str]| -> Vec<usize> {
+        lines
+            .iter()
+            .filter(|line| line.starts_with('#'))
+            .map(|line| line.len() - line.trim_start_matches('#').len())
+            .collect()
+    };
+    assert_eq!(headings(&english_lines), headings(&french_lines));
+}
+
+/// What a heading is called in a link, as GitHub makes it.
+fn anchor(heading: &str) -> String {
+    heading
+        .trim_start_matches('#')
+        .trim()
+        .to_lowercase()
+        .chars()
+        .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'))
+        .map(|c| if c == ' ' { '-' } else { c })
+        .collect()
+}
+
+#[test]
+fn every_relative_link_leads_somewhere() {
+    let mut seen = 0;
+    for path in markdown(root()) {
+        let page = fs::read_to_string(&path).unwrap();
+        let (_, lines) = blocks_and_lines(&page);
+        let targets = lines
+            .iter()
+            .flat_map(|line| line.split("](").skip(1))
+            .filter_map(|rest| rest.split(')').next())
+            .filter(|target| !target.contains("://"));
+        for target in targets {
+            let (file, fragment) = target.split_once('#').unwrap_or((target, ""));
+            let linked = if file.is_empty() {
+                path.clone()
+            } else {
+                path.parent().unwrap().join(file)
+            };
+            assert!(linked.exists(), "{}: {target}", path.display());
+            if !fragment.is_empty() {
+                let linked = fs::read_to_string(&linked).unwrap();
+                let (_, lines) = blocks_and_lines(&linked);
+                assert!(
+                    lines
+                        .iter()
+                        .any(|line| line.starts_with('#') && anchor(line) == fragment),
+                    "{}: {target}",
+                    path.display()
+                );
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen > 20, "only {seen} links");
+}

@@ -1,0 +1,109 @@
+//! Pages of the documentation, taken apart.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+pub fn text(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// A fenced block: the word behind the fence, and what is inside.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Block {
+    pub language: String,
+    pub body: String,
+}
+
+/// The fenced blocks of a text, and its lines outside of them.
+pub fn blocks_and_lines(text: &str) -> (Vec<Block>, Vec<&str>) {
+    let (mut blocks, mut outside) = (Vec::new(), Vec::new());
+    let mut open: Option<Block> = None;
+    for line in text.lines() {
+        match (line.strip_prefix("```"), open.take()) {
+            (Some(language), None) => {
+                open = Some(Block {
+                    language: language.to_owned(),
+                    body: String::new(),
+                });
+            }
+            (Some(_), Some(block)) => blocks.push(block),
+            (None, Some(mut block)) => {
+                block.body.push_str(line);
+                block.body.push('\n');
+                open = Some(block);
+            }
+            (None, None) => outside.push(line),
+        }
+    }
+    assert!(open.is_none(), "a block that is never closed");
+    (blocks, outside)
+}
+
+/// The blocks of one language.
+pub fn blocks(path: &str, language: &str) -> Vec<String> {
+    let text = text(path);
+    let (blocks, _) = blocks_and_lines(&text);
+    blocks
+        .into_iter()
+        .filter(|block| block.language == language)
+        .map(|block| block.body)
+        .collect()
+}
+
+/// The cells of every table row whose first cell is one code span, by what that span holds. Rows
+/// of several tables with the same first cell follow each other.
+pub fn rows(path: &str) -> Vec<(String, Vec<String>)> {
+    let text = text(path);
+    let (_, lines) = blocks_and_lines(&text);
+    let mut rows = Vec::new();
+    for line in lines {
+        let Some(row) = line
+            .strip_prefix("| `")
+            .and_then(|row| row.strip_suffix(" |"))
+        else {
+            continue;
+        };
+        let mut cells = row.split(" | ");
+        let first = cells.next().unwrap_or_default();
+        if let Some(name) = first.strip_suffix('`') {
+            rows.push((name.to_owned(), cells.map(str::to_owned).collect()));
+        }
+    }
+    rows
+}
+
+/// Code spans of a cell.
+pub fn spans(cell: &str) -> BTreeSet<String> {
+    cell.split('`')
+        .skip(1)
+        .step_by(2)
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Every Markdown file of the project.
+pub fn markdown(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let (path, name) = (
+            entry.path(),
+            entry.file_name().to_string_lossy().into_owned(),
+        );
+        if name.starts_with('.') || name == "target" {
+            continue;
+        }
+        if entry.file_type().unwrap().is_dir() {
+            files.extend(markdown(&path));
+        } else if path.extension().is_some_and(|end| end == "md") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}

@@ -1,0 +1,163 @@
+//! `docs/metrics.md` names every family as it is, and every route as it becomes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use httplog_exporter::expose::{Format, encode};
+use httplog_exporter::label::Budget;
+use httplog_exporter::model::{Batch, Families, GenerationId, Position, Status};
+use httplog_exporter::pattern::{Dialect, Pattern};
+use httplog_exporter::pipeline::{Pipeline, Settings};
+use httplog_exporter::route::Router;
+use httplog_exporter::source::GAP_REASONS;
+use httplog_exporter::telemetry::{Metric, Telemetry};
+
+use crate::markdown::{rows, spans, text};
+
+const METRICS: &str = "docs/metrics.md";
+
+/// A family as the text format shows it.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Shown {
+    kind: String,
+    labels: BTreeSet<String>,
+    /// Upper bounds, but for `+Inf`.
+    bounds: Vec<String>,
+}
+
+/// What `/metrics` shows of these families.
+fn shown(families: &Families) -> BTreeMap<String, Shown> {
+    let mut bytes = Vec::new();
+    encode(families, Format::Text, &mut bytes);
+    let page = String::from_utf8(bytes).unwrap();
+    let mut all: BTreeMap<String, Shown> = BTreeMap::new();
+    let mut current = String::new();
+    for line in page.lines() {
+        if let Some(rest) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = rest.split_once(' ').unwrap();
+            name.clone_into(&mut current);
+            let family = all.entry(current.clone()).or_default();
+            kind.clone_into(&mut family.kind);
+        } else if !line.starts_with('#') {
+            let family = all.get_mut(&current).unwrap();
+            // A route may hold no brace, so the labels end at the last one.
+            let labels = line
+                .split_once('{')
+                .and_then(|(_, rest)| rest.rsplit_once('}'))
+                .map_or("", |(labels, _)| labels);
+            for label in labels.split(',').filter(|label| !label.is_empty()) {
+                let (name, value) = label.split_once('=').unwrap();
+                let bound = value.trim_matches('"');
+                if name != "le" {
+                    family.labels.insert(name.to_owned());
+                } else if bound != "+Inf" && !family.bounds.iter().any(|known| known == bound) {
+                    family.bounds.push(bound.to_owned());
+                }
+            }
+        }
+    }
+    all
+}
+
+/// Everything a pipeline counts, of a pattern that brings everything.
+fn counted() -> Families {
+    let format =
+        "\"$request\" $status $request_time $upstream_response_time $bytes_sent $request_length";
+    let line = "\"GET /a HTTP/1.1\" 200 0.012 0.001, 0.007 10 20\n";
+    let settings = Settings {
+        source: "x".into(),
+        pattern: Arc::new(Pattern::compile("x", Dialect::Nginx, format).unwrap()),
+        line_bytes: 1_000,
+        max_routes: 10,
+    };
+    let mut pipeline = Pipeline::new(settings, Budget::new(100));
+    let mut shard = pipeline.shard();
+    let end = Position {
+        generation: GenerationId(0),
+        offset: line.len() as u64,
+    };
+    pipeline.feed(&mut shard, &Batch::new(line.as_bytes(), 0, end));
+    assert_eq!(shard.ledger().recorded, 1);
+    Families::new(shard.snapshot().into_iter().chain(shard.account()))
+}
+
+/// Everything the exporter tells of itself, once each thing has happened.
+fn told() -> Families {
+    let telemetry = Telemetry::new("0", UNIX_EPOCH).unwrap();
+    telemetry
+        .source("x", &GAP_REASONS)
+        .set_last_line(UNIX_EPOCH);
+    telemetry.config_loaded(UNIX_EPOCH);
+    telemetry.http_request("/", 200);
+    telemetry.families()
+}
+
+#[test]
+fn every_family_is_documented_as_it_is() {
+    let families = shown(&counted().merge(told()));
+    for metric in Metric::ALL {
+        let family = families
+            .get(metric.name())
+            .unwrap_or_else(|| panic!("{} is not shown here", metric.name()));
+        let labels = metric.labels().iter().map(|label| (*label).to_owned());
+        assert_eq!(family.labels, labels.collect(), "{}", metric.name());
+    }
+    let kinds = ["counter", "gauge", "histogram"];
+    let mut documented: BTreeMap<String, Shown> = BTreeMap::new();
+    let rows = rows(METRICS);
+    for (name, cells) in &rows {
+        if kinds.contains(&cells[0].as_str()) {
+            let family = documented.entry(name.clone()).or_default();
+            family.kind.clone_from(&cells[0]);
+            family.labels = spans(&cells[1]);
+        }
+    }
+    for (name, cells) in &rows {
+        let is_bounds = cells[0]
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || b". ".contains(&byte));
+        if let Some(family) = documented.get_mut(name)
+            && is_bounds
+        {
+            family.bounds = cells[0].split(' ').map(str::to_owned).collect();
+        }
+    }
+    assert_eq!(documented, families);
+}
+
+#[test]
+fn every_reason_is_documented() {
+    let page = text(METRICS);
+    let rejected = counted();
+    let rejected = rejected
+        .get("httplog_exporter_rejected_lines_total")
+        .unwrap();
+    let reasons = rejected
+        .series
+        .iter()
+        .map(|series| series.label("reason").unwrap())
+        .chain(GAP_REASONS);
+    for reason in reasons {
+        assert!(page.contains(&format!("`{reason}`")), "{reason}");
+    }
+}
+
+#[test]
+fn every_route_shown_is_what_its_target_becomes() {
+    let page = text(METRICS);
+    let table = page.split("\n| target | route |\n").nth(1).expect("table");
+    let mut seen = 0;
+    for row in table.lines().take_while(|line| line.starts_with('|')) {
+        let spans: Vec<&str> = row.split('`').skip(1).step_by(2).collect();
+        let [target, expected] = spans[..] else {
+            continue;
+        };
+        let mut router = Router::new(1);
+        let status = Status::from_digits(b"200");
+        let route = router.route(target.as_bytes(), status);
+        assert_eq!(&*router.name(route), expected, "{target}");
+        seen += 1;
+    }
+    assert!(seen > 3, "only {seen} rows");
+}

@@ -1,0 +1,70 @@
+//! The hot path allocates nothing: a line whose labels are known costs no memory.
+
+use std::fs;
+use std::sync::Arc;
+
+use httplog_exporter::aggregate::Shard;
+use httplog_exporter::label::Budget;
+use httplog_exporter::model::{Batch, GenerationId, Position};
+use httplog_exporter::pattern::{Preset, presets};
+use httplog_exporter::pipeline::{Pipeline, Settings};
+
+use crate::recorded::RECORDED;
+use crate::support::project;
+
+/// Lines of a preset: what real servers wrote, or its own examples where there is no such log.
+fn lines(preset: Preset) -> Vec<u8> {
+    if let Some((_, log)) = RECORDED.iter().find(|(name, _)| *name == preset.name) {
+        return fs::read(project(log)).unwrap();
+    }
+    let definition = preset.definition().unwrap();
+    let lines = definition.examples.iter().map(|example| &*example.line);
+    lines
+        .flat_map(|line| [line, "\n"])
+        .collect::<String>()
+        .into()
+}
+
+/// How often memory is asked for while a batch is counted.
+fn allocations(pipeline: &mut Pipeline, shard: &mut Shard, bytes: &[u8]) -> u64 {
+    let end = Position {
+        generation: GenerationId(0),
+        offset: bytes.len() as u64,
+    };
+    let batch = Batch::new(bytes, 1, end);
+    allocation_counter::measure(|| pipeline.feed(shard, &batch)).count_total
+}
+
+#[test]
+fn lines_like_those_before_allocate_nothing() {
+    for preset in presets() {
+        let settings = Settings {
+            source: preset.name.into(),
+            pattern: Arc::new(preset.pattern().unwrap()),
+            line_bytes: 65_536,
+            max_routes: 500,
+        };
+        let mut pipeline = Pipeline::new(settings, Budget::new(10_000));
+        let mut shard = pipeline.shard();
+        let mut bytes = lines(*preset);
+        let good = memchr::memchr_iter(b'\n', &bytes).count() as u64;
+        // What is no request costs nothing either.
+        bytes.extend(b"\nodd \xff\0\n");
+        bytes.extend(std::iter::repeat_n(b'x', 65_537));
+        bytes.push(b'\n');
+
+        let first = allocations(&mut pipeline, &mut shard, &bytes);
+        assert!(first > 0, "{}: nothing is measured", preset.name);
+        assert_eq!(
+            shard.ledger().recorded,
+            good,
+            "{}: nothing is read",
+            preset.name
+        );
+        // Routes that the first pass learned have their own series from the second on.
+        allocations(&mut pipeline, &mut shard, &bytes);
+        let more = allocations(&mut pipeline, &mut shard, &bytes);
+        assert_eq!(more, 0, "{}", preset.name);
+        assert_eq!(shard.ledger().recorded, 3 * good, "{}", preset.name);
+    }
+}

@@ -1,0 +1,369 @@
+//! The daemon's life: start, reload and stop, as signals and systemd have it.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use httplog_exporter::clock::{Clock as _, SystemClock};
+use httplog_exporter::http::Limits;
+use rustix::process::Signal;
+
+use crate::counts;
+use crate::recorded::line;
+use crate::scrape::Scrape;
+use crate::support::{Daemon, HEAD, Source, append, program, until};
+
+/// More than a stop takes, less than any client is waited for.
+const PROMPTLY: Duration = Duration::from_secs(4);
+
+/// Writes a log of one line, and a configuration that follows it; gives back the configuration.
+fn set_up(dir: &Path) -> String {
+    let log = dir.join("access.log");
+    fs::write(&log, line("GET", 200)).unwrap();
+    let source = Source {
+        name: "nginx",
+        pattern: "nginx-combined",
+        log: &log,
+    };
+    let config = HEAD.to_owned() + &source.toml();
+    fs::write(dir.join("config.toml"), &config).unwrap();
+    config
+}
+
+/// `run` on the configuration in this folder.
+fn run_configured(dir: &Path) -> Command {
+    let mut command = program(["run", "--config"]);
+    command.arg(dir.join("config.toml"));
+    command
+}
+
+fn last_reload(daemon: &Daemon) -> f64 {
+    let name = "httplog_exporter_config_last_reload_successful";
+    daemon.scrape().value(name, &[]).unwrap()
+}
+
+#[test]
+fn a_reload_keeps_counts_and_applies_what_changed() {
+    let dir = tempfile::tempdir().unwrap();
+    let before = set_up(dir.path());
+    let daemon = Daemon::configured(dir.path(), &before);
+    daemon.metrics_after(&[("nginx", 1)]);
+
+    let other = dir.path().join("other.log");
+    fs::write(&other, line("POST", 201).repeat(2)).unwrap();
+    let added = Source {
+        name: "other",
+        pattern: "nginx-combined",
+        log: &other,
+    };
+    fs::write(dir.path().join("config.toml"), before + &added.toml()).unwrap();
+    // Written between the two configurations, it is read once.
+    let mut log = append(&dir.path().join("access.log"));
+    log.write_all(line("PUT", 204).as_bytes()).unwrap();
+    daemon.signal(Signal::HUP);
+    let page = daemon.metrics_after(&[("nginx", 2), ("other", 2)]);
+    let scrape = Scrape::parse(&page);
+    let both = line("GET", 200) + &line("PUT", 204);
+    scrape.assert_counted("nginx", &counts::of_log(both.as_bytes()));
+    let posts = line("POST", 201).repeat(2);
+    scrape.assert_counted("other", &counts::of_log(posts.as_bytes()));
+    until(|| match last_reload(&daemon) {
+        1.0 => Ok(()),
+        other => Err(other.to_string()),
+    });
+    daemon.wait_until_said("configuration reloaded from");
+    assert!(!daemon.said().contains("WARN"), "{}", daemon.said());
+
+    // A source that is taken away is followed no more, and lets go of its file.
+    fs::write(
+        dir.path().join("config.toml"),
+        HEAD.to_owned() + &added.toml(),
+    )
+    .unwrap();
+    daemon.signal(Signal::HUP);
+    until(|| {
+        match daemon
+            .scrape()
+            .value("httplog_exporter_files_open", &[("source", "nginx")])
+        {
+            None => Ok(()),
+            Some(files) => Err(format!("{files} files open")),
+        }
+    });
+    assert_eq!(daemon.scrape().lines("other", None), 2);
+}
+
+#[test]
+fn a_faulty_configuration_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let good = set_up(dir.path());
+    let daemon = Daemon::configured(dir.path(), &good);
+    daemon.metrics_after(&[("nginx", 1)]);
+    assert!((last_reload(&daemon) - 1.0).abs() < f64::EPSILON);
+    let config = dir.path().join("config.toml");
+    let mut log = append(&dir.path().join("access.log"));
+    let mut lines = 1;
+    for (fault, said) in [
+        (
+            Some(good.replace("nginx-combined", "nginx-combind")),
+            "unknown pattern `nginx-combind`",
+        ),
+        (Some("[[source".to_owned()), "not valid TOML"),
+        (Some(String::new()), "no source: nothing would be followed"),
+        (None, "cannot read"),
+    ] {
+        fs::write(&config, &good).unwrap();
+        daemon.signal(Signal::HUP);
+        until(|| {
+            if last_reload(&daemon) > 0.0 {
+                Ok(())
+            } else {
+                Err("no reload".to_owned())
+            }
+        });
+        match fault {
+            Some(text) => fs::write(&config, text).unwrap(),
+            None => fs::remove_file(&config).unwrap(),
+        }
+        daemon.signal(Signal::HUP);
+        until(|| {
+            if last_reload(&daemon) > 0.0 {
+                Err("a reload".to_owned())
+            } else {
+                Ok(())
+            }
+        });
+        daemon.wait_until_said(said);
+        log.write_all(line("GET", 200).as_bytes()).unwrap();
+        lines += 1;
+        let scrape = Scrape::parse(&daemon.metrics_after(&[("nginx", lines)]));
+        let expected = line("GET", 200).repeat(usize::try_from(lines).unwrap());
+        scrape.assert_counted("nginx", &counts::of_log(expected.as_bytes()));
+    }
+}
+
+#[test]
+fn an_address_from_the_command_line_is_no_change_at_a_reload() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = set_up(dir.path());
+    let text = config.replace("127.0.0.1:0", "127.0.0.1:1");
+    fs::write(dir.path().join("config.toml"), &text).unwrap();
+    let mut command = run_configured(dir.path());
+    command.args(["--listen", "127.0.0.1:0"]);
+    let daemon = Daemon::start(dir.path(), command);
+    daemon.signal(Signal::HUP);
+    daemon.wait_until_said("configuration reloaded from");
+    assert!(
+        !daemon.said().contains("web.listen changed"),
+        "{}",
+        daemon.said()
+    );
+}
+
+#[test]
+fn another_address_at_a_reload_takes_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = set_up(dir.path());
+    let daemon = Daemon::configured(dir.path(), &config);
+    let text = config.replace("127.0.0.1:0", "127.0.0.1:1");
+    fs::write(dir.path().join("config.toml"), text).unwrap();
+    daemon.signal(Signal::HUP);
+    daemon.wait_until_said("web.listen changed: that takes a restart");
+    daemon.metrics();
+}
+
+#[test]
+fn without_a_configuration_a_reload_is_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("access.log"), line("GET", 200)).unwrap();
+    let daemon = Daemon::bare(dir.path(), ["access.log"]);
+    daemon.signal(Signal::HUP);
+    daemon.wait_until_said("nothing to reload");
+    daemon.metrics_after(&[("access", 1)]);
+}
+
+#[test]
+fn it_stops_promptly_whoever_is_connected() {
+    // What a client has said, and how much it waits for before the stop.
+    for (said, answer, at_most) in [
+        ("", 0, PROMPTLY),
+        ("GET /-/ready HTTP/1.1\r\nHost: x\r\n\r\n", 12, PROMPTLY),
+        // The rest of a request is waited for, as an answer in work is.
+        ("GET /metrics HT", 0, PROMPTLY + Limits::default().stop),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let daemon = Daemon::configured(dir.path(), &set_up(dir.path()));
+        let mut client = TcpStream::connect(daemon.socket()).unwrap();
+        client.write_all(said.as_bytes()).unwrap();
+        client.read_exact(&mut vec![0; answer]).unwrap();
+        let clock = SystemClock::new();
+        daemon.signal(Signal::TERM);
+        assert_eq!(daemon.end(), 0);
+        let took = clock.monotonic();
+        assert!(took < at_most, "{said:?}: {took:?}");
+    }
+}
+
+#[test]
+fn signals_are_heeded_from_the_first_word_on() {
+    let dir = tempfile::tempdir().unwrap();
+    // So many that there is time between the first one's word and the last one's start.
+    let sources = (0..60).map(|n| {
+        let (name, log) = (format!("n{n}"), dir.path().join("absent.log"));
+        let pattern = "nginx-combined";
+        Source {
+            name: &name,
+            pattern,
+            log: &log,
+        }
+        .toml()
+    });
+    let config: String = [HEAD.to_owned()].into_iter().chain(sources).collect();
+    fs::write(dir.path().join("config.toml"), config).unwrap();
+    for round in 0..6 {
+        let daemon = Daemon::launch(dir.path(), run_configured(dir.path()));
+        // At once, not when it is next looked.
+        until(|| match (0..1_000).find(|_| !daemon.said().is_empty()) {
+            Some(_) => Ok(()),
+            None => Err("no word".to_owned()),
+        });
+        if round % 2 == 0 {
+            daemon.signal(Signal::HUP);
+            daemon.wait_until_said("configuration reloaded from");
+        }
+        daemon.signal(Signal::TERM);
+        assert_eq!(daemon.end(), 0);
+    }
+}
+
+#[test]
+fn a_unix_socket_is_served_and_taken_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("metrics.sock");
+    let config = set_up(dir.path()).replace(
+        "\"127.0.0.1:0\"",
+        &format!("\"unix:{}\", \"127.0.0.1:0\"", socket.display()),
+    );
+    fs::write(dir.path().join("config.toml"), config).unwrap();
+    // What a process that was killed left behind is in nobody's way.
+    for _ in 0..2 {
+        let killed = Daemon::launch(dir.path(), run_configured(dir.path()));
+        killed.wait_until_said("ready: every source is opened");
+        drop(killed);
+        assert!(socket.exists());
+    }
+    let daemon = Daemon::launch(dir.path(), run_configured(dir.path()));
+    daemon.wait_until_said("ready: every source is opened");
+    let mut stream = UnixStream::connect(&socket).unwrap();
+    stream
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(answer.contains("httplog_exporter_build_info"), "{answer}");
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.end(), 0);
+    assert!(!socket.exists());
+}
+
+/// What systemd would hear.
+struct Manager(UnixDatagram);
+
+impl Manager {
+    fn bind(path: &Path) -> Self {
+        let socket = UnixDatagram::bind(path).unwrap();
+        socket
+            .set_read_timeout(Some(Duration::from_mins(1)))
+            .unwrap();
+        Self(socket)
+    }
+
+    /// The next message that is no sign of life, as its lines.
+    fn hears(&self) -> Vec<String> {
+        loop {
+            let mut message = [0; 4096];
+            let length = self.0.recv(&mut message).unwrap();
+            let text = std::str::from_utf8(&message[..length]).unwrap();
+            if text.trim_end() != "WATCHDOG=1" {
+                return text.lines().map(str::to_owned).collect();
+            }
+        }
+    }
+}
+
+#[test]
+fn systemd_hears_of_every_change() {
+    let dir = tempfile::tempdir().unwrap();
+    let manager = Manager::bind(&dir.path().join("notify"));
+    let mut config = HEAD.to_owned();
+    let paths: Vec<_> = (0..20)
+        .map(|n| dir.path().join(format!("{n}.log")))
+        .collect();
+    for (n, log) in paths.iter().enumerate() {
+        fs::write(log, line("GET", 200)).unwrap();
+        let name = &n.to_string();
+        let source = Source {
+            name,
+            pattern: "nginx-combined",
+            log,
+        };
+        config += &source.toml();
+    }
+    fs::write(dir.path().join("config.toml"), config).unwrap();
+    let mut command = run_configured(dir.path());
+    command.env("NOTIFY_SOCKET", dir.path().join("notify"));
+    let daemon = Daemon::launch(dir.path(), command);
+
+    assert_eq!(manager.hears(), ["READY=1"]);
+    let said = daemon.said();
+    for path in &paths {
+        assert!(
+            said.contains(&format!("following {} from", path.display())),
+            "{said}"
+        );
+    }
+    daemon.signal(Signal::HUP);
+    let reloading = manager.hears();
+    assert_eq!(reloading[0], "RELOADING=1");
+    let since = reloading[1].strip_prefix("MONOTONIC_USEC=").unwrap();
+    assert!(since.parse::<u64>().unwrap() > 0);
+    assert_eq!(manager.hears(), ["READY=1"]);
+    // A refused configuration ends the reload too.
+    fs::write(dir.path().join("config.toml"), "").unwrap();
+    daemon.signal(Signal::HUP);
+    assert_eq!(manager.hears()[0], "RELOADING=1");
+    assert_eq!(manager.hears(), ["READY=1"]);
+    daemon.signal(Signal::TERM);
+    assert_eq!(manager.hears(), ["STOPPING=1"]);
+    assert_eq!(daemon.end(), 0);
+}
+
+#[test]
+fn the_watchdog_hears_of_life_whatever_its_interval() {
+    for interval in ["200000", "1", "0"] {
+        let dir = tempfile::tempdir().unwrap();
+        let manager = Manager::bind(&dir.path().join("notify"));
+        set_up(dir.path());
+        let mut command = run_configured(dir.path());
+        command
+            .env("NOTIFY_SOCKET", dir.path().join("notify"))
+            .env("WATCHDOG_USEC", interval);
+        let daemon = Daemon::start(dir.path(), command);
+        let mut alive = 0;
+        // Long enough for a thread that waits for its log to be taken for stuck.
+        while alive < 15 && interval != "0" {
+            let mut message = [0; 64];
+            let length = manager.0.recv(&mut message).unwrap();
+            alive += u32::from(message[..length].starts_with(b"WATCHDOG=1"));
+        }
+        daemon.signal(Signal::TERM);
+        let said = daemon.said();
+        assert!(!said.contains("no progress"), "{interval}: {said}");
+        assert_eq!(daemon.end(), 0, "{interval}");
+    }
+}

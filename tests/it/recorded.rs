@@ -1,0 +1,20 @@
+//! What real servers wrote, and the presets that read it.
+
+/// The presets, each with what a real server wrote in its format.
+pub const RECORDED: [(&str, &str); 8] = [
+    ("nginx-combined", "fixtures/corpora/nginx_combined.log"),
+    ("nginx-timed", "fixtures/corpora/nginx_timed.log"),
+    ("nginx-vhost", "fixtures/corpora/nginx_vhost_main.log"),
+    ("nginx-django", "fixtures/demo/access.log"),
+    ("gunicorn", "fixtures/corpora/gunicorn_real_default.log"),
+    ("gunicorn-seconds", "fixtures/corpora/gunicorn_L_s.log"),
+    ("gunicorn-micros", "fixtures/corpora/gunicorn_D_us.log"),
+    ("gunicorn-millis", "fixtures/corpora/gunicorn_M_ms.log"),
+];
+
+/// A line of nginx's `combined` format, with its newline.
+pub fn line(method: &str, status: u16) -> String {
+    format!(
+        "127.0.0.1 - - [22/Nov/2026:18:47:15 +0000] \"{method} /a HTTP/1.1\" {status} 10 \"-\" \"ua\"\n"
+    )
+}

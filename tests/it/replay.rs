@@ -1,0 +1,316 @@
+//! Whole logs in one pass: what is printed, and that every way to hand a log over is the same.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Stdio;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use insta::assert_snapshot;
+use serde_json::Value;
+
+use crate::counts;
+use crate::recorded::{RECORDED, line};
+use crate::scrape::Scrape;
+use crate::support::{Ended, program, project, run, until};
+
+/// Pages kept in `fixtures/golden`, by name; `UPDATE_GOLDEN=1` writes them anew.
+const GOLDEN: [(&str, &str, &str); 4] = [
+    (
+        "nginx-timed",
+        "nginx-timed",
+        "fixtures/corpora/nginx_timed.log",
+    ),
+    (
+        "nginx-combined",
+        "nginx-combined",
+        "fixtures/corpora/nginx_combined.log",
+    ),
+    (
+        "gunicorn-micros",
+        "gunicorn-micros",
+        "fixtures/corpora/gunicorn_D_us.log",
+    ),
+    ("demo", "nginx-django", "fixtures/demo/access.log"),
+];
+
+/// Values by name and labels.
+type Samples = BTreeMap<(String, BTreeMap<String, String>), String>;
+
+/// Replays logs in the project's folder with this on standard input.
+fn replay(args: &[&str], input: impl Into<Vec<u8>>) -> Ended {
+    let args = ["replay"].iter().chain(args);
+    run(&project(""), args, input)
+}
+
+/// The page of metrics of a log.
+fn metrics(args: &[&str], input: impl Into<Vec<u8>>) -> String {
+    let args = [&["--output", "metrics"], args].concat();
+    replay(&args, input).succeeded()
+}
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn pages_are_golden_byte_for_byte() {
+    for (name, pattern, log) in GOLDEN {
+        let path = project(&format!("fixtures/golden/{name}.prom"));
+        let page = metrics(&["--pattern", pattern, log], "");
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::write(&path, &page).unwrap();
+        }
+        let golden = fs::read_to_string(&path).unwrap();
+        let differ = golden.lines().zip(page.lines()).find(|(a, b)| a != b);
+        assert_eq!(differ, None, "{}", path.display());
+        assert!(golden == page, "{}: one is longer", path.display());
+    }
+}
+
+#[cfg(feature = "stack")]
+#[test]
+fn promtool_finds_no_fault_in_golden_pages() {
+    for (name, ..) in GOLDEN {
+        let page = fs::read_to_string(project(&format!("fixtures/golden/{name}.prom"))).unwrap();
+        assert!(page.contains("httplog_requests_total"), "{name}");
+        crate::stack::promtool_finds_no_fault(&page);
+    }
+}
+
+#[test]
+fn counts_are_those_of_an_independent_reading() {
+    for (pattern, log) in RECORDED {
+        let page = metrics(&["--pattern", pattern, log], "");
+        let expected = counts::of_log(&fs::read(project(log)).unwrap());
+        assert!(counts::total(&expected) >= 300, "{log}");
+        assert_eq!(Scrape::parse(&page).requests(pattern), expected, "{log}");
+    }
+}
+
+#[test]
+fn a_log_is_the_same_however_it_is_handed_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = "fixtures/corpora/nginx_timed.log";
+    let plain = fs::read(project(log)).unwrap();
+    // A member may end in the middle of a line.
+    let (first, second) = plain.split_at(plain.len() / 3);
+    assert!(!first.ends_with(b"\n"));
+    let members = [gzip(first), gzip(second)].concat();
+    let file = |name: &str, content: &[u8]| {
+        let path = dir.path().join(name);
+        fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let expected = metrics(&[log], "");
+    let check =
+        |how: &str, log: &str, input: &[u8]| assert!(metrics(&[log], input) == expected, "{how}");
+    check("gzip", &file("a.gz", &gzip(&plain)), b"");
+    check("members", &file("b.gz", &members), b"");
+    check("gzip by another name", &file("c.log", &gzip(&plain)), b"");
+    check("no last newline", &file("d", plain.trim_ascii_end()), b"");
+    check("standard input", "-", &plain);
+    check("standard input's file", "/dev/stdin", &plain);
+    check("gzip on standard input", "-", &gzip(&plain));
+    check("members on standard input", "-", &members);
+
+    let (first, second) = (file("first", first), file("second", second));
+    let apart = replay(&["-o", "metrics", "-p", "nginx-timed", &first, &second], "");
+    assert!(apart.out != expected, "a line across two files is no line");
+}
+
+#[test]
+fn a_format_is_recognised_however_slowly_its_first_lines_come() {
+    let good = line("GET", 200).repeat(20);
+    let mut child = program(["replay", "--output", "metrics", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"odd\n").unwrap();
+    until(|| match rustix::io::ioctl_fionread(&stdin).unwrap() {
+        0 => Ok(()),
+        unread => Err(format!("{unread} bytes are unread")),
+    });
+    stdin.write_all(good.as_bytes()).unwrap();
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    let page = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(
+        Scrape::parse(&page).requests("nginx-combined"),
+        counts::of_log(good.as_bytes())
+    );
+}
+
+#[test]
+fn a_torn_archive_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = fs::read(project("fixtures/corpora/nginx_timed.log")).unwrap();
+    let whole = gzip(&log);
+    let refused = |name: &str, content: &[u8]| {
+        fs::write(dir.path().join(name), content).unwrap();
+        run(dir.path(), ["replay", "--output", "metrics", name], "").failed(66)
+    };
+    assert_snapshot!(refused("torn.gz", &whole[..whole.len() / 2]), @"error: cannot read torn.gz: incomplete deflate stream");
+    assert_snapshot!(refused("footless.gz", &whole[..whole.len() - 4]), @"error: cannot read footless.gz: unexpected end of file");
+    let mut corrupt = whole.clone();
+    let last = corrupt.len() - 6;
+    corrupt[last] ^= 0xff;
+    assert_snapshot!(refused("corrupt.gz", &corrupt), @"error: cannot read corrupt.gz: corrupt gzip stream does not have a matching checksum");
+}
+
+#[test]
+fn json_says_what_the_metrics_say() {
+    let log = "fixtures/corpora/nginx_timed.log";
+    let page = Scrape::parse(&metrics(&[log], ""));
+    let json = replay(&["--output", "json", log], "").succeeded();
+    assert!(json.ends_with("]}\n"), "one newline at the end");
+    let json: Value = serde_json::from_str(&json).unwrap();
+
+    let mut expected = Samples::new();
+    for sample in page.all() {
+        let key = (sample.name.clone(), sample.labels.clone());
+        assert_eq!(expected.insert(key, sample.value.to_string()), None);
+    }
+    let mut found = samples(&json);
+    found.retain(|(name, _), _| !name.starts_with("httplog_exporter_"));
+    assert_eq!(found, expected);
+    let recorded = (
+        "httplog_exporter_lines_total".to_owned(),
+        [("outcome", "recorded"), ("source", "nginx-timed")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+    );
+    assert_eq!(
+        samples(&json).get(&recorded).map(String::as_str),
+        Some("300")
+    );
+}
+
+/// The samples that the text format would have for a JSON document.
+fn samples(json: &Value) -> Samples {
+    let mut samples = Samples::new();
+    let mut add = |name: String, labels: &BTreeMap<String, String>, value: &Value| {
+        let value = value.as_f64().unwrap().to_string();
+        assert_eq!(samples.insert((name, labels.clone()), value), None);
+    };
+    for family in json["families"].as_array().unwrap() {
+        let name = family["name"].as_str().unwrap();
+        for series in family["series"].as_array().unwrap() {
+            let labels: BTreeMap<String, String> =
+                serde_json::from_value(series["labels"].clone()).unwrap();
+            if family["type"] != "histogram" {
+                add(name.into(), &labels, &series["value"]);
+                continue;
+            }
+            for bucket in series["buckets"].as_array().unwrap() {
+                let mut labels = labels.clone();
+                let le = &bucket["le"];
+                let le = le.as_str().map_or_else(|| le.to_string(), str::to_owned);
+                labels.insert("le".into(), le);
+                add(format!("{name}_bucket"), &labels, &bucket["count"]);
+            }
+            add(format!("{name}_sum"), &labels, &series["sum"]);
+            add(format!("{name}_count"), &labels, &series["count"]);
+        }
+    }
+    samples
+}
+
+#[test]
+fn a_recognised_format_is_the_named_one() {
+    for (pattern, log) in RECORDED {
+        // A whole number of what? Nothing in the line tells.
+        if ["gunicorn-micros", "gunicorn-millis"].contains(&pattern) {
+            let said = replay(&[log], "").failed(78);
+            assert!(said.contains("gunicorn-micros reads 100 %"), "{said}");
+            assert!(said.contains("gunicorn-millis reads 100 %"), "{said}");
+        } else {
+            let named = metrics(&["--pattern", pattern, log], "");
+            assert!(metrics(&[log], "") == named, "{log}");
+        }
+    }
+}
+
+#[test]
+fn rejected_lines_are_told_beside_the_result() {
+    let log = [line("GET", 200).repeat(19), "odd\n\n".to_owned()].concat();
+    let ended = replay(&["--output", "metrics", "-"], log.clone());
+    assert_eq!(ended.code, Some(0));
+    assert_snapshot!(ended.err, @"warning: 1 of 21 lines rejected");
+    let summary = replay(&["-"], log).succeeded();
+    let account: Vec<&str> = summary.lines().take(2).collect();
+    assert_snapshot!(account.join("\n"), @r"
+    nginx-combined: 21 lines, 19 recorded, 1 rejected, 1 skipped
+      rejected, mismatch: 1
+    ");
+}
+
+#[test]
+fn an_empty_log_has_no_format_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("empty.log"), "").unwrap();
+    for output in ["summary", "metrics", "json"] {
+        let ended = run(dir.path(), ["replay", "-o", output, "empty.log"], "");
+        assert_eq!(ended.failed(66), "error: no line to read\n", "{output}");
+    }
+    let named = [
+        "replay",
+        "-o",
+        "metrics",
+        "-p",
+        "nginx-combined",
+        "empty.log",
+    ];
+    let page = run(dir.path(), named, "").succeeded();
+    assert_eq!(Scrape::parse(&page).requests("nginx-combined"), [].into());
+}
+
+#[test]
+fn the_summary_is_a_table_for_people() {
+    let log = Path::new("fixtures/corpora/nginx_timed.log");
+    assert_snapshot!(replay(&[log.to_str().unwrap()], "").succeeded(), @"
+    nginx-timed: 300 lines, 300 recorded, 0 rejected, 0 skipped
+
+    METHOD        REQUESTS       1xx         2xx         3xx         4xx         5xx     other
+    <other>             12         0           1           0          11           0         0
+    CONNECT              1         0           0           0           1           0         0
+    DELETE               1         0           1           0           0           0         0
+    GET                268         0         191           8          60           9         0
+    HEAD                 1         0           1           0           0           0         0
+    OPTIONS              3         0           2           0           1           0         0
+    PATCH                3         0           3           0           0           0         0
+    POST                 8         0           2           0           5           1         0
+    PUT                  2         0           2           0           0           0         0
+    TRACE                1         0           0           0           1           0         0
+
+        REQUESTS       5xx        MEAN         P95  ROUTE
+              92         1       20 ms    ≤ 100 ms  /hex/<slug>/
+              66         4       74 ms    ≤ 200 ms  <other>
+              16         2      319 ms  ≤ 5,000 ms  /
+              13         0      164 ms  ≤ 2,500 ms  /articles/
+              11         0      9.1 ms     ≤ 50 ms  /u/<str>/
+               7         0       55 ms    ≤ 200 ms  /api/v1/users/<int>/
+               5         0      9.0 ms     ≤ 50 ms  /<str>/
+               5         0       29 ms    ≤ 100 ms  /articles/<int>/<int>/<slug>/
+               5         1       10 ms     ≤ 25 ms  /items/<uuid>/
+               4         0      508 ms  ≤ 2,500 ms  /api/v1/users/
+               4         0      7.0 ms     ≤ 10 ms  /api/v2/users/<int>/
+               4         0      7.2 ms     ≤ 25 ms  /basic/articles/
+               3         0      9.3 ms     ≤ 25 ms  /articles/<int>/
+               3         2       18 ms     ≤ 50 ms  /boom/
+               3         0      0.0 ms    ≤ 5.0 ms  /static/app.js
+               3         0       17 ms     ≤ 50 ms  /u/<email>/
+               3         0       17 ms     ≤ 50 ms  /u/<slug>/
+               2         0      7.5 ms     ≤ 25 ms  /about/
+               2         0       48 ms     ≤ 50 ms  /admin/auth/user/<int>/change/
+               2         0       28 ms     ≤ 50 ms  /admin/login/
+              37  more routes
+    ");
+}
