@@ -62,12 +62,7 @@ fn show(out: &mut impl Write, definition: &Definition) -> Result<(), Failure> {
         definition.pattern.name(),
         definition.description
     )?;
-    writeln!(
-        out,
-        "{} = '{}'\n",
-        definition.dialect.key(),
-        definition.source
-    )?;
+    writeln!(out, "{} = {}\n", definition.dialect.key(), toml(definition))?;
     let fields: Vec<&str> = definition
         .pattern
         .fields()
@@ -75,6 +70,7 @@ fn show(out: &mut impl Write, definition: &Definition) -> Result<(), Failure> {
         .map(Field::name)
         .collect();
     writeln!(out, "fields: {}", fields.join(", "))?;
+    writeln!(out, "engine: {}", definition.pattern.engine().name())?;
     for example in &definition.examples {
         writeln!(out, "\n{}", example.line)?;
         let width = example
@@ -88,4 +84,18 @@ fn show(out: &mut impl Write, definition: &Definition) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// The format as it can be pasted into a configuration.
+fn toml(definition: &Definition) -> String {
+    let source = &definition.source;
+    if definition.dialect.takes_keys() {
+        source.clone()
+    } else if source.contains('\n') {
+        format!("'''\n{source}'''")
+    } else if source.contains('\'') {
+        format!("'''{source}'''")
+    } else {
+        format!("'{source}'")
+    }
 }

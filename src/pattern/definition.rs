@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Complaint, Dialect, Pattern};
+use super::{Complaint, Dialect, Keys, Pattern};
 use crate::diag::{Fault, Place, Report, Section, Spot};
 use crate::model::Field;
 
@@ -15,7 +15,7 @@ pub struct Definition {
     pub pattern: Pattern,
     /// The notation of `source`.
     pub dialect: Dialect,
-    /// The format string.
+    /// The format string, or the table of keys as TOML.
     pub source: String,
     /// One sentence.
     pub description: String,
@@ -42,16 +42,22 @@ impl Definition {
         let description = section
             .string("description", report)
             .map_or_else(String::new, |text| text.value);
-        let mut sources: Vec<(Dialect, Spot<String>)> = Vec::new();
+        let before = report.errors();
+        let mut sources: Vec<(Dialect, Source)> = Vec::new();
         let mut given = 0;
         for dialect in Dialect::ALL {
-            given += usize::from(section.contains(dialect.key()));
-            sources.extend(
-                section
-                    .string(dialect.key(), report)
-                    .map(|source| (dialect, source)),
-            );
+            let is_given = section.contains(dialect.key());
+            given += usize::from(is_given);
+            let source = if dialect.takes_keys() {
+                let mut keys = section.scalars(dialect.key(), report);
+                keys.sort_by_key(|(field, _)| field.place.span.start);
+                is_given.then_some(Source::Keys(keys))
+            } else {
+                section.string(dialect.key(), report).map(Source::Text)
+            };
+            sources.extend(source.map(|source| (dialect, source)));
         }
+        let is_torn = report.errors() > before;
         let examples = section
             .sections("example", report)
             .into_iter()
@@ -69,25 +75,76 @@ impl Definition {
             );
             return None;
         }
-        let (dialect, source) = sources.pop()?;
-        let pattern = match Pattern::compile(&name.value, dialect, &source.value) {
-            Ok(pattern) => pattern,
-            Err(complaint) => {
-                report.push(fault(&complaint, dialect, &source));
-                return None;
-            }
-        };
+        let (dialect, source) = sources.pop().filter(|_| !is_torn)?;
+        let pattern = source.compile(name, dialect, report)?;
         for (example, place) in &examples {
             try_example(&pattern, example, place, report);
         }
         Some(Self {
             pattern,
             dialect,
-            source: source.value,
+            source: source.text(),
             description,
             examples: examples.into_iter().map(|(example, _)| example).collect(),
         })
     }
+}
+
+/// What a pattern is made of, as it stands in the TOML text.
+enum Source {
+    Text(Spot<String>),
+    /// Fields and their keys.
+    Keys(Vec<(Spot<String>, Spot<String>)>),
+}
+
+impl Source {
+    fn compile(
+        &self,
+        name: &Spot<String>,
+        dialect: Dialect,
+        report: &mut Report,
+    ) -> Option<Pattern> {
+        let outcome = match self {
+            Self::Text(source) => Pattern::compile(&name.value, dialect, &source.value)
+                .map_err(|complaint| report.push(fault(&complaint, dialect, source))),
+            Self::Keys(entries) => {
+                let mut keys = Keys::new();
+                let mut is_whole = true;
+                for (field, key) in entries {
+                    if let Err(complaint) = keys.bind(&field.value, &key.value) {
+                        is_whole = false;
+                        report.push(keys_fault(&complaint, dialect, &field.place));
+                    }
+                }
+                if !is_whole {
+                    return None;
+                }
+                Pattern::of_keys(&name.value, dialect, keys)
+                    .map_err(|complaint| report.push(keys_fault(&complaint, dialect, &name.place)))
+            }
+        };
+        outcome.ok()
+    }
+
+    fn text(self) -> String {
+        match self {
+            Self::Text(source) => source.value,
+            Self::Keys(entries) => {
+                let entries: Vec<String> = entries
+                    .iter()
+                    .map(|(field, key)| format!("{} = {:?}", field.value, key.value))
+                    .collect();
+                format!("{{ {} }}", entries.join(", "))
+            }
+        }
+    }
+}
+
+fn keys_fault(complaint: &Complaint, dialect: Dialect, place: &Place) -> Fault {
+    let mut fault =
+        Fault::error(format!("{} keys: {}", dialect.key(), complaint.message)).at(place.clone());
+    fault.help.clone_from(&complaint.help);
+    fault
 }
 
 /// Points into the format string inside the TOML text.
@@ -180,6 +237,102 @@ fn try_example(pattern: &Pattern, example: &Example, place: &Place, report: &mut
             ))
             .at(place.clone())
             .help(differences.trim_end().to_owned()),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::diag::{Document, Text};
+
+    /// The pattern's notation, and the faults with the text they point at.
+    fn read(toml: &str) -> (Option<String>, Vec<String>) {
+        let text = Arc::new(Text {
+            name: "t".into(),
+            content: format!("[pattern.mine]\n{toml}\n"),
+        });
+        let mut report = Report::default();
+        let document = Document::parse(&text, &mut report);
+        let mut root = document.root();
+        let source = root
+            .named("pattern", &mut report)
+            .into_iter()
+            .find_map(|(name, section)| Definition::read(&name, section, &mut report))
+            .map(|definition| format!("{} = {}", definition.dialect.key(), definition.source));
+        root.finish(&mut report);
+        let faults = report
+            .faults()
+            .iter()
+            .map(|fault| {
+                let place = fault.place.as_ref().unwrap();
+                format!("{}: {}", &text.content[place.span.clone()], fault.message)
+            })
+            .collect();
+        (source, faults)
+    }
+
+    #[test]
+    fn tables_of_keys_are_patterns() {
+        let toml = "json = { status = 'http.\"s\"', request = 'r' }";
+        let example = "[[pattern.mine.example]]\nline = '{\"r\":\"GET / HTTP/1.1\",\"http\":{\"\\\"s\\\"\":200}}'\nrecord = { status = 200, method = 'GET' }";
+        assert_eq!(
+            read(&format!("{toml}\n{example}")),
+            (
+                Some(r#"json = { status = "http.\"s\"", request = "r" }"#.into()),
+                vec![]
+            )
+        );
+        let (source, faults) = read("ltsv.status = 'status'\nltsv.duration_us = 't'");
+        assert!(source.is_some() && faults.is_empty(), "{faults:?}");
+    }
+
+    #[test]
+    fn every_wrong_key_is_pointed_at() {
+        let check = |toml: &str, expected: &[&str]| {
+            let (source, faults) = read(toml);
+            assert_eq!(
+                (source, faults),
+                (
+                    None,
+                    expected.iter().map(|text| (*text).to_owned()).collect()
+                )
+            );
+        };
+        check(
+            "json = { statsu = 's', request = 'r', method = 'm', target = '' }",
+            &[
+                "statsu: json keys: `statsu` is no field",
+                "method: json keys: `method` tells a field that another key tells",
+                "target: json keys: a key has 1 to 256 bytes",
+            ],
+        );
+        check(
+            "json = {}",
+            &["mine: json keys: no field: nothing would be read"],
+        );
+        check(
+            "json = '{$status}'",
+            &["'{$status}': expected a table, found a string"],
+        );
+        check(
+            "ltsv = { status = 'the status' }",
+            &["mine: ltsv keys: `the status` is no label"],
+        );
+        check(
+            "nginx = { status = 's' }",
+            &["{ status = 's' }: expected a string, found a table"],
+        );
+    }
+
+    #[test]
+    fn complaints_point_into_pasted_directives() {
+        let (_, faults) = read("nginx = '''\nlog_format a '$status '\n  '$request_tiem';\n'''");
+        assert_eq!(
+            faults,
+            ["$request_tiem: nginx format: unknown variable `$request_tiem`"]
         );
     }
 }

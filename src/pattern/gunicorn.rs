@@ -4,16 +4,25 @@
 //! (`gunicorn/glogging.py`, `Logger.atoms` and `SafeAtoms`, which writes `"` as `\"` and leaves a
 //! backslash bare).
 
+use super::escape::Escaping;
 use super::template::{Binding, Item, Shape, Slot, Template, TimeUnit};
-use super::{Complaint, lexer};
+use super::{Complaint, header, lexer, paste};
 use crate::model::Field;
 
 /// The atoms of one letter.
 const ATOMS: &str = "h l u t r m U q H s B b f a T M D L p";
 
-/// Reads a format string.
-pub(super) fn compile(format: &str) -> Result<Template, Complaint> {
-    let mut template = Template { items: Vec::new() };
+/// Reads a format string, or a whole `access_log_format = …`.
+pub(super) fn compile(source: &str) -> Result<Template, Complaint> {
+    let pasted = paste::gunicorn(source)?;
+    let mut template =
+        read(&pasted.text).map_err(|complaint| pasted.complaint_in_source(complaint))?;
+    pasted.place_in_source(&mut template);
+    Ok(template)
+}
+
+fn read(format: &str) -> Result<Template, Complaint> {
+    let mut template = Template::new(Escaping::Quotes);
     let mut rest = 0;
     while let Some(percent) = format[rest..].find('%').map(|at| rest + at) {
         template.push_literal(&format[rest..percent]);
@@ -56,15 +65,9 @@ fn atom(
 ) -> Result<(), Complaint> {
     let (shape, binding) = match (name.strip_prefix('{'), name) {
         (Some(header), _) => match header.split_once('}') {
-            Some((header, "i")) => (
-                Shape::SlashText,
-                request_header(&header.to_ascii_lowercase()),
-            ),
-            Some((header, "o")) => (
-                Shape::SlashText,
-                response_header(&header.to_ascii_lowercase()),
-            ),
-            Some((key, "e")) => (Shape::SlashText, environ(key)),
+            Some((name, "i")) => (Shape::SlashText, header::request(name)),
+            Some((name, "o")) => (Shape::SlashText, header::response(name)),
+            Some((key, "e")) => (Shape::SlashText, header::environ(key)),
             _ => {
                 return Err(Complaint::new(format!("unknown atom `{name}`"), span).help(
                     "headers are `{name}i` (request), `{name}o` (response), `{name}e` (environ)",
@@ -133,36 +136,6 @@ fn letter(name: &str) -> Option<(Shape, Option<Binding>)> {
         "M" => (Shape::Digits, Some(Binding::Duration(TimeUnit::Millis))),
         "D" => (Shape::Digits, Some(Binding::Duration(TimeUnit::Micros))),
         "L" => (Shape::Decimal, Some(Binding::Duration(TimeUnit::Seconds))),
-        _ => return None,
-    })
-}
-
-fn request_header(name: &str) -> Option<Binding> {
-    Some(match name {
-        "host" => Binding::Text(Field::Host),
-        "content-length" => Binding::Bytes(Field::ContentLength),
-        "x-request-id" => Binding::Text(Field::RequestId),
-        "traceparent" => Binding::Text(Field::TraceId),
-        "x-forwarded-for" => Binding::Text(Field::RemoteAddr),
-        "referer" => Binding::Text(Field::Referer),
-        "user-agent" => Binding::Text(Field::UserAgent),
-        _ => return None,
-    })
-}
-
-fn response_header(name: &str) -> Option<Binding> {
-    Some(match name {
-        "x-view-name" => Binding::Text(Field::View),
-        "content-type" => Binding::Text(Field::ContentType),
-        _ => return None,
-    })
-}
-
-fn environ(key: &str) -> Option<Binding> {
-    Some(match key {
-        "wsgi.url_scheme" => Binding::Text(Field::Scheme),
-        "raw_uri" => Binding::Text(Field::Target),
-        "http_host" => Binding::Text(Field::Host),
         _ => return None,
     })
 }

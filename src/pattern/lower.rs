@@ -82,6 +82,32 @@ pub(super) fn plan(source: &str, binding: impl Fn(&str) -> Option<Binding>) -> O
     Some(builder.finish())
 }
 
+/// Whether an expression begins by asking for this very byte.
+pub(super) fn begins_with(source: &str, byte: u8) -> bool {
+    fn asks(hir: &Hir, byte: u8) -> bool {
+        match hir.kind() {
+            HirKind::Literal(literal) => literal.0.first() == Some(&byte),
+            HirKind::Capture(capture) => asks(&capture.sub, byte),
+            HirKind::Repetition(repetition) => asks(&repetition.sub, byte),
+            HirKind::Concat(parts) => {
+                let mut parts = parts.iter();
+                let is_look = |part: &&Hir| matches!(part.kind(), HirKind::Look(_));
+                parts
+                    .find(|part| !is_look(part))
+                    .is_some_and(|part| asks(part, byte))
+            }
+            HirKind::Alternation(ways) => ways.iter().any(|way| asks(way, byte)),
+            HirKind::Empty | HirKind::Class(_) | HirKind::Look(_) => false,
+        }
+    }
+    regex_syntax::ParserBuilder::new()
+        .unicode(false)
+        .utf8(false)
+        .build()
+        .parse(source)
+        .is_ok_and(|hir| asks(&hir, byte))
+}
+
 /// Writes an expression as a row of tokens; `None` if it is none.
 fn flatten(hir: &Hir, tokens: &mut Vec<Token>) -> Option<()> {
     match hir.kind() {

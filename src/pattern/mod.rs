@@ -3,11 +3,21 @@
 //! Invariant: a pattern matches a line from its first byte to its last or not at all, and reading
 //! a line allocates nothing.
 
+mod apache;
+mod complaint;
+#[cfg(test)]
+mod corpora_tests;
 mod definition;
+mod escape;
 mod gunicorn;
+mod header;
+mod json;
+mod keys;
 mod lexer;
 mod lower;
+mod ltsv;
 mod nginx;
+mod paste;
 mod plan;
 #[cfg(test)]
 mod plan_tests;
@@ -18,20 +28,23 @@ mod regexp;
 mod reject;
 mod request;
 mod scan;
+pub mod syslog;
 mod template;
-
-use std::fmt;
-use std::ops::Range;
+mod variable;
 
 use regex::bytes::{CaptureLocations, Regex};
 
-use crate::diag;
 use crate::model::{Bytes, FieldSet, Micros, Record, Status, UpstreamList};
 
+use json::Json;
+use ltsv::Ltsv;
 use plan::Plan;
 use quotes::{FindQuote, Searched};
 
+pub use complaint::Complaint;
 pub use definition::{Definition, Example};
+pub use escape::Escaping;
+pub use keys::Keys;
 pub use preset::{Preset, presets};
 pub use quotes::Indexed;
 pub use recognise::{Recognition, recognise};
@@ -45,8 +58,14 @@ pub enum Dialect {
     Nginx,
     /// gunicorn's `access_log_format`.
     Gunicorn,
+    /// Apache's `LogFormat`.
+    Apache,
     /// A regular expression with named groups.
     Regex,
+    /// The keys of JSON objects, dots between those of nested ones.
+    Json,
+    /// The labels of labelled tab-separated values.
+    Ltsv,
 }
 
 /// A compiled log format.
@@ -54,13 +73,18 @@ pub enum Dialect {
 pub struct Pattern {
     name: String,
     fields: FieldSet,
+    escaping: Escaping,
+    /// Whether a syslog frame stands before what the format describes; then it does no harm if it
+    /// isn't there.
+    is_framed: bool,
     matcher: Matcher,
 }
 
 /// What [`Pattern::parse`] writes on; one for each thread and pattern.
 #[derive(Clone, Debug)]
 pub struct Scratch {
-    locations: CaptureLocations,
+    /// `None` for patterns that have no regex.
+    locations: Option<CaptureLocations>,
 }
 
 /// How a pattern reads lines.
@@ -70,22 +94,21 @@ pub enum Engine {
     Plan,
     /// By the regex alone.
     Regex,
+    /// By its keys.
+    Scanner,
 }
 
-/// What is wrong with a format string.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Complaint {
-    /// Lower case, no full stop.
-    pub message: String,
-    /// Bytes of the format string.
-    pub span: Range<usize>,
-    /// What to do.
-    pub help: Option<String>,
+/// What reads the lines.
+#[derive(Clone, Debug)]
+enum Matcher {
+    Text(Box<TextMatcher>),
+    Json(Json),
+    Ltsv(Ltsv),
 }
 
 /// A regular expression, what its groups tell, and the plan that saves running it.
 #[derive(Clone, Debug)]
-pub(crate) struct Matcher {
+pub(crate) struct TextMatcher {
     regex: Regex,
     groups: Vec<(usize, Binding)>,
     plan: Option<Plan>,
@@ -93,37 +116,108 @@ pub(crate) struct Matcher {
 
 impl Dialect {
     /// Every dialect.
-    pub const ALL: [Self; 3] = [Self::Nginx, Self::Gunicorn, Self::Regex];
+    pub const ALL: [Self; 6] = [
+        Self::Nginx,
+        Self::Gunicorn,
+        Self::Apache,
+        Self::Regex,
+        Self::Json,
+        Self::Ltsv,
+    ];
 
     /// The key that introduces it in a configuration.
     pub const fn key(self) -> &'static str {
         match self {
             Self::Nginx => "nginx",
             Self::Gunicorn => "gunicorn",
+            Self::Apache => "apache",
             Self::Regex => "regex",
+            Self::Json => "json",
+            Self::Ltsv => "ltsv",
+        }
+    }
+
+    /// Whether it is a table from fields to [`Keys`], not a format string.
+    pub const fn takes_keys(self) -> bool {
+        matches!(self, Self::Json | Self::Ltsv)
+    }
+}
+
+impl Engine {
+    /// As `patterns` prints it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Plan => "plan",
+            Self::Regex => "regex",
+            Self::Scanner => "scanner",
         }
     }
 }
 
 impl Pattern {
-    /// Compiles a format string.
+    /// Compiles a format string, or the server's whole directive. [`Json`](Dialect::Json) and
+    /// [`Ltsv`](Dialect::Ltsv) have none: see [`Pattern::of_keys`].
     pub fn compile(name: &str, dialect: Dialect, source: &str) -> Result<Self, Complaint> {
-        let matcher = match dialect {
-            Dialect::Nginx => Matcher::from_template(&nginx::compile(source)?)?,
-            Dialect::Gunicorn => Matcher::from_template(&gunicorn::compile(source)?)?,
-            Dialect::Regex => regexp::compile(source)?,
+        match dialect {
+            Dialect::Nginx => match nginx::compile(source)? {
+                nginx::Format::Text(template) => Self::of_template(name, &template),
+                nginx::Format::Json(keys) => Self::of_keys(name, Dialect::Json, keys),
+            },
+            Dialect::Gunicorn => Self::of_template(name, &gunicorn::compile(source)?),
+            Dialect::Apache => Self::of_template(name, &apache::compile(source)?),
+            Dialect::Regex => {
+                let matcher = regexp::compile(source)?;
+                let is_framed = !lower::begins_with(source, b'<');
+                Ok(Self::of_text(name, matcher, Escaping::None, is_framed))
+            }
+            Dialect::Json | Dialect::Ltsv => Err(Complaint::new(
+                "no format string but a table",
+                0..source.len(),
+            )
+            .help(format!("{} = {{ status = \"status\", … }}", dialect.key()))),
+        }
+    }
+
+    /// Compiles a table of keys; `dialect` is one that takes them.
+    pub fn of_keys(name: &str, dialect: Dialect, keys: Keys) -> Result<Self, Complaint> {
+        let fields = keys.fields();
+        if fields == FieldSet::EMPTY {
+            return Err(Complaint::new("no field: nothing would be read", 0..0)
+                .help("name the keys of what it should read, as in `status = \"status\"`"));
+        }
+        let (escaping, matcher) = match dialect {
+            Dialect::Ltsv => (Escaping::Nginx, Matcher::Ltsv(Ltsv::compile(keys)?)),
+            _ => (Escaping::Json, Matcher::Json(Json { keys })),
         };
-        let fields = matcher
-            .groups
-            .iter()
-            .fold(FieldSet::EMPTY, |fields, (_, binding)| {
-                fields.union(binding.fields())
-            });
         Ok(Self {
             name: name.to_owned(),
             fields,
+            escaping,
+            is_framed: true,
             matcher,
         })
+    }
+
+    fn of_template(name: &str, template: &Template) -> Result<Self, Complaint> {
+        let is_framed = !matches!(
+            template.items.first(),
+            Some(Item::Literal(literal)) if literal.starts_with('<')
+        );
+        let matcher = TextMatcher::from_template(template)?;
+        Ok(Self::of_text(name, matcher, template.escaping, is_framed))
+    }
+
+    fn of_text(name: &str, matcher: TextMatcher, escaping: Escaping, is_framed: bool) -> Self {
+        let bindings = matcher.groups.iter().map(|(_, binding)| *binding);
+        Self {
+            name: name.to_owned(),
+            fields: bindings.fold(FieldSet::EMPTY, |fields, binding| {
+                fields.union(binding.fields())
+            }),
+            escaping,
+            is_framed,
+            matcher: Matcher::Text(Box::new(matcher)),
+        }
     }
 
     /// The name it goes by.
@@ -136,19 +230,27 @@ impl Pattern {
         self.fields
     }
 
+    /// How the lines' text is escaped.
+    pub fn escaping(&self) -> Escaping {
+        self.escaping
+    }
+
     /// Room for one thread's work.
     pub fn scratch(&self) -> Scratch {
         Scratch {
-            locations: self.matcher.regex.capture_locations(),
+            locations: match &self.matcher {
+                Matcher::Text(text) => Some(text.regex.capture_locations()),
+                Matcher::Json(_) | Matcher::Ltsv(_) => None,
+            },
         }
     }
 
     /// How lines are read.
     pub fn engine(&self) -> Engine {
-        if self.matcher.plan.is_some() {
-            Engine::Plan
-        } else {
-            Engine::Regex
+        match &self.matcher {
+            Matcher::Text(text) if text.plan.is_some() => Engine::Plan,
+            Matcher::Text(_) => Engine::Regex,
+            Matcher::Json(_) | Matcher::Ltsv(_) => Engine::Scanner,
         }
     }
 
@@ -157,11 +259,14 @@ impl Pattern {
     pub fn narrowed(mut self, wanted: FieldSet) -> Self {
         let is_wanted =
             |binding: Binding| binding.fields().iter().any(|field| wanted.contains(field));
-        self.matcher
-            .groups
-            .retain(|(_, binding)| is_wanted(*binding));
-        if let Some(plan) = &mut self.matcher.plan {
-            plan.retain(is_wanted);
+        match &mut self.matcher {
+            Matcher::Text(text) => {
+                text.groups.retain(|(_, binding)| is_wanted(*binding));
+                if let Some(plan) = &mut text.plan {
+                    plan.retain(is_wanted);
+                }
+            }
+            Matcher::Json(Json { keys }) | Matcher::Ltsv(Ltsv { keys }) => keys.retain(is_wanted),
         }
         self
     }
@@ -193,7 +298,15 @@ impl Pattern {
         quotes: impl FindQuote,
         record: &mut Record<'l>,
     ) -> Result<(), Reject> {
-        if let Some(plan) = &self.matcher.plan {
+        let whole = line.len();
+        let line = self.unframed(line);
+        let text = match &self.matcher {
+            Matcher::Text(text) => text,
+            Matcher::Json(json) => return json.parse(line, record),
+            Matcher::Ltsv(ltsv) => return ltsv.parse(line, record),
+        };
+        if let Some(plan) = &text.plan {
+            let quotes = quotes.after(whole - line.len());
             let mut outcome = Ok(());
             let found = |binding, text| {
                 let read = read(binding, text, record);
@@ -205,31 +318,31 @@ impl Pattern {
                 return outcome;
             }
         }
-        *record = self.parse_by_regex(scratch, line)?;
+        *record = text.parse_by_regex(scratch, line)?;
         Ok(())
     }
 
-    /// Reads a line by the regex alone: the reference for [`Pattern::parse`].
+    /// Reads a line by the regex alone: the reference for [`Pattern::parse`]. Where there is no
+    /// regex, it is the same.
     pub fn parse_by_regex<'l>(
         &self,
         scratch: &mut Scratch,
         line: &'l [u8],
     ) -> Result<Record<'l>, Reject> {
-        if self
-            .matcher
-            .regex
-            .captures_read(&mut scratch.locations, line)
-            .is_none()
-        {
-            return Err(Reject::Mismatch);
+        match &self.matcher {
+            Matcher::Text(text) => text.parse_by_regex(scratch, self.unframed(line)),
+            Matcher::Json(_) | Matcher::Ltsv(_) => self.parse(scratch, line),
         }
-        let mut record = Record::default();
-        for (group, binding) in &self.matcher.groups {
-            if let Some((start, end)) = scratch.locations.get(*group) {
-                read(*binding, &line[start..end], &mut record)?;
-            }
+    }
+
+    /// The line without the frame that syslog puts around it.
+    #[inline]
+    fn unframed<'l>(&self, line: &'l [u8]) -> &'l [u8] {
+        if self.is_framed {
+            syslog::strip(line)
+        } else {
+            line
         }
-        Ok(record)
     }
 }
 
@@ -274,7 +387,28 @@ fn read<'l>(binding: Binding, text: &'l [u8], record: &mut Record<'l>) -> Result
     Ok(())
 }
 
-impl Matcher {
+impl TextMatcher {
+    fn parse_by_regex<'l>(
+        &self,
+        scratch: &mut Scratch,
+        line: &'l [u8],
+    ) -> Result<Record<'l>, Reject> {
+        let Some(locations) = &mut scratch.locations else {
+            // Another pattern's scratch.
+            return Err(Reject::Mismatch);
+        };
+        if self.regex.captures_read(locations, line).is_none() {
+            return Err(Reject::Mismatch);
+        }
+        let mut record = Record::default();
+        for (group, binding) in &self.groups {
+            if let Some((start, end)) = locations.get(*group) {
+                read(*binding, &line[start..end], &mut record)?;
+            }
+        }
+        Ok(record)
+    }
+
     fn from_template(template: &Template) -> Result<Self, Complaint> {
         let regex = regex::bytes::RegexBuilder::new(&template.to_regex())
             .size_limit(regexp::COMPILED_BYTES)
@@ -291,39 +425,6 @@ impl Matcher {
         })
     }
 }
-
-impl Complaint {
-    fn new(message: impl Into<String>, span: Range<usize>) -> Self {
-        Self {
-            message: message.into(),
-            span,
-            help: None,
-        }
-    }
-
-    fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
-        self
-    }
-
-    fn suggest<'c>(self, word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Self {
-        let candidates: Vec<&str> = candidates.into_iter().collect();
-        let near = diag::nearest(word, candidates.iter().copied());
-        let help = near.map_or_else(
-            || format!("one of: {}", candidates.join(", ")),
-            |near| format!("did you mean `{near}`?"),
-        );
-        self.help(help)
-    }
-}
-
-impl fmt::Display for Complaint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Complaint {}
 
 #[cfg(test)]
 mod tests {
@@ -485,7 +586,16 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_format_and_no_line_make_a_pattern_panic(format in r#"[$%(){}a-z" \[\]^\\]{0,40}"#, line: Vec<u8>) {
+        fn no_format_and_no_line_make_a_pattern_panic(
+            directive in "(log_format x |log_format x escape=(json|none) |LogFormat |access_log_format = |--access-logformat=)?",
+            format in proptest::prop_oneof![
+                r#"[$%(){}<>A-Za-z"':, \[\]^\\]{0,40}"#,
+                r#"['"]?(\{"s":\$?(status|host|"\$host"|[0-9]),?|[ ,}]|%[{]?[a-zA-Z{}]{1,3}|%\([a-zA-Z]\)s| |\\"){0,10}['"]?"#,
+                proptest::prelude::any::<String>(),
+            ],
+            line: Vec<u8>,
+        ) {
+            let format = format!("{directive}{format}");
             for dialect in Dialect::ALL {
                 if let Ok(pattern) = Pattern::compile("test", dialect, &format) {
                     let _ = pattern.parse(&mut pattern.scratch(), &line);

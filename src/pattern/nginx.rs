@@ -1,31 +1,87 @@
 //! nginx's `log_format` strings.
 //!
-//! Invariant: a variable's shape accepts everything nginx can write for it with `escape=default`
-//! (`src/http/modules/ngx_http_log_module.c`), and no bare `"`.
+//! Invariant: a variable's shape accepts everything nginx can write for it under the format's
+//! `escape=` (`src/http/modules/ngx_http_log_module.c`).
 
-use super::template::{Binding, Entry, Item, Shape, Slot, Template, TimeUnit};
-use super::{Complaint, lexer};
-use crate::model::Field;
+use super::escape::Escaping;
+use super::keys::Keys;
+use super::template::{Item, Shape, Slot, Template};
+use super::variable::{describe, misspelt, rank};
+use super::{Complaint, json, lexer, paste};
 
-/// Reads a format string.
-pub(super) fn compile(format: &str) -> Result<Template, Complaint> {
-    let mut template = Template { items: Vec::new() };
+/// What a format string is read as.
+#[derive(Clone, Debug)]
+pub(super) enum Format {
+    Text(Template),
+    /// `escape=json` and an object.
+    Json(Keys),
+}
+
+/// Reads a format string, or a whole `log_format`.
+pub(super) fn compile(source: &str) -> Result<Format, Complaint> {
+    let pasted = paste::nginx(source)?;
+    let escaping = match &pasted.escape {
+        None => Escaping::Nginx,
+        Some((escape, span)) => escaping(escape).ok_or_else(|| {
+            Complaint::new(format!("unknown `escape={escape}`"), span.clone())
+                .suggest(escape, ["default", "json", "none"])
+        })?,
+    };
+    let mut template =
+        read(&pasted.text, escaping).map_err(|complaint| pasted.complaint_in_source(complaint))?;
+    pasted.place_in_source(&mut template);
+    if escaping == Escaping::Json
+        && let Some(keys) = json::lower(&template, |slot| rank(&slot.name))
+    {
+        return Ok(Format::Json(keys));
+    }
+    template.settle(|slot| rank(&slot.name));
+    lexer::unambiguous(template, "$").map(Format::Text)
+}
+
+fn escaping(escape: &str) -> Option<Escaping> {
+    Some(match escape {
+        "default" => Escaping::Nginx,
+        "json" => Escaping::Json,
+        "none" => Escaping::None,
+        _ => return None,
+    })
+}
+
+fn read(format: &str, escaping: Escaping) -> Result<Template, Complaint> {
+    let mut template = Template::new(escaping);
     let mut rest = 0;
     while let Some(dollar) = format[rest..].find('$').map(|at| rest + at) {
         template.push_literal(&format[rest..dollar]);
         let (name, end) = variable(format, dollar)?;
+        if let Some(known) = misspelt(name) {
+            let complaint = Complaint::new(format!("unknown variable `${name}`"), dollar..end);
+            return Err(complaint.help(format!("did you mean `${known}`?")));
+        }
         let (shape, binding) = describe(name);
         template.items.push(Item::Slot(Slot {
             name: name.to_owned(),
-            shape,
+            shape: under(escaping, shape),
             binding,
             span: dollar..end,
         }));
         rest = end;
     }
     template.push_literal(&format[rest..]);
-    template.settle(|slot| rank(&slot.name));
-    lexer::unambiguous(template, "$")
+    Ok(template)
+}
+
+/// A shape as `escape=` leaves it. Without nginx's own escaping, what is missing is empty, not `-`.
+fn under(escaping: Escaping, shape: Shape) -> Shape {
+    match (escaping, shape) {
+        // These nginx always has.
+        (_, Shape::Digits | Shape::Status | Shape::Decimal | Shape::ClfTime | Shape::IsoTime) => {
+            shape
+        }
+        (Escaping::None, _) => Shape::Raw,
+        (Escaping::Json, _) => Shape::Escaped,
+        _ => shape,
+    }
 }
 
 /// The name behind the `$` at `dollar`, and where it ends (`ngx_http_log_compile_format`).
@@ -53,87 +109,4 @@ fn variable(format: &str, dollar: usize) -> Result<(&str, usize), Complaint> {
         );
     }
     Ok((&after[..length], dollar + 1 + length))
-}
-
-/// What a variable looks like in the log, and what it tells us.
-fn describe(name: &str) -> (Shape, Option<Binding>) {
-    use Binding::{Bytes, List, Text};
-    match name {
-        "request" => (Shape::Text, Some(Binding::Request)),
-        "request_method" => (Shape::Text, Some(Text(Field::Method))),
-        "request_uri" => (Shape::Text, Some(Text(Field::Target))),
-        "server_protocol" => (Shape::Text, Some(Text(Field::Protocol))),
-        "status" => (Shape::Status, Some(Binding::Status)),
-        "request_time" => (Shape::Decimal, Some(Binding::Duration(TimeUnit::Seconds))),
-        "upstream_response_time" => (
-            Shape::List(Entry::Decimal),
-            Some(List(Field::UpstreamDurations)),
-        ),
-        "upstream_connect_time" => (
-            Shape::List(Entry::Decimal),
-            Some(List(Field::ConnectDuration)),
-        ),
-        "upstream_header_time" => (
-            Shape::List(Entry::Decimal),
-            Some(List(Field::HeaderDuration)),
-        ),
-        "upstream_queue_time" => (Shape::List(Entry::Decimal), None),
-        "upstream_status" => (
-            Shape::List(Entry::Digits),
-            Some(List(Field::UpstreamStatuses)),
-        ),
-        "upstream_bytes_received" | "upstream_bytes_sent" | "upstream_response_length" => {
-            (Shape::List(Entry::Digits), None)
-        }
-        "upstream_addr" => (Shape::List(Entry::Address), None),
-        "body_bytes_sent" | "bytes_sent" => (Shape::Digits, Some(Bytes(Field::ResponseBytes))),
-        "request_length" => (Shape::Digits, Some(Bytes(Field::RequestBytes))),
-        "content_length" | "http_content_length" => {
-            (Shape::Text, Some(Bytes(Field::ContentLength)))
-        }
-        "connection" | "connection_requests" | "pid" | "server_port" => (Shape::Digits, None),
-        "remote_port" => (Shape::DigitsOrDash, None),
-        "connection_time" => (Shape::Decimal, None),
-        "host" => (Shape::Word, Some(Text(Field::Host))),
-        "server_name" | "http_host" => (Shape::Text, Some(Text(Field::Host))),
-        "scheme" => (Shape::Word, Some(Text(Field::Scheme))),
-        "request_id" => (Shape::Word, Some(Text(Field::RequestId))),
-        "http_x_request_id" => (Shape::Text, Some(Text(Field::RequestId))),
-        "http_traceparent" => (Shape::Text, Some(Text(Field::TraceId))),
-        "sent_http_content_type" | "upstream_http_content_type" => {
-            (Shape::Text, Some(Text(Field::ContentType)))
-        }
-        "upstream_http_x_view_name" | "sent_http_x_view_name" => {
-            (Shape::Text, Some(Text(Field::View)))
-        }
-        "time_local" => (Shape::ClfTime, Some(Text(Field::Time))),
-        "time_iso8601" => (Shape::IsoTime, Some(Text(Field::Time))),
-        "msec" => (Shape::Decimal, Some(Text(Field::Time))),
-        "remote_addr" => (Shape::Word, Some(Text(Field::RemoteAddr))),
-        "http_x_forwarded_for" | "proxy_add_x_forwarded_for" => {
-            (Shape::Text, Some(Text(Field::RemoteAddr)))
-        }
-        "remote_user" => (Shape::Text, Some(Text(Field::User))),
-        "http_referer" => (Shape::Text, Some(Text(Field::Referer))),
-        "http_user_agent" => (Shape::Text, Some(Text(Field::UserAgent))),
-        "pipe" | "upstream_cache_status" | "server_addr" | "hostname" | "nginx_version" => {
-            (Shape::Word, None)
-        }
-        _ => (Shape::Text, None),
-    }
-}
-
-/// Which of two variables that tell the same field is believed: lower first.
-fn rank(name: &str) -> u8 {
-    match name {
-        "request"
-        | "body_bytes_sent"
-        | "remote_addr"
-        | "host"
-        | "request_id"
-        | "upstream_http_x_view_name" => 0,
-        "http_host" | "request_method" | "request_uri" | "server_protocol" | "time_iso8601" => 1,
-        "msec" => 3,
-        _ => 2,
-    }
 }

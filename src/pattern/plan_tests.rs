@@ -38,7 +38,7 @@ fn check(pattern: &Pattern, line: &[u8]) {
 }
 
 /// Every line that real servers wrote, as recorded.
-fn corpora() -> Vec<Vec<u8>> {
+pub(super) fn corpora() -> Vec<Vec<u8>> {
     let mut lines = Vec::new();
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/corpora");
     let mut files: Vec<_> = std::fs::read_dir(folder)
@@ -87,6 +87,34 @@ fn patterns() -> Vec<Pattern> {
             Dialect::Gunicorn,
             r#"%(h)s %(u)s %(t)s "%(r)s" %(s)s %(B)s %({x}i)s "%(f)s""#,
         ),
+        (
+            Dialect::Apache,
+            r#"LogFormat "%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" %{User-agent}i %D" x"#,
+        ),
+        (
+            Dialect::Apache,
+            r#"%a %l "%u" [%{%d/%b/%Y:%T}t %{%z}t] "%m %U%q %H" %400s %b "%{Referer}i" %f"#,
+        ),
+        (
+            Dialect::Nginx,
+            r#"log_format x escape=json '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" $http_user_agent';"#,
+        ),
+        (
+            Dialect::Nginx,
+            r#"log_format x escape=json '{"t":"$time_iso8601","r":"$request","s":$status,"rt":$request_time,"urt":$upstream_response_time}';"#,
+        ),
+        (
+            Dialect::Nginx,
+            r#"log_format x escape=none '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"';"#,
+        ),
+        (
+            Dialect::Nginx,
+            r#"log_format x escape=none '{"t":"$time_iso8601","r":"$request","s":$status,"rt":$request_time,"ua":"$http_user_agent"}';"#,
+        ),
+        (
+            Dialect::Nginx,
+            r"log_format ltsv 'time:$time_local\thost:$remote_addr\tforwardedfor:$http_x_forwarded_for\treq:$request\tstatus:$status\tmethod:$request_method';",
+        ),
     ];
     let own = own
         .into_iter()
@@ -101,9 +129,13 @@ fn patterns() -> Vec<Pattern> {
 #[test]
 fn every_preset_and_every_simple_regex_has_a_plan() {
     for preset in presets() {
+        let expected = match preset.name {
+            "nginx-json" | "nginx-ltsv" => Engine::Scanner,
+            _ => Engine::Plan,
+        };
         assert_eq!(
             preset.pattern().unwrap().engine(),
-            Engine::Plan,
+            expected,
             "{}",
             preset.name
         );
@@ -134,8 +166,8 @@ fn plans_and_regexes_agree_on_every_recorded_line() {
 }
 
 /// Changes a line in the places where formats can be fooled.
-fn mutate(line: &mut Vec<u8>, changes: &[(Index, u8, u8)], other: &[u8]) {
-    const BYTES: &[u8] = b"\"\\ -[]:,.09aZ\t\0\xff=\r/";
+pub(super) fn mutate(line: &mut Vec<u8>, changes: &[(Index, u8, u8)], other: &[u8]) {
+    const BYTES: &[u8] = b"\"\\ -[]{}:,.09aeux<Z\t\0\xff=\r/";
     for (at, kind, byte) in changes {
         let at = if line.is_empty() {
             0

@@ -28,11 +28,17 @@ const PRESETS: &[Preset] = presets![
     "nginx-vhost",
     "nginx-timed",
     "nginx-django",
+    "nginx-json",
+    "nginx-ltsv",
     "gunicorn",
     "gunicorn-seconds",
     "gunicorn-micros",
     "gunicorn-millis",
     "gunicorn-django",
+    "uvicorn",
+    "apache-combined",
+    "apache-vhost",
+    "apache-timed",
 ];
 
 /// Every shipped pattern.

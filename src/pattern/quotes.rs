@@ -8,6 +8,10 @@ use memchr::memchr;
 pub(super) trait FindQuote {
     /// The first `"` at or after `at`, the line's length if there is none. `at` never goes back.
     fn quote(&mut self, line: &[u8], at: usize) -> usize;
+
+    /// For the line without its first `length` bytes.
+    #[must_use]
+    fn after(self, length: usize) -> Self;
 }
 
 /// Searches as it is asked.
@@ -36,6 +40,11 @@ impl FindQuote for Searched {
             .and_then(|rest| memchr(b'"', rest))
             .map_or(line.len(), |length| at + length)
     }
+
+    #[inline]
+    fn after(self, _: usize) -> Self {
+        self
+    }
 }
 
 impl FindQuote for Indexed<'_> {
@@ -49,5 +58,15 @@ impl FindQuote for Indexed<'_> {
             self.quotes = rest;
         }
         line.len()
+    }
+
+    #[inline]
+    fn after(mut self, length: usize) -> Self {
+        if length > 0 {
+            self.base += length;
+            let passed = |quote: &&u32| (**quote as usize) < self.base;
+            self.quotes = &self.quotes[self.quotes.iter().take_while(passed).count()..];
+        }
+        self
     }
 }

@@ -5,9 +5,9 @@
 
 use regex_syntax::hir::Look;
 
-use super::template::{Binding, TimeUnit};
-use super::{Complaint, Matcher, lower};
-use crate::model::{Field, FieldSet};
+use super::template::Binding;
+use super::{Complaint, TextMatcher, lower};
+use crate::model::FieldSet;
 
 /// Longest expression, in bytes.
 const SOURCE_BYTES: usize = 4096;
@@ -15,7 +15,7 @@ const SOURCE_BYTES: usize = 4096;
 pub(super) const COMPILED_BYTES: usize = 1 << 20;
 
 /// Reads an expression.
-pub(super) fn compile(source: &str) -> Result<Matcher, Complaint> {
+pub(super) fn compile(source: &str) -> Result<TextMatcher, Complaint> {
     let whole = 0..source.len();
     if source.len() > SOURCE_BYTES {
         return Err(Complaint::new(
@@ -40,11 +40,11 @@ pub(super) fn compile(source: &str) -> Result<Matcher, Complaint> {
     let mut fields = FieldSet::EMPTY;
     for (group, name) in regex.capture_names().enumerate() {
         let Some(name) = name else { continue };
-        let binding = binding(name).ok_or_else(|| {
+        let binding = Binding::named(name).ok_or_else(|| {
             let at = source
                 .find(&format!("<{name}>"))
                 .map_or(0..0, |at| at + 1..at + 1 + name.len());
-            Complaint::new(format!("`{name}` is no field"), at).suggest(name, names())
+            Complaint::new(format!("`{name}` is no field"), at).suggest(name, Binding::names())
         })?;
         if binding.fields().iter().any(|field| fields.contains(field)) {
             let at = source
@@ -64,8 +64,8 @@ pub(super) fn compile(source: &str) -> Result<Matcher, Complaint> {
                 .help("name what it finds, as in `(?<status>[0-9]{3})`"),
         );
     }
-    Ok(Matcher {
-        plan: lower::plan(source, binding),
+    Ok(TextMatcher {
+        plan: lower::plan(source, Binding::named),
         regex,
         groups,
     })
@@ -81,24 +81,6 @@ fn is_anchored(source: &str) -> bool {
         hir.properties().look_set_prefix().contains(Look::Start)
             && hir.properties().look_set_suffix().contains(Look::End)
     })
-}
-
-/// What a group of this name tells.
-fn binding(name: &str) -> Option<Binding> {
-    match name {
-        "request" => Some(Binding::Request),
-        "duration_ms" => Some(Binding::Duration(TimeUnit::Millis)),
-        "duration_us" => Some(Binding::Duration(TimeUnit::Micros)),
-        _ => Field::from_name(name).map(Binding::of_field),
-    }
-}
-
-/// The names a group may have.
-fn names() -> impl Iterator<Item = &'static str> {
-    Field::ALL
-        .into_iter()
-        .map(Field::name)
-        .chain(["request", "duration_ms", "duration_us"])
 }
 
 /// The regex crate's own words, on one line.

@@ -27,7 +27,8 @@ pub fn split<'l>(line: &'l [u8], record: &mut Record<'l>) {
         Some(at) => (&rest[..at], &rest[at + 1..]),
         None => (&rest[..0], rest),
     };
-    if last.starts_with(b"HTTP/") {
+    // Some that write JSON put a backslash before each slash.
+    if last.starts_with(b"HTTP/") || last.starts_with(br"HTTP\/") {
         record.protocol = Some(last);
         let target = target.trim_ascii_end();
         record.target = (!target.is_empty()).then_some(target);
@@ -143,6 +144,7 @@ mod tests {
         );
         check("GET / HTTP/9.9", "GET", "/", "HTTP/9.9");
         check("GET HTTP/1.1", "GET", "", "HTTP/1.1");
+        check(r"GET \/a\/b HTTP\/1.1", "GET", r"\/a\/b", r"HTTP\/1.1");
         check("GET ", "GET", "", "");
         check(" GET / HTTP/1.1", "", "", "");
     }

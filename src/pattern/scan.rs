@@ -56,6 +56,8 @@ pub(super) enum Quotes {
     None,
     /// Those behind a backslash.
     AfterBackslash,
+    /// The same, and a backslash takes the meaning from the byte behind it.
+    Escaped,
 }
 
 /// A repeated set of bytes.
@@ -154,6 +156,16 @@ impl Scan {
             Shape::Text => lazy(Quotes::None)?,
             Shape::SlashText if quoted => Scan::ToBareQuote,
             Shape::SlashText => lazy(Quotes::AfterBackslash)?,
+            Shape::Escaped if quoted => Scan::ToUnescapedQuote,
+            // A plan can't go back to the other way to read `""`.
+            Shape::User if quoted => return None,
+            Shape::Escaped | Shape::User => lazy(Quotes::Escaped)?,
+            Shape::Raw if literal.is_none() && next.is_some() => return None,
+            Shape::Raw => Scan::Lazy(Box::new(Lazy {
+                members: [true; 256],
+                least: 0,
+                before: literal.map(|literal| memmem::Finder::new(literal).into_owned()),
+            })),
             Shape::Word if plain => Scan::Word { least: 1 },
             Shape::WordOrNothing if plain => Scan::Word { least: 0 },
             Shape::Word => class(|byte| !matches!(byte, b' ' | b'"'), 1),
@@ -239,6 +251,7 @@ impl Quotes {
         match self {
             Self::None => quotes.quote(line, at) >= end,
             Self::AfterBackslash => bare_quote(line, at, quotes) >= end,
+            Self::Escaped => unescaped_quote(&line[at..end]) == Some(end - at),
         }
     }
 }

@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
+use super::escape::Escaping;
 use crate::model::{Field, FieldSet};
 
 /// A log format, taken apart.
@@ -12,6 +13,9 @@ use crate::model::{Field, FieldSet};
 pub struct Template {
     /// In the order of the line.
     pub items: Vec<Item>,
+    /// How values are escaped. [`Escaping::None`] is nginx's `escape=none`: a client can write
+    /// what looks like other values, and split a line in two.
+    pub escaping: Escaping,
 }
 
 /// A piece of a template.
@@ -43,6 +47,12 @@ pub enum Shape {
     Text,
     /// Any bytes, `"` only behind a backslash: gunicorn and Apache.
     SlashText,
+    /// Any bytes, `"` and `\` only behind a backslash: Apache, and nginx with `escape=json`.
+    Escaped,
+    /// The same, or `""`: what Apache writes for a user whose name is empty.
+    User,
+    /// Any bytes, as few as can be: nginx with `escape=none`.
+    Raw,
     /// No blank and no quote; at least one byte.
     Word,
     /// The same, and may be empty.
@@ -103,6 +113,14 @@ pub enum TimeUnit {
 }
 
 impl Template {
+    /// A template of nothing.
+    pub(super) fn new(escaping: Escaping) -> Self {
+        Self {
+            items: Vec::new(),
+            escaping,
+        }
+    }
+
     /// The regular expression that accepts what the template describes; capture group N is the
     /// Nth bound slot.
     pub fn to_regex(&self) -> String {
@@ -183,6 +201,11 @@ impl Shape {
             (Self::Text, false) => r#"[^"]*?"#,
             (Self::SlashText, true) => r#"(?:\\"|[^"])*"#,
             (Self::SlashText, false) => r#"(?:\\"|[^"])*?"#,
+            (Self::Escaped, true) => r#"(?:[^"\\]|\\.)*"#,
+            (Self::Escaped, false) => r#"(?:[^"\\]|\\.)*?"#,
+            (Self::User, true) => r#"""|(?:[^"\\]|\\.)*"#,
+            (Self::User, false) => r#"""|(?:[^"\\]|\\.)*?"#,
+            (Self::Raw, _) => ".*?",
             (Self::Word, _) => r#"[^ "]+"#,
             (Self::WordOrNothing, _) => r#"[^ "]*"#,
             (Self::Digits, _) => "[0-9]+",
@@ -208,6 +231,9 @@ impl Shape {
         match self {
             Self::Text
             | Self::SlashText
+            | Self::Escaped
+            | Self::User
+            | Self::Raw
             | Self::Word
             | Self::WordOrNothing
             | Self::List(Entry::Address) => true,
@@ -238,8 +264,25 @@ impl Binding {
         }
     }
 
-    /// How a group of this name is read when a person names the fields.
-    pub(super) fn of_field(field: Field) -> Self {
+    /// What is read under this name when a person names the fields.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        match name {
+            "request" => Some(Self::Request),
+            "duration_ms" => Some(Self::Duration(TimeUnit::Millis)),
+            "duration_us" => Some(Self::Duration(TimeUnit::Micros)),
+            _ => Field::from_name(name).map(Self::of_field),
+        }
+    }
+
+    /// The names that a person may use.
+    pub(super) fn names() -> impl Iterator<Item = &'static str> {
+        Field::ALL
+            .into_iter()
+            .map(Field::name)
+            .chain(["request", "duration_ms", "duration_us"])
+    }
+
+    fn of_field(field: Field) -> Self {
         match field {
             Field::Status => Self::Status,
             Field::Duration => Self::Duration(TimeUnit::Seconds),

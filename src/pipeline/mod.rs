@@ -43,6 +43,8 @@ pub struct Pipeline {
     scratch: Scratch,
     index: Index,
     router: Router,
+    /// A target whose escapes were undone.
+    unescaped: Vec<u8>,
     names: SourceNames,
 }
 
@@ -55,6 +57,7 @@ impl Pipeline {
             scratch: settings.pattern.scratch(),
             index: Index::default(),
             router: Router::new(settings.max_routes),
+            unescaped: Vec::new(),
             names: SourceNames::new(&settings.source, budget),
             settings,
         }
@@ -134,6 +137,8 @@ impl Pipeline {
     fn count(&mut self, shard: &mut Shard, record: &Record<'_>) {
         let method = Method::of(record.method);
         let route = record.target.map_or(RouteId::OTHER, |target| {
+            let escaping = self.pattern.escaping();
+            let target = escaping.undo(target, &mut self.unescaped);
             self.router.route(target, record.status)
         });
         let key = pack(method, label::status(record.status), route);
@@ -225,6 +230,75 @@ mod tests {
             ],
             ["GET", "/a/<int>", "200", "test"]
         );
+    }
+
+    #[test]
+    fn targets_are_routed_by_the_bytes_that_the_client_sent() {
+        use crate::pattern::Dialect;
+        let check = |dialect, format: &str, line: &str, route: &str| {
+            let pattern = Pattern::compile("test", dialect, format).unwrap();
+            let settings = Settings {
+                pattern: Arc::new(pattern),
+                ..pipeline(1_000).settings
+            };
+            let mut pipeline = Pipeline::new(settings, Budget::new(1_000));
+            let mut shard = pipeline.shard();
+            pipeline.feed(&mut shard, &batch(format!("{line}\n").as_bytes(), 0));
+            let families = Families::new(shard.snapshot());
+            let requests = &families.get("httplog_requests_total").unwrap().series[0];
+            assert_eq!(requests.label("route"), Some(route), "{line}");
+        };
+        let nginx = r#""$request" $status"#;
+        check(
+            Dialect::Nginx,
+            nginx,
+            r#""GET /u/jos\xC3\xA9/ HTTP/1.1" 200"#,
+            "/u/<str>/",
+        );
+        check(
+            Dialect::Nginx,
+            nginx,
+            r#""GET /\x61bc/7 HTTP/1.1" 200"#,
+            "/abc/<int>",
+        );
+        let json = r#"log_format j escape=json '{"r":"$request","s":$status}';"#;
+        check(
+            Dialect::Nginx,
+            json,
+            r#"{"r":"GET \/a\/7\u003fx HTTP\/1.1","s":200}"#,
+            "/a/<int>",
+        );
+        check(
+            Dialect::Apache,
+            r#""%r" %>s"#,
+            r#""GET /a\x3fb HTTP/1.1" 200"#,
+            "/a",
+        );
+        check(
+            Dialect::Regex,
+            "^(?<target>[^ ]*) (?<status>[0-9]{3})$",
+            r"/\x61bc/ 200",
+            "/<str>/",
+        );
+    }
+
+    #[test]
+    fn quotes_in_a_syslog_frame_are_none_of_the_lines() {
+        let frames = [
+            "",
+            "<190>Nov 22 18:47:14 vm nginx: ",
+            "<190>Nov 22 18:47:14 \"vm\" nginx: ",
+            "<165>1 - vm nginx - - [a@1 k=\"x\" l=\"\\\"\"] ",
+        ];
+        let text: String = frames.map(|frame| format!("{frame}{LINE}")).concat();
+        let mut pipeline = pipeline(1_000);
+        let mut shard = pipeline.shard();
+        pipeline.feed(&mut shard, &batch(text.as_bytes(), 0));
+        assert_eq!(shard.ledger().recorded, 4);
+        let families = Families::new(shard.snapshot());
+        let requests = &families.get("httplog_requests_total").unwrap().series;
+        assert_eq!(requests.len(), 1, "{requests:?}");
+        assert_eq!(requests[0].label("route"), Some("/a/<int>"));
     }
 
     #[test]

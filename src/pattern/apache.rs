@@ -1,0 +1,322 @@
+//! Apache's `LogFormat` strings.
+//!
+//! Invariant: a directive's shape accepts everything Apache can write for it
+//! (`modules/loggers/mod_log_config.c`, `mod_logio.c`), and no bare `"` but `%u`'s own.
+
+use std::ops::Range;
+
+use super::escape::Escaping;
+use super::template::{Binding, Item, Shape, Slot, Template, TimeUnit};
+use super::{Complaint, header, lexer, paste};
+use crate::model::Field;
+
+/// The directives of one letter, and those that need an argument.
+const DIRECTIVES: &str = "%h %l %u %t %r %s %>s %b %B %O %I %S %D %T %{ms}T %{us}T %m %U %q %H %f %a %A %v %V %p \
+     %P %X %k %L %R %{name}i %{name}o %{name}e %{name}C %{name}n %{format}t";
+
+/// A directive, taken apart.
+struct Directive<'f> {
+    letter: char,
+    argument: Option<&'f str>,
+    /// Written only for some statuses; `-` for the others.
+    is_conditional: bool,
+    span: Range<usize>,
+}
+
+/// Reads a format string, or a whole `LogFormat`.
+pub(super) fn compile(source: &str) -> Result<Template, Complaint> {
+    let pasted = paste::apache(source)?;
+    let mut template =
+        read(&pasted.text).map_err(|complaint| pasted.complaint_in_source(complaint))?;
+    pasted.place_in_source(&mut template);
+    Ok(template)
+}
+
+fn read(format: &str) -> Result<Template, Complaint> {
+    let mut template = Template::new(Escaping::C);
+    let mut rest = 0;
+    while let Some(percent) = format[rest..].find('%').map(|at| rest + at) {
+        template.push_literal(&format[rest..percent]);
+        if format[percent + 1..].starts_with('%') {
+            template.push_literal("%");
+            rest = percent + 2;
+            continue;
+        }
+        let directive = take(format, percent)?;
+        rest = directive.span.end;
+        let name = format[percent + 1..rest].to_owned();
+        add(&directive, name, &mut template)?;
+    }
+    template.push_literal(&format[rest..]);
+    template.settle(|slot| rank(&slot.name));
+    lexer::unambiguous(template, "%")
+}
+
+/// The directive at `percent` (`parse_log_item`).
+fn take(format: &str, percent: usize) -> Result<Directive<'_>, Complaint> {
+    let mut argument = None;
+    let mut is_conditional = false;
+    let mut is_trailer = false;
+    let mut at = percent + 1;
+    while let Some(next) = format[at..].chars().next() {
+        at += next.len_utf8();
+        match next {
+            '!' | ',' | '0'..='9' => is_conditional = true,
+            '<' | '>' => {}
+            '^' => is_trailer = true,
+            '{' => {
+                let Some(length) = format[at..].find('}') else {
+                    return Err(
+                        Complaint::new("`%{` is never closed", percent..format.len())
+                            .help("write `%{name}i`"),
+                    );
+                };
+                argument = Some(&format[at..at + length]);
+                at += length + 1;
+            }
+            // `%{name}^ti` and `%{name}^to`: trailers.
+            't' if is_trailer && format[at..].starts_with(['i', 'o']) => {
+                return Ok(Directive {
+                    letter: 'n',
+                    argument,
+                    is_conditional,
+                    span: percent..at + 1,
+                });
+            }
+            letter => {
+                return Ok(Directive {
+                    letter,
+                    argument,
+                    is_conditional,
+                    span: percent..at,
+                });
+            }
+        }
+    }
+    Err(
+        Complaint::new("a `%` that starts no directive", percent..format.len())
+            .help("a bare percent sign is written `%%`"),
+    )
+}
+
+fn add(directive: &Directive<'_>, name: String, template: &mut Template) -> Result<(), Complaint> {
+    // The query stands right behind the path: they are one target.
+    if directive.letter == 'q'
+        && let Some(Item::Slot(path)) = template.items.last_mut()
+        && path.binding == Some(Binding::Text(Field::Target))
+    {
+        path.name.push_str("%q");
+        path.span.end = directive.span.end;
+        return Ok(());
+    }
+    let (shape, binding) =
+        describe(directive.letter, directive.argument).ok_or_else(|| unknown(directive))?;
+    let is_bracketed = directive.letter == 't' && directive.argument.unwrap_or_default().is_empty();
+    if is_bracketed && !directive.is_conditional {
+        template.push_literal("[");
+    }
+    template.items.push(Item::Slot(Slot {
+        name,
+        shape: if directive.is_conditional {
+            Shape::Escaped
+        } else {
+            shape
+        },
+        binding,
+        span: directive.span.clone(),
+    }));
+    if is_bracketed && !directive.is_conditional {
+        template.push_literal("]");
+    }
+    Ok(())
+}
+
+/// What a directive looks like in the log, and what it tells us.
+fn describe(letter: char, argument: Option<&str>) -> Option<(Shape, Option<Binding>)> {
+    use Binding::{Bytes, Duration, Text};
+    Some(match (letter, argument) {
+        ('h' | 'a', _) => (Shape::Word, Some(Text(Field::RemoteAddr))),
+        ('l' | 'A' | 'L' | 'X', _) | ('P', Some("hextid")) => (Shape::Word, None),
+        ('u', _) => (Shape::User, Some(Text(Field::User))),
+        ('r', _) => (Shape::Escaped, Some(Binding::Request)),
+        ('m', _) => (Shape::Escaped, Some(Text(Field::Method))),
+        ('U', _) => (Shape::Escaped, Some(Text(Field::Target))),
+        // Never a blank in it: so a path with one, as `%U` writes it, is told from what follows.
+        ('H', _) => (Shape::Word, Some(Text(Field::Protocol))),
+        ('q' | 'f' | 'R' | 'C' | 'n', _) | ('c', Some(_)) => (Shape::Escaped, None),
+        ('s', _) => (Shape::Status, Some(Binding::Status)),
+        ('b', _) => (Shape::DigitsOrDash, Some(Bytes(Field::ResponseBytes))),
+        ('B' | 'O', _) => (Shape::Digits, Some(Bytes(Field::ResponseBytes))),
+        ('I', _) => (Shape::Digits, Some(Bytes(Field::RequestBytes))),
+        ('S' | 'k' | 'p' | 'P', _) => (Shape::Digits, None),
+        ('D', _) | ('T', Some("us")) => (Shape::Digits, Some(Duration(TimeUnit::Micros))),
+        ('T', Some("ms")) => (Shape::Digits, Some(Duration(TimeUnit::Millis))),
+        ('T', None | Some("s")) => (Shape::Digits, Some(Duration(TimeUnit::Seconds))),
+        ('v' | 'V', _) => (Shape::Word, Some(Text(Field::Host))),
+        ('t', _) => (time(argument.unwrap_or_default()), Some(Text(Field::Time))),
+        ('i', Some(name)) => (Shape::Escaped, header::request(name)),
+        ('o', Some(name)) => (Shape::Escaped, header::response(name)),
+        ('e', Some(key)) => (Shape::Escaped, header::environ(key)),
+        _ => return None,
+    })
+}
+
+/// `%{…}t`: nothing, one of Apache's own words, or a format of strftime's.
+fn time(format: &str) -> Shape {
+    let format = ["begin:", "end:"]
+        .into_iter()
+        .find_map(|prefix| format.strip_prefix(prefix))
+        .unwrap_or(format);
+    match format {
+        "" => Shape::ClfTime,
+        "sec" | "msec" | "usec" | "msec_frac" | "usec_frac" => Shape::Digits,
+        _ => Shape::Escaped,
+    }
+}
+
+fn unknown(directive: &Directive<'_>) -> Complaint {
+    let letter = directive.letter;
+    let (message, help) = match (letter, directive.argument) {
+        ('(', _) => (
+            "`%(` starts no directive".to_owned(),
+            "this looks like gunicorn's notation: give it as `gunicorn = …`".to_owned(),
+        ),
+        ('T', Some(unit)) => (
+            format!("unknown unit `{unit}` of `%{{…}}T`"),
+            "one of: ms, us, s".to_owned(),
+        ),
+        ('i' | 'o' | 'e', None) => (
+            format!("`%{letter}` without a name"),
+            format!("write `%{{name}}{letter}`"),
+        ),
+        _ => {
+            let swapped = if letter.is_ascii_lowercase() {
+                letter.to_ascii_uppercase()
+            } else {
+                letter.to_ascii_lowercase()
+            };
+            let help = match directive.argument {
+                argument if letter == swapped || describe(swapped, argument).is_none() => {
+                    format!("one of: {DIRECTIVES}")
+                }
+                Some(argument) => format!("did you mean `%{{{argument}}}{swapped}`?"),
+                None => format!("did you mean `%{swapped}`?"),
+            };
+            (format!("unknown directive `%{letter}`"), help)
+        }
+    };
+    Complaint::new(message, directive.span.clone()).help(help)
+}
+
+/// Which of two directives that tell the same field is believed: lower first. `name` is the
+/// directive without its percent sign.
+fn rank(name: &str) -> u8 {
+    match name {
+        "r" | "D" | "{us}T" | ">s" | "b" | "B" | "h" | "v" | "t" => 0,
+        "{ms}T" | "s" | "O" | "a" | "V" => 1,
+        "T" | "{s}T" => 2,
+        _ => 3,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Dialect, Pattern};
+    use super::*;
+
+    fn show(format: &str, line: &str, field: Field) -> Option<String> {
+        let pattern = Pattern::compile("test", Dialect::Apache, format).unwrap();
+        let record = pattern.parse(&mut pattern.scratch(), line.as_bytes());
+        record
+            .unwrap_or_else(|reject| panic!("{format}: {line}: {reject:?}"))
+            .show(field)
+    }
+
+    #[test]
+    fn every_directive_is_known() {
+        for directive in DIRECTIVES.split_ascii_whitespace() {
+            let format = format!("x {directive} y");
+            assert!(read(&format).is_ok(), "{directive}");
+        }
+    }
+
+    #[test]
+    fn values_are_read_with_their_units() {
+        let check = |format: &str, line: &str, field, expected: Option<&str>| {
+            assert_eq!(show(format, line, field).as_deref(), expected, "{format}");
+        };
+        let times = "%T %{ms}T %D";
+        check(times, "0 12 12345", Field::Duration, Some("12.345ms"));
+        check("%T %{ms}T", "0 12", Field::Duration, Some("12ms"));
+        check("%{us}T %>s", "7 200", Field::Duration, Some("0.007ms"));
+        check("%T", "3", Field::Duration, Some("3000ms"));
+        check("%b %O", "- 300", Field::ResponseBytes, None);
+        check("%O %b", "300 7", Field::ResponseBytes, Some("7"));
+        check("%s %>s", "302 200", Field::Status, Some("200"));
+        check("%v:%p %h", "a.test:80 ::1", Field::Host, Some("a.test"));
+        check(
+            "\"%m %U%q %H\" %s",
+            "\"GET /a b?c HTTP/1.1\" 200",
+            Field::Target,
+            Some("/a b?c"),
+        );
+        let line = r#"::1 - "" [22/Nov/2026:18:53:07 +0000] "GET / HTTP/1.1" 200"#;
+        check(r#"%h %l %u %t \"%r\" %>s"#, line, Field::User, Some("\"\""));
+        let line = r#"x "a\"b\\" 200 "\\\"" 5%"#;
+        check(
+            r#"x "%{Referer}i" %s "%{User-Agent}i" %D%%"#,
+            line,
+            Field::Referer,
+            Some(r#"a\"b\\"#),
+        );
+        check(
+            "[%{%Y-%m-%d %T}t.%{msec_frac}t %{%z}t] %!200,304{Host}i %s",
+            "[2026-11-22 18:53:07.123 +0000] - 200",
+            Field::Time,
+            Some("2026-11-22 18:53:07"),
+        );
+        check("%{Foo}^ti %s", "a b 200", Field::Status, Some("200"));
+        check("\"%r\" %s", "\"-\" 408", Field::Target, None);
+    }
+
+    #[test]
+    fn what_is_no_directive_is_named() {
+        let check = |format: &str, message: &str, help: &str, span: &str| {
+            let complaint = compile(format).unwrap_err();
+            assert_eq!(complaint.message, message);
+            assert!(
+                complaint.help.as_deref().unwrap_or_default().contains(help),
+                "{complaint:?}"
+            );
+            assert_eq!(&format[complaint.span], span);
+        };
+        check(
+            "%h %d",
+            "unknown directive `%d`",
+            "did you mean `%D`?",
+            "%d",
+        );
+        check(
+            r#"LogFormat "%h \"%{Referer}i\" %{x}z" a"#,
+            "unknown directive `%z`",
+            "one of: %h",
+            "%{x}z",
+        );
+        check("%(h)s", "`%(` starts no directive", "gunicorn = ", "%(");
+        check(
+            "%h %{Referer i",
+            "`%{` is never closed",
+            "%{name}i",
+            "%{Referer i",
+        );
+        check("%h %i", "`%i` without a name", "%{name}i", "%i");
+        check(
+            "%{min}T",
+            "unknown unit `min` of `%{…}T`",
+            "ms, us, s",
+            "%{min}T",
+        );
+        check("%h 5%", "a `%` that starts no directive", "%%", "%");
+        check("%h%r", "nothing separates `h` from `r`", "blank", "%h%r");
+    }
+}

@@ -1,0 +1,56 @@
+//! What is wrong with a format, for the person who wrote it.
+//!
+//! Invariant: a complaint points into the text that the person wrote, on character borders.
+
+use std::fmt;
+use std::ops::Range;
+
+use crate::diag;
+
+/// What is wrong with a format string.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Complaint {
+    /// Lower case, no full stop.
+    pub message: String,
+    /// Bytes of the format string.
+    pub span: Range<usize>,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+impl Complaint {
+    pub(super) fn new(message: impl Into<String>, span: Range<usize>) -> Self {
+        Self {
+            message: message.into(),
+            span,
+            help: None,
+        }
+    }
+
+    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    pub(super) fn suggest<'c>(
+        self,
+        word: &str,
+        candidates: impl IntoIterator<Item = &'c str>,
+    ) -> Self {
+        let candidates: Vec<&str> = candidates.into_iter().collect();
+        let near = diag::nearest(word, candidates.iter().copied());
+        let help = near.map_or_else(
+            || format!("one of: {}", candidates.join(", ")),
+            |near| format!("did you mean `{near}`?"),
+        );
+        self.help(help)
+    }
+}
+
+impl fmt::Display for Complaint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Complaint {}

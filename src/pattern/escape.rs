@@ -1,0 +1,256 @@
+//! Undoing what a server does to bytes that its notation can't hold.
+//!
+//! Invariant: undoing what the server wrote gives the bytes that it had; what the server never
+//! writes is left as it is. Nothing is copied when there is nothing to undo.
+
+use memchr::memchr;
+
+/// How a server writes such bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Escaping {
+    /// It doesn't: a client can write anything, but for what its protocol forbids.
+    #[default]
+    None,
+    /// nginx's default: `\xHH`, with capitals, for `"`, `\` and everything that is not printable
+    /// ASCII (`src/http/modules/ngx_http_log_module.c`, `ngx_http_log_escape`).
+    Nginx,
+    /// gunicorn: `"` as `\"`, and a backslash as itself (`gunicorn/glogging.py`, `SafeAtoms`).
+    Quotes,
+    /// Apache: `\"`, `\\`, `\b`, `\n`, `\r`, `\t`, `\v`, and `\xhh`
+    /// (`server/util.c`, `ap_escape_logitem`).
+    C,
+    /// JSON's (RFC 8259, 7).
+    Json,
+}
+
+impl Escaping {
+    /// The bytes that the server had. `buffer` holds them where they differ from `text`.
+    #[inline]
+    pub fn undo<'t>(self, text: &'t [u8], buffer: &'t mut Vec<u8>) -> &'t [u8] {
+        if self == Self::None || memchr(b'\\', text).is_none() {
+            return text;
+        }
+        buffer.clear();
+        self.write(text, &mut |bytes| buffer.extend_from_slice(bytes));
+        buffer
+    }
+
+    /// Gives the bytes that the server had to `write`, in pieces.
+    #[cold]
+    pub(super) fn write(self, mut text: &[u8], write: &mut impl FnMut(&[u8])) {
+        let undo: fn(&[u8]) -> Option<(Character, usize)> = match self {
+            Self::None => |_| None,
+            Self::Nginx => nginx,
+            Self::Quotes => |rest| (rest.first() == Some(&b'"')).then(|| (byte(b'"'), 1)),
+            Self::C => c,
+            Self::Json => json,
+        };
+        while let Some(backslash) = memchr(b'\\', text) {
+            write(&text[..backslash]);
+            let rest = &text[backslash + 1..];
+            text = if let Some((character, length)) = undo(rest) {
+                write(character.bytes());
+                &rest[length..]
+            } else {
+                write(b"\\");
+                rest
+            };
+        }
+        write(text);
+    }
+}
+
+/// One to four bytes.
+struct Character {
+    bytes: [u8; 4],
+    length: usize,
+}
+
+impl Character {
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+fn byte(byte: u8) -> Character {
+    Character {
+        bytes: [byte, 0, 0, 0],
+        length: 1,
+    }
+}
+
+/// What stands behind the backslash, and how long that is.
+fn nginx(rest: &[u8]) -> Option<(Character, usize)> {
+    match rest {
+        [b'x', high, low, ..] if !high.is_ascii_lowercase() && !low.is_ascii_lowercase() => {
+            Some((byte(hex(*high)? << 4 | hex(*low)?), 3))
+        }
+        _ => None,
+    }
+}
+
+fn c(rest: &[u8]) -> Option<(Character, usize)> {
+    let plain = match rest.first()? {
+        b'x' => {
+            let (high, low) = (hex(*rest.get(1)?)?, hex(*rest.get(2)?)?);
+            return Some((byte(high << 4 | low), 3));
+        }
+        b'b' => b'\x08',
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        b'v' => b'\x0B',
+        same @ (b'"' | b'\\') => *same,
+        _ => return None,
+    };
+    Some((byte(plain), 1))
+}
+
+/// Half a surrogate pair becomes U+FFFD: it is no character.
+fn json(rest: &[u8]) -> Option<(Character, usize)> {
+    let plain = match rest.first()? {
+        b'u' => {
+            let first = code_unit(rest.get(1..)?)?;
+            let second = match rest.get(5..) {
+                Some([b'\\', b'u', digits @ ..]) => code_unit(digits),
+                _ => None,
+            };
+            let units = [first, second.unwrap_or_default()];
+            return Some(match char::decode_utf16(units).next() {
+                Some(Ok(character)) => {
+                    (utf8(character), if character > '\u{FFFF}' { 11 } else { 5 })
+                }
+                _ => (utf8(char::REPLACEMENT_CHARACTER), 5),
+            });
+        }
+        b'b' => b'\x08',
+        b'f' => b'\x0C',
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        same @ (b'"' | b'\\' | b'/') => *same,
+        _ => return None,
+    };
+    Some((byte(plain), 1))
+}
+
+fn utf8(character: char) -> Character {
+    let mut bytes = [0; 4];
+    let length = character.encode_utf8(&mut bytes).len();
+    Character { bytes, length }
+}
+
+/// Four hexadecimal digits.
+fn code_unit(digits: &[u8]) -> Option<u16> {
+    digits
+        .first_chunk::<4>()?
+        .iter()
+        .try_fold(0, |unit, digit| Some(unit << 4 | u16::from(hex(*digit)?)))
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn each_server_s_escapes_are_undone_and_no_other_s() {
+        let check = |escaping: Escaping, text: &[u8], expected: &[u8]| {
+            let mut buffer = b"left over".to_vec();
+            let found = escaping.undo(text, &mut buffer);
+            assert_eq!(
+                found.escape_ascii().to_string(),
+                expected.escape_ascii().to_string(),
+                "{escaping:?} {}",
+                text.escape_ascii()
+            );
+        };
+        check(Escaping::None, br"\x22\n", br"\x22\n");
+        check(Escaping::Nginx, br"/u/jos\xC3\xA9/", "/u/josé/".as_bytes());
+        check(Escaping::Nginx, br"\x5Cx22", br"\x22");
+        check(Escaping::Nginx, br#"\xc3\n\"\x4"#, br#"\xc3\n\"\x4"#);
+        check(Escaping::Quotes, br#"a\"b\\"c\n\"#, br#"a"b\"c\n\"#);
+        check(
+            Escaping::C,
+            br#"\"\\x22\t\n\r\v\b\xc3\xA9\q\x4"#,
+            b"\"\\x22\t\n\r\x0B\x08\xc3\xa9\\q\\x4",
+        );
+        check(Escaping::Json, br#"\/a\/\"\\n\b\f"#, b"/a/\"\\n\x08\x0C");
+        check(
+            Escaping::Json,
+            br"\u00e9\u20ac\uD83D\uDE00!",
+            "é€😀!".as_bytes(),
+        );
+        check(
+            Escaping::Json,
+            br"\uD83Dx\uDE00\uD83D\u0041",
+            "\u{FFFD}x\u{FFFD}\u{FFFD}A".as_bytes(),
+        );
+        check(Escaping::Json, br"\u12g4\u12", br"\u12g4\u12");
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_escaped_comes_back(bytes: Vec<u8>) {
+            let check = |escaping: Escaping, written: String| {
+                let mut buffer = Vec::new();
+                prop_assert_eq!(escaping.undo(written.as_bytes(), &mut buffer), &bytes[..]);
+                Ok(())
+            };
+            let escape = |as_is: &dyn Fn(u8) -> Option<&'static str>, hex: &dyn Fn(u8) -> String| {
+                bytes.iter().fold(String::new(), |mut written, byte| {
+                    match as_is(*byte) {
+                        Some(text) => written.push_str(text),
+                        None if matches!(byte, b' '..=b'~') => written.push(char::from(*byte)),
+                        None => { let _ = write!(written, "{}", hex(*byte)); }
+                    }
+                    written
+                })
+            };
+            let nginx = |byte| match byte { b'"' => Some(r"\x22"), b'\\' => Some(r"\x5C"), _ => None };
+            check(Escaping::Nginx, escape(&nginx, &|byte| format!("\\x{byte:02X}")))?;
+            let c = |byte| match byte {
+                b'"' => Some("\\\""), b'\\' => Some(r"\\"), b'\n' => Some(r"\n"), b'\t' => Some(r"\t"),
+                b'\r' => Some(r"\r"), 8 => Some(r"\b"), 11 => Some(r"\v"), _ => None,
+            };
+            check(Escaping::C, escape(&c, &|byte| format!("\\x{byte:02x}")))?;
+        }
+
+        #[test]
+        fn json_strings_and_gunicorns_quotes_come_back(text in any::<String>()) {
+            let mut buffer = Vec::new();
+            let written = serde_json::to_string(&text).unwrap();
+            let inside = &written[1..written.len() - 1];
+            prop_assert_eq!(Escaping::Json.undo(inside.as_bytes(), &mut buffer), text.as_bytes());
+            let ascii: String = text.encode_utf16().fold(String::new(), |mut ascii, unit| {
+                let _ = write!(ascii, "\\u{unit:04x}");
+                ascii
+            });
+            let mut buffer = Vec::new();
+            prop_assert_eq!(Escaping::Json.undo(ascii.as_bytes(), &mut buffer), text.as_bytes());
+            let quoted = text.replace('"', "\\\"");
+            let mut buffer = Vec::new();
+            prop_assert_eq!(Escaping::Quotes.undo(quoted.as_bytes(), &mut buffer), text.as_bytes());
+        }
+
+        #[test]
+        fn anything_is_undone_to_no_more_than_it_was(text: Vec<u8>) {
+            for escaping in [Escaping::None, Escaping::Nginx, Escaping::Quotes, Escaping::C, Escaping::Json] {
+                let mut buffer = Vec::new();
+                prop_assert!(escaping.undo(&text, &mut buffer).len() <= text.len());
+            }
+        }
+    }
+}

@@ -1,0 +1,249 @@
+use proptest::prelude::*;
+use proptest::sample::Index;
+use serde::de::IgnoredAny;
+
+use super::super::plan_tests::{corpora, mutate};
+use super::lower::Node;
+use super::*;
+use crate::model::Field;
+
+fn json(keys: &[(&str, &str)]) -> Json {
+    let mut of = Keys::new();
+    for (name, key) in keys {
+        of.bind(name, key).unwrap();
+    }
+    Json { keys: of }
+}
+
+fn parse<'l>(json: &Json, line: &'l [u8]) -> Result<Record<'l>, Reject> {
+    let mut record = Record::default();
+    json.parse(line, &mut record).map(|()| record)
+}
+
+fn check(keys: &[(&str, &str)], line: &str, expected: &[Option<&str>]) {
+    let record = parse(&json(keys), line.as_bytes());
+    let record = record.unwrap_or_else(|reject| panic!("{line}: {reject:?}"));
+    for ((name, _), expected) in keys.iter().zip(expected) {
+        let field = Field::from_name(name.split("_ms").next().unwrap()).unwrap();
+        assert_eq!(record.show(field).as_deref(), *expected, "{name} of {line}");
+    }
+}
+
+#[test]
+fn keys_find_their_values_wherever_they_stand() {
+    let keys = [
+        ("status", "http.status"),
+        ("target", "http.url.path"),
+        ("duration_ms", "took"),
+    ];
+    let expected = [Some("200"), Some("/a"), Some("12.5ms")];
+    for line in [
+        r#"{"took":12.5,"http":{"status":200,"url":{"path":"/a"}}}"#,
+        r#" { "http" : { "url" : { "x":[{"path":1}], "path" : "/a" } , "status" : "200" } , "took" : "12.5" } "#,
+        r#"{"http.status":200,"http.url":{"path":"/a"},"took":1.25e1}"#,
+        r#"{"http":{"status":200,"url.path":"/a"},"took":12.5}"#,
+        r#"{"\u0068ttp":{"stat\u0075s":200,"url":{"path":"/a"}},"took":12.5}"#,
+        r#"{"status":1,"path":2,"http":{"took":3,"status":200,"url":{"path":"/a","status":4}},"took":12.5}"#,
+        // The first value of a key is read.
+        r#"{"took":12.5,"took":1,"http":{"status":200,"status":404},"http":{"url":{"path":"/a"},"status":500}}"#,
+    ] {
+        check(&keys, line, &expected);
+    }
+}
+
+#[test]
+fn what_is_missing_is_absent() {
+    let keys = [
+        ("status", "s"),
+        ("target", "t"),
+        ("duration", "d"),
+        ("response_bytes", "b"),
+    ];
+    check(&keys, r#"{"s":null,"t":"","d":"-","b":[1]}"#, &[None; 4]);
+    check(&keys, r#"{"s":{"x":1},"t":null,"b":"None"}"#, &[None; 4]);
+    check(
+        &keys,
+        r#"{"s":0,"t":true}"#,
+        &[Some("000"), Some("true"), None, None],
+    );
+    check(
+        &keys,
+        r#"{"s":009,"t":7}"#,
+        &[Some("009"), Some("7"), None, None],
+    );
+}
+
+#[test]
+fn what_is_no_request_is_rejected() {
+    let keys = json(&[("status", "s"), ("target", "t"), ("duration", "d")]);
+    let reject = |line: &str, expected| {
+        assert_eq!(
+            parse(&keys, line.as_bytes()).err(),
+            Some(expected),
+            "{line:?}"
+        );
+    };
+    for line in [
+        "",
+        "{",
+        "{}",
+        "[]",
+        "7",
+        r#"{"s":200}"#,
+        r#"{"t":"/"}"#,
+        r#"{"s":200,"t":"/"}x"#,
+        r#"{"s":200,"t":"/"},"#,
+        r#"{"s":200,"t":"/",}"#,
+        r#"{"s":200,"t":"/","d":}"#,
+        r#"{"s":200,"t":"/","d":0.001, 0.004}"#,
+        r#"{"s":200,"t":"/","x":009}"#,
+        r#"{"s":0009,"t":"/"}"#,
+        r#"{"s":-09,"t":"/"}"#,
+        r#"{"s":200,"t":"/\x22"}"#,
+        r#"{"s":200,"t":"/\"}"#,
+        "{\"s\":200,\"t\":\"/\t\"}",
+        r#"{"s":200,"t":"/","x":tru}"#,
+        r#"{"s":200,"t":"/","x":[1,]}"#,
+        r#"{"s":200,"t":"/","x":[1 2]}"#,
+        r#"{"s":200 "t":"/"}"#,
+        r#"{"s":200,t:"/"}"#,
+        r#"{"s":200,"t":"/","x":1.}"#,
+        r#"{"s":200,"t":"/","x":1e}"#,
+        r#"{"s":200,"t":"/","x":+1}"#,
+        r#"{"s":200,"t":"/","x":"\u12g4"}"#,
+    ] {
+        reject(line, Reject::Mismatch);
+    }
+    reject(r#"{"s":200,"t":"/","d":"0.001, 0.004"}"#, Reject::Number);
+    reject(r#"{"s":200,"t":"/","d":-1}"#, Reject::Number);
+    reject(r#"{"s":2000,"t":"/"}"#, Reject::Number);
+}
+
+#[test]
+fn nesting_ends_at_32() {
+    let keys = json(&[("status", "s")]);
+    let nested = |open: &str, close: &str, depth: usize| {
+        let line = format!(
+            "{{\"s\":200,\"x\":{}1{}}}",
+            open.repeat(depth),
+            close.repeat(depth)
+        );
+        parse(&keys, line.as_bytes()).is_ok()
+    };
+    for (open, close) in [("[", "]"), ("{\"x\":", "}"), ("[{\"s\":", "}]")] {
+        let each = open.matches(['[', '{']).count();
+        assert!(nested(open, close, 31 / each));
+        assert!(!nested(open, close, 32));
+        assert!(!nested(open, close, 100_000));
+    }
+    // Also where the keys lead down.
+    let deep = json(&[("status", &format!("{}s", "x.".repeat(40)))]);
+    let line = format!("{}{{\"s\":200}}{}", "{\"x\":".repeat(40), "}".repeat(40));
+    assert_eq!(parse(&deep, line.as_bytes()), Err(Reject::Mismatch));
+}
+
+#[test]
+fn bytes_of_no_encoding_may_stand_in_strings() {
+    let keys = json(&[("target", "t")]);
+    let record = parse(&keys, b"{\"t\":\"/\xff\x80\",\"\xc3\":1}").unwrap();
+    assert_eq!(record.target, Some(&b"/\xff\x80"[..]));
+    assert_eq!(parse(&keys, b"{\"t\":\"/\",\xff}"), Err(Reject::Mismatch));
+}
+
+/// The value at a path, as the scanner promises to find it.
+fn find<'n>(members: &'n [(String, Node)], path: &str) -> Option<&'n Node> {
+    members.iter().find_map(|(key, node)| {
+        if key == path {
+            return Some(node);
+        }
+        match (path.strip_prefix(key.as_str())?.strip_prefix('.')?, node) {
+            ("", _) => None,
+            (rest, Node::Object(members)) => find(members, rest),
+            _ => None,
+        }
+    })
+}
+
+/// Compares with `serde_json` on a line.
+fn agree(line: &str) {
+    let paths = [
+        (Field::UserAgent, "user_agent"),
+        (Field::Referer, "referer"),
+        (Field::RemoteAddr, "remote_addr"),
+        (Field::Host, "a.b"),
+        (Field::RequestId, "ua"),
+    ];
+    let keys: Vec<(&str, &str)> = paths
+        .iter()
+        .map(|(field, path)| (field.name(), *path))
+        .collect();
+    let found = parse(&json(&keys), line.as_bytes());
+    let is_valid = serde_json::from_str::<IgnoredAny>(line).is_ok();
+    let is_object = line.trim_matches([' ', '\t', '\r', '\n']).starts_with('{');
+    if !is_valid || !is_object {
+        assert_eq!(found, Err(Reject::Mismatch), "{line}");
+        return;
+    }
+    // Valid, but of a value that its own type can't hold: half a surrogate pair, a huge number.
+    let Ok(Node::Object(members)) = serde_json::from_str::<Node>(line) else {
+        return;
+    };
+    let is_there = paths.iter().any(|(_, path)| find(&members, path).is_some());
+    assert_eq!(found.is_ok(), is_there, "{line}");
+    let Ok(mut record) = found else { return };
+    for (field, path) in paths {
+        let mut buffer = Vec::new();
+        let text = record.text_mut(field).and_then(|text| *text);
+        let text = text.map(|text| Escaping::Json.undo(text, &mut buffer));
+        match find(&members, path) {
+            Some(Node::Text(expected)) if text.is_none() => {
+                assert!(matches!(expected.as_str(), "" | "-"), "{path} of {line}");
+            }
+            Some(Node::Text(expected)) => {
+                assert_eq!(text, Some(expected.as_bytes()), "{path} of {line}");
+            }
+            Some(Node::Other) => {}
+            Some(Node::Object(_) | Node::Array(_)) | None => {
+                assert_eq!(text, None, "{path} of {line}");
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
+    #[test]
+    fn lines_are_accepted_and_read_as_serde_json_does(
+        line: Index,
+        other: Index,
+        changes in proptest::collection::vec(any::<(Index, u8, u8)>(), 0..5),
+    ) {
+        thread_local! {
+            static LINES: Vec<Vec<u8>> = corpora().into_iter().filter(|line| line.starts_with(b"{")).collect();
+        }
+        LINES.with(|lines| {
+            let mut line = lines[line.index(lines.len())].clone();
+            mutate(&mut line, &changes, &lines[other.index(lines.len())]);
+            agree(&String::from_utf8_lossy(&line));
+        });
+    }
+
+    #[test]
+    fn objects_are_accepted_and_read_as_serde_json_does(
+        line in r#"\{("(a|b|a\.b|ua|u\\u0061|é|)" ?: ?("[a\\"u0-9]{0,6}"|\{"b":"x"\}|\{("b":[0-9-]{1,3},?){0,3}\}|\[[0-9,]{0,4}\]|-?[0-9.eE+]{1,5}|null|true|fals),?){0,5}\}"#,
+    ) {
+        agree(&line);
+    }
+
+    #[test]
+    fn any_bytes_are_read_or_rejected(line: Vec<u8>) {
+        let _ = parse(&json(&[("status", "s")]), &line);
+        let _ = parse(&json(&[("status", "s")]), &[b"{\"s\":", &*line, b"}"].concat());
+    }
+
+    #[test]
+    fn the_first_special_byte_is_found(text in proptest::collection::vec(any::<u8>(), 0..40), at in 0..8_usize) {
+        let expected = text.iter().skip(at).position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
+        prop_assert_eq!(special(&text, at), expected.map(|found| found + at));
+    }
+}

@@ -1,0 +1,361 @@
+//! Which key of a line tells which field: what the dialects `json` and `ltsv` are made of.
+//!
+//! Invariant: each field has one key; what a line must have to be a request's does not depend on
+//! which fields are wanted.
+
+use super::template::{Binding, TimeUnit};
+use super::{Complaint, Reject};
+use crate::model::{Field, FieldSet, Micros, Record, Status};
+
+/// Longest key, in bytes.
+pub(super) const KEY_BYTES: usize = 256;
+/// Lengths told apart before bytes are compared; longer keys share the last one.
+const LENGTHS: usize = 64;
+
+/// Keys and what they tell. Sets of them are bits of a `u32`: there are fewer fields than that.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    all: Vec<Key>,
+    by_length: Box<[u32; LENGTHS]>,
+    fields: FieldSet,
+    /// What makes a line a request's: status, method and target, as far as there are keys for them.
+    required: u32,
+    status: u32,
+}
+
+#[derive(Clone, Debug)]
+struct Key {
+    path: Box<[u8]>,
+    /// `None` where nobody wants the value.
+    binding: Option<Binding>,
+}
+
+/// The beginning that some keys share: of `http.status`, the `http.`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Prefix {
+    /// The keys that begin with it.
+    pub(super) keys: u32,
+    length: usize,
+}
+
+/// What was found in a line so far.
+#[derive(Debug)]
+pub(super) struct Found<'r, 'l> {
+    seen: u32,
+    record: &'r mut Record<'l>,
+    outcome: Result<(), Reject>,
+}
+
+impl Keys {
+    /// None yet.
+    pub fn new() -> Self {
+        Self {
+            all: Vec::new(),
+            by_length: Box::new([0; LENGTHS]),
+            fields: FieldSet::EMPTY,
+            required: 0,
+            status: 0,
+        }
+    }
+
+    /// Reads `key`'s value as the field `name`, or as `request`, `duration_ms` or `duration_us`.
+    pub fn bind(&mut self, name: &str, key: &str) -> Result<(), Complaint> {
+        let binding = Binding::named(name).ok_or_else(|| {
+            Complaint::new(format!("`{name}` is no field"), 0..0).suggest(name, Binding::names())
+        })?;
+        if key.is_empty() || key.len() > KEY_BYTES {
+            return Err(Complaint::new(
+                format!("a key has 1 to {KEY_BYTES} bytes"),
+                0..0,
+            ));
+        }
+        if binding
+            .fields()
+            .iter()
+            .any(|field| self.fields.contains(field))
+        {
+            return Err(Complaint::new(
+                format!("`{name}` tells a field that another key tells"),
+                0..0,
+            ));
+        }
+        self.add(key, binding);
+        Ok(())
+    }
+
+    /// `binding`'s fields have no key yet.
+    pub(super) fn add(&mut self, key: &str, binding: Binding) {
+        let bit = 1 << self.all.len();
+        self.by_length[key.len().min(LENGTHS - 1)] |= bit;
+        self.fields = self.fields.union(binding.fields());
+        let fields = binding.fields();
+        if [Field::Status, Field::Method, Field::Target]
+            .into_iter()
+            .any(|field| fields.contains(field))
+        {
+            self.required |= bit;
+        }
+        if binding == Binding::Status {
+            self.status |= bit;
+        }
+        self.all.push(Key {
+            path: key.as_bytes().into(),
+            binding: Some(binding),
+        });
+    }
+
+    /// The fields there are keys for.
+    pub(super) fn fields(&self) -> FieldSet {
+        self.fields
+    }
+
+    /// Every key.
+    pub(super) fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.all.iter().map(|key| &*key.path)
+    }
+
+    /// Leaves out the values that nobody wants.
+    pub(super) fn retain(&mut self, wanted: impl Fn(Binding) -> bool) {
+        for key in &mut self.all {
+            key.binding = key.binding.filter(|binding| wanted(*binding));
+        }
+    }
+
+    /// The keys that are `prefix` and then `part`.
+    #[inline]
+    pub(super) fn at(&self, prefix: Prefix, part: &[u8]) -> u32 {
+        let length = prefix.length + part.len();
+        let mut left = self.by_length[length.min(LENGTHS - 1)] & prefix.keys;
+        let mut found = 0;
+        while left != 0 {
+            let key = left.trailing_zeros();
+            left &= left - 1;
+            let path = self.path(key);
+            if path.len() == length && path.ends_with(part) {
+                found |= 1 << key;
+            }
+        }
+        found
+    }
+
+    /// The keys below `prefix` and then `part`.
+    pub(super) fn below(&self, prefix: Prefix, part: &[u8]) -> Prefix {
+        let mut keys = 0;
+        for (at, key) in self.all.iter().enumerate() {
+            let bit = 1 << at;
+            let rest = key.path.get(prefix.length..).unwrap_or_default();
+            let is_below = rest.len() > part.len() + 1
+                && rest.starts_with(part)
+                && rest.get(part.len()) == Some(&b'.');
+            if prefix.keys & bit != 0 && is_below {
+                keys |= bit;
+            }
+        }
+        Prefix {
+            keys,
+            length: prefix.length + part.len() + 1,
+        }
+    }
+
+    fn path(&self, key: u32) -> &[u8] {
+        self.all.get(key as usize).map_or(b"", |key| &key.path)
+    }
+
+    /// Puts a value where these keys say; the first value of a key stays.
+    #[inline]
+    pub(super) fn give<'l>(&self, keys: u32, text: Option<&'l [u8]>, found: &mut Found<'_, 'l>) {
+        let mut left = keys & !found.seen;
+        found.seen |= keys;
+        while left != 0 {
+            let key = left.trailing_zeros() as usize;
+            left &= left - 1;
+            if let (Some(text), Some(Some(binding))) =
+                (text, self.all.get(key).map(|key| key.binding))
+                && let Err(reject) = read(binding, text, found.record)
+            {
+                found.outcome = Err(reject);
+            }
+        }
+    }
+
+    /// Whether one of these is the key of the status.
+    #[inline]
+    pub(super) fn tell_status(&self, keys: u32) -> bool {
+        keys & self.status != 0
+    }
+
+    /// Whether a line that ended well is a request's.
+    pub(super) fn finish(&self, found: &Found<'_, '_>) -> Result<(), Reject> {
+        let is_request = if self.required == 0 {
+            found.seen != 0
+        } else {
+            found.seen & self.required == self.required
+        };
+        if !is_request {
+            return Err(Reject::Mismatch);
+        }
+        found.outcome
+    }
+}
+
+impl Prefix {
+    /// Before the first part of any key.
+    pub(super) const ROOT: Self = Self {
+        keys: u32::MAX,
+        length: 0,
+    };
+    /// Where no key is.
+    pub(super) const NOWHERE: Self = Self { keys: 0, length: 0 };
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<'r, 'l> Found<'r, 'l> {
+    /// Nothing; values go to `record`.
+    pub(super) fn new(record: &'r mut Record<'l>) -> Self {
+        Self {
+            seen: 0,
+            record,
+            outcome: Ok(()),
+        }
+    }
+}
+
+/// As other dialects read it; but a program that writes JSON writes numbers as it pleases.
+fn read<'l>(binding: Binding, text: &'l [u8], record: &mut Record<'l>) -> Result<(), Reject> {
+    match binding {
+        Binding::Duration(unit) if !matches!(text, b"" | b"-") => {
+            let digits = match unit {
+                TimeUnit::Seconds => 6,
+                TimeUnit::Millis => 3,
+                TimeUnit::Micros => 0,
+            };
+            record.duration = Some(scaled(text, digits).map(Micros).ok_or(Reject::Number)?);
+            Ok(())
+        }
+        Binding::Status => {
+            record.status = match *text {
+                [] | [b'-'] => return Ok(()),
+                [ones] => Status::from_digits(&[b'0', b'0', ones]),
+                [tens, ones] => Status::from_digits(&[b'0', tens, ones]),
+                _ => Status::from_digits(text),
+            };
+            record.status.map(|_| ()).ok_or(Reject::Number)
+        }
+        _ => super::read(binding, text, record),
+    }
+}
+
+/// A decimal number, perhaps with a fraction and an exponent, times ten to the `digits`, cut off.
+/// `None` for anything else, for what is negative, and past 64 bits.
+fn scaled(text: &[u8], digits: i32) -> Option<u64> {
+    let (mantissa, exponent) = match text.iter().position(|byte| matches!(byte, b'e' | b'E')) {
+        Some(at) => (
+            &text[..at],
+            std::str::from_utf8(&text[at + 1..]).ok()?.parse().ok()?,
+        ),
+        None => (text, 0_i32),
+    };
+    let point = memchr::memchr(b'.', mantissa);
+    let (whole, fraction) = match point {
+        Some(point) => (&mantissa[..point], &mantissa[point + 1..]),
+        None => (mantissa, &b""[..]),
+    };
+    if whole.is_empty() || (point.is_some() && fraction.is_empty()) {
+        return None;
+    }
+    let whole_length = i64::try_from(whole.len()).ok()?;
+    // How many digits of the mantissa count.
+    let kept = whole_length + i64::from(exponent) + i64::from(digits);
+    let mut value: u64 = 0;
+    let mut at = 0;
+    for digit in whole.iter().chain(fraction) {
+        if !digit.is_ascii_digit() {
+            return None;
+        }
+        if at < kept {
+            value = value
+                .checked_mul(10)?
+                .checked_add(u64::from(digit - b'0'))?;
+        }
+        at += 1;
+    }
+    // Zero stays zero however far it is moved; anything else does not fit past 20 digits.
+    while at < kept && value != 0 {
+        value = value.checked_mul(10)?;
+        at += 1;
+    }
+    Some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn numbers_are_read_however_a_program_writes_them() {
+        let check = |text: &str, digits, expected| {
+            assert_eq!(scaled(text.as_bytes(), digits), expected, "{text}");
+        };
+        check("0.012", 6, Some(12_000));
+        check("12", 6, Some(12_000_000));
+        check("1.5e-05", 6, Some(15));
+        check("1.5E+1", 3, Some(15_000));
+        check("1e-9", 6, Some(0));
+        check("12.3456", 3, Some(12_345));
+        check("17.9", 0, Some(17));
+        check("0e99999", 6, Some(0));
+        check("1e99999", 6, None);
+        check("1e-2147483648", 6, Some(0));
+        check("18446744073709551616", 0, None);
+        for wrong in [
+            "",
+            "-1",
+            "+1",
+            "1.",
+            ".5",
+            "1e",
+            "e1",
+            "nan",
+            "1e99999999999",
+            "1 ",
+            "true",
+        ] {
+            check(wrong, 6, None);
+        }
+    }
+
+    #[test]
+    fn one_field_has_one_key() {
+        let mut keys = Keys::new();
+        keys.bind("request", "r").unwrap();
+        let complaint = |keys: &mut Keys, name, key| keys.bind(name, key).unwrap_err().message;
+        assert_eq!(
+            complaint(&mut keys, "method", "m"),
+            "`method` tells a field that another key tells"
+        );
+        assert_eq!(complaint(&mut keys, "statsu", "s"), "`statsu` is no field");
+        assert_eq!(
+            complaint(&mut keys, "status", ""),
+            "a key has 1 to 256 bytes"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn seconds_are_read_as_other_dialects_read_them(text in r"[0-9]{1,22}(\.[0-9]{1,8})?") {
+            let expected = Micros::from_seconds(text.as_bytes());
+            prop_assert_eq!(scaled(text.as_bytes(), 6).map(Micros), expected);
+        }
+
+        #[test]
+        fn no_number_makes_scaling_panic(text in r"[0-9.eE+-]{0,30}", digits in 0..7) {
+            let _ = scaled(text.as_bytes(), digits);
+        }
+    }
+}

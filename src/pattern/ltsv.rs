@@ -1,0 +1,159 @@
+//! Labelled tab-separated values: `status:200<TAB>reqtime:0.012`.
+//!
+//! Invariant: every piece of an accepted line is a label, a colon and a value, and of two pieces
+//! with one label the first is read.
+
+use memchr::memchr;
+
+use super::keys::{Found, Keys, Prefix};
+use super::{Complaint, Reject};
+use crate::model::Record;
+
+/// Reads lines of this format.
+#[derive(Clone, Debug)]
+pub(super) struct Ltsv {
+    pub(super) keys: Keys,
+}
+
+/// The bytes of a label (ltsv.org: `lbyte`).
+static LABEL: [bool; 256] = {
+    let mut members = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        members[byte as usize] =
+            byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.' || byte == b'-';
+        byte += 1;
+    }
+    members
+};
+
+impl Ltsv {
+    /// Checks that lines can have these labels.
+    pub(super) fn compile(keys: Keys) -> Result<Self, Complaint> {
+        let is_label = |name: &[u8]| name.iter().all(|byte| LABEL[usize::from(*byte)]);
+        if let Some(name) = keys.names().find(|name| !is_label(name)) {
+            let name = String::from_utf8_lossy(name);
+            return Err(Complaint::new(format!("`{name}` is no label"), 0..0)
+                .help("labels are made of letters, digits, `_`, `.` and `-`"));
+        }
+        Ok(Self { keys })
+    }
+
+    /// Reads a line.
+    #[inline]
+    pub(super) fn parse<'l>(&self, line: &'l [u8], record: &mut Record<'l>) -> Result<(), Reject> {
+        let mut found = Found::new(record);
+        let mut rest = line;
+        loop {
+            let colon = rest
+                .iter()
+                .position(|byte| !LABEL[usize::from(*byte)])
+                .ok_or(Reject::Mismatch)?;
+            if colon == 0 || rest[colon] != b':' {
+                return Err(Reject::Mismatch);
+            }
+            let (label, value) = (&rest[..colon], &rest[colon + 1..]);
+            let end = memchr(b'\t', value);
+            let keys = self.keys.at(Prefix::ROOT, label);
+            if keys != 0 {
+                let value = &value[..end.unwrap_or(value.len())];
+                self.keys.give(keys, Some(value), &mut found);
+            }
+            match end {
+                Some(tab) => rest = &value[tab + 1..],
+                None => return self.keys.finish(&found),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Field;
+    use proptest::prelude::*;
+
+    fn ltsv() -> Ltsv {
+        let mut keys = Keys::new();
+        keys.bind("status", "status").unwrap();
+        keys.bind("duration", "req-time").unwrap();
+        keys.bind("user_agent", "ua").unwrap();
+        Ltsv::compile(keys).unwrap()
+    }
+
+    fn parse<'l>(ltsv: &Ltsv, line: &'l str) -> Result<Record<'l>, Reject> {
+        let mut record = Record::default();
+        ltsv.parse(line.as_bytes(), &mut record).map(|()| record)
+    }
+
+    #[test]
+    fn labels_stand_in_any_order_and_the_first_of_two_is_read() {
+        let ltsv = ltsv();
+        let check = |line: &str, expected: [Option<&str>; 3]| {
+            let record = parse(&ltsv, line).unwrap();
+            let found =
+                [Field::Status, Field::Duration, Field::UserAgent].map(|field| record.show(field));
+            assert_eq!(found.each_ref().map(Option::as_deref), expected, "{line:?}");
+        };
+        check("status:200", [Some("200"), None, None]);
+        check(
+            "a:b\tua:x:y z\treq-time:0.5\tstatus:404",
+            [Some("404"), Some("500ms"), Some("x:y z")],
+        );
+        check("status:200\tstatus:500", [Some("200"), None, None]);
+        check("status:-\tua:\treq-time:-", [None, None, None]);
+        let reject = |line: &str, reject| {
+            assert_eq!(parse(&ltsv, line).err(), Some(reject), "{line:?}");
+        };
+        for line in [
+            "",
+            "status",
+            "status:200\t",
+            "\tstatus:200",
+            "status:200\tx",
+            "status:200\t:x",
+            "st atus:1\tstatus:200",
+            "ua:x",
+        ] {
+            reject(line, Reject::Mismatch);
+        }
+        reject("status:200\treq-time:x", Reject::Number);
+        reject("status:2000", Reject::Number);
+    }
+
+    #[test]
+    fn a_label_that_no_line_can_have_is_refused() {
+        let mut keys = Keys::new();
+        keys.bind("status", "the status").unwrap();
+        assert_eq!(
+            Ltsv::compile(keys).unwrap_err().message,
+            "`the status` is no label"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_are_read_as_splitting_reads_them(
+            line in r"((status|req-time|ua|x|é|): ?[0-9.:]{0,4}[\t ]?){0,5}",
+        ) {
+            let pieces: Option<Vec<(&str, &str)>> = line
+                .split('\t')
+                .map(|piece| piece.split_once(':').filter(|(label, _)| {
+                    !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+                }))
+                .collect();
+            let value = |label| pieces.as_ref().and_then(|pieces| {
+                pieces.iter().find(|(name, _)| *name == label).map(|(_, value)| *value)
+            });
+            match parse(&ltsv(), &line) {
+                Ok(record) => {
+                    let ua = value("ua").filter(|ua| !matches!(*ua, "" | "-"));
+                    prop_assert_eq!(record.user_agent, ua.map(str::as_bytes));
+                    prop_assert!(value("status").is_some());
+                }
+                Err(Reject::Mismatch) => prop_assert!(value("status").is_none()),
+                Err(_) => prop_assert!(pieces.is_some()),
+            }
+        }
+    }
+}

@@ -1,0 +1,406 @@
+//! Formats pasted as they stand in a server's configuration.
+//!
+//! Invariant: what is quoted becomes the text that the server reads, and every byte of that text
+//! knows where it came from.
+
+use std::ops::Range;
+
+use super::Complaint;
+use super::template::{Item, Template};
+
+/// A format string taken out of a directive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Pasted {
+    /// The format.
+    pub(super) text: String,
+    /// For each byte of the text, where it stands in the source; then the source's end.
+    places: Vec<usize>,
+    /// The value of nginx's `escape=` and where it stands.
+    pub(super) escape: Option<(String, Range<usize>)>,
+}
+
+/// What a backslash and this character mean; `None` where they mean themselves.
+type Unescape = fn(char) -> Option<char>;
+
+/// nginx's `log_format name [escape=…] 'a' "b" c;`, or a format alone.
+pub(super) fn nginx(source: &str) -> Result<Pasted, Complaint> {
+    let Some(start) = directive(source, "log_format") else {
+        return Ok(Pasted::whole(source));
+    };
+    let mut pasted = Pasted::empty();
+    let mut at = start;
+    let mut words = 0;
+    while let Some(next) = skip_blanks(source, at) {
+        at = next;
+        let rest = &source[at..];
+        if rest.starts_with(';') {
+            if skip_blanks(source, at + 1).is_some() {
+                return Err(Complaint::new("text behind the `;`", at + 1..source.len())
+                    .help("a pattern is one `log_format`"));
+            }
+            break;
+        }
+        let (word, end) = word(source, at, Pasted::empty())?;
+        if words == 1
+            && let Some(escape) = word.text.strip_prefix("escape=")
+        {
+            pasted.escape = Some((escape.to_owned(), at..end));
+        } else if words > 0 {
+            pasted.append(word);
+        }
+        words += 1;
+        at = end;
+    }
+    pasted.end(source)
+}
+
+/// gunicorn's `access_log_format = "…"`, strings side by side and in parentheses included, its
+/// option `--access-logformat '…'`, or a format alone.
+pub(super) fn gunicorn(source: &str) -> Result<Pasted, Complaint> {
+    let start = directive(source, "--access-logformat")
+        .map(|at| after_equals(source, at).unwrap_or(at))
+        .or_else(|| after_equals(source, keyword(source, "access_log_format")?));
+    let Some(start) = start else {
+        return Ok(Pasted::whole(source));
+    };
+    let mut pasted = Pasted::empty();
+    let mut at = start;
+    while let Some(next) = skip_blanks(source, at) {
+        at = next;
+        let rest = &source[at..];
+        let raw = rest.starts_with(['r', 'R']);
+        let quote = usize::from(rest.starts_with(['r', 'R', 'u', 'U']));
+        match &rest.as_bytes()[quote..] {
+            [b'"' | b'\'', ..] => {
+                let unescape: Unescape = if raw { |_| None } else { python };
+                at = string(source, at + quote, unescape, true, &mut pasted)?;
+            }
+            _ if rest.starts_with(['(', ')', ',', '\\']) => at += 1,
+            _ => {
+                return Err(
+                    Complaint::new("neither a string nor the end", at..source.len())
+                        .help("paste the format string itself, or the assignment with its quotes"),
+                );
+            }
+        }
+    }
+    pasted.end(source)
+}
+
+/// Apache's `LogFormat "…" [name]`, or a format alone; in both, a backslash may stand before a
+/// quote.
+pub(super) fn apache(source: &str) -> Result<Pasted, Complaint> {
+    let mut pasted = Pasted::empty();
+    let Some(start) = directive(source, "LogFormat") else {
+        unescape(source, 0..source.len(), apache_string, &mut pasted);
+        return pasted.end(source);
+    };
+    let Some(at) = skip_blanks(source, start) else {
+        return pasted.end(source);
+    };
+    if !source[at..].starts_with(['"', '\'']) {
+        return Err(Complaint::new("a format without quotes", at..source.len())
+            .help("LogFormat \"%h %l %u %t \\\"%r\\\" %>s %b\" common"));
+    }
+    string(source, at, apache_string, false, &mut pasted)?;
+    pasted.end(source)
+}
+
+impl Pasted {
+    fn empty() -> Self {
+        Self {
+            text: String::new(),
+            places: Vec::new(),
+            escape: None,
+        }
+    }
+
+    fn whole(source: &str) -> Self {
+        Self {
+            text: source.to_owned(),
+            places: (0..=source.len()).collect(),
+            escape: None,
+        }
+    }
+
+    fn push(&mut self, character: char, place: usize) {
+        self.text.push(character);
+        // The bytes of one character run on, so that spans between characters stay whole.
+        let bytes = place..place + character.len_utf8();
+        self.places.extend(bytes);
+    }
+
+    fn append(&mut self, other: Self) {
+        self.text.push_str(&other.text);
+        self.places.extend(other.places);
+    }
+
+    fn end(mut self, source: &str) -> Result<Self, Complaint> {
+        if self.text.is_empty() {
+            return Err(Complaint::new("no format string", 0..source.len())
+                .help("paste the server's own format string"));
+        }
+        self.places.push(source.len());
+        Ok(self)
+    }
+
+    /// Where a piece of the text stands in the source.
+    fn place(&self, span: &Range<usize>) -> Range<usize> {
+        let whole = || *self.places.last().unwrap_or(&0);
+        let start = self.places.get(span.start).copied().unwrap_or_else(whole);
+        // Behind the last byte, not before the next: a quote may stand between the two.
+        let end = match span.end.checked_sub(1) {
+            Some(last) if span.end > span.start => {
+                self.places.get(last).map_or_else(whole, |place| place + 1)
+            }
+            _ => start,
+        };
+        start..end.max(start)
+    }
+
+    /// Lets the slots' spans point into the source.
+    pub(super) fn place_in_source(&self, template: &mut Template) {
+        for item in &mut template.items {
+            if let Item::Slot(slot) = item {
+                slot.span = self.place(&slot.span);
+            }
+        }
+    }
+
+    /// The same for a complaint.
+    pub(super) fn complaint_in_source(&self, mut complaint: Complaint) -> Complaint {
+        complaint.span = self.place(&complaint.span);
+        complaint
+    }
+}
+
+/// Where the directive's own words end, if the source begins with it.
+fn directive(source: &str, name: &str) -> Option<usize> {
+    let end = keyword(source, name)?;
+    source[end..]
+        .starts_with(|next: char| next.is_whitespace() || next == '=')
+        .then_some(end)
+}
+
+fn keyword(source: &str, name: &str) -> Option<usize> {
+    let start = source.len() - source.trim_start().len();
+    let word = source.get(start..start + name.len())?;
+    word.eq_ignore_ascii_case(name)
+        .then_some(start + name.len())
+}
+
+fn after_equals(source: &str, at: usize) -> Option<usize> {
+    let rest = source[at..].trim_start();
+    rest.starts_with('=').then(|| source.len() - rest.len() + 1)
+}
+
+/// Where the next word begins; comments are blanks. `None` at the end.
+fn skip_blanks(source: &str, mut at: usize) -> Option<usize> {
+    loop {
+        let rest = source[at..].trim_start();
+        at = source.len() - rest.len();
+        match rest.chars().next()? {
+            '#' => at += rest.find('\n')?,
+            _ => return Some(at),
+        }
+    }
+}
+
+/// A word of nginx's configuration, quoted or not, and where it ends.
+fn word(source: &str, at: usize, mut word: Pasted) -> Result<(Pasted, usize), Complaint> {
+    let rest = &source[at..];
+    let end = if rest.starts_with(['"', '\'']) {
+        string(source, at, nginx_string, false, &mut word)?
+    } else {
+        let mut is_escaped = false;
+        let length = rest
+            .find(|next: char| {
+                let is_end = !is_escaped && (next.is_whitespace() || next == ';');
+                is_escaped = next == '\\' && !is_escaped;
+                is_end
+            })
+            .unwrap_or(rest.len());
+        unescape(source, at..at + length, nginx_string, &mut word);
+        at + length
+    };
+    Ok((word, end))
+}
+
+/// The quoted string at `at`, added to `pasted`; gives where it ends. `triple`: Python's `"""` is
+/// known.
+fn string(
+    source: &str,
+    at: usize,
+    meaning: Unescape,
+    triple: bool,
+    pasted: &mut Pasted,
+) -> Result<usize, Complaint> {
+    let rest = &source[at..];
+    let quote = rest.get(..1).unwrap_or_default();
+    let thrice = quote.repeat(3);
+    let quote = if triple && rest.starts_with(&thrice) {
+        &thrice
+    } else {
+        quote
+    };
+    let start = at + quote.len();
+    let mut is_escaped = false;
+    let end = source[start..].char_indices().find_map(|(offset, next)| {
+        let is_end = !is_escaped && source[start + offset..].starts_with(quote);
+        is_escaped = next == '\\' && !is_escaped;
+        is_end.then_some(start + offset)
+    });
+    let Some(end) = end else {
+        return Err(Complaint::new(
+            format!("a string without its closing `{quote}`"),
+            at..source.len(),
+        ));
+    };
+    unescape(source, start..end, meaning, pasted);
+    Ok(end + quote.len())
+}
+
+/// Adds a piece of the source, its escapes undone.
+fn unescape(source: &str, span: Range<usize>, meaning: Unescape, pasted: &mut Pasted) {
+    let mut characters = source[span.clone()].char_indices().peekable();
+    while let Some((offset, character)) = characters.next() {
+        let place = span.start + offset;
+        let meant = match (character, characters.peek()) {
+            ('\\', Some((_, next))) => meaning(*next),
+            _ => None,
+        };
+        match meant {
+            Some(meant) => {
+                characters.next();
+                pasted.push(meant, place);
+            }
+            None => pasted.push(character, place),
+        }
+    }
+}
+
+/// `src/core/ngx_conf_file.c`, `ngx_conf_read_token`.
+fn nginx_string(escaped: char) -> Option<char> {
+    match escaped {
+        '"' | '\'' | '\\' => Some(escaped),
+        't' => Some('\t'),
+        'r' => Some('\r'),
+        'n' => Some('\n'),
+        _ => None,
+    }
+}
+
+fn python(escaped: char) -> Option<char> {
+    nginx_string(escaped)
+}
+
+/// `server/util.c`, `ap_getword_conf`, then `modules/loggers/mod_log_config.c`,
+/// `parse_log_misc_string`.
+fn apache_string(escaped: char) -> Option<char> {
+    nginx_string(escaped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(pasted: Result<Pasted, Complaint>, text: &str, escape: Option<&str>) {
+        let pasted = pasted.unwrap();
+        assert_eq!(pasted.text, text);
+        assert_eq!(
+            pasted.escape.as_ref().map(|(escape, _)| escape.as_str()),
+            escape
+        );
+        assert_eq!(pasted.places.len(), pasted.text.len() + 1);
+    }
+
+    #[test]
+    fn nginx_directives_are_joined_as_nginx_joins_them() {
+        check(nginx("$status x"), "$status x", None);
+        check(nginx("log_formats $status"), "log_formats $status", None);
+        check(
+            nginx(
+                "  log_format main '$status \"$request\" ' # first\n\t  \"it's \\\"$host\\\"\\t\";\n",
+            ),
+            "$status \"$request\" it's \"$host\"\t",
+            None,
+        );
+        check(
+            nginx(r#"log_format j escape=json '{"s":$status}'"#),
+            r#"{"s":$status}"#,
+            Some("json"),
+        );
+        check(
+            nginx(r"log_format j $status\ $host ;"),
+            r"$status\ $host",
+            None,
+        );
+        check(nginx("log_format é 'é$status';"), "é$status", None);
+        let complaint = |source| nginx(source).unwrap_err().message;
+        assert_eq!(complaint("log_format main"), "no format string");
+        assert_eq!(
+            complaint("log_format main '$status"),
+            "a string without its closing `'`"
+        );
+        assert_eq!(
+            complaint("log_format a '$status'; log_format b '$host';"),
+            "text behind the `;`"
+        );
+    }
+
+    #[test]
+    fn assignments_and_options_are_read_as_python_reads_them() {
+        check(gunicorn("%(s)s"), "%(s)s", None);
+        check(
+            gunicorn("access_log_format = (\n    '%(s)s \"%(r)s\" '  # first\n    r'%(L)s'\n)\n"),
+            "%(s)s \"%(r)s\" %(L)s",
+            None,
+        );
+        check(
+            gunicorn(r#"access_log_format="""%(s)s "%(r)s" x""""#),
+            "%(s)s \"%(r)s\" x",
+            None,
+        );
+        check(gunicorn("--access-logformat '%(s)s'"), "%(s)s", None);
+        check(gunicorn("--access-logformat='%(s)s'"), "%(s)s", None);
+        assert!(gunicorn("access_log_format = None").is_err());
+    }
+
+    #[test]
+    fn apache_formats_come_with_and_without_their_directive() {
+        let plain = r#"%h "%r" %>s"#;
+        check(apache(plain), plain, None);
+        check(apache(r#"%h \"%r\" %>s"#), plain, None);
+        check(apache(r#"LogFormat "%h \"%r\" %>s" common"#), plain, None);
+        check(apache(r#"logformat '%h "%r" %>s'"#), plain, None);
+        assert!(apache("LogFormat common").is_err());
+    }
+
+    #[test]
+    fn places_lead_back_into_the_source() {
+        let source = r#"log_format a 'é$status ' "\"$host\"";"#;
+        let pasted = nginx(source).unwrap();
+        for variable in ["$status", "$host", "é"] {
+            let at = pasted.text.find(variable).unwrap();
+            let place = pasted.place(&(at..at + variable.len()));
+            assert_eq!(&source[place], variable);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_source_makes_pasting_panic(source in r#"(log_format |access_log_format ?= ?|LogFormat |--access-logformat[ =])?[ru]?['"]{0,3}(\PC|[\\'"; #\n=(]){0,20}"#) {
+            for pasted in [nginx(&source), gunicorn(&source), apache(&source)] {
+                match pasted {
+                    Ok(pasted) => {
+                        for at in 0..=pasted.text.len() {
+                            let place = pasted.place(&(at..pasted.text.len()));
+                            assert!(place.end <= source.len());
+                        }
+                    }
+                    Err(complaint) => assert!(source.get(complaint.span).is_some()),
+                }
+            }
+        }
+    }
+}
