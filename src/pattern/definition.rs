@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Complaint, Dialect, Pattern};
+use super::{Complaint, Dialect, Explainer, Outcome, Pattern};
 use crate::diag::{Fault, Place, Report, Section, Spot};
 use crate::model::Field;
 
@@ -149,14 +149,22 @@ fn try_example(pattern: &Pattern, example: &Example, place: &Place, report: &mut
     let record = match pattern.parse(&mut scratch, example.line.as_bytes()) {
         Ok(record) => record,
         Err(reject) => {
-            report.push(
-                Fault::error(format!(
-                    "pattern `{}` does not read its own example ({})",
-                    pattern.name(),
-                    reject.name()
-                ))
-                .at(place.clone()),
+            let message = format!(
+                "pattern `{}` does not read its own example ({})",
+                pattern.name(),
+                reject.name()
             );
+            let explainer = Explainer::alone(pattern.clone());
+            let explanation = explainer.explain(pattern.name(), example.line.as_bytes());
+            let mut fault = Fault::error(message).at(place.clone());
+            if let Some(Outcome::Stopped(stop)) = explanation.map(|found| found.outcome) {
+                let at = stop.span.start + 1;
+                fault = fault.help(format!(
+                    "at byte {at} of the line, {} is expected\nlikely cause: {}; {}",
+                    stop.expected, stop.because, stop.remedy
+                ));
+            }
+            report.push(fault);
             return;
         }
     };

@@ -4,6 +4,7 @@
 //! a line allocates nothing.
 
 mod definition;
+mod explain;
 mod gunicorn;
 mod lexer;
 mod lower;
@@ -29,6 +30,7 @@ use crate::model::{Bytes, FieldSet, Micros, Record, Status, UpstreamList};
 use plan::Plan;
 
 pub use definition::{Definition, Example};
+pub use explain::{Cause, Explainer, Explanation, Nearest, Outcome, Stop, Value};
 pub use preset::{Preset, presets};
 pub use recognise::{Recognition, recognise};
 pub use reject::Reject;
@@ -49,6 +51,7 @@ pub enum Dialect {
 #[derive(Clone, Debug)]
 pub struct Pattern {
     name: String,
+    dialect: Dialect,
     fields: FieldSet,
     matcher: Matcher,
 }
@@ -85,6 +88,16 @@ pub(crate) struct Matcher {
     regex: Regex,
     groups: Vec<(usize, Binding)>,
     plan: Option<Plan>,
+    form: Form,
+}
+
+/// What a matcher was made from; kept to explain what it does.
+#[derive(Clone, Debug)]
+pub(crate) enum Form {
+    /// A server's format string.
+    Template(Template),
+    /// A person's own expression, as written.
+    Regex(String),
 }
 
 impl Dialect {
@@ -105,8 +118,8 @@ impl Pattern {
     /// Compiles a format string.
     pub fn compile(name: &str, dialect: Dialect, source: &str) -> Result<Self, Complaint> {
         let matcher = match dialect {
-            Dialect::Nginx => Matcher::from_template(&nginx::compile(source)?)?,
-            Dialect::Gunicorn => Matcher::from_template(&gunicorn::compile(source)?)?,
+            Dialect::Nginx => Matcher::from_template(nginx::compile(source)?)?,
+            Dialect::Gunicorn => Matcher::from_template(gunicorn::compile(source)?)?,
             Dialect::Regex => regexp::compile(source)?,
         };
         let fields = matcher
@@ -117,6 +130,7 @@ impl Pattern {
             });
         Ok(Self {
             name: name.to_owned(),
+            dialect,
             fields,
             matcher,
         })
@@ -125,6 +139,11 @@ impl Pattern {
     /// The name it goes by.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The notation it was written in.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     /// The fields it may yield.
@@ -244,19 +263,20 @@ fn read<'l>(binding: Binding, text: &'l [u8], record: &mut Record<'l>) -> Result
 }
 
 impl Matcher {
-    fn from_template(template: &Template) -> Result<Self, Complaint> {
+    fn from_template(template: Template) -> Result<Self, Complaint> {
         let regex = regex::bytes::RegexBuilder::new(&template.to_regex())
             .size_limit(regexp::COMPILED_BYTES)
             .build()
             .map_err(|_| Complaint::new("the format is too long to be matched", 0..0))?;
         Ok(Self {
-            plan: Plan::of_template(template),
+            plan: Plan::of_template(&template),
             regex,
             groups: template
                 .bindings()
                 .enumerate()
                 .map(|(at, binding)| (at + 1, binding))
                 .collect(),
+            form: Form::Template(template),
         })
     }
 }

@@ -4,7 +4,7 @@
 //! named groups is a field.
 
 use super::template::{Binding, TimeUnit};
-use super::{Complaint, Matcher, lower};
+use super::{Complaint, Form, Matcher, lower};
 use crate::model::{Field, FieldSet};
 
 /// Longest expression, in bytes.
@@ -66,11 +66,12 @@ pub(super) fn compile(source: &str) -> Result<Matcher, Complaint> {
         plan: lower::plan(source, binding),
         regex,
         groups,
+        form: Form::Regex(source.to_owned()),
     })
 }
 
 /// What a group of this name tells.
-fn binding(name: &str) -> Option<Binding> {
+pub(super) fn binding(name: &str) -> Option<Binding> {
     match name {
         "request" => Some(Binding::Request),
         "duration_ms" => Some(Binding::Duration(TimeUnit::Millis)),
