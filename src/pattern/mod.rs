@@ -151,6 +151,15 @@ impl Pattern {
         self.fields
     }
 
+    /// The unit of its duration.
+    fn duration_unit(&self) -> Option<TimeUnit> {
+        let mut groups = self.matcher.groups.iter();
+        groups.find_map(|(_, binding)| match binding {
+            Binding::Duration(unit) => Some(*unit),
+            _ => None,
+        })
+    }
+
     /// Room for one thread's work.
     pub fn scratch(&self) -> Scratch {
         Scratch {
