@@ -4,8 +4,8 @@
 
 use std::fmt::Write as _;
 
-use super::{Complaint, Dialect, Explainer, Outcome, Pattern};
-use crate::diag::{Fault, Place, Report, Section, Spot};
+use super::{Complaint, Dialect, Explainer, Outcome, Pattern, advice};
+use crate::diag::{Fault, Place, Report, Section, Severity, Spot};
 use crate::model::Field;
 
 /// A pattern and the lines that show what it does.
@@ -77,6 +77,11 @@ impl Definition {
                 return None;
             }
         };
+        let remarks = advice(&pattern, &source.value).into_iter();
+        report.extend(remarks.map(|remark| Fault {
+            severity: Severity::Warning,
+            ..fault(&remark, dialect, &source)
+        }));
         for (example, place) in &examples {
             try_example(&pattern, example, place, report);
         }

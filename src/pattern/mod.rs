@@ -3,6 +3,7 @@
 //! Invariant: a pattern matches a line from its first byte to its last or not at all, and reading
 //! a line allocates nothing.
 
+mod advice;
 mod definition;
 mod explain;
 mod gunicorn;
@@ -29,6 +30,7 @@ use crate::model::{Bytes, FieldSet, Micros, Record, Status, UpstreamList};
 
 use plan::Plan;
 
+pub use advice::advice;
 pub use definition::{Definition, Example};
 pub use explain::{Cause, Explainer, Explanation, Nearest, Outcome, Stop, Value};
 pub use preset::{Preset, presets};
