@@ -8,6 +8,7 @@
 )]
 
 mod counts;
+mod explain;
 mod follow;
 #[cfg(feature = "stack")]
 mod stack;
