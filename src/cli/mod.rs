@@ -9,9 +9,11 @@ mod explain;
 #[cfg(test)]
 mod explain_tests;
 mod patterns;
+mod rejects;
 mod replay;
 mod run;
 mod summary;
+mod unrecognised;
 
 use std::io;
 use std::path::Path;

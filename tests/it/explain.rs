@@ -1,6 +1,7 @@
 //! `explain`, and what `replay` and `check` say of lines that do not fit.
 
 use std::fs;
+use std::path::Path;
 use std::process::Output;
 
 use assert_cmd::Command;
@@ -79,6 +80,44 @@ fn patterns_of_a_configuration_are_known_whatever_else_is_wrong_with_it() {
     assert!(out.starts_with("line:1: `mine` reads it"), "{out}");
     let missing = ["explain", "--config", "/nonexistent/c.toml", "x"];
     assert_eq!(run(&missing, "").0, Some(66));
+}
+
+#[test]
+fn replay_says_where_rejected_lines_stand_and_not_what_they_say() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("access.log");
+    let mut text = format!("{TIMED}\n").repeat(40);
+    text.push_str("secret\nsecret\n");
+    fs::write(&log, text).unwrap();
+    let path = log.to_str().unwrap();
+    let (code, out, err) = run(&["replay", path], "");
+    assert_eq!(code, Some(0));
+    assert!(out.contains("2 rejected"), "{out}");
+    assert!(
+        err.starts_with(&format!("rejected, mismatch: {path}:41\n")),
+        "{err}"
+    );
+    let hint = format!("sed -n 41p {path} | httplog-exporter explain --pattern nginx-timed -");
+    assert!(err.contains(&hint), "{err}");
+    assert!(!out.contains("secret") && !err.contains("secret"));
+}
+
+#[test]
+fn a_log_that_is_not_recognised_is_told_where_the_nearest_format_stops() {
+    let check = |line: &str, said: &str, log: &Path| {
+        fs::write(log, format!("{line}\n")).unwrap();
+        let (code, _, err) = run(&["replay", log.to_str().unwrap()], "");
+        assert_eq!(code, Some(78));
+        assert!(err.contains(said), "{err}");
+        assert!(!err.contains("/secret"), "{err}");
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("access.log");
+    let more = format!("{} extra", TIMED.replace("/a", "/secret"));
+    check(&more, "`nginx-timed` stops in line 1 at byte", &log);
+    check(&more, "the line has more at its end than the format", &log);
+    let micros = r#" - - [22/Nov/2026:12:47:15 -0600] "GET /secret HTTP/1.1" 200 10 "-" "-" 24"#;
+    check(micros, "gunicorn-micros and gunicorn-millis read all", &log);
 }
 
 #[test]
