@@ -164,7 +164,7 @@ mod tests {
     ];
 
     /// Recorded files whose lines no preset is for, or whose unit nothing tells.
-    const NOBODYS: [&str; 12] = [
+    const NOBODYS: [&str; 14] = [
         "apache_combined_D_us",
         "gunicorn_D_us",
         "gunicorn_M_ms",
@@ -174,8 +174,10 @@ mod tests {
         "nginx_json_escape_none",
         "nginx_json_unquoted_urt",
         "nginx_ltsv",
+        "nginx_syslog",
         "nginx_timedkv",
         "nginx_upstream_colon",
+        "uvicorn_asctime",
         "uvicorn_default",
     ];
 
