@@ -111,9 +111,11 @@ impl fmt::Display for Failure {
             }
             What::Error(error, remedy) => {
                 writeln!(f, "error: {error:#}")?;
-                remedy
-                    .as_ref()
-                    .map_or(Ok(()), |remedy| writeln!(f, " = help: {remedy}"))
+                let mut lines = remedy.iter().flat_map(|remedy| remedy.lines());
+                lines
+                    .next()
+                    .map_or(Ok(()), |line| writeln!(f, " = help: {line}"))?;
+                lines.try_for_each(|line| writeln!(f, "         {line}"))
             }
             What::Quiet => Ok(()),
         }

@@ -5,10 +5,15 @@
 mod check;
 mod demo;
 mod exit;
+mod explain;
+#[cfg(test)]
+mod explain_tests;
 mod patterns;
+mod rejects;
 mod replay;
 mod run;
 mod summary;
+mod unrecognised;
 
 use std::io;
 use std::path::Path;
@@ -63,6 +68,7 @@ enum Command {
     Demo(demo::Demo),
     Replay(replay::Replay),
     Check(check::Check),
+    Explain(explain::Explain),
     Patterns(patterns::Patterns),
 }
 
@@ -74,6 +80,7 @@ impl Cli {
             Command::Demo(demo) => self.log.start(LogLevel::Warn).and_then(|()| demo.execute()),
             Command::Replay(replay) => replay.execute(),
             Command::Check(check) => check.execute(),
+            Command::Explain(explain) => explain.execute(),
             Command::Patterns(patterns) => patterns.execute(),
         }
     }

@@ -7,7 +7,7 @@ use clap::Args;
 use super::exit::{Exit, Failure};
 use crate::diag;
 use crate::model::Field;
-use crate::pattern::{Definition, Preset, presets};
+use crate::pattern::{Definition, Preset, advice, presets};
 
 /// List the presets, or show one with its fields and examples.
 #[derive(Debug, Args)]
@@ -71,6 +71,9 @@ fn show(out: &mut impl Write, definition: &Definition) -> Result<(), Failure> {
         .collect();
     writeln!(out, "fields: {}", fields.join(", "))?;
     writeln!(out, "engine: {}", definition.pattern.engine().name())?;
+    for remark in advice(&definition.pattern, &definition.source) {
+        writeln!(out, "note: {remark}")?;
+    }
     for example in &definition.examples {
         writeln!(out, "\n{}", example.line)?;
         let width = example

@@ -9,7 +9,9 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::exit::{Exit, Failure};
-use super::run::{SAMPLE_BYTES, unreadable, unrecognised};
+use super::rejects::Rejects;
+use super::run::{SAMPLE_BYTES, unreadable};
+use super::unrecognised::unrecognised;
 use super::{load, summary};
 use crate::aggregate::{Ledger, Shard};
 use crate::config::{self, Config, Limits};
@@ -53,6 +55,7 @@ enum Output {
 
 /// The lines of one format and what became of them.
 struct Lane {
+    pattern: Arc<Pattern>,
     pipeline: Pipeline,
     shard: Shard,
 }
@@ -64,6 +67,7 @@ struct Session {
     budget: Budget,
     /// In the order in which the formats were met; the name of each is its source's.
     lanes: Vec<(String, Lane)>,
+    rejects: Rejects,
 }
 
 impl Replay {
@@ -77,6 +81,7 @@ impl Replay {
             limits,
             budget: Budget::new(limits.series),
             lanes: Vec::new(),
+            rejects: Rejects::new(self.config.clone(), limits.line_bytes),
         };
         let progress = self.progress();
         for log in &self.logs {
@@ -145,6 +150,7 @@ impl Session {
         }
         let mut lines = LineReader::new(reader, GenerationId(0), self.limits.line_bytes);
         let mut lane = None;
+        let mut number = 0;
         while let Some(batch) = lines.next_batch().map_err(|error| unreadable(log, error))? {
             let at = if let Some(at) = lane {
                 at
@@ -153,7 +159,16 @@ impl Session {
                 *lane.insert(self.lane(pattern))
             };
             if let Some((_, lane)) = self.lanes.get_mut(at) {
+                let (lines, rejected) = {
+                    let ledger = lane.shard.ledger();
+                    (ledger.lines(), ledger.rejected.clone())
+                };
                 lane.pipeline.feed(&mut lane.shard, &batch);
+                let ledger = lane.shard.ledger();
+                if self.rejects.wants(&rejected, &ledger.rejected) {
+                    self.rejects.look(log, &lane.pattern, number, &batch);
+                }
+                number += ledger.lines() - lines;
             }
         }
         // A log without a line still has an account, if its format is known.
@@ -170,7 +185,7 @@ impl Session {
         }
         match recognise(first.lines()) {
             Recognition::Known(pattern) => Ok(Arc::new(pattern)),
-            Recognition::Unknown(best) => Err(unrecognised(&log.display().to_string(), &best)),
+            Recognition::Unknown(best) => Err(unrecognised(log, &best, first.lines())),
         }
     }
 
@@ -182,13 +197,18 @@ impl Session {
         }
         let settings = Settings {
             source: name.clone(),
-            pattern,
+            pattern: Arc::clone(&pattern),
             line_bytes: self.limits.line_bytes,
             max_routes: Limits::MAX_ROUTES,
         };
         let pipeline = Pipeline::new(settings, self.budget.clone());
         let shard = pipeline.shard();
-        self.lanes.push((name, Lane { pipeline, shard }));
+        let lane = Lane {
+            pattern,
+            pipeline,
+            shard,
+        };
+        self.lanes.push((name, lane));
         self.lanes.len() - 1
     }
 
@@ -229,7 +249,8 @@ impl Session {
         Ok(())
     }
 
-    /// Says on standard error what a machine-readable result does not: that lines were rejected.
+    /// Says on standard error what the result does not: that lines were rejected, and where some
+    /// of them stand.
     #[expect(
         clippy::print_stderr,
         reason = "a word to the person at the terminal, beside the result"
@@ -243,5 +264,6 @@ impl Session {
         if output != Output::Summary && rejected > 0 {
             eprintln!("warning: {rejected} of {} lines rejected", all.lines());
         }
+        eprint!("{}", self.rejects);
     }
 }

@@ -10,6 +10,7 @@ use clap::Args;
 
 use super::exit::{Exit, Failure};
 use super::load;
+use super::unrecognised::unrecognised;
 use crate::config::{self, Config, Limits, Source};
 use crate::daemon::{Daemon, Origin, StartError};
 use crate::http::{Address, BindError};
@@ -169,26 +170,8 @@ fn recognised(log: &Path) -> Result<Pattern, Failure> {
     }
     match recognise(batch.lines()) {
         Recognition::Known(pattern) => Ok(pattern),
-        Recognition::Unknown(best) => Err(unrecognised(&log.display().to_string(), &best)),
+        Recognition::Unknown(best) => Err(unrecognised(log, &best, batch.lines())),
     }
-}
-
-/// The failure of a log whose format nobody knows.
-pub(super) fn unrecognised(log: &str, best: &[(&str, usize)]) -> Failure {
-    let near = best
-        .iter()
-        .map(|(name, percent)| format!("{name} reads {percent} % of its first lines"));
-    let near: Vec<String> = near.collect();
-    let near = if near.is_empty() {
-        "no preset reads any of its lines".to_owned()
-    } else {
-        near.join(", ")
-    };
-    Failure::message(
-        Exit::Config,
-        format!("the format of {log} is not recognised: {near}"),
-    )
-    .help("name it with --pattern, or describe it in a configuration: [pattern.mine] nginx = '…'")
 }
 
 /// The failure of a log that cannot be read.

@@ -141,6 +141,20 @@ impl Config {
     }
 }
 
+/// The patterns that a configuration and the folder `patterns` beside it define, used or not, and
+/// the faults of those that are broken. The rest of the configuration is not looked at.
+pub fn patterns_of(path: &Path) -> Result<(Vec<Pattern>, Report), std::io::Error> {
+    let content = String::from_utf8_lossy(&std::fs::read(path)?).into_owned();
+    let name = path.display().to_string();
+    let mut report = Report::default();
+    let folder = path.with_file_name("patterns");
+    let texts = files::pattern_texts(&folder, &mut report);
+    let mut own = read::patterns(&Arc::new(Text { name, content }), &mut report);
+    own.extend(read::own_patterns(&texts, &mut report));
+    let own = own.into_iter().map(|definition| definition.pattern);
+    Ok((own.collect(), report))
+}
+
 /// The pattern of this name: a preset, or one from the default folder of patterns.
 pub fn find_pattern(name: &str) -> Result<Pattern, Report> {
     let mut report = Report::default();

@@ -99,6 +99,15 @@ pub(super) fn own_patterns(texts: &[Arc<Text>], report: &mut Report) -> Vec<Defi
     definitions
 }
 
+/// The patterns of a configuration, whatever else is in it.
+pub(super) fn patterns(text: &Arc<Text>, report: &mut Report) -> Vec<Definition> {
+    let document = Document::parse(text, report);
+    let sections = document.root().named("pattern", report);
+    let read = sections.into_iter();
+    read.filter_map(|(name, section)| Definition::read(&name, section, report))
+        .collect()
+}
+
 /// What a source's pattern is looked for in.
 struct Known<'k> {
     patterns: &'k BTreeMap<String, Arc<Pattern>>,

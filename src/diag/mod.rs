@@ -10,6 +10,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+pub use render::Snippet;
 pub use section::{Document, Section, Spot};
 
 /// A text people wrote, with the name they know it by.

@@ -9,6 +9,50 @@ use super::{Fault, Severity};
 /// Longest excerpt of a line, in characters; a longer line is cut around the place.
 const EXCERPT: usize = 120;
 
+/// One line of a text with a caret under a stretch of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Snippet<'t> {
+    /// The text's name.
+    pub name: &'t str,
+    /// The line's number, from 1.
+    pub number: usize,
+    /// The line, without its end.
+    pub line: &'t str,
+    /// Where the stretch begins, in characters from 1.
+    pub column: usize,
+    /// Its length in characters; the caret is never narrower than one.
+    pub length: usize,
+    /// What stands behind the caret; may be empty.
+    pub label: &'t str,
+}
+
+impl Snippet<'_> {
+    /// Blanks before the rule at the left, which whatever follows should have as well.
+    fn indent(&self) -> usize {
+        self.number.to_string().len()
+    }
+}
+
+impl fmt::Display for Snippet<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let indent = self.indent();
+        let (number, column) = (self.number, self.column);
+        let (excerpt, column_there) = excerpt(self.line, column);
+        let room = EXCERPT.saturating_sub(column_there);
+        let carets = "^".repeat(self.length.min(room).max(1));
+        writeln!(f, "{:indent$}--> {}:{number}:{column}", "", self.name)?;
+        writeln!(f, "{:indent$} |", "")?;
+        writeln!(f, "{number} | {excerpt}")?;
+        let label = if self.label.is_empty() {
+            String::new()
+        } else {
+            format!(" {}", self.label)
+        };
+        let pad = column_there - 1;
+        writeln!(f, "{:indent$} | {:pad$}{carets}{label}", "", "")
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let severity = match self.severity {
@@ -18,38 +62,19 @@ impl fmt::Display for Fault {
         writeln!(f, "{severity}: {}", self.message)?;
         let mut indent = 1;
         if let Some(place) = &self.place {
-            let (line, column) = place.line_and_column();
-            indent = line.to_string().len();
-            let content = place.text.content.lines().nth(line - 1).unwrap_or_default();
-            let length = place
-                .text
-                .content
-                .get(place.span.clone())
-                .map_or(1, |span| {
-                    span.lines()
-                        .next()
-                        .unwrap_or_default()
-                        .chars()
-                        .count()
-                        .max(1)
-                });
-            let (excerpt, column_there) = excerpt(content, column);
-            let carets = "^".repeat(length.min(EXCERPT.saturating_sub(column_there)).max(1));
-            writeln!(f, "{:indent$}--> {}:{line}:{column}", "", place.text.name)?;
-            writeln!(f, "{:indent$} |", "")?;
-            writeln!(f, "{line} | {excerpt}")?;
-            let label = if self.label.is_empty() {
-                String::new()
-            } else {
-                format!(" {}", self.label)
+            let (number, column) = place.line_and_column();
+            let content = &place.text.content;
+            let span = content.get(place.span.clone()).unwrap_or(" ");
+            let snippet = Snippet {
+                name: &place.text.name,
+                number,
+                line: content.lines().nth(number - 1).unwrap_or_default(),
+                column,
+                length: span.lines().next().unwrap_or_default().chars().count(),
+                label: &self.label,
             };
-            writeln!(
-                f,
-                "{:indent$} | {:pad$}{carets}{label}",
-                "",
-                "",
-                pad = column_there - 1
-            )?;
+            write!(f, "{snippet}")?;
+            indent = snippet.indent();
         }
         if let Some(help) = &self.help {
             let mut lines = help.lines();

@@ -109,6 +109,12 @@ fn add(directive: &Directive<'_>, name: String, template: &mut Template) -> Resu
         path.span.end = directive.span.end;
         return Ok(());
     }
+    if directive.letter == 'l' {
+        // What identd says, and nobody asks it: with any word in its place, `%h` would take in
+        // what stands before.
+        template.push_literal("-");
+        return Ok(());
+    }
     let (shape, binding) =
         describe(directive.letter, directive.argument).ok_or_else(|| unknown(directive))?;
     let is_bracketed = directive.letter == 't' && directive.argument.unwrap_or_default().is_empty();
@@ -136,7 +142,7 @@ fn describe(letter: char, argument: Option<&str>) -> Option<(Shape, Option<Bindi
     use Binding::{Bytes, Duration, Text};
     Some(match (letter, argument) {
         ('h' | 'a', _) => (Shape::Word, Some(Text(Field::RemoteAddr))),
-        ('l' | 'A' | 'L' | 'X', _) | ('P', Some("hextid")) => (Shape::Word, None),
+        ('A' | 'L' | 'X', _) | ('P', Some("hextid")) => (Shape::Word, None),
         ('u', _) => (Shape::User, Some(Text(Field::User))),
         ('r', _) => (Shape::Escaped, Some(Binding::Request)),
         ('m', _) => (Shape::Escaped, Some(Text(Field::Method))),
@@ -235,7 +241,7 @@ mod tests {
     #[test]
     fn every_directive_is_known() {
         for directive in DIRECTIVES.split_ascii_whitespace() {
-            let format = format!("x {directive} y");
+            let format = format!("x {directive} %s");
             assert!(read(&format).is_ok(), "{directive}");
         }
     }

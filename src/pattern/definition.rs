@@ -4,8 +4,8 @@
 
 use std::fmt::Write as _;
 
-use super::{Complaint, Dialect, Keys, Pattern};
-use crate::diag::{Fault, Place, Report, Section, Spot};
+use super::{Complaint, Dialect, Explainer, Keys, Outcome, Pattern, advice};
+use crate::diag::{Fault, Place, Report, Section, Severity, Spot};
 use crate::model::Field;
 
 /// A pattern and the lines that show what it does.
@@ -77,6 +77,7 @@ impl Definition {
         }
         let (dialect, source) = sources.pop().filter(|_| !is_torn)?;
         let pattern = source.compile(name, dialect, report)?;
+        source.advise(&pattern, dialect, report);
         for (example, place) in &examples {
             try_example(&pattern, example, place, report);
         }
@@ -124,6 +125,16 @@ impl Source {
             }
         };
         outcome.ok()
+    }
+
+    /// Adds what could be better about it.
+    fn advise(&self, pattern: &Pattern, dialect: Dialect, report: &mut Report) {
+        let Self::Text(source) = self else { return };
+        let remarks = advice(pattern, &source.value).into_iter();
+        report.extend(remarks.map(|remark| Fault {
+            severity: Severity::Warning,
+            ..fault(&remark, dialect, source)
+        }));
     }
 
     fn text(self) -> String {
@@ -206,14 +217,22 @@ fn try_example(pattern: &Pattern, example: &Example, place: &Place, report: &mut
     let record = match pattern.parse(&mut scratch, example.line.as_bytes()) {
         Ok(record) => record,
         Err(reject) => {
-            report.push(
-                Fault::error(format!(
-                    "pattern `{}` does not read its own example ({})",
-                    pattern.name(),
-                    reject.name()
-                ))
-                .at(place.clone()),
+            let message = format!(
+                "pattern `{}` does not read its own example ({})",
+                pattern.name(),
+                reject.name()
             );
+            let explainer = Explainer::alone(pattern.clone());
+            let explanation = explainer.explain(pattern.name(), example.line.as_bytes());
+            let mut fault = Fault::error(message).at(place.clone());
+            if let Some(Outcome::Stopped(stop)) = explanation.map(|found| found.outcome) {
+                let at = stop.span.start + 1;
+                fault = fault.help(format!(
+                    "at byte {at} of the line, {} is expected\nlikely cause: {}; {}",
+                    stop.expected, stop.because, stop.remedy
+                ));
+            }
+            report.push(fault);
             return;
         }
     };

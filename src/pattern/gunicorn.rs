@@ -87,6 +87,11 @@ fn atom(
             template.push_literal("]");
             return Ok(());
         }
+        (None, "l") => {
+            // Always this: with any word in its place, `%(h)s` would take in what stands before.
+            template.push_literal("-");
+            return Ok(());
+        }
         (None, "p") => {
             template.push_literal("<");
             template.items.push(Item::Slot(Slot {
@@ -120,7 +125,6 @@ fn letter(name: &str) -> Option<(Shape, Option<Binding>)> {
     use Binding::{Bytes, Text};
     Some(match name {
         "h" => (Shape::WordOrNothing, Some(Text(Field::RemoteAddr))),
-        "l" => (Shape::Word, None),
         "u" => (Shape::SlashText, Some(Text(Field::User))),
         "r" => (Shape::SlashText, Some(Binding::Request)),
         "m" => (Shape::Word, Some(Text(Field::Method))),

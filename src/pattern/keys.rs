@@ -58,6 +58,11 @@ impl Keys {
         }
     }
 
+    /// What the keys tell, as far as anyone wants it.
+    pub(super) fn bindings(&self) -> impl Iterator<Item = Binding> + '_ {
+        self.all.iter().filter_map(|key| key.binding)
+    }
+
     /// Reads `key`'s value as the field `name`, or as `request`, `duration_ms` or `duration_us`.
     pub fn bind(&mut self, name: &str, key: &str) -> Result<(), Complaint> {
         let binding = Binding::named(name).ok_or_else(|| {

@@ -3,12 +3,14 @@
 //! Invariant: a pattern matches a line from its first byte to its last or not at all, and reading
 //! a line allocates nothing.
 
+mod advice;
 mod apache;
 mod complaint;
 #[cfg(test)]
 mod corpora_tests;
 mod definition;
 mod escape;
+mod explain;
 mod gunicorn;
 mod header;
 mod json;
@@ -41,9 +43,11 @@ use ltsv::Ltsv;
 use plan::Plan;
 use quotes::{FindQuote, Searched};
 
+pub use advice::advice;
 pub use complaint::Complaint;
 pub use definition::{Definition, Example};
 pub use escape::Escaping;
+pub use explain::{Cause, Explainer, Explanation, Nearest, Outcome, Stop, Value};
 pub use keys::Keys;
 pub use preset::{Preset, presets};
 pub use quotes::Indexed;
@@ -72,6 +76,7 @@ pub enum Dialect {
 #[derive(Clone, Debug)]
 pub struct Pattern {
     name: String,
+    dialect: Dialect,
     fields: FieldSet,
     escaping: Escaping,
     /// Whether a syslog frame stands before what the format describes; then it does no harm if it
@@ -112,6 +117,16 @@ pub(crate) struct TextMatcher {
     regex: Regex,
     groups: Vec<(usize, Binding)>,
     plan: Option<Plan>,
+    form: Form,
+}
+
+/// What a matcher was made from; kept to explain what it does.
+#[derive(Clone, Debug)]
+pub(crate) enum Form {
+    /// A server's format string.
+    Template(Template),
+    /// A person's own expression, as written.
+    Regex(String),
 }
 
 impl Dialect {
@@ -160,15 +175,21 @@ impl Pattern {
     pub fn compile(name: &str, dialect: Dialect, source: &str) -> Result<Self, Complaint> {
         match dialect {
             Dialect::Nginx => match nginx::compile(source)? {
-                nginx::Format::Text(template) => Self::of_template(name, &template),
+                nginx::Format::Text(template) => Self::of_template(name, dialect, template),
                 nginx::Format::Json(keys) => Self::of_keys(name, Dialect::Json, keys),
             },
-            Dialect::Gunicorn => Self::of_template(name, &gunicorn::compile(source)?),
-            Dialect::Apache => Self::of_template(name, &apache::compile(source)?),
+            Dialect::Gunicorn => Self::of_template(name, dialect, gunicorn::compile(source)?),
+            Dialect::Apache => Self::of_template(name, dialect, apache::compile(source)?),
             Dialect::Regex => {
                 let matcher = regexp::compile(source)?;
                 let is_framed = !lower::begins_with(source, b'<');
-                Ok(Self::of_text(name, matcher, Escaping::None, is_framed))
+                Ok(Self::of_text(
+                    name,
+                    dialect,
+                    matcher,
+                    Escaping::None,
+                    is_framed,
+                ))
             }
             Dialect::Json | Dialect::Ltsv => Err(Complaint::new(
                 "no format string but a table",
@@ -191,6 +212,7 @@ impl Pattern {
         };
         Ok(Self {
             name: name.to_owned(),
+            dialect,
             fields,
             escaping,
             is_framed: true,
@@ -198,19 +220,27 @@ impl Pattern {
         })
     }
 
-    fn of_template(name: &str, template: &Template) -> Result<Self, Complaint> {
+    fn of_template(name: &str, dialect: Dialect, template: Template) -> Result<Self, Complaint> {
         let is_framed = !matches!(
             template.items.first(),
             Some(Item::Literal(literal)) if literal.starts_with('<')
         );
+        let escaping = template.escaping;
         let matcher = TextMatcher::from_template(template)?;
-        Ok(Self::of_text(name, matcher, template.escaping, is_framed))
+        Ok(Self::of_text(name, dialect, matcher, escaping, is_framed))
     }
 
-    fn of_text(name: &str, matcher: TextMatcher, escaping: Escaping, is_framed: bool) -> Self {
+    fn of_text(
+        name: &str,
+        dialect: Dialect,
+        matcher: TextMatcher,
+        escaping: Escaping,
+        is_framed: bool,
+    ) -> Self {
         let bindings = matcher.groups.iter().map(|(_, binding)| *binding);
         Self {
             name: name.to_owned(),
+            dialect,
             fields: bindings.fold(FieldSet::EMPTY, |fields, binding| {
                 fields.union(binding.fields())
             }),
@@ -225,6 +255,11 @@ impl Pattern {
         &self.name
     }
 
+    /// The notation it was written in.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
     /// The fields it may yield.
     pub fn fields(&self) -> FieldSet {
         self.fields
@@ -233,6 +268,28 @@ impl Pattern {
     /// How the lines' text is escaped.
     pub fn escaping(&self) -> Escaping {
         self.escaping
+    }
+
+    /// What it was made from, if that was a format string.
+    fn form(&self) -> Option<&Form> {
+        match &self.matcher {
+            Matcher::Text(text) => Some(&text.form),
+            Matcher::Json(_) | Matcher::Ltsv(_) => None,
+        }
+    }
+
+    /// The unit of its duration.
+    fn duration_unit(&self) -> Option<TimeUnit> {
+        let unit = |binding| match binding {
+            Binding::Duration(unit) => Some(unit),
+            _ => None,
+        };
+        match &self.matcher {
+            Matcher::Text(text) => text.groups.iter().find_map(|(_, binding)| unit(*binding)),
+            Matcher::Json(Json { keys }) | Matcher::Ltsv(Ltsv { keys }) => {
+                keys.bindings().find_map(unit)
+            }
+        }
     }
 
     /// Room for one thread's work.
@@ -409,19 +466,20 @@ impl TextMatcher {
         Ok(record)
     }
 
-    fn from_template(template: &Template) -> Result<Self, Complaint> {
+    fn from_template(template: Template) -> Result<Self, Complaint> {
         let regex = regex::bytes::RegexBuilder::new(&template.to_regex())
             .size_limit(regexp::COMPILED_BYTES)
             .build()
             .map_err(|_| Complaint::new("the format is too long to be matched", 0..0))?;
         Ok(Self {
-            plan: Plan::of_template(template),
+            plan: Plan::of_template(&template),
             regex,
             groups: template
                 .bindings()
                 .enumerate()
                 .map(|(at, binding)| (at + 1, binding))
                 .collect(),
+            form: Form::Template(template),
         })
     }
 }

@@ -6,7 +6,7 @@
 use regex_syntax::hir::Look;
 
 use super::template::Binding;
-use super::{Complaint, TextMatcher, lower};
+use super::{Complaint, Form, TextMatcher, lower};
 use crate::model::FieldSet;
 
 /// Longest expression, in bytes.
@@ -68,6 +68,7 @@ pub(super) fn compile(source: &str) -> Result<TextMatcher, Complaint> {
         plan: lower::plan(source, Binding::named),
         regex,
         groups,
+        form: Form::Regex(source.to_owned()),
     })
 }
 

@@ -2,7 +2,6 @@
 //!
 //! Invariant: a template's regex is anchored at both ends, so a line matches whole or not at all.
 
-use std::fmt::Write as _;
 use std::ops::Range;
 
 use super::escape::Escaping;
@@ -120,23 +119,33 @@ impl Template {
             escaping,
         }
     }
+    /// What stands before the first item's part of the regular expression.
+    pub(super) const HEAD: &str = r"(?s-u)\A";
+    /// And behind the last one's.
+    pub(super) const TAIL: &str = r"\z";
 
     /// The regular expression that accepts what the template describes; capture group N is the
     /// Nth bound slot.
     pub fn to_regex(&self) -> String {
-        let mut regex = String::from(r"(?s-u)\A");
-        for (at, item) in self.items.iter().enumerate() {
-            match item {
-                Item::Literal(literal) => regex.push_str(&regex::escape(literal)),
-                Item::Slot(slot) => {
-                    let quoted = matches!(self.items.get(at + 1), Some(Item::Literal(next)) if next.starts_with('"'));
-                    let open = if slot.binding.is_some() { "(" } else { "(?:" };
-                    let _ = write!(regex, "{open}{})", slot.shape.regex(quoted));
-                }
+        let mut regex = String::from(Self::HEAD);
+        for at in 0..self.items.len() {
+            regex.push_str(&self.fragment(at));
+        }
+        regex.push_str(Self::TAIL);
+        regex
+    }
+
+    /// The part of the regular expression that one item is.
+    pub(super) fn fragment(&self, at: usize) -> String {
+        match self.items.get(at) {
+            None => String::new(),
+            Some(Item::Literal(literal)) => regex::escape(literal),
+            Some(Item::Slot(slot)) => {
+                let quoted = matches!(self.items.get(at + 1), Some(Item::Literal(next)) if next.starts_with('"'));
+                let open = if slot.binding.is_some() { "(" } else { "(?:" };
+                format!("{open}{})", slot.shape.regex(quoted))
             }
         }
-        regex.push_str(r"\z");
-        regex
     }
 
     /// The bound slots, in order.

@@ -11,6 +11,7 @@ mod allocations;
 mod cli;
 mod counts;
 mod demo;
+mod explain;
 mod follow;
 mod hostile;
 mod lifecycle;

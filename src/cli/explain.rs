@@ -1,0 +1,327 @@
+//! `explain`: how a line is read, or where the pattern stops and why.
+//!
+//! Invariant: a line's text goes to standard output, for the person who asked, and nowhere else;
+//! bytes that are no printable ASCII are shown escaped.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::exit::{Exit, Failure, counted};
+use crate::config;
+use crate::diag::{Report, Snippet};
+use crate::model::GenerationId;
+use crate::pattern::{
+    Cause, Explainer, Explanation, Nearest, Outcome, Recognition, Stop, Value, recognise,
+};
+use crate::source::LineReader;
+
+/// Longest line taken from standard input, in bytes.
+const LINE_BYTES: usize = 1 << 20;
+/// Longest value shown, in characters.
+const VALUE: usize = 60;
+
+/// Show how a line is read: each field, or where the pattern stops and why.
+///
+/// Without --pattern, the format is recognised; if it is not, the preset that gets furthest is
+/// taken. Exit code 0 if every line is read, 1 otherwise.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// A configuration, for its patterns [default: /etc/httplog-exporter/config.toml, if it is there]
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The format of the line: a preset or a pattern of one's own (see `patterns`)
+    #[arg(long, short, value_name = "NAME")]
+    pattern: Option<String>,
+    /// The line, in single quotes; - reads every line of standard input
+    #[arg(value_name = "LINE", allow_hyphen_values = true)]
+    line: OsString,
+}
+
+/// What was asked, and what came of it.
+struct Session<'o, W> {
+    explainer: Explainer,
+    pattern: Option<String>,
+    /// How the lines are called, if not by number.
+    name: &'static str,
+    lines: usize,
+    unread: usize,
+    out: &'o mut W,
+}
+
+impl Explain {
+    pub(super) fn execute(&self) -> Result<(), Failure> {
+        let (own, report) = self.own_patterns()?;
+        let explainer = Explainer::new(own);
+        if let Some(name) = &self.pattern
+            && explainer.explain(name, b"").is_none()
+        {
+            // Its own fault may be the reason; else the list of names helps.
+            let report = if report.has_errors() {
+                report
+            } else {
+                config::find_pattern(name).err().unwrap_or(report)
+            };
+            return Err(report.into());
+        }
+        let from_stdin = self.line == "-";
+        let mut out = io::stdout().lock();
+        let mut session = Session {
+            explainer,
+            pattern: self.pattern.clone(),
+            name: if from_stdin { "stdin" } else { "line" },
+            lines: 0,
+            unread: 0,
+            out: &mut out,
+        };
+        if from_stdin {
+            session.all(io::stdin())?;
+        } else {
+            session.recognise([self.line.as_bytes()]);
+            session.line(self.line.as_bytes())?;
+        }
+        session.finish()
+    }
+
+    /// The patterns of the configuration, or of the default one if it can be read.
+    fn own_patterns(&self) -> Result<(Vec<crate::pattern::Pattern>, Report), Failure> {
+        let path = self.config.as_deref();
+        match config::patterns_of(path.unwrap_or(Path::new(config::DEFAULT_PATH))) {
+            Ok(found) => Ok(found),
+            Err(_) if path.is_none() => Ok(Default::default()),
+            Err(error) => {
+                let missing = error.kind() == ErrorKind::NotFound;
+                let exit = if missing { Exit::NoInput } else { Exit::Io };
+                let path = path.unwrap_or(Path::new("")).display();
+                Err(Failure::new(
+                    exit,
+                    anyhow::Error::new(error).context(format!("cannot read {path}")),
+                ))
+            }
+        }
+    }
+}
+
+impl<W: Write> Session<'_, W> {
+    fn all(&mut self, reader: impl io::Read) -> Result<(), Failure> {
+        let mut lines = LineReader::new(reader, GenerationId(0), LINE_BYTES);
+        loop {
+            let batch = lines.next_batch().map_err(|error| {
+                let error = anyhow::Error::new(error);
+                Failure::new(Exit::Io, error.context("cannot read standard input"))
+            })?;
+            let Some(batch) = batch else { return Ok(()) };
+            if self.lines == 0 {
+                self.recognise(batch.lines());
+            }
+            for line in batch.lines() {
+                self.line(line)?;
+            }
+            self.lines += usize::try_from(batch.overlong()).unwrap_or_default();
+            self.unread += usize::try_from(batch.overlong()).unwrap_or_default();
+        }
+    }
+
+    /// Settles on a format, if none was named and one is recognised.
+    fn recognise<'l>(&mut self, lines: impl IntoIterator<Item = &'l [u8]>) {
+        if self.pattern.is_none()
+            && let Recognition::Known(pattern) = recognise(lines)
+        {
+            self.pattern = Some(pattern.name().to_owned());
+        }
+    }
+
+    fn line(&mut self, line: &[u8]) -> Result<(), Failure> {
+        self.lines += 1;
+        if self.lines > 1 {
+            writeln!(self.out)?;
+        }
+        let closest = || Some(self.explainer.closest(line)?.name);
+        let Some(name) = self.pattern.clone().or_else(closest) else {
+            return Ok(());
+        };
+        let Some(explanation) = self.explainer.explain(&name, line) else {
+            return Ok(());
+        };
+        self.unread += usize::from(matches!(explanation.outcome, Outcome::Stopped(_)));
+        let text = render(&explanation, line, self.name, self.lines);
+        self.out.write_all(text.as_bytes())?;
+        if self.pattern.is_none() && matches!(explanation.outcome, Outcome::Read(_)) {
+            let others: Vec<String> = self
+                .explainer
+                .reading(line)
+                .filter(|other| *other != name)
+                .map(|other| format!("`{other}`"))
+                .collect();
+            if !others.is_empty() {
+                writeln!(
+                    self.out,
+                    "\nalso read by {}: name the one that wrote it with --pattern",
+                    others.join(", ")
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<(), Failure> {
+        match (self.lines, self.unread) {
+            (_, 0) => Ok(()),
+            (1, _) => Err(Failure::message(Exit::Runtime, "the line is not read")),
+            (lines, unread) => Err(Failure::message(
+                Exit::Runtime,
+                format!("{unread} of {} are not read", counted(lines, "line")),
+            )),
+        }
+    }
+}
+
+/// An explanation as text.
+pub(super) fn render(explanation: &Explanation, line: &[u8], name: &str, number: usize) -> String {
+    match &explanation.outcome {
+        Outcome::Read(values) => read(&explanation.pattern, values, line, name, number),
+        Outcome::Stopped(stop) => stopped(&explanation.pattern, stop, line, name, number),
+    }
+}
+
+fn read(pattern: &str, values: &[Value], line: &[u8], name: &str, number: usize) -> String {
+    let mut text = format!("{name}:{number}: `{pattern}` reads it\n\n");
+    let shown = |value: &Value| {
+        let there = value.span.clone().and_then(|span| line.get(span));
+        let there = there.map(|there| cut(&printable(there)));
+        match (value.field, there, &value.shown) {
+            (None, there, _) => there.unwrap_or_default(),
+            (Some(_), Some(there), Some(shown)) if cut(shown) != there => {
+                format!("{there} → {}", cut(shown))
+            }
+            (Some(_), _, Some(shown)) => cut(shown),
+            (Some(_), _, None) => "(none)".to_owned(),
+        }
+    };
+    let rows: Vec<(usize, &str, String, String)> = values
+        .iter()
+        .map(|value| {
+            let column = value
+                .span
+                .as_ref()
+                .map_or(0, |span| column(line, span.start));
+            let field = value.field.map_or("(not used)", crate::model::Field::name);
+            let origin = match (value.name.as_str(), value.meaning) {
+                ("", meaning) => meaning.to_owned(),
+                (name, "") => name.to_owned(),
+                (name, meaning) if value.field.is_some_and(|field| field.name() == name) => {
+                    meaning.to_owned()
+                }
+                (name, meaning) => format!("{name}: {meaning}"),
+            };
+            (column, field, shown(value), origin)
+        })
+        .collect();
+    let fields = rows.iter().map(|row| row.1.len()).max().unwrap_or_default();
+    let shown = rows.iter().map(|row| row.2.chars().count());
+    let width = shown
+        .filter(|width| *width <= VALUE / 2)
+        .max()
+        .unwrap_or_default();
+    let _ = writeln!(
+        text,
+        "COLUMN  {:fields$}  {:width$}  MEANING",
+        "FIELD", "VALUE"
+    );
+    for (column, field, value, meaning) in rows {
+        let column = if column == 0 {
+            String::new()
+        } else {
+            column.to_string()
+        };
+        let _ = writeln!(
+            text,
+            "{column:>6}  {field:fields$}  {value:width$}  {meaning}"
+        );
+    }
+    text
+}
+
+fn stopped(pattern: &str, stop: &Stop, line: &[u8], name: &str, number: usize) -> String {
+    let shown = printable(line);
+    let start = column(line, stop.span.start);
+    let length = column(line, stop.span.end) - start;
+    let there = line.get(stop.span.clone()).unwrap_or_default();
+    let found = if there.is_empty() {
+        "the end of the line".to_owned()
+    } else {
+        format!("`{}`", cut(&printable(there)))
+    };
+    let after = stop.after.as_ref().map_or_else(
+        || " at its first part".to_owned(),
+        |after| format!(" behind `{after}`"),
+    );
+    let label = format!("expected {}", stop.expected);
+    let snippet = Snippet {
+        name,
+        number,
+        line: &shown,
+        column: start,
+        length,
+        label: &label,
+    };
+    let mut text = format!("`{pattern}` does not read this line: it stops{after}\n{snippet}");
+    let indent = number.to_string().len();
+    let mut note = |what: &str, words: &str| {
+        let _ = writeln!(text, "{:indent$} = {what}: {words}", "");
+    };
+    note("found", &found);
+    note("likely cause", &stop.because);
+    note("help", &stop.remedy);
+    let is_closer = |nearest: &&Nearest| !nearest.reads && nearest.at > stop.span.start;
+    let is_about_format = matches!(
+        stop.cause,
+        Cause::More | Cause::Fewer | Cause::List | Cause::Dash | Cause::Unknown
+    );
+    if let Some(nearest) = stop
+        .nearest
+        .as_ref()
+        .filter(is_closer)
+        .filter(|_| is_about_format)
+    {
+        let words = format!(
+            "`{}` gets furthest, up to column {}",
+            nearest.name,
+            column(line, nearest.at)
+        );
+        note("closest preset", &words);
+    }
+    text
+}
+
+/// In printable ASCII.
+fn printable(text: &[u8]) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for byte in text {
+        match byte {
+            b' '..=b'~' => shown.push(char::from(*byte)),
+            b'\t' => shown.push_str("\\t"),
+            _ => {
+                let _ = write!(shown, "\\x{byte:02X}");
+            }
+        }
+    }
+    shown
+}
+
+/// The column, from 1, at which a byte of the line is shown.
+fn column(line: &[u8], at: usize) -> usize {
+    printable(line.get(..at).unwrap_or(line)).len() + 1
+}
+
+/// A value, shortened.
+fn cut(shown: &str) -> String {
+    match shown.char_indices().nth(VALUE) {
+        Some((end, _)) => format!("{}…", &shown[..end]),
+        None => shown.to_owned(),
+    }
+}

@@ -1,0 +1,200 @@
+//! Where rejected lines stand, for a person who wants to look at them.
+//!
+//! Invariant: of a line, only its place is kept and shown, never its text; a few examples for each
+//! reason, and only a few batches are looked at again to find them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+
+use crate::model::Batch;
+use crate::pattern::{Pattern, Reject};
+
+/// Examples for each reason.
+const EXAMPLES: usize = 3;
+/// Batches looked at: a log may reject the same line for ever.
+const LOOKS: usize = 32;
+
+/// Examples of rejected lines.
+#[derive(Debug)]
+pub(super) struct Rejects {
+    config: Option<PathBuf>,
+    line_bytes: usize,
+    looks: usize,
+    examples: BTreeMap<&'static str, Vec<Example>>,
+}
+
+#[derive(Debug)]
+struct Example {
+    log: PathBuf,
+    /// From 1.
+    number: u64,
+    pattern: String,
+    /// Tells equal lines, so that examples differ.
+    hash: u64,
+}
+
+impl Rejects {
+    /// None yet. `config` is where the patterns came from.
+    pub(super) fn new(config: Option<PathBuf>, line_bytes: usize) -> Self {
+        Self {
+            config,
+            line_bytes,
+            looks: 0,
+            examples: BTreeMap::new(),
+        }
+    }
+
+    /// Whether a batch should be looked at, from the counts by reason before it and after.
+    pub(super) fn wants(
+        &self,
+        before: &BTreeMap<&'static str, u64>,
+        after: &BTreeMap<&'static str, u64>,
+    ) -> bool {
+        let is_full = |reason| {
+            let examples = self.examples.get(reason);
+            examples.is_some_and(|examples| examples.len() >= EXAMPLES)
+        };
+        let mut grown = after
+            .iter()
+            .filter(|(reason, lines)| before.get(*reason) != Some(*lines));
+        self.looks < LOOKS && grown.any(|(reason, _)| !is_full(reason))
+    }
+
+    /// Looks for examples in a batch; `before` counts the log's lines before it.
+    pub(super) fn look(&mut self, log: &Path, pattern: &Pattern, before: u64, batch: &Batch<'_>) {
+        self.looks += 1;
+        let mut scratch = pattern.scratch();
+        // Lines too long to be held ended before the first one held.
+        let numbers = before + batch.overlong() + 1..;
+        for (number, line) in numbers.zip(batch.lines()) {
+            let reason = match line.len() {
+                0 => continue,
+                length if length > self.line_bytes => Reject::Overlong,
+                _ => match pattern.parse(&mut scratch, line) {
+                    Ok(_) => continue,
+                    Err(reason) => reason,
+                },
+            };
+            self.add(reason, log, number, pattern, line);
+        }
+    }
+
+    fn add(&mut self, reason: Reject, log: &Path, number: u64, pattern: &Pattern, line: &[u8]) {
+        let examples = self.examples.entry(reason.name()).or_default();
+        if examples.len() >= EXAMPLES {
+            return;
+        }
+        let mut hasher = DefaultHasher::new();
+        line.hash(&mut hasher);
+        let hash = hasher.finish();
+        if examples.iter().all(|example| example.hash != hash) {
+            examples.push(Example {
+                log: log.to_owned(),
+                number,
+                pattern: pattern.name().to_owned(),
+                hash,
+            });
+        }
+    }
+}
+
+impl fmt::Display for Rejects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (reason, examples) in &self.examples {
+            let places: Vec<String> = examples
+                .iter()
+                .map(|example| format!("{}:{}", example.log.display(), example.number))
+                .collect();
+            writeln!(f, "rejected, {reason}: {}", places.join(", "))?;
+        }
+        let Some(example) = self.examples.values().flatten().next() else {
+            return Ok(());
+        };
+        let config = self.config.as_ref().map_or(String::new(), |config| {
+            format!(" --config {}", config.display())
+        });
+        writeln!(
+            f,
+            " = help: to see why: {}httplog-exporter explain{config} --pattern {} {}",
+            line_of(&example.log, example.number),
+            example.pattern,
+            if example.log == Path::new("-") {
+                "'…'"
+            } else {
+                "-"
+            },
+        )
+    }
+}
+
+/// A shell's words that write one line of a log to a pipe; nothing for standard input.
+pub(super) fn line_of(log: &Path, number: u64) -> String {
+    if log == Path::new("-") {
+        return String::new();
+    }
+    let is_gzip = log.extension().is_some_and(|extension| extension == "gz");
+    let log = log.display();
+    if is_gzip {
+        format!("zcat {log} | sed -n {number}p | ")
+    } else {
+        format!("sed -n {number}p {log} | ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{GenerationId, Position};
+    use crate::pattern::Preset;
+
+    #[test]
+    fn places_are_told_and_text_is_not() {
+        let pattern = Preset::find("nginx-combined").unwrap().pattern().unwrap();
+        let mut rejects = Rejects::new(None, 20);
+        let text = b"secret\n\nsecret\nother\nthird\nfourth\nlonger than twenty bytes\n";
+        let end = Position {
+            generation: GenerationId(0),
+            offset: 0,
+        };
+        rejects.look(Path::new("a.log"), &pattern, 10, &Batch::new(text, 1, end));
+        assert_eq!(
+            rejects.to_string(),
+            "rejected, mismatch: a.log:12, a.log:15, a.log:16\n\
+             rejected, overlong: a.log:18\n \
+             = help: to see why: sed -n 12p a.log | httplog-exporter explain --pattern nginx-combined -\n"
+        );
+    }
+
+    #[test]
+    fn looking_ends() {
+        let pattern = Preset::find("nginx-combined").unwrap().pattern().unwrap();
+        let mut rejects = Rejects::new(None, 20);
+        let counts = |lines: u64| BTreeMap::from([("mismatch", lines), ("number", 0)]);
+        assert!(!rejects.wants(&counts(1), &counts(1)));
+        let end = Position {
+            generation: GenerationId(0),
+            offset: 0,
+        };
+        let mut looks = 0;
+        while rejects.wants(&counts(1), &counts(2)) {
+            rejects.look(Path::new("a"), &pattern, 0, &Batch::new(b"same\n", 0, end));
+            looks += 1;
+        }
+        assert_eq!(looks, LOOKS);
+        let mut rejects = Rejects::new(None, 20);
+        rejects.look(
+            Path::new("a"),
+            &pattern,
+            0,
+            &Batch::new(b"a\nb\nc\n", 0, end),
+        );
+        assert!(!rejects.wants(&counts(1), &counts(2)));
+    }
+
+    #[test]
+    fn nothing_rejected_is_nothing_said() {
+        assert_eq!(Rejects::new(None, 20).to_string(), "");
+    }
+}

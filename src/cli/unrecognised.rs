@@ -1,0 +1,70 @@
+//! The failure of a log whose format nobody knows.
+//!
+//! Invariant: it says what to do next, and no word of the log: it may end in a journal.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::exit::{Exit, Failure};
+use super::rejects::line_of;
+use crate::pattern::{Explainer, Outcome};
+
+/// Says which presets come near, and where the nearest one stops. `best` is what recognition
+/// found, `lines` are the log's first.
+pub(super) fn unrecognised<'l>(
+    log: &Path,
+    best: &[(&str, usize)],
+    lines: impl Iterator<Item = &'l [u8]>,
+) -> Failure {
+    let near = match best {
+        [] => "no preset reads any of its lines".to_owned(),
+        [(first, 100), (second, 100)] => {
+            format!("{first} and {second} read all of its first lines, and mean different things")
+        }
+        _ => {
+            let near: Vec<String> = best
+                .iter()
+                .map(|(name, percent)| format!("{name} reads {percent} % of its first lines"))
+                .collect();
+            near.join(", ")
+        }
+    };
+    let help = place(log, best.first().map(|(name, _)| *name), lines);
+    Failure::message(
+        Exit::Config,
+        format!("the format of {} is not recognised: {near}", log.display()),
+    )
+    .help(format!("{help}name it with --pattern, or describe it in a configuration: [pattern.mine] nginx = '…'"))
+}
+
+/// Where the best preset, or the closest one, stops first, and why.
+fn place<'l>(log: &Path, best: Option<&str>, lines: impl Iterator<Item = &'l [u8]>) -> String {
+    let explainer = Explainer::new([]);
+    let mut lines = (1..).zip(lines).filter(|(_, line)| !line.is_empty());
+    let stopped = lines.find_map(|(number, line)| {
+        let closest = || Some(explainer.closest(line)?.name);
+        let name = best.map(str::to_owned).or_else(closest)?;
+        match explainer.explain(&name, line)?.outcome {
+            Outcome::Read(_) => None,
+            Outcome::Stopped(stop) => Some((number, name, stop)),
+        }
+    });
+    let Some((number, name, stop)) = stopped else {
+        return String::new();
+    };
+    let mut help = format!(
+        "`{name}` stops in line {number} at byte {}, where it expects {}\nlikely cause: {}; {}\n",
+        stop.span.start + 1,
+        stop.expected,
+        stop.because,
+        stop.remedy
+    );
+    if log != Path::new("-") {
+        let line = line_of(log, number);
+        let _ = writeln!(
+            help,
+            "to see it: {line}httplog-exporter explain --pattern {name} -"
+        );
+    }
+    help
+}

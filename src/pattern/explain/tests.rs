@@ -1,0 +1,233 @@
+use proptest::prelude::*;
+
+use super::super::{Dialect, Preset, syslog};
+use super::*;
+
+/// Every recorded line.
+fn corpora() -> Vec<Vec<u8>> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/corpora");
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
+        .collect();
+    files.sort();
+    let split = |path| -> Vec<Vec<u8>> {
+        let bytes = std::fs::read(path).unwrap();
+        let lines = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+        lines
+            .split(|byte| *byte == b'\n')
+            .map(<[u8]>::to_vec)
+            .collect()
+    };
+    files.iter().flat_map(split).collect()
+}
+
+fn own() -> Vec<Pattern> {
+    let compile = |name, source| Pattern::compile(name, Dialect::Regex, source).unwrap();
+    vec![
+        compile(
+            "simple",
+            r"^(?<method>\S+) (?<target>[^ ]+) (?<status>[0-9]{3})$",
+        ),
+        compile("flags", r"^(?i)get (?-i)x(?<status>\d{3})(?: .*)?$"),
+        compile(
+            "spread",
+            "^(?<host>a|b)(?x) \\x20 # a blank\n (?<status> [0-9]+ )$",
+        ),
+        compile("one", "^(?<request>.*)$"),
+    ]
+}
+
+fn outcome(explainer: &Explainer, name: &str, line: &[u8]) -> Outcome {
+    explainer.explain(name, line).unwrap().outcome
+}
+
+fn check_inside(outcome: &Outcome, line: &[u8]) {
+    match outcome {
+        Outcome::Read(values) => {
+            for span in values.iter().filter_map(|value| value.span.clone()) {
+                assert!(line.get(span).is_some());
+            }
+        }
+        Outcome::Stopped(stop) => {
+            assert!(line.get(stop.span.clone()).is_some(), "{stop:?}");
+            assert!(
+                !stop.expected.is_empty() && !stop.because.is_empty() && !stop.remedy.is_empty()
+            );
+        }
+    }
+}
+
+#[test]
+fn examples_are_explained_as_they_are_read() {
+    let explainer = Explainer::new([]);
+    for preset in presets() {
+        for example in preset.definition().unwrap().examples {
+            let Outcome::Read(values) = outcome(&explainer, preset.name, example.line.as_bytes())
+            else {
+                panic!("{}: {}", preset.name, example.line)
+            };
+            let pattern = preset.pattern().unwrap();
+            let mut scratch = pattern.scratch();
+            let record = pattern
+                .parse(&mut scratch, example.line.as_bytes())
+                .unwrap();
+            for field in pattern.fields().iter() {
+                let value = values
+                    .iter()
+                    .find(|value| value.field == Some(field))
+                    .unwrap();
+                assert_eq!(
+                    value.shown,
+                    record.show(field),
+                    "{field:?}: {}",
+                    example.line
+                );
+            }
+            for (field, expected) in &example.record {
+                let value = values
+                    .iter()
+                    .find(|value| value.field == Some(*field))
+                    .unwrap();
+                assert_eq!(value.shown.as_ref(), Some(expected));
+            }
+        }
+    }
+}
+
+#[test]
+fn pieces_match_what_the_pattern_matches() {
+    let explainer = Explainer::new(own());
+    let mut lines = corpora();
+    let more = [
+        "GET /a 200",
+        "gET x200",
+        "GET x200 y",
+        "a 200",
+        "b  200",
+        "",
+        "a",
+    ];
+    lines.extend(more.map(|line| line.as_bytes().to_vec()));
+    // What is read by its keys has no pieces.
+    let readers = explainer.readers.iter();
+    for reader in readers.filter(|reader| reader.pattern.form().is_some()) {
+        let mut scratch = reader.pattern.scratch();
+        for line in lines.iter().step_by(3) {
+            let line = syslog::strip(line);
+            let is_read = reader.pattern.parse(&mut scratch, line) != Err(Reject::Mismatch);
+            let shown = String::from_utf8_lossy(line);
+            assert_eq!(
+                reader.outline.matches(line),
+                is_read,
+                "{}: {shown}",
+                reader.pattern.name()
+            );
+        }
+    }
+}
+
+#[test]
+fn own_expressions_stop_at_the_part_that_fails() {
+    let explainer = Explainer::new(own());
+    let check = |name: &str, line: &str, at: &str, expected: &str| {
+        let Outcome::Stopped(stop) = outcome(&explainer, name, line.as_bytes()) else {
+            panic!("{line} is read")
+        };
+        assert_eq!(
+            (&line[stop.span.clone()], stop.expected.as_str()),
+            (at, expected)
+        );
+    };
+    check(
+        "simple",
+        "GET /a 20x",
+        "20x",
+        "`status`: text that matches `[0-9]{3}`",
+    );
+    check("simple", "GET /a", "", "` `");
+    check("simple", "GET /a 200 x", " x", "the end of the line");
+    check("flags", "get y", "y", "`x`");
+    check("spread", "c", "c", "`host`: text that matches `a|b`");
+}
+
+#[test]
+fn a_number_that_does_not_fit_is_pointed_at() {
+    let explainer = Explainer::new([]);
+    let line = format!(
+        "::1 - - [22/Nov/2026:18:47:15 +0000] \"\" 400 {} \"-\" \"-\"",
+        "9".repeat(30)
+    );
+    let Outcome::Stopped(stop) = outcome(&explainer, "nginx-combined", line.as_bytes()) else {
+        panic!("{line}")
+    };
+    assert_eq!((stop.cause, stop.span.len()), (Cause::Number, 30));
+}
+
+#[test]
+fn the_longest_lines_are_explained_in_time() {
+    let explainer = Explainer::new(own());
+    for piece in [
+        "x", "\"", "\\\"", " ", "-, ", "{", "[22/Nov/", "\u{0}", "é", "1.5 : ", "a\tb:",
+    ] {
+        let line = piece.repeat(LINE_BYTES / piece.len());
+        check_inside(
+            &outcome(&explainer, "nginx-django", line.as_bytes()),
+            line.as_bytes(),
+        );
+    }
+    let line = "x".repeat(LINE_BYTES + 1);
+    let found = outcome(&explainer, "gunicorn", line.as_bytes());
+    assert!(matches!(found, Outcome::Stopped(stop) if stop.cause == Cause::Overlong));
+}
+
+#[test]
+fn every_recorded_line_is_explained_by_every_preset() {
+    let explainer = Explainer::new([]);
+    for (at, line) in corpora().iter().enumerate().step_by(7) {
+        let reader = &explainer.readers[at / 7 % explainer.readers.len()];
+        check_inside(&explainer.outcome(reader, line), line);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_bytes_are_explained_by_every_pattern(line in line()) {
+        thread_local!(static EXPLAINER: Explainer = Explainer::new(own()));
+        EXPLAINER.with(|explainer| {
+            for reader in &explainer.readers {
+                check_inside(&explainer.outcome(reader, &line), &line);
+            }
+        });
+    }
+}
+
+/// Bytes of any kind, and preset examples with bytes taken out, put in or changed.
+fn line() -> impl Strategy<Value = Vec<u8>> {
+    let examples: Vec<String> = presets()
+        .iter()
+        .flat_map(|preset: &Preset| preset.definition().unwrap().examples)
+        .map(|example| example.line)
+        .collect();
+    let torn = (
+        proptest::sample::select(examples),
+        any::<[u16; 2]>(),
+        ".{0,4}",
+    )
+        .prop_map(|(example, cuts, text)| {
+            let mut line = example.into_bytes();
+            let mut cuts = cuts.map(|cut| usize::from(cut) % (line.len() + 1));
+            cuts.sort_unstable();
+            let end = if cuts[1] - cuts[0] > 8 {
+                cuts[0]
+            } else {
+                cuts[1]
+            };
+            line.splice(cuts[0]..end, text.into_bytes());
+            line
+        });
+    prop_oneof![torn, any::<Vec<u8>>()]
+}

@@ -1,0 +1,149 @@
+//! `explain`, and what `replay` and `check` say of lines that do not fit.
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use assert_cmd::Command;
+
+const TIMED: &str =
+    r#"192.0.2.7 - - [22/Nov/2026:18:47:15 +0000] "GET /a HTTP/1.1" 200 10 "-" "ua" 0.012 0.011"#;
+
+fn run(arguments: &[&str], stdin: &str) -> (Option<i32>, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_httplog-exporter"));
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command
+        .args(arguments)
+        .write_stdin(stdin.as_bytes())
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (status.code(), text(stdout), text(stderr))
+}
+
+#[test]
+fn a_line_that_is_read_ends_well() {
+    let (code, out, err) = run(&["explain", TIMED], "");
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    assert!(out.starts_with("line:1: `nginx-timed` reads it\n"), "{out}");
+    assert!(out.contains("0.012 → 12ms"), "{out}");
+}
+
+#[test]
+fn a_line_that_begins_with_a_hyphen_is_a_line() {
+    let (code, out, _) = run(&["explain", "--pattern", "gunicorn", "- - -"], "");
+    assert_eq!(code, Some(1));
+    assert!(out.contains("1 | - - -\n"), "{out}");
+}
+
+#[test]
+fn every_line_of_standard_input_is_explained() {
+    let lines = format!("{TIMED}\nhello\n{TIMED}\n");
+    let (code, out, err) = run(&["explain", "--pattern", "nginx-timed", "-"], &lines);
+    assert_eq!(code, Some(1));
+    assert_eq!(out.matches("reads it").count(), 2, "{out}");
+    assert!(out.contains(" --> stdin:2:6\n"), "{out}");
+    assert_eq!(err, "error: 1 of 3 lines are not read\n");
+    assert_eq!(run(&["explain", "-"], "").0, Some(0));
+}
+
+#[test]
+fn a_pattern_that_is_not_known_is_a_fault_of_the_call() {
+    let (code, out, err) = run(&["explain", "--pattern", "nginx-timd", TIMED], "");
+    assert_eq!((code, out.as_str()), (Some(78), ""));
+    assert!(err.contains("did you mean `nginx-timed`?"), "{err}");
+}
+
+#[test]
+fn a_unit_that_nothing_tells_is_said_to_be_open() {
+    let line = r#" - - [22/Nov/2026:12:47:15 -0600] "GET / HTTP/1.1" 200 10 "-" "-" 24"#;
+    let (code, out, _) = run(&["explain", line], "");
+    assert_eq!(code, Some(0));
+    assert!(out.contains("also read by `gunicorn-millis`"), "{out}");
+}
+
+#[test]
+fn patterns_of_a_configuration_are_known_whatever_else_is_wrong_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("config.toml");
+    fs::write(
+        &config,
+        "[pattern.mine]\nnginx = '$status|$request_time'\n[nonsense]\n",
+    )
+    .unwrap();
+    let config = config.to_str().unwrap();
+    let (code, out, _) = run(&["explain", "--config", config, "200|0.5"], "");
+    assert_eq!(code, Some(0), "{out}");
+    assert!(out.starts_with("line:1: `mine` reads it"), "{out}");
+    let missing = ["explain", "--config", "/nonexistent/c.toml", "x"];
+    assert_eq!(run(&missing, "").0, Some(66));
+}
+
+#[test]
+fn replay_says_where_rejected_lines_stand_and_not_what_they_say() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("access.log");
+    let mut text = format!("{TIMED}\n").repeat(40);
+    text.push_str("secret\nsecret\n");
+    fs::write(&log, text).unwrap();
+    let path = log.to_str().unwrap();
+    let (code, out, err) = run(&["replay", path], "");
+    assert_eq!(code, Some(0));
+    assert!(out.contains("2 rejected"), "{out}");
+    assert!(
+        err.starts_with(&format!("rejected, mismatch: {path}:41\n")),
+        "{err}"
+    );
+    let hint = format!("sed -n 41p {path} | httplog-exporter explain --pattern nginx-timed -");
+    assert!(err.contains(&hint), "{err}");
+    assert!(!out.contains("secret") && !err.contains("secret"));
+}
+
+#[test]
+fn a_log_that_is_not_recognised_is_told_where_the_nearest_format_stops() {
+    let check = |line: &str, said: &str, log: &Path| {
+        fs::write(log, format!("{line}\n")).unwrap();
+        let (code, _, err) = run(&["replay", log.to_str().unwrap()], "");
+        assert_eq!(code, Some(78));
+        assert!(err.contains(said), "{err}");
+        assert!(!err.contains("/secret"), "{err}");
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("access.log");
+    let more = format!("{} extra", TIMED.replace("/a", "/secret"));
+    check(&more, "`nginx-timed` stops in line 1 at byte", &log);
+    check(&more, "the line has more at its end than the format", &log);
+    let micros = r#" - - [22/Nov/2026:12:47:15 -0600] "GET /secret HTTP/1.1" 200 10 "-" "-" 24"#;
+    check(micros, "gunicorn-micros and gunicorn-millis read all", &log);
+}
+
+#[test]
+fn check_warns_of_formats_that_could_be_better() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("config.toml");
+    let text = "[pattern.mine]\ngunicorn = '%(h)s %(u)s \"%(r)s\" %(s)s'\n[[source]]\nname = 'a'\npaths = ['a.log']\npattern = 'mine'\n";
+    fs::write(&config, text).unwrap();
+    fs::write(dir.path().join("a.log"), "").unwrap();
+    let (code, out, _) = run(&["check", "--config", config.to_str().unwrap()], "");
+    assert_eq!(code, Some(0), "{out}");
+    assert!(out.contains("config.toml:2:19\n"), "{out}");
+    assert!(
+        out.contains("`%(u)s` lets a client write log lines"),
+        "{out}"
+    );
+    assert!(
+        out.contains("no duration: response times will not be measured"),
+        "{out}"
+    );
+    assert!(out.contains("add ` %(L)s` at its end"), "{out}");
+    let preset = text.replace("'mine'", "'gunicorn'").replace(
+        "[pattern.mine]\ngunicorn = '%(h)s %(u)s \"%(r)s\" %(s)s'\n",
+        "",
+    );
+    fs::write(&config, preset).unwrap();
+    let (_, out, _) = run(&["check", "--config", config.to_str().unwrap()], "");
+    assert!(!out.contains("warning"), "{out}");
+}
