@@ -2,7 +2,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    missing_docs,
     reason = "a benchmark: what goes wrong ends it, and macros write its main"
 )]
 

@@ -137,15 +137,10 @@ fn could_write(dialect: Dialect, line: &[u8]) -> bool {
 
 /// Two small hexadecimal digits of a byte that is no printable ASCII.
 fn is_apache_hex(text: &[u8]) -> bool {
-    match text {
-        [
-            b'0' | b'1' | b'8' | b'9' | b'a'..=b'f',
-            b'0'..=b'9' | b'a'..=b'f',
-            ..,
-        ] => true,
-        [b'7', b'f', ..] => true,
-        _ => false,
-    }
+    matches!(
+        text,
+        [b'0' | b'1' | b'8' | b'9' | b'a'..=b'f', b'0'..=b'9' | b'a'..=b'f', ..] | [b'7', b'f', ..]
+    )
 }
 
 #[cfg(test)]

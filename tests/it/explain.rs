@@ -2,26 +2,15 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Output;
 
-use assert_cmd::Command;
+use crate::support;
 
 const TIMED: &str =
     r#"192.0.2.7 - - [22/Nov/2026:18:47:15 +0000] "GET /a HTTP/1.1" 200 10 "-" "ua" 0.012 0.011"#;
 
 fn run(arguments: &[&str], stdin: &str) -> (Option<i32>, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_httplog-exporter"));
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command
-        .args(arguments)
-        .write_stdin(stdin.as_bytes())
-        .output()
-        .unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (status.code(), text(stdout), text(stderr))
+    let ended = support::run(Path::new("."), arguments, stdin);
+    (ended.code, ended.out, ended.err)
 }
 
 #[test]
