@@ -1,11 +1,11 @@
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::{Dialect, Engine, Pattern, presets};
-use crate::model::Field;
+use super::{Dialect, Engine, Indexed, Pattern, Reject, presets};
+use crate::model::{Field, Record};
 
 /// A read line, by what each field says and where it stands.
-type Read = Result<Vec<(Field, Option<String>, Option<usize>)>, super::Reject>;
+type Read = Result<Vec<(Field, Option<String>, Option<usize>)>, Reject>;
 
 fn read(pattern: &Pattern, line: &[u8], by_regex: bool) -> Read {
     let mut scratch = pattern.scratch();
@@ -214,4 +214,23 @@ proptest! {
             }
         });
     }
+}
+
+#[test]
+fn a_text_without_quotes_around_it_takes_no_quote_of_a_later_one() {
+    let format = r#"%({a}i)s \%(r)s" %(s)s "%(f)s""#;
+    let pattern = Pattern::compile("test", Dialect::Gunicorn, format).unwrap();
+    // The second text is empty, and what follows it is too much.
+    let line = br#"x \" 200 " 200 "y""#;
+    let quotes: Vec<u32> = memchr::memchr_iter(b'"', line)
+        .map(|place| u32::try_from(place).unwrap())
+        .collect();
+    let known = Indexed::new(&quotes, 0);
+    let mut record = Record::default();
+    let indexed = pattern.parse_indexed(&mut pattern.scratch(), line, known, &mut record);
+    let searched = pattern.parse(&mut pattern.scratch(), line).map(|_| ());
+    assert_eq!(
+        (indexed, searched),
+        (Err(Reject::Mismatch), Err(Reject::Mismatch))
+    );
 }

@@ -192,7 +192,7 @@ impl Scan {
         match self {
             Self::Literal(literal) => rest.starts_with(literal).then(|| at + literal.len()),
             Self::ToQuote => Some(quotes.quote(line, at)),
-            Self::ToBareQuote => Some(bare_quote(line, at, quotes)),
+            Self::ToBareQuote => Some(bare_quote(line, at, line.len(), quotes)),
             Self::ToUnescapedQuote => unescaped_quote(rest).map(|length| at + length),
             Self::Before(literal, allowed) => {
                 let end = at + first(literal, rest)?;
@@ -250,17 +250,18 @@ impl Quotes {
     fn covers(self, line: &[u8], at: usize, end: usize, quotes: &mut impl FindQuote) -> bool {
         match self {
             Self::None => quotes.quote(line, at) >= end,
-            Self::AfterBackslash => bare_quote(line, at, quotes) >= end,
+            Self::AfterBackslash => bare_quote(line, at, end, quotes) >= end,
             Self::Escaped => unescaped_quote(&line[at..end]) == Some(end - at),
         }
     }
 }
 
-/// The first quote from `at` that no backslash precedes, the line's length if there is none.
+/// The first quote from `at` that no backslash precedes, or any place from `end` on if there is none
+/// before that: what stands there is the next step's to ask for.
 #[inline]
-fn bare_quote(line: &[u8], at: usize, quotes: &mut impl FindQuote) -> usize {
+fn bare_quote(line: &[u8], at: usize, end: usize, quotes: &mut impl FindQuote) -> usize {
     let mut quote = quotes.quote(line, at);
-    while quote > at && quote < line.len() && line[quote - 1] == b'\\' {
+    while quote > at && quote < end && line[quote - 1] == b'\\' {
         quote = quotes.quote(line, quote + 1);
     }
     quote
