@@ -151,9 +151,11 @@ impl<F> Generation<F> {
         })
     }
 
-    /// Applies another limit to lines not yet read.
+    /// Applies another limit to lines not yet read, and to one of which a part was.
     pub(super) fn set_line_bytes(&mut self, line_bytes: usize) {
         self.framer.set_limit(line_bytes);
+        // That part may be more than a smaller buffer holds: it is read again, and cut by the limit.
+        self.seen = self.consumed;
     }
 
     /// Bytes it is known to hold that were not handed over.

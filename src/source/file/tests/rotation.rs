@@ -101,6 +101,21 @@ fn a_file_is_not_finished_by_the_discovery_that_missed_it() {
 }
 
 #[test]
+fn a_last_line_that_a_lower_limit_makes_overlong_is_counted() {
+    let mut bench = Bench::reading(&["a.log"], Start::Beginning, 50 * LIMIT, 16);
+    bench.append("a.log", &"x".repeat(40 * LIMIT));
+    bench.drain();
+    let lower = settings(&bench.root, &["a.log"], Start::Beginning, LIMIT);
+    bench.source.reconfigure(lower, &mut |_| {});
+    remove_file(bench.path("a.log")).unwrap();
+    bench.drain();
+    bench.clock.advance(WAIT);
+    bench.drain();
+    assert_eq!((bench.overlong, bench.lines.len()), (1, 0));
+    assert!(bench.source.positions().is_empty());
+}
+
+#[test]
 fn an_overlong_last_line_of_a_rotated_file_is_counted() {
     let mut bench = Bench::new(&["a.log"], Start::Beginning);
     bench.append("a.log", &"x".repeat(5 * LIMIT));
