@@ -2,6 +2,8 @@
 //!
 //! Invariant: a look is a guess for people; nothing is counted by it.
 
+use super::super::syslog;
+
 /// A time format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Time {
@@ -75,27 +77,18 @@ pub(super) fn other_log(line: &[u8]) -> Option<&'static str> {
     (is_message && !is_request).then_some("a Python program: its messages")
 }
 
-/// Bytes of a syslog header: RFC 3164 or RFC 5424, with or without its priority, or as rsyslog and
-/// journald write files.
+/// Bytes of a syslog header: one that is taken off before a line is read, or one that is not, without
+/// a priority or as rsyslog and journald write files.
 pub(super) fn syslog_header(line: &[u8]) -> Option<usize> {
-    let mut at = 0;
+    let frame = line.len() - syslog::strip(line).len();
+    if frame > 0 {
+        return Some(frame);
+    }
     let priority = line.strip_prefix(b"<").and_then(|rest| {
         let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
         ((1..=3).contains(&digits) && rest.get(digits) == Some(&b'>')).then_some(digits + 2)
     });
-    if let Some(bytes) = priority {
-        at = bytes;
-        if begins(&line[at..], "9 9999-99-99T") || begins(&line[at..], "9 - ") {
-            // VERSION TIMESTAMP HOST APP PROCID MSGID DATA MSG
-            let data = word_starts(&line[at..]).nth(5)?;
-            let rest = &line[at + data..];
-            let message = match rest {
-                [b'-', b' ', ..] => 2,
-                _ => rest.windows(2).position(|window| window == b"] ")? + 2,
-            };
-            return Some(at + data + message);
-        }
-    }
+    let at = priority.unwrap_or_default();
     let rest = &line[at..];
     let time = if begins(rest, "Aaa ?9 99:99:99 ") {
         16
@@ -166,6 +159,8 @@ mod tests {
         check("2026-11-22T18:47:14.123456+00:00 vm nginx: ");
         check("<190>1 2026-11-22T18:47:14Z vm nginx 12 - - ");
         check("<190>1 2026-11-22T18:47:14Z vm nginx 12 - [x@1 a=\"b\"] ");
+        check("<190>1 - vm nginx 12 - [x@1 a=\"\\] \"][y@1] ");
+        check("<190>2026-11-22T18:47:14+00:00 vm nginx: ");
         for line in [
             "<",
             "<1",
