@@ -109,7 +109,6 @@ fn could_write(dialect: Dialect, line: &[u8]) -> bool {
             b' '..=b'~' | b'\t' => true,
             _ => false,
         }),
-        // Clients' own bytes, but for quotes and controls.
         // `\"`, `\\`, C's letters, and `\xhh` in small letters for all that is no printable ASCII
         // (`ap_escape_logitem`, server/util.c).
         Dialect::Apache => {

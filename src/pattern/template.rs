@@ -112,6 +112,11 @@ pub enum TimeUnit {
 }
 
 impl Template {
+    /// What stands before the first item's part of the regular expression.
+    pub(super) const HEAD: &str = r"(?s-u)\A";
+    /// And behind the last one's.
+    pub(super) const TAIL: &str = r"\z";
+
     /// A template of nothing.
     pub(super) fn new(escaping: Escaping) -> Self {
         Self {
@@ -119,10 +124,6 @@ impl Template {
             escaping,
         }
     }
-    /// What stands before the first item's part of the regular expression.
-    pub(super) const HEAD: &str = r"(?s-u)\A";
-    /// And behind the last one's.
-    pub(super) const TAIL: &str = r"\z";
 
     /// The regular expression that accepts what the template describes; capture group N is the
     /// Nth bound slot.
