@@ -7,12 +7,27 @@ use crate::model::{Field, Record};
 /// A read line, by what each field says and where it stands.
 type Read = Result<Vec<(Field, Option<String>, Option<usize>)>, Reject>;
 
-fn read(pattern: &Pattern, line: &[u8], by_regex: bool) -> Read {
+/// The ways to read a line.
+#[derive(Clone, Copy)]
+enum Way {
+    Searched,
+    Indexed,
+    Regex,
+}
+
+fn read(pattern: &Pattern, line: &[u8], way: Way) -> Read {
     let mut scratch = pattern.scratch();
-    let record = if by_regex {
-        pattern.parse_by_regex(&mut scratch, line)
-    } else {
-        pattern.parse(&mut scratch, line)
+    let record = match way {
+        Way::Searched => pattern.parse(&mut scratch, line),
+        Way::Regex => pattern.parse_by_regex(&mut scratch, line),
+        Way::Indexed => {
+            let quotes = memchr::memchr_iter(b'"', line);
+            let quotes: Vec<u32> = quotes.map(|at| u32::try_from(at + 7).unwrap()).collect();
+            let mut record = Record::default();
+            pattern
+                .parse_indexed(&mut scratch, line, Indexed::new(&quotes, 7), &mut record)
+                .map(|()| record)
+        }
     };
     record.map(|mut record| {
         Field::ALL
@@ -28,13 +43,16 @@ fn read(pattern: &Pattern, line: &[u8], by_regex: bool) -> Read {
 }
 
 fn check(pattern: &Pattern, line: &[u8]) {
-    assert_eq!(
-        read(pattern, line, false),
-        read(pattern, line, true),
-        "{} reads {:?} by its plan otherwise than by its regex",
-        pattern.name(),
-        String::from_utf8_lossy(line)
-    );
+    let by_regex = read(pattern, line, Way::Regex);
+    for way in [Way::Searched, Way::Indexed] {
+        assert_eq!(
+            read(pattern, line, way),
+            by_regex,
+            "{} reads {:?} by its plan otherwise than by its regex",
+            pattern.name(),
+            String::from_utf8_lossy(line)
+        );
+    }
 }
 
 /// Every line that real servers wrote, as recorded.
