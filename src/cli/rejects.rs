@@ -135,11 +135,22 @@ pub(super) fn line_of(log: &Path, number: u64) -> String {
         return String::new();
     }
     let is_gzip = log.extension().is_some_and(|extension| extension == "gz");
-    let log = log.display();
+    let log = quoted(&log.display().to_string());
     if is_gzip {
-        format!("zcat {log} | sed -n {number}p | ")
+        // Also a plain file of that name, which is read as what it is.
+        format!("zcat -f {log} | sed -n {number}p | ")
     } else {
         format!("sed -n {number}p {log} | ")
+    }
+}
+
+/// A word as a shell takes it literally; as it stands where it holds nothing a shell reads.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }
 
@@ -148,6 +159,21 @@ mod tests {
     use super::*;
     use crate::model::{GenerationId, Position};
     use crate::pattern::Preset;
+
+    #[test]
+    fn commands_to_paste_name_the_file_whatever_it_is_called() {
+        let check = |log: &str, expected: &str| assert_eq!(line_of(Path::new(log), 7), expected);
+        check(
+            "/var/log/nginx/access.log",
+            "sed -n 7p /var/log/nginx/access.log | ",
+        );
+        check("a b;$(c).log", "sed -n 7p 'a b;$(c).log' | ");
+        check(
+            "it's.log.1.gz",
+            r"zcat -f 'it'\''s.log.1.gz' | sed -n 7p | ",
+        );
+        check("-", "");
+    }
 
     #[test]
     fn places_are_told_and_text_is_not() {
