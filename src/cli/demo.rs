@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
+use std::iter::Cycle;
 use std::path::{Path, PathBuf};
+use std::str::Lines;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -61,7 +63,8 @@ struct Site {
     /// What rotation left behind and is still written.
     old: Option<File>,
     lines_per_tick: u64,
-    next_line: usize,
+    /// The recorded traffic, over and over.
+    lines: Cycle<Lines<'static>>,
 }
 
 /// What was done so far.
@@ -235,7 +238,7 @@ impl Site {
             log,
             old: None,
             lines_per_tick,
-            next_line: 0,
+            lines: TRAFFIC.lines().cycle(),
         })
     }
 
@@ -248,17 +251,10 @@ impl Site {
         if tick % ROTATE_TICKS == LATE_TICKS {
             self.old = None;
         }
-        let lines: Vec<&str> = TRAFFIC.lines().collect();
         let mut text = String::new();
         for _ in 0..self.lines_per_tick {
-            text.push_str(
-                lines
-                    .get(self.next_line % lines.len().max(1))
-                    .copied()
-                    .unwrap_or_default(),
-            );
+            text.push_str(self.lines.next().unwrap_or_default());
             text.push('\n');
-            self.next_line += 1;
         }
         self.old
             .as_mut()

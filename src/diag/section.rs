@@ -166,22 +166,7 @@ impl<'d> Section<'d> {
         key: &'static str,
         report: &mut Report,
     ) -> Vec<(Spot<String>, Section<'d>)> {
-        let Some(section) = self.section(key, report) else {
-            return Vec::new();
-        };
-        section
-            .table
-            .iter()
-            .filter_map(|(name, value)| {
-                let name = Spot {
-                    value: name.get_ref().to_string(),
-                    place: section.at(name.span()),
-                };
-                section
-                    .as_section(value, report)
-                    .map(|section| (name, section))
-            })
-            .collect()
+        self.entries(key, report, Self::as_section)
     }
 
     /// Every key of a table of scalars, with its value as text. Numbers and booleans are written
@@ -191,21 +176,29 @@ impl<'d> Section<'d> {
         key: &'static str,
         report: &mut Report,
     ) -> Vec<(Spot<String>, Spot<String>)> {
+        self.entries(key, report, |section, value, report| {
+            section.typed(value, report, "a string or a number", scalar)
+        })
+    }
+
+    /// The keys of a table and what `read` makes of their values; those it cannot read are left out.
+    fn entries<T>(
+        &mut self,
+        key: &'static str,
+        report: &mut Report,
+        read: impl Fn(&Self, &'d Spanned<DeValue<'d>>, &mut Report) -> Option<T>,
+    ) -> Vec<(Spot<String>, T)> {
         let Some(section) = self.section(key, report) else {
             return Vec::new();
         };
-        section
-            .table
-            .iter()
-            .filter_map(|(name, value)| {
-                let name = Spot {
-                    value: name.get_ref().to_string(),
-                    place: section.at(name.span()),
-                };
-                let value = section.typed(value, report, "a string or a number", scalar)?;
-                Some((name, value))
-            })
-            .collect()
+        let entries = section.table.iter().filter_map(|(name, value)| {
+            let name = Spot {
+                value: name.get_ref().to_string(),
+                place: section.at(name.span()),
+            };
+            read(&section, value, report).map(|value| (name, value))
+        });
+        entries.collect()
     }
 
     /// Whether it holds nothing.

@@ -92,23 +92,6 @@ impl Listener {
         Self::prepare(socket, None, address)
     }
 
-    /// Takes over a socket that listens already, as systemd passes them.
-    pub fn from_tcp(socket: TcpListener) -> Result<Self, BindError> {
-        let address = match socket.local_addr() {
-            Ok(address) => Address::Ip(address),
-            Err(source) => return Err(BindError::from_io(&Address::AnyInterface(0), source)),
-        };
-        Self::prepare(Socket::Tcp(socket), None, &address)
-    }
-
-    /// Takes over a unix socket that listens already; its file is left to who made it.
-    pub fn from_unix(socket: UnixListener) -> Result<Self, BindError> {
-        let name = socket.local_addr().ok();
-        let path = name.as_ref().and_then(|name| name.as_pathname());
-        let address = Address::Unix(path.unwrap_or(Path::new("")).to_owned());
-        Self::prepare(Socket::Unix(socket), None, &address)
-    }
-
     /// Where it listens really: with the port the system chose for port 0, and the IP address a
     /// host name led to.
     pub fn local_address(&self) -> &Address {
