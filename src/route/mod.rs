@@ -217,7 +217,10 @@ mod tests {
     fn views(names: &[&str]) -> Arc<Resolver> {
         let mut urlconf = Urlconf::default();
         for name in names {
-            let template = Template::parse(&format!("/{name}/<int:x>/"), &Default::default());
+            let template = Template::parse(
+                &format!("/{name}/<int:x>/"),
+                &std::collections::BTreeMap::new(),
+            );
             urlconf.routes.push(template.unwrap().route(name).unwrap());
         }
         let mut report = crate::diag::Report::default();

@@ -13,7 +13,7 @@ use super::RouteId;
 /// Names and their ids.
 #[derive(Debug)]
 pub(super) struct Names {
-    names: Vec<Arc<str>>,
+    texts: Vec<Arc<str>>,
     ids: HashTable<u32>,
     hasher: RandomState,
 }
@@ -22,7 +22,7 @@ impl Names {
     /// `other` is the name of [`RouteId::OTHER`], which no look-up finds.
     pub(super) fn new(other: &str) -> Self {
         Self {
-            names: vec![other.into()],
+            texts: vec![other.into()],
             ids: HashTable::new(),
             hasher: RandomState::default(),
         }
@@ -31,7 +31,7 @@ impl Names {
     #[inline]
     pub(super) fn find(&self, name: &[u8]) -> Option<RouteId> {
         let hash = self.hasher.hash_one(name);
-        let is_it = |id: &u32| bytes(&self.names, *id) == name;
+        let is_it = |id: &u32| bytes(&self.texts, *id) == name;
         self.ids.find(hash, is_it).map(|id| RouteId(*id))
     }
 
@@ -40,23 +40,23 @@ impl Names {
         if let Some(known) = self.find(name) {
             return known;
         }
-        let (Ok(text), Ok(id)) = (std::str::from_utf8(name), u32::try_from(self.names.len()))
+        let (Ok(text), Ok(id)) = (std::str::from_utf8(name), u32::try_from(self.texts.len()))
         else {
             return RouteId::OTHER;
         };
-        self.names.push(text.into());
-        let (names, hasher) = (&self.names, &self.hasher);
-        let rehash = |id: &u32| hasher.hash_one(bytes(names, *id));
+        self.texts.push(text.into());
+        let (texts, hasher) = (&self.texts, &self.hasher);
+        let rehash = |id: &u32| hasher.hash_one(bytes(texts, *id));
         self.ids.insert_unique(hasher.hash_one(name), id, rehash);
         RouteId(id)
     }
 
     pub(super) fn name(&self, id: RouteId) -> Arc<str> {
-        let known = self.names.get(id.0 as usize).or(self.names.first());
+        let known = self.texts.get(id.0 as usize).or(self.texts.first());
         known.map_or_else(|| "<other>".into(), Arc::clone)
     }
 }
 
-fn bytes(names: &[Arc<str>], id: u32) -> &[u8] {
-    names.get(id as usize).map_or(b"", |name| name.as_bytes())
+fn bytes(texts: &[Arc<str>], id: u32) -> &[u8] {
+    texts.get(id as usize).map_or(b"", |name| name.as_bytes())
 }

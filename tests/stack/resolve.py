@@ -84,7 +84,7 @@ def any_target(rng, seeds):
             target = b"/" + target
     else:
         target = target.encode()
-    for _ in range(rng.choice([0, 1, 1, 1, 2, 3])):
+    for _ in range(rng.choice([0, 0, 0, 1, 1, 2, 3])):
         target = mutate(rng, target)
     # Blanks and control characters end a request line, or are refused by every server.
     return bytes(byte for byte in target if byte > 0x20 and byte != 0x7F) or b"/"

@@ -169,11 +169,21 @@ impl Guard for Everywhere {
     }
 }
 
-/// The language of a path, found out when it is needed.
+/// Routes that depend on the language of the path.
 struct Spoken<'r> {
     resolver: &'r Resolver,
     path: &'r [u8],
-    language: Option<Option<u16>>,
+    language: Language,
+}
+
+/// The language of a path.
+#[derive(Clone, Copy)]
+enum Language {
+    /// Nobody has asked yet.
+    Unasked,
+    /// A cookie or a header decides.
+    Open,
+    Known(u16),
 }
 
 impl<'r> Spoken<'r> {
@@ -181,31 +191,33 @@ impl<'r> Spoken<'r> {
         Self {
             resolver,
             path,
-            language: None,
+            language: Language::Unasked,
         }
     }
 }
 
 impl Guard for Spoken<'_> {
+    #[inline]
     fn admits(&mut self, order: u32) -> bool {
-        let order = order as usize;
-        if !self
-            .resolver
-            .guarded
-            .get(order)
-            .is_some_and(|guarded| *guarded)
-        {
-            return true;
-        }
+        let guarded = self.resolver.guarded.get(order as usize);
+        !guarded.is_some_and(|guarded| *guarded) || self.admits_language(order)
+    }
+}
+
+impl Spoken<'_> {
+    fn admits_language(&mut self, order: u32) -> bool {
         let urlconf = &self.resolver.urlconf;
-        let find = || urlconf.languages.of_path(self.path);
-        let language = *self.language.get_or_insert_with(find);
-        let languages = urlconf
-            .routes
-            .get(order)
-            .and_then(|route| route.languages.as_ref());
-        // Where a cookie or a header decides, any of the languages may be spoken.
-        language.is_none_or(|language| languages.is_none_or(|known| known.contains(&language)))
+        if matches!(self.language, Language::Unasked) {
+            let found = urlconf.languages.of_path(self.path);
+            self.language = found.map_or(Language::Open, Language::Known);
+        }
+        // Where the path does not decide, any of the languages may be spoken.
+        let Language::Known(language) = self.language else {
+            return true;
+        };
+        let route = urlconf.routes.get(order as usize);
+        let languages = route.and_then(|route| route.languages.as_ref());
+        languages.is_none_or(|known| known.contains(&language))
     }
 }
 

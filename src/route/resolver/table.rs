@@ -102,21 +102,13 @@ impl Words {
     #[inline]
     fn of(segment: &[u8]) -> Self {
         let length = u32::try_from(segment.len()).unwrap_or(u32::MAX);
-        let (first, last) = if let (Some(first), Some(last)) =
-            (segment.first_chunk(), segment.last_chunk())
-        {
-            (u64::from_le_bytes(*first), u64::from_le_bytes(*last))
-        } else if let (Some(first), Some(last)) = (segment.first_chunk(), segment.last_chunk()) {
-            let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
-            (u64::from(first) | u64::from(last) << 32, 0)
-        } else if let [first, .., last] = segment {
-            let middle = segment[segment.len() / 2];
-            (
-                u64::from_le_bytes([*first, middle, *last, 0, 0, 0, 0, 0]),
-                0,
-            )
+        let (first, last) = if let Some(words) = ends::<8>(segment) {
+            words
+        } else if let Some((first, last)) = ends::<4>(segment) {
+            (first | last << 32, 0)
         } else {
-            (segment.first().map_or(0, |byte| u64::from(*byte)), 0)
+            let byte = |at: usize| segment.get(at).map_or(0, |byte| u64::from(*byte));
+            (byte(0) | byte(1) << 8 | byte(2) << 16, 0)
         };
         Self {
             first,
@@ -124,6 +116,18 @@ impl Words {
             length,
         }
     }
+}
+
+/// The first bytes of a text and its last; they overlap where it is short.
+#[inline]
+fn ends<const SIZE: usize>(text: &[u8]) -> Option<(u64, u64)> {
+    let word = |bytes: &[u8; SIZE]| {
+        bytes
+            .iter()
+            .rev()
+            .fold(0, |word, byte| word << 8 | u64::from(*byte))
+    };
+    Some((word(text.first_chunk()?), word(text.last_chunk()?)))
 }
 
 #[cfg(test)]

@@ -68,6 +68,22 @@ pub enum Kind {
     Full,
 }
 
+impl Urlconf {
+    /// Leaves only routes of these languages; names the code that is none of the site's.
+    pub fn keep_languages(&mut self, codes: &[String]) -> Result<(), String> {
+        let find = |code: &String| self.languages.find(code).ok_or_else(|| code.clone());
+        let kept: Vec<u16> = codes.iter().map(find).collect::<Result<_, _>>()?;
+        self.routes.retain_mut(|route| match &mut route.languages {
+            Some(languages) => {
+                languages.retain(|language| kept.contains(language));
+                !languages.is_empty()
+            }
+            None => true,
+        });
+        Ok(())
+    }
+}
+
 impl Kind {
     /// Every kind.
     pub const ALL: [Self; 4] = [Self::Prefix, Self::Exact, Self::Search, Self::Full];

@@ -3,6 +3,7 @@
 //! Invariant: a translated expression accepts what Python's `re` accepts, code point by code point;
 //! what cannot be translated is refused by name.
 
+use std::fmt::Write as _;
 use std::iter::Peekable;
 use std::str::Chars;
 
@@ -43,6 +44,10 @@ pub(crate) fn translate(pattern: &str, is_full: bool) -> Result<Translated, Stri
     Ok(Translated { text, is_fancy })
 }
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "flags of the expression, each its own"
+)]
 struct Translator<'p> {
     rest: Peekable<Chars<'p>>,
     text: String,
@@ -124,7 +129,7 @@ impl Translator<'_> {
         }
         self.rest = ahead;
         let least = if least.is_empty() { "0" } else { &least };
-        self.text.push_str(&format!("{{{least},{most}}}"));
+        let _ = write!(self.text, "{{{least},{most}}}");
         self.possessive();
     }
 
@@ -135,19 +140,20 @@ impl Translator<'_> {
         match c {
             'd' | 'w' | 's' => {
                 let class = self.shorthand(c);
-                self.text.push_str(&format!("[{class}]"));
+                let _ = write!(self.text, "[{class}]");
             }
             'D' | 'W' | 'S' => {
                 let class = self.shorthand(c.to_ascii_lowercase());
-                self.text.push_str(&format!("[^{class}]"));
+                let _ = write!(self.text, "[^{class}]");
             }
             'b' | 'B' => {
                 self.is_fancy = true;
                 let class = self.shorthand('w');
                 let (one, other) = if c == 'b' { ('!', '=') } else { ('=', '!') };
-                self.text.push_str(&format!(
+                let _ = write!(
+                    self.text,
                     "(?:(?<=[{class}])(?{one}[{class}])|(?<![{class}])(?{other}[{class}]))"
-                ));
+                );
             }
             'A' => self.text.push_str(r"\A"),
             'Z' => self.text.push_str(r"\z"),
@@ -157,7 +163,7 @@ impl Translator<'_> {
                 if let Some(digit) = self.rest.next_if(char::is_ascii_digit) {
                     number.push(digit);
                 }
-                self.text.push_str(&format!(r"(?:\{number})"));
+                let _ = write!(self.text, r"(?:\{number})");
             }
             c => {
                 let c = self.character(c)?;
@@ -260,7 +266,7 @@ impl Translator<'_> {
             }
             Some(c @ ('D' | 'W' | 'S')) => {
                 let class = self.shorthand(c.to_ascii_lowercase());
-                self.text.push_str(&format!("[^{class}]"));
+                let _ = write!(self.text, "[^{class}]");
                 Ok(None)
             }
             Some('b') => Ok(Some('\x08')),
@@ -341,7 +347,7 @@ impl Translator<'_> {
                 }
                 Some(')') if kept.is_empty() => return Ok(()),
                 Some(end @ (')' | ':')) => {
-                    self.text.push_str(&format!("(?{kept}{end}"));
+                    let _ = write!(self.text, "(?{kept}{end}");
                     return Ok(());
                 }
                 Some(c) => return Err(format!("the flag `{c}` inside")),
@@ -357,7 +363,7 @@ fn literal(text: &mut String, c: char) {
         '<' | '>' => text.push(c),
         c if c.is_ascii_punctuation() => text.extend(['\\', c]),
         c if c.is_ascii() && !c.is_ascii_alphanumeric() => {
-            text.push_str(&format!(r"\x{:02x}", u32::from(c)));
+            let _ = write!(text, r"\x{:02x}", u32::from(c));
         }
         c => text.push(c),
     }

@@ -3,6 +3,7 @@
 //! Invariant: a template is read as Django's `_route_to_regex` reads it.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use super::{Kind, Level, Route, VIEW_BYTES, translate};
 
@@ -50,7 +51,7 @@ impl Template {
                 format!("unknown converter `{converter}`; Django has `{known}`")
             })?;
             escape(&mut expression, before);
-            expression.push_str(&format!("(?P<{name}>{accepted})"));
+            let _ = write!(expression, "(?P<{name}>{accepted})");
             converters.push((name.to_owned(), converter.to_owned()));
             rest = after;
         }
