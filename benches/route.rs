@@ -41,7 +41,7 @@ fn site(routes: usize) -> (Router, Vec<String>) {
     for number in 0..routes {
         let (route, path) = APPLICATION[number % APPLICATION.len()];
         let application = number / APPLICATION.len();
-        let application = if application % 3 == 0 {
+        let application = if application.is_multiple_of(3) {
             format!("api/v1/app{application}")
         } else {
             format!("application-{application}")
@@ -59,22 +59,21 @@ fn site(routes: usize) -> (Router, Vec<String>) {
 /// As traffic is: the n-th path comes about 1/n as often as the first.
 fn popular(paths: &[String]) -> Vec<String> {
     let mut state: u64 = 42;
-    let mut random = || {
+    let shares: Vec<u64> = (1..=paths.len() as u64)
+        .map(|rank| 1_000_000 / rank)
+        .collect();
+    let mut pick = || {
         state = state
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1);
-        f64::from(u32::try_from(state >> 32).unwrap()) / f64::from(u32::MAX)
-    };
-    let harmonic: f64 = (1..=paths.len()).map(|rank| 1.0 / rank as f64).sum();
-    let mut pick = || {
-        let mut left = random() * harmonic;
-        let rank = (1..paths.len()).find(|rank| {
-            left -= 1.0 / *rank as f64;
-            left <= 0.0
+        let mut left = (state >> 32) % shares.iter().sum::<u64>();
+        let rank = shares.iter().position(|share| {
+            let is_it = left < *share;
+            left = left.saturating_sub(*share);
+            is_it
         });
         // Ranks are spread over the applications.
-        let place = rank.unwrap_or(paths.len()) * 7 % paths.len();
-        paths[place].clone()
+        paths[rank.unwrap() * 7 % paths.len()].clone()
     };
     (0..PATHS).map(|_| pick()).collect()
 }

@@ -11,7 +11,7 @@ use httplog_exporter::route::{Engine, Resolver, Urlconf};
 use crate::support::project;
 
 /// Paths for each script name.
-const PATHS: usize = 60_000;
+const PATHS: usize = 30_000;
 const SETTINGS: &str = "shop.rich_settings";
 
 fn python() -> Command {
@@ -44,7 +44,7 @@ fn resolver(dump: &str, prefix: &str) -> Resolver {
     let mut report = Report::default();
     let urlconf = Urlconf::read(&text, &mut report);
     let resolver = urlconf.map(|urlconf| Resolver::new(urlconf, Some(prefix), &mut report));
-    println!("{report}");
+    eprintln!("{report}");
     resolver.unwrap()
 }
 
@@ -88,7 +88,7 @@ fn every_path_leads_to_the_view_that_django_resolves() {
 }
 
 fn check(resolver: &Resolver, answers: &str) {
-    let (mut seen, mut resolved, mut refused) = (0, 0, 0);
+    let (mut seen, mut answered, mut refused) = (0, 0, 0);
     let mut views = BTreeSet::new();
     let mut engines = BTreeSet::new();
     let mut wrong = Vec::new();
@@ -101,7 +101,7 @@ fn check(resolver: &Resolver, answers: &str) {
         let route = found.map(|found| &resolver.urlconf().routes[found]);
         let view = route.map_or("", |route| &route.view);
         seen += 1;
-        resolved += usize::from(!expected.is_empty());
+        answered += usize::from(!expected.is_empty());
         if view == expected {
             engines.extend(found.map(|found| resolver.engines()[found].name()));
             views.insert(expected);
@@ -114,15 +114,15 @@ fn check(resolver: &Resolver, answers: &str) {
             ));
         }
     }
-    println!(
-        "{seen} paths, {resolved} resolved to {} views, {refused} refused by converters, {} wrong",
+    eprintln!(
+        "{seen} paths, {answered} resolved to {} views, {refused} refused by converters, {} wrong",
         views.len(),
         wrong.len()
     );
     wrong.truncate(30);
     assert_eq!(wrong, [""; 0]);
     assert_eq!(seen, PATHS);
-    assert!(resolved > PATHS / 4 && refused < PATHS / 100);
+    assert!(answered > PATHS / 4 && refused < PATHS / 50 && refused > 0);
     let names = [Engine::Trie, Engine::Regex, Engine::Backtracking].map(|engine| engine.name());
     assert_eq!(engines, names.into(), "an engine that nothing tried");
 }

@@ -145,7 +145,7 @@ def fill(rng, route, converters):
             "SlugConverter": lambda: rng.choice(["a", "slug-17", "A_b", "7", "-"]),
             "UUIDConverter": lambda: str(uuid.UUID(int=rng.getrandbits(128))),
             "PathConverter": lambda: rng.choice(["a", "a/b.pdf", "a/edit/", "x//y", "a/b/c"]),
-            "Hex4": lambda: rng.choice(["beef", "0000", "dea", "12345"]),
+            "Hex4": lambda: rng.choice(["beef", "0000", "dead", "dea", "12345"]),
             "Words": lambda: rng.choice(["a", "a,b", "é,٣", "a,", ","]),
         }[kind]()
 

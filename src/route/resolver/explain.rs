@@ -86,7 +86,8 @@ impl Resolver {
             }
             let level = route.chain.get(trace.levels);
             let reach = trace.taken + level.map_or(0, |level| begun(level, &rest[trace.taken..]));
-            if reach > 0 {
+            // Of a first segment that only begins alike, nothing is to be learned.
+            if rest[..reach].contains(&b'/') {
                 near.push((reach, place, level.map(|_| trace.levels)));
             }
         }
