@@ -6,7 +6,7 @@
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Hir, HirKind, Look, Repetition};
 
-use super::token::{Class, Rest, Run, Token};
+use super::token::{Class, Run, Token};
 use crate::route::urlconf::{Kind, Level, Route, translate};
 
 /// Most ways in which the alternatives of a route combine.
@@ -181,7 +181,7 @@ impl Flattener<'_> {
     }
 
     /// A run of what stands for one character.
-    fn run(&self, hir: &Hir, (least, most): (u32, u32), is_int: bool) -> Option<Run> {
+    fn run(&self, hir: &Hir, bounds: (u32, u32), is_int: bool) -> Option<Run> {
         let class = match hir.kind() {
             HirKind::Class(class) => {
                 let class = match class {
@@ -189,7 +189,8 @@ impl Flattener<'_> {
                     regex_syntax::hir::Class::Bytes(class) => class.to_unicode_class()?,
                 };
                 let ranges = class.ranges().iter();
-                class_of(ranges.map(|range| (range.start(), range.end())).collect())
+                let ranges: Vec<_> = ranges.map(|range| (range.start(), range.end())).collect();
+                Class::new(&ranges)
             }
             HirKind::Literal(literal) => {
                 let text = std::str::from_utf8(&literal.0).ok()?;
@@ -198,40 +199,14 @@ impl Flattener<'_> {
                 if chars.next().is_some() {
                     return None;
                 }
-                class_of(vec![(c, c)])
+                Class::new(&[(c, c)])
             }
             _ => return None,
         };
         let limit = self.int_digits.filter(|_| is_int);
         let limit = limit.and_then(|limit| u32::try_from(limit).ok());
-        Some(Run {
-            class,
-            least,
-            most,
-            limit: limit.unwrap_or(u32::MAX),
-        })
+        Some(Run::new(class, bounds, limit))
     }
-}
-
-fn class_of(ranges: Vec<(char, char)>) -> Class {
-    let mut ascii = 0;
-    for bit in 0..128_u8 {
-        let c = char::from(bit);
-        if ranges.iter().any(|(from, to)| (*from..=*to).contains(&c)) {
-            ascii |= 1_u128 << bit;
-        }
-    }
-    let beyond: Vec<(char, char)> = ranges
-        .into_iter()
-        .filter(|(_, to)| !to.is_ascii())
-        .map(|(from, to)| (from.max('\u{80}'), to))
-        .collect();
-    let rest = match *beyond {
-        [] => Rest::None,
-        [('\u{80}', '\u{d7ff}'), ('\u{e000}', char::MAX)] | [('\u{80}', char::MAX)] => Rest::All,
-        _ => Rest::Some(beyond.into()),
-    };
-    Class { ascii, rest }
 }
 
 /// The tokens of one level, if going back would change nothing.

@@ -21,15 +21,17 @@ pub(super) struct Run {
     pub(super) least: u32,
     pub(super) most: u32,
     /// A longer run is refused.
-    pub(super) limit: u32,
+    limit: u32,
+    /// It takes any segment that is not empty.
+    is_segment: bool,
 }
 
 /// A set of characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Class {
-    /// Those of ASCII, one bit each.
-    pub(super) ascii: u128,
-    pub(super) rest: Rest,
+    /// Which bytes are characters of it: those of ASCII.
+    ascii: Box<[bool; 256]>,
+    rest: Rest,
 }
 
 /// The characters of a set that are not of ASCII.
@@ -42,9 +44,31 @@ pub(super) enum Rest {
 }
 
 impl Class {
+    /// Of ranges that ascend, ends included.
+    pub(super) fn new(ranges: &[(char, char)]) -> Self {
+        let mut ascii = Box::new([false; 256]);
+        for (has, byte) in ascii.iter_mut().zip(0..128_u8) {
+            let c = char::from(byte);
+            *has = ranges.iter().any(|(from, to)| (*from..=*to).contains(&c));
+        }
+        let beyond: Vec<(char, char)> = ranges
+            .iter()
+            .filter(|(_, to)| !to.is_ascii())
+            .map(|(from, to)| (*from.max(&'\u{80}'), *to))
+            .collect();
+        let rest = match *beyond {
+            [] => Rest::None,
+            [('\u{80}', '\u{d7ff}'), ('\u{e000}', char::MAX)] | [('\u{80}', char::MAX)] => {
+                Rest::All
+            }
+            _ => Rest::Some(beyond.into()),
+        };
+        Self { ascii, rest }
+    }
+
     pub(super) fn has(&self, c: char) -> bool {
-        if c.is_ascii() {
-            self.ascii >> u32::from(c) & 1 == 1
+        if let Some(byte) = u8::try_from(c).ok().filter(u8::is_ascii) {
+            self.ascii[usize::from(byte)]
         } else {
             match &self.rest {
                 Rest::None => false,
@@ -54,32 +78,40 @@ impl Class {
         }
     }
 
-    /// Whether a byte is a character of this set.
-    #[inline]
-    fn has_ascii(&self, byte: u8) -> bool {
-        byte < 128 && self.ascii >> byte & 1 == 1
-    }
-
     pub(super) fn is_disjoint(&self, other: &Self) -> bool {
         let rest = matches!(self.rest, Rest::None) || matches!(other.rest, Rest::None);
-        self.ascii & other.ascii == 0 && rest
+        let mut pairs = self.ascii.iter().zip(&*other.ascii);
+        rest && !pairs.any(|(one, other)| *one && *other)
     }
 
     /// Everything but `/`, as in `<str:…>`.
     fn is_segment(&self) -> bool {
-        self.ascii == !(1 << b'/') && matches!(self.rest, Rest::All)
+        let mut bytes = self.ascii.iter().zip(0..128_u8);
+        matches!(self.rest, Rest::All) && bytes.all(|(has, byte)| *has == (byte != b'/'))
     }
 }
 
 impl Run {
+    pub(super) fn new(class: Class, (least, most): (u32, u32), limit: Option<u32>) -> Self {
+        let limit = limit.unwrap_or(u32::MAX);
+        Self {
+            is_segment: (least, most, limit) == (1, u32::MAX, u32::MAX) && class.is_segment(),
+            class,
+            least,
+            most,
+            limit,
+        }
+    }
+
     /// How many characters, and how many bytes they take.
     #[inline]
     fn longest(&self, text: &[u8]) -> (u32, usize) {
+        let ascii = &self.class.ascii;
         let most = self.most as usize;
         let near = text.get(..most).unwrap_or(text);
         let length = near
             .iter()
-            .position(|byte| !self.class.has_ascii(*byte))
+            .position(|byte| !ascii[usize::from(*byte)])
             .unwrap_or(near.len());
         match near.get(length) {
             Some(byte) if *byte >= 128 && !matches!(self.class.rest, Rest::None) => {
@@ -111,10 +143,11 @@ impl Run {
     /// Whether it takes the whole of a text that holds no `/`.
     #[inline]
     pub(super) fn takes_segment(&self, segment: &[u8]) -> bool {
-        if self.most == u32::MAX && self.limit == u32::MAX && self.class.is_segment() {
-            return self.least == 0 || self.least == 1 && !segment.is_empty();
+        if self.is_segment {
+            !segment.is_empty()
+        } else {
+            self.take(segment) == Some(segment.len())
         }
-        self.take(segment) == Some(segment.len())
     }
 }
 

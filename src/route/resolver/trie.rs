@@ -38,6 +38,8 @@ struct Node {
 struct Edge {
     accepts: Accepts,
     to: u32,
+    /// The first route behind it.
+    least: u32,
 }
 
 /// A segment that is no literal.
@@ -89,35 +91,42 @@ impl Trie {
             let end = path.segment_end(at);
             let segment = &path.bytes[at..end];
             let is_last = end == path.bytes.len();
-            for edge in &node.edges {
-                let Some(next) = self.nodes.get(edge.to as usize) else {
-                    continue;
-                };
-                if next.least < *best && edge.accepts.takes(segment) {
-                    if is_last {
-                        next.here.offer(best, guard);
-                    } else {
-                        self.walk(edge.to, path, end + 1, best, guard);
-                    }
-                }
-            }
             if segment.is_empty() && is_last {
                 node.slash.offer(best, guard);
-                return;
             }
-            if !node.has_segments {
-                return;
-            }
-            let Some(next) = self.table.find(from, segment) else {
-                return;
+            let literal = if node.has_segments {
+                self.table.find(from, segment)
+            } else {
+                None
             };
-            if is_last {
-                if let Some(next) = self.nodes.get(next as usize) {
-                    next.here.offer(best, guard);
-                }
-                return;
+            if node.edges.is_empty() && !is_last {
+                let Some(next) = literal else { return };
+                (from, at) = (next, end + 1);
+                continue;
             }
-            (from, at) = (next, end + 1);
+            // A literal most often stands before the parameters, which then need not be tried.
+            if let Some(next) = literal {
+                self.follow(next, path, end, best, guard);
+            }
+            for edge in &node.edges {
+                if edge.least >= *best {
+                    break;
+                }
+                if edge.accepts.takes(segment) {
+                    self.follow(edge.to, path, end, best, guard);
+                }
+            }
+            return;
+        }
+    }
+
+    /// Goes on behind a segment that ends at `end`.
+    #[inline]
+    fn follow(&self, to: u32, path: &Path<'_>, end: usize, best: &mut u32, guard: &mut impl Guard) {
+        if end < path.bytes.len() {
+            self.walk(to, path, end + 1, best, guard);
+        } else if let Some(node) = self.nodes.get(to as usize) {
+            node.here.offer(best, guard);
         }
     }
 }
@@ -233,7 +242,11 @@ impl Builder {
             if let Some(known) = known {
                 known.to
             } else {
-                sketch.edges.push(Edge { accepts, to: next });
+                sketch.edges.push(Edge {
+                    accepts,
+                    to: next,
+                    least: NONE,
+                });
                 next
             }
         };
@@ -257,7 +270,10 @@ impl Builder {
         let mut segments = Vec::new();
         let mut nodes = Vec::new();
         for ((mut node, from), lowest) in self.nodes.into_iter().zip(0..).zip(&least) {
-            node.edges.sort_by_key(|edge| least[edge.to as usize]);
+            for edge in &mut node.edges {
+                edge.least = least[edge.to as usize];
+            }
+            node.edges.sort_by_key(|edge| edge.least);
             nodes.push(Node {
                 least: *lowest,
                 here: Ends(node.here.into()),
