@@ -5,7 +5,7 @@
 
 use super::template::{Binding, TimeUnit};
 use super::{Complaint, Reject};
-use crate::model::{Field, FieldSet, Micros, Record, Status};
+use crate::model::{Bytes, Field, FieldSet, Micros, Record, Status};
 
 /// Longest key, in bytes.
 pub(super) const KEY_BYTES: usize = 256;
@@ -247,17 +247,52 @@ fn read<'l>(binding: Binding, text: &'l [u8], record: &mut Record<'l>) -> Result
                 [] | [b'-'] => return Ok(()),
                 [ones] => Status::from_digits(&[b'0', b'0', ones]),
                 [tens, ones] => Status::from_digits(&[b'0', tens, ones]),
-                _ => Status::from_digits(text),
+                _ => Status::from_digits(text).or_else(|| written_otherwise(text)),
             };
             record.status.map(|_| ()).ok_or(Reject::Number)
+        }
+        Binding::Bytes(field) => {
+            super::read(binding, text, record)?;
+            if let Some(size) = record.bytes_mut(field)
+                && size.is_none()
+            {
+                *size = whole(text).map(Bytes);
+            }
+            Ok(())
         }
         _ => super::read(binding, text, record),
     }
 }
 
+/// A status with a fraction or an exponent: `200.0`, `2e2`.
+#[cold]
+fn written_otherwise(text: &[u8]) -> Option<Status> {
+    if text.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let code = u16::try_from(whole(text)?).ok()?;
+    let digit = |of: u16| u8::try_from(of % 10).map(|digit| b'0' + digit);
+    let digits = [code / 100, code / 10, code].map(digit);
+    match (code, digits) {
+        (..1_000, [Ok(a), Ok(b), Ok(c)]) => Status::from_digits(&[a, b, c]),
+        _ => None,
+    }
+}
+
+/// A decimal number, perhaps with a fraction and an exponent, if it is an integer of 64 bits.
+fn whole(text: &[u8]) -> Option<u64> {
+    let (value, is_exact) = moved(text, 0)?;
+    is_exact.then_some(value)
+}
+
 /// A decimal number, perhaps with a fraction and an exponent, times ten to the `digits`, cut off.
-/// `None` for anything else, for what is negative, and past 64 bits.
 fn scaled(text: &[u8], digits: i32) -> Option<u64> {
+    moved(text, digits).map(|(value, _)| value)
+}
+
+/// The same, and whether nothing was cut off. `None` for anything that is no number, for what is
+/// negative, and past 64 bits.
+fn moved(text: &[u8], digits: i32) -> Option<(u64, bool)> {
     let (mantissa, exponent) = match text.iter().position(|byte| matches!(byte, b'e' | b'E')) {
         Some(at) => (
             &text[..at],
@@ -277,6 +312,7 @@ fn scaled(text: &[u8], digits: i32) -> Option<u64> {
     // How many digits of the mantissa count.
     let kept = whole_length + i64::from(exponent) + i64::from(digits);
     let mut value: u64 = 0;
+    let mut is_exact = true;
     let mut at = 0;
     for digit in whole.iter().chain(fraction) {
         if !digit.is_ascii_digit() {
@@ -286,6 +322,8 @@ fn scaled(text: &[u8], digits: i32) -> Option<u64> {
             value = value
                 .checked_mul(10)?
                 .checked_add(u64::from(digit - b'0'))?;
+        } else {
+            is_exact &= *digit == b'0';
         }
         at += 1;
     }
@@ -294,7 +332,7 @@ fn scaled(text: &[u8], digits: i32) -> Option<u64> {
         value = value.checked_mul(10)?;
         at += 1;
     }
-    Some(value)
+    Some((value, is_exact))
 }
 
 #[cfg(test)]
@@ -332,6 +370,22 @@ mod tests {
             "true",
         ] {
             check(wrong, 6, None);
+        }
+    }
+
+    #[test]
+    fn integers_are_read_however_a_program_writes_them() {
+        let check = |text: &str, expected| assert_eq!(whole(text.as_bytes()), expected, "{text}");
+        check("1204", Some(1204));
+        check("1204.0", Some(1204));
+        check("1e3", Some(1000));
+        check("1.204E+3", Some(1204));
+        check("12000e-3", Some(12));
+        check("0.0", Some(0));
+        check("0e-9", Some(0));
+        check("18446744073709551615.00", Some(u64::MAX));
+        for wrong in ["0.5", "1.204e2", "12000e-4", "1e20", "-1.0", "", "1.", "x"] {
+            check(wrong, None);
         }
     }
 

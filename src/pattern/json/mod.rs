@@ -20,7 +20,8 @@ pub(super) use lower::lower;
 const DEPTH: usize = 32;
 
 /// Reads lines of this format. A key finds its value whether its dots stand for nested objects or
-/// for themselves; of several values the first is read.
+/// for themselves; of several values the first is read. Objects and arrays are no values: a key
+/// that holds one is as good as not there. `null` is one that says nothing, like `-`.
 #[derive(Clone, Debug)]
 pub(super) struct Json {
     pub(super) keys: Keys,
@@ -97,7 +98,6 @@ impl<'l> Scanner<'_, '_, 'l> {
         let keys = self.keys.at(prefix, key);
         if self.peek()? == b'{' {
             let below = self.keys.below(prefix, key);
-            self.keys.give(keys, None, &mut self.found);
             self.at += 1;
             (depth < DEPTH).then_some(())?;
             return self.object(below, depth + 1);
@@ -131,14 +131,8 @@ impl<'l> Scanner<'_, '_, 'l> {
         let text = match self.line.get(start)? {
             b'"' => Some(self.string()?.raw),
             b'{' | b'[' if depth >= DEPTH => return None,
-            b'{' => {
-                self.object(Prefix::NOWHERE, depth + 1)?;
-                None
-            }
-            b'[' => {
-                self.array(depth + 1)?;
-                None
-            }
+            b'{' => return self.object(Prefix::NOWHERE, depth + 1),
+            b'[' => return self.array(depth + 1),
             b't' => Some(self.word(start, b"true")?),
             b'f' => Some(self.word(start, b"false")?),
             b'n' => {
