@@ -21,6 +21,10 @@ pub struct Keys {
     /// What makes a line a request's: status, method and target, as far as there are keys for them.
     required: u32,
     status: u32,
+    /// Those whose values somebody wants.
+    wanted: u32,
+    /// Those that may lead into objects.
+    dotted: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -35,7 +39,7 @@ struct Key {
 pub(super) struct Prefix {
     /// The keys that begin with it.
     pub(super) keys: u32,
-    length: usize,
+    pub(super) length: usize,
 }
 
 /// What was found in a line so far.
@@ -55,6 +59,8 @@ impl Keys {
             fields: FieldSet::EMPTY,
             required: 0,
             status: 0,
+            wanted: 0,
+            dotted: 0,
         }
     }
 
@@ -103,6 +109,8 @@ impl Keys {
         if binding == Binding::Status {
             self.status |= bit;
         }
+        self.wanted |= bit;
+        self.dotted |= bit * u32::from(key.contains('.'));
         self.all.push(Key {
             path: key.as_bytes().into(),
             binding: Some(binding),
@@ -121,8 +129,10 @@ impl Keys {
 
     /// Leaves out the values that nobody wants.
     pub(super) fn retain(&mut self, wanted: impl Fn(Binding) -> bool) {
-        for key in &mut self.all {
+        self.wanted = 0;
+        for (at, key) in self.all.iter_mut().enumerate() {
             key.binding = key.binding.filter(|binding| wanted(*binding));
+            self.wanted |= u32::from(key.binding.is_some()) << at;
         }
     }
 
@@ -145,16 +155,16 @@ impl Keys {
 
     /// The keys below `prefix` and then `part`.
     pub(super) fn below(&self, prefix: Prefix, part: &[u8]) -> Prefix {
+        let mut left = prefix.keys & self.dotted;
         let mut keys = 0;
-        for (at, key) in self.all.iter().enumerate() {
-            let bit = 1 << at;
-            let rest = key.path.get(prefix.length..).unwrap_or_default();
+        while left != 0 {
+            let key = left.trailing_zeros();
+            left &= left - 1;
+            let rest = self.path(key).get(prefix.length..).unwrap_or_default();
             let is_below = rest.len() > part.len() + 1
                 && rest.starts_with(part)
                 && rest.get(part.len()) == Some(&b'.');
-            if prefix.keys & bit != 0 && is_below {
-                keys |= bit;
-            }
+            keys |= u32::from(is_below) << key;
         }
         Prefix {
             keys,
@@ -169,7 +179,7 @@ impl Keys {
     /// Puts a value where these keys say; the first value of a key stays.
     #[inline]
     pub(super) fn give<'l>(&self, keys: u32, text: Option<&'l [u8]>, found: &mut Found<'_, 'l>) {
-        let mut left = keys & !found.seen;
+        let mut left = keys & self.wanted & !found.seen;
         found.seen |= keys;
         while left != 0 {
             let key = left.trailing_zeros() as usize;
@@ -239,7 +249,12 @@ fn read<'l>(binding: Binding, text: &'l [u8], record: &mut Record<'l>) -> Result
                 TimeUnit::Millis => 3,
                 TimeUnit::Micros => 0,
             };
-            record.duration = Some(scaled(text, digits).map(Micros).ok_or(Reject::Number)?);
+            let plain = match unit {
+                TimeUnit::Seconds => Micros::from_seconds(text),
+                TimeUnit::Millis | TimeUnit::Micros => None,
+            };
+            let micros = plain.or_else(|| scaled(text, digits).map(Micros));
+            record.duration = Some(micros.ok_or(Reject::Number)?);
             Ok(())
         }
         Binding::Status => {

@@ -3,10 +3,9 @@
 //! Invariant: every piece of an accepted line is a label, a colon and a value, and of two pieces
 //! with one label the first is read.
 
-use memchr::memchr;
-
+use super::hints::{Hints, Member, Place};
 use super::keys::{Found, Keys, Prefix};
-use super::{Complaint, Reject};
+use super::{Complaint, Reject, word};
 use crate::model::Record;
 
 /// Reads lines of this format.
@@ -39,31 +38,58 @@ impl Ltsv {
         Ok(Self { keys })
     }
 
-    /// Reads a line.
+    /// Reads a line; `hints` are those of the lines before it.
     #[inline]
-    pub(super) fn parse<'l>(&self, line: &'l [u8], record: &mut Record<'l>) -> Result<(), Reject> {
+    pub(super) fn parse<'l>(
+        &self,
+        hints: &mut Hints,
+        line: &'l [u8],
+        record: &mut Record<'l>,
+    ) -> Result<(), Reject> {
+        let place = Place::new(Prefix::ROOT, false);
         let mut found = Found::new(record);
-        let mut rest = line;
+        let mut at = 0;
+        hints.rewind();
         loop {
-            let colon = rest
-                .iter()
-                .position(|byte| !LABEL[usize::from(*byte)])
-                .ok_or(Reject::Mismatch)?;
-            if colon == 0 || rest[colon] != b':' {
-                return Err(Reject::Mismatch);
-            }
-            let (label, value) = (&rest[..colon], &rest[colon + 1..]);
-            let end = memchr(b'\t', value);
-            let keys = self.keys.at(Prefix::ROOT, label);
-            if keys != 0 {
-                let value = &value[..end.unwrap_or(value.len())];
-                self.keys.give(keys, Some(value), &mut found);
+            let rest = line.get(at..).unwrap_or_default();
+            let (length, member) = match hints.find(rest, place) {
+                Some(known) => known,
+                None => self.label(hints, rest, place)?,
+            };
+            let start = at + length;
+            let end = word::tab(line, start);
+            if member.keys != 0 {
+                let value = line.get(start..end.unwrap_or(line.len()));
+                self.keys.give(member.keys, value, &mut found);
             }
             match end {
-                Some(tab) => rest = &value[tab + 1..],
+                Some(tab) => at = tab + 1,
                 None => return self.keys.finish(&found),
             }
         }
+    }
+
+    /// The length of a label and its colon, and what the label is.
+    #[inline(never)]
+    fn label(
+        &self,
+        hints: &mut Hints,
+        rest: &[u8],
+        place: Place,
+    ) -> Result<(usize, Member), Reject> {
+        let label = rest
+            .iter()
+            .position(|byte| !LABEL[usize::from(*byte)])
+            .ok_or(Reject::Mismatch)?;
+        if label == 0 || rest[label] != b':' {
+            return Err(Reject::Mismatch);
+        }
+        let member = Member {
+            keys: self.keys.at(Prefix::ROOT, &rest[..label]),
+            ..Member::NONE
+        };
+        hints.learn(&rest[..=label], place, member);
+        Ok((label + 1, member))
     }
 }
 
@@ -83,7 +109,8 @@ mod tests {
 
     fn parse<'l>(ltsv: &Ltsv, line: &'l str) -> Result<Record<'l>, Reject> {
         let mut record = Record::default();
-        ltsv.parse(line.as_bytes(), &mut record).map(|()| record)
+        ltsv.parse(&mut Hints::new(), line.as_bytes(), &mut record)
+            .map(|()| record)
     }
 
     #[test]

@@ -13,6 +13,9 @@ mod escape;
 mod explain;
 mod gunicorn;
 mod header;
+mod hints;
+#[cfg(test)]
+mod hints_tests;
 mod json;
 mod keys;
 mod lexer;
@@ -33,11 +36,13 @@ mod scan;
 pub mod syslog;
 mod template;
 mod variable;
+mod word;
 
 use regex::bytes::{CaptureLocations, Regex};
 
 use crate::model::{Bytes, FieldSet, Micros, Record, Status, UpstreamList};
 
+use hints::Hints;
 use json::Json;
 use ltsv::Ltsv;
 use plan::Plan;
@@ -90,6 +95,8 @@ pub struct Pattern {
 pub struct Scratch {
     /// `None` for patterns that have no regex.
     locations: Option<CaptureLocations>,
+    /// No room for any where the pattern has no keys.
+    hints: Hints,
 }
 
 /// How a pattern reads lines.
@@ -299,6 +306,10 @@ impl Pattern {
                 Matcher::Text(text) => Some(text.regex.capture_locations()),
                 Matcher::Json(_) | Matcher::Ltsv(_) => None,
             },
+            hints: match &self.matcher {
+                Matcher::Text(_) => Hints::default(),
+                Matcher::Json(_) | Matcher::Ltsv(_) => Hints::new(),
+            },
         }
     }
 
@@ -359,8 +370,8 @@ impl Pattern {
         let line = self.unframed(line);
         let text = match &self.matcher {
             Matcher::Text(text) => text,
-            Matcher::Json(json) => return json.parse(line, record),
-            Matcher::Ltsv(ltsv) => return ltsv.parse(line, record),
+            Matcher::Json(json) => return json.parse(&mut scratch.hints, line, record),
+            Matcher::Ltsv(ltsv) => return ltsv.parse(&mut scratch.hints, line, record),
         };
         if let Some(plan) = &text.plan {
             let quotes = quotes.after(whole - line.len());
@@ -380,16 +391,20 @@ impl Pattern {
     }
 
     /// Reads a line by the regex alone: the reference for [`Pattern::parse`]. Where there is no
-    /// regex, it is the same.
+    /// regex, it is read as though no line had been before it.
     pub fn parse_by_regex<'l>(
         &self,
         scratch: &mut Scratch,
         line: &'l [u8],
     ) -> Result<Record<'l>, Reject> {
+        let line = self.unframed(line);
+        let mut record = Record::default();
         match &self.matcher {
-            Matcher::Text(text) => text.parse_by_regex(scratch, self.unframed(line)),
-            Matcher::Json(_) | Matcher::Ltsv(_) => self.parse(scratch, line),
+            Matcher::Text(text) => return text.parse_by_regex(scratch, line),
+            Matcher::Json(json) => json.parse(&mut Hints::default(), line, &mut record),
+            Matcher::Ltsv(ltsv) => ltsv.parse(&mut Hints::default(), line, &mut record),
         }
+        .map(|()| record)
     }
 
     /// The line without the frame that syslog puts around it.

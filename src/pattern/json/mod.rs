@@ -10,8 +10,10 @@ mod lower;
 mod tests;
 
 use super::escape::Escaping;
+use super::hints::{Hints, Member, Place};
 use super::keys::{Found, KEY_BYTES, Keys, Prefix};
 use super::reject::Reject;
+use super::word;
 use crate::model::Record;
 
 pub(super) use lower::lower;
@@ -28,11 +30,19 @@ pub(super) struct Json {
 }
 
 impl Json {
-    /// Reads a line. Text is given as it stands, its escapes not undone.
+    /// Reads a line; `hints` are those of the lines before it. Text is given as it stands, its
+    /// escapes not undone.
     #[inline]
-    pub(super) fn parse<'l>(&self, line: &'l [u8], record: &mut Record<'l>) -> Result<(), Reject> {
+    pub(super) fn parse<'l>(
+        &self,
+        hints: &mut Hints,
+        line: &'l [u8],
+        record: &mut Record<'l>,
+    ) -> Result<(), Reject> {
+        hints.rewind();
         let mut scanner = Scanner {
             keys: &self.keys,
+            hints,
             line,
             at: 0,
             found: Found::new(record),
@@ -46,6 +56,7 @@ impl Json {
 /// that it isn't there.
 struct Scanner<'k, 'r, 'l> {
     keys: &'k Keys,
+    hints: &'k mut Hints,
     line: &'l [u8],
     at: usize,
     found: Found<'r, 'l>,
@@ -60,54 +71,75 @@ struct Text<'l> {
 impl<'l> Scanner<'_, '_, 'l> {
     fn document(&mut self) -> Option<()> {
         self.blanks();
-        self.expect(b'{')?;
         self.object(Prefix::ROOT, 1)?;
         self.blanks();
         (self.at == self.line.len()).then_some(())
     }
 
-    /// What follows `{`.
+    /// An object that may hold what is looked for.
     fn object(&mut self, prefix: Prefix, depth: usize) -> Option<()> {
-        self.blanks();
-        if self.peek()? == b'}' {
-            self.at += 1;
-            return Some(());
-        }
+        let mut is_first = true;
         loop {
-            self.expect(b'"')?;
-            let key = self.string()?;
-            self.blanks();
-            self.expect(b':')?;
-            self.blanks();
-            if prefix.keys == 0 {
-                self.value(0, depth)?;
-            } else if key.is_escaped {
-                self.escaped_member(prefix, &key, depth)?;
+            let place = Place::new(prefix, is_first);
+            let start = self.at;
+            let known = self.hints.find(self.line.get(start..)?, place);
+            let member = if let Some((length, member)) = known {
+                self.at += length;
+                member
             } else {
-                self.member(prefix, key.raw, depth)?;
+                if self.is_end(is_first)? {
+                    return Some(());
+                }
+                let member = self.key(prefix)?;
+                let lead = self.line.get(start..self.at)?;
+                self.hints.learn(lead, place, member);
+                member
+            };
+            self.blanks();
+            if self.peek()? == b'{' && member.below.keys != 0 {
+                (depth < DEPTH).then_some(())?;
+                self.object(member.below, depth + 1)?;
+            } else {
+                self.value(member.keys, depth)?;
             }
-            if self.is_last(b'}')? {
+            if self.peek()? == b'}' {
+                self.at += 1;
                 return Some(());
             }
+            is_first = false;
         }
     }
 
-    /// A value whose key is known.
-    #[inline]
-    fn member(&mut self, prefix: Prefix, key: &[u8], depth: usize) -> Option<()> {
-        let keys = self.keys.at(prefix, key);
-        if self.peek()? == b'{' {
-            let below = self.keys.below(prefix, key);
-            self.at += 1;
-            (depth < DEPTH).then_some(())?;
-            return self.object(below, depth + 1);
+    /// Past what stands before a key, or past the end of the object.
+    fn is_end(&mut self, is_first: bool) -> Option<bool> {
+        if is_first {
+            self.is_empty(b'{', b'}')
+        } else {
+            self.is_last(b'}')
         }
-        self.value(keys, depth)
+    }
+
+    /// What a key and its colon are.
+    #[inline(never)]
+    fn key(&mut self, prefix: Prefix) -> Option<Member> {
+        let key = self.name()?;
+        Some(if key.is_escaped {
+            self.escaped_member(prefix, &key)
+        } else {
+            self.member(prefix, key.raw)
+        })
+    }
+
+    fn member(&self, prefix: Prefix, key: &[u8]) -> Member {
+        Member {
+            keys: self.keys.at(prefix, key),
+            below: self.keys.below(prefix, key),
+        }
     }
 
     /// The same where the line writes the key with escapes.
     #[cold]
-    fn escaped_member(&mut self, prefix: Prefix, key: &Text<'_>, depth: usize) -> Option<()> {
+    fn escaped_member(&self, prefix: Prefix, key: &Text<'_>) -> Member {
         let mut buffer = [0; KEY_BYTES];
         let mut length = 0;
         Escaping::Json.write(key.raw, &mut |bytes| {
@@ -118,29 +150,22 @@ impl<'l> Scanner<'_, '_, 'l> {
             length = end;
         });
         match buffer.get(..length) {
-            Some(key) => self.member(prefix, key, depth),
+            Some(key) => self.member(prefix, key),
             // Longer than any key of ours.
-            None => self.value(0, depth),
+            None => Member::NONE,
         }
     }
 
     /// Any value; what it says goes to `keys`.
+    #[inline]
     fn value(&mut self, keys: u32, depth: usize) -> Option<()> {
-        let start = self.at;
-        self.at += 1;
-        let text = match self.line.get(start)? {
-            b'"' => Some(self.string()?.raw),
-            b'{' | b'[' if depth >= DEPTH => return None,
-            b'{' => return self.object(Prefix::NOWHERE, depth + 1),
-            b'[' => return self.array(depth + 1),
-            b't' => Some(self.word(start, b"true")?),
-            b'f' => Some(self.word(start, b"false")?),
-            b'n' => {
-                self.word(start, b"null")?;
-                None
+        let text = match self.peek()? {
+            b'"' => {
+                self.at += 1;
+                Some(self.string()?.raw)
             }
-            b'-' | b'0'..=b'9' => Some(self.number(start, keys)?),
-            _ => return None,
+            b'-' | b'0'..=b'9' => Some(self.number(keys)?),
+            _ => return self.other_value(keys, depth),
         };
         if keys != 0 {
             self.keys.give(keys, text, &mut self.found);
@@ -148,11 +173,52 @@ impl<'l> Scanner<'_, '_, 'l> {
         Some(())
     }
 
-    /// What follows `[`.
-    fn array(&mut self, depth: usize) -> Option<()> {
+    /// What is neither a string nor a number.
+    #[inline(never)]
+    fn other_value(&mut self, keys: u32, depth: usize) -> Option<()> {
+        let text = match self.peek()? {
+            b'{' | b'[' if depth >= DEPTH => return None,
+            b'{' => return self.other_object(depth + 1),
+            b'[' => return self.array(depth + 1),
+            b't' => Some(self.word(b"true")?),
+            b'f' => Some(self.word(b"false")?),
+            b'n' => {
+                self.word(b"null")?;
+                None
+            }
+            _ => return None,
+        };
+        self.keys.give(keys, text, &mut self.found);
+        Some(())
+    }
+
+    /// An object that holds nothing of what is looked for.
+    fn other_object(&mut self, depth: usize) -> Option<()> {
+        if self.is_empty(b'{', b'}')? {
+            return Some(());
+        }
+        loop {
+            self.name()?;
+            self.blanks();
+            self.value(0, depth)?;
+            if self.is_last(b'}')? {
+                return Some(());
+            }
+        }
+    }
+
+    /// A key and the colon behind it.
+    #[inline]
+    fn name(&mut self) -> Option<Text<'l>> {
+        self.expect(b'"')?;
+        let name = self.string()?;
         self.blanks();
-        if self.peek()? == b']' {
-            self.at += 1;
+        self.expect(b':')?;
+        Some(name)
+    }
+
+    fn array(&mut self, depth: usize) -> Option<()> {
+        if self.is_empty(b'[', b']')? {
             return Some(());
         }
         loop {
@@ -161,6 +227,16 @@ impl<'l> Scanner<'_, '_, 'l> {
                 return Some(());
             }
         }
+    }
+
+    /// Past `open`, and past `close` if that follows.
+    #[inline]
+    fn is_empty(&mut self, open: u8, close: u8) -> Option<bool> {
+        self.expect(open)?;
+        self.blanks();
+        let is_empty = self.peek()? == close;
+        self.at += usize::from(is_empty);
+        Some(is_empty)
     }
 
     /// Past the comma before another member, or past `close`.
@@ -182,7 +258,7 @@ impl<'l> Scanner<'_, '_, 'l> {
         let start = self.at;
         let mut is_escaped = false;
         loop {
-            self.at = special(self.line, self.at)?;
+            self.at = word::special(self.line, self.at)?;
             match *self.line.get(self.at)? {
                 b'"' => {
                     let raw = &self.line[start..self.at];
@@ -199,9 +275,10 @@ impl<'l> Scanner<'_, '_, 'l> {
         }
     }
 
-    /// `-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?`, the first byte of which was read.
-    fn number(&mut self, start: usize, keys: u32) -> Option<&'l [u8]> {
-        let first = match self.line.get(start)? {
+    /// `-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?`, the first byte of which was seen.
+    fn number(&mut self, keys: u32) -> Option<&'l [u8]> {
+        let start = self.at;
+        let first = match self.peek()? {
             b'-' => start + 1,
             _ => start,
         };
@@ -227,15 +304,14 @@ impl<'l> Scanner<'_, '_, 'l> {
     }
 
     fn digits(&mut self) -> Option<()> {
-        let start = self.at;
-        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            self.at += 1;
-        }
-        (self.at > start).then_some(())
+        let length = word::digits(self.line.get(self.at..)?);
+        self.at += length;
+        (length > 0).then_some(())
     }
 
-    fn word(&mut self, start: usize, word: &[u8]) -> Option<&'l [u8]> {
-        self.at = start + word.len();
+    fn word(&mut self, word: &[u8]) -> Option<&'l [u8]> {
+        let start = self.at;
+        self.at += word.len();
         self.line.get(start..self.at).filter(|found| *found == word)
     }
 
@@ -267,27 +343,4 @@ fn escape_length(rest: &[u8]) -> Option<usize> {
             .then_some(6),
         _ => None,
     }
-}
-
-/// The first quote, backslash or control character from `at`, eight bytes at a time.
-#[inline]
-fn special(line: &[u8], at: usize) -> Option<usize> {
-    const LOW: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let rest = line.get(at..)?;
-    let (chunks, tail) = rest.as_chunks::<8>();
-    for (number, chunk) in chunks.iter().enumerate() {
-        let word = u64::from_le_bytes(*chunk);
-        // The lowest bit set is exact: a borrow reaches only bytes above a true one.
-        let is_zero = |word: u64| word.wrapping_sub(LOW) & !word & HIGH;
-        let controls = word.wrapping_sub(LOW * 0x20) & !word & HIGH;
-        let found = controls | is_zero(word ^ (LOW * 0x22)) | is_zero(word ^ (LOW * 0x5C));
-        if found != 0 {
-            return Some(at + number * 8 + found.trailing_zeros() as usize / 8);
-        }
-    }
-    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
-    tail.iter()
-        .position(is_special)
-        .map(|found| line.len() - tail.len() + found)
 }
