@@ -39,7 +39,8 @@ struct Key {
 pub(super) struct Prefix {
     /// The keys that begin with it.
     pub(super) keys: u32,
-    pub(super) length: usize,
+    /// In bytes; a line has far less than 4 GiB.
+    pub(super) length: u32,
 }
 
 /// What was found in a line so far.
@@ -139,7 +140,7 @@ impl Keys {
     /// The keys that are `prefix` and then `part`.
     #[inline]
     pub(super) fn at(&self, prefix: Prefix, part: &[u8]) -> u32 {
-        let length = prefix.length + part.len();
+        let length = prefix.length as usize + part.len();
         let mut left = self.by_length[length.min(LENGTHS - 1)] & prefix.keys;
         let mut found = 0;
         while left != 0 {
@@ -160,7 +161,10 @@ impl Keys {
         while left != 0 {
             let key = left.trailing_zeros();
             left &= left - 1;
-            let rest = self.path(key).get(prefix.length..).unwrap_or_default();
+            let rest = self
+                .path(key)
+                .get(prefix.length as usize..)
+                .unwrap_or_default();
             let is_below = rest.len() > part.len() + 1
                 && rest.starts_with(part)
                 && rest.get(part.len()) == Some(&b'.');
@@ -168,7 +172,7 @@ impl Keys {
         }
         Prefix {
             keys,
-            length: prefix.length + part.len() + 1,
+            length: u32::try_from(prefix.length as usize + part.len() + 1).unwrap_or(u32::MAX),
         }
     }
 

@@ -69,7 +69,7 @@ impl Ltsv {
         }
     }
 
-    /// The length of a label and its colon, and what the label is.
+    /// The length of a label and its colon, and what the label is, where no hint tells it at once.
     #[inline(never)]
     fn label(
         &self,
@@ -77,6 +77,9 @@ impl Ltsv {
         rest: &[u8],
         place: Place,
     ) -> Result<(usize, Member), Reject> {
+        if let Some(known) = hints.find_further(rest, place) {
+            return Ok(known);
+        }
         let label = rest
             .iter()
             .position(|byte| !LABEL[usize::from(*byte)])

@@ -62,6 +62,12 @@ struct Scanner<'k, 'r, 'l> {
     found: Found<'r, 'l>,
 }
 
+/// What stands behind the beginning of an object or a member of it.
+enum Next {
+    Member(Member),
+    End,
+}
+
 /// A string without its quotes.
 struct Text<'l> {
     raw: &'l [u8],
@@ -78,49 +84,65 @@ impl<'l> Scanner<'_, '_, 'l> {
 
     /// An object that may hold what is looked for.
     fn object(&mut self, prefix: Prefix, depth: usize) -> Option<()> {
+        let line = self.line;
         let mut is_first = true;
         loop {
             let place = Place::new(prefix, is_first);
-            let start = self.at;
-            let known = self.hints.find(self.line.get(start..)?, place);
-            let member = if let Some((length, member)) = known {
+            let rest = line.get(self.at..)?;
+            let member = if let Some((length, member)) = self.hints.find(rest, place) {
                 self.at += length;
                 member
             } else {
-                if self.is_end(is_first)? {
-                    return Some(());
+                match self.look_up(prefix, is_first)? {
+                    Next::End => return Some(()),
+                    Next::Member(member) => member,
                 }
-                let member = self.key(prefix)?;
-                let lead = self.line.get(start..self.at)?;
-                self.hints.learn(lead, place, member);
-                member
             };
-            self.blanks();
-            if self.peek()? == b'{' && member.below.keys != 0 {
-                (depth < DEPTH).then_some(())?;
-                self.object(member.below, depth + 1)?;
-            } else {
-                self.value(member.keys, depth)?;
-            }
-            if self.peek()? == b'}' {
-                self.at += 1;
-                return Some(());
+            match *line.get(self.at)? {
+                b'"' | b'-' | b'0'..=b'9' => self.value(member.keys, depth)?,
+                _ => self.nested(member, depth)?,
             }
             is_first = false;
         }
     }
 
-    /// Past what stands before a key, or past the end of the object.
-    fn is_end(&mut self, is_first: bool) -> Option<bool> {
-        if is_first {
-            self.is_empty(b'{', b'}')
+    /// What comes next where no hint tells it at once.
+    #[inline(never)]
+    fn look_up(&mut self, prefix: Prefix, is_first: bool) -> Option<Next> {
+        let start = self.at;
+        let is_end = if is_first {
+            self.is_empty(b'{', b'}')?
         } else {
-            self.is_last(b'}')
+            self.is_last(b'}')?
+        };
+        if is_end {
+            return Some(Next::End);
+        }
+        let place = Place::new(prefix, is_first);
+        let known = self.hints.find_further(self.line.get(start..)?, place);
+        if let Some((length, member)) = known {
+            self.at = start + length;
+            return Some(Next::Member(member));
+        }
+        let member = self.key(prefix)?;
+        let lead = self.line.get(start..self.at)?;
+        self.hints.learn(lead, place, member);
+        Some(Next::Member(member))
+    }
+
+    /// A value that blanks stand before, or that is neither string nor number.
+    #[inline(never)]
+    fn nested(&mut self, member: Member, depth: usize) -> Option<()> {
+        self.blanks();
+        if self.peek()? == b'{' && member.below.keys != 0 {
+            (depth < DEPTH).then_some(())?;
+            self.object(member.below, depth + 1)
+        } else {
+            self.value(member.keys, depth)
         }
     }
 
     /// What a key and its colon are.
-    #[inline(never)]
     fn key(&mut self, prefix: Prefix) -> Option<Member> {
         let key = self.name()?;
         Some(if key.is_escaped {
@@ -256,57 +278,58 @@ impl<'l> Scanner<'_, '_, 'l> {
     #[inline]
     fn string(&mut self) -> Option<Text<'l>> {
         let start = self.at;
-        let mut is_escaped = false;
+        let end = word::special(self.line, start)?;
+        if self.line.get(end) != Some(&b'"') {
+            return self.escaped_string(end);
+        }
+        self.at = end + 1;
+        Some(Text {
+            raw: self.line.get(start..end)?,
+            is_escaped: false,
+        })
+    }
+
+    /// The same where something else stands before the closing quote, at `at`.
+    #[inline(never)]
+    fn escaped_string(&mut self, mut at: usize) -> Option<Text<'l>> {
+        let start = self.at;
         loop {
-            self.at = word::special(self.line, self.at)?;
-            match *self.line.get(self.at)? {
-                b'"' => {
-                    let raw = &self.line[start..self.at];
-                    self.at += 1;
-                    return Some(Text { raw, is_escaped });
-                }
-                b'\\' => {
-                    is_escaped = true;
-                    self.at += escape_length(&self.line[self.at + 1..])?;
-                }
+            match *self.line.get(at)? {
+                b'"' => break,
+                b'\\' => at += escape_length(&self.line[at + 1..])?,
                 // A control character; JSON has them escaped.
                 _ => return None,
             }
+            at = word::special(self.line, at)?;
         }
+        self.at = at + 1;
+        Some(Text {
+            raw: self.line.get(start..at)?,
+            is_escaped: true,
+        })
     }
 
     /// `-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?`, the first byte of which was seen.
+    #[inline]
     fn number(&mut self, keys: u32) -> Option<&'l [u8]> {
+        let line = self.line;
         let start = self.at;
-        let first = match self.peek()? {
-            b'-' => start + 1,
-            _ => start,
-        };
-        self.at = first;
-        self.digits()?;
-        let length = self.at - first;
-        let is_status = length == 3 && first == start && self.keys.tell_status(keys);
-        if self.line[first] == b'0' && length > 1 && !is_status {
-            return None;
+        let first = start + usize::from(line.get(start) == Some(&b'-'));
+        let mut end = digits(line, first)?;
+        let length = end - first;
+        if length > 1 && line.get(first) == Some(&b'0') {
+            let is_status = length == 3 && first == start && self.keys.tell_status(keys);
+            is_status.then_some(())?;
         }
-        if self.peek() == Some(b'.') {
-            self.at += 1;
-            self.digits()?;
+        if line.get(end) == Some(&b'.') {
+            end = digits(line, end + 1)?;
         }
-        if let Some(b'e' | b'E') = self.peek() {
-            self.at += 1;
-            if let Some(b'+' | b'-') = self.peek() {
-                self.at += 1;
-            }
-            self.digits()?;
+        if let Some(b'e' | b'E') = line.get(end) {
+            let is_signed = matches!(line.get(end + 1), Some(b'+' | b'-'));
+            end = digits(line, end + 1 + usize::from(is_signed))?;
         }
-        Some(&self.line[start..self.at])
-    }
-
-    fn digits(&mut self) -> Option<()> {
-        let length = word::digits(self.line.get(self.at..)?);
-        self.at += length;
-        (length > 0).then_some(())
+        self.at = end;
+        line.get(start..end)
     }
 
     fn word(&mut self, word: &[u8]) -> Option<&'l [u8]> {
@@ -331,6 +354,13 @@ impl<'l> Scanner<'_, '_, 'l> {
     fn peek(&self) -> Option<u8> {
         self.line.get(self.at).copied()
     }
+}
+
+/// The end of one digit or more.
+#[inline]
+fn digits(line: &[u8], at: usize) -> Option<usize> {
+    let length = word::digits(line.get(at..)?);
+    (length > 0).then_some(at + length)
 }
 
 /// The length of an escape, its backslash included, from what stands behind that.
