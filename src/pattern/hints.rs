@@ -138,7 +138,8 @@ fn padded(bytes: impl Iterator<Item = u8>) -> [u128; 2] {
 }
 
 impl Hint {
-    #[inline]
+    #[expect(clippy::inline_always, reason = "once for each key of each line")]
+    #[inline(always)]
     fn is_at(&self, rest: &[u8], place: Place) -> bool {
         let is_half = |half: usize, chunk: &[u8; WIDTH]| {
             u128::from_le_bytes(*chunk) & self.mask[half] == self.lead[half]

@@ -183,13 +183,19 @@ impl Keys {
     /// Puts a value where these keys say; the first value of a key stays.
     #[inline]
     pub(super) fn give<'l>(&self, keys: u32, text: Option<&'l [u8]>, found: &mut Found<'_, 'l>) {
-        let mut left = keys & self.wanted & !found.seen;
+        let left = keys & self.wanted & !found.seen;
         found.seen |= keys;
+        if let (Some(text), 1..) = (text, left) {
+            self.give_each(left, text, found);
+        }
+    }
+
+    #[inline(never)]
+    fn give_each<'l>(&self, mut left: u32, text: &'l [u8], found: &mut Found<'_, 'l>) {
         while left != 0 {
             let key = left.trailing_zeros() as usize;
             left &= left - 1;
-            if let (Some(text), Some(Some(binding))) =
-                (text, self.all.get(key).map(|key| key.binding))
+            if let Some(Some(binding)) = self.all.get(key).map(|key| key.binding)
                 && let Err(reject) = read(binding, text, found.record)
             {
                 found.outcome = Err(reject);

@@ -14,7 +14,17 @@ const fn each(byte: u8) -> u64 {
 
 /// The first quote, backslash or control character from `at`.
 #[inline]
-pub(super) fn special(line: &[u8], mut at: usize) -> Option<usize> {
+pub(super) fn special(line: &[u8], at: usize) -> Option<usize> {
+    // Most strings are short.
+    match line.get(at..)?.first_chunk() {
+        Some(word) if specials(*word) != 0 => Some(at + first(specials(*word))),
+        Some(_) => special_further(line, at + 8),
+        None => special_further(line, at),
+    }
+}
+
+#[inline(never)]
+fn special_further(line: &[u8], mut at: usize) -> Option<usize> {
     let (words, rest) = line.get(at..)?.as_chunks::<8>();
     for word in words {
         let marks = specials(*word);

@@ -98,10 +98,28 @@ impl<'l> Scanner<'_, '_, 'l> {
                     Next::Member(member) => member,
                 }
             };
-            match *line.get(self.at)? {
-                b'"' | b'-' | b'0'..=b'9' => self.value(member.keys, depth)?,
-                _ => self.nested(member, depth)?,
-            }
+            let start = self.at;
+            let (text, end) = match *line.get(start)? {
+                b'"' => {
+                    let quote = word::special(line, start + 1)?;
+                    let end = match line.get(quote)? {
+                        b'"' => quote,
+                        _ => escaped_end(line, quote)?,
+                    };
+                    (line.get(start + 1..end)?, end + 1)
+                }
+                b'-' | b'0'..=b'9' => {
+                    let end = number_end(line, start, self.keys.tell_status(member.keys))?;
+                    (line.get(start..end)?, end)
+                }
+                _ => {
+                    self.nested(member, depth)?;
+                    is_first = false;
+                    continue;
+                }
+            };
+            self.at = end;
+            self.keys.give(member.keys, Some(text), &mut self.found);
             is_first = false;
         }
     }
@@ -179,7 +197,6 @@ impl<'l> Scanner<'_, '_, 'l> {
     }
 
     /// Any value; what it says goes to `keys`.
-    #[inline]
     fn value(&mut self, keys: u32, depth: usize) -> Option<()> {
         let text = match self.peek()? {
             b'"' => {
@@ -189,9 +206,7 @@ impl<'l> Scanner<'_, '_, 'l> {
             b'-' | b'0'..=b'9' => Some(self.number(keys)?),
             _ => return self.other_value(keys, depth),
         };
-        if keys != 0 {
-            self.keys.give(keys, text, &mut self.found);
-        }
+        self.keys.give(keys, text, &mut self.found);
         Some(())
     }
 
@@ -278,58 +293,21 @@ impl<'l> Scanner<'_, '_, 'l> {
     #[inline]
     fn string(&mut self) -> Option<Text<'l>> {
         let start = self.at;
-        let end = word::special(self.line, start)?;
-        if self.line.get(end) != Some(&b'"') {
-            return self.escaped_string(end);
+        let mut end = word::special(self.line, start)?;
+        let is_escaped = self.line.get(end) != Some(&b'"');
+        if is_escaped {
+            end = escaped_end(self.line, end)?;
         }
         self.at = end + 1;
-        Some(Text {
-            raw: self.line.get(start..end)?,
-            is_escaped: false,
-        })
+        let raw = self.line.get(start..end)?;
+        Some(Text { raw, is_escaped })
     }
 
-    /// The same where something else stands before the closing quote, at `at`.
-    #[inline(never)]
-    fn escaped_string(&mut self, mut at: usize) -> Option<Text<'l>> {
-        let start = self.at;
-        loop {
-            match *self.line.get(at)? {
-                b'"' => break,
-                b'\\' => at += escape_length(&self.line[at + 1..])?,
-                // A control character; JSON has them escaped.
-                _ => return None,
-            }
-            at = word::special(self.line, at)?;
-        }
-        self.at = at + 1;
-        Some(Text {
-            raw: self.line.get(start..at)?,
-            is_escaped: true,
-        })
-    }
-
-    /// `-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?`, the first byte of which was seen.
     #[inline]
     fn number(&mut self, keys: u32) -> Option<&'l [u8]> {
-        let line = self.line;
         let start = self.at;
-        let first = start + usize::from(line.get(start) == Some(&b'-'));
-        let mut end = digits(line, first)?;
-        let length = end - first;
-        if length > 1 && line.get(first) == Some(&b'0') {
-            let is_status = length == 3 && first == start && self.keys.tell_status(keys);
-            is_status.then_some(())?;
-        }
-        if line.get(end) == Some(&b'.') {
-            end = digits(line, end + 1)?;
-        }
-        if let Some(b'e' | b'E') = line.get(end) {
-            let is_signed = matches!(line.get(end + 1), Some(b'+' | b'-'));
-            end = digits(line, end + 1 + usize::from(is_signed))?;
-        }
-        self.at = end;
-        line.get(start..end)
+        self.at = number_end(self.line, start, self.keys.tell_status(keys))?;
+        self.line.get(start..self.at)
     }
 
     fn word(&mut self, word: &[u8]) -> Option<&'l [u8]> {
@@ -354,6 +332,40 @@ impl<'l> Scanner<'_, '_, 'l> {
     fn peek(&self) -> Option<u8> {
         self.line.get(self.at).copied()
     }
+}
+
+/// The closing quote of a string that has something else at `at`.
+#[inline(never)]
+fn escaped_end(line: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        match *line.get(at)? {
+            b'"' => return Some(at),
+            b'\\' => at += escape_length(&line[at + 1..])?,
+            // A control character; JSON has them escaped.
+            _ => return None,
+        }
+        at = word::special(line, at)?;
+    }
+}
+
+/// The end of `-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?`, the first byte of which was seen.
+/// Of a status, `[0-9]{3}` is a whole part too.
+#[inline(never)]
+fn number_end(line: &[u8], start: usize, is_status: bool) -> Option<usize> {
+    let first = start + usize::from(line.get(start) == Some(&b'-'));
+    let mut end = digits(line, first)?;
+    let length = end - first;
+    if length > 1 && line.get(first) == Some(&b'0') {
+        (is_status && length == 3 && first == start).then_some(())?;
+    }
+    if line.get(end) == Some(&b'.') {
+        end = digits(line, end + 1)?;
+    }
+    if let Some(b'e' | b'E') = line.get(end) {
+        let is_signed = matches!(line.get(end + 1), Some(b'+' | b'-'));
+        end = digits(line, end + 1 + usize::from(is_signed))?;
+    }
+    Some(end)
 }
 
 /// The end of one digit or more.
