@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use httplog_exporter::model::{Field, Record};
-use httplog_exporter::pattern::{Indexed, Pattern, Reject, presets};
+use httplog_exporter::pattern::{Pattern, Reject, presets};
 use libfuzzer_sys::fuzz_target;
 
 static PATTERNS: LazyLock<Vec<Pattern>> =
@@ -23,16 +23,17 @@ fn places(record: Result<Record<'_>, Reject>) -> Result<Vec<(Option<usize>, Opti
     })
 }
 
-fuzz_target!(|line: &[u8]| {
-    let quotes: Vec<u32> = (0..).zip(line).filter(|(_, byte)| **byte == b'"').map(|(at, _)| at).collect();
+fuzz_target!(|text: &[u8]| {
+    let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
     for pattern in PATTERNS.iter() {
         let mut scratch = pattern.scratch();
         let by_plan = places(pattern.parse(&mut scratch, line));
         let by_regex = places(pattern.parse_by_regex(&mut scratch, line));
         assert_eq!(by_plan, by_regex, "{}", pattern.name());
         let mut record = Record::default();
-        let indexed = Indexed::new(&quotes, 0);
-        let read = pattern.parse_indexed(&mut scratch, line, indexed, &mut record);
-        assert_eq!(places(read.map(|()| record)), by_regex, "{}", pattern.name());
+        if let Some((length, outcome)) = pattern.parse_ahead(text, &mut record) {
+            assert_eq!(length, line.len(), "{}", pattern.name());
+            assert_eq!(places(outcome.map(|()| record)), by_regex, "{}", pattern.name());
+        }
     }
 });
