@@ -5,7 +5,8 @@
 
 use super::hints::{Hints, Member, Place};
 use super::keys::{Found, Keys, Prefix};
-use super::{Complaint, Reject, word};
+use super::search::first_of;
+use super::{Complaint, Reject};
 use crate::model::Record;
 
 /// Reads lines of this format.
@@ -57,15 +58,15 @@ impl Ltsv {
                 None => self.label(hints, rest, place)?,
             };
             let start = at + length;
-            let end = word::tab(line, start);
+            let end = first_of(line, start, [b'\t']);
             if member.keys != 0 {
-                let value = line.get(start..end.unwrap_or(line.len()));
-                self.keys.give(member.keys, value, &mut found);
+                self.keys
+                    .give(member.keys, line.get(start..end), &mut found);
             }
-            match end {
-                Some(tab) => at = tab + 1,
-                None => return self.keys.finish(&found),
+            if end >= line.len() {
+                return self.keys.finish(&found);
             }
+            at = end + 1;
         }
     }
 

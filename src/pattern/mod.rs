@@ -27,16 +27,15 @@ mod plan;
 #[cfg(test)]
 mod plan_tests;
 mod preset;
-mod quotes;
 mod recognise;
 mod regexp;
 mod reject;
 mod request;
 mod scan;
+mod search;
 pub mod syslog;
 mod template;
 mod variable;
-mod word;
 
 use regex::bytes::{CaptureLocations, Regex};
 
@@ -46,7 +45,6 @@ use hints::Hints;
 use json::Json;
 use ltsv::Ltsv;
 use plan::Plan;
-use quotes::{FindQuote, Searched};
 
 pub use advice::advice;
 pub use complaint::Complaint;
@@ -55,7 +53,6 @@ pub use escape::Escaping;
 pub use explain::{Cause, Explainer, Explanation, Nearest, Outcome, Stop, Value};
 pub use keys::Keys;
 pub use preset::{Preset, presets};
-pub use quotes::Indexed;
 pub use recognise::{Recognition, recognise};
 pub use reject::Reject;
 pub use template::{Binding, Entry, Item, Shape, Slot, Template, TimeUnit};
@@ -341,53 +338,47 @@ impl Pattern {
 
     /// Reads a line (without its newline). `scratch` comes from this pattern.
     pub fn parse<'l>(&self, scratch: &mut Scratch, line: &'l [u8]) -> Result<Record<'l>, Reject> {
-        let mut record = Record::default();
-        self.parse_with(scratch, line, Searched, &mut record)
-            .map(|()| record)
-    }
-
-    /// The same for a line whose quotes are known, into a record that is empty.
-    #[inline]
-    pub fn parse_indexed<'l>(
-        &self,
-        scratch: &mut Scratch,
-        line: &'l [u8],
-        quotes: Indexed<'_>,
-        record: &mut Record<'l>,
-    ) -> Result<(), Reject> {
-        self.parse_with(scratch, line, quotes, record)
-    }
-
-    #[inline]
-    fn parse_with<'l>(
-        &self,
-        scratch: &mut Scratch,
-        line: &'l [u8],
-        quotes: impl FindQuote,
-        record: &mut Record<'l>,
-    ) -> Result<(), Reject> {
-        let whole = line.len();
         let line = self.unframed(line);
-        let text = match &self.matcher {
-            Matcher::Text(text) => text,
-            Matcher::Json(json) => return json.parse(&mut scratch.hints, line, record),
-            Matcher::Ltsv(ltsv) => return ltsv.parse(&mut scratch.hints, line, record),
-        };
-        if let Some(plan) = &text.plan {
-            let quotes = quotes.after(whole - line.len());
-            let mut outcome = Ok(());
-            let found = |binding, text| {
-                let read = read(binding, text, record);
-                if outcome.is_ok() {
-                    outcome = read;
+        let mut record = Record::default();
+        match &self.matcher {
+            Matcher::Text(text) => {
+                if let Some(plan) = &text.plan
+                    && let Some((length, outcome)) = plan.run(line, &mut record)
+                    && length == line.len()
+                {
+                    return outcome.map(|()| record);
                 }
-            };
-            if plan.run(line, quotes, found) {
-                return outcome;
+                text.parse_by_regex(scratch, line)
+            }
+            Matcher::Json(json) => {
+                let read = json.parse(&mut scratch.hints, line, &mut record);
+                read.map(|()| record)
+            }
+            Matcher::Ltsv(ltsv) => {
+                let read = ltsv.parse(&mut scratch.hints, line, &mut record);
+                read.map(|()| record)
             }
         }
-        *record = text.parse_by_regex(scratch, line)?;
-        Ok(())
+    }
+
+    /// Reads the line that `text` begins with, without knowing where it ends, and says how long it
+    /// is, and whether it could be read. `None` if that is not enough: then the record is spoilt,
+    /// and [`Pattern::parse`] decides. What it says is what [`Pattern::parse`] would say.
+    #[inline]
+    pub fn parse_ahead<'l>(
+        &self,
+        text: &'l [u8],
+        record: &mut Record<'l>,
+    ) -> Option<(usize, Result<(), Reject>)> {
+        let Matcher::Text(matcher) = &self.matcher else {
+            return None;
+        };
+        if self.is_framed && text.first() == Some(&b'<') {
+            return None;
+        }
+        let (length, outcome) = matcher.plan.as_ref()?.run(text, record)?;
+        // The `\r` of a `\r\n` is no part of a line.
+        (!text[..length].ends_with(b"\r")).then_some((length, outcome))
     }
 
     /// Reads a line by the regex alone: the reference for [`Pattern::parse`]. Where there is no

@@ -13,8 +13,9 @@ use super::escape::Escaping;
 use super::hints::{Hints, Member, Place};
 use super::keys::{Found, KEY_BYTES, Keys, Prefix};
 use super::reject::Reject;
-use super::word;
+use super::search::first_special;
 use crate::model::Record;
+use crate::model::digits::{leading, word};
 
 pub(super) use lower::lower;
 
@@ -101,7 +102,7 @@ impl<'l> Scanner<'_, '_, 'l> {
             let start = self.at;
             let (text, end) = match *line.get(start)? {
                 b'"' => {
-                    let quote = word::special(line, start + 1)?;
+                    let quote = first_special(line, start + 1)?;
                     let end = match line.get(quote)? {
                         b'"' => quote,
                         _ => escaped_end(line, quote)?,
@@ -293,7 +294,7 @@ impl<'l> Scanner<'_, '_, 'l> {
     #[inline]
     fn string(&mut self) -> Option<Text<'l>> {
         let start = self.at;
-        let mut end = word::special(self.line, start)?;
+        let mut end = first_special(self.line, start)?;
         let is_escaped = self.line.get(end) != Some(&b'"');
         if is_escaped {
             end = escaped_end(self.line, end)?;
@@ -344,7 +345,7 @@ fn escaped_end(line: &[u8], mut at: usize) -> Option<usize> {
             // A control character; JSON has them escaped.
             _ => return None,
         }
-        at = word::special(line, at)?;
+        at = first_special(line, at)?;
     }
 }
 
@@ -371,8 +372,15 @@ fn number_end(line: &[u8], start: usize, is_status: bool) -> Option<usize> {
 /// The end of one digit or more.
 #[inline]
 fn digits(line: &[u8], at: usize) -> Option<usize> {
-    let length = word::digits(line.get(at..)?);
-    (length > 0).then_some(at + length)
+    match leading(word(line, at)) {
+        0 => None,
+        8 => {
+            let rest = line.get(at + 8..)?.iter();
+            let more = rest.take_while(|byte| byte.is_ascii_digit()).count();
+            Some(at + 8 + more)
+        }
+        length => Some(at + length),
+    }
 }
 
 /// The length of an escape, its backslash included, from what stands behind that.
