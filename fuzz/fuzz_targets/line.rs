@@ -31,7 +31,7 @@ fn check(pattern: &Pattern, scratch: &mut Scratch, text: &[u8]) {
     let by_regex = places(pattern.parse_by_regex(scratch, line));
     assert_eq!(by_plan, by_regex, "{}", pattern.name());
     let mut record = Record::default();
-    if let Some((length, outcome)) = pattern.parse_ahead(text, &mut record) {
+    if let Some((length, outcome)) = pattern.parse_ahead(scratch, text, &mut record) {
         assert_eq!(length, line.len(), "{}", pattern.name());
         assert_eq!(places(outcome.map(|()| record)), by_regex, "{}", pattern.name());
     }

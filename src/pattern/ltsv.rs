@@ -39,32 +39,34 @@ impl Ltsv {
         Ok(Self { keys })
     }
 
-    /// Reads a line; `hints` are those of the lines before it.
+    /// Reads the line that `text` begins with, which ends at the first newline or the text's end, and
+    /// says how long it is and whether it is a request's; `None` if a piece is no label and value.
+    /// `hints` are those of the lines before it.
     #[inline]
-    pub(super) fn parse<'l>(
+    pub(super) fn parse_ahead<'l>(
         &self,
         hints: &mut Hints,
-        line: &'l [u8],
+        text: &'l [u8],
         record: &mut Record<'l>,
-    ) -> Result<(), Reject> {
+    ) -> Option<(usize, Result<(), Reject>)> {
         let place = Place::new(Prefix::ROOT, false);
         let mut found = Found::new(record);
         let mut at = 0;
         hints.rewind();
         loop {
-            let rest = line.get(at..).unwrap_or_default();
+            let rest = text.get(at..).unwrap_or_default();
             let (length, member) = match hints.find(rest, place) {
                 Some(known) => known,
                 None => self.label(hints, rest, place)?,
             };
             let start = at + length;
-            let end = first_of(line, start, [b'\t']);
+            let end = first_of(text, start, [b'\t', b'\n']);
             if member.keys != 0 {
                 self.keys
-                    .give(member.keys, line.get(start..end), &mut found);
+                    .give(member.keys, text.get(start..end), &mut found);
             }
-            if end >= line.len() {
-                return self.keys.finish(&found);
+            if text.get(end) != Some(&b'\t') {
+                return Some((end, self.keys.finish(&found)));
             }
             at = end + 1;
         }
@@ -72,28 +74,20 @@ impl Ltsv {
 
     /// The length of a label and its colon, and what the label is, where no hint tells it at once.
     #[inline(never)]
-    fn label(
-        &self,
-        hints: &mut Hints,
-        rest: &[u8],
-        place: Place,
-    ) -> Result<(usize, Member), Reject> {
+    fn label(&self, hints: &mut Hints, rest: &[u8], place: Place) -> Option<(usize, Member)> {
         if let Some(known) = hints.find_further(rest, place) {
-            return Ok(known);
+            return Some(known);
         }
-        let label = rest
-            .iter()
-            .position(|byte| !LABEL[usize::from(*byte)])
-            .ok_or(Reject::Mismatch)?;
+        let label = rest.iter().position(|byte| !LABEL[usize::from(*byte)])?;
         if label == 0 || rest[label] != b':' {
-            return Err(Reject::Mismatch);
+            return None;
         }
         let member = Member {
             keys: self.keys.at(Prefix::ROOT, &rest[..label]),
             ..Member::NONE
         };
         hints.learn(&rest[..=label], place, member);
-        Ok((label + 1, member))
+        Some((label + 1, member))
     }
 }
 
@@ -113,8 +107,10 @@ mod tests {
 
     fn parse<'l>(ltsv: &Ltsv, line: &'l str) -> Result<Record<'l>, Reject> {
         let mut record = Record::default();
-        ltsv.parse(&mut Hints::new(), line.as_bytes(), &mut record)
-            .map(|()| record)
+        match ltsv.parse_ahead(&mut Hints::new(), line.as_bytes(), &mut record) {
+            Some((length, outcome)) if length == line.len() => outcome.map(|()| record),
+            _ => Err(Reject::Mismatch),
+        }
     }
 
     #[test]

@@ -340,24 +340,11 @@ impl Pattern {
     pub fn parse<'l>(&self, scratch: &mut Scratch, line: &'l [u8]) -> Result<Record<'l>, Reject> {
         let line = self.unframed(line);
         let mut record = Record::default();
-        match &self.matcher {
-            Matcher::Text(text) => {
-                if let Some(plan) = &text.plan
-                    && let Some((length, outcome)) = plan.run(line, &mut record)
-                    && length == line.len()
-                {
-                    return outcome.map(|()| record);
-                }
-                text.parse_by_regex(scratch, line)
-            }
-            Matcher::Json(json) => {
-                let read = json.parse(&mut scratch.hints, line, &mut record);
-                read.map(|()| record)
-            }
-            Matcher::Ltsv(ltsv) => {
-                let read = ltsv.parse(&mut scratch.hints, line, &mut record);
-                read.map(|()| record)
-            }
+        let ahead = self.parse_unframed(scratch, line, &mut record);
+        match (ahead, &self.matcher) {
+            (Some((length, outcome)), _) if length == line.len() => outcome.map(|()| record),
+            (_, Matcher::Text(text)) => text.parse_by_regex(scratch, line),
+            (_, Matcher::Json(_) | Matcher::Ltsv(_)) => Err(Reject::Mismatch),
         }
     }
 
@@ -367,18 +354,30 @@ impl Pattern {
     #[inline]
     pub fn parse_ahead<'l>(
         &self,
+        scratch: &mut Scratch,
         text: &'l [u8],
         record: &mut Record<'l>,
     ) -> Option<(usize, Result<(), Reject>)> {
-        let Matcher::Text(matcher) = &self.matcher else {
-            return None;
-        };
         if self.is_framed && text.first() == Some(&b'<') {
             return None;
         }
-        let (length, outcome) = matcher.plan.as_ref()?.run(text, record)?;
+        let (length, outcome) = self.parse_unframed(scratch, text, record)?;
         // The `\r` of a `\r\n` is no part of a line.
         (!text[..length].ends_with(b"\r")).then_some((length, outcome))
+    }
+
+    #[inline]
+    fn parse_unframed<'l>(
+        &self,
+        scratch: &mut Scratch,
+        text: &'l [u8],
+        record: &mut Record<'l>,
+    ) -> Option<(usize, Result<(), Reject>)> {
+        match &self.matcher {
+            Matcher::Text(matcher) => matcher.plan.as_ref()?.run(text, record),
+            Matcher::Json(json) => json.parse_ahead(&mut scratch.hints, text, record),
+            Matcher::Ltsv(ltsv) => ltsv.parse_ahead(&mut scratch.hints, text, record),
+        }
     }
 
     /// Reads a line by the regex alone: the reference for [`Pattern::parse`]. Where there is no
@@ -388,14 +387,16 @@ impl Pattern {
         scratch: &mut Scratch,
         line: &'l [u8],
     ) -> Result<Record<'l>, Reject> {
-        let line = self.unframed(line);
-        let mut record = Record::default();
         match &self.matcher {
-            Matcher::Text(text) => return text.parse_by_regex(scratch, line),
-            Matcher::Json(json) => json.parse(&mut Hints::default(), line, &mut record),
-            Matcher::Ltsv(ltsv) => ltsv.parse(&mut Hints::default(), line, &mut record),
+            Matcher::Text(text) => text.parse_by_regex(scratch, self.unframed(line)),
+            Matcher::Json(_) | Matcher::Ltsv(_) => {
+                let mut scratch = Scratch {
+                    locations: None,
+                    hints: Hints::default(),
+                };
+                self.parse(&mut scratch, line)
+            }
         }
-        .map(|()| record)
     }
 
     /// The line without the frame that syslog puts around it.

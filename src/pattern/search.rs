@@ -63,26 +63,41 @@ impl Kernel for Plain {
 
 #[cfg(target_arch = "x86_64")]
 impl Kernel for Avx2 {
-    #[inline]
+    #[expect(clippy::inline_always, reason = "see `first_of`")]
+    #[inline(always)]
     fn quotes_and_newlines(self, block: &[u8; 64]) -> u64 {
-        use std::arch::x86_64::{
-            _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256,
-            _mm256_set1_epi8,
-        };
-
-        let (halves, _) = block.as_chunks::<32>();
-        halves.iter().rev().fold(0, |all, half| {
-            #[expect(unsafe_code, reason = "the type is a proof that there is AVX2")]
-            // SAFETY: AVX2 is there, and the load is of exactly the bytes of the array.
-            let mask = unsafe {
-                let half = _mm256_loadu_si256(half.as_ptr().cast());
-                let quote = _mm256_cmpeq_epi8(half, _mm256_set1_epi8(b'"'.cast_signed()));
-                let newline = _mm256_cmpeq_epi8(half, _mm256_set1_epi8(b'\n'.cast_signed()));
-                _mm256_movemask_epi8(_mm256_or_si256(quote, newline)).cast_unsigned()
-            };
-            all << 32 | u64::from(mask)
-        })
+        #[expect(unsafe_code, reason = "the type is a proof that there is AVX2")]
+        // SAFETY: the function needs nothing but AVX2.
+        unsafe {
+            quotes_and_newlines_by_avx2(block)
+        }
     }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+#[inline]
+fn quotes_and_newlines_by_avx2(block: &[u8; 64]) -> u64 {
+    let (halves, _) = block.as_chunks::<32>();
+    let [low, high] = halves else { return 0 };
+    u64::from(half_by_avx2(low)) | u64::from(half_by_avx2(high)) << 32
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+#[inline]
+fn half_by_avx2(half: &[u8; 32]) -> u32 {
+    use std::arch::x86_64::{
+        _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256,
+        _mm256_set1_epi8,
+    };
+
+    #[expect(unsafe_code, reason = "a load of exactly the bytes of the array")]
+    // SAFETY: the pointer is to 32 readable bytes, and `loadu` asks for no alignment.
+    let half = unsafe { _mm256_loadu_si256(half.as_ptr().cast()) };
+    let quote = _mm256_cmpeq_epi8(half, _mm256_set1_epi8(b'"'.cast_signed()));
+    let newline = _mm256_cmpeq_epi8(half, _mm256_set1_epi8(b'\n'.cast_signed()));
+    _mm256_movemask_epi8(_mm256_or_si256(quote, newline)).cast_unsigned()
 }
 
 impl<K: Kernel> Window<K> {

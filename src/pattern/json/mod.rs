@@ -31,25 +31,26 @@ pub(super) struct Json {
 }
 
 impl Json {
-    /// Reads a line; `hints` are those of the lines before it. Text is given as it stands, its
-    /// escapes not undone.
+    /// Reads the line that `text` begins with, which ends at the first newline or the text's end, and
+    /// says how long it is and whether it is a request's; `None` if it is no object. `hints` are
+    /// those of the lines before it. Values are given as they stand, their escapes not undone.
     #[inline]
-    pub(super) fn parse<'l>(
+    pub(super) fn parse_ahead<'l>(
         &self,
         hints: &mut Hints,
-        line: &'l [u8],
+        text: &'l [u8],
         record: &mut Record<'l>,
-    ) -> Result<(), Reject> {
+    ) -> Option<(usize, Result<(), Reject>)> {
         hints.rewind();
         let mut scanner = Scanner {
             keys: &self.keys,
             hints,
-            line,
+            line: text,
             at: 0,
             found: Found::new(record),
         };
-        scanner.document().ok_or(Reject::Mismatch)?;
-        self.keys.finish(&scanner.found)
+        scanner.document()?;
+        Some((scanner.at, self.keys.finish(&scanner.found)))
     }
 }
 
@@ -80,7 +81,7 @@ impl<'l> Scanner<'_, '_, 'l> {
         self.blanks();
         self.object(Prefix::ROOT, 1)?;
         self.blanks();
-        (self.at == self.line.len()).then_some(())
+        matches!(self.line.get(self.at), None | Some(b'\n')).then_some(())
     }
 
     /// An object that may hold what is looked for.
@@ -319,7 +320,8 @@ impl<'l> Scanner<'_, '_, 'l> {
 
     #[inline]
     fn blanks(&mut self) {
-        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+        // JSON has newlines here too, but they end lines.
+        while let Some(b' ' | b'\t' | b'\r') = self.peek() {
             self.at += 1;
         }
     }

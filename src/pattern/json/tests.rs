@@ -17,8 +17,10 @@ fn json(keys: &[(&str, &str)]) -> Json {
 
 fn parse<'l>(json: &Json, line: &'l [u8]) -> Result<Record<'l>, Reject> {
     let mut record = Record::default();
-    json.parse(&mut Hints::new(), line, &mut record)
-        .map(|()| record)
+    match json.parse_ahead(&mut Hints::new(), line, &mut record) {
+        Some((length, outcome)) if length == line.len() => outcome.map(|()| record),
+        _ => Err(Reject::Mismatch),
+    }
 }
 
 fn check(keys: &[(&str, &str)], line: &str, expected: &[Option<&str>]) {
