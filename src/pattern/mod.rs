@@ -13,6 +13,9 @@ mod escape;
 mod explain;
 mod gunicorn;
 mod header;
+mod hints;
+#[cfg(test)]
+mod hints_tests;
 mod json;
 mod keys;
 mod lexer;
@@ -38,6 +41,7 @@ use regex::bytes::{CaptureLocations, Regex};
 
 use crate::model::{Bytes, FieldSet, Micros, Record, Status, UpstreamList};
 
+use hints::Hints;
 use json::Json;
 use ltsv::Ltsv;
 use plan::Plan;
@@ -88,6 +92,8 @@ pub struct Pattern {
 pub struct Scratch {
     /// `None` for patterns that have no regex.
     locations: Option<CaptureLocations>,
+    /// No room for any where the pattern has no keys.
+    hints: Hints,
 }
 
 /// How a pattern reads lines.
@@ -297,6 +303,10 @@ impl Pattern {
                 Matcher::Text(text) => Some(text.regex.capture_locations()),
                 Matcher::Json(_) | Matcher::Ltsv(_) => None,
             },
+            hints: match &self.matcher {
+                Matcher::Text(_) => Hints::default(),
+                Matcher::Json(_) | Matcher::Ltsv(_) => Hints::new(),
+            },
         }
     }
 
@@ -330,18 +340,11 @@ impl Pattern {
     pub fn parse<'l>(&self, scratch: &mut Scratch, line: &'l [u8]) -> Result<Record<'l>, Reject> {
         let line = self.unframed(line);
         let mut record = Record::default();
-        match &self.matcher {
-            Matcher::Text(text) => {
-                if let Some(plan) = &text.plan
-                    && let Some((length, outcome)) = plan.run(line, &mut record)
-                    && length == line.len()
-                {
-                    return outcome.map(|()| record);
-                }
-                text.parse_by_regex(scratch, line)
-            }
-            Matcher::Json(json) => json.parse(line, &mut record).map(|()| record),
-            Matcher::Ltsv(ltsv) => ltsv.parse(line, &mut record).map(|()| record),
+        let ahead = self.parse_unframed(scratch, line, &mut record);
+        match (ahead, &self.matcher) {
+            (Some((length, outcome)), _) if length == line.len() => outcome.map(|()| record),
+            (_, Matcher::Text(text)) => text.parse_by_regex(scratch, line),
+            (_, Matcher::Json(_) | Matcher::Ltsv(_)) => Err(Reject::Mismatch),
         }
     }
 
@@ -351,22 +354,34 @@ impl Pattern {
     #[inline]
     pub fn parse_ahead<'l>(
         &self,
+        scratch: &mut Scratch,
         text: &'l [u8],
         record: &mut Record<'l>,
     ) -> Option<(usize, Result<(), Reject>)> {
-        let Matcher::Text(matcher) = &self.matcher else {
-            return None;
-        };
         if self.is_framed && text.first() == Some(&b'<') {
             return None;
         }
-        let (length, outcome) = matcher.plan.as_ref()?.run(text, record)?;
+        let (length, outcome) = self.parse_unframed(scratch, text, record)?;
         // The `\r` of a `\r\n` is no part of a line.
         (!text[..length].ends_with(b"\r")).then_some((length, outcome))
     }
 
+    #[inline]
+    fn parse_unframed<'l>(
+        &self,
+        scratch: &mut Scratch,
+        text: &'l [u8],
+        record: &mut Record<'l>,
+    ) -> Option<(usize, Result<(), Reject>)> {
+        match &self.matcher {
+            Matcher::Text(matcher) => matcher.plan.as_ref()?.run(text, record),
+            Matcher::Json(json) => json.parse_ahead(&mut scratch.hints, text, record),
+            Matcher::Ltsv(ltsv) => ltsv.parse_ahead(&mut scratch.hints, text, record),
+        }
+    }
+
     /// Reads a line by the regex alone: the reference for [`Pattern::parse`]. Where there is no
-    /// regex, it is the same.
+    /// regex, it is read as though no line had been before it.
     pub fn parse_by_regex<'l>(
         &self,
         scratch: &mut Scratch,
@@ -374,7 +389,13 @@ impl Pattern {
     ) -> Result<Record<'l>, Reject> {
         match &self.matcher {
             Matcher::Text(text) => text.parse_by_regex(scratch, self.unframed(line)),
-            Matcher::Json(_) | Matcher::Ltsv(_) => self.parse(scratch, line),
+            Matcher::Json(_) | Matcher::Ltsv(_) => {
+                let mut scratch = Scratch {
+                    locations: None,
+                    hints: Hints::default(),
+                };
+                self.parse(&mut scratch, line)
+            }
         }
     }
 

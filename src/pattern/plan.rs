@@ -107,6 +107,10 @@ impl Plan {
             // What most lines consist of, without a call; numbers are scanned and read at once.
             let end = match &step.scan {
                 Scan::ToQuote => quotes.find(text, at),
+                Scan::ToBareQuote => match quotes.find(text, at) {
+                    quote if quote > at && text[quote - 1] == b'\\' => step.scan.end(text, at)?,
+                    quote => quote,
+                },
                 Scan::Word { least } => word_end(text, at, *least)?,
                 Scan::Before(before) => before.end(text, at)?,
                 Scan::ClfTime => CLF_TIME.end(text, at)?,

@@ -54,7 +54,9 @@ fn check(pattern: &Pattern, line: &[u8]) {
     ] {
         let text = [line, behind.as_bytes()].concat();
         let mut record = Record::default();
-        if let Some((length, outcome)) = pattern.parse_ahead(&text, &mut record) {
+        if let Some((length, outcome)) =
+            pattern.parse_ahead(&mut pattern.scratch(), &text, &mut record)
+        {
             assert_eq!(length, line.len(), "{}", shown());
             let ahead = outcome.map(|()| fields(record));
             let whole = pattern.parse_by_regex(&mut pattern.scratch(), &text[..length]);
@@ -256,7 +258,7 @@ fn a_line_ends_at_its_newline_whatever_follows() {
     let ahead = |format, text: &str| {
         let mut record = Record::default();
         pattern(format)
-            .parse_ahead(text.as_bytes(), &mut record)
+            .parse_ahead(&mut pattern(format).scratch(), text.as_bytes(), &mut record)
             .map(|(length, _)| length)
     };
     assert_eq!(ahead("$status $host", "200 a\n200 b\n"), Some(5));

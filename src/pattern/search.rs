@@ -63,26 +63,41 @@ impl Kernel for Plain {
 
 #[cfg(target_arch = "x86_64")]
 impl Kernel for Avx2 {
-    #[inline]
+    #[expect(clippy::inline_always, reason = "see `first_of`")]
+    #[inline(always)]
     fn quotes_and_newlines(self, block: &[u8; 64]) -> u64 {
-        use std::arch::x86_64::{
-            _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256,
-            _mm256_set1_epi8,
-        };
-
-        let (halves, _) = block.as_chunks::<32>();
-        halves.iter().rev().fold(0, |all, half| {
-            #[expect(unsafe_code, reason = "the type is a proof that there is AVX2")]
-            // SAFETY: AVX2 is there, and the load is of exactly the bytes of the array.
-            let mask = unsafe {
-                let half = _mm256_loadu_si256(half.as_ptr().cast());
-                let quote = _mm256_cmpeq_epi8(half, _mm256_set1_epi8(b'"'.cast_signed()));
-                let newline = _mm256_cmpeq_epi8(half, _mm256_set1_epi8(b'\n'.cast_signed()));
-                _mm256_movemask_epi8(_mm256_or_si256(quote, newline)).cast_unsigned()
-            };
-            all << 32 | u64::from(mask)
-        })
+        #[expect(unsafe_code, reason = "the type is a proof that there is AVX2")]
+        // SAFETY: the function needs nothing but AVX2.
+        unsafe {
+            quotes_and_newlines_by_avx2(block)
+        }
     }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+#[inline]
+fn quotes_and_newlines_by_avx2(block: &[u8; 64]) -> u64 {
+    let (halves, _) = block.as_chunks::<32>();
+    let [low, high] = halves else { return 0 };
+    u64::from(half_by_avx2(low)) | u64::from(half_by_avx2(high)) << 32
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+#[inline]
+fn half_by_avx2(half: &[u8; 32]) -> u32 {
+    use std::arch::x86_64::{
+        _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256,
+        _mm256_set1_epi8,
+    };
+
+    #[expect(unsafe_code, reason = "a load of exactly the bytes of the array")]
+    // SAFETY: the pointer is to 32 readable bytes, and `loadu` asks for no alignment.
+    let half = unsafe { _mm256_loadu_si256(half.as_ptr().cast()) };
+    let quote = _mm256_cmpeq_epi8(half, _mm256_set1_epi8(b'"'.cast_signed()));
+    let newline = _mm256_cmpeq_epi8(half, _mm256_set1_epi8(b'\n'.cast_signed()));
+    _mm256_movemask_epi8(_mm256_or_si256(quote, newline)).cast_unsigned()
 }
 
 impl<K: Kernel> Window<K> {
@@ -125,6 +140,53 @@ fn plain<const N: usize>(text: &[u8], at: usize, wanted: [u8; N]) -> usize {
     let rest = text.get(at..).unwrap_or_default();
     let found = rest.iter().position(|byte| wanted.contains(byte));
     found.map_or(text.len(), |length| at + length)
+}
+
+/// The first quote, backslash or control character from `at`: where a JSON string ends, or needs a
+/// closer look.
+#[inline]
+pub(super) fn first_special(text: &[u8], mut at: usize) -> Option<usize> {
+    while let Some(chunk) = text.get(at..).and_then(<[u8]>::first_chunk) {
+        let mask = mask(chunk, [b'"', b'\\']) | controls(chunk);
+        if mask != 0 {
+            return Some(at + mask.trailing_zeros() as usize);
+        }
+        at += chunk.len();
+    }
+    last_special(text, at)
+}
+
+#[cold]
+#[inline(never)]
+fn last_special(text: &[u8], at: usize) -> Option<usize> {
+    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    let found = text.get(at..)?.iter().position(is_special)?;
+    Some(at + found)
+}
+
+/// Which bytes are below a blank, lowest bit first.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+fn controls(chunk: &[u8; 16]) -> u32 {
+    use std::arch::x86_64::{
+        _mm_cmpeq_epi8, _mm_loadu_si128, _mm_max_epu8, _mm_movemask_epi8, _mm_set1_epi8,
+    };
+
+    #[expect(unsafe_code, reason = "as in `mask`")]
+    // SAFETY: as in `mask`.
+    unsafe {
+        let last = _mm_set1_epi8(0x1f);
+        let most = _mm_max_epu8(_mm_loadu_si128(chunk.as_ptr().cast()), last);
+        _mm_movemask_epi8(_mm_cmpeq_epi8(most, last)).cast_unsigned()
+    }
+}
+
+/// Which bytes are below a blank, lowest bit first.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline]
+fn controls(chunk: &[u8; 16]) -> u32 {
+    let bits = chunk.iter().zip(0..);
+    bits.fold(0, |mask, (byte, at)| mask | u32::from(*byte < 0x20) << at)
 }
 
 /// Which bytes are among the wanted ones, lowest bit first.
@@ -221,6 +283,11 @@ mod tests {
         fn the_first_wanted_byte_is_found_wherever_it_stands(text in bytes(), at in 0..110_usize) {
             let wanted = [b'"', b'\n', 0xff];
             prop_assert_eq!(first_of(&text, at, wanted), plain(&text, at, wanted));
+        }
+
+        #[test]
+        fn the_first_special_byte_is_found(text in proptest::collection::vec(prop_oneof![20 => Just(b'x'), 1 => any::<u8>()], 0..70), at in 0..80_usize) {
+            prop_assert_eq!(first_special(&text, at), last_special(&text, at));
         }
 
         #[test]

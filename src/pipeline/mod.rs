@@ -100,7 +100,10 @@ impl Pipeline {
     #[inline]
     fn line(&mut self, shard: &mut Shard, text: &[u8]) -> usize {
         let mut record = Record::default();
-        match self.pattern.parse_ahead(text, &mut record) {
+        match self
+            .pattern
+            .parse_ahead(&mut self.scratch, text, &mut record)
+        {
             Some((length, Ok(()))) if (1..=self.settings.line_bytes).contains(&length) => {
                 self.count(shard, &record);
                 length
