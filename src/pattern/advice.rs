@@ -3,7 +3,7 @@
 //! Invariant: advice never refuses a format; each piece points at the format and says what to write.
 
 use super::template::{Item, Shape, Slot, Template};
-use super::{Complaint, Dialect, Escaping, Form, Pattern};
+use super::{Complaint, Dialect, Escaping, Form, Matcher, Pattern};
 use crate::model::Field;
 
 /// Remarks on a pattern and the format it was compiled from, in the notation it was given: no
@@ -17,6 +17,11 @@ pub fn advice(pattern: &Pattern, dialect: Dialect, source: &str) -> Vec<Complain
             remarks.extend(injection(slot, pattern.dialect()));
             remarks.extend(endless_list(slot, &template.items[at + 1..]));
         }
+    }
+    if let Matcher::Text(text) = &pattern.matcher
+        && matches!(text.walk.get(), Some(None))
+    {
+        remarks.push(slow(source));
     }
     if !pattern.fields().contains(Field::Duration) {
         remarks.push(no_duration(pattern, dialect, source));
@@ -41,6 +46,14 @@ fn no_duration(pattern: &Pattern, dialect: Dialect, source: &str) -> Complaint {
     };
     let end = source.len();
     Complaint::new("no duration: response times will not be measured", end..end).help(piece)
+}
+
+/// An expression that has no walk: the regex may try many ways at each byte.
+fn slow(source: &str) -> Complaint {
+    let message = "long lines may be slow to read: the expression can match in too many ways";
+    Complaint::new(message, 0..source.len()).help(
+        "say what ends a value instead of how long it is: `[^\"]*` for `.{40}`, `+` for `{1,500}`; leave out `(?u)`",
+    )
 }
 
 /// nginx writes what a client sent as it came: quotes, and in decoded values line breaks.
@@ -159,6 +172,13 @@ mod tests {
         // Nothing in it is the client's.
         let own = "$status $request_time";
         check(Dialect::Nginx, &format("escape=none ", own), &[]);
+    }
+
+    #[test]
+    fn an_expression_without_a_bound_is_remarked() {
+        let slow = "^(?<host>.{60})a(?<duration>.*)$";
+        check(Dialect::Regex, slow, &[("long", slow)]);
+        check(Dialect::Regex, "^(?<host>.*) (?<duration>.*)$", &[]);
     }
 
     #[test]
