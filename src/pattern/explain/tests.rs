@@ -1,29 +1,10 @@
 use proptest::prelude::*;
 
+use super::super::corpora_tests::corpora;
 use super::super::{Dialect, Preset, syslog};
 use super::*;
 
 const LINE_BYTES: usize = 65_536;
-
-/// Every recorded line.
-fn corpora() -> Vec<Vec<u8>> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/corpora");
-    let mut files: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
-        .collect();
-    files.sort();
-    let split = |path| -> Vec<Vec<u8>> {
-        let bytes = std::fs::read(path).unwrap();
-        let lines = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
-        lines
-            .split(|byte| *byte == b'\n')
-            .map(<[u8]>::to_vec)
-            .collect()
-    };
-    files.iter().flat_map(split).collect()
-}
 
 fn own() -> Vec<Pattern> {
     let compile = |name, source| Pattern::compile(name, Dialect::Regex, source).unwrap();
