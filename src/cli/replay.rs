@@ -194,7 +194,10 @@ impl Session {
         }
         match recognise(first.lines()) {
             Recognition::Known(pattern) => Ok(Arc::new(pattern)),
-            Recognition::Unknown(best) => Err(unrecognised(log, &best, first.lines())),
+            Recognition::Unknown(best) => {
+                let line_bytes = self.limits.line_bytes;
+                Err(unrecognised(log, &best, first.lines(), line_bytes))
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! From a log format to the fields of a line.
 //!
 //! Invariant: a pattern matches a line from its first byte to its last or not at all, and reading
-//! a line allocates nothing.
+//! a line allocates nothing, but for room to read a longer line than any before it.
 
 mod advice;
 mod apache;
@@ -36,6 +36,9 @@ mod search;
 pub mod syslog;
 mod template;
 mod variable;
+mod walk;
+
+use std::sync::OnceLock;
 
 use regex::bytes::{CaptureLocations, Regex};
 
@@ -45,6 +48,7 @@ use hints::Hints;
 use json::Json;
 use ltsv::Ltsv;
 use plan::Plan;
+use walk::{Trail, Walk};
 
 pub use advice::advice;
 pub use complaint::Complaint;
@@ -56,6 +60,9 @@ pub use preset::{Preset, presets};
 pub use recognise::{Recognition, recognise};
 pub use reject::Reject;
 pub use template::{Binding, Entry, Item, Shape, Slot, Template, TimeUnit};
+
+/// Where a server's format has no plan for a line of fewer bytes, its regex is good enough.
+const LONG: usize = 1024;
 
 /// The notations a pattern may be written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +101,7 @@ pub struct Scratch {
     locations: Option<CaptureLocations>,
     /// No room for any where the pattern has no keys.
     hints: Hints,
+    trail: Trail,
 }
 
 /// How a pattern reads lines.
@@ -101,7 +109,7 @@ pub struct Scratch {
 pub enum Engine {
     /// By finding delimiters; the regex decides where that is not enough.
     Plan,
-    /// By the regex alone.
+    /// As the regex does, from tables made of it; by itself if they would be too large.
     Regex,
     /// By its keys.
     Scanner,
@@ -121,6 +129,9 @@ pub(crate) struct TextMatcher {
     regex: Regex,
     groups: Vec<(usize, Binding)>,
     plan: Option<Plan>,
+    /// Does what the regex does, faster where that has to try several ways; made when it is first
+    /// needed. `None` if it would be too large.
+    walk: OnceLock<Option<Walk>>,
     form: Form,
 }
 
@@ -307,6 +318,7 @@ impl Pattern {
                 Matcher::Text(_) => Hints::default(),
                 Matcher::Json(_) | Matcher::Ltsv(_) => Hints::new(),
             },
+            trail: Trail::default(),
         }
     }
 
@@ -343,7 +355,10 @@ impl Pattern {
         let ahead = self.parse_unframed(scratch, line, &mut record);
         match (ahead, &self.matcher) {
             (Some((length, outcome)), _) if length == line.len() => outcome.map(|()| record),
-            (_, Matcher::Text(text)) => text.parse_by_regex(scratch, line),
+            (_, Matcher::Text(text)) => match text.walk(line) {
+                Some(walk) => text.parse_by_walk(walk, &mut scratch.trail, line),
+                None => text.parse_by_regex(scratch, line),
+            },
             (_, Matcher::Json(_) | Matcher::Ltsv(_)) => Err(Reject::Mismatch),
         }
     }
@@ -393,6 +408,7 @@ impl Pattern {
                 let mut scratch = Scratch {
                     locations: None,
                     hints: Hints::default(),
+                    trail: Trail::default(),
                 };
                 self.parse(&mut scratch, line)
             }
@@ -452,6 +468,22 @@ fn read<'l>(binding: Binding, text: &'l [u8], record: &mut Record<'l>) -> Result
 }
 
 impl TextMatcher {
+    /// The walk, if it is worth taking for a line that the plan does not read.
+    fn walk(&self, line: &[u8]) -> Option<&Walk> {
+        let template = match &self.form {
+            Form::Regex(_) => return self.walk.get()?.as_ref(),
+            Form::Template(_) if line.len() < LONG => return None,
+            Form::Template(template) => template,
+        };
+        let make = || {
+            Walk::new(
+                &template.to_regex(),
+                self.groups.iter().map(|group| group.0),
+            )
+        };
+        self.walk.get_or_init(make).as_ref()
+    }
+
     fn parse_by_regex<'l>(
         &self,
         scratch: &mut Scratch,
@@ -473,19 +505,36 @@ impl TextMatcher {
         Ok(record)
     }
 
+    fn parse_by_walk<'l>(
+        &self,
+        walk: &Walk,
+        trail: &mut Trail,
+        line: &'l [u8],
+    ) -> Result<Record<'l>, Reject> {
+        if !walk.run(trail, line) {
+            return Err(Reject::Mismatch);
+        }
+        let mut record = Record::default();
+        for (group, binding) in &self.groups {
+            if let Some((start, end)) = trail.get(*group) {
+                read(*binding, &line[start..end], &mut record)?;
+            }
+        }
+        Ok(record)
+    }
+
     fn from_template(template: Template) -> Result<Self, Complaint> {
+        let groups = (1..).zip(template.bindings());
+        let groups: Vec<(usize, Binding)> = groups.collect();
         let regex = regex::bytes::RegexBuilder::new(&template.to_regex())
             .size_limit(regexp::COMPILED_BYTES)
             .build()
             .map_err(|_| Complaint::new("the format is too long to be matched", 0..0))?;
         Ok(Self {
             plan: Plan::of_template(&template),
+            walk: OnceLock::new(),
             regex,
-            groups: template
-                .bindings()
-                .enumerate()
-                .map(|(at, binding)| (at + 1, binding))
-                .collect(),
+            groups,
             form: Form::Template(template),
         })
     }

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::{Dialect, Engine, Pattern, Reject, presets};
+use super::{Dialect, Engine, Pattern, Reject, corpora_tests, presets};
 use crate::model::{Field, Record};
 
 /// A read line, by what each field says and where it stands.
@@ -65,26 +65,10 @@ fn check(pattern: &Pattern, line: &[u8]) {
     }
 }
 
-/// Every line that real servers wrote, as recorded.
+/// Every line that real servers wrote, but the longest.
 pub(super) fn corpora() -> Vec<Vec<u8>> {
-    let mut lines = Vec::new();
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/corpora");
-    let mut files: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    files.sort();
-    for file in files
-        .iter()
-        .filter(|file| file.extension().is_some_and(|extension| extension == "log"))
-    {
-        let text = std::fs::read(file).unwrap();
-        lines.extend(
-            text.split(|byte| *byte == b'\n')
-                .filter(|line| line.len() < 2_000)
-                .map(<[u8]>::to_vec),
-        );
-    }
+    let mut lines = corpora_tests::corpora();
+    lines.retain(|line| line.len() < 2_000);
     lines
 }
 
