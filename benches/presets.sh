@@ -13,14 +13,16 @@ cd "$(dirname "$0")/.."
 cargo build --release --quiet
 target=${CARGO_TARGET_DIR:-target}
 
-printf '| preset | engine | ns a line |\n|---|---|---|\n'
+printf '| preset | engine | ns a line | fields |\n|---|---|---|---|\n'
 while read -r preset; do
-    engine=$("$target/release/httplog-exporter" patterns "$preset" | sed -n 's/^engine: //p')
+    shown=$("$target/release/httplog-exporter" patterns "$preset")
+    engine=$(sed -n 's/^engine: //p' <<<"$shown")
+    fields=$(sed -n 's/^fields: //p' <<<"$shown")
     folder=$target/criterion/parse/$preset/new
-    figure=
+    figure=—
     if [ -f "$folder/estimates.json" ]; then
         figure=$(jq -rn --slurpfile estimates "$folder/estimates.json" --slurpfile bench "$folder/benchmark.json" \
             '$estimates[0].median.point_estimate / $bench[0].throughput.Elements | round')
     fi
-    printf '| `%s` | %s | %s |\n' "$preset" "$engine" "$figure"
+    printf '| `%s` | %s | %s | %s |\n' "$preset" "$engine" "$figure" "$fields"
 done < <(sed -nE 's/^    "([a-z-]+)",$/\1/p' src/pattern/preset.rs)

@@ -147,19 +147,21 @@ fn every_field_is_named() {
 }
 
 #[test]
-fn every_preset_has_its_row_and_its_engine() {
+fn every_preset_has_its_row_with_its_engine_and_fields() {
     let text = text(CONFIGURATION);
     let section = text.split("\n## Presets\n").nth(1).expect("Presets");
     let mut rows = section.lines().filter(|line| line.starts_with("| `"));
     for preset in presets() {
         let row = rows.next().unwrap_or_default();
-        let engine = preset.pattern().unwrap().engine().name();
-        let begin = format!("| `{}` | {engine} | ", preset.name);
+        let pattern = preset.pattern().unwrap();
+        let begin = format!("| `{}` | {} | ", preset.name, pattern.engine().name());
+        let fields: Vec<&str> = pattern.fields().iter().map(Field::name).collect();
+        let end = format!(" | {} |", fields.join(", "));
         let figure = row
             .strip_prefix(&begin)
-            .and_then(|row| row.strip_suffix(" |"));
-        let figure = figure.unwrap_or_else(|| panic!("{row} does not begin with {begin}"));
-        assert!(figure.chars().all(|c| c.is_ascii_digit()), "{row}");
+            .and_then(|row| row.strip_suffix(&end));
+        let figure = figure.unwrap_or_else(|| panic!("{row} is not {begin}…{end}"));
+        assert!(figure == "—" || figure.parse::<u32>().is_ok(), "{row}");
     }
     assert_eq!(rows.next(), None, "a row without a preset");
 }
