@@ -13,7 +13,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use httplog_exporter::expose::{Format, encode};
 use httplog_exporter::label::Budget;
 use httplog_exporter::model::{Batch, Families, GenerationId, Position, Status};
-use httplog_exporter::pattern::{Pattern, presets};
+use httplog_exporter::pattern::{Dialect, Pattern, presets};
 use httplog_exporter::pipeline::{Pipeline, Settings};
 use httplog_exporter::route::Router;
 
@@ -70,6 +70,35 @@ fn parse(criterion: &mut Criterion) {
                 }
             });
         });
+    }
+    group.finish();
+}
+
+/// Expressions of one's own that have no plan, on lines like those of `nginx-combined`; and on a
+/// line made to have as many ways to be matched as can be.
+fn own(criterion: &mut Criterion) {
+    const OPTIONAL: &str = r#"^(?<remote_addr>\S+) \S+ \S+ \[(?<time>[^\]]+)\] "(?<method>[A-Z]+) (?<target>[^ "]+)[^"]*" (?<status>\d{3}) (?<response_bytes>\d+|-)(?: "[^"]*" "[^"]*")?$"#;
+    const GREEDY: &str = r#"^(?<remote_addr>.*) - (?<user>.*) \[(?<time>.*)\] "(?<request>.*)" (?<status>\d+) (?<response_bytes>\d+|-) "(?<referer>.*)" "(?<user_agent>.*)"$"#;
+    let text = recorded(&presets()[0].pattern().unwrap());
+    let hostile = " - [x] \"GET /\" 200 1 \"a\" \"b\"".repeat(2_200);
+    let mut group = criterion.benchmark_group("own");
+    for (name, source) in [("optional", OPTIONAL), ("greedy", GREEDY)] {
+        let pattern = Pattern::compile(name, Dialect::Regex, source).unwrap();
+        for (kind, text) in [("", text.as_slice()), ("-hostile", hostile.as_bytes())] {
+            let lines: Vec<&[u8]> = text
+                .split(|byte| *byte == b'\n')
+                .filter(|line| !line.is_empty())
+                .collect();
+            let mut scratch = pattern.scratch();
+            group.throughput(Throughput::Elements(lines.len() as u64));
+            group.bench_function(format!("{name}{kind}"), |bencher| {
+                bencher.iter(|| {
+                    for line in &lines {
+                        let _ = black_box(pattern.parse(&mut scratch, black_box(line)));
+                    }
+                });
+            });
+        }
     }
     group.finish();
 }
@@ -177,5 +206,5 @@ fn scrape(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(kernels, parse, feed, route, scrape);
+criterion_group!(kernels, parse, own, feed, route, scrape);
 criterion_main!(kernels);

@@ -1,10 +1,11 @@
-//! Any bytes as a line of any preset: the plan reads it as the regex does, or not at all.
+//! Any bytes as a line of any preset: the plan reads it as the regex does, or not at all; and what
+//! reads lines by keys reads each as though it were the first.
 #![no_main]
 
 use std::sync::LazyLock;
 
 use httplog_exporter::model::{Field, Record};
-use httplog_exporter::pattern::{Indexed, Pattern, Reject, presets};
+use httplog_exporter::pattern::{Engine, Pattern, Reject, Scratch, presets};
 use libfuzzer_sys::fuzz_target;
 
 static PATTERNS: LazyLock<Vec<Pattern>> =
@@ -23,16 +24,28 @@ fn places(record: Result<Record<'_>, Reject>) -> Result<Vec<(Option<usize>, Opti
     })
 }
 
-fuzz_target!(|line: &[u8]| {
-    let quotes: Vec<u32> = (0..).zip(line).filter(|(_, byte)| **byte == b'"').map(|(at, _)| at).collect();
+/// Compares the ways to read a text's first line; `scratch` may have read others.
+fn check(pattern: &Pattern, scratch: &mut Scratch, text: &[u8]) {
+    let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let by_plan = places(pattern.parse(scratch, line));
+    let by_regex = places(pattern.parse_by_regex(scratch, line));
+    assert_eq!(by_plan, by_regex, "{}", pattern.name());
+    let mut record = Record::default();
+    if let Some((length, outcome)) = pattern.parse_ahead(scratch, text, &mut record) {
+        assert_eq!(length, line.len(), "{}", pattern.name());
+        assert_eq!(places(outcome.map(|()| record)), by_regex, "{}", pattern.name());
+    }
+}
+
+fuzz_target!(|text: &[u8]| {
     for pattern in PATTERNS.iter() {
         let mut scratch = pattern.scratch();
-        let by_plan = places(pattern.parse(&mut scratch, line));
-        let by_regex = places(pattern.parse_by_regex(&mut scratch, line));
-        assert_eq!(by_plan, by_regex, "{}", pattern.name());
-        let mut record = Record::default();
-        let indexed = Indexed::new(&quotes, 0);
-        let read = pattern.parse_indexed(&mut scratch, line, indexed, &mut record);
-        assert_eq!(places(read.map(|()| record)), by_regex, "{}", pattern.name());
+        check(pattern, &mut scratch, text);
+        // Those that learn from lines have read others then.
+        if pattern.engine() == Engine::Scanner {
+            for line in text.split(|byte| *byte == b'\n') {
+                check(pattern, &mut scratch, line);
+            }
+        }
     }
 });

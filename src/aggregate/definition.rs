@@ -48,7 +48,11 @@ pub enum Measure {
 
 /// The numbers of one line; absent ones are not observed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Values([Option<u64>; Measure::COUNT]);
+pub struct Values {
+    numbers: [u64; Measure::COUNT],
+    /// A bit for each that is there.
+    present: u8,
+}
 
 impl Definition {
     /// Says everything that must be the same for old counts to go on: kind, labels, bounds.
@@ -88,14 +92,19 @@ impl Measure {
 
 impl Values {
     /// With a measure, if the line brought it.
+    #[inline]
     #[must_use]
     pub fn with(mut self, measure: Measure, value: Option<u64>) -> Self {
-        self.0[measure as usize] = value;
+        if let Some(value) = value {
+            self.numbers[measure as usize] = value;
+            self.present |= 1 << measure as u8;
+        }
         self
     }
 
     /// A measure.
+    #[inline]
     pub fn get(&self, measure: Measure) -> Option<u64> {
-        self.0[measure as usize]
+        (self.present >> measure as u8 & 1 != 0).then_some(self.numbers[measure as usize])
     }
 }

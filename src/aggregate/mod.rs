@@ -3,6 +3,7 @@
 //! Invariant: what a shard has counted does not depend on the order of the lines, and a snapshot,
 //! a save and the ledger taken under one lock are of one instant.
 
+mod buckets;
 mod definition;
 mod ledger;
 mod shard;

@@ -12,6 +12,9 @@ use super::table::{LabelValues, Table};
 use super::{Definition, Ledger, Values};
 use crate::model::{Family, GenerationId, Position, SCHEMA, Saved};
 
+/// How many rows are found without a hash table: as many as a byte tells apart.
+const RECENT: usize = 256;
+
 /// The small integers that all labels of a line come from, packed by whoever knows them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Key(pub u64);
@@ -32,6 +35,8 @@ pub struct Shard {
     source: Arc<str>,
     tables: Vec<Table>,
     rows: HashTable<(Key, u32)>,
+    /// Rows found lately, at a place told by their key.
+    recent: Box<[(Key, u32); RECENT]>,
     hasher: RandomState,
     /// For each row, the slot in each table.
     slots: Vec<usize>,
@@ -48,6 +53,7 @@ impl Shard {
             source: source.into(),
             tables: definitions.into_iter().map(Table::new).collect(),
             rows: HashTable::new(),
+            recent: Box::new([(Key(u64::MAX), u32::MAX); RECENT]),
             hasher: RandomState::default(),
             slots: Vec::new(),
             overflow: None,
@@ -60,10 +66,19 @@ impl Shard {
     #[inline]
     pub fn apply(&mut self, key: Key, values: &Values, names: &impl Names) {
         self.ledger.recorded += 1;
-        let hash = self.hasher.hash_one(key.0);
-        let row = match self.rows.find(hash, |(known, _)| *known == key) {
-            Some((_, row)) => *row,
-            None => self.admit(key, hash, names),
+        // Multiplied by 2^64 over the golden ratio, keys that differ a little spread.
+        let [.., high] = key.0.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes();
+        let place = usize::from(high);
+        let row = match self.recent[place] {
+            (known, row) if known == key && row != u32::MAX => row,
+            _ => {
+                let row = self.find(key, names);
+                // Lines over the cap are counted where they are looked for.
+                if self.overflow != Some(row) {
+                    self.recent[place] = (key, row);
+                }
+                row
+            }
         };
         let width = self.tables.len();
         let slots = &self.slots[row as usize * width..][..width];
@@ -148,6 +163,16 @@ impl Shard {
     /// Adds the counts and the account of another shard of the same definitions.
     pub fn merge(&mut self, other: &Self) {
         self.restore(&other.save(), &other.ledger);
+    }
+
+    /// The row of any key.
+    #[inline(never)]
+    fn find(&mut self, key: Key, names: &impl Names) -> u32 {
+        let hash = self.hasher.hash_one(key.0);
+        match self.rows.find(hash, |(known, _)| *known == key) {
+            Some((_, row)) => *row,
+            None => self.admit(key, hash, names),
+        }
     }
 
     /// The row of a key seen for the first time, or the overflow row.
@@ -320,6 +345,8 @@ mod tests {
         // 3 series for the first line, 2 for each of the next two, and the overflow row.
         assert_eq!(requests.series.len(), 4);
         assert_eq!(shard.ledger().overflow, 47);
+        apply(&mut shard, &[(490, None), (490, None)], &names(0));
+        assert_eq!(shard.ledger().overflow, 49);
         let other = requests
             .series
             .iter()

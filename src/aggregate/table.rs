@@ -5,7 +5,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Definition, Kind, Values};
+use super::buckets::Buckets;
+use super::{Definition, Kind, Measure, Values};
 use crate::model::{
     self, Family, Histogram, Number, SavedFamily, SavedSeries, Series, Unit, Value,
 };
@@ -17,14 +18,30 @@ pub(super) type LabelValues = Box<[Arc<str>]>;
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) definition: Definition,
+    counting: Counting,
     index: HashMap<LabelValues, u32>,
     series: Vec<LabelValues>,
     values: Vec<u64>,
 }
 
+/// What a definition's kind asks for each line.
+#[derive(Debug)]
+enum Counting {
+    Lines,
+    Sum(Measure),
+    Histogram(Measure, Buckets),
+}
+
 impl Table {
     pub(super) fn new(definition: Definition) -> Self {
         Self {
+            counting: match &definition.kind {
+                Kind::Lines => Counting::Lines,
+                Kind::Sum(measure) => Counting::Sum(*measure),
+                Kind::Histogram(measure, bounds) => {
+                    Counting::Histogram(*measure, Buckets::new(bounds))
+                }
+            },
             definition,
             index: HashMap::new(),
             series: Vec::new(),
@@ -60,19 +77,19 @@ impl Table {
     /// Counts one line.
     #[inline]
     pub(super) fn count(&mut self, slot: usize, line: &Values) {
-        match &self.definition.kind {
-            Kind::Lines => self.values[slot] += 1,
-            Kind::Sum(measure) => {
+        match &self.counting {
+            Counting::Lines => self.values[slot] += 1,
+            Counting::Sum(measure) => {
                 if let Some(value) = line.get(*measure) {
                     self.values[slot] = self.values[slot].wrapping_add(value);
                 }
             }
-            Kind::Histogram(measure, bounds) => {
+            Counting::Histogram(measure, buckets) => {
                 if let Some(value) = line.get(*measure) {
-                    let bucket = bounds.partition_point(|bound| *bound < value);
-                    self.values[slot + bucket] += 1;
-                    let sum = slot + bounds.len() + 1;
-                    self.values[sum] = self.values[sum].wrapping_add(value);
+                    let cells = &mut self.values[slot..][..=buckets.count()];
+                    cells[buckets.of(value)] += 1;
+                    let sum = &mut cells[buckets.count()];
+                    *sum = sum.wrapping_add(value);
                 }
             }
         }

@@ -12,26 +12,29 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::exit::{Exit, Failure, counted};
-use crate::config;
-use crate::diag::{Report, Snippet};
+use crate::config::{self, Reading};
+use crate::diag::Snippet;
 use crate::model::GenerationId;
 use crate::pattern::{
     Cause, Explainer, Explanation, Nearest, Outcome, Recognition, Stop, Value, recognise,
 };
 use crate::source::LineReader;
 
-/// Longest line taken from standard input, in bytes.
-const LINE_BYTES: usize = 1 << 20;
+/// Longest line held to be shown, in bytes, if the limit of lines is not greater.
+const HELD_BYTES: usize = 1 << 20;
+/// What to do without a line.
+const REMEDY: &str = "give one in single quotes, or - and lines on standard input:\ntail -n 1 access.log | httplog-exporter explain -";
 /// Longest value shown, in characters.
 const VALUE: usize = 60;
 
 /// Show how a line is read: each field, or where the pattern stops and why.
 ///
 /// Without --pattern, the format is recognised; if it is not, the preset that gets furthest is
-/// taken. Exit code 0 if every line is read, 1 otherwise.
+/// taken. Exit code 0 if every line is read (empty ones are skipped), 1 if one is not, 66 if there
+/// is none.
 #[derive(Debug, Args)]
 pub struct Explain {
-    /// A configuration, for its patterns [default: /etc/httplog-exporter/config.toml, if it is there]
+    /// A configuration, for its patterns and limits [default: /etc/httplog-exporter/config.toml, if it is there]
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The format of the line: a preset or a pattern of one's own (see `patterns`)
@@ -48,15 +51,21 @@ struct Session<'o, W> {
     pattern: Option<String>,
     /// How the lines are called, if not by number.
     name: &'static str,
+    line_bytes: usize,
     lines: usize,
     unread: usize,
+    skipped: usize,
     out: &'o mut W,
 }
 
 impl Explain {
     pub(super) fn execute(&self) -> Result<(), Failure> {
-        let (own, report) = self.own_patterns()?;
-        let explainer = Explainer::new(own);
+        let Reading {
+            patterns,
+            report,
+            limits,
+        } = self.reading()?;
+        let explainer = Explainer::new(patterns, limits.line_bytes);
         if let Some(name) = &self.pattern
             && explainer.explain(name, b"").is_none()
         {
@@ -74,8 +83,10 @@ impl Explain {
             explainer,
             pattern: self.pattern.clone(),
             name: if from_stdin { "stdin" } else { "line" },
+            line_bytes: limits.line_bytes,
             lines: 0,
             unread: 0,
+            skipped: 0,
             out: &mut out,
         };
         if from_stdin {
@@ -87,12 +98,12 @@ impl Explain {
         session.finish()
     }
 
-    /// The patterns of the configuration, or of the default one if it can be read.
-    fn own_patterns(&self) -> Result<(Vec<crate::pattern::Pattern>, Report), Failure> {
+    /// What the configuration says, or the default one if it can be read.
+    fn reading(&self) -> Result<Reading, Failure> {
         let path = self.config.as_deref();
-        match config::patterns_of(path.unwrap_or(Path::new(config::DEFAULT_PATH))) {
+        match config::reading_of(path.unwrap_or(Path::new(config::DEFAULT_PATH))) {
             Ok(found) => Ok(found),
-            Err(_) if path.is_none() => Ok(Default::default()),
+            Err(_) if path.is_none() => Ok(Reading::default()),
             Err(error) => {
                 let missing = error.kind() == ErrorKind::NotFound;
                 let exit = if missing { Exit::NoInput } else { Exit::Io };
@@ -108,7 +119,8 @@ impl Explain {
 
 impl<W: Write> Session<'_, W> {
     fn all(&mut self, reader: impl io::Read) -> Result<(), Failure> {
-        let mut lines = LineReader::new(reader, GenerationId(0), LINE_BYTES);
+        let held = self.line_bytes.max(HELD_BYTES);
+        let mut lines = LineReader::new(reader, GenerationId(0), held);
         loop {
             let batch = lines.next_batch().map_err(|error| {
                 let error = anyhow::Error::new(error);
@@ -118,11 +130,19 @@ impl<W: Write> Session<'_, W> {
             if self.lines == 0 {
                 self.recognise(batch.lines());
             }
+            // Lines too long to be held ended before the first one held.
+            for _ in 0..batch.overlong() {
+                self.begin()?;
+                self.unread += 1;
+                let (name, number) = (self.name, self.lines);
+                writeln!(
+                    self.out,
+                    "{name}:{number}: longer than {held} bytes: not shown"
+                )?;
+            }
             for line in batch.lines() {
                 self.line(line)?;
             }
-            self.lines += usize::try_from(batch.overlong()).unwrap_or_default();
-            self.unread += usize::try_from(batch.overlong()).unwrap_or_default();
         }
     }
 
@@ -135,10 +155,21 @@ impl<W: Write> Session<'_, W> {
         }
     }
 
-    fn line(&mut self, line: &[u8]) -> Result<(), Failure> {
+    /// Goes on to the next line.
+    fn begin(&mut self) -> io::Result<()> {
         self.lines += 1;
         if self.lines > 1 {
             writeln!(self.out)?;
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, line: &[u8]) -> Result<(), Failure> {
+        self.begin()?;
+        if line.is_empty() {
+            self.skipped += 1;
+            writeln!(self.out, "{}:{}: empty, skipped", self.name, self.lines)?;
+            return Ok(());
         }
         let closest = || Some(self.explainer.closest(line)?.name);
         let Some(name) = self.pattern.clone().or_else(closest) else {
@@ -169,14 +200,20 @@ impl<W: Write> Session<'_, W> {
     }
 
     fn finish(self) -> Result<(), Failure> {
-        match (self.lines, self.unread) {
-            (_, 0) => Ok(()),
-            (1, _) => Err(Failure::message(Exit::Runtime, "the line is not read")),
-            (lines, unread) => Err(Failure::message(
-                Exit::Runtime,
-                format!("{unread} of {} are not read", counted(lines, "line")),
-            )),
-        }
+        let message = match (self.lines - self.skipped, self.unread) {
+            (0, _) => {
+                let what = match self.lines {
+                    0 => "no line to explain: standard input is empty",
+                    1 => "no line to explain: it is empty",
+                    _ => "no line to explain: all are empty",
+                };
+                return Err(Failure::message(Exit::NoInput, what).help(REMEDY));
+            }
+            (_, 0) => return Ok(()),
+            (1, _) => "the line is not read".to_owned(),
+            (lines, unread) => format!("{unread} of {} are not read", counted(lines, "line")),
+        };
+        Err(Failure::message(Exit::Runtime, message))
     }
 }
 

@@ -6,7 +6,7 @@ const FORMAT: &str = r#"$remote_addr - $remote_user [$time_local] "$request" $st
 /// How a wrong line is explained, and that the cause is the one meant.
 fn check(snapshot: &str, pattern: &str, line: &str, cause: Cause) {
     let own = Pattern::compile("mine", Dialect::Nginx, FORMAT).unwrap();
-    let explanation = Explainer::new([own])
+    let explanation = Explainer::new([own], 65_536)
         .explain(pattern, line.as_bytes())
         .unwrap();
     let shown = render(&explanation, line.as_bytes(), "line", 1);
@@ -22,7 +22,7 @@ fn check(snapshot: &str, pattern: &str, line: &str, cause: Cause) {
 #[test]
 fn a_line_that_is_read_shows_its_fields() {
     let line = r#"192.0.2.7 - - [22/Nov/2026:18:47:15 +0000] "GET /articles/?q=1 HTTP/1.1" 200 1204 "-" "curl/8.5.0" 0.012 0.001, 0.007"#;
-    let explanation = Explainer::new([])
+    let explanation = Explainer::new([], 65_536)
         .explain("nginx-timed", line.as_bytes())
         .unwrap();
     insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
@@ -198,7 +198,8 @@ fn dash_for_a_number() {
 
 #[test]
 fn junk() {
-    check("empty", "nginx-combined", " ", Cause::Empty);
+    check("empty", "nginx-combined", "", Cause::Empty);
+    check("blanks", "nginx-combined", " ", Cause::Empty);
     check(
         "binary",
         "nginx-combined",

@@ -71,7 +71,7 @@ fn show(out: &mut impl Write, definition: &Definition) -> Result<(), Failure> {
         .collect();
     writeln!(out, "fields: {}", fields.join(", "))?;
     writeln!(out, "engine: {}", definition.pattern.engine().name())?;
-    for remark in advice(&definition.pattern, &definition.source) {
+    for remark in advice(&definition.pattern, definition.dialect, &definition.source) {
         writeln!(out, "note: {remark}")?;
     }
     for example in &definition.examples {

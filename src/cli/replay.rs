@@ -38,6 +38,9 @@ pub struct Replay {
     /// What to print
     #[arg(long, short, value_name = "WHAT", value_enum, default_value_t = Output::Summary)]
     output: Output,
+    /// Don't look at paths: every request is counted under the route `<other>`
+    #[arg(long)]
+    no_routes: bool,
     /// Logs to read; - is standard input
     #[arg(value_name = "LOG", required = true)]
     logs: Vec<PathBuf>,
@@ -64,6 +67,7 @@ struct Lane {
 struct Session {
     pattern: Option<Arc<Pattern>>,
     limits: Limits,
+    max_routes: usize,
     budget: Budget,
     /// In the order in which the formats were met; the name of each is its source's.
     lanes: Vec<(String, Lane)>,
@@ -79,6 +83,11 @@ impl Replay {
         let mut session = Session {
             pattern: self.chosen(config.as_ref())?,
             limits,
+            max_routes: if self.no_routes {
+                0
+            } else {
+                Limits::MAX_ROUTES
+            },
             budget: Budget::new(limits.series),
             lanes: Vec::new(),
             rejects: Rejects::new(self.config.clone(), limits.line_bytes),
@@ -185,7 +194,10 @@ impl Session {
         }
         match recognise(first.lines()) {
             Recognition::Known(pattern) => Ok(Arc::new(pattern)),
-            Recognition::Unknown(best) => Err(unrecognised(log, &best, first.lines())),
+            Recognition::Unknown(best) => {
+                let line_bytes = self.limits.line_bytes;
+                Err(unrecognised(log, &best, first.lines(), line_bytes))
+            }
         }
     }
 
@@ -199,7 +211,7 @@ impl Session {
             source: name.clone(),
             pattern: Arc::clone(&pattern),
             line_bytes: self.limits.line_bytes,
-            max_routes: Limits::MAX_ROUTES,
+            max_routes: self.max_routes,
         };
         let pipeline = Pipeline::new(settings, self.budget.clone());
         let shard = pipeline.shard();

@@ -172,7 +172,10 @@ fn recognised(log: &Path) -> Result<Pattern, Failure> {
     }
     match recognise(batch.lines()) {
         Recognition::Known(pattern) => Ok(pattern),
-        Recognition::Unknown(best) => Err(unrecognised(log, &best, batch.lines())),
+        Recognition::Unknown(best) => {
+            let line_bytes = Limits::default().line_bytes;
+            Err(unrecognised(log, &best, batch.lines(), line_bytes))
+        }
     }
 }
 

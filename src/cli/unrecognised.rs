@@ -10,11 +10,12 @@ use super::rejects::line_of;
 use crate::pattern::{Explainer, Outcome};
 
 /// Says which presets come near, and where the nearest one stops. `best` is what recognition
-/// found, `lines` are the log's first.
+/// found, `lines` are the log's first, `line_bytes` is the longest one looked at.
 pub(super) fn unrecognised<'l>(
     log: &Path,
     best: &[(&str, usize)],
     lines: impl Iterator<Item = &'l [u8]>,
+    line_bytes: usize,
 ) -> Failure {
     let near = match best {
         [] => "no preset reads any of its lines".to_owned(),
@@ -29,7 +30,8 @@ pub(super) fn unrecognised<'l>(
             near.join(", ")
         }
     };
-    let help = place(log, best.first().map(|(name, _)| *name), lines);
+    let explainer = Explainer::new([], line_bytes);
+    let help = place(log, best.first().map(|(name, _)| *name), lines, &explainer);
     Failure::message(
         Exit::Config,
         format!("the format of {} is not recognised: {near}", log.display()),
@@ -38,8 +40,12 @@ pub(super) fn unrecognised<'l>(
 }
 
 /// Where the best preset, or the closest one, stops first, and why.
-fn place<'l>(log: &Path, best: Option<&str>, lines: impl Iterator<Item = &'l [u8]>) -> String {
-    let explainer = Explainer::new([]);
+fn place<'l>(
+    log: &Path,
+    best: Option<&str>,
+    lines: impl Iterator<Item = &'l [u8]>,
+    explainer: &Explainer,
+) -> String {
     let mut lines = (1..).zip(lines).filter(|(_, line)| !line.is_empty());
     let stopped = lines.find_map(|(number, line)| {
         let closest = || Some(explainer.closest(line)?.name);

@@ -147,18 +147,32 @@ impl Config {
     }
 }
 
-/// The patterns that a configuration and the folder `patterns` beside it define, used or not, and
-/// the faults of those that are broken. The rest of the configuration is not looked at.
-pub fn patterns_of(path: &Path) -> Result<(Vec<Pattern>, Report), std::io::Error> {
+/// What a configuration tells of lines, whatever else is wrong with it.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// The patterns that it and the folder `patterns` beside it define, used or not.
+    pub patterns: Vec<Pattern>,
+    /// The faults of those that are broken.
+    pub report: Report,
+    /// Its limits where they are good, else the defaults.
+    pub limits: Limits,
+}
+
+/// Reads of a configuration what tells how lines are read.
+pub fn reading_of(path: &Path) -> Result<Reading, std::io::Error> {
     let content = String::from_utf8_lossy(&std::fs::read(path)?).into_owned();
     let name = path.display().to_string();
     let mut report = Report::default();
     let folder = path.with_file_name("patterns");
     let texts = files::pattern_texts(&folder, &mut report);
-    let mut own = read::patterns(&Arc::new(Text { name, content }), &mut report);
+    let (mut own, limits) = read::reading(&Arc::new(Text { name, content }), &mut report);
     own.extend(read::own_patterns(&texts, &mut report));
     let own = own.into_iter().map(|definition| definition.pattern);
-    Ok((own.collect(), report))
+    Ok(Reading {
+        patterns: own.collect(),
+        report,
+        limits,
+    })
 }
 
 /// The pattern of this name: a preset, or one from the default folder of patterns.

@@ -112,13 +112,19 @@ pub(super) fn own_patterns(texts: &[Arc<Text>], report: &mut Report) -> Vec<Defi
     definitions
 }
 
-/// The patterns of a configuration, whatever else is in it.
-pub(super) fn patterns(text: &Arc<Text>, report: &mut Report) -> Vec<Definition> {
+/// The patterns of a configuration and its limits, whatever else is in it. Only the faults of
+/// patterns are told.
+pub(super) fn reading(text: &Arc<Text>, report: &mut Report) -> (Vec<Definition>, Limits) {
     let document = Document::parse(text, report);
-    let sections = document.root().named("pattern", report);
-    let read = sections.into_iter();
-    read.filter_map(|(name, section)| Definition::read(&name, section, report))
-        .collect()
+    let mut root = document.root();
+    let sections = root.named("pattern", report).into_iter();
+    let patterns = sections
+        .filter_map(|(name, section)| Definition::read(&name, section, report))
+        .collect();
+    let mut untold = Report::default();
+    let found = root.section("limits", &mut untold);
+    let limits = found.map_or_else(Limits::default, |section| limits(section, &mut untold));
+    (patterns, limits)
 }
 
 /// What a source's pattern is looked for in.

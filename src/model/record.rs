@@ -190,15 +190,22 @@ impl<'l> UpstreamList<'l> {
             .map(<[u8]>::trim_ascii)
     }
 
-    /// The time of the last attempt: the one whose response the client got. `None` for `-`.
-    pub fn last_duration(self) -> Option<Micros> {
+    /// The time of the last attempt, the one whose response the client got (`None` for `-`), and the
+    /// attempts beyond the first.
+    #[inline]
+    pub fn last_and_retries(self) -> (Option<Micros>, u64) {
         // Nearly always there is one entry.
-        Micros::from_seconds(self.0)
-            .or_else(|| self.entries().next_back().and_then(Micros::from_seconds))
+        match Micros::from_seconds(self.0) {
+            Some(only) => (Some(only), 0),
+            None => (self.last_duration(), self.retries()),
+        }
     }
 
-    /// Attempts beyond the first at one upstream group.
-    pub fn retries(self) -> u64 {
+    fn last_duration(self) -> Option<Micros> {
+        self.entries().next_back().and_then(Micros::from_seconds)
+    }
+
+    fn retries(self) -> u64 {
         self.0.iter().map(|byte| u64::from(*byte == b',')).sum()
     }
 }
@@ -329,8 +336,11 @@ mod tests {
     fn the_last_attempt_counts() {
         let check = |text: &str, last: Option<u64>, retries: u64| {
             let list = UpstreamList(text.as_bytes());
-            assert_eq!(list.last_duration(), last.map(Micros), "{text}");
-            assert_eq!(list.retries(), retries, "{text}");
+            assert_eq!(
+                list.last_and_retries(),
+                (last.map(Micros), retries),
+                "{text}"
+            );
         };
         check("-", None, 0);
         check("", None, 0);

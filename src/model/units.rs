@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use super::digits;
+
 /// A duration or an instant's offset, in microseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Micros(pub u64);
@@ -43,20 +45,11 @@ impl Micros {
     #[inline]
     pub fn from_seconds(text: &[u8]) -> Option<Self> {
         // What nginx writes nearly always; the general way gives the same.
-        if let [whole, b'.', tenths, hundredths, thousandths] = text {
-            let digit = |byte: &u8| u64::from(byte.wrapping_sub(b'0'));
-            let digits = [
-                digit(whole),
-                digit(tenths),
-                digit(hundredths),
-                digit(thousandths),
-            ];
-            if digits.iter().all(|digit| *digit < 10) {
-                let [whole, tenths, hundredths, thousandths] = digits;
-                return Some(Self(
-                    (((whole * 10 + tenths) * 10 + hundredths) * 10 + thousandths) * 1_000,
-                ));
-            }
+        if let [a, b, c, d, e] = *text
+            && let word = u64::from_le_bytes([a, b, c, d, e, 0, 0, 0])
+            && let Some(thousandths) = digits::thousandths(word)
+        {
+            return Some(Self(thousandths * 1_000));
         }
         Self::from_any_seconds(text)
     }
@@ -122,6 +115,13 @@ impl Status {
             }
             _ => None,
         }
+    }
+
+    /// Reads the three digits that a word (see `digits`) begins with.
+    #[inline]
+    pub(crate) fn from_word(word: u64) -> Option<Self> {
+        let code = u16::try_from(digits::number(word, 3)).unwrap_or(0);
+        (digits::leading(word) >= 3).then_some(Self(code))
     }
 
     /// The number, 0 to 999.

@@ -2,29 +2,38 @@
 //!
 //! Invariant: advice never refuses a format; each piece points at the format and says what to write.
 
-use super::template::{Item, Shape, Slot};
-use super::{Complaint, Dialect, Form, Pattern};
+use super::template::{Item, Shape, Slot, Template};
+use super::{Complaint, Dialect, Escaping, Form, Matcher, Pattern};
 use crate::model::Field;
 
-/// Remarks on a pattern and the format it was compiled from: no duration, values that let a client
-/// write lines of their own, lists whose end nobody can tell.
-pub fn advice(pattern: &Pattern, source: &str) -> Vec<Complaint> {
+/// Remarks on a pattern and the format it was compiled from, in the notation it was given: no
+/// duration, values that let a client write lines of their own, lists whose end nobody can tell.
+pub fn advice(pattern: &Pattern, dialect: Dialect, source: &str) -> Vec<Complaint> {
     let mut remarks = Vec::new();
     if let Some(Form::Template(template)) = pattern.form() {
+        remarks.extend(unescaped(template, source));
         for (at, item) in template.items.iter().enumerate() {
             let Item::Slot(slot) = item else { continue };
             remarks.extend(injection(slot, pattern.dialect()));
             remarks.extend(endless_list(slot, &template.items[at + 1..]));
         }
     }
+    if let Matcher::Text(text) = &pattern.matcher
+        && matches!(text.walk.get(), Some(None))
+    {
+        remarks.push(slow(source));
+    }
     if !pattern.fields().contains(Field::Duration) {
-        remarks.push(no_duration(pattern.dialect(), source));
+        remarks.push(no_duration(pattern, dialect, source));
     }
     remarks
 }
 
-fn no_duration(dialect: Dialect, source: &str) -> Complaint {
+fn no_duration(pattern: &Pattern, dialect: Dialect, source: &str) -> Complaint {
     let piece = match dialect {
+        Dialect::Nginx if pattern.dialect() == Dialect::Json => {
+            "add `,\"request_time\":$request_time` to its object, in nginx's log_format and here"
+        }
         Dialect::Nginx => "add ` $request_time` at its end, in nginx's log_format and here",
         Dialect::Gunicorn => "add ` %(L)s` at its end, in gunicorn's access_log_format and here",
         Dialect::Apache => "add ` %D` at its end, in Apache's LogFormat and here",
@@ -37,6 +46,28 @@ fn no_duration(dialect: Dialect, source: &str) -> Complaint {
     };
     let end = source.len();
     Complaint::new("no duration: response times will not be measured", end..end).help(piece)
+}
+
+/// An expression that has no walk: the regex may try many ways at each byte.
+fn slow(source: &str) -> Complaint {
+    let message = "long lines may be slow to read: the expression can match in too many ways";
+    Complaint::new(message, 0..source.len()).help(
+        "say what ends a value instead of how long it is: `[^\"]*` for `.{40}`, `+` for `{1,500}`; leave out `(?u)`",
+    )
+}
+
+/// nginx writes what a client sent as it came: quotes, and in decoded values line breaks.
+fn unescaped(template: &Template, source: &str) -> Option<Complaint> {
+    const FLAG: &str = "escape=none";
+    let takes_anything = |item: &Item| matches!(item, Item::Slot(slot) if slot.shape == Shape::Raw);
+    if template.escaping != Escaping::None || !template.items.iter().any(takes_anything) {
+        return None;
+    }
+    let at = source.find(FLAG).map_or(0..0, |at| at..at + FLAG.len());
+    let message = format!(
+        "`{FLAG}` lets a client write log lines: quotes and line breaks stand in them as they came"
+    );
+    Some(Complaint::new(message, at).help("leave it out, in nginx's log_format and here"))
 }
 
 /// gunicorn decodes these: a newline that a client put into them ends the line.
@@ -91,7 +122,7 @@ mod tests {
 
     fn check(dialect: Dialect, format: &str, expected: &[(&str, &str)]) {
         let pattern = Pattern::compile("test", dialect, format).unwrap();
-        let remarks = advice(&pattern, format);
+        let remarks = advice(&pattern, dialect, format);
         let found: Vec<(&str, &str)> = remarks
             .iter()
             .map(|remark| {
@@ -127,6 +158,40 @@ mod tests {
             &[("`%({PATH_INFO}e)s`", "%({PATH_INFO}e)s")],
         );
         check(Dialect::Gunicorn, "%(r)s %(q)s %({raw_uri}e)s|%(L)s", &[]);
+    }
+
+    #[test]
+    fn a_format_that_escapes_nothing_is_remarked() {
+        let format = |flag: &str, values: &str| format!("log_format x {flag}'{values}';");
+        let remark = &[("`escape=none`", "escape=none")];
+        let values = "$status \"$request\" $request_time";
+        check(Dialect::Nginx, &format("escape=none ", values), remark);
+        check(Dialect::Nginx, &format("escape=default ", values), &[]);
+        check(Dialect::Nginx, &format("escape=json ", values), &[]);
+        check(Dialect::Nginx, &format("", values), &[]);
+        // Nothing in it is the client's.
+        let own = "$status $request_time";
+        check(Dialect::Nginx, &format("escape=none ", own), &[]);
+    }
+
+    #[test]
+    fn an_expression_without_a_bound_is_remarked() {
+        let slow = "^(?<host>.{60})a(?<duration>.*)$";
+        check(Dialect::Regex, slow, &[("long", slow)]);
+        check(Dialect::Regex, "^(?<host>.*) (?<duration>.*)$", &[]);
+    }
+
+    #[test]
+    fn a_duration_is_added_as_the_format_is_written() {
+        let help = |dialect, format: &str| {
+            let pattern = Pattern::compile("test", dialect, format).unwrap();
+            let remarks = advice(&pattern, dialect, format);
+            remarks[0].help.clone().unwrap()
+        };
+        let object = r#"log_format x escape=json '{"s":$status,"r":"$request"}';"#;
+        assert!(help(Dialect::Nginx, object).starts_with("add `,\"request_time\":"));
+        assert!(help(Dialect::Nginx, "$status").starts_with("add ` $request_time`"));
+        assert!(help(Dialect::Apache, "%s").starts_with("add ` %D`"));
     }
 
     #[test]

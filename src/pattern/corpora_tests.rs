@@ -124,9 +124,27 @@ impl Corpus {
     }
 }
 
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/corpora");
+
+/// The names of the recorded files, sorted.
+fn files() -> Vec<String> {
+    let entries = std::fs::read_dir(FOLDER).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let mut names: Vec<String> = paths
+        .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
+        .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Every recorded line.
+pub(super) fn corpora() -> Vec<Vec<u8>> {
+    files().iter().flat_map(|file| lines(file)).collect()
+}
+
 fn lines(file: &str) -> Vec<Vec<u8>> {
-    let path = format!("{}/fixtures/corpora/{file}", env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read(path).unwrap();
+    let text = std::fs::read(format!("{FOLDER}/{file}")).unwrap();
     let mut lines: Vec<Vec<u8>> = text
         .split(|byte| *byte == b'\n')
         .map(<[u8]>::to_vec)
@@ -181,16 +199,10 @@ fn scanning_a_line_and_undoing_its_escapes_allocate_nothing() {
 
 #[test]
 fn every_file_has_its_pattern() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/corpora");
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap();
+    for name in files() {
         let mut corpora = NGINX.iter().chain(&OTHERS);
-        assert!(
-            path.extension().is_none_or(|extension| extension != "log")
-                || corpora.any(|corpus| corpus.file == name),
-            "{name} is read by nobody"
-        );
+        let is_read = corpora.any(|corpus| corpus.file == name);
+        assert!(is_read, "{name} is read by nobody");
     }
 }
 

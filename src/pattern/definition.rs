@@ -77,7 +77,7 @@ impl Definition {
         }
         let (dialect, source) = sources.pop().filter(|_| !is_torn)?;
         let pattern = source.compile(name, dialect, report)?;
-        source.advise(&pattern, dialect, report);
+        source.advise(&pattern, dialect, name, report);
         for (example, place) in &examples {
             try_example(&pattern, example, place, report);
         }
@@ -128,12 +128,24 @@ impl Source {
     }
 
     /// Adds what could be better about it.
-    fn advise(&self, pattern: &Pattern, dialect: Dialect, report: &mut Report) {
-        let Self::Text(source) = self else { return };
-        let remarks = advice(pattern, &source.value).into_iter();
+    fn advise(
+        &self,
+        pattern: &Pattern,
+        dialect: Dialect,
+        name: &Spot<String>,
+        report: &mut Report,
+    ) {
+        let source = match self {
+            Self::Text(source) => source.value.as_str(),
+            Self::Keys(_) => "",
+        };
+        let remarks = advice(pattern, dialect, source).into_iter();
         report.extend(remarks.map(|remark| Fault {
             severity: Severity::Warning,
-            ..fault(&remark, dialect, source)
+            ..match self {
+                Self::Text(source) => fault(&remark, dialect, source),
+                Self::Keys(_) => keys_fault(&remark, dialect, &name.place),
+            }
         }));
     }
 
@@ -295,12 +307,12 @@ mod tests {
 
     #[test]
     fn tables_of_keys_are_patterns() {
-        let toml = "json = { status = 'http.\"s\"', request = 'r' }";
+        let toml = "json = { status = 'http.\"s\"', request = 'r', duration = 'd' }";
         let example = "[[pattern.mine.example]]\nline = '{\"r\":\"GET / HTTP/1.1\",\"http\":{\"\\\"s\\\"\":200}}'\nrecord = { status = 200, method = 'GET' }";
         assert_eq!(
             read(&format!("{toml}\n{example}")),
             (
-                Some(r#"json = { status = "http.\"s\"", request = "r" }"#.into()),
+                Some(r#"json = { status = "http.\"s\"", request = "r", duration = "d" }"#.into()),
                 vec![]
             )
         );
@@ -343,6 +355,18 @@ mod tests {
         check(
             "nginx = { status = 's' }",
             &["{ status = 's' }: expected a string, found a table"],
+        );
+    }
+
+    #[test]
+    fn tables_without_a_duration_are_remarked() {
+        let message = "mine: json keys: no duration: response times will not be measured";
+        let (source, faults) = read("json.status = 's'");
+        assert!(source.is_some());
+        assert_eq!(faults, [message]);
+        assert_eq!(
+            read("json = { status = 's', duration_ms = 'd' }").1,
+            [""; 0]
         );
     }
 

@@ -5,6 +5,8 @@
 
 use memchr::memchr;
 
+use crate::model::digits::word;
+
 /// How a server writes such bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Escaping {
@@ -23,11 +25,25 @@ pub enum Escaping {
     Json,
 }
 
+/// Whether there is anything to undo; most texts are too short for a search that calls.
+#[inline]
+fn holds_backslash(text: &[u8]) -> bool {
+    const EACH: u64 = u64::from_le_bytes([b'\\'; 8]);
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    if text.len() > 64 {
+        return memchr(b'\\', text).is_some();
+    }
+    (0..text.len()).step_by(8).any(|at| {
+        let other = word(text, at) ^ EACH;
+        other.wrapping_sub(LOW) & !other & (LOW << 7) != 0
+    })
+}
+
 impl Escaping {
     /// The bytes that the server had. `buffer` holds them where they differ from `text`.
     #[inline]
     pub fn undo<'t>(self, text: &'t [u8], buffer: &'t mut Vec<u8>) -> &'t [u8] {
-        if self == Self::None || memchr(b'\\', text).is_none() {
+        if self == Self::None || !holds_backslash(text) {
             return text;
         }
         buffer.clear();

@@ -5,7 +5,7 @@
 
 use super::template::{Binding, TimeUnit};
 use super::{Complaint, Reject};
-use crate::model::{Field, FieldSet, Micros, Record, Status};
+use crate::model::{Bytes, Field, FieldSet, Micros, Record, Status};
 
 /// Longest key, in bytes.
 pub(super) const KEY_BYTES: usize = 256;
@@ -21,6 +21,10 @@ pub struct Keys {
     /// What makes a line a request's: status, method and target, as far as there are keys for them.
     required: u32,
     status: u32,
+    /// Those whose values somebody wants.
+    wanted: u32,
+    /// Those that may lead into objects.
+    dotted: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -35,7 +39,8 @@ struct Key {
 pub(super) struct Prefix {
     /// The keys that begin with it.
     pub(super) keys: u32,
-    length: usize,
+    /// In bytes; a line has far less than 4 GiB.
+    pub(super) length: u32,
 }
 
 /// What was found in a line so far.
@@ -55,6 +60,8 @@ impl Keys {
             fields: FieldSet::EMPTY,
             required: 0,
             status: 0,
+            wanted: 0,
+            dotted: 0,
         }
     }
 
@@ -103,6 +110,8 @@ impl Keys {
         if binding == Binding::Status {
             self.status |= bit;
         }
+        self.wanted |= bit;
+        self.dotted |= bit * u32::from(key.contains('.'));
         self.all.push(Key {
             path: key.as_bytes().into(),
             binding: Some(binding),
@@ -121,15 +130,17 @@ impl Keys {
 
     /// Leaves out the values that nobody wants.
     pub(super) fn retain(&mut self, wanted: impl Fn(Binding) -> bool) {
-        for key in &mut self.all {
+        self.wanted = 0;
+        for (at, key) in self.all.iter_mut().enumerate() {
             key.binding = key.binding.filter(|binding| wanted(*binding));
+            self.wanted |= u32::from(key.binding.is_some()) << at;
         }
     }
 
     /// The keys that are `prefix` and then `part`.
     #[inline]
     pub(super) fn at(&self, prefix: Prefix, part: &[u8]) -> u32 {
-        let length = prefix.length + part.len();
+        let length = prefix.length as usize + part.len();
         let mut left = self.by_length[length.min(LENGTHS - 1)] & prefix.keys;
         let mut found = 0;
         while left != 0 {
@@ -145,20 +156,23 @@ impl Keys {
 
     /// The keys below `prefix` and then `part`.
     pub(super) fn below(&self, prefix: Prefix, part: &[u8]) -> Prefix {
+        let mut left = prefix.keys & self.dotted;
         let mut keys = 0;
-        for (at, key) in self.all.iter().enumerate() {
-            let bit = 1 << at;
-            let rest = key.path.get(prefix.length..).unwrap_or_default();
+        while left != 0 {
+            let key = left.trailing_zeros();
+            left &= left - 1;
+            let rest = self
+                .path(key)
+                .get(prefix.length as usize..)
+                .unwrap_or_default();
             let is_below = rest.len() > part.len() + 1
                 && rest.starts_with(part)
                 && rest.get(part.len()) == Some(&b'.');
-            if prefix.keys & bit != 0 && is_below {
-                keys |= bit;
-            }
+            keys |= u32::from(is_below) << key;
         }
         Prefix {
             keys,
-            length: prefix.length + part.len() + 1,
+            length: u32::try_from(prefix.length as usize + part.len() + 1).unwrap_or(u32::MAX),
         }
     }
 
@@ -169,13 +183,19 @@ impl Keys {
     /// Puts a value where these keys say; the first value of a key stays.
     #[inline]
     pub(super) fn give<'l>(&self, keys: u32, text: Option<&'l [u8]>, found: &mut Found<'_, 'l>) {
-        let mut left = keys & !found.seen;
+        let left = keys & self.wanted & !found.seen;
         found.seen |= keys;
+        if let (Some(text), 1..) = (text, left) {
+            self.give_each(left, text, found);
+        }
+    }
+
+    #[inline(never)]
+    fn give_each<'l>(&self, mut left: u32, text: &'l [u8], found: &mut Found<'_, 'l>) {
         while left != 0 {
             let key = left.trailing_zeros() as usize;
             left &= left - 1;
-            if let (Some(text), Some(Some(binding))) =
-                (text, self.all.get(key).map(|key| key.binding))
+            if let Some(Some(binding)) = self.all.get(key).map(|key| key.binding)
                 && let Err(reject) = read(binding, text, found.record)
             {
                 found.outcome = Err(reject);
@@ -239,7 +259,12 @@ fn read<'l>(binding: Binding, text: &'l [u8], record: &mut Record<'l>) -> Result
                 TimeUnit::Millis => 3,
                 TimeUnit::Micros => 0,
             };
-            record.duration = Some(scaled(text, digits).map(Micros).ok_or(Reject::Number)?);
+            let plain = match unit {
+                TimeUnit::Seconds => Micros::from_seconds(text),
+                TimeUnit::Millis | TimeUnit::Micros => None,
+            };
+            let micros = plain.or_else(|| scaled(text, digits).map(Micros));
+            record.duration = Some(micros.ok_or(Reject::Number)?);
             Ok(())
         }
         Binding::Status => {
@@ -247,17 +272,52 @@ fn read<'l>(binding: Binding, text: &'l [u8], record: &mut Record<'l>) -> Result
                 [] | [b'-'] => return Ok(()),
                 [ones] => Status::from_digits(&[b'0', b'0', ones]),
                 [tens, ones] => Status::from_digits(&[b'0', tens, ones]),
-                _ => Status::from_digits(text),
+                _ => Status::from_digits(text).or_else(|| written_otherwise(text)),
             };
             record.status.map(|_| ()).ok_or(Reject::Number)
+        }
+        Binding::Bytes(field) => {
+            super::read(binding, text, record)?;
+            if let Some(size) = record.bytes_mut(field)
+                && size.is_none()
+            {
+                *size = whole(text).map(Bytes);
+            }
+            Ok(())
         }
         _ => super::read(binding, text, record),
     }
 }
 
+/// A status with a fraction or an exponent: `200.0`, `2e2`.
+#[cold]
+fn written_otherwise(text: &[u8]) -> Option<Status> {
+    if text.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let code = u16::try_from(whole(text)?).ok()?;
+    let digit = |of: u16| u8::try_from(of % 10).map(|digit| b'0' + digit);
+    let digits = [code / 100, code / 10, code].map(digit);
+    match (code, digits) {
+        (..1_000, [Ok(a), Ok(b), Ok(c)]) => Status::from_digits(&[a, b, c]),
+        _ => None,
+    }
+}
+
+/// A decimal number, perhaps with a fraction and an exponent, if it is an integer of 64 bits.
+fn whole(text: &[u8]) -> Option<u64> {
+    let (value, is_exact) = moved(text, 0)?;
+    is_exact.then_some(value)
+}
+
 /// A decimal number, perhaps with a fraction and an exponent, times ten to the `digits`, cut off.
-/// `None` for anything else, for what is negative, and past 64 bits.
 fn scaled(text: &[u8], digits: i32) -> Option<u64> {
+    moved(text, digits).map(|(value, _)| value)
+}
+
+/// The same, and whether nothing was cut off. `None` for anything that is no number, for what is
+/// negative, and past 64 bits.
+fn moved(text: &[u8], digits: i32) -> Option<(u64, bool)> {
     let (mantissa, exponent) = match text.iter().position(|byte| matches!(byte, b'e' | b'E')) {
         Some(at) => (
             &text[..at],
@@ -277,6 +337,7 @@ fn scaled(text: &[u8], digits: i32) -> Option<u64> {
     // How many digits of the mantissa count.
     let kept = whole_length + i64::from(exponent) + i64::from(digits);
     let mut value: u64 = 0;
+    let mut is_exact = true;
     let mut at = 0;
     for digit in whole.iter().chain(fraction) {
         if !digit.is_ascii_digit() {
@@ -286,6 +347,8 @@ fn scaled(text: &[u8], digits: i32) -> Option<u64> {
             value = value
                 .checked_mul(10)?
                 .checked_add(u64::from(digit - b'0'))?;
+        } else {
+            is_exact &= *digit == b'0';
         }
         at += 1;
     }
@@ -294,7 +357,7 @@ fn scaled(text: &[u8], digits: i32) -> Option<u64> {
         value = value.checked_mul(10)?;
         at += 1;
     }
-    Some(value)
+    Some((value, is_exact))
 }
 
 #[cfg(test)]
@@ -332,6 +395,22 @@ mod tests {
             "true",
         ] {
             check(wrong, 6, None);
+        }
+    }
+
+    #[test]
+    fn integers_are_read_however_a_program_writes_them() {
+        let check = |text: &str, expected| assert_eq!(whole(text.as_bytes()), expected, "{text}");
+        check("1204", Some(1204));
+        check("1204.0", Some(1204));
+        check("1e3", Some(1000));
+        check("1.204E+3", Some(1204));
+        check("12000e-3", Some(12));
+        check("0.0", Some(0));
+        check("0e-9", Some(0));
+        check("18446744073709551615.00", Some(u64::MAX));
+        for wrong in ["0.5", "1.204e2", "12000e-4", "1e20", "-1.0", "", "1.", "x"] {
+            check(wrong, None);
         }
     }
 

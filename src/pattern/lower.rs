@@ -79,7 +79,7 @@ pub(super) fn plan(source: &str, binding: impl Fn(&str) -> Option<Binding>) -> O
         }
         at += 1;
     }
-    Some(builder.finish())
+    builder.finish()
 }
 
 /// Whether an expression begins by asking for this very byte.

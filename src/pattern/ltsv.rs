@@ -3,9 +3,9 @@
 //! Invariant: every piece of an accepted line is a label, a colon and a value, and of two pieces
 //! with one label the first is read.
 
-use memchr::memchr;
-
+use super::hints::{Hints, Member, Place};
 use super::keys::{Found, Keys, Prefix};
+use super::search::first_of;
 use super::{Complaint, Reject};
 use crate::model::Record;
 
@@ -39,31 +39,55 @@ impl Ltsv {
         Ok(Self { keys })
     }
 
-    /// Reads a line.
+    /// Reads the line that `text` begins with, which ends at the first newline or the text's end, and
+    /// says how long it is and whether it is a request's; `None` if a piece is no label and value.
+    /// `hints` are those of the lines before it.
     #[inline]
-    pub(super) fn parse<'l>(&self, line: &'l [u8], record: &mut Record<'l>) -> Result<(), Reject> {
+    pub(super) fn parse_ahead<'l>(
+        &self,
+        hints: &mut Hints,
+        text: &'l [u8],
+        record: &mut Record<'l>,
+    ) -> Option<(usize, Result<(), Reject>)> {
+        let place = Place::new(Prefix::ROOT, false);
         let mut found = Found::new(record);
-        let mut rest = line;
+        let mut at = 0;
+        hints.rewind();
         loop {
-            let colon = rest
-                .iter()
-                .position(|byte| !LABEL[usize::from(*byte)])
-                .ok_or(Reject::Mismatch)?;
-            if colon == 0 || rest[colon] != b':' {
-                return Err(Reject::Mismatch);
+            let rest = text.get(at..).unwrap_or_default();
+            let (length, member) = match hints.find(rest, place) {
+                Some(known) => known,
+                None => self.label(hints, rest, place)?,
+            };
+            let start = at + length;
+            let end = first_of(text, start, [b'\t', b'\n']);
+            if member.keys != 0 {
+                self.keys
+                    .give(member.keys, text.get(start..end), &mut found);
             }
-            let (label, value) = (&rest[..colon], &rest[colon + 1..]);
-            let end = memchr(b'\t', value);
-            let keys = self.keys.at(Prefix::ROOT, label);
-            if keys != 0 {
-                let value = &value[..end.unwrap_or(value.len())];
-                self.keys.give(keys, Some(value), &mut found);
+            if text.get(end) != Some(&b'\t') {
+                return Some((end, self.keys.finish(&found)));
             }
-            match end {
-                Some(tab) => rest = &value[tab + 1..],
-                None => return self.keys.finish(&found),
-            }
+            at = end + 1;
         }
+    }
+
+    /// The length of a label and its colon, and what the label is, where no hint tells it at once.
+    #[inline(never)]
+    fn label(&self, hints: &mut Hints, rest: &[u8], place: Place) -> Option<(usize, Member)> {
+        if let Some(known) = hints.find_further(rest, place) {
+            return Some(known);
+        }
+        let label = rest.iter().position(|byte| !LABEL[usize::from(*byte)])?;
+        if label == 0 || rest[label] != b':' {
+            return None;
+        }
+        let member = Member {
+            keys: self.keys.at(Prefix::ROOT, &rest[..label]),
+            ..Member::NONE
+        };
+        hints.learn(&rest[..=label], place, member);
+        Some((label + 1, member))
     }
 }
 
@@ -83,7 +107,10 @@ mod tests {
 
     fn parse<'l>(ltsv: &Ltsv, line: &'l str) -> Result<Record<'l>, Reject> {
         let mut record = Record::default();
-        ltsv.parse(line.as_bytes(), &mut record).map(|()| record)
+        match ltsv.parse_ahead(&mut Hints::new(), line.as_bytes(), &mut record) {
+            Some((length, outcome)) if length == line.len() => outcome.map(|()| record),
+            _ => Err(Reject::Mismatch),
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! From a log format to the fields of a line.
 //!
 //! Invariant: a pattern matches a line from its first byte to its last or not at all, and reading
-//! a line allocates nothing.
+//! a line allocates nothing, but for room to read a longer line than any before it.
 
 mod advice;
 mod apache;
@@ -13,6 +13,9 @@ mod escape;
 mod explain;
 mod gunicorn;
 mod header;
+mod hints;
+#[cfg(test)]
+mod hints_tests;
 mod json;
 mod keys;
 mod lexer;
@@ -24,24 +27,28 @@ mod plan;
 #[cfg(test)]
 mod plan_tests;
 mod preset;
-mod quotes;
 mod recognise;
 mod regexp;
 mod reject;
 mod request;
 mod scan;
+mod search;
 pub mod syslog;
 mod template;
 mod variable;
+mod walk;
+
+use std::sync::OnceLock;
 
 use regex::bytes::{CaptureLocations, Regex};
 
 use crate::model::{Bytes, FieldSet, Micros, Record, Status, UpstreamList};
 
+use hints::Hints;
 use json::Json;
 use ltsv::Ltsv;
 use plan::Plan;
-use quotes::{FindQuote, Searched};
+use walk::{Trail, Walk};
 
 pub use advice::advice;
 pub use complaint::Complaint;
@@ -50,10 +57,12 @@ pub use escape::Escaping;
 pub use explain::{Cause, Explainer, Explanation, Nearest, Outcome, Stop, Value};
 pub use keys::Keys;
 pub use preset::{Preset, presets};
-pub use quotes::Indexed;
 pub use recognise::{Recognition, recognise};
 pub use reject::Reject;
 pub use template::{Binding, Entry, Item, Shape, Slot, Template, TimeUnit};
+
+/// Where a server's format has no plan for a line of fewer bytes, its regex is good enough.
+const LONG: usize = 1024;
 
 /// The notations a pattern may be written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +99,9 @@ pub struct Pattern {
 pub struct Scratch {
     /// `None` for patterns that have no regex.
     locations: Option<CaptureLocations>,
+    /// No room for any where the pattern has no keys.
+    hints: Hints,
+    trail: Trail,
 }
 
 /// How a pattern reads lines.
@@ -97,7 +109,7 @@ pub struct Scratch {
 pub enum Engine {
     /// By finding delimiters; the regex decides where that is not enough.
     Plan,
-    /// By the regex alone.
+    /// As the regex does, from tables made of it; by itself if they would be too large.
     Regex,
     /// By its keys.
     Scanner,
@@ -117,6 +129,9 @@ pub(crate) struct TextMatcher {
     regex: Regex,
     groups: Vec<(usize, Binding)>,
     plan: Option<Plan>,
+    /// Does what the regex does, faster where that has to try several ways; made when it is first
+    /// needed. `None` if it would be too large.
+    walk: OnceLock<Option<Walk>>,
     form: Form,
 }
 
@@ -299,6 +314,11 @@ impl Pattern {
                 Matcher::Text(text) => Some(text.regex.capture_locations()),
                 Matcher::Json(_) | Matcher::Ltsv(_) => None,
             },
+            hints: match &self.matcher {
+                Matcher::Text(_) => Hints::default(),
+                Matcher::Json(_) | Matcher::Ltsv(_) => Hints::new(),
+            },
+            trail: Trail::default(),
         }
     }
 
@@ -330,57 +350,53 @@ impl Pattern {
 
     /// Reads a line (without its newline). `scratch` comes from this pattern.
     pub fn parse<'l>(&self, scratch: &mut Scratch, line: &'l [u8]) -> Result<Record<'l>, Reject> {
-        let mut record = Record::default();
-        self.parse_with(scratch, line, Searched, &mut record)
-            .map(|()| record)
-    }
-
-    /// The same for a line whose quotes are known, into a record that is empty.
-    #[inline]
-    pub fn parse_indexed<'l>(
-        &self,
-        scratch: &mut Scratch,
-        line: &'l [u8],
-        quotes: Indexed<'_>,
-        record: &mut Record<'l>,
-    ) -> Result<(), Reject> {
-        self.parse_with(scratch, line, quotes, record)
-    }
-
-    #[inline]
-    fn parse_with<'l>(
-        &self,
-        scratch: &mut Scratch,
-        line: &'l [u8],
-        quotes: impl FindQuote,
-        record: &mut Record<'l>,
-    ) -> Result<(), Reject> {
-        let whole = line.len();
         let line = self.unframed(line);
-        let text = match &self.matcher {
-            Matcher::Text(text) => text,
-            Matcher::Json(json) => return json.parse(line, record),
-            Matcher::Ltsv(ltsv) => return ltsv.parse(line, record),
-        };
-        if let Some(plan) = &text.plan {
-            let quotes = quotes.after(whole - line.len());
-            let mut outcome = Ok(());
-            let found = |binding, text| {
-                let read = read(binding, text, record);
-                if outcome.is_ok() {
-                    outcome = read;
-                }
-            };
-            if plan.run(line, quotes, found) {
-                return outcome;
-            }
+        let mut record = Record::default();
+        let ahead = self.parse_unframed(scratch, line, &mut record);
+        match (ahead, &self.matcher) {
+            (Some((length, outcome)), _) if length == line.len() => outcome.map(|()| record),
+            (_, Matcher::Text(text)) => match text.walk(line) {
+                Some(walk) => text.parse_by_walk(walk, &mut scratch.trail, line),
+                None => text.parse_by_regex(scratch, line),
+            },
+            (_, Matcher::Json(_) | Matcher::Ltsv(_)) => Err(Reject::Mismatch),
         }
-        *record = text.parse_by_regex(scratch, line)?;
-        Ok(())
+    }
+
+    /// Reads the line that `text` begins with, without knowing where it ends, and says how long it
+    /// is, and whether it could be read. `None` if that is not enough: then the record is spoilt,
+    /// and [`Pattern::parse`] decides. What it says is what [`Pattern::parse`] would say.
+    #[inline]
+    pub fn parse_ahead<'l>(
+        &self,
+        scratch: &mut Scratch,
+        text: &'l [u8],
+        record: &mut Record<'l>,
+    ) -> Option<(usize, Result<(), Reject>)> {
+        if self.is_framed && text.first() == Some(&b'<') {
+            return None;
+        }
+        let (length, outcome) = self.parse_unframed(scratch, text, record)?;
+        // The `\r` of a `\r\n` is no part of a line.
+        (!text[..length].ends_with(b"\r")).then_some((length, outcome))
+    }
+
+    #[inline]
+    fn parse_unframed<'l>(
+        &self,
+        scratch: &mut Scratch,
+        text: &'l [u8],
+        record: &mut Record<'l>,
+    ) -> Option<(usize, Result<(), Reject>)> {
+        match &self.matcher {
+            Matcher::Text(matcher) => matcher.plan.as_ref()?.run(text, record),
+            Matcher::Json(json) => json.parse_ahead(&mut scratch.hints, text, record),
+            Matcher::Ltsv(ltsv) => ltsv.parse_ahead(&mut scratch.hints, text, record),
+        }
     }
 
     /// Reads a line by the regex alone: the reference for [`Pattern::parse`]. Where there is no
-    /// regex, it is the same.
+    /// regex, it is read as though no line had been before it.
     pub fn parse_by_regex<'l>(
         &self,
         scratch: &mut Scratch,
@@ -388,7 +404,14 @@ impl Pattern {
     ) -> Result<Record<'l>, Reject> {
         match &self.matcher {
             Matcher::Text(text) => text.parse_by_regex(scratch, self.unframed(line)),
-            Matcher::Json(_) | Matcher::Ltsv(_) => self.parse(scratch, line),
+            Matcher::Json(_) | Matcher::Ltsv(_) => {
+                let mut scratch = Scratch {
+                    locations: None,
+                    hints: Hints::default(),
+                    trail: Trail::default(),
+                };
+                self.parse(&mut scratch, line)
+            }
         }
     }
 
@@ -445,6 +468,22 @@ fn read<'l>(binding: Binding, text: &'l [u8], record: &mut Record<'l>) -> Result
 }
 
 impl TextMatcher {
+    /// The walk, if it is worth taking for a line that the plan does not read.
+    fn walk(&self, line: &[u8]) -> Option<&Walk> {
+        let template = match &self.form {
+            Form::Regex(_) => return self.walk.get()?.as_ref(),
+            Form::Template(_) if line.len() < LONG => return None,
+            Form::Template(template) => template,
+        };
+        let make = || {
+            Walk::new(
+                &template.to_regex(),
+                self.groups.iter().map(|group| group.0),
+            )
+        };
+        self.walk.get_or_init(make).as_ref()
+    }
+
     fn parse_by_regex<'l>(
         &self,
         scratch: &mut Scratch,
@@ -466,19 +505,36 @@ impl TextMatcher {
         Ok(record)
     }
 
+    fn parse_by_walk<'l>(
+        &self,
+        walk: &Walk,
+        trail: &mut Trail,
+        line: &'l [u8],
+    ) -> Result<Record<'l>, Reject> {
+        if !walk.run(trail, line) {
+            return Err(Reject::Mismatch);
+        }
+        let mut record = Record::default();
+        for (group, binding) in &self.groups {
+            if let Some((start, end)) = trail.get(*group) {
+                read(*binding, &line[start..end], &mut record)?;
+            }
+        }
+        Ok(record)
+    }
+
     fn from_template(template: Template) -> Result<Self, Complaint> {
+        let groups = (1..).zip(template.bindings());
+        let groups: Vec<(usize, Binding)> = groups.collect();
         let regex = regex::bytes::RegexBuilder::new(&template.to_regex())
             .size_limit(regexp::COMPILED_BYTES)
             .build()
             .map_err(|_| Complaint::new("the format is too long to be matched", 0..0))?;
         Ok(Self {
             plan: Plan::of_template(&template),
+            walk: OnceLock::new(),
             regex,
-            groups: template
-                .bindings()
-                .enumerate()
-                .map(|(at, binding)| (at + 1, binding))
-                .collect(),
+            groups,
             form: Form::Template(template),
         })
     }

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::{Dialect, Engine, Indexed, Pattern, Reject, presets};
+use super::{Dialect, Engine, Pattern, Reject, corpora_tests, presets};
 use crate::model::{Field, Record};
 
 /// A read line, by what each field says and where it stands.
@@ -10,71 +10,65 @@ type Read = Result<Vec<(Field, Option<String>, Option<usize>)>, Reject>;
 /// The ways to read a line.
 #[derive(Clone, Copy)]
 enum Way {
-    Searched,
-    Indexed,
+    Whole,
     Regex,
 }
 
 fn read(pattern: &Pattern, line: &[u8], way: Way) -> Read {
     let mut scratch = pattern.scratch();
     let record = match way {
-        Way::Searched => pattern.parse(&mut scratch, line),
+        Way::Whole => pattern.parse(&mut scratch, line),
         Way::Regex => pattern.parse_by_regex(&mut scratch, line),
-        Way::Indexed => {
-            let quotes = memchr::memchr_iter(b'"', line);
-            let quotes: Vec<u32> = quotes.map(|at| u32::try_from(at + 7).unwrap()).collect();
-            let mut record = Record::default();
-            pattern
-                .parse_indexed(&mut scratch, line, Indexed::new(&quotes, 7), &mut record)
-                .map(|()| record)
-        }
     };
-    record.map(|mut record| {
-        Field::ALL
-            .into_iter()
-            .map(|field| {
-                let place = record
-                    .text_mut(field)
-                    .and_then(|text| text.map(|text| text.as_ptr() as usize));
-                (field, record.show(field), place)
-            })
-            .collect()
-    })
+    record.map(fields)
+}
+
+fn fields(mut record: Record<'_>) -> Vec<(Field, Option<String>, Option<usize>)> {
+    Field::ALL
+        .into_iter()
+        .map(|field| {
+            let place = record
+                .text_mut(field)
+                .and_then(|text| text.map(|text| text.as_ptr() as usize));
+            (field, record.show(field), place)
+        })
+        .collect()
 }
 
 fn check(pattern: &Pattern, line: &[u8]) {
     let by_regex = read(pattern, line, Way::Regex);
-    for way in [Way::Searched, Way::Indexed] {
-        assert_eq!(
-            read(pattern, line, way),
-            by_regex,
+    let shown = || {
+        format!(
             "{} reads {:?} by its plan otherwise than by its regex",
             pattern.name(),
             String::from_utf8_lossy(line)
-        );
+        )
+    };
+    assert_eq!(read(pattern, line, Way::Whole), by_regex, "{}", shown());
+    // What stands behind a line is nothing to it.
+    for behind in [
+        "",
+        "\n",
+        "\n200 10 \"-\" \"-\" 0.001 0.001\n",
+        "\r\n\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+    ] {
+        let text = [line, behind.as_bytes()].concat();
+        let mut record = Record::default();
+        if let Some((length, outcome)) =
+            pattern.parse_ahead(&mut pattern.scratch(), &text, &mut record)
+        {
+            assert_eq!(length, line.len(), "{}", shown());
+            let ahead = outcome.map(|()| fields(record));
+            let whole = pattern.parse_by_regex(&mut pattern.scratch(), &text[..length]);
+            assert_eq!(ahead, whole.map(fields), "{}", shown());
+        }
     }
 }
 
-/// Every line that real servers wrote, as recorded.
+/// Every line that real servers wrote, but the longest.
 pub(super) fn corpora() -> Vec<Vec<u8>> {
-    let mut lines = Vec::new();
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/corpora");
-    let mut files: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    files.sort();
-    for file in files
-        .iter()
-        .filter(|file| file.extension().is_some_and(|extension| extension == "log"))
-    {
-        let text = std::fs::read(file).unwrap();
-        lines.extend(
-            text.split(|byte| *byte == b'\n')
-                .filter(|line| line.len() < 2_000)
-                .map(<[u8]>::to_vec),
-        );
-    }
+    let mut lines = corpora_tests::corpora();
+    lines.retain(|line| line.len() < 2_000);
     lines
 }
 
@@ -239,16 +233,23 @@ fn a_text_without_quotes_around_it_takes_no_quote_of_a_later_one() {
     let format = r#"%({a}i)s \%(r)s" %(s)s "%(f)s""#;
     let pattern = Pattern::compile("test", Dialect::Gunicorn, format).unwrap();
     // The second text is empty, and what follows it is too much.
-    let line = br#"x \" 200 " 200 "y""#;
-    let quotes: Vec<u32> = memchr::memchr_iter(b'"', line)
-        .map(|place| u32::try_from(place).unwrap())
-        .collect();
-    let known = Indexed::new(&quotes, 0);
-    let mut record = Record::default();
-    let indexed = pattern.parse_indexed(&mut pattern.scratch(), line, known, &mut record);
-    let searched = pattern.parse(&mut pattern.scratch(), line).map(|_| ());
-    assert_eq!(
-        (indexed, searched),
-        (Err(Reject::Mismatch), Err(Reject::Mismatch))
-    );
+    check(&pattern, br#"x \" 200 " 200 "y""#);
+}
+
+#[test]
+fn a_line_ends_at_its_newline_whatever_follows() {
+    let pattern = |format| Pattern::compile("test", Dialect::Nginx, format).unwrap();
+    let ahead = |format, text: &str| {
+        let mut record = Record::default();
+        pattern(format)
+            .parse_ahead(&mut pattern(format).scratch(), text.as_bytes(), &mut record)
+            .map(|(length, _)| length)
+    };
+    assert_eq!(ahead("$status $host", "200 a\n200 b\n"), Some(5));
+    assert_eq!(ahead("$status $host", "200 a"), Some(5));
+    assert_eq!(ahead("$status $host", "200 a\r\n"), None);
+    assert_eq!(ahead("$status \"$http_a\"", "200 \"a\n\"\n"), None);
+    assert_eq!(ahead("$http_a] $status", "x\n] 200\n"), None);
+    assert_eq!(ahead("$status\n$host", "200\na\n"), None);
+    assert_eq!(ahead("$status\0\0 $host", "200"), None);
 }

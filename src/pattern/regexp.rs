@@ -6,6 +6,7 @@
 use regex_syntax::hir::Look;
 
 use super::template::Binding;
+use super::walk::Walk;
 use super::{Complaint, Form, TextMatcher, lower};
 use crate::model::FieldSet;
 
@@ -66,6 +67,7 @@ pub(super) fn compile(source: &str) -> Result<TextMatcher, Complaint> {
     }
     Ok(TextMatcher {
         plan: lower::plan(source, Binding::named),
+        walk: Walk::new(source, groups.iter().map(|(group, _)| *group)).into(),
         regex,
         groups,
         form: Form::Regex(source.to_owned()),

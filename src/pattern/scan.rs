@@ -1,11 +1,14 @@
 //! How a value is passed over.
 //!
-//! Invariant: a scan ends where the regex would end the same value at its first try.
+//! Invariant: a scan ends where the regex would end the same value at its first try, and never passes
+//! a newline: a text may go on behind the line.
 
-use memchr::{memchr2, memmem};
+use memchr::{memchr, memmem};
 
-use super::quotes::FindQuote;
+use super::plan::Literal;
+use super::search::{first_of, within};
 use super::template::{Entry, Item, Shape};
+use crate::model::digits::{leading, thousandths, word};
 
 /// How a step finds its end.
 #[derive(Clone, Debug)]
@@ -18,8 +21,8 @@ pub(super) enum Scan {
     ToBareQuote,
     /// `(?:[^"\\]|\\.)*`.
     ToUnescapedQuote,
-    /// `[^"]*?` before a literal, which is passed too (it is the next step's).
-    Before(Box<memmem::Finder<'static>>, Quotes),
+    /// `[^"]*?` before a literal.
+    Before(Box<Before>),
     /// The same at the end of the line.
     Rest(Quotes),
     /// As many bytes of the class as there are, but no more than leaves room for the literal.
@@ -60,10 +63,24 @@ pub(super) enum Quotes {
     Escaped,
 }
 
+/// As few bytes as reach a literal.
+#[derive(Clone, Debug)]
+pub(super) struct Before {
+    /// The literal behind the text `-`, if it is short and doesn't begin like it.
+    dash: Option<Literal>,
+    literal: memmem::Finder<'static>,
+    quotes: Quotes,
+    /// What stands behind the literal, if its width is fixed: where it doesn't, the literal is part of
+    /// the text.
+    then: Option<&'static Fixed>,
+}
+
 /// A repeated set of bytes.
 #[derive(Clone, Debug)]
 pub(super) struct Class {
-    pub(super) members: [bool; 256],
+    members: [bool; 256],
+    /// The bytes that end it, if they are so few: a newline and two others, perhaps the same.
+    stops: Option<[u8; 3]>,
     pub(super) least: usize,
     pub(super) most: usize,
     /// A literal that follows and begins with a member: the last one that fits is meant.
@@ -84,11 +101,20 @@ impl Class {
     pub(super) fn new(is_member: impl Fn(u8) -> bool, least: usize, next: Option<&[u8]>) -> Self {
         let mut members = [false; 256];
         for byte in 0..=255 {
-            members[usize::from(byte)] = is_member(byte);
+            members[usize::from(byte)] = byte != b'\n' && is_member(byte);
         }
+        let others: Vec<u8> = (0..=255)
+            .filter(|byte| !members[usize::from(*byte)])
+            .collect();
         let inside = next.filter(|next| next.first().is_some_and(|first| is_member(*first)));
         Self {
             members,
+            stops: match *others {
+                [a] => Some([a; 3]),
+                [a, b] => Some([a, b, b]),
+                [a, b, c] => Some([a, b, c]),
+                _ => None,
+            },
             least,
             most: usize::MAX,
             before: inside.unwrap_or_default().into(),
@@ -96,13 +122,16 @@ impl Class {
     }
 
     #[inline]
-    fn end(&self, line: &[u8], at: usize) -> Option<usize> {
-        let rest = line.get(at..)?;
+    fn end(&self, text: &[u8], at: usize) -> Option<usize> {
+        let rest = text.get(at..)?;
         let most = rest.len().min(self.most);
-        let run = rest[..most]
-            .iter()
-            .position(|byte| !self.members[usize::from(*byte)])
-            .unwrap_or(most);
+        let run = match self.stops {
+            Some(stops) => (first_of(text, at, stops) - at).min(most),
+            None => rest[..most]
+                .iter()
+                .position(|byte| !self.members[usize::from(*byte)])
+                .unwrap_or(most),
+        };
         if self.before.is_empty() {
             return (run >= self.least).then_some(at + run);
         }
@@ -114,22 +143,73 @@ impl Class {
 }
 
 impl Lazy {
-    fn end(&self, text: &[u8]) -> Option<usize> {
+    fn end(&self, text: &[u8], at: usize) -> Option<usize> {
+        let rest = &text[at..line_end(text, at)];
         let end = match &self.before {
-            Some(literal) => self.least + literal.find(text.get(self.least..)?)?,
-            None => text.len(),
+            Some(literal) => self.least + literal.find(rest.get(self.least..)?)?,
+            None => rest.len(),
         };
         (end >= self.least
-            && text[..end]
+            && rest[..end]
                 .iter()
                 .all(|byte| self.members[usize::from(*byte)]))
-        .then_some(end)
+        .then_some(at + end)
+    }
+}
+
+impl Before {
+    fn new(literal: &[u8], quotes: Quotes, then: Option<&'static Fixed>) -> Self {
+        Self {
+            dash: (literal.len() <= Literal::BYTES && !literal.starts_with(b"-"))
+                .then(|| Literal::new(literal)),
+            literal: memmem::Finder::new(literal).into_owned(),
+            quotes,
+            then,
+        }
+    }
+
+    #[inline]
+    pub(super) fn end(&self, text: &[u8], at: usize) -> Option<usize> {
+        // Nearly always the text is `-`.
+        if text.get(at) == Some(&b'-')
+            && let Some(literal) = &self.dash
+            && literal.end(text, at + 1).is_some()
+        {
+            return Some(at + 1);
+        }
+        self.later_end(text, at)
+    }
+
+    #[inline(never)]
+    fn later_end(&self, text: &[u8], at: usize) -> Option<usize> {
+        let line = &text[..line_end(text, at)];
+        let mut end = at;
+        loop {
+            end += self.literal.find(&line[end..])?;
+            let behind = end + self.literal.needle().len();
+            if self
+                .then
+                .is_none_or(|then| then.end(line, behind).is_some())
+            {
+                return self.quotes.covers(line, at, end).then_some(end);
+            }
+            end += 1;
+        }
     }
 }
 
 impl Scan {
-    /// How a shape is passed over when this item follows it.
-    pub(super) fn of_shape(shape: Shape, next: Option<&Item>) -> Option<Self> {
+    /// How a shape is passed over when these items follow it.
+    pub(super) fn of_shape(shape: Shape, after: &[Item]) -> Option<Self> {
+        let next = after.first();
+        let then = match after.get(1) {
+            Some(Item::Slot(slot)) => match slot.shape {
+                Shape::ClfTime => Some(&CLF_TIME),
+                Shape::IsoTime => Some(&ISO_TIME),
+                _ => None,
+            },
+            _ => None,
+        };
         let literal = match next {
             Some(Item::Literal(literal)) => Some(literal.as_bytes()),
             _ => None,
@@ -141,10 +221,7 @@ impl Scan {
             None => next.is_none(),
         };
         let lazy = |quotes| match (literal, next) {
-            (Some(literal), _) => Some(Scan::Before(
-                Box::new(memmem::Finder::new(literal).into_owned()),
-                quotes,
-            )),
+            (Some(literal), _) => Some(Scan::Before(Box::new(Before::new(literal, quotes, then)))),
             (None, None) => Some(Scan::Rest(quotes)),
             (None, Some(_)) => None,
         };
@@ -181,130 +258,125 @@ impl Scan {
         })
     }
 
-    /// Where the step's bytes end, in the way the regex prefers.
-    #[expect(
-        clippy::inline_always,
-        reason = "one jump a step instead of a call: a third of a plan's time"
-    )]
-    #[inline(always)]
-    pub(super) fn end(&self, line: &[u8], at: usize, quotes: &mut impl FindQuote) -> Option<usize> {
-        let rest = line.get(at..)?;
+    /// Whether it can only be passed with a newline.
+    pub(super) fn asks_for_newline(&self) -> bool {
         match self {
-            Self::Literal(literal) => rest.starts_with(literal).then(|| at + literal.len()),
-            Self::ToQuote => Some(quotes.quote(line, at)),
-            Self::ToBareQuote => Some(bare_quote(line, at, line.len(), quotes)),
-            Self::ToUnescapedQuote => unescaped_quote(rest).map(|length| at + length),
-            Self::Before(literal, allowed) => {
-                let end = at + first(literal, rest)?;
-                allowed.covers(line, at, end, quotes).then_some(end)
+            Self::Literal(literal) => literal.contains(&b'\n'),
+            Self::Row(scans) => scans.iter().any(Self::asks_for_newline),
+            _ => false,
+        }
+    }
+
+    /// Where the step's bytes end, in the way the regex prefers. `at` is inside `text`, or its end.
+    #[inline(never)]
+    pub(super) fn end(&self, text: &[u8], at: usize) -> Option<usize> {
+        match self {
+            Self::Literal(literal) => text
+                .get(at..)?
+                .starts_with(literal)
+                .then(|| at + literal.len()),
+            Self::ToQuote => Some(first_of(text, at, [b'"', b'\n'])),
+            Self::ToBareQuote => Some(bare_quote(text, at)),
+            Self::ToUnescapedQuote => Some(unescaped_quote(text, at)),
+            Self::Before(before) => before.end(text, at),
+            Self::Rest(quotes) => {
+                let end = line_end(text, at);
+                quotes.covers(text, at, end).then_some(end)
             }
-            Self::Rest(allowed) => allowed
-                .covers(line, at, line.len(), quotes)
-                .then_some(line.len()),
-            Self::Class(class) => class.end(line, at),
-            Self::Word { least } => {
-                let length = memchr2(b' ', b'"', rest).unwrap_or(rest.len());
-                (length >= *least).then_some(at + length)
-            }
-            Self::Digits => digits(line, at),
-            Self::DigitsOrDash => match rest.first()? {
+            Self::Class(class) => class.end(text, at),
+            Self::Word { least } => word_end(text, at, *least),
+            Self::Digits => digits(text, at),
+            Self::DigitsOrDash => match text.get(at)? {
                 b'-' => Some(at + 1),
-                _ => digits(rest, 0).map(|length| at + length),
+                _ => digits(text, at),
             },
-            Self::Status => match rest {
-                [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', ..] => Some(at + 3),
-                _ => None,
-            },
-            Self::Decimal => decimal(rest, 0).map(|length| at + length),
-            Self::ClfTime => CLF_TIME.holds(rest).then_some(at + CLF_TIME.width),
-            Self::IsoTime => ISO_TIME.holds(rest).then_some(at + ISO_TIME.width),
-            Self::List(entry) => list(rest, *entry).map(|length| at + length),
-            Self::Lazy(lazy) => lazy.end(rest).map(|length| at + length),
-            Self::Row(scans) => row(scans, line, at, quotes),
+            Self::Status => (leading(word(text, at)) >= 3).then_some(at + 3),
+            Self::Decimal => decimal(text, at),
+            Self::ClfTime => CLF_TIME.end(text, at),
+            Self::IsoTime => ISO_TIME.end(text, at),
+            Self::List(entry) => list(text, at, *entry),
+            Self::Lazy(lazy) => lazy.end(text, at),
+            Self::Row(scans) => row(scans, text, at),
         }
     }
 }
 
 /// Where the last of a row ends.
-fn row(scans: &[Scan], line: &[u8], at: usize, quotes: &mut impl FindQuote) -> Option<usize> {
+fn row(scans: &[Scan], text: &[u8], at: usize) -> Option<usize> {
     scans.iter().try_fold(at, |at, scan| match scan {
         Scan::Row(_) => None, // Rows are not made of rows.
-        plain => plain.end(line, at, quotes),
+        plain => plain.end(text, at),
     })
 }
 
-/// Where a literal stands first. Nearly always the text before it is `-`.
-#[inline]
-fn first(literal: &memmem::Finder<'_>, text: &[u8]) -> Option<usize> {
-    match text {
-        [b'-', rest @ ..] if rest.starts_with(literal.needle()) && literal.needle()[0] != b'-' => {
-            Some(1)
-        }
-        _ => literal.find(text),
-    }
-}
-
 impl Quotes {
-    /// Whether the text between two places holds no quote that it must not.
+    /// Whether the text between two places of a line holds no quote that it must not.
     #[inline]
-    fn covers(self, line: &[u8], at: usize, end: usize, quotes: &mut impl FindQuote) -> bool {
+    fn covers(self, text: &[u8], at: usize, end: usize) -> bool {
+        let value = &text[..end];
         match self {
-            Self::None => quotes.quote(line, at) >= end,
-            Self::AfterBackslash => bare_quote(line, at, end, quotes) >= end,
-            Self::Escaped => unescaped_quote(&line[at..end]) == Some(end - at),
+            Self::None => first_of(value, at, [b'"']) == end,
+            Self::AfterBackslash => bare_quote(value, at) == end,
+            Self::Escaped => unescaped_quote(value, at) == end,
         }
     }
 }
 
-/// The first quote from `at` that no backslash precedes, or any place from `end` on if there is none
-/// before that: what stands there is the next step's to ask for.
+/// The end of the line.
 #[inline]
-fn bare_quote(line: &[u8], at: usize, end: usize, quotes: &mut impl FindQuote) -> usize {
-    let mut quote = quotes.quote(line, at);
-    while quote > at && quote < end && line[quote - 1] == b'\\' {
-        quote = quotes.quote(line, quote + 1);
+fn line_end(text: &[u8], at: usize) -> usize {
+    memchr(b'\n', &text[at..]).map_or(text.len(), |length| at + length)
+}
+
+/// The end of a word of `least` bytes or more.
+#[inline]
+pub(super) fn word_end(text: &[u8], at: usize, least: usize) -> Option<usize> {
+    let end = first_of(text, at, [b' ', b'"', b'\n']);
+    (end >= at + least).then_some(end)
+}
+
+/// The first quote from `at` that no backslash precedes, or the end of the line.
+#[inline]
+fn bare_quote(text: &[u8], at: usize) -> usize {
+    let mut quote = first_of(text, at, [b'"', b'\n']);
+    while quote > at && text.get(quote) == Some(&b'"') && text[quote - 1] == b'\\' {
+        quote = first_of(text, quote + 1, [b'"', b'\n']);
     }
     quote
 }
 
 /// The end of the longest text in which a backslash takes the meaning from the byte behind it.
-fn unescaped_quote(text: &[u8]) -> Option<usize> {
-    let mut at = 0;
+fn unescaped_quote(text: &[u8], mut at: usize) -> usize {
     loop {
-        let Some(found) = memchr2(b'"', b'\\', &text[at..]) else {
-            return Some(text.len());
-        };
-        at += found;
-        if text[at] == b'"' {
-            return Some(at);
+        at = first_of(text, at, [b'"', b'\\', b'\n']);
+        match text[at..] {
+            // A backslash with nothing behind it is no text: the regex stops before it.
+            [b'\\', byte, ..] if byte != b'\n' => at += 2,
+            _ => return at,
         }
-        // A backslash with nothing behind it is no text: the regex stops before it.
-        if at + 1 == text.len() {
-            return Some(at);
-        }
-        at += 2;
     }
 }
 
 /// The end of `[0-9]+` from `at`.
 #[inline]
 fn digits(text: &[u8], at: usize) -> Option<usize> {
-    let run = text
-        .get(at..)?
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
-    (run > 0).then_some(at + run)
+    match leading(word(text, at)) {
+        0 => None,
+        8 => Some(many_digits(text, at)),
+        count => Some(at + count),
+    }
+}
+
+#[cold]
+fn many_digits(text: &[u8], at: usize) -> usize {
+    let run = text[at..].iter().take_while(|byte| byte.is_ascii_digit());
+    at + run.count()
 }
 
 /// The end of `[0-9]+\.[0-9]+` from `at`.
 #[inline]
 fn decimal(text: &[u8], at: usize) -> Option<usize> {
-    // What nginx writes nearly always; the general way gives the same.
-    if let [a, b'.', b, c, d, after, ..] = text.get(at..)?
-        && [a, b, c, d].into_iter().all(u8::is_ascii_digit)
-        && !after.is_ascii_digit()
-    {
+    if thousandths(word(text, at)).is_some() {
         return Some(at + 5);
     }
     let point = digits(text, at)?;
@@ -313,9 +385,8 @@ fn decimal(text: &[u8], at: usize) -> Option<usize> {
 }
 
 /// The end of an upstream list: entries between `, ` and ` : `.
-#[inline]
-fn list(text: &[u8], entry: Entry) -> Option<usize> {
-    let mut end = entry_end(text, 0, entry)?;
+pub(super) fn list(text: &[u8], at: usize, entry: Entry) -> Option<usize> {
+    let mut end = entry_end(text, at, entry)?;
     loop {
         let separator = match &text[end..] {
             [b',', b' ', ..] => 2,
@@ -336,44 +407,48 @@ fn entry_end(text: &[u8], at: usize, entry: Entry) -> Option<usize> {
         (Entry::Decimal, _) => decimal(text, at),
         (Entry::Digits, _) => digits(text, at),
         (Entry::Address, _) => {
-            let is_member = |byte: &&u8| !matches!(**byte, b' ' | b',' | b'"');
+            let is_member = |byte: &&u8| !matches!(**byte, b' ' | b',' | b'"' | b'\n');
             let run = text[at..].iter().take_while(is_member).count();
             (run > 0).then_some(at + run)
         }
     }
 }
 
-/// Bytes of fixed width, each between two bounds; where `either` is set, it or the lower bound.
-struct Fixed {
-    low: [u8; 32],
-    span: [u8; 32],
+/// Bytes of fixed width, each between two bounds; at `sign` only the bounds are meant. Compared as two
+/// vectors that overlap.
+#[derive(Debug)]
+pub(super) struct Fixed {
+    low: [[u8; 16]; 2],
+    span: [[u8; 16]; 2],
     width: usize,
-    /// A place where only the two ends of the range are meant.
     sign: usize,
 }
 
 /// `dd/Aaa/dddd:dd:dd:dd ±dddd`.
-static CLF_TIME: Fixed = Fixed::new(b"dd/Aaa/dddd:dd:dd:dd +dddd");
+pub(super) static CLF_TIME: Fixed = Fixed::new(b"dd/Aaa/dddd:dd:dd:dd +dddd");
 /// `dddd-dd-ddTdd:dd:dd±dd:dd`.
 static ISO_TIME: Fixed = Fixed::new(b"dddd-dd-ddTdd:dd:dd+dd:dd");
 
 impl Fixed {
-    /// `d` a digit, `A` a capital, `a` a small letter, `+` a sign; all else itself.
+    /// `d` a digit, `A` a capital, `a` a small letter, `+` a sign; all else itself. 16 to 32 bytes.
     const fn new(mask: &[u8]) -> Self {
         let mut fixed = Self {
-            low: [0; 32],
-            span: [255; 32],
+            low: [[0; 16]; 2],
+            span: [[0; 16]; 2],
             width: mask.len(),
             sign: 0,
         };
+        let starts = [0, mask.len() - 16];
         let mut at = 0;
-        while at < mask.len() {
-            (fixed.low[at], fixed.span[at]) = match mask[at] {
+        while at < 32 {
+            let (half, place) = (at / 16, at % 16);
+            let byte = mask[starts[half] + place];
+            (fixed.low[half][place], fixed.span[half][place]) = match byte {
                 b'd' => (b'0', 9),
                 b'A' => (b'A', 25),
                 b'a' => (b'a', 25),
                 b'+' => {
-                    fixed.sign = at;
+                    fixed.sign = starts[half] + place;
                     (b'+', 2)
                 }
                 byte => (byte, 0),
@@ -383,20 +458,15 @@ impl Fixed {
         fixed
     }
 
+    /// Where they end if the text goes on with such bytes.
     #[inline]
-    fn holds(&self, text: &[u8]) -> bool {
-        if text.get(self.sign).is_none_or(|byte| *byte == b',') || text.len() < self.width {
-            return false;
-        }
-        let mut bytes = [0; 32];
-        match text.first_chunk::<32>() {
-            Some(chunk) => bytes = *chunk,
-            None => bytes[..text.len()].copy_from_slice(text),
-        }
-        let mut outside = 0;
-        for ((byte, low), span) in bytes.iter().zip(&self.low).zip(&self.span) {
-            outside |= u8::from(byte.wrapping_sub(*low) > *span);
-        }
-        outside == 0
+    pub(super) fn end(&self, text: &[u8], at: usize) -> Option<usize> {
+        let text = text.get(at..)?.get(..self.width)?;
+        let first = text.first_chunk()?;
+        let last = text.last_chunk()?;
+        let is_inside = within(first, &self.low[0], &self.span[0])
+            && within(last, &self.low[1], &self.span[1])
+            && text[self.sign] != b',';
+        is_inside.then_some(at + self.width)
     }
 }

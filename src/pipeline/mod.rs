@@ -3,19 +3,18 @@
 //! Invariant: every line of a batch is recorded, rejected or skipped, exactly once.
 
 mod httplog;
-mod index;
 mod names;
 
-use std::ops::Range;
 use std::sync::Arc;
+
+use memchr::memchr;
 
 use crate::aggregate::{Ledger, Measure, Shard, Values};
 use crate::label::{self, Budget, Method};
 use crate::model::{Batch, Record, UpstreamList};
-use crate::pattern::{Indexed, Pattern, Reject, Scratch};
+use crate::pattern::{Pattern, Reject, Scratch};
 use crate::route::{RouteId, Router};
 
-use index::Index;
 use names::{SourceNames, pack};
 
 /// Lines that hold nothing.
@@ -30,7 +29,7 @@ pub struct Settings {
     pub pattern: Arc<Pattern>,
     /// Longest line, in bytes.
     pub line_bytes: usize,
-    /// Routes learned at most.
+    /// Routes learned at most; with 0 targets are not looked at.
     pub max_routes: usize,
 }
 
@@ -41,7 +40,6 @@ pub struct Pipeline {
     /// Reads only what is counted.
     pattern: Pattern,
     scratch: Scratch,
-    index: Index,
     router: Router,
     /// A target whose escapes were undone.
     unescaped: Vec<u8>,
@@ -55,7 +53,6 @@ impl Pipeline {
             pattern: Pattern::clone(&settings.pattern)
                 .narrowed(httplog::FIELDS.into_iter().collect()),
             scratch: settings.pattern.scratch(),
-            index: Index::default(),
             router: Router::new(settings.max_routes),
             unescaped: Vec::new(),
             names: SourceNames::new(&settings.source, budget),
@@ -88,61 +85,65 @@ impl Pipeline {
 
     /// Counts a batch.
     pub fn feed(&mut self, shard: &mut Shard, batch: &Batch<'_>) {
-        let mut index = std::mem::take(&mut self.index);
-        index.fill(batch.bytes());
-        let mut quotes = &*index.quotes;
-        let mut start = 0;
-        for newline in index.newlines.iter().map(|place| *place as usize) {
-            self.line(shard, batch.bytes(), start..newline, quotes);
-            let passed = quotes
-                .iter()
-                .take_while(|quote| (**quote as usize) < newline)
-                .count();
-            quotes = &quotes[passed..];
-            start = newline + 1;
+        let mut rest = batch.bytes();
+        while !rest.is_empty() {
+            let length = self.line(shard, rest);
+            rest = rest.get(length + 1..).unwrap_or_default();
         }
-        if start < batch.bytes().len() {
-            self.line(shard, batch.bytes(), start..batch.bytes().len(), quotes);
-        }
-        self.index = index;
         for _ in 0..batch.overlong() {
             shard.reject(Reject::Overlong.name());
         }
         shard.advance(batch.bytes().len() as u64, batch.end());
     }
 
-    /// Counts a line; `quotes` are those of the buffer from the line's start on.
+    /// Counts the line that `text` begins with; gives its length, without the newline.
     #[inline]
-    fn line(&mut self, shard: &mut Shard, buffer: &[u8], place: Range<usize>, quotes: &[u32]) {
-        let start = place.start;
-        let line = &buffer[place];
+    fn line(&mut self, shard: &mut Shard, text: &[u8]) -> usize {
+        let mut record = Record::default();
+        match self
+            .pattern
+            .parse_ahead(&mut self.scratch, text, &mut record)
+        {
+            Some((length, Ok(()))) if (1..=self.settings.line_bytes).contains(&length) => {
+                self.count(shard, &record);
+                length
+            }
+            _ => self.odd_line(shard, text),
+        }
+    }
+
+    /// The same for any line.
+    fn odd_line(&mut self, shard: &mut Shard, text: &[u8]) -> usize {
+        let length = memchr(b'\n', text).unwrap_or(text.len());
+        let line = &text[..length];
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.is_empty() {
             shard.skip(BLANK);
         } else if line.len() > self.settings.line_bytes {
             shard.reject(Reject::Overlong.name());
         } else {
-            let mut record = Record::default();
-            let quotes = Indexed::new(quotes, start);
-            match self
-                .pattern
-                .parse_indexed(&mut self.scratch, line, quotes, &mut record)
-            {
-                Ok(()) => self.count(shard, &record),
+            match self.pattern.parse(&mut self.scratch, line) {
+                Ok(record) => self.count(shard, &record),
                 Err(reject) => shard.reject(reject.name()),
             }
         }
+        length
     }
 
     fn count(&mut self, shard: &mut Shard, record: &Record<'_>) {
         let method = Method::of(record.method);
-        let route = record.target.map_or(RouteId::OTHER, |target| {
-            let escaping = self.pattern.escaping();
-            let target = escaping.undo(target, &mut self.unescaped);
-            self.router.route(target, record.status)
-        });
+        let route = match record.target {
+            Some(target) if self.settings.max_routes > 0 => {
+                let escaping = self.pattern.escaping();
+                let target = escaping.undo(target, &mut self.unescaped);
+                self.router.route(target, record.status)
+            }
+            _ => RouteId::OTHER,
+        };
         let key = pack(method, label::status(record.status), route);
-        let upstream = record.upstream_durations;
+        let upstream = record
+            .upstream_durations
+            .map(UpstreamList::last_and_retries);
         let values = Values::default()
             .with(
                 Measure::Duration,
@@ -150,13 +151,11 @@ impl Pipeline {
             )
             .with(
                 Measure::UpstreamDuration,
-                upstream
-                    .and_then(UpstreamList::last_duration)
-                    .map(|last| last.0),
+                upstream.and_then(|(last, _)| last).map(|last| last.0),
             )
             .with(
                 Measure::UpstreamRetries,
-                upstream.map(UpstreamList::retries),
+                upstream.map(|(_, retries)| retries),
             )
             .with(
                 Measure::ResponseBytes,

@@ -1,21 +1,13 @@
-//! Opens what is read once: plain and gzip-compressed files and streams.
+//! Undoes the compression of what is read once.
 //!
 //! Invariant: whether a stream is compressed is told by its first bytes, never by its name.
 
-use std::fs::File;
 use std::io::{Cursor, ErrorKind, Read, Result};
-use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 
 /// The first bytes of a gzip member (RFC 1952, section 2.3.1).
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
-
-/// Opens the file at `path` for reading from its start, decompressed if need be. Waits for a
-/// writer if it is a FIFO, as shells make for `<(…)`.
-pub fn open(path: &Path) -> Result<Box<dyn Read + Send>> {
-    decompressed(File::open(path)?)
-}
 
 /// Whether a file that begins with these bytes is compressed.
 pub fn is_compressed(first: &[u8]) -> bool {
@@ -89,16 +81,5 @@ mod tests {
         let last = stored.len() - 6;
         stored[last] ^= 0xff;
         assert!(text_of(stored).is_err());
-    }
-
-    #[test]
-    fn a_file_is_opened_whatever_its_name() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("access.log");
-        std::fs::write(&path, gzip(b"a\n")).unwrap();
-        let mut text = Vec::new();
-        open(&path).unwrap().read_to_end(&mut text).unwrap();
-        assert_eq!(text, b"a\n");
-        assert!(open(&directory.path().join("absent")).is_err());
     }
 }

@@ -22,4 +22,4 @@ pub use frame::{Cut, Framer};
 pub use read::LineReader;
 
 /// Least number of bytes asked for in one read.
-const READ_BYTES: usize = 256 * 1024;
+const READ_BYTES: usize = 128 * 1024;

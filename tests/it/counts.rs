@@ -1,8 +1,9 @@
 //! What a log says, read without any of the project's code.
 //!
-//! Invariant: knows nothing of patterns; a request stands between the first two quotes of a line
-//! that no backslash precedes, and the status follows. That holds for nginx's default escaping
-//! (which writes `"` as `\x22`), for gunicorn's and for uvicorn's.
+//! Invariant: knows nothing of patterns. In a line of text, a request stands between the first two
+//! quotes that no backslash precedes, and the status follows: that holds for nginx's default
+//! escaping (which writes `"` as `\x22`), for gunicorn's, uvicorn's and Apache's. In a line of keys,
+//! they are called as the corpora call them.
 
 use std::collections::BTreeMap;
 
@@ -38,15 +39,44 @@ pub fn total(counts: &Counts) -> u64 {
 }
 
 fn of_line(line: &[u8]) -> Option<(String, String)> {
+    let (request, status) = if line.starts_with(b"{") {
+        of_object(line)?
+    } else if line.starts_with(b"time:") {
+        of_labels(line)?
+    } else {
+        of_text(line)?
+    };
+    let method = request.split(|byte| *byte == b' ').next()?;
+    Some((method_label(method), status_label(&status)))
+}
+
+/// The request and the status.
+type Told = (Vec<u8>, Vec<u8>);
+
+fn of_text(line: &[u8]) -> Option<Told> {
     let opening = bare_quote(line)?;
     let quoted = &line[opening + 1..];
     let closing = bare_quote(quoted)?;
     let (request, after) = (&quoted[..closing], &quoted[closing + 1..]);
-    let method = request.split(|byte| *byte == b' ').next()?;
     let status = after
         .split(u8::is_ascii_whitespace)
         .find(|word| !word.is_empty())?;
-    Some((method_label(method), status_label(status)))
+    Some((request.to_vec(), status.to_vec()))
+}
+
+/// nginx leaves bytes that are no UTF-8 as they are; none of them is in a method that is known.
+fn of_object(line: &[u8]) -> Option<Told> {
+    let object: serde_json::Value = serde_json::from_str(&String::from_utf8_lossy(line)).unwrap();
+    let status = object.get("status")?.as_u64()?.to_string();
+    Some((object.get("request")?.as_str()?.into(), status.into()))
+}
+
+fn of_labels(line: &[u8]) -> Option<Told> {
+    let value = |label: &[u8]| {
+        let mut pairs = line.split(|byte| matches!(byte, b'\t' | b'\n'));
+        pairs.find_map(|pair| Some(pair.strip_prefix(label)?.to_vec()))
+    };
+    Some((value(b"req:")?, value(b"status:")?))
 }
 
 /// The first quote that no backslash precedes.
@@ -98,6 +128,12 @@ fn requests_are_read_as_the_servers_quote_them() {
     check(r#"::1 - - [t] "" 408 0 "-" "-""#, OTHER, "408");
     check(r#"::1 - - [t] "GE\x22T / HTTP/1.1" 400 0"#, OTHER, "400");
     check(r#"::1 - - [t] "\x16\x03" 000 0 "-" "-""#, OTHER, OTHER);
+    check(
+        r#"{"request":"PUT /\"\\ HTTP/1.1","status":204}"#,
+        "PUT",
+        "204",
+    );
+    check("time:t\treq:HEAD / HTTP/1.0\tstatus:301\n", "HEAD", "301");
     check(
         "INFO:  ::1:5 - \"POST / HTTP/1.1\" 201 Created\n",
         "POST",

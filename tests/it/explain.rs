@@ -36,7 +36,61 @@ fn every_line_of_standard_input_is_explained() {
     assert_eq!(out.matches("reads it").count(), 2, "{out}");
     assert!(out.contains(" --> stdin:2:6\n"), "{out}");
     assert_eq!(err, "error: 1 of 3 lines are not read\n");
-    assert_eq!(run(&["explain", "-"], "").0, Some(0));
+}
+
+#[test]
+fn without_a_line_it_says_so() {
+    let check = |line: &str, stdin: &str, said: &str| {
+        let (code, _, err) = run(&["explain", line], stdin);
+        assert_eq!(code, Some(66), "{err}");
+        let said = format!("error: no line to explain: {said}\n = help: give one");
+        assert!(err.starts_with(&said), "{err}");
+    };
+    check("-", "", "standard input is empty");
+    check("-", "\n", "it is empty");
+    check("-", "\n\r\n", "all are empty");
+    check("", "", "it is empty");
+}
+
+#[test]
+fn empty_lines_are_skipped_as_they_are_counted() {
+    let lines = format!("\n{TIMED}\n\nhello\n");
+    let (code, out, err) = run(&["explain", "--pattern", "nginx-timed", "-"], &lines);
+    assert_eq!(code, Some(1));
+    assert!(
+        out.starts_with("stdin:1: empty, skipped\n\nstdin:2: "),
+        "{out}"
+    );
+    assert!(out.contains(" --> stdin:4:6\n"), "{out}");
+    assert_eq!(err, "error: 1 of 2 lines are not read\n");
+    let (code, ..) = run(&["explain", "-"], &format!("\n{TIMED}\n"));
+    assert_eq!(code, Some(0));
+}
+
+#[test]
+fn the_limit_of_lines_is_that_of_the_configuration() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("config.toml");
+    let config = config.to_str().unwrap();
+    let long = TIMED.replace("/a", &format!("/{}", "a".repeat(300)));
+    let check = |limits: &str, line: &str, code: i32| {
+        fs::write(config, limits).unwrap();
+        let pattern = ["--pattern", "nginx-timed"];
+        let (found, out, _) = run(
+            &[&["explain", "--config", config], &pattern[..], &["-"]].concat(),
+            line,
+        );
+        assert_eq!(found, Some(code), "{out}");
+        assert_eq!(out.contains("longer than"), code == 1, "{out}");
+    };
+    check("", &long, 0);
+    check("[limits]\nline_bytes = 256\n", &long, 1);
+    let longer = TIMED.replace("/a", &format!("/{}", "a".repeat(70_000)));
+    check("", &longer, 1);
+    check("[limits]\nline_bytes = 1\n", &longer, 1);
+    check("[limits]\nline_bytes = 100000\n", &longer, 0);
+    let longest = format!("{}\n", "a".repeat(3_000_000));
+    check("", &longest, 1);
 }
 
 #[test]

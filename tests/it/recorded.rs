@@ -1,15 +1,20 @@
 //! What real servers wrote, and the presets that read it.
 
 /// The presets, each with what a real server wrote in its format.
-pub const RECORDED: [(&str, &str); 8] = [
+pub const RECORDED: [(&str, &str); 13] = [
     ("nginx-combined", "fixtures/corpora/nginx_combined.log"),
     ("nginx-timed", "fixtures/corpora/nginx_timed.log"),
     ("nginx-vhost", "fixtures/corpora/nginx_vhost_main.log"),
     ("nginx-django", "fixtures/demo/access.log"),
+    ("nginx-json", "fixtures/corpora/nginx_json.log"),
+    ("nginx-ltsv", "fixtures/corpora/nginx_ltsv.log"),
     ("gunicorn", "fixtures/corpora/gunicorn_real_default.log"),
     ("gunicorn-seconds", "fixtures/corpora/gunicorn_L_s.log"),
     ("gunicorn-micros", "fixtures/corpora/gunicorn_D_us.log"),
     ("gunicorn-millis", "fixtures/corpora/gunicorn_M_ms.log"),
+    ("uvicorn", "fixtures/corpora/uvicorn_default.log"),
+    ("apache-combined", "fixtures/corpora/apache_combined.log"),
+    ("apache-vhost", "fixtures/corpora/apache_vhost_combined.log"),
 ];
 
 /// A line of nginx's `combined` format, with its newline.

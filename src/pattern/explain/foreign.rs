@@ -38,12 +38,20 @@ pub(super) fn syslog(header: Range<usize>, expected: String, reader: &str) -> St
 }
 
 pub(super) fn empty(case: &Case<'_>) -> Option<Diagnosis> {
-    case.line.trim_ascii().is_empty().then_some(())?;
-    Some(say(
-        Cause::Empty,
-        "nothing stands in the line",
-        "nothing to do: empty lines are skipped, not rejected",
-    ))
+    if case.line.is_empty() {
+        return Some(say(
+            Cause::Empty,
+            "nothing stands in the line",
+            "nothing to do: empty lines are skipped, not rejected",
+        ));
+    }
+    case.line.trim_ascii().is_empty().then(|| {
+        say(
+            Cause::Empty,
+            "nothing but blanks stands in the line",
+            "look at what writes it: only lines without any byte are skipped",
+        )
+    })
 }
 
 pub(super) fn number(case: &Case<'_>) -> Option<Diagnosis> {

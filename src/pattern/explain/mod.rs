@@ -22,14 +22,12 @@ use outline::{Kind, Outline, Reach};
 
 pub use cause::Cause;
 
-/// Longest line that is looked at, in bytes; the default of `limits.line_bytes`.
-const LINE_BYTES: usize = 65_536;
-
 /// Explains lines by the presets and by patterns of one's own.
 #[derive(Debug)]
 pub struct Explainer {
     /// Own patterns first.
     readers: Vec<Reader>,
+    line_bytes: usize,
 }
 
 /// A pattern and its pieces.
@@ -104,21 +102,24 @@ pub struct Nearest {
 }
 
 impl Explainer {
-    /// Compiles the presets beside `own` patterns, which come first.
-    pub fn new(own: impl IntoIterator<Item = Pattern>) -> Self {
+    /// Compiles the presets beside `own` patterns, which come first. Of longer lines than
+    /// `line_bytes` no more is looked at.
+    pub fn new(own: impl IntoIterator<Item = Pattern>, line_bytes: usize) -> Self {
         // A preset that does not compile is a broken build, and the tests say so.
         let shipped = presets().iter().filter_map(|preset| preset.pattern().ok());
         let own = own.into_iter().map(|pattern| Reader::new(pattern, false));
         let shipped = shipped.map(|pattern| Reader::new(pattern, true));
         Self {
             readers: own.chain(shipped).collect(),
+            line_bytes,
         }
     }
 
-    /// Knows this one pattern only.
+    /// Knows this one pattern only, and lines of any length.
     pub fn alone(pattern: Pattern) -> Self {
         Self {
             readers: vec![Reader::new(pattern, false)],
+            line_bytes: usize::MAX,
         }
     }
 
@@ -149,8 +150,8 @@ impl Explainer {
     }
 
     fn outcome(&self, reader: &Reader, line: &[u8]) -> Outcome {
-        if line.len() > LINE_BYTES {
-            return Outcome::Stopped(Box::new(foreign::overlong(LINE_BYTES, line.len())));
+        if line.len() > self.line_bytes {
+            return Outcome::Stopped(Box::new(foreign::overlong(self.line_bytes, line.len())));
         }
         let header = looks::syslog_header(line).unwrap_or_default();
         let body = &line[header..];
@@ -188,7 +189,7 @@ impl Explainer {
     /// Of the readers wanted: the one that reads the line with most fields, else the one that gets
     /// furthest; the first of equals.
     fn furthest(&self, line: &[u8], is_wanted: impl Fn(&Reader) -> bool) -> Option<&Reader> {
-        let line = &line[..line.len().min(LINE_BYTES)];
+        let line = &line[..line.len().min(self.line_bytes)];
         let rank = |reader: &Reader| {
             let reach = reader.outline.reach(line);
             let missing = reader.outline.pieces.len() - reach.pieces;

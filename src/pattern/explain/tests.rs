@@ -1,27 +1,10 @@
 use proptest::prelude::*;
 
+use super::super::corpora_tests::corpora;
 use super::super::{Dialect, Preset, syslog};
 use super::*;
 
-/// Every recorded line.
-fn corpora() -> Vec<Vec<u8>> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/corpora");
-    let mut files: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
-        .collect();
-    files.sort();
-    let split = |path| -> Vec<Vec<u8>> {
-        let bytes = std::fs::read(path).unwrap();
-        let lines = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
-        lines
-            .split(|byte| *byte == b'\n')
-            .map(<[u8]>::to_vec)
-            .collect()
-    };
-    files.iter().flat_map(split).collect()
-}
+const LINE_BYTES: usize = 65_536;
 
 fn own() -> Vec<Pattern> {
     let compile = |name, source| Pattern::compile(name, Dialect::Regex, source).unwrap();
@@ -61,7 +44,7 @@ fn check_inside(outcome: &Outcome, line: &[u8]) {
 
 #[test]
 fn examples_are_explained_as_they_are_read() {
-    let explainer = Explainer::new([]);
+    let explainer = Explainer::new([], LINE_BYTES);
     for preset in presets() {
         for example in preset.definition().unwrap().examples {
             let Outcome::Read(values) = outcome(&explainer, preset.name, example.line.as_bytes())
@@ -98,7 +81,7 @@ fn examples_are_explained_as_they_are_read() {
 
 #[test]
 fn pieces_match_what_the_pattern_matches() {
-    let explainer = Explainer::new(own());
+    let explainer = Explainer::new(own(), LINE_BYTES);
     let mut lines = corpora();
     let more = [
         "GET /a 200",
@@ -130,7 +113,7 @@ fn pieces_match_what_the_pattern_matches() {
 
 #[test]
 fn own_expressions_stop_at_the_part_that_fails() {
-    let explainer = Explainer::new(own());
+    let explainer = Explainer::new(own(), LINE_BYTES);
     let check = |name: &str, line: &str, at: &str, expected: &str| {
         let Outcome::Stopped(stop) = outcome(&explainer, name, line.as_bytes()) else {
             panic!("{line} is read")
@@ -154,7 +137,7 @@ fn own_expressions_stop_at_the_part_that_fails() {
 
 #[test]
 fn a_number_that_does_not_fit_is_pointed_at() {
-    let explainer = Explainer::new([]);
+    let explainer = Explainer::new([], LINE_BYTES);
     let line = format!(
         "::1 - - [22/Nov/2026:18:47:15 +0000] \"\" 400 {} \"-\" \"-\"",
         "9".repeat(30)
@@ -167,7 +150,7 @@ fn a_number_that_does_not_fit_is_pointed_at() {
 
 #[test]
 fn the_longest_lines_are_explained_in_time() {
-    let explainer = Explainer::new(own());
+    let explainer = Explainer::new(own(), LINE_BYTES);
     for piece in [
         "x", "\"", "\\\"", " ", "-, ", "{", "[22/Nov/", "\u{0}", "é", "1.5 : ", "a\tb:",
     ] {
@@ -177,14 +160,30 @@ fn the_longest_lines_are_explained_in_time() {
             line.as_bytes(),
         );
     }
-    let line = "x".repeat(LINE_BYTES + 1);
-    let found = outcome(&explainer, "gunicorn", line.as_bytes());
-    assert!(matches!(found, Outcome::Stopped(stop) if stop.cause == Cause::Overlong));
+}
+
+#[test]
+fn lines_over_the_limit_are_not_looked_at() {
+    let line = r#"::1 - - [22/Nov/2026:18:47:15 +0000] "GET / HTTP/1.1" 200 1 "-" "-""#;
+    let check = |limit: usize, overlong: bool| {
+        let found = outcome(
+            &Explainer::new([], limit),
+            "nginx-combined",
+            line.as_bytes(),
+        );
+        let cause = match found {
+            Outcome::Read(_) => None,
+            Outcome::Stopped(stop) => Some(stop.cause),
+        };
+        assert_eq!(cause, overlong.then_some(Cause::Overlong), "{limit}");
+    };
+    check(line.len(), false);
+    check(line.len() - 1, true);
 }
 
 #[test]
 fn every_recorded_line_is_explained_by_every_preset() {
-    let explainer = Explainer::new([]);
+    let explainer = Explainer::new([], LINE_BYTES);
     for (at, line) in corpora().iter().enumerate().step_by(7) {
         let reader = &explainer.readers[at / 7 % explainer.readers.len()];
         check_inside(&explainer.outcome(reader, line), line);
@@ -196,7 +195,7 @@ proptest! {
 
     #[test]
     fn any_bytes_are_explained_by_every_pattern(line in line()) {
-        thread_local!(static EXPLAINER: Explainer = Explainer::new(own()));
+        thread_local!(static EXPLAINER: Explainer = Explainer::new(own(), LINE_BYTES));
         EXPLAINER.with(|explainer| {
             for reader in &explainer.readers {
                 check_inside(&explainer.outcome(reader, &line), &line);

@@ -10,9 +10,12 @@ mod lower;
 mod tests;
 
 use super::escape::Escaping;
+use super::hints::{Hints, Member, Place};
 use super::keys::{Found, KEY_BYTES, Keys, Prefix};
 use super::reject::Reject;
+use super::search::first_special;
 use crate::model::Record;
+use crate::model::digits::{leading, word};
 
 pub(super) use lower::lower;
 
@@ -20,24 +23,34 @@ pub(super) use lower::lower;
 const DEPTH: usize = 32;
 
 /// Reads lines of this format. A key finds its value whether its dots stand for nested objects or
-/// for themselves; of several values the first is read.
+/// for themselves; of several values the first is read. Objects and arrays are no values: a key
+/// that holds one is as good as not there. `null` is one that says nothing, like `-`.
 #[derive(Clone, Debug)]
 pub(super) struct Json {
     pub(super) keys: Keys,
 }
 
 impl Json {
-    /// Reads a line. Text is given as it stands, its escapes not undone.
+    /// Reads the line that `text` begins with, which ends at the first newline or the text's end, and
+    /// says how long it is and whether it is a request's; `None` if it is no object. `hints` are
+    /// those of the lines before it. Values are given as they stand, their escapes not undone.
     #[inline]
-    pub(super) fn parse<'l>(&self, line: &'l [u8], record: &mut Record<'l>) -> Result<(), Reject> {
+    pub(super) fn parse_ahead<'l>(
+        &self,
+        hints: &mut Hints,
+        text: &'l [u8],
+        record: &mut Record<'l>,
+    ) -> Option<(usize, Result<(), Reject>)> {
+        hints.rewind();
         let mut scanner = Scanner {
             keys: &self.keys,
-            line,
+            hints,
+            line: text,
             at: 0,
             found: Found::new(record),
         };
-        scanner.document().ok_or(Reject::Mismatch)?;
-        self.keys.finish(&scanner.found)
+        scanner.document()?;
+        Some((scanner.at, self.keys.finish(&scanner.found)))
     }
 }
 
@@ -45,9 +58,16 @@ impl Json {
 /// that it isn't there.
 struct Scanner<'k, 'r, 'l> {
     keys: &'k Keys,
+    hints: &'k mut Hints,
     line: &'l [u8],
     at: usize,
     found: Found<'r, 'l>,
+}
+
+/// What stands behind the beginning of an object or a member of it.
+enum Next {
+    Member(Member),
+    End,
 }
 
 /// A string without its quotes.
@@ -59,55 +79,109 @@ struct Text<'l> {
 impl<'l> Scanner<'_, '_, 'l> {
     fn document(&mut self) -> Option<()> {
         self.blanks();
-        self.expect(b'{')?;
         self.object(Prefix::ROOT, 1)?;
         self.blanks();
-        (self.at == self.line.len()).then_some(())
+        matches!(self.line.get(self.at), None | Some(b'\n')).then_some(())
     }
 
-    /// What follows `{`.
+    /// An object that may hold what is looked for.
     fn object(&mut self, prefix: Prefix, depth: usize) -> Option<()> {
-        self.blanks();
-        if self.peek()? == b'}' {
-            self.at += 1;
-            return Some(());
-        }
+        let line = self.line;
+        let mut is_first = true;
         loop {
-            self.expect(b'"')?;
-            let key = self.string()?;
-            self.blanks();
-            self.expect(b':')?;
-            self.blanks();
-            if prefix.keys == 0 {
-                self.value(0, depth)?;
-            } else if key.is_escaped {
-                self.escaped_member(prefix, &key, depth)?;
+            let place = Place::new(prefix, is_first);
+            let rest = line.get(self.at..)?;
+            let member = if let Some((length, member)) = self.hints.find(rest, place) {
+                self.at += length;
+                member
             } else {
-                self.member(prefix, key.raw, depth)?;
-            }
-            if self.is_last(b'}')? {
-                return Some(());
-            }
+                match self.look_up(prefix, is_first)? {
+                    Next::End => return Some(()),
+                    Next::Member(member) => member,
+                }
+            };
+            let start = self.at;
+            let (text, end) = match *line.get(start)? {
+                b'"' => {
+                    let quote = first_special(line, start + 1)?;
+                    let end = match line.get(quote)? {
+                        b'"' => quote,
+                        _ => escaped_end(line, quote)?,
+                    };
+                    (line.get(start + 1..end)?, end + 1)
+                }
+                b'-' | b'0'..=b'9' => {
+                    let end = number_end(line, start, self.keys.tell_status(member.keys))?;
+                    (line.get(start..end)?, end)
+                }
+                _ => {
+                    self.nested(member, depth)?;
+                    is_first = false;
+                    continue;
+                }
+            };
+            self.at = end;
+            self.keys.give(member.keys, Some(text), &mut self.found);
+            is_first = false;
         }
     }
 
-    /// A value whose key is known.
-    #[inline]
-    fn member(&mut self, prefix: Prefix, key: &[u8], depth: usize) -> Option<()> {
-        let keys = self.keys.at(prefix, key);
-        if self.peek()? == b'{' {
-            let below = self.keys.below(prefix, key);
-            self.keys.give(keys, None, &mut self.found);
-            self.at += 1;
-            (depth < DEPTH).then_some(())?;
-            return self.object(below, depth + 1);
+    /// What comes next where no hint tells it at once.
+    #[inline(never)]
+    fn look_up(&mut self, prefix: Prefix, is_first: bool) -> Option<Next> {
+        let start = self.at;
+        let is_end = if is_first {
+            self.is_empty(b'{', b'}')?
+        } else {
+            self.is_last(b'}')?
+        };
+        if is_end {
+            return Some(Next::End);
         }
-        self.value(keys, depth)
+        let place = Place::new(prefix, is_first);
+        let known = self.hints.find_further(self.line.get(start..)?, place);
+        if let Some((length, member)) = known {
+            self.at = start + length;
+            return Some(Next::Member(member));
+        }
+        let member = self.key(prefix)?;
+        let lead = self.line.get(start..self.at)?;
+        self.hints.learn(lead, place, member);
+        Some(Next::Member(member))
+    }
+
+    /// A value that blanks stand before, or that is neither string nor number.
+    #[inline(never)]
+    fn nested(&mut self, member: Member, depth: usize) -> Option<()> {
+        self.blanks();
+        if self.peek()? == b'{' && member.below.keys != 0 {
+            (depth < DEPTH).then_some(())?;
+            self.object(member.below, depth + 1)
+        } else {
+            self.value(member.keys, depth)
+        }
+    }
+
+    /// What a key and its colon are.
+    fn key(&mut self, prefix: Prefix) -> Option<Member> {
+        let key = self.name()?;
+        Some(if key.is_escaped {
+            self.escaped_member(prefix, &key)
+        } else {
+            self.member(prefix, key.raw)
+        })
+    }
+
+    fn member(&self, prefix: Prefix, key: &[u8]) -> Member {
+        Member {
+            keys: self.keys.at(prefix, key),
+            below: self.keys.below(prefix, key),
+        }
     }
 
     /// The same where the line writes the key with escapes.
     #[cold]
-    fn escaped_member(&mut self, prefix: Prefix, key: &Text<'_>, depth: usize) -> Option<()> {
+    fn escaped_member(&self, prefix: Prefix, key: &Text<'_>) -> Member {
         let mut buffer = [0; KEY_BYTES];
         let mut length = 0;
         Escaping::Json.write(key.raw, &mut |bytes| {
@@ -118,47 +192,72 @@ impl<'l> Scanner<'_, '_, 'l> {
             length = end;
         });
         match buffer.get(..length) {
-            Some(key) => self.member(prefix, key, depth),
+            Some(key) => self.member(prefix, key),
             // Longer than any key of ours.
-            None => self.value(0, depth),
+            None => Member::NONE,
         }
     }
 
     /// Any value; what it says goes to `keys`.
     fn value(&mut self, keys: u32, depth: usize) -> Option<()> {
-        let start = self.at;
-        self.at += 1;
-        let text = match self.line.get(start)? {
-            b'"' => Some(self.string()?.raw),
-            b'{' | b'[' if depth >= DEPTH => return None,
-            b'{' => {
-                self.object(Prefix::NOWHERE, depth + 1)?;
-                None
+        let text = match self.peek()? {
+            b'"' => {
+                self.at += 1;
+                Some(self.string()?.raw)
             }
-            b'[' => {
-                self.array(depth + 1)?;
-                None
-            }
-            b't' => Some(self.word(start, b"true")?),
-            b'f' => Some(self.word(start, b"false")?),
-            b'n' => {
-                self.word(start, b"null")?;
-                None
-            }
-            b'-' | b'0'..=b'9' => Some(self.number(start, keys)?),
-            _ => return None,
+            b'-' | b'0'..=b'9' => Some(self.number(keys)?),
+            _ => return self.other_value(keys, depth),
         };
-        if keys != 0 {
-            self.keys.give(keys, text, &mut self.found);
-        }
+        self.keys.give(keys, text, &mut self.found);
         Some(())
     }
 
-    /// What follows `[`.
-    fn array(&mut self, depth: usize) -> Option<()> {
+    /// What is neither a string nor a number.
+    #[inline(never)]
+    fn other_value(&mut self, keys: u32, depth: usize) -> Option<()> {
+        let text = match self.peek()? {
+            b'{' | b'[' if depth >= DEPTH => return None,
+            b'{' => return self.other_object(depth + 1),
+            b'[' => return self.array(depth + 1),
+            b't' => Some(self.word(b"true")?),
+            b'f' => Some(self.word(b"false")?),
+            b'n' => {
+                self.word(b"null")?;
+                None
+            }
+            _ => return None,
+        };
+        self.keys.give(keys, text, &mut self.found);
+        Some(())
+    }
+
+    /// An object that holds nothing of what is looked for.
+    fn other_object(&mut self, depth: usize) -> Option<()> {
+        if self.is_empty(b'{', b'}')? {
+            return Some(());
+        }
+        loop {
+            self.name()?;
+            self.blanks();
+            self.value(0, depth)?;
+            if self.is_last(b'}')? {
+                return Some(());
+            }
+        }
+    }
+
+    /// A key and the colon behind it.
+    #[inline]
+    fn name(&mut self) -> Option<Text<'l>> {
+        self.expect(b'"')?;
+        let name = self.string()?;
         self.blanks();
-        if self.peek()? == b']' {
-            self.at += 1;
+        self.expect(b':')?;
+        Some(name)
+    }
+
+    fn array(&mut self, depth: usize) -> Option<()> {
+        if self.is_empty(b'[', b']')? {
             return Some(());
         }
         loop {
@@ -167,6 +266,16 @@ impl<'l> Scanner<'_, '_, 'l> {
                 return Some(());
             }
         }
+    }
+
+    /// Past `open`, and past `close` if that follows.
+    #[inline]
+    fn is_empty(&mut self, open: u8, close: u8) -> Option<bool> {
+        self.expect(open)?;
+        self.blanks();
+        let is_empty = self.peek()? == close;
+        self.at += usize::from(is_empty);
+        Some(is_empty)
     }
 
     /// Past the comma before another member, or past `close`.
@@ -186,68 +295,33 @@ impl<'l> Scanner<'_, '_, 'l> {
     #[inline]
     fn string(&mut self) -> Option<Text<'l>> {
         let start = self.at;
-        let mut is_escaped = false;
-        loop {
-            self.at = special(self.line, self.at)?;
-            match *self.line.get(self.at)? {
-                b'"' => {
-                    let raw = &self.line[start..self.at];
-                    self.at += 1;
-                    return Some(Text { raw, is_escaped });
-                }
-                b'\\' => {
-                    is_escaped = true;
-                    self.at += escape_length(&self.line[self.at + 1..])?;
-                }
-                // A control character; JSON has them escaped.
-                _ => return None,
-            }
+        let mut end = first_special(self.line, start)?;
+        let is_escaped = self.line.get(end) != Some(&b'"');
+        if is_escaped {
+            end = escaped_end(self.line, end)?;
         }
+        self.at = end + 1;
+        let raw = self.line.get(start..end)?;
+        Some(Text { raw, is_escaped })
     }
 
-    /// `-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?`, the first byte of which was read.
-    fn number(&mut self, start: usize, keys: u32) -> Option<&'l [u8]> {
-        let first = match self.line.get(start)? {
-            b'-' => start + 1,
-            _ => start,
-        };
-        self.at = first;
-        self.digits()?;
-        let length = self.at - first;
-        let is_status = length == 3 && first == start && self.keys.tell_status(keys);
-        if self.line[first] == b'0' && length > 1 && !is_status {
-            return None;
-        }
-        if self.peek() == Some(b'.') {
-            self.at += 1;
-            self.digits()?;
-        }
-        if let Some(b'e' | b'E') = self.peek() {
-            self.at += 1;
-            if let Some(b'+' | b'-') = self.peek() {
-                self.at += 1;
-            }
-            self.digits()?;
-        }
-        Some(&self.line[start..self.at])
-    }
-
-    fn digits(&mut self) -> Option<()> {
+    #[inline]
+    fn number(&mut self, keys: u32) -> Option<&'l [u8]> {
         let start = self.at;
-        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            self.at += 1;
-        }
-        (self.at > start).then_some(())
+        self.at = number_end(self.line, start, self.keys.tell_status(keys))?;
+        self.line.get(start..self.at)
     }
 
-    fn word(&mut self, start: usize, word: &[u8]) -> Option<&'l [u8]> {
-        self.at = start + word.len();
+    fn word(&mut self, word: &[u8]) -> Option<&'l [u8]> {
+        let start = self.at;
+        self.at += word.len();
         self.line.get(start..self.at).filter(|found| *found == word)
     }
 
     #[inline]
     fn blanks(&mut self) {
-        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+        // JSON has newlines here too, but they end lines.
+        while let Some(b' ' | b'\t' | b'\r') = self.peek() {
             self.at += 1;
         }
     }
@@ -263,6 +337,54 @@ impl<'l> Scanner<'_, '_, 'l> {
     }
 }
 
+/// The closing quote of a string that has something else at `at`.
+#[inline(never)]
+fn escaped_end(line: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        match *line.get(at)? {
+            b'"' => return Some(at),
+            b'\\' => at += escape_length(&line[at + 1..])?,
+            // A control character; JSON has them escaped.
+            _ => return None,
+        }
+        at = first_special(line, at)?;
+    }
+}
+
+/// The end of `-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?`, the first byte of which was seen.
+/// Of a status, `[0-9]{3}` is a whole part too.
+#[inline(never)]
+fn number_end(line: &[u8], start: usize, is_status: bool) -> Option<usize> {
+    let first = start + usize::from(line.get(start) == Some(&b'-'));
+    let mut end = digits(line, first)?;
+    let length = end - first;
+    if length > 1 && line.get(first) == Some(&b'0') {
+        (is_status && length == 3 && first == start).then_some(())?;
+    }
+    if line.get(end) == Some(&b'.') {
+        end = digits(line, end + 1)?;
+    }
+    if let Some(b'e' | b'E') = line.get(end) {
+        let is_signed = matches!(line.get(end + 1), Some(b'+' | b'-'));
+        end = digits(line, end + 1 + usize::from(is_signed))?;
+    }
+    Some(end)
+}
+
+/// The end of one digit or more.
+#[inline]
+fn digits(line: &[u8], at: usize) -> Option<usize> {
+    match leading(word(line, at)) {
+        0 => None,
+        8 => {
+            let rest = line.get(at + 8..)?.iter();
+            let more = rest.take_while(|byte| byte.is_ascii_digit()).count();
+            Some(at + 8 + more)
+        }
+        length => Some(at + length),
+    }
+}
+
 /// The length of an escape, its backslash included, from what stands behind that.
 fn escape_length(rest: &[u8]) -> Option<usize> {
     match rest {
@@ -273,27 +395,4 @@ fn escape_length(rest: &[u8]) -> Option<usize> {
             .then_some(6),
         _ => None,
     }
-}
-
-/// The first quote, backslash or control character from `at`, eight bytes at a time.
-#[inline]
-fn special(line: &[u8], at: usize) -> Option<usize> {
-    const LOW: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let rest = line.get(at..)?;
-    let (chunks, tail) = rest.as_chunks::<8>();
-    for (number, chunk) in chunks.iter().enumerate() {
-        let word = u64::from_le_bytes(*chunk);
-        // The lowest bit set is exact: a borrow reaches only bytes above a true one.
-        let is_zero = |word: u64| word.wrapping_sub(LOW) & !word & HIGH;
-        let controls = word.wrapping_sub(LOW * 0x20) & !word & HIGH;
-        let found = controls | is_zero(word ^ (LOW * 0x22)) | is_zero(word ^ (LOW * 0x5C));
-        if found != 0 {
-            return Some(at + number * 8 + found.trailing_zeros() as usize / 8);
-        }
-    }
-    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
-    tail.iter()
-        .position(is_special)
-        .map(|found| line.len() - tail.len() + found)
 }
