@@ -58,6 +58,11 @@ fn all_keys() -> BTreeSet<String> {
         ("web", "[web]\n", SOURCE),
         ("state", "[state]\n", SOURCE),
         ("source", "[[source]]\n", ""),
+        (
+            "routes.NAME",
+            "[routes.x]\ntemplates = { '/' = 'home' }\n",
+            SOURCE,
+        ),
         ("metrics", "[metrics]\n", SOURCE),
         ("limits", "[limits]\n", SOURCE),
         ("pattern.NAME", "[pattern.x]\nnginx = '$status'\n", SOURCE),
@@ -121,6 +126,17 @@ fn defaults_and_bounds_are_those_of_the_reader() {
     };
     check("limits.line_bytes", default.limits.line_bytes.to_string());
     check("limits.series", default.limits.series.to_string());
+    let faults = parse(&format!(
+        "[routes.x]\ntemplates = {{ '/' = 'x' }}\nmax_routes = 0\n{SOURCE}"
+    ));
+    assert_eq!(
+        faults.report.faults()[0].message,
+        "expected a whole number from 1 to 100000, found 0"
+    );
+    assert_eq!(
+        rows["routes.NAME.max_routes"],
+        ["whole number", "500", "1 to 100000"]
+    );
     let listen: Vec<String> = default
         .listen
         .iter()

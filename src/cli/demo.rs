@@ -141,10 +141,12 @@ fn config(path: &Path, listen: &Address) -> Result<Config, Failure> {
             paths: vec![PathPattern::literal(path.to_owned())],
             pattern: Arc::new(preset.pattern()?),
             start: Start::Beginning,
+            routes: None,
             watch: true,
         }],
         limits: Limits::default(),
         patterns: BTreeMap::new(),
+        routes: BTreeMap::new(),
     })
 }
 

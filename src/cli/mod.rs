@@ -11,6 +11,7 @@ mod explain_tests;
 mod patterns;
 mod rejects;
 mod replay;
+mod routes;
 mod run;
 mod summary;
 mod unrecognised;
@@ -70,6 +71,7 @@ enum Command {
     Check(check::Check),
     Explain(explain::Explain),
     Patterns(patterns::Patterns),
+    Routes(routes::Routes),
 }
 
 impl Cli {
@@ -82,6 +84,7 @@ impl Cli {
             Command::Check(check) => check.execute(),
             Command::Explain(explain) => explain.execute(),
             Command::Patterns(patterns) => patterns.execute(),
+            Command::Routes(routes) => routes.execute(),
         }
     }
 }

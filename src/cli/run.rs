@@ -101,6 +101,7 @@ impl Run {
                 paths: vec![PathPattern::literal(path)],
                 pattern,
                 start: Start::Beginning,
+                routes: None,
                 watch: true,
             });
         }
@@ -110,6 +111,7 @@ impl Run {
             sources,
             limits: Limits::default(),
             patterns: BTreeMap::new(),
+            routes: BTreeMap::new(),
         })
     }
 }

@@ -48,8 +48,29 @@ pub(super) fn pattern_texts(folder: &Path, report: &mut Report) -> Vec<Arc<Text>
     texts
 }
 
+/// Reads the dump of a URLconf; one that cannot be read is an error in the report.
+pub fn read_urlconf(path: &Path, report: &mut Report) -> Option<Arc<Text>> {
+    match std::fs::read(path) {
+        // Dumps are ASCII; what else stands there is the fault of a line.
+        Ok(content) => Some(Arc::new(Text {
+            name: path.display().to_string(),
+            content: String::from_utf8_lossy(&content).into_owned(),
+        })),
+        Err(error) => {
+            report.push(
+                Fault::error(format!("cannot read {}: {error}", path.display()))
+                    .help("make it: python manage.py shell < dump_urlconf.py > urlconf.jsonl"),
+            );
+            None
+        }
+    }
+}
+
 /// Tries to open what a configuration names.
 pub fn check_files(config: &Config, report: &mut Report) {
+    for routes in config.routes.values() {
+        routes.load(report);
+    }
     for source in &config.sources {
         let settings = FileSettings {
             paths: source.paths.clone(),

@@ -4,6 +4,7 @@
 
 mod files;
 mod read;
+mod routes;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,7 +15,8 @@ use crate::http::Address;
 use crate::pattern::{Pattern, Preset, presets};
 use crate::source::{PathPattern, Start};
 
-pub use files::check_files;
+pub use files::{check_files, read_urlconf};
+pub use routes::Routes;
 
 /// Where the configuration is when nobody says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/httplog-exporter/config.toml";
@@ -34,6 +36,8 @@ pub struct Config {
     pub limits: Limits,
     /// Patterns of one's own, by name, whether a source uses them or not.
     pub patterns: BTreeMap<String, Arc<Pattern>>,
+    /// Where views' names come from, by name, whether a source uses them or not.
+    pub routes: BTreeMap<String, Arc<Routes>>,
 }
 
 /// Files to follow.
@@ -47,6 +51,8 @@ pub struct Source {
     pub pattern: Arc<Pattern>,
     /// Where a file that is there at the start begins.
     pub start: Start,
+    /// Where its views' names come from; without, paths are folded.
+    pub routes: Option<Arc<Routes>>,
     /// Whether inotify may wake us; else the files are only polled.
     pub watch: bool,
 }
@@ -70,7 +76,7 @@ pub struct Checked {
 }
 
 impl Limits {
-    /// Routes learned for a source at most.
+    /// Routes of a source at most, unless `routes.NAME.max_routes` says otherwise.
     pub const MAX_ROUTES: usize = 500;
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Config, DEFAULT_LISTEN, Limits, Source};
+use super::{Config, DEFAULT_LISTEN, Limits, Routes, Source};
 use crate::diag::{Document, Fault, Report, Section, Spot, Text};
 use crate::http::Address;
 use crate::pattern::{Definition, Pattern, presets};
@@ -52,6 +52,16 @@ pub(super) fn config(
             None => broken.push(name.value),
         }
     }
+    let mut routes: BTreeMap<String, Arc<Routes>> = BTreeMap::new();
+    let mut broken_routes: Vec<String> = Vec::new();
+    for (name, section) in root.named("routes", report) {
+        match Routes::read(&name, section, base, report) {
+            Some(read) => {
+                routes.insert(name.value, Arc::new(read));
+            }
+            None => broken_routes.push(name.value),
+        }
+    }
     let mut sources: Vec<Source> = Vec::new();
     let sections = root.sections("source", report);
     let none_given = sections.is_empty() && !root.contains("source") && !torn;
@@ -60,6 +70,8 @@ pub(super) fn config(
         let known = Known {
             patterns: &patterns,
             broken: &broken,
+            routes: &routes,
+            broken_routes: &broken_routes,
         };
         if let Some(source) = source(section, &known, &mut names, base, report) {
             sources.push(source);
@@ -82,6 +94,7 @@ pub(super) fn config(
         sources,
         limits,
         patterns,
+        routes,
     })
 }
 
@@ -118,6 +131,8 @@ pub(super) fn reading(text: &Arc<Text>, report: &mut Report) -> (Vec<Definition>
 struct Known<'k> {
     patterns: &'k BTreeMap<String, Arc<Pattern>>,
     broken: &'k [String],
+    routes: &'k BTreeMap<String, Arc<Routes>>,
+    broken_routes: &'k [String],
 }
 
 fn default_listen() -> Vec<Address> {
@@ -198,6 +213,7 @@ fn source(
     let paths = section.strings("paths", report);
     let pattern = section.string("pattern", report);
     let start = section.string("start", report);
+    let routes = section.string("routes", report);
     let watch = section.boolean("watch", report);
     for (key, missing) in [
         ("name", !section.contains("name")),
@@ -213,6 +229,7 @@ fn source(
         check_name(name, names, report);
     }
     let pattern = pattern.and_then(|pattern| find(&pattern, known, report));
+    let routes = routes.and_then(|routes| find_routes(&routes, known, report));
     let start = match start {
         Some(start) => read_start(&start, report),
         None => Some(Start::End),
@@ -223,6 +240,7 @@ fn source(
         paths: paths?,
         pattern: pattern?,
         start: start?,
+        routes,
         watch: watch.is_none_or(|watch| watch.value),
     })
 }
@@ -267,6 +285,22 @@ fn find(wanted: &Spot<String>, known: &Known<'_>, report: &mut Report) -> Option
             None
         }
     }
+}
+
+fn find_routes(
+    wanted: &Spot<String>,
+    known: &Known<'_>,
+    report: &mut Report,
+) -> Option<Arc<Routes>> {
+    let found = known.routes.get(&wanted.value).map(Arc::clone);
+    if found.is_none() && !known.broken_routes.contains(&wanted.value) {
+        report.push(
+            Fault::error(format!("unknown routes `{}`", wanted.value))
+                .at(wanted.place.clone())
+                .suggest(&wanted.value, known.routes.keys().map(String::as_str)),
+        );
+    }
+    found
 }
 
 fn read_start(start: &Spot<String>, report: &mut Report) -> Option<Start> {

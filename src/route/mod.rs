@@ -1,35 +1,68 @@
 //! From a request target to the route it belongs to.
 //!
-//! Invariant: a route's name is a path the site answered well, what looks like data in it folded;
-//! there are never more of them than the configured number, and everything else is
-//! [`RouteId::OTHER`].
+//! Invariant: a route's name is a view of the site's URLconf, or, without one, a path the site
+//! answered well, what looks like data in it folded; there are never more of them than the
+//! configured number, and everything else is [`RouteId::OTHER`] or unresolved.
 
 mod fold;
+mod names;
+mod resolver;
+mod urlconf;
 
-use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use foldhash::fast::RandomState;
-use hashbrown::HashTable;
-
 use crate::model::Status;
+
+use names::Names;
+
+pub use resolver::{Engine, Explanation, Near, Resolver};
+pub use urlconf::{Kind, Languages, Level, Route, Template, Urlconf, VIEW_BYTES};
 
 /// A route of one [`Router`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RouteId(pub u32);
 
-/// Learns a site's routes from its traffic, by folding what looks like data in a path.
+/// What became of a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resolution {
+    /// A view of the URLconf answers it.
+    View(RouteId),
+    /// No view of the URLconf answers it; the id is that of [`Router::UNRESOLVED`].
+    Unresolved(RouteId),
+    /// There is no URLconf: what the target looks like, [`RouteId::OTHER`] until that is learned.
+    Folded(RouteId),
+}
+
+/// Names the routes of one source's requests.
 ///
-/// A template becomes a route when the site answers it well (2xx, 302 to 304, 307) or fails on it
+/// Of a URLconf, every request belongs to the view that Django resolves its path to.
+///
+/// Without one, routes are learned from the traffic, by folding what looks like data in a path. A
+/// template becomes a route when the site answers it well (2xx, 302 to 304, 307) or fails on it
 /// (500); until then, and past the cap, requests for it are [`RouteId::OTHER`]. So a scan for
 /// `/wp-login.php` makes no series.
 #[derive(Debug)]
 pub struct Router {
-    names: Vec<Arc<str>>,
-    ids: HashTable<u32>,
-    hasher: RandomState,
+    names: Names,
+    mode: Mode,
     max_routes: usize,
-    folded: Vec<u8>,
+    /// A path that was folded, or whose escapes were undone.
+    scratch: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum Mode {
+    /// The number of routes learned.
+    Learning(usize),
+    Views(Views),
+}
+
+#[derive(Debug)]
+struct Views {
+    resolver: Arc<Resolver>,
+    /// The view of each route.
+    ids: Box<[RouteId]>,
+    unresolved: RouteId,
 }
 
 impl RouteId {
@@ -37,59 +70,111 @@ impl RouteId {
     pub const OTHER: Self = Self(0);
 }
 
+impl Resolution {
+    /// The route to count it for.
+    #[inline]
+    pub fn id(self) -> RouteId {
+        match self {
+            Self::View(id) | Self::Unresolved(id) | Self::Folded(id) => id,
+        }
+    }
+}
+
 impl Router {
-    /// Longest name of a route, in bytes.
+    /// Longest name of a learned route, in bytes.
     pub const NAME_BYTES: usize = 128;
+    /// The name of what no view answers, as django-prometheus writes it.
+    pub const UNRESOLVED: &str = "<unnamed view>";
 
     /// Learns at most `max_routes` routes.
     pub fn new(max_routes: usize) -> Self {
         Self {
-            names: vec!["<other>".into()],
-            ids: HashTable::new(),
-            hasher: RandomState::default(),
+            names: Names::new("<other>"),
+            mode: Mode::Learning(0),
             max_routes,
-            folded: Vec::with_capacity(2 * Self::NAME_BYTES),
+            scratch: Vec::with_capacity(2 * Self::NAME_BYTES),
+        }
+    }
+
+    /// Names views; those past the first `max_routes` are [`RouteId::OTHER`].
+    pub fn of_urlconf(resolver: Arc<Resolver>, max_routes: usize) -> Self {
+        Self::new(max_routes).with_urlconf(resolver, max_routes)
+    }
+
+    /// The same with another URLconf. Ids given out keep their names, so that what was counted by
+    /// them stays right; views that both have keep their ids.
+    #[must_use]
+    pub fn with_urlconf(mut self, resolver: Arc<Resolver>, max_routes: usize) -> Self {
+        let unresolved = self.names.intern(Self::UNRESOLVED.as_bytes());
+        let mut views = std::collections::BTreeSet::new();
+        let mut ids = Vec::new();
+        for route in &resolver.urlconf().routes {
+            let is_known = views.contains(route.view.as_str());
+            ids.push(if is_known || views.len() < max_routes {
+                views.insert(route.view.as_str());
+                self.names.intern(route.view.as_bytes())
+            } else {
+                RouteId::OTHER
+            });
+        }
+        self.mode = Mode::Views(Views {
+            ids: ids.into(),
+            unresolved,
+            resolver,
+        });
+        self.max_routes = max_routes;
+        self
+    }
+
+    /// The resolver it asks, if there is one.
+    pub fn resolver(&self) -> Option<&Arc<Resolver>> {
+        match &self.mode {
+            Mode::Learning(_) => None,
+            Mode::Views(views) => Some(&views.resolver),
         }
     }
 
     /// The route of a request target as logged, and of the status it got.
+    #[inline]
     pub fn route(&mut self, target: &[u8], status: Option<Status>) -> RouteId {
-        let Some(folded) = fold::fold(target, &mut self.folded) else {
-            return RouteId::OTHER;
-        };
-        let hash = self.hasher.hash_one(folded);
-        let names = &self.names;
-        let name = |id: u32| names.get(id as usize).map(|name| name.as_bytes());
-        if let Some(id) = self.ids.find(hash, |id| name(*id) == Some(folded)) {
-            return RouteId(*id);
+        self.resolve(target, status).id()
+    }
+
+    /// The same, and whether a view answers it. The status matters only while learning.
+    #[inline]
+    pub fn resolve(&mut self, target: &[u8], status: Option<Status>) -> Resolution {
+        match &mut self.mode {
+            Mode::Learning(_) => Resolution::Folded(self.learn(target, status)),
+            Mode::Views(views) => {
+                let route = views.resolver.resolve(target, &mut self.scratch);
+                match route.and_then(|route| views.ids.get(route)) {
+                    Some(id) => Resolution::View(*id),
+                    None => Resolution::Unresolved(views.unresolved),
+                }
+            }
         }
-        if self.ids.len() >= self.max_routes || !status.is_some_and(teaches) {
+    }
+
+    fn learn(&mut self, target: &[u8], status: Option<Status>) -> RouteId {
+        let Some(folded) = fold::fold(target, &mut self.scratch) else {
+            return RouteId::OTHER;
+        };
+        if let Some(known) = self.names.find(folded) {
+            return known;
+        }
+        let Mode::Learning(learned) = &mut self.mode else {
+            return RouteId::OTHER;
+        };
+        if *learned >= self.max_routes || !status.is_some_and(teaches) {
             return RouteId::OTHER;
         }
-        // Folding writes ASCII only.
-        let Ok(learned) = std::str::from_utf8(folded) else {
-            return RouteId::OTHER;
-        };
-        let Ok(id) = u32::try_from(self.names.len()) else {
-            return RouteId::OTHER;
-        };
-        self.names.push(learned.into());
-        let (names, hasher) = (&self.names, &self.hasher);
-        let rehash = |id: &u32| {
-            hasher.hash_one(
-                names
-                    .get(*id as usize)
-                    .map_or(&b""[..], |name| name.as_bytes()),
-            )
-        };
-        self.ids.insert_unique(hash, id, rehash);
-        RouteId(id)
+        *learned += 1;
+        self.names.intern(folded)
     }
 
     /// The name of a route, as the label `route` shows it.
     pub fn name(&self, id: RouteId) -> Arc<str> {
-        let known = self.names.get(id.0 as usize).or(self.names.first());
-        known.map_or_else(|| "<other>".into(), Arc::clone)
+        self.names.name(id)
     }
 }
 
@@ -127,6 +212,58 @@ mod tests {
         assert_eq!(name(&mut router, "/b", "200"), "/b");
         assert_eq!(name(&mut router, "/c", "200"), "<other>");
         assert_eq!(name(&mut router, "/a", "500"), "/a");
+    }
+
+    fn views(names: &[&str]) -> Arc<Resolver> {
+        let mut urlconf = Urlconf::default();
+        for name in names {
+            let template = Template::parse(
+                &format!("/{name}/<int:x>/"),
+                &std::collections::BTreeMap::new(),
+            );
+            urlconf.routes.push(template.unwrap().route(name).unwrap());
+        }
+        let mut report = crate::diag::Report::default();
+        Arc::new(Resolver::new(urlconf, None, &mut report))
+    }
+
+    #[test]
+    fn a_target_is_named_by_its_view_whatever_its_status() {
+        let mut router = Router::of_urlconf(views(&["a", "b"]), 10);
+        assert_eq!(name(&mut router, "/a/1/?q", "404"), "a");
+        assert_eq!(name(&mut router, "/a/x/", "200"), "<unnamed view>");
+        assert_eq!(name(&mut router, "*", "200"), "<unnamed view>");
+        assert!(matches!(
+            router.resolve(b"/b/2/", None),
+            Resolution::View(_)
+        ));
+        assert!(matches!(
+            router.resolve(b"/c", None),
+            Resolution::Unresolved(_)
+        ));
+    }
+
+    #[test]
+    fn views_past_the_cap_are_other_but_resolved() {
+        let mut router = Router::of_urlconf(views(&["a", "b", "a"]), 1);
+        assert_eq!(
+            router.resolve(b"/b/2/", None),
+            Resolution::View(RouteId::OTHER)
+        );
+        assert_eq!(name(&mut router, "/a/1/", "200"), "a");
+    }
+
+    #[test]
+    fn another_urlconf_renames_no_id() {
+        let mut router = Router::new(10);
+        let learned = router.route(b"/c/1/", Status::from_digits(b"200"));
+        let mut router = router.with_urlconf(views(&["a", "b"]), 10);
+        let old = router.route(b"/b/1/", None);
+        let mut router = router.with_urlconf(views(&["c", "b"]), 10);
+        assert_eq!(router.route(b"/b/1/", None), old);
+        assert_eq!(name(&mut router, "/c/1/", "200"), "c");
+        assert_eq!(&*router.name(learned), "/c/<int>/");
+        assert_eq!(&*router.name(old), "b");
     }
 
     proptest::proptest! {

@@ -17,6 +17,9 @@ mod hostile;
 mod lifecycle;
 mod recorded;
 mod replay;
+#[cfg(feature = "stack")]
+mod resolve;
+mod routes;
 mod scrape;
 #[cfg(feature = "stack")]
 mod stack;

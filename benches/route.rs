@@ -1,0 +1,137 @@
+//! What it costs to name the view of a path: `cargo bench --bench route`.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a benchmark: what goes wrong ends it, and macros write its main"
+)]
+
+use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::sync::Arc;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use httplog_exporter::diag::{Report, Text};
+use httplog_exporter::model::Status;
+use httplog_exporter::route::{Resolver, Router, Template, Urlconf};
+
+/// Paths of one round.
+const PATHS: usize = 1_000;
+
+/// What an application of a site has: routes, and paths that lead to them.
+const APPLICATION: [(&str, &str); 10] = [
+    ("", ""),
+    ("new/", "new/"),
+    ("<int:pk>/", "4711/"),
+    ("<int:pk>/edit/", "4711/edit/?next=/"),
+    ("<int:year>/<int:month>/<slug:slug>/", "2026/11/slug-17/"),
+    ("by/<str:name>/", "by/jane.doe/"),
+    (
+        "item/<uuid:id>/",
+        "item/0e984725-c51c-4bf4-9960-e1c80e27aba0/",
+    ),
+    ("search/", "search/?q=slug&page=2"),
+    ("files/<path:name>", "files/a/b/report.pdf"),
+    ("<slug:slug>/comments/", "a-long-title-of-17/comments/"),
+];
+
+/// A router of so many routes, and paths of which a few are frequent.
+fn site(routes: usize) -> (Router, Vec<String>) {
+    let mut urlconf = Urlconf::default();
+    let mut paths = Vec::new();
+    for number in 0..routes {
+        let (route, path) = APPLICATION[number % APPLICATION.len()];
+        let application = number / APPLICATION.len();
+        let application = if application.is_multiple_of(3) {
+            format!("api/v1/app{application}")
+        } else {
+            format!("application-{application}")
+        };
+        let template = Template::parse(&format!("/{application}/{route}"), &BTreeMap::new());
+        let view = format!("view-{number}");
+        urlconf.routes.push(template.unwrap().route(&view).unwrap());
+        paths.push(format!("/{application}/{path}"));
+    }
+    let resolver = Resolver::new(urlconf, None, &mut Report::default());
+    let named = Router::of_urlconf(Arc::new(resolver), routes);
+    (named, popular(&paths))
+}
+
+/// As traffic is: the n-th path comes about 1/n as often as the first.
+fn popular(paths: &[String]) -> Vec<String> {
+    let mut state: u64 = 42;
+    let shares: Vec<u64> = (1..=paths.len() as u64)
+        .map(|rank| 1_000_000 / rank)
+        .collect();
+    let mut pick = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        let mut left = (state >> 32) % shares.iter().sum::<u64>();
+        let rank = shares.iter().position(|share| {
+            let is_it = left < *share;
+            left = left.saturating_sub(*share);
+            is_it
+        });
+        // Ranks are spread over the applications.
+        paths[rank.unwrap() * 7 % paths.len()].clone()
+    };
+    (0..PATHS).map(|_| pick()).collect()
+}
+
+#[inline(never)]
+fn resolve_all(router: &mut Router, paths: &[String], status: Option<Status>) {
+    for path in paths {
+        black_box(router.route(black_box(path.as_bytes()), status));
+    }
+}
+
+fn route(criterion: &mut Criterion) {
+    let status = Status::from_digits(b"200");
+    let mut group = criterion.benchmark_group("route");
+    group.throughput(Throughput::Elements(PATHS as u64));
+    for routes in [50, 200, 1_000] {
+        let (mut router, paths) = site(routes);
+        let id = BenchmarkId::new("urlconf", routes);
+        group.bench_function(id, |bencher| {
+            bencher.iter(|| resolve_all(&mut router, &paths, status));
+        });
+    }
+    let (mut router, paths) = site(50);
+    let escaped: Vec<String> = paths.iter().map(|path| path.replace('a', "%61")).collect();
+    group.bench_function("escaped", |bencher| {
+        bencher.iter(|| resolve_all(&mut router, &escaped, status));
+    });
+    let unknown: Vec<String> = paths.iter().map(|path| format!("/x{path}")).collect();
+    group.bench_function("unresolved", |bencher| {
+        bencher.iter(|| resolve_all(&mut router, &unknown, status));
+    });
+    // Fifteen of its routes are beyond the trie: what those cost who do not need them.
+    let text = Arc::new(Text {
+        name: "rich.jsonl".into(),
+        content: include_str!("../fixtures/urlconf/rich.jsonl").into(),
+    });
+    let mut report = Report::default();
+    let urlconf = Urlconf::read(&text, &mut report).unwrap();
+    let resolver = Resolver::new(urlconf, None, &mut report);
+    let mut rich = Router::of_urlconf(Arc::new(resolver), 500);
+    let paths = [
+        "/",
+        "/articles/2026/11/slug-17/",
+        "/api/v1/users/4711/?page=2",
+        "/admin/auth/user/7/change/",
+        "/de/kontakt/",
+    ];
+    let repeated = paths.repeat(PATHS / paths.len());
+    let paths: Vec<String> = repeated.into_iter().map(str::to_owned).collect();
+    group.bench_function("rich", |bencher| {
+        bencher.iter(|| resolve_all(&mut rich, &paths, status));
+    });
+    let mut folding = Router::new(500);
+    group.bench_function("folding", |bencher| {
+        bencher.iter(|| resolve_all(&mut folding, &paths, status));
+    });
+    group.finish();
+}
+
+criterion_group!(routes, route);
+criterion_main!(routes);

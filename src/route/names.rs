@@ -1,0 +1,62 @@
+//! The names of routes.
+//!
+//! Invariant: an id keeps its name; no name has two ids.
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+
+use super::RouteId;
+
+/// Names and their ids.
+#[derive(Debug)]
+pub(super) struct Names {
+    texts: Vec<Arc<str>>,
+    ids: HashTable<u32>,
+    hasher: RandomState,
+}
+
+impl Names {
+    /// `other` is the name of [`RouteId::OTHER`], which no look-up finds.
+    pub(super) fn new(other: &str) -> Self {
+        Self {
+            texts: vec![other.into()],
+            ids: HashTable::new(),
+            hasher: RandomState::default(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn find(&self, name: &[u8]) -> Option<RouteId> {
+        let hash = self.hasher.hash_one(name);
+        let is_it = |id: &u32| bytes(&self.texts, *id) == name;
+        self.ids.find(hash, is_it).map(|id| RouteId(*id))
+    }
+
+    /// The id of a name, a new one if it has none; [`RouteId::OTHER`] if it is no text.
+    pub(super) fn intern(&mut self, name: &[u8]) -> RouteId {
+        if let Some(known) = self.find(name) {
+            return known;
+        }
+        let (Ok(text), Ok(id)) = (std::str::from_utf8(name), u32::try_from(self.texts.len()))
+        else {
+            return RouteId::OTHER;
+        };
+        self.texts.push(text.into());
+        let (texts, hasher) = (&self.texts, &self.hasher);
+        let rehash = |id: &u32| hasher.hash_one(bytes(texts, *id));
+        self.ids.insert_unique(hasher.hash_one(name), id, rehash);
+        RouteId(id)
+    }
+
+    pub(super) fn name(&self, id: RouteId) -> Arc<str> {
+        let known = self.texts.get(id.0 as usize).or(self.texts.first());
+        known.map_or_else(|| "<other>".into(), Arc::clone)
+    }
+}
+
+fn bytes(texts: &[Arc<str>], id: u32) -> &[u8] {
+    texts.get(id as usize).map_or(b"", |name| name.as_bytes())
+}

@@ -1,0 +1,266 @@
+//! From a path to the view that Django's resolver would find.
+//!
+//! Invariant: the answer is the first route, in Django's order, whose chain matches; the trie and
+//! the slower engine only share the work.
+
+mod chain;
+mod explain;
+mod lower;
+mod path;
+mod table;
+#[cfg(test)]
+mod tests;
+mod token;
+mod trie;
+
+use crate::diag::{Fault, Report};
+
+use chain::{Chain, Needs};
+use path::Path;
+use trie::{Builder, Guard, NONE, Trie};
+
+pub use explain::{Explanation, Near};
+
+use super::urlconf::{Route, Urlconf};
+
+/// A URLconf, ready to resolve paths; shared by all that do.
+#[derive(Clone, Debug)]
+pub struct Resolver {
+    urlconf: Urlconf,
+    prefix: String,
+    trie: Trie,
+    /// Routes that tokens cannot express, ascending.
+    slow: Box<[(u32, Chain)]>,
+    /// How each route is matched.
+    engines: Box<[Engine]>,
+    /// Routes that are there in some languages only, and not by their own prefix.
+    guarded: Box<[bool]>,
+    has_guards: bool,
+}
+
+/// How a route is matched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// Segment by segment, together with all others of its kind.
+    Trie,
+    /// By regular expressions, one route behind the other.
+    Regex,
+    /// By expressions that look around or back; these may go back and forth.
+    Backtracking,
+    /// Not at all, for this reason.
+    None(String),
+}
+
+impl Engine {
+    /// As `routes` prints it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Trie => "trie",
+            Self::Regex => "regex",
+            Self::Backtracking => "backtracking",
+            Self::None(_) => "none",
+        }
+    }
+}
+
+impl Resolver {
+    /// Makes a resolver. `prefix` is what paths begin with before they reach the site; without
+    /// one, it is the script name of the dump. What does not work as in Django is a warning.
+    pub fn new(urlconf: Urlconf, prefix: Option<&str>, report: &mut Report) -> Self {
+        let prefix = prefix
+            .or(urlconf.script_name.as_deref())
+            .unwrap_or_default();
+        let prefix = prefix.trim_end_matches('/').to_owned();
+        let mut builder = Builder::new();
+        let (mut slow, mut engines, mut guarded) = (Vec::new(), Vec::new(), Vec::new());
+        for (route, order) in urlconf.routes.iter().zip(0..NONE) {
+            guarded.push(route.languages.is_some() && !names_its_language(route, &urlconf));
+            if let Some(ways) = lower::lower(route, urlconf.int_digits) {
+                for way in &ways {
+                    builder.add(order, way);
+                }
+                engines.push(Engine::Trie);
+                continue;
+            }
+            engines.push(match Chain::compile(route, urlconf.int_digits) {
+                Ok(chain) => {
+                    let needs = chain.needs();
+                    slow.push((order, chain));
+                    match needs {
+                        Needs::Nothing | Needs::Regex => Engine::Regex,
+                        Needs::Fancy => Engine::Backtracking,
+                    }
+                }
+                Err(reason) => {
+                    report.push(unmatched(route, &reason));
+                    Engine::None(reason)
+                }
+            });
+        }
+        for converter in &urlconf.refusing {
+            report.extend(refusing(&urlconf, converter));
+        }
+        Self {
+            prefix,
+            trie: builder.build(),
+            slow: slow.into(),
+            engines: engines.into(),
+            has_guards: guarded.contains(&true),
+            guarded: guarded.into(),
+            urlconf,
+        }
+    }
+
+    /// What it was made from.
+    pub fn urlconf(&self) -> &Urlconf {
+        &self.urlconf
+    }
+
+    /// How each route is matched, in their order.
+    pub fn engines(&self) -> &[Engine] {
+        &self.engines
+    }
+
+    /// What paths begin with before they reach the site; without a slash at its end.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// The place of the route that a request target leads to. `scratch` is room to undo escapes.
+    #[inline]
+    pub fn resolve(&self, target: &[u8], scratch: &mut Vec<u8>) -> Option<usize> {
+        let path = Path::of(target, scratch)?;
+        self.resolve_path(&path)
+    }
+
+    #[inline]
+    fn resolve_path(&self, path: &Path<'_>) -> Option<usize> {
+        let at = path::below(path.bytes, self.prefix.as_bytes())?;
+        let best = if self.has_guards {
+            self.first(path, at, &mut Spoken::new(self, &path.bytes[at..]))
+        } else {
+            self.first(path, at, &mut Everywhere)
+        };
+        (best != NONE).then_some(best as usize)
+    }
+
+    #[inline]
+    fn first(&self, path: &Path<'_>, at: usize, guard: &mut impl Guard) -> u32 {
+        let best = self.trie.find(path, at, guard);
+        for (order, chain) in &self.slow {
+            if *order >= best {
+                break;
+            }
+            if chain.matches(&path.bytes[at..]) && guard.admits(*order) {
+                return *order;
+            }
+        }
+        best
+    }
+}
+
+/// No route depends on the language.
+struct Everywhere;
+
+impl Guard for Everywhere {
+    #[inline]
+    fn admits(&mut self, _: u32) -> bool {
+        true
+    }
+}
+
+/// Routes that depend on the language of the path.
+struct Spoken<'r> {
+    resolver: &'r Resolver,
+    path: &'r [u8],
+    language: Language,
+}
+
+/// The language of a path.
+#[derive(Clone, Copy)]
+enum Language {
+    /// Nobody has asked yet.
+    Unasked,
+    /// A cookie or a header decides.
+    Open,
+    Known(u16),
+}
+
+impl<'r> Spoken<'r> {
+    fn new(resolver: &'r Resolver, path: &'r [u8]) -> Self {
+        Self {
+            resolver,
+            path,
+            language: Language::Unasked,
+        }
+    }
+}
+
+impl Guard for Spoken<'_> {
+    #[inline]
+    fn admits(&mut self, order: u32) -> bool {
+        let guarded = self.resolver.guarded.get(order as usize);
+        !guarded.is_some_and(|guarded| *guarded) || self.admits_language(order)
+    }
+}
+
+impl Spoken<'_> {
+    fn admits_language(&mut self, order: u32) -> bool {
+        let urlconf = &self.resolver.urlconf;
+        if matches!(self.language, Language::Unasked) {
+            let found = urlconf.languages.of_path(self.path);
+            self.language = found.map_or(Language::Open, Language::Known);
+        }
+        // Where the path does not decide, any of the languages may be spoken.
+        let Language::Known(language) = self.language else {
+            return true;
+        };
+        let route = urlconf.routes.get(order as usize);
+        let languages = route.and_then(|route| route.languages.as_ref());
+        languages.is_none_or(|known| known.contains(&language))
+    }
+}
+
+/// Whether a path of this route begins with the code of its only language: then that is spoken.
+fn names_its_language(route: &Route, urlconf: &Urlconf) -> bool {
+    let Some([language]) = route.languages.as_deref() else {
+        return false;
+    };
+    let code = urlconf.languages.codes.get(usize::from(*language));
+    let prefix = chain::prefix(&route.chain);
+    code.is_some_and(|code| {
+        prefix
+            .strip_prefix(code.as_bytes())
+            .is_some_and(|rest| rest.starts_with(b"/"))
+    })
+}
+
+fn unmatched(route: &Route, reason: &str) -> Fault {
+    Fault::warning(format!(
+        "the route `{}` of view `{}` matches no path: {reason}",
+        route.shown, route.view
+    ))
+    .help("its paths are counted for the next view that takes them, or as unresolved; write its expression otherwise")
+}
+
+/// A warning of a converter that some route uses.
+fn refusing(urlconf: &Urlconf, converter: &str) -> Option<Fault> {
+    let mut views: Vec<&str> = urlconf
+        .routes
+        .iter()
+        .filter(|route| route.refusing(urlconf).any(|used| used == converter))
+        .map(|route| route.view.as_str())
+        .collect();
+    views.dedup();
+    let (first, more) = views.split_first()?;
+    let more = match more.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Some(
+        Fault::warning(format!(
+            "the converter `{converter}` of view `{first}`{more} may refuse values that its expression accepts"
+        ))
+        .help("paths with such values are counted for its view, where Django would try the next one"),
+    )
+}

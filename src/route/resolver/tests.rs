@@ -1,0 +1,338 @@
+//! The resolver answers as its slow twin does, whatever the routes and paths.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::diag::Text;
+use crate::route::urlconf::{Kind, Languages, Level};
+
+fn level(kind: Kind, pattern: &str) -> Level {
+    let converters = if pattern.contains("<n>") {
+        vec![("n".to_owned(), "int".to_owned())]
+    } else {
+        Vec::new()
+    };
+    Level {
+        kind,
+        pattern: pattern.to_owned(),
+        converters,
+    }
+}
+
+fn route(chain: Vec<Level>, languages: Option<Vec<u16>>) -> Route {
+    Route {
+        view: "v".into(),
+        shown: chain.iter().map(|level| level.pattern.as_str()).collect(),
+        chain,
+        languages,
+    }
+}
+
+fn resolver(routes: Vec<Route>) -> Resolver {
+    let urlconf = Urlconf {
+        routes,
+        languages: Languages {
+            codes: vec!["en".into(), "de".into()],
+            otherwise: Some("en".into()),
+            fallbacks: Vec::new(),
+        },
+        int_digits: Some(6),
+        ..Urlconf::default()
+    };
+    Resolver::new(urlconf, None, &mut Report::default())
+}
+
+/// The chains of all routes.
+fn chains(urlconf: &Urlconf) -> Vec<Chain> {
+    let routes = urlconf.routes.iter();
+    let chains = routes.map(|route| Chain::compile(route, urlconf.int_digits));
+    chains.collect::<Result<_, _>>().unwrap()
+}
+
+/// Every route tried in its order.
+fn reference(urlconf: &Urlconf, chains: &[Chain], path: &[u8]) -> Option<usize> {
+    let left = &path[1..];
+    let mut routes = urlconf.routes.iter().zip(chains);
+    routes.position(|(route, chain)| {
+        let spoken = urlconf.languages.of_path(left);
+        let is_spoken = match (&route.languages, spoken) {
+            (Some(known), Some(spoken)) => known.contains(&spoken),
+            _ => true,
+        };
+        is_spoken && chain.matches(left)
+    })
+}
+
+/// Levels before the last.
+const INCLUDES: [(Kind, &str); 20] = [
+    (Kind::Prefix, ""),
+    (Kind::Prefix, "a/"),
+    (Kind::Prefix, "a"),
+    (Kind::Prefix, "a/b/"),
+    (Kind::Prefix, "en/"),
+    (Kind::Prefix, "de/"),
+    (Kind::Search, "^(?P<n>[0-9]+)/"),
+    (Kind::Search, "^(?P<n>[0-9]+)"),
+    (Kind::Search, "^(?P<x>[^/]+)/"),
+    (Kind::Search, "^(?P<x>[-a-z0-9_]+)-"),
+    (Kind::Search, "^(?P<x>[a-z]+)-"),
+    (Kind::Search, "^(?P<p>.+)/"),
+    (Kind::Search, "^(?:a|b)/"),
+    (Kind::Search, "^(?:a|ab)"),
+    (Kind::Search, "^a(b)?/"),
+    (Kind::Search, "b/"),
+    (Kind::Search, r"^\w+/"),
+    (Kind::Search, "^a+?"),
+    (Kind::Search, "^(?!a)[a-z]+/"),
+    (Kind::Search, "^"),
+];
+
+/// Levels that are last.
+const ENDPOINTS: [(Kind, &str); 34] = [
+    (Kind::Exact, ""),
+    (Kind::Exact, "a/"),
+    (Kind::Exact, "a"),
+    (Kind::Exact, "b/a/"),
+    (Kind::Exact, "é/"),
+    (Kind::Search, r"^(?P<n>[0-9]+)/\Z"),
+    (Kind::Search, r"^(?P<n>[0-9]+)\Z"),
+    (Kind::Search, r"^(?P<x>[^/]+)/\Z"),
+    (Kind::Search, r"^(?P<x>[^/]+)\Z"),
+    (Kind::Search, r"^(?P<x>[-a-zA-Z0-9_]+)/(?P<n>[0-9]+)\Z"),
+    (Kind::Search, r"^(?P<x>[-a-z]+)-(?P<n>[0-9]+)/\Z"),
+    (Kind::Search, r"^a-(?P<n>[0-9]+)\.b/\Z"),
+    (Kind::Search, r"^(?P<p>.+)\Z"),
+    (Kind::Search, r"^(?P<p>.+)/a/\Z"),
+    (Kind::Search, r"^b/(?P<p>.+)/\Z"),
+    (Kind::Search, r"^(?P<p>.+)/(?P<q>.+)/\Z"),
+    (Kind::Full, "^(?P<n>[0-9]{2})/$"),
+    (Kind::Full, "^(?P<n>[0-9]{1,3})(?:/p-(?P<p>\\d+))?/$"),
+    (Kind::Full, "(?P<u>.*)$"),
+    (Kind::Full, r"^(\w+)/(\d+)$"),
+    (Kind::Full, "^a/?$"),
+    (Kind::Full, "^(?:a|b|ab)/$"),
+    (Kind::Full, "^(?i)ab/$"),
+    (Kind::Full, r"^(?P<x>[a-z]+)(?P=x)/$"),
+    (Kind::Full, r"^(?P<x>\S+?)/$"),
+    (Kind::Full, "a|b$"),
+    (Kind::Search, "b/"),
+    (Kind::Search, "^a"),
+    (Kind::Search, "^a(b)?/"),
+    (Kind::Search, "^(?P<n>[0-9]+)"),
+    (Kind::Search, "^"),
+    (Kind::Search, r"\Z"),
+    (Kind::Search, r"^a\Zb?"),
+    (Kind::Search, r"^[é-ü]+/\Z"),
+];
+
+const PIECES: [&str; 24] = [
+    "a", "b", "ab", "a/", "b/", "/", "//", "é", "é/", "12", "7/", "1234567/", "٣", "-", "a-12.b/",
+    "A", "p-", "\n", "en/", "de/", "a/b/", "x_y/", ".", "\u{301}",
+];
+
+fn routes() -> impl Strategy<Value = Vec<Route>> {
+    let include = prop::sample::select(&INCLUDES[..]);
+    let chain = (
+        prop::collection::vec(include, 0..3),
+        prop::sample::select(&ENDPOINTS[..]),
+    );
+    let languages =
+        prop_oneof![6 => Just(None), 1 => Just(Some(vec![0])), 1 => Just(Some(vec![1]))];
+    let one = (chain, languages).prop_map(|((before, last), languages)| {
+        let levels = before.into_iter().chain([last]);
+        let chain = levels.map(|(kind, pattern)| level(kind, pattern)).collect();
+        route(chain, languages)
+    });
+    prop::collection::vec(one, 1..12)
+}
+
+fn paths() -> impl Strategy<Value = Vec<String>> {
+    let path = prop::collection::vec(prop::sample::select(&PIECES[..]), 0..6);
+    prop::collection::vec(
+        path.prop_map(|pieces| format!("/{}", pieces.concat())),
+        1..12,
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+    #[test]
+    fn the_first_route_that_matches_answers(routes in routes(), paths in paths()) {
+        let resolver = resolver(routes);
+        let chains = chains(resolver.urlconf());
+        let mut scratch = Vec::new();
+        for path in paths {
+            let expected = reference(resolver.urlconf(), &chains, path.as_bytes());
+            let found = resolver.resolve_path(&Path::decoded(path.as_bytes()));
+            prop_assert_eq!(found, expected, "{:?}", path);
+            // None of the pieces holds what a target would end or escape with.
+            prop_assert_eq!(resolver.resolve(path.as_bytes(), &mut scratch), expected, "{:?}", path);
+        }
+        let explanation = resolver.explain(b"/ab/a-12.b/");
+        let found = explanation.route.unwrap_or(usize::MAX);
+        prop_assert!(explanation.near.iter().all(|near| near.route < found));
+    }
+}
+
+#[test]
+fn what_needs_no_going_back_is_in_the_trie() {
+    let check = |chain: &[(Kind, &str)], engine: &str| {
+        let levels = chain.iter().map(|(kind, pattern)| level(*kind, pattern));
+        let resolver = resolver(vec![route(levels.collect(), None)]);
+        assert_eq!(resolver.engines()[0].name(), engine, "{chain:?}");
+    };
+    let admin = (Kind::Prefix, "admin/");
+    check(&[(Kind::Exact, "a/")], "trie");
+    check(&[admin, (Kind::Search, r"^(?P<id>.+)/change/\Z")], "trie");
+    check(&[admin, (Kind::Full, "(?P<url>.*)$")], "trie");
+    check(
+        &[admin, (Kind::Search, r"^r/(?P<a>.+)/(?P<b>.+)/\Z")],
+        "regex",
+    );
+    check(
+        &[(Kind::Search, r"^(?P<s>[-a-zA-Z0-9_]+)-(?P<n>[0-9]+)/\Z")],
+        "regex",
+    );
+    check(
+        &[(Kind::Search, r"^(?P<s>[a-z_]+)-(?P<n>[0-9]+)/\Z")],
+        "trie",
+    );
+    check(
+        &[(
+            Kind::Full,
+            r"^legacy/(?P<y>[0-9]{4})/(?:page-(?P<p>\d+)/)?$",
+        )],
+        "trie",
+    );
+    check(&[(Kind::Search, "^opt(ional)?/")], "trie");
+    check(&[(Kind::Search, "open/")], "regex");
+    check(
+        &[(Kind::Search, "^(?:en|de)/"), (Kind::Exact, "a/")],
+        "trie",
+    );
+    check(&[(Kind::Search, "^(?:a|ab)"), (Kind::Exact, "a/")], "regex");
+    check(&[(Kind::Full, r"^(?!admin)\w+/$")], "backtracking");
+}
+
+#[test]
+fn no_level_is_tried_a_second_time() {
+    let chain = vec![
+        level(Kind::Search, "^(?P<x>[a-z]+)"),
+        level(Kind::Exact, "b/"),
+    ];
+    // One expression of both would give back the last letter.
+    assert_eq!(
+        resolver(vec![route(chain, None)]).resolve(b"/ab/", &mut Vec::new()),
+        None
+    );
+}
+
+#[test]
+fn a_route_that_no_engine_can_match_is_named() {
+    let urlconf = Urlconf {
+        routes: vec![
+            route(vec![level(Kind::Full, r"^\N{DIGIT ONE}$")], None),
+            route(vec![level(Kind::Exact, "a")], None),
+        ],
+        ..Urlconf::default()
+    };
+    let mut report = Report::default();
+    let resolver = Resolver::new(urlconf, None, &mut report);
+    let message = r"the route `^\N{DIGIT ONE}$` of view `v` matches no path: the escape `\N`";
+    assert_eq!(report.faults()[0].message, message);
+    assert_eq!(resolver.resolve(b"/a", &mut Vec::new()), Some(1));
+}
+
+#[test]
+fn only_what_lies_below_the_prefix_is_the_sites() {
+    let urlconf = Urlconf {
+        routes: vec![route(vec![level(Kind::Exact, "")], None)],
+        script_name: Some("/app".into()),
+        ..Urlconf::default()
+    };
+    let check = |prefix: Option<&str>, target: &str, is_found: bool| {
+        let resolver = Resolver::new(urlconf.clone(), prefix, &mut Report::default());
+        let found = resolver.resolve(target.as_bytes(), &mut Vec::new());
+        assert_eq!(found.is_some(), is_found, "{prefix:?} {target}");
+    };
+    check(None, "/app/", true);
+    check(None, "/app", true);
+    check(None, "/%61pp/?x", true);
+    check(None, "/", false);
+    check(None, "/apple", false);
+    check(Some(""), "/", true);
+    check(Some("/shop/"), "/shop/", true);
+}
+
+/// The dump of the site in `fixtures/site`.
+fn dump() -> Resolver {
+    let text = Arc::new(Text {
+        name: "urlconf.jsonl".into(),
+        content: include_str!("../../../fixtures/urlconf/rich.jsonl").into(),
+    });
+    let mut report = Report::default();
+    let urlconf = Urlconf::read(&text, &mut report).unwrap();
+    let resolver = Resolver::new(urlconf, None, &mut report);
+    assert_eq!(report.errors(), 0, "{report}");
+    resolver
+}
+
+#[test]
+fn paths_of_a_dumped_site_lead_to_the_views_of_django() {
+    let resolver = dump();
+    let check = |target: &str, view: &str| {
+        let found = resolver.resolve(target.as_bytes(), &mut Vec::new());
+        let found = found.map_or("-", |route| &*resolver.urlconf().routes[route].view);
+        assert_eq!(found, view, "{target}");
+    };
+    check("/", "home");
+    check("/articles/2026/11/slug-17/?page=2", "articles:detail");
+    check("/articles/archive/2020/", "articles:archive");
+    check("/articles/archive/", "-");
+    check("/articles/news/feed/", "articles:cat:feed");
+    check("/admin/auth/user/7/change/", "admin:auth_user_change");
+    check("/admin/auth/user/a/b/history/", "admin:auth_user_history");
+    check("/admin/r/1/2/", "admin:view_on_site");
+    check(
+        "/admin/nope",
+        "admin:django.contrib.admin.sites.catch_all_view",
+    );
+    check("/api/v2/users/7/", "v2:user-detail");
+    check("/caf%C3%A9/", "cafe");
+    check("/a%20b/", "space");
+    check("/x/prefix-open/y", "open");
+    check("/optional/x", "optional");
+    check("/levels/7b/", "by-number:b");
+    check("/levels/ab/xx", "by-slug:rest");
+    check("/levels/ab/", "by-path:top");
+    check("/about/", "about");
+    check("/de/about/", "about");
+    check("/en/about/", "-");
+    check("/de/kontakt/", "contact");
+    check("/kontakt/", "-");
+    check("/nope", "-");
+}
+
+#[test]
+fn the_trie_of_a_dumped_site_answers_as_its_chains_do() {
+    let resolver = dump();
+    let chains = chains(resolver.urlconf());
+    for (place, route) in resolver.urlconf().routes.iter().enumerate() {
+        let text = route.shown.replace(['<', '>', '^', '$'], "");
+        for path in [
+            format!("/{text}"),
+            format!("/{text}x"),
+            format!("/de/{text}"),
+            format!("/{place}{text}"),
+        ] {
+            let found = resolver.resolve_path(&Path::decoded(path.as_bytes()));
+            assert_eq!(
+                found,
+                reference(resolver.urlconf(), &chains, path.as_bytes()),
+                "{path}"
+            );
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Django's own resolver, asked beside ours: the same view for every path.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use httplog_exporter::diag::{Report, Text};
+use httplog_exporter::route::{Engine, Resolver, Urlconf};
+
+use crate::support::project;
+
+/// Paths for each script name.
+const PATHS: usize = 30_000;
+const SETTINGS: &str = "shop.rich_settings";
+
+fn python() -> Command {
+    let mut command = Command::new(project(".venv/bin/python"));
+    command
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("DJANGO_SETTINGS_MODULE", SETTINGS);
+    command
+}
+
+/// The dump of the site, made as the documentation says.
+fn dump() -> String {
+    let script = fs::File::open(project("deploy/django/dump_urlconf.py")).unwrap();
+    let output = python()
+        .args(["manage.py", "shell"])
+        .current_dir(project("fixtures/site"))
+        .stdin(script)
+        .output()
+        .unwrap();
+    let faults = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && faults.is_empty(), "{faults}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn resolver(dump: &str, prefix: &str) -> Resolver {
+    let text = Arc::new(Text {
+        name: "urlconf.jsonl".into(),
+        content: dump.into(),
+    });
+    let mut report = Report::default();
+    let urlconf = Urlconf::read(&text, &mut report);
+    let resolver = urlconf.map(|urlconf| Resolver::new(urlconf, Some(prefix), &mut report));
+    eprintln!("{report}");
+    resolver.unwrap()
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> = text
+        .chars()
+        .map(|digit| u8::try_from(digit.to_digit(16).unwrap()).unwrap())
+        .collect();
+    digits
+        .chunks(2)
+        .map(|pair| pair[0] << 4 | pair[1])
+        .collect()
+}
+
+#[test]
+fn the_fixture_is_what_the_site_dumps() {
+    let dump = dump();
+    let (_, dump) = dump.split_at(dump.find('{').unwrap());
+    let fixture = fs::read_to_string(project("fixtures/urlconf/rich.jsonl")).unwrap();
+    let routes = |text: &str| text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(routes(&fixture), routes(dump));
+}
+
+#[test]
+fn every_path_leads_to_the_view_that_django_resolves() {
+    let dump = dump();
+    for script_name in ["", "/app"] {
+        let output = python()
+            .arg(project("tests/stack/resolve.py"))
+            .arg(project("fixtures/site"))
+            .args([SETTINGS, script_name, &PATHS.to_string(), "4"])
+            .stderr(Stdio::inherit())
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+        check(
+            &resolver(&dump, script_name),
+            &String::from_utf8(output.stdout).unwrap(),
+        );
+    }
+}
+
+fn check(resolver: &Resolver, answers: &str) {
+    let (mut seen, mut answered, mut refused) = (0, 0, 0);
+    let mut views = BTreeSet::new();
+    let mut engines = BTreeSet::new();
+    let mut wrong = Vec::new();
+    let mut scratch = Vec::new();
+    for line in answers.lines() {
+        let (target, view) = line.split_once('\t').unwrap();
+        let (target, expected) = (unhex(target), unhex(view));
+        let expected = String::from_utf8(expected).unwrap();
+        let found = resolver.resolve(&target, &mut scratch);
+        let route = found.map(|found| &resolver.urlconf().routes[found]);
+        let view = route.map_or("", |route| &route.view);
+        seen += 1;
+        answered += usize::from(!expected.is_empty());
+        if view == expected {
+            engines.extend(found.map(|found| resolver.engines()[found].name()));
+            views.insert(expected);
+        } else if route.is_some_and(|route| route.refusing(resolver.urlconf()).next().is_some()) {
+            refused += 1;
+        } else {
+            wrong.push(format!(
+                "{}: {view:?}, Django {expected:?}",
+                target.escape_ascii()
+            ));
+        }
+    }
+    eprintln!(
+        "{seen} paths, {answered} resolved to {} views, {refused} refused by converters, {} wrong",
+        views.len(),
+        wrong.len()
+    );
+    wrong.truncate(30);
+    assert_eq!(wrong, [""; 0]);
+    assert_eq!(seen, PATHS);
+    assert!(answered > PATHS / 4 && refused < PATHS / 50 && refused > 0);
+    let names = [Engine::Trie, Engine::Regex, Engine::Backtracking].map(|engine| engine.name());
+    assert_eq!(engines, names.into(), "an engine that nothing tried");
+}

@@ -1,0 +1,117 @@
+//! `routes`: which view a path leads to, and why.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::Path;
+
+use insta::assert_snapshot;
+
+use crate::support::{project, run};
+
+fn routes<'a>(dir: &Path, args: &[&'a str]) -> crate::support::Ended {
+    let dump = project("fixtures/urlconf/rich.jsonl");
+    let head = ["routes", "--urlconf"].map(OsStr::new);
+    let args = args.iter().map(|arg: &&'a str| OsStr::new(*arg));
+    let args: Vec<&OsStr> = head
+        .into_iter()
+        .chain([dump.as_ref()])
+        .chain(args)
+        .collect();
+    run(dir, args, "")
+}
+
+#[test]
+fn a_path_is_explained_by_its_chain_and_what_nearly_took_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let ended = routes(dir.path(), &["/articles/2026/?page=2", "/de/kontakt/"]);
+    assert_snapshot!(ended.succeeded(), @r"
+    /articles/2026/?page=2: articles:year
+      path: /articles/2026/
+      language: en
+      route: /articles/<int:year>/ (number 26, trie)
+      chain: lit `articles/`, re `^(?P<year>[0-9]+)/\Z`
+      year: 2026
+      nearly: articles:list takes `articles/`, not lit-end ``
+
+    /de/kontakt/: contact
+      path: /de/kontakt/
+      language: de
+      route: /de/kontakt/ (number 88, trie)
+      chain: lit `de/`, lit-end `kontakt/`
+      nearly: about takes `de/`, not lit-end `about/`
+    ");
+}
+
+#[test]
+fn a_path_without_a_view_is_1() {
+    let dir = tempfile::tempdir().unwrap();
+    let check = |args: &[&str]| {
+        let ended = routes(dir.path(), args);
+        assert_eq!(ended.code, Some(1));
+        ended.out + &ended.err
+    };
+    assert_snapshot!(check(&["/articles/x"]), @r"
+    /articles/x: <unnamed view>
+      path: /articles/x
+      language: en
+      nearly: articles:list takes `articles/`, not lit-end ``
+      nearly: articles:year takes `articles/`, not re `^(?P<year>[0-9]+)/\Z`
+      nearly: articles:detail takes `articles/`, not re `^(?P<year>[0-9]+)/(?P<month>[0-9]+)/(?P<slug>[-a-zA-Z0-9_]+)/\Z`
+    error: no view takes the path
+    ");
+    assert_snapshot!(check(&["/", "/nope"]), @"
+    /: home
+      path: /
+      language: en
+      route: / (number 1, trie)
+      chain: lit-end ``
+
+    /nope: <unnamed view>
+      path: /nope
+      language: en
+    error: no view takes 1 of 2 paths
+    ");
+    assert_snapshot!(check(&["--strip-prefix", "/app", "/x"]), @"
+    /x: <unnamed view>
+      why: `/x` does not lie below /app
+    error: no view takes the path
+    ");
+}
+
+#[test]
+fn all_routes_are_listed_with_their_engines_and_warnings() {
+    let dir = tempfile::tempdir().unwrap();
+    let list = routes(dir.path(), &[]).succeeded();
+    for expected in [
+        "trie          articles:year ",
+        "backtracking  twice ",
+        "regex         open ",
+        "/de/kontakt/  (de)",
+        "the converter `shop.rich_urls.Hex4` of view `hex` may refuse",
+        "2 warnings\n",
+    ] {
+        assert!(list.contains(expected), "no {expected:?} in {list}");
+    }
+}
+
+#[test]
+fn a_dump_that_cannot_be_used_ends_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let ended = run(dir.path(), ["routes", "--urlconf", "none.jsonl", "/"], "");
+    assert_snapshot!(ended.failed(66), @"
+    error: cannot read none.jsonl: no such file
+     = help: make it: python manage.py shell < dump_urlconf.py > urlconf.jsonl
+    ");
+    fs::write(dir.path().join("bad.jsonl"), "{}\n").unwrap();
+    let ended = run(dir.path(), ["routes", "--urlconf", "bad.jsonl", "/"], "");
+    assert_snapshot!(ended.failed(78), @"
+    error: not the first line of a dump of a URLconf
+     --> bad.jsonl:1:1
+      |
+    1 | {}
+      | ^^
+      = help: make it anew: python manage.py shell < dump_urlconf.py > urlconf.jsonl
+
+    1 error
+    ");
+}
