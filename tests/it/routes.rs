@@ -165,7 +165,11 @@ fn replay_counts_by_the_views_of_a_dump() {
 fn the_daemon_counts_by_the_views_of_its_configuration() {
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("access.log");
-    fs::write(&log, ["/articles/2026/", "/wp-login.php"].map(request).concat()).unwrap();
+    fs::write(
+        &log,
+        ["/articles/2026/", "/wp-login.php"].map(request).concat(),
+    )
+    .unwrap();
     let source = Source {
         name: "nginx",
         pattern: "nginx-combined",
