@@ -17,6 +17,7 @@ use crate::aggregate::{Ledger, Shard};
 use crate::config::{self, Config, Limits};
 use crate::expose::{Format, encode, encode_json};
 use crate::label::Budget;
+use crate::metric::Metrics;
 use crate::model::{Batch, Families, GenerationId};
 use crate::pattern::{Pattern, Recognition, recognise};
 use crate::pipeline::{Pipeline, Settings};
@@ -68,6 +69,7 @@ struct Session {
     pattern: Option<Arc<Pattern>>,
     limits: Limits,
     max_routes: usize,
+    metrics: Metrics,
     budget: Budget,
     /// In the order in which the formats were met; the name of each is its source's.
     lanes: Vec<(String, Lane)>,
@@ -88,6 +90,7 @@ impl Replay {
             } else {
                 Limits::MAX_ROUTES
             },
+            metrics: config.map_or_else(Metrics::default, |config| config.metrics),
             budget: Budget::new(limits.series),
             lanes: Vec::new(),
             rejects: Rejects::new(self.config.clone(), limits.line_bytes),
@@ -212,6 +215,7 @@ impl Session {
             pattern: Arc::clone(&pattern),
             line_bytes: self.limits.line_bytes,
             max_routes: self.max_routes,
+            metrics: self.metrics.clone(),
         };
         let pipeline = Pipeline::new(settings, self.budget.clone());
         let shard = pipeline.shard();

@@ -122,6 +122,7 @@ impl Daemon {
             pattern: Arc::clone(&source.pattern),
             line_bytes: limits.line_bytes,
             max_routes: Limits::MAX_ROUTES,
+            metrics: source.metrics.clone(),
         };
         let files = FileSettings {
             paths: source.paths.clone(),
