@@ -12,6 +12,7 @@ use std::sync::Arc;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use httplog_exporter::expose::{Format, encode};
 use httplog_exporter::label::Budget;
+use httplog_exporter::metric::Metrics;
 use httplog_exporter::model::{Batch, Families, GenerationId, Position, Status};
 use httplog_exporter::pattern::{Dialect, Pattern, presets};
 use httplog_exporter::pipeline::{Pipeline, Settings};
@@ -119,6 +120,7 @@ fn feed(criterion: &mut Criterion) {
             line_bytes: 65_536,
             routes: None,
             max_routes: 500,
+            metrics: Metrics::default(),
         };
         let mut pipeline = Pipeline::new(settings, Budget::new(10_000));
         let mut shard = pipeline.shard();
@@ -173,6 +175,7 @@ fn scrape(criterion: &mut Criterion) {
         line_bytes: 65_536,
         routes: None,
         max_routes: 500,
+        metrics: Metrics::default(),
     };
     let mut pipeline = Pipeline::new(settings, Budget::new(10_000));
     let mut shard = pipeline.shard();

@@ -64,6 +64,7 @@ fn all_keys() -> BTreeSet<String> {
             SOURCE,
         ),
         ("metrics", "[metrics]\n", SOURCE),
+        ("metric", "[[metric]]\n", SOURCE),
         ("limits", "[limits]\n", SOURCE),
         ("pattern.NAME", "[pattern.x]\nnginx = '$status'\n", SOURCE),
         (

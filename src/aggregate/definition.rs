@@ -18,6 +18,8 @@ pub struct Definition {
     pub labels: Vec<Arc<str>>,
     /// What is counted.
     pub kind: Kind,
+    /// Which lines are left out, in words that differ when they do; empty when none is.
+    pub filter: Arc<str>,
 }
 
 /// The ways of counting.
@@ -29,6 +31,8 @@ pub enum Kind {
     Sum(Measure),
     /// A histogram of a measure, by inclusive upper bounds.
     Histogram(Measure, Arc<[u64]>),
+    /// Lines that were not understood; these have no labels but `source`.
+    Rejected,
 }
 
 /// A number that a line may bring.
@@ -44,6 +48,12 @@ pub enum Measure {
     ResponseBytes,
     /// Bytes received.
     RequestBytes,
+    /// The request's `Content-Length`.
+    ContentLength,
+    /// The same, 0 for a request without one: it has no body.
+    RequestBodyBytes,
+    /// Time to connect, of the last upstream attempt.
+    ConnectDuration,
 }
 
 /// The numbers of one line; absent ones are not observed.
@@ -60,17 +70,21 @@ impl Definition {
         let mut text = String::new();
         let _ = match &self.kind {
             Kind::Lines => write!(text, "lines"),
+            Kind::Rejected => write!(text, "rejected lines"),
             Kind::Sum(measure) => write!(text, "sum {measure:?}"),
             Kind::Histogram(measure, bounds) => write!(text, "histogram {measure:?} {bounds:?}"),
         };
         let _ = write!(text, " by {:?}", self.labels);
+        if !self.filter.is_empty() {
+            let _ = write!(text, " when {}", self.filter);
+        }
         text
     }
 
     /// Integers that one series needs.
     pub(super) fn stride(&self) -> usize {
         match &self.kind {
-            Kind::Lines | Kind::Sum(_) => 1,
+            Kind::Lines | Kind::Sum(_) | Kind::Rejected => 1,
             Kind::Histogram(_, bounds) => bounds.len() + 2,
         }
     }
@@ -78,14 +92,17 @@ impl Definition {
 
 impl Measure {
     /// How many there are.
-    pub const COUNT: usize = 5;
+    pub const COUNT: usize = 8;
 
     /// Its unit.
     pub const fn unit(self) -> Unit {
         match self {
-            Self::Duration | Self::UpstreamDuration => Unit::Micros,
+            Self::Duration | Self::UpstreamDuration | Self::ConnectDuration => Unit::Micros,
             Self::UpstreamRetries => Unit::One,
-            Self::ResponseBytes | Self::RequestBytes => Unit::Bytes,
+            Self::ResponseBytes
+            | Self::RequestBytes
+            | Self::ContentLength
+            | Self::RequestBodyBytes => Unit::Bytes,
         }
     }
 }

@@ -12,3 +12,4 @@ mod table;
 pub use definition::{Definition, Kind, Measure, Values};
 pub use ledger::Ledger;
 pub use shard::{Key, Names, Shard};
+pub use table::LabelValues;

@@ -9,8 +9,10 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use super::table::{LabelValues, Table};
-use super::{Definition, Ledger, Values};
-use crate::model::{Family, GenerationId, Position, SCHEMA, Saved};
+use super::{Definition, Kind, Ledger, Values};
+use crate::model::{
+    self, Family, GenerationId, Number, Position, SCHEMA, Saved, Series, Unit, Value,
+};
 
 /// How many rows are found without a hash table: as many as a byte tells apart.
 const RECENT: usize = 256;
@@ -19,12 +21,15 @@ const RECENT: usize = 256;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Key(pub u64);
 
-/// Whoever packed the keys: knows their labels, and how many series there may be.
+/// Whoever packed the keys: knows their labels, and how many series there may be. Families are told
+/// by their place among the definitions, those of rejected lines apart.
 pub trait Names {
-    /// The value of a label.
-    fn label(&self, key: Key, label: &str) -> Arc<str>;
-    /// The value of a label in the series that take what is over the cap.
-    fn overflow(&self, label: &str) -> Arc<str>;
+    /// Whether a family counts the lines of a key.
+    fn feeds(&self, key: Key, family: usize) -> bool;
+    /// The label values of the series that it counts them in.
+    fn labels(&self, key: Key, family: usize) -> LabelValues;
+    /// The label values of the series that takes what is over the cap.
+    fn overflow(&self, family: usize) -> LabelValues;
     /// Whether so many more series may be made.
     fn admit(&self, series: usize) -> bool;
 }
@@ -34,14 +39,16 @@ pub trait Names {
 pub struct Shard {
     source: Arc<str>,
     tables: Vec<Table>,
+    /// Families of rejected lines.
+    rejected: Vec<Definition>,
     rows: HashTable<(Key, u32)>,
     /// Rows found lately, at a place told by their key.
     recent: Box<[(Key, u32); RECENT]>,
     hasher: RandomState,
     /// For each row, the slot in each table.
     slots: Vec<usize>,
-    /// The row for what is over the cap, and that the cap was met.
-    overflow: Option<u32>,
+    /// The rows for what is over the cap, by the families they feed; none until the cap is met.
+    overflow: Vec<(Box<[bool]>, u32)>,
     ledger: Ledger,
     positions: Vec<Position>,
 }
@@ -49,14 +56,18 @@ pub struct Shard {
 impl Shard {
     /// An empty shard. `definitions` in any order; the ledger starts with every reason at 0.
     pub fn new(source: &str, definitions: Vec<Definition>, ledger: Ledger) -> Self {
+        let (rejected, counted): (Vec<_>, Vec<_>) = definitions
+            .into_iter()
+            .partition(|definition| definition.kind == Kind::Rejected);
         Self {
             source: source.into(),
-            tables: definitions.into_iter().map(Table::new).collect(),
+            tables: counted.into_iter().map(Table::new).collect(),
+            rejected,
             rows: HashTable::new(),
             recent: Box::new([(Key(u64::MAX), u32::MAX); RECENT]),
             hasher: RandomState::default(),
             slots: Vec::new(),
-            overflow: None,
+            overflow: Vec::new(),
             ledger,
             positions: Vec::new(),
         }
@@ -74,7 +85,7 @@ impl Shard {
             _ => {
                 let row = self.find(key, names);
                 // Lines over the cap are counted where they are looked for.
-                if self.overflow != Some(row) {
+                if !self.is_overflow(row) {
                     self.recent[place] = (key, row);
                 }
                 row
@@ -128,7 +139,28 @@ impl Shard {
 
     /// The families of the product.
     pub fn snapshot(&self) -> Vec<Family> {
-        self.tables.iter().map(Table::family).collect()
+        let rejected = self
+            .rejected
+            .iter()
+            .map(|definition| self.rejects(definition));
+        let counted = self.tables.iter().map(Table::family);
+        counted.chain(rejected).collect()
+    }
+
+    /// The rejected lines as a family of the product.
+    fn rejects(&self, definition: &Definition) -> Family {
+        let labels = definition.labels.iter();
+        Family {
+            name: Arc::clone(&definition.name),
+            help: Arc::clone(&definition.help),
+            kind: model::Kind::Counter,
+            series: vec![Series {
+                labels: labels
+                    .map(|label| (Arc::clone(label), Arc::clone(&self.source)))
+                    .collect(),
+                value: Value::Number(Number::Exact(self.ledger.rejected_lines(), Unit::One)),
+            }],
+        }
     }
 
     /// The families about the source itself.
@@ -175,20 +207,18 @@ impl Shard {
         }
     }
 
-    /// The row of a key seen for the first time, or the overflow row.
+    /// The row of a key seen for the first time, or an overflow row.
     #[cold]
     fn admit(&mut self, key: Key, hash: u64, names: &impl Names) -> u32 {
-        if self.overflow.is_none() {
-            let labels: Vec<LabelValues> = self
-                .tables
-                .iter()
-                .map(|table| values(table, |label| names.label(key, label)))
-                .collect();
+        let families = 0..self.tables.len();
+        let feeds: Box<[bool]> = families.map(|family| names.feeds(key, family)).collect();
+        if self.overflow.is_empty() {
+            let labels = Self::label_values(&feeds, |family| names.labels(key, family));
             let fresh = self
                 .tables
                 .iter()
                 .zip(&labels)
-                .filter(|(table, labels)| !table.contains(labels))
+                .filter(|(table, labels)| labels.as_ref().is_some_and(|new| !table.contains(new)))
                 .count();
             if names.admit(fresh) {
                 let row = self.add_row(labels);
@@ -199,36 +229,38 @@ impl Shard {
             }
         }
         self.ledger.overflow += 1;
-        if let Some(row) = self.overflow {
-            return row;
+        if let Some((_, row)) = self.overflow.iter().find(|(known, _)| *known == feeds) {
+            return *row;
         }
-        let labels = self
-            .tables
-            .iter()
-            .map(|table| values(table, |label| names.overflow(label)))
-            .collect();
+        let labels = Self::label_values(&feeds, |family| names.overflow(family));
         let row = self.add_row(labels);
-        self.overflow = Some(row);
+        self.overflow.push((feeds, row));
         row
     }
 
-    fn add_row(&mut self, labels: Vec<LabelValues>) -> u32 {
+    fn is_overflow(&self, row: u32) -> bool {
+        self.overflow.iter().any(|(_, overflow)| *overflow == row)
+    }
+
+    /// The label values of a row in each table that it feeds.
+    fn label_values(
+        feeds: &[bool],
+        values: impl Fn(usize) -> LabelValues,
+    ) -> Vec<Option<LabelValues>> {
+        let families = feeds.iter().enumerate();
+        families
+            .map(|(family, feeds)| feeds.then(|| values(family)))
+            .collect()
+    }
+
+    fn add_row(&mut self, labels: Vec<Option<LabelValues>>) -> u32 {
         let row = self.slots.len() / self.tables.len().max(1);
         for (table, labels) in self.tables.iter_mut().zip(labels) {
-            self.slots.push(table.slot(labels));
+            let slot = labels.map_or(Table::sink(), |labels| table.slot(labels));
+            self.slots.push(slot);
         }
-        // Every row owns at least one series, so rows are bounded as series are.
         u32::try_from(row).unwrap_or(u32::MAX)
     }
-}
-
-fn values(table: &Table, value: impl Fn(&str) -> Arc<str>) -> LabelValues {
-    table
-        .definition
-        .labels
-        .iter()
-        .map(|label| value(label))
-        .collect()
 }
 
 #[cfg(test)]
@@ -244,16 +276,24 @@ mod tests {
         left: Cell<usize>,
     }
 
+    /// The labels of each family, as [`shard`] defines them, and one that counts odd routes only.
+    const LABELS: [&[&str]; 4] = [&["route", "status"], &["route"], &[], &["status"]];
+
     impl Names for Plain {
-        fn label(&self, key: Key, label: &str) -> Arc<str> {
-            match label {
-                "route" => format!("/{}", key.0 / 10).into(),
-                _ => (key.0 % 10).to_string().into(),
-            }
+        fn feeds(&self, key: Key, family: usize) -> bool {
+            family != 3 || key.0 / 10 % 2 == 1
         }
 
-        fn overflow(&self, _label: &str) -> Arc<str> {
-            "<other>".into()
+        fn labels(&self, key: Key, family: usize) -> LabelValues {
+            let value = |label: &&str| match *label {
+                "route" => format!("/{}", key.0 / 10).into(),
+                _ => (key.0 % 10).to_string().into(),
+            };
+            LABELS[family].iter().map(value).collect()
+        }
+
+        fn overflow(&self, family: usize) -> LabelValues {
+            LABELS[family].iter().map(|_| "<other>".into()).collect()
         }
 
         fn admit(&self, series: usize) -> bool {
@@ -275,6 +315,7 @@ mod tests {
             help: "h".into(),
             labels: labels.iter().map(|label| (*label).into()).collect(),
             kind,
+            filter: "".into(),
         };
         let definitions = vec![
             definition("requests", &["route", "status"], Kind::Lines),
@@ -319,14 +360,14 @@ mod tests {
             .iter()
             .map(|series| (series.label("route").unwrap(), &series.value))
             .collect();
-        let crate::model::Value::Histogram(first) = values[0].1 else {
+        let Value::Histogram(first) = values[0].1 else {
             panic!()
         };
         assert_eq!(
             (values[0].0, &*first.counts, first.sum),
             ("/1", &[1, 1, 0][..], 21)
         );
-        let crate::model::Value::Histogram(second) = values[1].1 else {
+        let Value::Histogram(second) = values[1].1 else {
             panic!()
         };
         assert_eq!((&*second.counts, second.sum), (&[0, 0, 1][..], 99));
@@ -391,7 +432,57 @@ mod tests {
         assert_eq!(families(&second).get("requests").unwrap().total(), 1);
     }
 
+    fn with_odd_routes() -> Shard {
+        let mut definitions: Vec<Definition> = shard()
+            .tables
+            .into_iter()
+            .map(|table| table.definition)
+            .collect();
+        definitions.push(Definition {
+            name: "odd".into(),
+            help: "h".into(),
+            labels: vec!["status".into()],
+            kind: Kind::Lines,
+            filter: "odd routes".into(),
+        });
+        definitions.push(Definition {
+            name: "rejects".into(),
+            help: "h".into(),
+            labels: vec!["source".into()],
+            kind: Kind::Rejected,
+            filter: "".into(),
+        });
+        Shard::new("test", definitions, Ledger::default())
+    }
+
+    #[test]
+    fn rejected_lines_are_a_family_of_one_series() {
+        let mut shard = with_odd_routes();
+        shard.reject("mismatch");
+        shard.reject("overlong");
+        let families = families(&shard);
+        let rejects = families.get("rejects").unwrap();
+        assert_eq!((rejects.total(), rejects.series.len()), (2, 1));
+        assert_eq!(rejects.series[0].label("source"), Some("test"));
+    }
+
     proptest! {
+        #[test]
+        fn a_family_with_a_filter_counts_the_lines_that_pass_it(
+            keys in proptest::collection::vec(0..100_u64, 0..60),
+            left in 0..40_usize,
+        ) {
+            let mut shard = with_odd_routes();
+            let lines: Vec<_> = keys.iter().map(|key| (*key, None)).collect();
+            apply(&mut shard, &lines, &names(left));
+            let odd = keys.iter().filter(|key| *key / 10 % 2 == 1).count() as u64;
+            prop_assert_eq!(families(&shard).get("odd").unwrap().total(), odd);
+            prop_assert_eq!(families(&shard).get("requests").unwrap().total(), keys.len() as u64);
+            let mut other = with_odd_routes();
+            other.merge(&shard);
+            prop_assert_eq!(families(&other).get("odd").unwrap().total(), odd);
+        }
+
         #[test]
         fn order_and_splitting_do_not_matter(lines: Vec<(u8, Option<u16>)>, at: prop::sample::Index) {
             let lines: Vec<_> = lines.into_iter().map(|(key, value)| (u64::from(key), value.map(u64::from))).collect();

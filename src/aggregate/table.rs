@@ -1,6 +1,8 @@
 //! The series of one family, in one flat array.
 //!
-//! Invariant: series N owns `values[N * stride ..][.. stride]`; label sets are unique.
+//! Invariant: series N owns `values[(N + sink) * stride ..][.. stride]`; label sets are unique. What
+//! stands before the first series is the sink: lines that are left out are counted there, unseen, so
+//! that no line is asked whether it is one of them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,7 +14,7 @@ use crate::model::{
 };
 
 /// Label values, in the order of the definition's label names.
-pub(super) type LabelValues = Box<[Arc<str>]>;
+pub type LabelValues = Box<[Arc<str>]>;
 
 /// One family's series.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ pub(super) struct Table {
     index: HashMap<LabelValues, u32>,
     series: Vec<LabelValues>,
     values: Vec<u64>,
+    /// 1 if there is a sink, else 0.
+    sink: usize,
 }
 
 /// What a definition's kind asks for each line.
@@ -34,9 +38,13 @@ enum Counting {
 
 impl Table {
     pub(super) fn new(definition: Definition) -> Self {
+        let sink = usize::from(!definition.filter.is_empty());
         Self {
+            values: vec![0; sink * definition.stride()],
+            sink,
             counting: match &definition.kind {
-                Kind::Lines => Counting::Lines,
+                // Rejected lines are told by the ledger.
+                Kind::Lines | Kind::Rejected => Counting::Lines,
                 Kind::Sum(measure) => Counting::Sum(*measure),
                 Kind::Histogram(measure, bounds) => {
                     Counting::Histogram(*measure, Buckets::new(bounds))
@@ -45,7 +53,6 @@ impl Table {
             definition,
             index: HashMap::new(),
             series: Vec::new(),
-            values: Vec::new(),
         }
     }
 
@@ -64,14 +71,19 @@ impl Table {
         let stride = self.definition.stride();
         let next = self.series.len();
         if let Some(at) = self.index.get(&labels) {
-            return *at as usize * stride;
+            return (*at as usize + self.sink) * stride;
         }
         // A shard holds fewer series than its budget, far below 2^32.
         self.index
             .insert(labels.clone(), u32::try_from(next).unwrap_or(u32::MAX));
         self.series.push(labels);
         self.values.resize(self.values.len() + stride, 0);
-        next * stride
+        (next + self.sink) * stride
+    }
+
+    /// The offset for lines that are left out.
+    pub(super) const fn sink() -> usize {
+        0
     }
 
     /// Counts one line.
@@ -99,7 +111,7 @@ impl Table {
     pub(super) fn family(&self) -> Family {
         let definition = &self.definition;
         let kind = match &definition.kind {
-            Kind::Lines | Kind::Sum(_) => model::Kind::Counter,
+            Kind::Lines | Kind::Sum(_) | Kind::Rejected => model::Kind::Counter,
             Kind::Histogram(..) => model::Kind::Histogram,
         };
         Family {
@@ -151,9 +163,11 @@ impl Table {
     }
 
     fn rows(&self) -> impl Iterator<Item = (&LabelValues, &[u64])> {
-        self.series
-            .iter()
-            .zip(self.values.chunks_exact(self.definition.stride()))
+        self.series.iter().zip(
+            self.values
+                .chunks_exact(self.definition.stride())
+                .skip(self.sink),
+        )
     }
 
     fn named(&self, values: &LabelValues) -> model::Labels {

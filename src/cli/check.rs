@@ -7,7 +7,8 @@ use clap::Args;
 
 use super::exit::{Failure, counted};
 use super::load;
-use crate::config;
+use crate::config::{self, Limits, Source};
+use crate::metric::Plan;
 
 /// Check a configuration: its keys, patterns and their examples, files and permissions.
 ///
@@ -54,7 +55,33 @@ impl Check {
                 paths.join(", "),
                 source.pattern.name()
             )?;
+            estimate(&mut out, source, config.limits.series)?;
         }
         Ok(())
     }
+}
+
+/// How many series each family of a source may have at most.
+fn estimate(out: &mut impl Write, source: &Source, limit: usize) -> io::Result<()> {
+    let plan = Plan::new(&source.metrics, source.pattern.fields());
+    let routes = source.routes.as_ref().map(|routes| routes.max_routes);
+    for (name, sizes) in plan.sizes(routes.unwrap_or(Limits::MAX_ROUTES)) {
+        let product = sizes
+            .iter()
+            .fold(1_usize, |product, (_, size)| product.saturating_mul(*size));
+        let factors: Vec<String> = sizes
+            .iter()
+            .filter(|(_, size)| *size > 1)
+            .map(|(label, size)| format!("{size} {}", label.name()))
+            .collect();
+        write!(out, "    {name}: at most {} series", product.min(limit))?;
+        if product > limit {
+            write!(out, " by limits.series of {product}")?;
+        }
+        match factors.as_slice() {
+            [] => writeln!(out)?,
+            factors => writeln!(out, " ({})", factors.join(" x "))?,
+        }
+    }
+    Ok(())
 }

@@ -23,6 +23,7 @@ use crate::clock::Waker;
 use crate::config::{self, Config, Limits, Source};
 use crate::daemon::{Lanes, Stop};
 use crate::http::Address;
+use crate::metric::Metrics;
 use crate::pattern::Preset;
 use crate::source::{PathPattern, Start};
 
@@ -142,9 +143,11 @@ fn config(path: &Path, listen: &Address) -> Result<Config, Failure> {
             pattern: Arc::new(preset.pattern()?),
             start: Start::Beginning,
             routes: None,
+            metrics: Metrics::default(),
             watch: true,
         }],
         limits: Limits::default(),
+        metrics: Metrics::default(),
         patterns: BTreeMap::new(),
         routes: BTreeMap::new(),
     })

@@ -18,6 +18,7 @@ use crate::config::{self, Config, Limits};
 use crate::diag::Report;
 use crate::expose::{Format, encode, encode_json};
 use crate::label::Budget;
+use crate::metric::Metrics;
 use crate::model::{Batch, Families, GenerationId};
 use crate::pattern::{Pattern, Recognition, recognise};
 use crate::pipeline::{Pipeline, Settings};
@@ -75,6 +76,7 @@ struct Session {
     limits: Limits,
     routes: Option<Arc<Resolver>>,
     max_routes: usize,
+    metrics: Metrics,
     budget: Budget,
     /// In the order in which the formats were met; the name of each is its source's.
     lanes: Vec<(String, Lane)>,
@@ -93,6 +95,7 @@ impl Replay {
             limits,
             routes,
             max_routes,
+            metrics: config.map_or_else(Metrics::default, |config| config.metrics),
             budget: Budget::new(limits.series),
             lanes: Vec::new(),
             rejects: Rejects::new(self.config.clone(), limits.line_bytes),
@@ -239,6 +242,7 @@ impl Session {
             line_bytes: self.limits.line_bytes,
             routes: self.routes.clone(),
             max_routes: self.max_routes,
+            metrics: self.metrics.clone(),
         };
         let pipeline = Pipeline::new(settings, self.budget.clone());
         let shard = pipeline.shard();

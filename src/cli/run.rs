@@ -14,6 +14,7 @@ use super::unrecognised::unrecognised;
 use crate::config::{self, Config, Limits, Source};
 use crate::daemon::{Daemon, Origin, StartError};
 use crate::http::{Address, BindError};
+use crate::metric::Metrics;
 use crate::model::{Batch, GenerationId, Position};
 use crate::pattern::{Pattern, Recognition, recognise};
 use crate::source::{PathPattern, Start, archive};
@@ -102,6 +103,7 @@ impl Run {
                 pattern,
                 start: Start::Beginning,
                 routes: None,
+                metrics: Metrics::default(),
                 watch: true,
             });
         }
@@ -110,6 +112,7 @@ impl Run {
             listen,
             sources,
             limits: Limits::default(),
+            metrics: Metrics::default(),
             patterns: BTreeMap::new(),
             routes: BTreeMap::new(),
         })

@@ -3,6 +3,9 @@
 //! Invariant: a [`Config`] can be run as it is; every fault of the text was found in one pass.
 
 mod files;
+mod metrics;
+#[cfg(test)]
+mod metrics_tests;
 mod read;
 mod routes;
 
@@ -12,6 +15,7 @@ use std::sync::Arc;
 
 use crate::diag::{Fault, Report, Text};
 use crate::http::Address;
+use crate::metric::Metrics;
 use crate::pattern::{Pattern, Preset, presets};
 use crate::source::{PathPattern, Start};
 
@@ -34,6 +38,8 @@ pub struct Config {
     pub sources: Vec<Source>,
     /// What no input may exceed.
     pub limits: Limits,
+    /// What is counted where a source does not say otherwise.
+    pub metrics: Metrics,
     /// Patterns of one's own, by name, whether a source uses them or not.
     pub patterns: BTreeMap<String, Arc<Pattern>>,
     /// Where views' names come from, by name, whether a source uses them or not.
@@ -53,6 +59,8 @@ pub struct Source {
     pub start: Start,
     /// Where its views' names come from; without, paths are folded.
     pub routes: Option<Arc<Routes>>,
+    /// What is counted of its lines.
+    pub metrics: Metrics,
     /// Whether inotify may wake us; else the files are only polled.
     pub watch: bool,
 }

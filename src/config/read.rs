@@ -6,14 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::metrics::{Wanted, read_sets};
 use super::{Config, DEFAULT_LISTEN, Limits, Routes, Source};
 use crate::diag::{Document, Fault, Report, Section, Spot, Text};
 use crate::http::Address;
 use crate::pattern::{Definition, Pattern, presets};
 use crate::source::{PathPattern, Start};
-
-/// Metric sets that exist.
-const SETS: [&str; 1] = ["httplog"];
 
 /// Reads a configuration; patterns come from it, from `pattern_texts` and from the presets.
 pub(super) fn config(
@@ -62,6 +60,7 @@ pub(super) fn config(
             None => broken_routes.push(name.value),
         }
     }
+    let wanted = Wanted::read(&mut root, report);
     let mut sources: Vec<Source> = Vec::new();
     let sections = root.sections("source", report);
     let none_given = sections.is_empty() && !root.contains("source") && !torn;
@@ -72,6 +71,7 @@ pub(super) fn config(
             broken: &broken,
             routes: &routes,
             broken_routes: &broken_routes,
+            wanted: &wanted,
         };
         if let Some(source) = source(section, &known, &mut names, base, report) {
             sources.push(source);
@@ -82,9 +82,6 @@ pub(super) fn config(
             "add one:\n[[source]]\nname = \"nginx\"\npaths = [\"/var/log/nginx/access.log\"]\npattern = \"nginx-combined\"",
         ));
     }
-    if let Some(section) = root.section("metrics", report) {
-        metrics(section, report);
-    }
     let limits = root
         .section("limits", report)
         .map_or_else(Limits::default, |section| limits(section, report));
@@ -93,6 +90,7 @@ pub(super) fn config(
         listen: listen.unwrap_or_else(default_listen),
         sources,
         limits,
+        metrics: wanted.metrics(None),
         patterns,
         routes,
     })
@@ -127,12 +125,13 @@ pub(super) fn reading(text: &Arc<Text>, report: &mut Report) -> (Vec<Definition>
     (patterns, limits)
 }
 
-/// What a source's pattern is looked for in.
+/// What a source's words are looked for in.
 struct Known<'k> {
     patterns: &'k BTreeMap<String, Arc<Pattern>>,
     broken: &'k [String],
     routes: &'k BTreeMap<String, Arc<Routes>>,
     broken_routes: &'k [String],
+    wanted: &'k Wanted,
 }
 
 fn default_listen() -> Vec<Address> {
@@ -215,6 +214,7 @@ fn source(
     let start = section.string("start", report);
     let routes = section.string("routes", report);
     let watch = section.boolean("watch", report);
+    let sets = section.strings("sets", report);
     for (key, missing) in [
         ("name", !section.contains("name")),
         ("paths", !section.contains("paths")),
@@ -230,6 +230,7 @@ fn source(
     }
     let pattern = pattern.and_then(|pattern| find(&pattern, known, report));
     let routes = routes.and_then(|routes| find_routes(&routes, known, report));
+    let sets = sets.map(|sets| read_sets(&sets, report));
     let start = match start {
         Some(start) => read_start(&start, report),
         None => Some(Start::End),
@@ -241,6 +242,7 @@ fn source(
         pattern: pattern?,
         start: start?,
         routes,
+        metrics: known.wanted.metrics(sets.as_deref()),
         watch: watch.is_none_or(|watch| watch.value),
     })
 }
@@ -339,27 +341,6 @@ fn read_paths(
         }
     }
     (all.len() == paths.value.len()).then_some(all)
-}
-
-fn metrics(mut section: Section<'_>, report: &mut Report) {
-    let sets = section.strings("sets", report);
-    section.finish(report);
-    if let Some(none) = sets.as_ref().filter(|sets| sets.value.is_empty()) {
-        report.push(
-            Fault::error("no metric set: nothing would be counted")
-                .at(none.place.clone())
-                .help(format!("one of: {}", SETS.join(", "))),
-        );
-    }
-    for set in sets.into_iter().flat_map(|sets| sets.value) {
-        if !SETS.contains(&set.value.as_str()) {
-            report.push(
-                Fault::error(format!("unknown metric set `{}`", set.value))
-                    .at(set.place)
-                    .suggest(&set.value, SETS),
-            );
-        }
-    }
 }
 
 fn limits(mut section: Section<'_>, report: &mut Report) -> Limits {

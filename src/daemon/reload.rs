@@ -139,6 +139,7 @@ impl Daemon {
             line_bytes: limits.line_bytes,
             routes: routes.and_then(|routes| resolvers.get(&routes.name).map(Arc::clone)),
             max_routes: routes.map_or(Limits::MAX_ROUTES, |routes| routes.max_routes),
+            metrics: source.metrics.clone(),
         };
         let files = FileSettings {
             paths: source.paths.clone(),

@@ -114,8 +114,33 @@ impl<'d> Section<'d> {
         key: &'static str,
         report: &mut Report,
     ) -> Option<Spot<Vec<Spot<String>>>> {
+        let text = |item: &DeValue<'_>| item.as_str().map(str::to_owned);
+        self.list(key, ["a list of strings", "a string"], text, report)
+    }
+
+    /// A list of numbers, each as it is written.
+    pub fn numbers(
+        &mut self,
+        key: &'static str,
+        report: &mut Report,
+    ) -> Option<Spot<Vec<Spot<String>>>> {
+        let number = |item: &DeValue<'_>| {
+            let is_number = matches!(item, DeValue::Integer(_) | DeValue::Float(_));
+            is_number.then(|| scalar(item)).flatten()
+        };
+        self.list(key, ["a list of numbers", "a number"], number, report)
+    }
+
+    /// A list of what `read` makes of its items; `expected` says what it and they should be.
+    fn list(
+        &mut self,
+        key: &'static str,
+        expected: [&str; 2],
+        read: impl Fn(&DeValue<'_>) -> Option<String>,
+        report: &mut Report,
+    ) -> Option<Spot<Vec<Spot<String>>>> {
         let value = self.get(key)?;
-        let items = self.typed(value, report, "a list of strings", |value| {
+        let items = self.typed(value, report, expected[0], |value| {
             value
                 .as_array()
                 .map(|items| items.iter().collect::<Vec<_>>())
@@ -123,11 +148,7 @@ impl<'d> Section<'d> {
         let strings = items
             .value
             .iter()
-            .filter_map(|item| {
-                self.typed(item, report, "a string", |item| {
-                    item.as_str().map(str::to_owned)
-                })
-            })
+            .filter_map(|item| self.typed(item, report, expected[1], &read))
             .collect();
         Some(Spot {
             value: strings,
@@ -209,6 +230,11 @@ impl<'d> Section<'d> {
     /// Whether a key is there, whoever asked for it.
     pub fn contains(&self, key: &str) -> bool {
         self.table.contains_key(key)
+    }
+
+    /// Takes a key as asked for: its fault was told.
+    pub fn skip(&mut self, key: &'static str) {
+        self.asked.insert(key);
     }
 
     /// Reports the keys that nobody asked for.

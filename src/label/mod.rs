@@ -3,10 +3,16 @@
 //! Invariant: a label's value comes from a fixed table, a number in a fixed range, a learned route's
 //! name (see `route`) or the configuration; never from other bytes of a line.
 
+mod list;
+mod name;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::model::Status;
+
+pub use list::{Charset, Scheme};
+pub use name::Label;
 
 /// What is written for a value that is absent, or outside its list or cap.
 pub const OTHER: &str = "<other>";

@@ -2,20 +2,22 @@
 //!
 //! Invariant: every line of a batch is recorded, rejected or skipped, exactly once.
 
-mod httplog;
 mod names;
+#[cfg(test)]
+mod sets_tests;
 
 use std::sync::Arc;
 
 use memchr::memchr;
 
-use crate::aggregate::{Ledger, Measure, Shard, Values};
-use crate::label::{self, Budget, Method};
-use crate::model::{Batch, Record, UpstreamList};
+use crate::aggregate::{Key, Ledger, Measure, Shard, Values};
+use crate::label::{self, Budget, Charset, Label, Method, Scheme};
+use crate::metric::{Metrics, Plan};
+use crate::model::{Batch, Field, Record, UpstreamList};
 use crate::pattern::{Pattern, Reject, Scratch};
 use crate::route::{Resolver, RouteId, Router};
 
-use names::{SourceNames, pack};
+use names::{SourceNames, mask, pack, pack_more};
 
 /// Lines that hold nothing.
 const BLANK: &str = "blank";
@@ -33,6 +35,8 @@ pub struct Settings {
     pub routes: Option<Arc<Resolver>>,
     /// Routes at most; with 0 targets are not looked at.
     pub max_routes: usize,
+    /// What is counted.
+    pub metrics: Metrics,
 }
 
 /// Reads the lines of one source; one for each thread.
@@ -46,14 +50,34 @@ pub struct Pipeline {
     /// A target whose escapes were undone.
     unescaped: Vec<u8>,
     names: SourceNames,
+    plan: Plan,
+    /// The bits of a key that the plan asks for.
+    mask: u64,
+    /// Whether it asks for what few do.
+    is_wide: bool,
 }
+
+/// Fields of which labels and values are made that few ask for.
+const WIDE: [Field; 4] = [
+    Field::Scheme,
+    Field::ContentType,
+    Field::ContentLength,
+    Field::ConnectDuration,
+];
 
 impl Pipeline {
     /// A pipeline; `budget` is shared by all of them.
     pub fn new(settings: Settings, budget: Budget) -> Self {
+        let plan = Plan::new(&settings.metrics, settings.pattern.fields());
+        let mask = mask(plan.labels());
+        let wide_labels = self::mask([Label::Upstream, Label::Scheme, Label::Charset].into_iter());
+        let is_wide =
+            mask & wide_labels != 0 || WIDE.iter().any(|field| plan.fields().contains(*field));
         Self {
-            pattern: Pattern::clone(&settings.pattern)
-                .narrowed(httplog::FIELDS.into_iter().collect()),
+            pattern: Pattern::clone(&settings.pattern).narrowed(plan.fields()),
+            mask,
+            is_wide,
+            plan,
             scratch: settings.pattern.scratch(),
             router: match &settings.routes {
                 Some(resolver) => Router::of_urlconf(Arc::clone(resolver), settings.max_routes),
@@ -89,7 +113,7 @@ impl Pipeline {
         };
         Shard::new(
             &self.settings.source,
-            httplog::definitions(self.settings.pattern.fields()),
+            self.plan.definitions().to_vec(),
             ledger,
         )
     }
@@ -151,11 +175,11 @@ impl Pipeline {
             }
             _ => RouteId::OTHER,
         };
-        let key = pack(method, label::status(record.status), route);
+        let mut key = pack(method, label::status(record.status), route);
         let upstream = record
             .upstream_durations
             .map(UpstreamList::last_and_retries);
-        let values = Values::default()
+        let mut values = Values::default()
             .with(
                 Measure::Duration,
                 record.duration.map(|duration| duration.0),
@@ -176,7 +200,32 @@ impl Pipeline {
                 Measure::RequestBytes,
                 record.request_bytes.map(|bytes| bytes.0),
             );
-        shard.apply(key, &values, &self.names.with(&self.router));
+        if self.is_wide {
+            key |= Self::wide_key(record);
+            values = Self::wide_values(record, values);
+        }
+        let names = self.names.with(&self.plan, &self.router);
+        shard.apply(Key(key & self.mask), &values, &names);
+    }
+
+    fn wide_key(record: &Record<'_>) -> u64 {
+        pack_more(
+            Scheme::of(record.scheme),
+            record.upstream_durations.is_some(),
+            Charset::of(record.content_type),
+        )
+    }
+
+    fn wide_values(record: &Record<'_>, values: Values) -> Values {
+        let length = record.content_length.map(|bytes| bytes.0);
+        let connect = record.connect_duration.map(UpstreamList::last_and_retries);
+        values
+            .with(Measure::ContentLength, length)
+            .with(Measure::RequestBodyBytes, Some(length.unwrap_or(0)))
+            .with(
+                Measure::ConnectDuration,
+                connect.and_then(|(last, _)| last).map(|last| last.0),
+            )
     }
 }
 
@@ -195,6 +244,7 @@ mod tests {
             line_bytes,
             routes: None,
             max_routes: 10,
+            metrics: Metrics::default(),
         };
         Pipeline::new(settings, Budget::new(1_000))
     }

@@ -1,12 +1,20 @@
 //! Keys and the labels they stand for.
 //!
-//! Invariant: packing loses nothing; two keys are equal only if every label is.
+//! Invariant: packing loses nothing that a family asks for; two keys are equal only if every label
+//! that is shown or asked for is.
 
 use std::sync::Arc;
 
-use crate::aggregate::{Key, Names};
-use crate::label::{Budget, Method, OTHER};
+use crate::aggregate::{Key, LabelValues, Names};
+use crate::label::{Budget, Charset, Label, Method, OTHER, Scheme};
+use crate::metric::Plan;
 use crate::route::{RouteId, Router};
+
+const STATUS_AT: u32 = 8;
+const ROUTE_AT: u32 = 24;
+const SCHEME_AT: u32 = 56;
+const UPSTREAM_AT: u32 = 58;
+const CHARSET_AT: u32 = 59;
 
 /// What is needed to name a source's keys.
 #[derive(Debug)]
@@ -15,16 +23,41 @@ pub(super) struct SourceNames {
     budget: Budget,
 }
 
-/// With the routes known at the moment.
+/// With the plan, and the routes known at the moment.
 #[derive(Debug)]
 pub(super) struct KeyNames<'n> {
     names: &'n SourceNames,
+    plan: &'n Plan,
     router: &'n Router,
 }
 
-/// Method in the lowest 8 bits, status (0 for none) in the next 16, route above.
-pub(super) fn pack(method: Method, status: Option<u16>, route: RouteId) -> Key {
-    Key(method as u64 | u64::from(status.unwrap_or(0)) << 8 | u64::from(route.0) << 24)
+/// Method in the lowest 8 bits, status (0 for none) in the next 16, route in the next 32.
+#[inline]
+pub(super) fn pack(method: Method, status: Option<u16>, route: RouteId) -> u64 {
+    method as u64 | u64::from(status.unwrap_or(0)) << STATUS_AT | u64::from(route.0) << ROUTE_AT
+}
+
+/// What is above: the scheme in 2 bits, whether an upstream was asked in 1, the charset in 5.
+#[inline]
+pub(super) fn pack_more(scheme: Scheme, upstream: bool, charset: Charset) -> u64 {
+    (scheme as u64) << SCHEME_AT
+        | u64::from(upstream) << UPSTREAM_AT
+        | u64::from(charset.number()) << CHARSET_AT
+}
+
+/// The bits of a key that these labels are made of.
+pub(super) fn mask(labels: impl Iterator<Item = Label>) -> u64 {
+    labels.fold(0, |mask, label| {
+        mask | match label {
+            Label::Source => 0,
+            Label::Method => 0xff,
+            Label::Status => 0xffff << STATUS_AT,
+            Label::Route | Label::View => 0xffff_ffff << ROUTE_AT,
+            Label::Scheme | Label::Transport => 0x3 << SCHEME_AT,
+            Label::Upstream => 1 << UPSTREAM_AT,
+            Label::Charset => 0x1f << CHARSET_AT,
+        }
+    })
 }
 
 impl SourceNames {
@@ -35,41 +68,84 @@ impl SourceNames {
         }
     }
 
-    pub(super) fn with<'n>(&'n self, router: &'n Router) -> KeyNames<'n> {
+    pub(super) fn with<'n>(&'n self, plan: &'n Plan, router: &'n Router) -> KeyNames<'n> {
         KeyNames {
             names: self,
+            plan,
             router,
         }
     }
 }
 
-impl Names for KeyNames<'_> {
-    fn label(&self, key: Key, label: &str) -> Arc<str> {
-        match label {
-            "source" => Arc::clone(&self.names.source),
-            "method" => Method::ALL
-                .into_iter()
-                .find(|method| *method as u64 == key.0 & 0xff)
-                .map_or(OTHER, Method::name)
-                .into(),
-            "status" => match key.0 >> 8 & 0xffff {
-                0 => OTHER.into(),
-                status => status.to_string().into(),
+impl KeyNames<'_> {
+    /// The value of a label; `other` is what it says of one that is absent or not in its list.
+    fn value(&self, key: Key, label: Label, other: &Arc<str>) -> Arc<str> {
+        let low = key.0.to_le_bytes();
+        let named: Option<&'static str> = match label {
+            Label::Source => return Arc::clone(&self.names.source),
+            Label::Status => match key.0 >> STATUS_AT & 0xffff {
+                0 => None,
+                status => return status.to_string().into(),
             },
-            // The upper 40 bits hold a `u32`.
-            "route" => self
-                .router
-                .name(RouteId(u32::try_from(key.0 >> 24).unwrap_or(0))),
-            _ => OTHER.into(),
-        }
+            Label::Route | Label::View => {
+                let [_, _, _, a, b, c, d, _] = low;
+                match RouteId(u32::from_le_bytes([a, b, c, d])) {
+                    RouteId::OTHER => None,
+                    route => return self.router.name(route),
+                }
+            }
+            Label::Method => Method::ALL
+                .into_iter()
+                .filter(|method| *method != Method::Other)
+                .find(|method| *method as u8 == low[0])
+                .map(Method::name),
+            Label::Scheme | Label::Transport => Scheme::ALL
+                .into_iter()
+                .find(|scheme| *scheme as u8 == low[7] & 3)
+                .and_then(Scheme::name),
+            Label::Upstream => Some(if key.0 >> UPSTREAM_AT & 1 == 1 {
+                "yes"
+            } else {
+                "no"
+            }),
+            Label::Charset => match Charset::from_number(low[7] >> 3) {
+                Charset::UNSAID => None,
+                charset => Some(charset.name().unwrap_or(OTHER)),
+            },
+        };
+        named.map_or_else(|| Arc::clone(other), Into::into)
+    }
+}
+
+impl Names for KeyNames<'_> {
+    fn feeds(&self, key: Key, family: usize) -> bool {
+        self.plan.families().get(family).is_some_and(|family| {
+            family.when.iter().all(|condition| {
+                let other = family.other(condition.label);
+                condition.passes(&self.value(key, condition.label, &other))
+            })
+        })
     }
 
-    fn overflow(&self, label: &str) -> Arc<str> {
-        if label == "source" {
-            Arc::clone(&self.names.source)
-        } else {
-            OTHER.into()
-        }
+    fn labels(&self, key: Key, family: usize) -> LabelValues {
+        let family = self.plan.families().get(family).into_iter();
+        family
+            .flat_map(|family| {
+                let labels = family.labels.iter();
+                labels.map(|label| self.value(key, *label, &family.other(*label)))
+            })
+            .collect()
+    }
+
+    fn overflow(&self, family: usize) -> LabelValues {
+        let value = |label: &Label| match label {
+            Label::Source => Arc::clone(&self.names.source),
+            _ => OTHER.into(),
+        };
+        let family = self.plan.families().get(family).into_iter();
+        family
+            .flat_map(|family| family.labels.iter().map(value))
+            .collect()
     }
 
     fn admit(&self, series: usize) -> bool {

@@ -6,6 +6,7 @@ use std::time::UNIX_EPOCH;
 
 use httplog_exporter::expose::{Format, encode};
 use httplog_exporter::label::Budget;
+use httplog_exporter::metric::{Metrics, sets};
 use httplog_exporter::model::{Batch, Families, GenerationId, Position, Status};
 use httplog_exporter::pattern::{Dialect, Pattern};
 use httplog_exporter::pipeline::{Pipeline, Settings};
@@ -62,15 +63,16 @@ fn shown(families: &Families) -> BTreeMap<String, Shown> {
 
 /// Everything a pipeline counts, of a pattern that brings everything.
 fn counted() -> Families {
-    let format =
-        "\"$request\" $status $request_time $upstream_response_time $bytes_sent $request_length";
-    let line = "\"GET /a HTTP/1.1\" 200 0.012 0.001, 0.007 10 20\n";
+    let format = "\"$request\" $status $request_time $upstream_response_time $upstream_connect_time \
+         $bytes_sent $request_length $content_length $scheme \"$sent_http_content_type\"";
+    let line = "\"GET /a HTTP/1.1\" 200 0.012 0.001, 0.007 0.001 10 20 3 https \"text/html; charset=utf-8\"\n";
     let settings = Settings {
         source: "x".into(),
         pattern: Arc::new(Pattern::compile("x", Dialect::Nginx, format).unwrap()),
         line_bytes: 1_000,
         routes: None,
         max_routes: 10,
+        metrics: Metrics::new(sets().iter().flat_map(|set| set.metrics()).collect()),
     };
     let mut pipeline = Pipeline::new(settings, Budget::new(100));
     let mut shard = pipeline.shard();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use httplog_exporter::aggregate::Shard;
 use httplog_exporter::label::Budget;
+use httplog_exporter::metric::Metrics;
 use httplog_exporter::model::{Batch, GenerationId, Position};
 use httplog_exporter::pattern::{Preset, presets};
 use httplog_exporter::pipeline::{Pipeline, Settings};
@@ -44,6 +45,7 @@ fn lines_like_those_before_allocate_nothing() {
             line_bytes: 65_536,
             routes: None,
             max_routes: 500,
+            metrics: Metrics::default(),
         };
         let mut pipeline = Pipeline::new(settings, Budget::new(10_000));
         let mut shard = pipeline.shard();

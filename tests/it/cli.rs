@@ -168,7 +168,9 @@ fn a_good_configuration_is_said_to_be_good() {
     assert_eq!(
         ended.succeeded(),
         format!(
-            "config.toml: good, 1 source\n  nginx: {} as nginx-combined\n",
+            "config.toml: good, 1 source\n  nginx: {} as nginx-combined\n    \
+             httplog_requests_total: at most 10000 series by limits.series of 2515020 (10 method x 502 route x 501 status)\n    \
+             httplog_response_size_bytes: at most 502 series (502 route)\n",
             log.display()
         )
     );

@@ -1,0 +1,138 @@
+//! Faults of `[metrics]` and `[[metric]]`, as people see them.
+
+use std::path::Path;
+
+use super::Config;
+
+const SOURCE: &str =
+    "[[source]]\nname = 'nginx'\npaths = ['access.log']\npattern = 'nginx-timed'\n";
+
+fn faults(content: &str) -> Vec<String> {
+    let content = format!("{content}\n{SOURCE}");
+    let checked = Config::parse("config.toml", &content, Path::new("/etc/httplog-exporter"));
+    let faults = checked.report.faults();
+    let told = faults.iter().map(|fault| match &fault.help {
+        Some(help) => format!("{}; {help}", fault.message),
+        None => fault.message.clone(),
+    });
+    told.collect()
+}
+
+fn metric(rest: &str) -> Vec<String> {
+    faults(&format!(
+        "[[metric]]\nname = 'checkout_total'\nhelp = 'h'\ntype = 'counter'\n{rest}"
+    ))
+}
+
+#[test]
+fn a_metric_of_ones_own_is_read() {
+    let good = "[metrics]\nsets = ['httplog', 'django', 'nginxlog']\n[[metric]]\nname = 'checkout_seconds'\nhelp = 'h'\ntype = 'histogram'\nvalue = 'duration'\nlabels = ['route', 'method']\nbuckets = [0.05, 1, 2.5]\nwhen = { route = ['checkout:*'], status = ['5xx', '!501'] }\n";
+    assert_eq!(faults(good), [""; 0]);
+    let content = format!("{good}{SOURCE}sets = ['django']\n");
+    let config = Config::parse("c", &content, Path::new("/etc/x"))
+        .config
+        .unwrap();
+    let names = |metrics: &crate::metric::Metrics| -> Vec<String> {
+        metrics
+            .iter()
+            .map(|metric| metric.name.to_string())
+            .collect()
+    };
+    assert!(names(&config.metrics).contains(&"nginx_parse_errors_total".to_owned()));
+    let own = names(&config.sources[0].metrics);
+    assert!(own.contains(&"checkout_seconds".to_owned()));
+    assert!(!own.contains(&"httplog_requests_total".to_owned()));
+}
+
+#[test]
+fn what_tells_who_a_client_was_is_refused_with_the_reason() {
+    for field in ["remote_addr", "user", "referer", "user_agent"] {
+        let told = metric(&format!("labels = ['{field}']"));
+        let expected = format!(
+            "`{field}` can be no label; it tells who a client was, and such text never leaves the log"
+        );
+        assert_eq!(told, [expected]);
+    }
+    assert!(metric("labels = ['request_id']")[0].contains("can be no label"));
+}
+
+#[test]
+fn words_that_do_not_exist_come_with_those_that_do() {
+    let check = |rest: &str, expected: &str| assert_eq!(metric(rest), [expected], "{rest}");
+    check(
+        "labels = ['rout']",
+        "unknown label `rout`; did you mean `route`?",
+    );
+    check(
+        "value = 'duraton'",
+        "unknown value `duraton`; did you mean `duration`?",
+    );
+    check(
+        "needs = ['schem']",
+        "`schem` is no field; did you mean `scheme`?",
+    );
+    check(
+        "when = { rout = ['/'] }",
+        "unknown key `rout`; did you mean `route`?",
+    );
+    check(
+        "when = { method = ['GTE'] }",
+        "no `method` is `GTE`; did you mean `GET`?",
+    );
+    check(
+        "when = { status = ['6xx'] }",
+        "no `status` is `6xx`; a number from 100 to 599, a class such as `5xx`, or `<other>`",
+    );
+    check(
+        "when = { duration = ['1'] }",
+        "`when` cannot ask for `duration`; it asks for labels, once for each combination of them, not for each line",
+    );
+}
+
+#[test]
+fn bounds_are_exact_and_ascend() {
+    let check = |value: &str, buckets: &str, expected: &str| {
+        let content = format!(
+            "[[metric]]\nname = 'x'\nhelp = 'h'\ntype = 'histogram'\nvalue = '{value}'\nbuckets = {buckets}"
+        );
+        assert_eq!(faults(&content), [expected], "{buckets}");
+    };
+    check(
+        "duration",
+        "[0.0000001]",
+        "`0.0000001` is no bound: these are seconds with at most six decimals",
+    );
+    check(
+        "response_bytes",
+        "[0.5]",
+        "`0.5` is no bound: these are whole bytes",
+    );
+    check(
+        "duration",
+        "[1, 0.5]",
+        "`0.5` is not above the bound before it",
+    );
+    check(
+        "duration",
+        "[]",
+        "a histogram has 1 to 64 bounds; +Inf is not one of them",
+    );
+}
+
+#[test]
+fn names_are_given_once() {
+    let told = |name: &str| {
+        faults(&format!(
+            "[[metric]]\nname = '{name}'\nhelp = 'h'\ntype = 'counter'\n"
+        ))
+    };
+    assert_eq!(
+        told("httplog_requests_total"),
+        [
+            "`httplog_requests_total` is taken by a metric of the set `httplog`; give it another name"
+        ]
+    );
+    assert!(told("httplog_request_duration_seconds_count")[0].contains("is taken"));
+    assert!(told("httplog_exporter_x")[0].contains("the exporter itself"));
+    assert!(told("1x")[0].contains("no name of a metric"));
+}

@@ -1,0 +1,313 @@
+//! A `[[metric]]` of a set or a configuration.
+//!
+//! Invariant: every fault is told with its place; what is returned can be counted.
+
+use std::sync::Arc;
+
+use super::{Condition, Counts, Metric, Quantity};
+use crate::diag::{Fault, Report, Section, Spot};
+use crate::label::{Charset, Label, Method, OTHER, Scheme};
+use crate::model::{Bytes, Field, FieldSet, Micros, Unit};
+
+/// Most buckets of a histogram.
+const BUCKETS: usize = 64;
+/// Longest name and longest label value, in bytes.
+const NAME_BYTES: usize = 128;
+const TYPES: [&str; 2] = ["counter", "histogram"];
+/// What a counter counts besides values.
+const REJECTED: &str = "rejected_lines";
+
+/// Reads one metric; its place is that of its name.
+pub fn read(mut section: Section<'_>, report: &mut Report) -> Option<Spot<Metric>> {
+    let before = report.errors();
+    let place = section.place();
+    for key in ["name", "help", "type"] {
+        if !section.contains(key) {
+            report.push(Fault::error(format!("a metric without `{key}`")).at(place.clone()));
+        }
+    }
+    let name = section.string("name", report);
+    let help = section.string("help", report);
+    let kind = section.string("type", report);
+    let value = section.string("value", report);
+    let labels = section.strings("labels", report);
+    let buckets = section.numbers("buckets", report);
+    let needs = section.strings("needs", report);
+    let other = section.scalars("other", report);
+    let when = section.section("when", report);
+    section.finish(report);
+    if let Some(name) = &name {
+        check_name(name, report);
+    }
+    let labels = labels.map_or_else(Vec::new, |labels| read_labels(&labels.value, report));
+    let when = when.map_or_else(Vec::new, |section| read_when(section, report));
+    let needs = needs.map_or(FieldSet::EMPTY, |needs| read_needs(&needs.value, report));
+    let other = read_other(other, report);
+    let counts = read_counts(kind?, value.as_ref(), buckets, report)?;
+    if counts == Counts::Rejected
+        && (labels.iter().any(|label| *label != Label::Source) || !when.is_empty())
+    {
+        report.push(
+            Fault::error("lines that were not understood have no label but `source`").at(place),
+        );
+    }
+    let name = name?;
+    let metric = Metric {
+        name: name.value.into(),
+        help: help?.value.into(),
+        counts,
+        labels,
+        other,
+        when,
+        needs,
+    };
+    (report.errors() == before).then_some(Spot {
+        value: metric,
+        place: name.place,
+    })
+}
+
+fn check_name(name: &Spot<String>, report: &mut Report) {
+    let text = name.value.as_bytes();
+    let is_good = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':');
+    let begins = text.first().is_some_and(|byte| !byte.is_ascii_digit());
+    if !begins || !text.iter().all(is_good) || text.len() > NAME_BYTES {
+        report.push(
+            Fault::error(format!("`{}` is no name of a metric", name.value))
+                .at(name.place.clone())
+                .help("letters, digits and `_`, a letter first, at most 128"),
+        );
+    } else if ["httplog_exporter_", "process_"]
+        .iter()
+        .any(|own| name.value.starts_with(own))
+    {
+        report.push(
+            Fault::error(format!(
+                "`{}` looks like a metric of the exporter itself",
+                name.value
+            ))
+            .at(name.place.clone())
+            .help("begin it with another word"),
+        );
+    }
+}
+
+/// A label, or why it is none.
+fn label(name: &Spot<String>, report: &mut Report) -> Option<Label> {
+    let found = Label::from_name(&name.value);
+    if found.is_none() {
+        let fault = match Field::from_name(&name.value) {
+            Some(field) => Fault::error(format!("`{}` can be no label", name.value))
+                .help(Label::refusal(field)),
+            None => Fault::error(format!("unknown label `{}`", name.value))
+                .suggest(&name.value, Label::ALL.map(Label::name)),
+        };
+        report.push(fault.at(name.place.clone()));
+    }
+    found
+}
+
+fn read_labels(names: &[Spot<String>], report: &mut Report) -> Vec<Label> {
+    let mut labels = Vec::new();
+    for name in names {
+        match label(name, report) {
+            Some(label) if labels.contains(&label) => report.push(
+                Fault::error(format!("`{}` is listed twice", name.value)).at(name.place.clone()),
+            ),
+            found => labels.extend(found),
+        }
+    }
+    labels.sort_by_key(|label| label.name());
+    labels
+}
+
+fn read_needs(names: &[Spot<String>], report: &mut Report) -> FieldSet {
+    let mut needs = FieldSet::EMPTY;
+    for name in names {
+        match Field::from_name(&name.value) {
+            Some(field) => needs = needs.with(field),
+            None => report.push(
+                Fault::error(format!("`{}` is no field", name.value))
+                    .at(name.place.clone())
+                    .suggest(&name.value, Field::ALL.map(Field::name)),
+            ),
+        }
+    }
+    needs
+}
+
+fn read_other(
+    entries: Vec<(Spot<String>, Spot<String>)>,
+    report: &mut Report,
+) -> Vec<(Label, Arc<str>)> {
+    let mut other = Vec::new();
+    for (name, text) in entries {
+        if text.value.is_empty() || text.value.len() > NAME_BYTES {
+            report.push(Fault::error("a label's value has 1 to 128 bytes").at(text.place));
+        } else if let Some(label) = label(&name, report) {
+            other.push((label, text.value.into()));
+        }
+    }
+    other
+}
+
+fn read_when(mut section: Section<'_>, report: &mut Report) -> Vec<Condition> {
+    let mut conditions = Vec::new();
+    for field in Field::ALL {
+        if Label::from_name(field.name()).is_none() && section.contains(field.name()) {
+            let place = section.place();
+            section.skip(field.name());
+            report.push(
+                Fault::error(format!("`when` cannot ask for `{}`", field.name()))
+                    .at(place)
+                    .help(
+                        "it asks for labels, once for each combination of them, not for each line",
+                    ),
+            );
+        }
+    }
+    for label in Label::ALL {
+        let Some(globs) = section.strings(label.name(), report) else {
+            continue;
+        };
+        if globs.value.is_empty() {
+            report.push(Fault::error("no value: no line would count").at(globs.place));
+        }
+        for glob in &globs.value {
+            check_glob(label, glob, report);
+        }
+        let texts = globs.value.iter().map(|glob| glob.value.as_str());
+        conditions.push(Condition::new(label, texts));
+    }
+    section.finish(report);
+    conditions
+}
+
+/// Where a label's values are known, a glob must match one of them.
+fn check_glob(label: Label, glob: &Spot<String>, report: &mut Report) {
+    let mut values: Vec<String> = match label {
+        Label::Method => Method::ALL.map(|method| method.name().to_owned()).into(),
+        Label::Status => (100..=599).map(|status| status.to_string()).collect(),
+        Label::Scheme | Label::Transport => Scheme::ALL
+            .iter()
+            .filter_map(|scheme| scheme.name().map(str::to_owned))
+            .collect(),
+        Label::Charset => Charset::NAMES.map(str::to_owned).into(),
+        Label::Upstream => vec!["no".to_owned(), "yes".to_owned()],
+        Label::Route | Label::Source | Label::View => return,
+    };
+    values.push(OTHER.to_owned());
+    let condition = Condition::new(label, [glob.value.trim_start_matches('!')]);
+    if !values.iter().any(|value| condition.passes(value)) {
+        let fault = Fault::error(format!("no `{}` is `{}`", label.name(), glob.value))
+            .at(glob.place.clone());
+        report.push(if label == Label::Status {
+            fault.help("a number from 100 to 599, a class such as `5xx`, or `<other>`")
+        } else {
+            fault.suggest(&glob.value, values.iter().map(String::as_str))
+        });
+    }
+}
+
+fn read_counts(
+    kind: Spot<String>,
+    value: Option<&Spot<String>>,
+    buckets: Option<Spot<Vec<Spot<String>>>>,
+    report: &mut Report,
+) -> Option<Counts> {
+    if !TYPES.contains(&kind.value.as_str()) {
+        report.push(
+            Fault::error(format!("unknown type `{}`", kind.value))
+                .at(kind.place)
+                .suggest(&kind.value, TYPES),
+        );
+        return None;
+    }
+    let is_counter = kind.value == "counter";
+    let quantity = match value {
+        None => None,
+        Some(name) if is_counter && name.value == REJECTED => return Some(Counts::Rejected),
+        Some(name) => Some(quantity(name, report)?),
+    };
+    match (is_counter, quantity, buckets) {
+        (true, None, None) => Some(Counts::Lines),
+        (true, Some(value), None) => Some(Counts::Sum(value)),
+        (true, _, Some(buckets)) => {
+            report.push(
+                Fault::error("a counter has no buckets")
+                    .at(buckets.place)
+                    .help("type = \"histogram\""),
+            );
+            None
+        }
+        (false, Some(value), Some(buckets)) => {
+            let bounds = bounds(&buckets, value.unit(), report)?;
+            Some(Counts::Histogram(value, bounds))
+        }
+        (false, ..) => {
+            report.push(Fault::error("a histogram needs `value` and `buckets`").at(kind.place));
+            None
+        }
+    }
+}
+
+fn quantity(name: &Spot<String>, report: &mut Report) -> Option<Quantity> {
+    let found = Quantity::ALL.iter().find(|(known, _)| *known == name.value);
+    if found.is_none() {
+        let names = Quantity::ALL.iter().map(|(known, _)| *known);
+        report.push(
+            Fault::error(format!("unknown value `{}`", name.value))
+                .at(name.place.clone())
+                .suggest(&name.value, names.chain([REJECTED])),
+        );
+    }
+    found.map(|(_, quantity)| *quantity)
+}
+
+/// Upper bounds in a unit, exactly.
+fn bounds(texts: &Spot<Vec<Spot<String>>>, unit: Unit, report: &mut Report) -> Option<Arc<[u64]>> {
+    let before = report.errors();
+    let mut bounds: Vec<u64> = Vec::new();
+    for text in &texts.value {
+        let number = match unit {
+            Unit::Micros => text
+                .value
+                .split_once('.')
+                .is_none_or(|(_, decimals)| decimals.len() <= 6)
+                .then(|| Micros::from_seconds(text.value.as_bytes()))
+                .flatten()
+                .map(|micros| micros.0),
+            Unit::Bytes | Unit::One => {
+                Bytes::from_decimal(text.value.as_bytes()).map(|bytes| bytes.0)
+            }
+        };
+        let expected = match unit {
+            Unit::Micros => "seconds with at most six decimals",
+            Unit::Bytes => "whole bytes",
+            Unit::One => "whole numbers",
+        };
+        match number {
+            None => report.push(
+                Fault::error(format!(
+                    "`{}` is no bound: these are {expected}",
+                    text.value
+                ))
+                .at(text.place.clone()),
+            ),
+            Some(number) if bounds.last().is_some_and(|last| *last >= number) => report.push(
+                Fault::error(format!("`{}` is not above the bound before it", text.value))
+                    .at(text.place.clone()),
+            ),
+            Some(number) => bounds.push(number),
+        }
+    }
+    if !(1..=BUCKETS).contains(&texts.value.len()) {
+        report.push(
+            Fault::error(format!(
+                "a histogram has 1 to {BUCKETS} bounds; +Inf is not one of them"
+            ))
+            .at(texts.place.clone()),
+        );
+    }
+    (report.errors() == before).then(|| bounds.into())
+}

@@ -1,0 +1,92 @@
+//! The sets we ship, embedded from `metrics/*.toml`.
+//!
+//! Invariant: every file in `metrics/` is embedded and good.
+
+use std::sync::Arc;
+
+use super::{Metric, read};
+use crate::diag::{Document, Report, Text};
+
+/// A shipped set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Set {
+    /// As `metrics.sets` names it.
+    pub name: &'static str,
+    toml: &'static str,
+}
+
+macro_rules! sets {
+    ($($name:literal),* $(,)?) => {
+        [$(Set { name: $name, toml: include_str!(concat!("../../metrics/", $name, ".toml")) }),*]
+    };
+}
+
+/// In the order in which they are documented.
+const SETS: [Set; 3] = sets!["httplog", "django", "nginxlog"];
+
+/// Every shipped set.
+pub fn sets() -> &'static [Set] {
+    &SETS
+}
+
+impl Set {
+    /// The one that is counted when nobody says otherwise.
+    pub const DEFAULT: Self = SETS[0];
+
+    /// The set of this name.
+    pub fn find(name: &str) -> Option<Self> {
+        SETS.into_iter().find(|set| set.name == name)
+    }
+
+    /// Its metrics.
+    pub fn metrics(self) -> Vec<Metric> {
+        self.read(&mut Report::default())
+    }
+
+    /// The same; the report stays empty unless the build is broken.
+    fn read(self, report: &mut Report) -> Vec<Metric> {
+        let text = Arc::new(Text {
+            name: format!("metrics/{}.toml", self.name),
+            content: self.toml.to_owned(),
+        });
+        let document = Document::parse(&text, report);
+        let mut root = document.root();
+        let sections = root.sections("metric", report).into_iter();
+        let metrics = sections
+            .filter_map(|section| read(section, report))
+            .map(|metric| metric.value)
+            .collect();
+        root.finish(report);
+        metrics
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_set_is_good() {
+        for set in sets() {
+            let mut report = Report::default();
+            assert!(set.read(&mut report).len() > 3, "{}", set.name);
+            assert!(report.faults().is_empty(), "{report}");
+            assert_eq!(Set::find(set.name), Some(*set));
+        }
+    }
+
+    #[test]
+    fn every_shipped_file_is_embedded() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/metrics");
+        assert_eq!(std::fs::read_dir(folder).unwrap().count(), sets().len());
+    }
+
+    #[test]
+    fn no_two_sets_have_a_name_in_common() {
+        let mut names: Vec<_> = sets().iter().flat_map(|set| set.metrics()).collect();
+        let all = names.len();
+        names.sort_by(|a, b| a.name.cmp(&b.name));
+        names.dedup_by(|a, b| a.name == b.name);
+        assert_eq!(names.len(), all);
+    }
+}
