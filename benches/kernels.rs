@@ -117,6 +117,7 @@ fn feed(criterion: &mut Criterion) {
             source: preset.name.into(),
             pattern,
             line_bytes: 65_536,
+            routes: None,
             max_routes: 500,
         };
         let mut pipeline = Pipeline::new(settings, Budget::new(10_000));
@@ -170,6 +171,7 @@ fn scrape(criterion: &mut Criterion) {
         source: "nginx".into(),
         pattern,
         line_bytes: 65_536,
+        routes: None,
         max_routes: 500,
     };
     let mut pipeline = Pipeline::new(settings, Budget::new(10_000));

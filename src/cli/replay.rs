@@ -15,11 +15,13 @@ use super::unrecognised::unrecognised;
 use super::{load, summary};
 use crate::aggregate::{Ledger, Shard};
 use crate::config::{self, Config, Limits};
+use crate::diag::Report;
 use crate::expose::{Format, encode, encode_json};
 use crate::label::Budget;
 use crate::model::{Batch, Families, GenerationId};
 use crate::pattern::{Pattern, Recognition, recognise};
 use crate::pipeline::{Pipeline, Settings};
+use crate::route::Resolver;
 use crate::source::{LineReader, archive};
 
 /// Read whole logs once and print the result.
@@ -38,6 +40,10 @@ pub struct Replay {
     /// What to print
     #[arg(long, short, value_name = "WHAT", value_enum, default_value_t = Output::Summary)]
     output: Output,
+    /// The dump of the site's URLconf, which names the views; without, the routes of the
+    /// configuration's only source, if it has any
+    #[arg(long, value_name = "FILE", conflicts_with = "no_routes")]
+    routes: Option<PathBuf>,
     /// Don't look at paths: every request is counted under the route `<other>`
     #[arg(long)]
     no_routes: bool,
@@ -67,6 +73,7 @@ struct Lane {
 struct Session {
     pattern: Option<Arc<Pattern>>,
     limits: Limits,
+    routes: Option<Arc<Resolver>>,
     max_routes: usize,
     budget: Budget,
     /// In the order in which the formats were met; the name of each is its source's.
@@ -80,14 +87,12 @@ impl Replay {
         let limits = config
             .as_ref()
             .map_or_else(Limits::default, |config| config.limits);
+        let (routes, max_routes) = self.views(config.as_ref())?;
         let mut session = Session {
             pattern: self.chosen(config.as_ref())?,
             limits,
-            max_routes: if self.no_routes {
-                0
-            } else {
-                Limits::MAX_ROUTES
-            },
+            routes,
+            max_routes,
             budget: Budget::new(limits.series),
             lanes: Vec::new(),
             rejects: Rejects::new(self.config.clone(), limits.line_bytes),
@@ -113,6 +118,27 @@ impl Replay {
             Some([only]) => Some(Arc::clone(&only.pattern)),
             _ => None,
         })
+    }
+
+    /// What names views, and how many there may be.
+    fn views(&self, config: Option<&Config>) -> Result<(Option<Arc<Resolver>>, usize), Failure> {
+        if self.no_routes {
+            return Ok((None, 0));
+        }
+        let mut report = Report::default();
+        let given = self.routes.as_deref().map(config::Routes::of_dump);
+        let routes = match (&given, config.map(|config| config.sources.as_slice())) {
+            (Some(given), _) => Some(given),
+            (None, Some([only])) => only.routes.as_deref(),
+            (None, _) => None,
+        };
+        let Some(routes) = routes else {
+            return Ok((None, Limits::MAX_ROUTES));
+        };
+        match routes.load(&mut report) {
+            Some(resolver) => Ok((Some(resolver), routes.max_routes)),
+            None => Err(report.into()),
+        }
     }
 
     /// A bar over the bytes of all files; hidden unless standard error is a terminal.
@@ -211,6 +237,7 @@ impl Session {
             source: name.clone(),
             pattern: Arc::clone(&pattern),
             line_bytes: self.limits.line_bytes,
+            routes: self.routes.clone(),
             max_routes: self.max_routes,
         };
         let pipeline = Pipeline::new(settings, self.budget.clone());

@@ -122,6 +122,7 @@ pub(super) fn start(config: &Config, origin: Option<Origin>) -> Result<Daemon, F
         StartError::Bind(BindError::InUse(_)) => Failure::new(Exit::Io, error)
             .help("stop what listens there, or choose another address with --listen or web.listen"),
         StartError::Bind(_) => Failure::new(Exit::Io, error),
+        StartError::Routes(report) => report.into(),
         StartError::Telemetry(_) | StartError::System(..) | StartError::Thread { .. } => {
             Failure::new(Exit::Runtime, error)
         }

@@ -16,7 +16,7 @@ use crate::pattern::{Pattern, Preset, presets};
 use crate::source::{PathPattern, Start};
 
 pub use files::{check_files, read_urlconf};
-pub use routes::Routes;
+pub use routes::{Resolvers, Routes};
 
 /// Where the configuration is when nobody says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/httplog-exporter/config.toml";
@@ -90,6 +90,18 @@ impl Default for Limits {
 }
 
 impl Config {
+    /// Reads the dumps that sources need and makes their resolvers. Those with a fault, which the
+    /// report then tells, are missing.
+    pub fn resolvers(&self, report: &mut Report) -> Resolvers {
+        let used: BTreeMap<_, _> = (self.sources.iter())
+            .filter_map(|source| source.routes.as_ref())
+            .map(|routes| (routes.name.clone(), routes))
+            .collect();
+        used.into_iter()
+            .filter_map(|(name, routes)| Some((name, routes.load(report)?)))
+            .collect()
+    }
+
     /// Reads and checks a file, and the patterns in the folder `patterns` beside it.
     pub fn load(path: &Path) -> Result<Checked, std::io::Error> {
         let content = std::fs::read(path)?;

@@ -11,6 +11,9 @@ use super::{Limits, files};
 use crate::diag::{Fault, Report, Section, Spot, Text};
 use crate::route::{Resolver, Route, Template, Urlconf};
 
+/// The resolvers of a configuration's routes, by name.
+pub type Resolvers = BTreeMap<String, Arc<Resolver>>;
+
 /// Where the names of views come from: a dump of a URLconf, templates, or both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Routes {
@@ -29,6 +32,18 @@ pub struct Routes {
 }
 
 impl Routes {
+    /// Those of a dump alone.
+    pub fn of_dump(path: &Path) -> Self {
+        Self {
+            name: path.display().to_string(),
+            urlconf: Some(path.to_owned()),
+            templates: Vec::new(),
+            strip_prefix: None,
+            languages: None,
+            max_routes: Limits::MAX_ROUTES,
+        }
+    }
+
     /// Reads a section; paths are relative to `base`.
     pub(super) fn read(
         name: &Spot<String>,

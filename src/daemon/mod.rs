@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::diag::Report;
 use crate::http::{Address, BindError, Listener, Ready, ServeError};
 use crate::label::Budget;
 use crate::telemetry::{Telemetry, TelemetryError};
@@ -66,6 +67,9 @@ pub enum StartError {
     /// An address cannot be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// The views' names of a source could not be read.
+    #[error("{0}")]
+    Routes(Report),
     /// The exporter's own metrics could not be set up.
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),
@@ -148,7 +152,16 @@ impl Daemon {
             stopped,
             telemetry,
         };
-        daemon.adopt(config, Vec::new(), &Budget::new(config.limits.series))?;
+        let mut report = Report::default();
+        let resolvers = config.resolvers(&mut report);
+        if report.errors() > 0 {
+            return Err(StartError::Routes(report));
+        }
+        for fault in report.faults() {
+            tracing::warn!("{fault}");
+        }
+        let budget = Budget::new(config.limits.series);
+        daemon.adopt(config, &resolvers, Vec::new(), &budget)?;
         daemon.telemetry.config_loaded(daemon.clock.wall());
         Ok(daemon)
     }

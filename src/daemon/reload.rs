@@ -3,13 +3,15 @@
 //! Invariant: a source that stays keeps its open files, its counts and its routes; a configuration
 //! with a fault changes nothing.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::lane::Lane;
 use super::worker::{Work, Worker};
 use super::{Daemon, RunError, StartError, systemd};
-use crate::config::{Checked, Config, Limits, Source};
+use crate::config::{Checked, Config, Limits, Resolvers, Source};
+use crate::diag::Report;
 use crate::label::Budget;
 use crate::pipeline::{Pipeline, Settings};
 use crate::source::{FileSettings, FileSource, GAP_REASONS, RealFs};
@@ -28,32 +30,36 @@ impl Daemon {
         match Config::load(&origin.path) {
             Ok(Checked {
                 config: Some(config),
-                report,
+                mut report,
             }) => {
+                let resolvers = config.resolvers(&mut report);
+                if report.errors() > 0 {
+                    self.refuse_for(&report, &origin.path);
+                    systemd::ready();
+                    return Ok(());
+                }
                 for fault in report.faults() {
                     tracing::warn!("{fault}");
                 }
                 if !origin.listen_is_given && config.listen != self.listen {
                     tracing::warn!("web.listen changed: that takes a restart");
                 }
-                self.swap(&config).await?;
+                self.swap(&config, &resolvers).await?;
                 self.telemetry.config_loaded(self.clock.wall());
                 tracing::info!("configuration reloaded from {}", origin.path.display());
             }
-            Ok(Checked { report, .. }) => {
-                for fault in report.faults() {
-                    tracing::error!("{fault}");
-                }
-                self.refuse(&format!(
-                    "{} errors in {}",
-                    report.errors(),
-                    origin.path.display()
-                ));
-            }
+            Ok(Checked { report, .. }) => self.refuse_for(&report, &origin.path),
             Err(error) => self.refuse(&format!("cannot read {}: {error}", origin.path.display())),
         }
         systemd::ready();
         Ok(())
+    }
+
+    fn refuse_for(&self, report: &Report, path: &Path) {
+        for fault in report.faults() {
+            tracing::error!("{fault}");
+        }
+        self.refuse(&format!("{} errors in {}", report.errors(), path.display()));
     }
 
     fn refuse(&self, why: &str) {
@@ -61,9 +67,10 @@ impl Daemon {
         tracing::error!("configuration not reloaded, the one before stays in force: {why}");
     }
 
-    async fn swap(&mut self, config: &Config) -> Result<(), RunError> {
+    async fn swap(&mut self, config: &Config, resolvers: &Resolvers) -> Result<(), RunError> {
         let works = self.stop_workers().await?;
-        self.adopt(config, works, &Budget::new(config.limits.series))?;
+        let budget = Budget::new(config.limits.series);
+        self.adopt(config, resolvers, works, &budget)?;
         Ok(())
     }
 
@@ -87,6 +94,7 @@ impl Daemon {
     pub(super) fn adopt(
         &mut self,
         config: &Config,
+        resolvers: &Resolvers,
         mut works: Vec<Work>,
         budget: &Budget,
     ) -> Result<(), StartError> {
@@ -96,7 +104,7 @@ impl Daemon {
                 .iter()
                 .position(|work| work.name == source.name)
                 .map(|at| works.swap_remove(at));
-            next.push(self.work(source, config.limits, old, budget));
+            next.push(self.work(source, resolvers, config.limits, old, budget));
         }
         for gone in works {
             self.telemetry.forget_source(&gone.name);
@@ -116,12 +124,21 @@ impl Daemon {
         Ok(())
     }
 
-    fn work(&self, source: &Source, limits: Limits, old: Option<Work>, budget: &Budget) -> Work {
+    fn work(
+        &self,
+        source: &Source,
+        resolvers: &Resolvers,
+        limits: Limits,
+        old: Option<Work>,
+        budget: &Budget,
+    ) -> Work {
+        let routes = source.routes.as_ref();
         let settings = Settings {
             source: source.name.clone(),
             pattern: Arc::clone(&source.pattern),
             line_bytes: limits.line_bytes,
-            max_routes: Limits::MAX_ROUTES,
+            routes: routes.and_then(|routes| resolvers.get(&routes.name).map(Arc::clone)),
+            max_routes: routes.map_or(Limits::MAX_ROUTES, |routes| routes.max_routes),
         };
         let files = FileSettings {
             paths: source.paths.clone(),

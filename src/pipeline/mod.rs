@@ -13,7 +13,7 @@ use crate::aggregate::{Ledger, Measure, Shard, Values};
 use crate::label::{self, Budget, Method};
 use crate::model::{Batch, Record, UpstreamList};
 use crate::pattern::{Pattern, Reject, Scratch};
-use crate::route::{RouteId, Router};
+use crate::route::{Resolver, RouteId, Router};
 
 use names::{SourceNames, pack};
 
@@ -29,7 +29,9 @@ pub struct Settings {
     pub pattern: Arc<Pattern>,
     /// Longest line, in bytes.
     pub line_bytes: usize,
-    /// Routes learned at most; with 0 targets are not looked at.
+    /// What names the views of its requests; without, paths are folded.
+    pub routes: Option<Arc<Resolver>>,
+    /// Routes at most; with 0 targets are not looked at.
     pub max_routes: usize,
 }
 
@@ -53,7 +55,10 @@ impl Pipeline {
             pattern: Pattern::clone(&settings.pattern)
                 .narrowed(httplog::FIELDS.into_iter().collect()),
             scratch: settings.pattern.scratch(),
-            router: Router::new(settings.max_routes),
+            router: match &settings.routes {
+                Some(resolver) => Router::of_urlconf(Arc::clone(resolver), settings.max_routes),
+                None => Router::new(settings.max_routes),
+            },
             unescaped: Vec::new(),
             names: SourceNames::new(&settings.source, budget),
             settings,
@@ -63,9 +68,15 @@ impl Pipeline {
     /// The same with other settings; keeps the routes it has learned.
     #[must_use]
     pub fn reconfigure(self, settings: Settings, budget: Budget) -> Self {
-        Self {
-            router: self.router,
-            ..Self::new(settings, budget)
+        let new = Self::new(settings, budget);
+        let learns = |pipeline: &Self| pipeline.router.resolver().is_none();
+        if learns(&self) && learns(&new) {
+            Self {
+                router: self.router,
+                ..new
+            }
+        } else {
+            new
         }
     }
 
@@ -182,6 +193,7 @@ mod tests {
             source: "test".into(),
             pattern,
             line_bytes,
+            routes: None,
             max_routes: 10,
         };
         Pipeline::new(settings, Budget::new(1_000))

@@ -69,6 +69,7 @@ fn counted() -> Families {
         source: "x".into(),
         pattern: Arc::new(Pattern::compile("x", Dialect::Nginx, format).unwrap()),
         line_bytes: 1_000,
+        routes: None,
         max_routes: 10,
     };
     let mut pipeline = Pipeline::new(settings, Budget::new(100));

@@ -42,6 +42,7 @@ fn lines_like_those_before_allocate_nothing() {
             source: preset.name.into(),
             pattern: Arc::new(preset.pattern().unwrap()),
             line_bytes: 65_536,
+            routes: None,
             max_routes: 500,
         };
         let mut pipeline = Pipeline::new(settings, Budget::new(10_000));

@@ -5,8 +5,11 @@ use std::fs;
 use std::path::Path;
 
 use insta::assert_snapshot;
+use rustix::process::Signal;
 
-use crate::support::{project, run};
+use crate::recorded;
+use crate::scrape::Scrape;
+use crate::support::{Daemon, HEAD, Source, program, project, run, run_command, until};
 
 fn routes<'a>(dir: &Path, args: &[&'a str]) -> crate::support::Ended {
     let dump = project("fixtures/urlconf/rich.jsonl");
@@ -114,4 +117,91 @@ fn a_dump_that_cannot_be_used_ends_it() {
 
     1 error
     ");
+}
+
+/// A line of the log of a site at this path.
+fn request(path: &str) -> String {
+    recorded::line("GET", 200).replace("/a HTTP", &format!("{path} HTTP"))
+}
+
+#[test]
+fn replay_counts_by_the_views_of_a_dump() {
+    let dump = project("fixtures/urlconf/rich.jsonl");
+    let lines = ["/articles/2026/?page=2", "/de/kontakt/", "/wp-login.php"].map(request);
+    let args = [
+        "replay",
+        "--pattern",
+        "nginx-combined",
+        "--output",
+        "metrics",
+    ]
+    .map(OsStr::new);
+    let counted = |more: &[&OsStr]| {
+        let args: Vec<&OsStr> = args
+            .iter()
+            .chain(more)
+            .copied()
+            .chain([OsStr::new("-")])
+            .collect();
+        let page = run(&project(""), args, lines.concat()).succeeded();
+        Scrape::parse(&page).by("httplog_requests_total", "route")
+    };
+    assert_eq!(
+        counted(&[OsStr::new("--routes"), dump.as_ref()]),
+        [
+            ("<unnamed view>", 1.0),
+            ("articles:year", 1.0),
+            ("contact", 1.0)
+        ]
+        .map(owned)
+    );
+    assert_eq!(
+        counted(&[OsStr::new("--no-routes")]),
+        [("<other>", 3.0)].map(owned)
+    );
+}
+
+#[test]
+fn the_daemon_counts_by_the_views_of_its_configuration() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("access.log");
+    fs::write(
+        &log,
+        ["/articles/2026/", "/wp-login.php"].map(request).concat(),
+    )
+    .unwrap();
+    let source = Source {
+        name: "nginx",
+        pattern: "nginx-combined",
+        log: &log,
+    };
+    let dump = project("fixtures/urlconf/rich.jsonl");
+    let config = |dump: &Path| {
+        let sections = "routes = 'shop'\n[routes.shop]\nurlconf =";
+        format!("{HEAD}{}{sections} '{}'\n", source.toml(), dump.display())
+    };
+    let daemon = Daemon::configured(dir.path(), &config(&dump));
+    let views = || daemon.scrape().by("httplog_requests_total", "route");
+    until(|| {
+        let expected = [("<unnamed view>", 1.0), ("articles:year", 1.0)].map(owned);
+        let found = views();
+        (found == expected)
+            .then_some(())
+            .ok_or(format!("{found:?}"))
+    });
+    // A dump with a fault changes nothing.
+    let broken = dir.path().join("broken.jsonl");
+    fs::write(&broken, "{\"format\": \"something else\"}\n").unwrap();
+    fs::write(dir.path().join("config.toml"), config(&broken)).unwrap();
+    daemon.signal(Signal::HUP);
+    daemon.wait_until_said("configuration not reloaded");
+    assert_eq!(views().len(), 2);
+    // Nor is a daemon started on it.
+    let mut command = program(["run", "--config"]);
+    command.arg(dir.path().join("config.toml"));
+    assert!(run_command(command, "").failed(78).contains("broken.jsonl"));
+}
+
+fn owned((name, value): (&str, f64)) -> (String, f64) {
+    (name.to_owned(), value)
 }

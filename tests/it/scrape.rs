@@ -64,6 +64,15 @@ impl Scrape {
         counts
     }
 
+    /// The values of a name, summed by one label, in the order of its values.
+    pub fn by(&self, name: &str, label: &str) -> Vec<(String, f64)> {
+        let mut sums = BTreeMap::new();
+        for sample in self.samples(name, &[]) {
+            *sums.entry(sample.label(label).to_owned()).or_default() += sample.value;
+        }
+        sums.into_iter().collect()
+    }
+
     /// Lines read from a source, of one outcome or of all.
     pub fn lines(&self, source: &str, outcome: Option<&str>) -> u64 {
         self.samples("httplog_exporter_lines_total", &[("source", source)])
