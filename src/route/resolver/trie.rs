@@ -299,7 +299,7 @@ impl Accepts {
         match self {
             Self::Any => length > 0,
             Self::Digits(least, most) if length <= 8 => {
-                (*least <= length) & (length <= *most) & (digits::leading(head) >= length)
+                (*least..=*most).contains(&length) && digits::leading(head) >= length
             }
             _ => self.takes_text(&path.bytes[at..end]),
         }
