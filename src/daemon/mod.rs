@@ -8,6 +8,7 @@ mod observer;
 mod reload;
 mod supervise;
 mod systemd;
+mod views;
 mod worker;
 
 use std::path::PathBuf;

@@ -5,9 +5,10 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use super::lane::Lane;
+use super::views::Views;
 use super::worker::{Work, Worker};
 use super::{Daemon, RunError, StartError, systemd};
 use crate::config::{Checked, Config, Limits, Resolvers, Source};
@@ -171,13 +172,18 @@ impl Daemon {
                 (old.source, pipeline, shard)
             }
         };
+        let now = self.clock.wall().duration_since(UNIX_EPOCH);
+        let views = routes.and_then(|routes| Views::new(routes, now.unwrap_or_default()));
+        let telemetry = self.telemetry.source(&source.name, &GAP_REASONS);
+        telemetry.set_urlconf(views.is_some().then_some(true));
         Work {
             name: source.name.clone(),
             source: source_files,
+            views,
             pipeline,
             lane: Arc::new(Lane::new(shard)),
             watch: source.watch,
-            telemetry: self.telemetry.source(&source.name, &GAP_REASONS),
+            telemetry,
         }
     }
 }

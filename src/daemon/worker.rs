@@ -12,6 +12,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::Notice;
 use super::lane::Lane;
+use super::views::{Reread, Views};
 use crate::clock::{Clock, Waker};
 use crate::model::{Batch, Bytes, Position};
 use crate::pipeline::Pipeline;
@@ -28,6 +29,8 @@ pub(super) struct Work {
     pub(super) name: String,
     pub(super) source: FileSource<RealFs>,
     pub(super) pipeline: Pipeline,
+    /// The file that names its views, if there is one.
+    pub(super) views: Option<Views>,
     pub(super) lane: Arc<Lane>,
     pub(super) watch: bool,
     pub(super) telemetry: SourceTelemetry,
@@ -158,6 +161,9 @@ fn run(mut work: Work, ties: &Ties) -> Work {
             opened = true;
             let _ = ties.notices.send(Notice::Opened(work.name.clone()));
         }
+        if let Some(reread) = work.views.as_mut().and_then(|views| views.look(now)) {
+            rename_views(&mut work, reread);
+        }
         let (pipeline, lane) = (&mut work.pipeline, &work.lane);
         let mut was_read = false;
         let mut sink = |batch: &Batch<'_>| {
@@ -180,6 +186,26 @@ fn run(mut work: Work, ties: &Ties) -> Work {
         }
     }
     work
+}
+
+/// Puts a file of views' names in force, from the next line on; what was counted stays.
+fn rename_views(work: &mut Work, reread: Reread) {
+    let source = work.name.as_str();
+    work.telemetry.set_urlconf(Some(reread.resolver.is_some()));
+    let Some(resolver) = reread.resolver else {
+        let report = reread.report;
+        tracing::warn!(
+            source,
+            "URLconf not read again, the one before stays in force: {report}"
+        );
+        return;
+    };
+    for fault in reread.report.faults() {
+        tracing::warn!(source, "{fault}");
+    }
+    let routes = resolver.urlconf().routes.len();
+    work.pipeline.set_views(resolver);
+    tracing::info!(source, "URLconf read again: {routes} routes");
 }
 
 /// Brings what a source tells into its position, its metrics and the log.

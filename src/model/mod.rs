@@ -8,6 +8,7 @@ mod families;
 mod record;
 mod saved;
 mod units;
+pub(crate) mod vector;
 
 pub use batch::{Batch, GenerationId, Lines, Position};
 pub use families::{Families, Family, Histogram, Kind, Labels, Number, Series, Value};

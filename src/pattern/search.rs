@@ -3,6 +3,8 @@
 //! Invariant: the vector kernel finds what its plain twin finds; neither looks past what it found by
 //! more than one vector.
 
+use crate::model::vector::mask;
+
 /// The place of the first of these bytes at or after `at`; the text's length if there is none.
 #[expect(
     clippy::inline_always,
@@ -172,8 +174,8 @@ fn controls(chunk: &[u8; 16]) -> u32 {
         _mm_cmpeq_epi8, _mm_loadu_si128, _mm_max_epu8, _mm_movemask_epi8, _mm_set1_epi8,
     };
 
-    #[expect(unsafe_code, reason = "as in `mask`")]
-    // SAFETY: as in `mask`.
+    #[expect(unsafe_code, reason = "as in `vector::mask`")]
+    // SAFETY: as in `vector::mask`.
     unsafe {
         let last = _mm_set1_epi8(0x1f);
         let most = _mm_max_epu8(_mm_loadu_si128(chunk.as_ptr().cast()), last);
@@ -189,38 +191,6 @@ fn controls(chunk: &[u8; 16]) -> u32 {
     bits.fold(0, |mask, (byte, at)| mask | u32::from(*byte < 0x20) << at)
 }
 
-/// Which bytes are among the wanted ones, lowest bit first.
-#[cfg(target_arch = "x86_64")]
-#[inline]
-fn mask<const N: usize>(chunk: &[u8; 16], wanted: [u8; N]) -> u32 {
-    use std::arch::x86_64::{
-        _mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_or_si128, _mm_set1_epi8,
-        _mm_setzero_si128,
-    };
-
-    #[expect(
-        unsafe_code,
-        reason = "the compiler asks for it although SSE2 is never absent"
-    )]
-    // SAFETY: every x86-64 processor has SSE2, and the load is of exactly the bytes of the array.
-    unsafe {
-        let chunk = _mm_loadu_si128(chunk.as_ptr().cast());
-        let mut found = _mm_setzero_si128();
-        for byte in wanted {
-            let equal = _mm_cmpeq_epi8(chunk, _mm_set1_epi8(byte.cast_signed()));
-            found = _mm_or_si128(found, equal);
-        }
-        _mm_movemask_epi8(found).cast_unsigned()
-    }
-}
-
-/// Which bytes are among the wanted ones, lowest bit first.
-#[cfg(not(target_arch = "x86_64"))]
-#[inline]
-fn mask<const N: usize>(chunk: &[u8; 16], wanted: [u8; N]) -> u32 {
-    plain_mask(chunk, wanted)
-}
-
 /// Whether each byte is at its lower bound or above it by no more than its span.
 #[cfg(target_arch = "x86_64")]
 #[inline]
@@ -229,8 +199,8 @@ pub(super) fn within(bytes: &[u8; 16], low: &[u8; 16], span: &[u8; 16]) -> bool 
         _mm_cmpeq_epi8, _mm_loadu_si128, _mm_max_epu8, _mm_movemask_epi8, _mm_sub_epi8,
     };
 
-    #[expect(unsafe_code, reason = "as in `mask`")]
-    // SAFETY: as in `mask`.
+    #[expect(unsafe_code, reason = "as in `vector::mask`")]
+    // SAFETY: as in `vector::mask`.
     unsafe {
         let span = _mm_loadu_si128(span.as_ptr().cast());
         let above = _mm_sub_epi8(
@@ -255,15 +225,6 @@ fn plain_within(bytes: &[u8; 16], low: &[u8; 16], span: &[u8; 16]) -> bool {
         .iter()
         .zip(bounds)
         .all(|(byte, (low, span))| byte.wrapping_sub(*low) <= *span)
-}
-
-#[cfg(any(test, not(target_arch = "x86_64")))]
-fn plain_mask<const N: usize>(chunk: &[u8; 16], wanted: [u8; N]) -> u32 {
-    let bits = chunk
-        .iter()
-        .zip(0..)
-        .map(|(byte, at)| u32::from(wanted.contains(byte)) << at);
-    bits.fold(0, |mask, bit| mask | bit)
 }
 
 #[cfg(test)]
@@ -316,11 +277,6 @@ mod tests {
             prop_assert!(within(&text, &low, &span));
             text[place] = text[place].wrapping_add(1);
             prop_assert_eq!(within(&text, &low, &span), span[place] == 255);
-        }
-
-        #[test]
-        fn the_vector_kernel_agrees_with_its_twin(chunk: [u8; 16], wanted: [u8; 2]) {
-            prop_assert_eq!(mask(&chunk, wanted), plain_mask(&chunk, wanted));
         }
     }
 }

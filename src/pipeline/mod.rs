@@ -104,6 +104,14 @@ impl Pipeline {
         }
     }
 
+    /// Names views by another URLconf from the next line on. The shard stays the right one: routes
+    /// that were counted keep their names.
+    pub fn set_views(&mut self, resolver: Arc<Resolver>) {
+        let router = std::mem::replace(&mut self.router, Router::new(0));
+        self.router = router.with_urlconf(Arc::clone(&resolver), self.settings.max_routes);
+        self.settings.routes = Some(resolver);
+    }
+
     /// The shard that goes with it, empty.
     pub fn shard(&self) -> Shard {
         let ledger = Ledger {

@@ -20,6 +20,8 @@ pub enum Metric {
     LastLineTimestamp,
     /// Files held open, by source.
     FilesOpen,
+    /// Whether the file of views' names was taken when it was last read, by source.
+    UrlconfReloadSuccessful,
     /// Whether the last configuration was taken.
     ReloadSuccessful,
     /// When a configuration was last taken.
@@ -36,13 +38,14 @@ pub enum Metric {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::BuildInfo,
         Self::GapEvents,
         Self::LagBytes,
         Self::LagSeconds,
         Self::LastLineTimestamp,
         Self::FilesOpen,
+        Self::UrlconfReloadSuccessful,
         Self::ReloadSuccessful,
         Self::ReloadSuccessTimestamp,
         Self::HttpRequests,
@@ -60,6 +63,7 @@ impl Metric {
             Self::LagSeconds => "httplog_exporter_lag_seconds",
             Self::LastLineTimestamp => "httplog_exporter_last_line_timestamp_seconds",
             Self::FilesOpen => "httplog_exporter_files_open",
+            Self::UrlconfReloadSuccessful => "httplog_exporter_urlconf_last_reload_successful",
             Self::ReloadSuccessful => "httplog_exporter_config_last_reload_successful",
             Self::ReloadSuccessTimestamp => {
                 "httplog_exporter_config_last_reload_success_timestamp_seconds"
@@ -80,6 +84,9 @@ impl Metric {
             Self::LagSeconds => "How long the oldest unread byte of a source has waited.",
             Self::LastLineTimestamp => "When a line of a source was last read, as Unix time.",
             Self::FilesOpen => "Files a source holds open.",
+            Self::UrlconfReloadSuccessful => {
+                "Whether the file that names a source's views was taken (1) or refused (0)."
+            }
             Self::ReloadSuccessful => {
                 "Whether the last configuration offered was taken (1) or refused (0)."
             }
@@ -98,9 +105,11 @@ impl Metric {
         match self {
             Self::BuildInfo => &["version"],
             Self::GapEvents => &["source", "reason"],
-            Self::LagBytes | Self::LagSeconds | Self::LastLineTimestamp | Self::FilesOpen => {
-                &["source"]
-            }
+            Self::LagBytes
+            | Self::LagSeconds
+            | Self::LastLineTimestamp
+            | Self::FilesOpen
+            | Self::UrlconfReloadSuccessful => &["source"],
             Self::HttpRequests => &["path", "code"],
             Self::ReloadSuccessful
             | Self::ReloadSuccessTimestamp

@@ -36,6 +36,7 @@ pub struct Telemetry {
     lag_seconds: GenericGaugeVec<AtomicF64>,
     last_line: GenericGaugeVec<AtomicF64>,
     files_open: GenericGaugeVec<AtomicI64>,
+    urlconf_reload_successful: GenericGaugeVec<AtomicI64>,
     reload_successful: IntGauge,
     reload_timestamp: GenericGaugeVec<AtomicF64>,
     http_requests: IntCounterVec,
@@ -53,6 +54,7 @@ pub struct SourceTelemetry {
     lag_seconds: GenericGauge<AtomicF64>,
     last_line: GenericGaugeVec<AtomicF64>,
     files_open: IntGauge,
+    urlconf_reload_successful: GenericGaugeVec<AtomicI64>,
 }
 
 impl Telemetry {
@@ -75,6 +77,7 @@ impl Telemetry {
             lag_seconds: gauges(Metric::LagSeconds)?,
             last_line: gauges(Metric::LastLineTimestamp)?,
             files_open: gauges(Metric::FilesOpen)?,
+            urlconf_reload_successful: gauges(Metric::UrlconfReloadSuccessful)?,
             reload_successful: IntGauge::with_opts(options(Metric::ReloadSuccessful))?,
             reload_timestamp: gauges(Metric::ReloadSuccessTimestamp)?,
             http_requests: counters(Metric::HttpRequests)?,
@@ -94,6 +97,7 @@ impl Telemetry {
         telemetry.register(telemetry.lag_seconds.clone())?;
         telemetry.register(telemetry.last_line.clone())?;
         telemetry.register(telemetry.files_open.clone())?;
+        telemetry.register(telemetry.urlconf_reload_successful.clone())?;
         telemetry.register(telemetry.reload_successful.clone())?;
         telemetry.register(telemetry.reload_timestamp.clone())?;
         telemetry.register(telemetry.http_requests.clone())?;
@@ -122,6 +126,7 @@ impl Telemetry {
             lag_seconds: self.lag_seconds.with_label_values(&[name]),
             last_line: self.last_line.clone(),
             files_open: self.files_open.with_label_values(&[name]),
+            urlconf_reload_successful: self.urlconf_reload_successful.clone(),
         }
     }
 
@@ -133,6 +138,7 @@ impl Telemetry {
         let _ = self.lag_seconds.remove_label_values(&[name]);
         let _ = self.last_line.remove_label_values(&[name]);
         let _ = self.files_open.remove_label_values(&[name]);
+        let _ = self.urlconf_reload_successful.remove_label_values(&[name]);
     }
 
     /// A configuration was put in force, the first one included.
@@ -208,6 +214,22 @@ impl SourceTelemetry {
     pub fn set_files_open(&self, files: usize) {
         self.files_open
             .set(i64::try_from(files).unwrap_or(i64::MAX));
+    }
+
+    /// Whether the file that names the source's views was taken when it was last read; `None` if
+    /// it has none.
+    pub fn set_urlconf(&self, is_taken: Option<bool>) {
+        let labels = [self.name.as_str()];
+        match is_taken {
+            Some(is_taken) => self
+                .urlconf_reload_successful
+                .with_label_values(&labels)
+                .set(i64::from(is_taken)),
+            None => {
+                // An error means that the gauge never stood there.
+                let _ = self.urlconf_reload_successful.remove_label_values(&labels);
+            }
+        }
     }
 
     /// Lines may be missing from here on, for this reason.

@@ -38,6 +38,7 @@ fn every_metric_reaches_the_families() {
     let telemetry = telemetry();
     let source = telemetry.source("nginx", &["truncated"]);
     source.set_last_line(UNIX_EPOCH);
+    source.set_urlconf(Some(true));
     telemetry.config_loaded(UNIX_EPOCH);
     telemetry.http_request("/metrics", 200);
     let families = telemetry.families();
@@ -85,6 +86,22 @@ fn a_source_that_read_nothing_has_no_last_line() {
     assert_eq!(last(), None);
     source.set_last_line(UNIX_EPOCH + Duration::from_millis(1_500));
     assert_eq!(last(), Some(1.5));
+}
+
+#[test]
+fn a_source_without_a_urlconf_has_no_state_of_it() {
+    let telemetry = telemetry();
+    let source = telemetry.source("nginx", &[]);
+    let check = |is_taken, expected| {
+        source.set_urlconf(is_taken);
+        let labels = [("source", "nginx")];
+        let metric = Metric::UrlconfReloadSuccessful;
+        assert_eq!(value(&telemetry, metric, &labels), expected);
+    };
+    check(None, None);
+    check(Some(true), Some(1.0));
+    check(Some(false), Some(0.0));
+    check(None, None);
 }
 
 #[test]

@@ -88,9 +88,9 @@ fn counted() -> Families {
 /// Everything the exporter tells of itself, once each thing has happened.
 fn told() -> Families {
     let telemetry = Telemetry::new("0", UNIX_EPOCH).unwrap();
-    telemetry
-        .source("x", &GAP_REASONS)
-        .set_last_line(UNIX_EPOCH);
+    let source = telemetry.source("x", &GAP_REASONS);
+    source.set_last_line(UNIX_EPOCH);
+    source.set_urlconf(Some(true));
     telemetry.config_loaded(UNIX_EPOCH);
     telemetry.http_request("/", 200);
     telemetry.families()

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 
 use insta::assert_snapshot;
@@ -9,7 +10,9 @@ use rustix::process::Signal;
 
 use crate::recorded;
 use crate::scrape::Scrape;
-use crate::support::{Daemon, HEAD, Source, program, project, run, run_command, until};
+use crate::support::{
+    Daemon, HEAD, Source, append, program, project, rename, run, run_command, until,
+};
 
 fn routes<'a>(dir: &Path, args: &[&'a str]) -> crate::support::Ended {
     let dump = project("fixtures/urlconf/rich.jsonl");
@@ -200,6 +203,57 @@ fn the_daemon_counts_by_the_views_of_its_configuration() {
     let mut command = program(["run", "--config"]);
     command.arg(dir.path().join("config.toml"));
     assert!(run_command(command, "").failed(78).contains("broken.jsonl"));
+}
+
+#[test]
+fn a_dump_that_is_replaced_names_the_lines_behind_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (log, dump) = (dir.path().join("access.log"), dir.path().join("shop.jsonl"));
+    fs::write(&log, request("/articles/2026/")).unwrap();
+    let text = fs::read_to_string(project("fixtures/urlconf/rich.jsonl")).unwrap();
+    fs::write(&dump, &text).unwrap();
+    let source = Source {
+        name: "nginx",
+        pattern: "nginx-combined",
+        log: &log,
+    };
+    let sections = "routes = 'shop'\n[routes.shop]\nurlconf = 'shop.jsonl'";
+    let config = format!("{HEAD}{}{sections}\n", source.toml());
+    let daemon = Daemon::configured(dir.path(), &config);
+    daemon.metrics_after(&[("nginx", 1)]);
+    let state = || {
+        let labels = [("source", "nginx")];
+        let name = "httplog_exporter_urlconf_last_reload_successful";
+        daemon.scrape().value(name, &labels).unwrap().to_string()
+    };
+    assert_eq!(state(), "1");
+    let replace = |text: &str| {
+        let other = dir.path().join("other");
+        fs::write(&other, text).unwrap();
+        rename(&other, &dump);
+    };
+
+    replace(&text.replace("articles:year", "articles:annual"));
+    daemon.wait_until_said("URLconf read again");
+    let mut lines = append(&log);
+    lines
+        .write_all(request("/articles/2025/").as_bytes())
+        .unwrap();
+    daemon.metrics_after(&[("nginx", 2)]);
+    let views = || daemon.scrape().by("httplog_requests_total", "route");
+    let expected = [("articles:annual", 1.0), ("articles:year", 1.0)].map(owned);
+    assert_eq!(views(), expected);
+
+    // One that cannot be used changes nothing.
+    replace("{}\n");
+    daemon.wait_until_said("shop.jsonl:1:1");
+    assert_eq!(state(), "0");
+    lines
+        .write_all(request("/articles/2024/").as_bytes())
+        .unwrap();
+    daemon.metrics_after(&[("nginx", 3)]);
+    let expected = [("articles:annual", 2.0), ("articles:year", 1.0)].map(owned);
+    assert_eq!(views(), expected);
 }
 
 fn owned((name, value): (&str, f64)) -> (String, f64) {

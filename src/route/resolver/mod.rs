@@ -129,8 +129,9 @@ impl Resolver {
     /// The place of the route that a request target leads to. `scratch` is room to undo escapes.
     #[inline]
     pub fn resolve(&self, target: &[u8], scratch: &mut Vec<u8>) -> Option<usize> {
-        let path = Path::of(target, scratch)?;
-        self.resolve_path(&path)
+        let mut path = Path::empty();
+        path.read(target, scratch)
+            .then(|| self.resolve_path(&path))?
     }
 
     #[inline]

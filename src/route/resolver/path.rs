@@ -5,42 +5,55 @@
 
 use memchr::memchr;
 
+use crate::model::digits;
+use crate::model::vector::{beyond_ascii, mask};
+
+/// Bytes that are copied, so that a word begins at each of the first 64.
+const NEAR: usize = 80;
+
 /// A path, and where its first slashes are.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Path<'p> {
     pub(super) bytes: &'p [u8],
     /// One bit for each of the first 64 bytes.
     slashes: u64,
-}
-
-/// What a target is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Seen {
-    /// Slashes among the first 64 bytes.
-    slashes: u64,
-    /// Where the path ends.
-    end: usize,
-    /// Whether an escape or a byte beyond ASCII stands before the end.
-    is_odd: bool,
+    /// The first bytes of it, and anything behind its end.
+    near: [u8; NEAR],
 }
 
 impl<'p> Path<'p> {
     /// The path of a target; where it has to be rewritten, `scratch` holds it.
-    #[inline]
     pub(super) fn of(target: &'p [u8], scratch: &'p mut Vec<u8>) -> Option<Self> {
-        let target = if target.first() == Some(&b'/') {
-            target
-        } else {
-            path_of_absolute(target)?
-        };
-        let seen = Seen::of(target);
-        let bytes = &target[..seen.end];
-        if !seen.is_odd {
-            let slashes = seen.slashes;
-            return Some(Self { bytes, slashes });
+        let mut path = Self::empty();
+        path.read(target, scratch).then_some(path)
+    }
+
+    /// A path to be read.
+    #[inline]
+    pub(super) fn empty() -> Self {
+        Self {
+            bytes: &[],
+            slashes: 0,
+            near: [0; NEAR],
         }
-        decode(bytes, scratch);
-        Some(Self::decoded(scratch))
+    }
+
+    /// Becomes the path of a target if that has one. It was empty.
+    #[inline]
+    pub(super) fn read(&mut self, target: &'p [u8], scratch: &'p mut Vec<u8>) -> bool {
+        let target = match target.first() {
+            Some(b'/') => target,
+            _ => match path_of_absolute(target) {
+                Some(path) => path,
+                None => return false,
+            },
+        };
+        let is_odd = self.scan(target);
+        if is_odd {
+            decode(self.bytes, scratch);
+            *self = Self::decoded(scratch);
+        }
+        true
     }
 
     /// A path as it is.
@@ -49,7 +62,14 @@ impl<'p> Path<'p> {
         let slashes = places
             .filter(|(byte, _)| **byte == b'/')
             .fold(0, |slashes, (_, place)| slashes | 1 << place);
-        Self { bytes, slashes }
+        let mut near = [0; NEAR];
+        let length = bytes.len().min(NEAR);
+        near[..length].copy_from_slice(&bytes[..length]);
+        Self {
+            bytes,
+            slashes,
+            near,
+        }
     }
 
     /// Where the segment that begins at `at` ends.
@@ -61,13 +81,23 @@ impl<'p> Path<'p> {
                 return at + slashes.trailing_zeros() as usize;
             }
         }
-        let from = at.max(64);
-        match self.bytes.get(from..) {
-            Some(far) if !far.is_empty() => {
-                memchr(b'/', far).map_or(self.bytes.len(), |far| from + far)
-            }
-            _ => self.bytes.len(),
+        if self.bytes.len() <= 64 {
+            return self.bytes.len();
         }
+        let from = at.max(64);
+        let far = self.bytes.get(from..).unwrap_or_default();
+        memchr(b'/', far).map_or(self.bytes.len(), |far| from + far)
+    }
+
+    /// The eight bytes from `at` on, the first of them lowest; anything may stand behind the end.
+    #[inline]
+    pub(super) fn word(&self, at: usize) -> u64 {
+        if at < 64
+            && let Some(word) = self.near[at & 63..].first_chunk()
+        {
+            return u64::from_le_bytes(*word);
+        }
+        digits::word(self.bytes, at)
     }
 }
 
@@ -148,79 +178,85 @@ fn digit(byte: u8) -> Option<u8> {
         .and_then(|digit| u8::try_from(digit).ok())
 }
 
-impl Seen {
+impl<'p> Path<'p> {
+    /// Finds the end of the path that a target begins with, and its slashes; says whether an escape or a byte
+    /// beyond ASCII stands before the end.
     #[inline]
-    fn of(target: &[u8]) -> Self {
-        let mut seen = Self {
-            slashes: 0,
-            end: target.len(),
-            is_odd: false,
-        };
-        let (words, rest) = target.as_chunks();
-        let mut base = 0;
-        for word in words {
-            if seen.look(u64::from_le_bytes(*word), base) {
-                return seen;
+    fn scan(&mut self, target: &'p [u8]) -> bool {
+        self.bytes = target;
+        let (chunks, rest) = target.as_chunks();
+        let (mut base, mut is_odd) = (0, false);
+        for chunk in chunks {
+            if self.look(target, chunk, base, &mut is_odd) {
+                return is_odd;
             }
-            base += 8;
+            base += 16;
         }
-        if !rest.is_empty() {
-            let word = if let Some(last) = target.last_chunk() {
-                // Of the last eight bytes some were seen already.
-                u64::from_le_bytes(*last) >> (64 - 8 * rest.len())
-            } else {
-                let mut word = [0; 8];
-                word[..rest.len()].copy_from_slice(rest);
-                u64::from_le_bytes(word)
-            };
-            seen.look(word, base);
+        if let Some(last) = target.last_chunk() {
+            if !rest.is_empty() {
+                // Some were seen already, and say the same again.
+                self.look(target, last, target.len() - 16, &mut is_odd);
+            }
+        } else {
+            self.look(target, &padded(target), 0, &mut is_odd);
         }
-        seen
+        is_odd
     }
 
-    /// Looks at eight bytes at once; `true` if the path ends there.
+    /// Looks at sixteen bytes at once; `true` if the path ends there.
     #[inline]
-    fn look(&mut self, word: u64, base: usize) -> bool {
-        let slashes = equal(word, b'/');
-        let odd = equal(word, b'%') | (word & HIGHEST);
-        let stops = equal(word, b'?') | equal(word, b'#');
-        if odd | stops == 0 {
-            self.add(slashes, base);
-            return false;
-        }
+    fn look(&mut self, target: &'p [u8], chunk: &[u8; 16], base: usize, is_odd: &mut bool) -> bool {
+        let mut slashes = mask(chunk, [b'/']);
+        let odd = mask(chunk, [b'%']) | beyond_ascii(chunk);
+        let stops = mask(chunk, [b'?', b'#']);
         // Bits below the first stop; all if there is none.
         let before = stops.wrapping_sub(1) & !stops;
-        self.is_odd |= odd & before != 0;
-        self.add(slashes & before, base);
-        if stops != 0 {
-            self.end = base + stops.trailing_zeros() as usize / 8;
+        if odd | stops != 0 {
+            *is_odd |= odd & before != 0;
+            slashes &= before;
+            if stops != 0 {
+                self.bytes = &target[..base + stops.trailing_zeros() as usize];
+            }
+        }
+        if let Some(near) = self.near.get_mut(base..base + 16) {
+            near.copy_from_slice(chunk);
+            self.slashes |= if base < 64 {
+                u64::from(slashes) << base
+            } else {
+                0
+            };
         }
         stops != 0
     }
-
-    /// Slashes of eight bytes, told by the highest bit of each.
-    #[inline]
-    fn add(&mut self, slashes: u64, base: usize) {
-        if base < 64 {
-            // Each bit is moved to its place in the highest byte, and meets no other there.
-            let bits = (slashes >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-            self.slashes |= bits << base;
-        }
-    }
 }
 
-const HIGHEST: u64 = 0x8080_8080_8080_8080;
-
-/// The highest bit of each byte of a word that is this one.
+/// A text of less than sixteen bytes, zeros behind it.
 #[inline]
-const fn equal(word: u64, byte: u8) -> u64 {
-    let other = word ^ (byte as u64 * 0x0101_0101_0101_0101);
-    !(((other & !HIGHEST) + !HIGHEST) | other | !HIGHEST)
+fn padded(text: &[u8]) -> [u8; 16] {
+    let length = text.len();
+    if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+        let (first, last) = (u64::from_le_bytes(*first), u64::from_le_bytes(*last));
+        let both = u128::from(first) | u128::from(last) << (8 * (length - 8));
+        return both.to_le_bytes();
+    }
+    if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+        let both = u128::from(first) | u128::from(last) << (8 * (length - 4));
+        return both.to_le_bytes();
+    }
+    let mut padded = [0; 16];
+    for (to, byte) in padded.iter_mut().zip(text) {
+        *to = *byte;
+    }
+    padded
 }
 
 /// Whether `path` lies below `prefix`, and where what is left of it begins.
 #[inline]
 pub(super) fn below(path: &[u8], prefix: &[u8]) -> Option<usize> {
+    if prefix.is_empty() {
+        return Some(1.min(path.len()));
+    }
     let left = path.strip_prefix(prefix)?;
     match left.first() {
         None => Some(path.len()),
@@ -280,14 +316,24 @@ mod tests {
         #[test]
         fn words_see_what_a_byte_by_byte_look_sees(target in proptest::collection::vec(prop_oneof![Just(b'/'), Just(b'?'), Just(b'#'), Just(b'%'), b'a'..=b'z', any::<u8>()], 0..150)) {
             let end = memchr::memchr2(b'?', b'#', &target).unwrap_or(target.len());
-            let seen = Seen::of(&target);
-            prop_assert_eq!(seen.end, end);
-            prop_assert_eq!(seen.is_odd, target[..end].iter().any(|byte| *byte == b'%' || *byte >= 128));
+            let mut seen = Path::empty();
+            let is_odd = seen.scan(&target);
+            prop_assert_eq!(seen.bytes, &target[..end]);
+            prop_assert_eq!(is_odd, target[..end].iter().any(|byte| *byte == b'%' || *byte >= 128));
             let path = Path::decoded(&target[..end]);
             prop_assert_eq!(seen.slashes, path.slashes);
             for at in 0..=end {
                 let expected = memchr(b'/', &target[at..end]).map_or(end, |far| at + far);
                 prop_assert_eq!(path.segment_end(at), expected);
+            }
+        }
+
+        #[test]
+        fn a_word_is_the_next_eight_bytes(text in "/[a-z/]{0,100}", at in 0..110_usize, length in 0..9_usize) {
+            let mut scratch = Vec::new();
+            for path in [Path::of(text.as_bytes(), &mut scratch).unwrap(), Path::decoded(text.as_bytes())] {
+                let length = length.min(text.len().saturating_sub(at));
+                prop_assert_eq!(&path.word(at).to_le_bytes()[..length], &text.as_bytes().get(at..).unwrap_or_default()[..length]);
             }
         }
 

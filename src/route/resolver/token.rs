@@ -23,7 +23,9 @@ pub(super) struct Run {
     /// A longer run is refused.
     limit: u32,
     /// It takes any segment that is not empty.
-    is_segment: bool,
+    pub(super) is_segment: bool,
+    /// It takes any text without a newline.
+    is_line: bool,
 }
 
 /// A set of characters.
@@ -84,23 +86,36 @@ impl Class {
         rest && !pairs.any(|(one, other)| *one && *other)
     }
 
-    /// Everything but `/`, as in `<str:…>`.
-    fn is_segment(&self) -> bool {
+    /// Everything but this one: `/`, as in `<str:…>`, or a newline, as in `<path:…>`.
+    fn is_all_but(&self, one: u8) -> bool {
         let mut bytes = self.ascii.iter().zip(0..128_u8);
-        matches!(self.rest, Rest::All) && bytes.all(|(has, byte)| *has == (byte != b'/'))
+        matches!(self.rest, Rest::All) && bytes.all(|(has, byte)| *has == (byte != one))
+    }
+
+    fn is_digits(&self) -> bool {
+        let mut bytes = self.ascii.iter().zip(0..128_u8);
+        matches!(self.rest, Rest::None) && bytes.all(|(has, byte)| *has == byte.is_ascii_digit())
     }
 }
 
 impl Run {
     pub(super) fn new(class: Class, (least, most): (u32, u32), limit: Option<u32>) -> Self {
         let limit = limit.unwrap_or(u32::MAX);
+        let is_free = least <= 1 && most == u32::MAX && limit == u32::MAX;
         Self {
-            is_segment: (least, most, limit) == (1, u32::MAX, u32::MAX) && class.is_segment(),
+            is_segment: is_free && least == 1 && class.is_all_but(b'/'),
+            is_line: is_free && class.is_all_but(b'\n'),
             class,
             least,
             most,
             limit,
         }
+    }
+
+    /// The lengths of segments that it takes, ends included, where it takes only digits.
+    pub(super) fn digits(&self) -> Option<(usize, usize)> {
+        let most = self.most.min(self.limit);
+        (self.class.is_digits()).then_some((self.least as usize, most as usize))
     }
 
     /// How many characters, and how many bytes they take.
@@ -136,6 +151,10 @@ impl Run {
     /// The bytes it takes of `text`, if it is content.
     #[inline]
     fn take(&self, text: &[u8]) -> Option<usize> {
+        if self.is_line {
+            let length = memchr::memchr(b'\n', text).unwrap_or(text.len());
+            return (length >= self.least as usize).then_some(length);
+        }
         let (count, length) = self.longest(text);
         (count >= self.least && count <= self.limit).then_some(length)
     }
@@ -145,6 +164,17 @@ impl Run {
     pub(super) fn takes_segment(&self, segment: &[u8]) -> bool {
         if self.is_segment {
             !segment.is_empty()
+        } else if matches!(self.class.rest, Rest::None) {
+            // Of ASCII, bytes are characters.
+            let lengths = self.least as usize..=self.most.min(self.limit) as usize;
+            let ascii = &self.class.ascii;
+            let has = |byte: u8| ascii[usize::from(byte)];
+            let (fours, rest) = segment.as_chunks();
+            lengths.contains(&segment.len())
+                && fours
+                    .iter()
+                    .all(|[a, b, c, d]| has(*a) & has(*b) & has(*c) & has(*d))
+                && rest.iter().all(|byte| has(*byte))
         } else {
             self.take(segment) == Some(segment.len())
         }

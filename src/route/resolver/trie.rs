@@ -5,17 +5,29 @@
 
 use super::lower::Way;
 use super::path::Path;
-use super::table::Table;
+use super::table::{self, Table, Tables};
 use super::token::{self, Run, Token};
+use crate::model::digits;
 
 /// No route.
 pub(super) const NONE: u32 = u32::MAX;
+
+/// Segments that may have been taken otherwise, before the walk calls itself.
+const PENDING: usize = 2;
+/// In place of an edge: the node was not looked at yet.
+const ENTER: u32 = u32::MAX;
 
 /// The routes by their segments; node 0 is where paths begin.
 #[derive(Clone, Debug)]
 pub(super) struct Trie {
     nodes: Box<[Node]>,
-    table: Table,
+    tables: Tables,
+    /// Segments that are no literals, of all nodes.
+    edges: Box<[Edge]>,
+    /// What does not go by segments, of all nodes.
+    tails: Box<[Tail]>,
+    /// Further routes that end at one place.
+    more: Box<[Box<[u32]>]>,
 }
 
 /// What may follow a number of segments.
@@ -23,15 +35,18 @@ pub(super) struct Trie {
 struct Node {
     /// The first route at or below this node.
     least: u32,
-    /// Routes that end here, without a slash behind the last segment.
-    here: Ends,
+    /// Where its edges begin, and end.
+    edges: (u32, u32),
+    /// Whether one of its edges takes an empty segment.
+    has_optional: bool,
+    /// Segments that are literals.
+    literals: Table,
     /// Routes that end here, with a slash.
     slash: Ends,
-    has_segments: bool,
-    /// Segments that are no literals.
-    edges: Box<[Edge]>,
-    /// What does not go by segments, to be tried on all that is left.
-    tails: Box<[Tail]>,
+    /// Routes that end here, without a slash behind the last segment.
+    here: Ends,
+    /// What is to be tried on all that is left: where it begins, and ends.
+    tails: (u32, u32),
 }
 
 #[derive(Clone, Debug)]
@@ -45,6 +60,10 @@ struct Edge {
 /// A segment that is no literal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Accepts {
+    /// Anything that is not empty.
+    Any,
+    /// So many digits, bounds included.
+    Digits(usize, usize),
     Run(Run),
     Tokens(Vec<Token>),
 }
@@ -57,8 +76,21 @@ struct Tail {
 }
 
 /// Routes that end at one place, ascending.
-#[derive(Clone, Debug, Default)]
-struct Ends(Box<[u32]>);
+#[derive(Clone, Copy, Debug)]
+struct Ends {
+    /// `NONE` if there is none.
+    first: u32,
+    /// Where the others stand in [`Trie::more`].
+    more: u32,
+}
+
+/// Where a walk may go on: at the edges of a node from this one on.
+#[derive(Clone, Copy, Debug, Default)]
+struct Point {
+    node: u32,
+    edge: u32,
+    at: usize,
+}
 
 /// What decides whether a route is there at all, besides its pattern.
 pub(super) trait Guard {
@@ -68,73 +100,147 @@ pub(super) trait Guard {
 
 impl Trie {
     /// The first route that matches what is left of a path from `at` on; `NONE` if there is none.
+    #[inline]
     pub(super) fn find(&self, path: &Path<'_>, at: usize, guard: &mut impl Guard) -> u32 {
         let mut best = NONE;
-        self.walk(0, path, at, &mut best, guard);
+        let start = Point {
+            node: 0,
+            edge: ENTER,
+            at,
+        };
+        self.walk(start, path, &mut best, guard);
         best
     }
 
-    fn walk(&self, from: u32, path: &Path<'_>, at: usize, best: &mut u32, guard: &mut impl Guard) {
-        let (mut from, mut at) = (from, at);
-        while let Some(node) = self.nodes.get(from as usize) {
-            if node.least >= *best {
-                return;
-            }
-            for tail in &node.tails {
-                if tail.order < *best
-                    && token::matches(&tail.tokens, tail.is_whole, &path.bytes[at..])
-                    && guard.admits(tail.order)
-                {
-                    *best = tail.order;
+    /// Goes on from a point, and back to where another way was left.
+    fn walk(&self, start: Point, path: &Path<'_>, best: &mut u32, guard: &mut impl Guard) {
+        let (mut pending, mut height) = ([Point::default(); PENDING], 0);
+        let mut point = start;
+        while let Some(node) = self.nodes.get(point.node as usize) {
+            if let Some((to, end)) = self.step(node, &mut point, path, best, guard) {
+                let next = Point {
+                    node: to,
+                    edge: ENTER,
+                    at: end + 1,
+                };
+                if point.edge < node.edges.1 {
+                    let Some(place) = pending.get_mut(height) else {
+                        self.walk_apart(next, path, best, guard);
+                        continue;
+                    };
+                    *place = point;
+                    height += 1;
                 }
+                if end < path.bytes.len() {
+                    point = next;
+                    continue;
+                }
+                self.finish(to, best, guard);
             }
-            let end = path.segment_end(at);
-            let segment = &path.bytes[at..end];
-            let is_last = end == path.bytes.len();
-            if segment.is_empty() && is_last {
-                node.slash.offer(best, guard);
-            }
-            let literal = if node.has_segments {
-                self.table.find(from, segment)
-            } else {
-                None
-            };
-            if node.edges.is_empty() && !is_last {
-                let Some(next) = literal else { return };
-                (from, at) = (next, end + 1);
-                continue;
-            }
-            // A literal most often stands before the parameters, which then need not be tried.
-            if let Some(next) = literal {
-                self.follow(next, path, end, best, guard);
-            }
-            for edge in &node.edges {
-                if edge.least >= *best {
+            loop {
+                let Some(last) = pending.get(height.wrapping_sub(1)) else {
+                    return;
+                };
+                height -= 1;
+                let edge = self.edges.get(last.edge as usize);
+                if edge.is_some_and(|edge| edge.least < *best) {
+                    point = *last;
                     break;
                 }
-                if edge.accepts.takes(segment) {
-                    self.follow(edge.to, path, end, best, guard);
+            }
+        }
+    }
+
+    /// Goes on where no more can be kept pending.
+    #[cold]
+    fn walk_apart(&self, next: Point, path: &Path<'_>, best: &mut u32, guard: &mut impl Guard) {
+        if next.at <= path.bytes.len() {
+            self.walk(next, path, best, guard);
+        } else {
+            self.finish(next.node, best, guard);
+        }
+    }
+
+    #[inline]
+    fn finish(&self, to: u32, best: &mut u32, guard: &mut impl Guard) {
+        if let Some(node) = self.nodes.get(to as usize) {
+            self.offer(node.here, best, guard);
+        }
+    }
+
+    /// The next way on from a node, and where its segment ends; moves the point past that way.
+    #[expect(clippy::inline_always, reason = "the whole of the walk's loop")]
+    #[inline(always)]
+    fn step(
+        &self,
+        node: &Node,
+        point: &mut Point,
+        path: &Path<'_>,
+        best: &mut u32,
+        guard: &mut impl Guard,
+    ) -> Option<(u32, usize)> {
+        let at = point.at;
+        let is_entered = point.edge != ENTER;
+        if !is_entered {
+            if node.least >= *best {
+                return None;
+            }
+            point.edge = node.edges.0;
+            if node.tails.0 < node.tails.1 {
+                self.try_tails(node, path.bytes.get(at..)?, best, guard);
+            }
+            if at >= path.bytes.len() {
+                self.offer(node.slash, best, guard);
+                if !node.has_optional {
+                    return None;
                 }
             }
+        }
+        let end = path.segment_end(at);
+        let head = path.word(at);
+        // A literal most often stands before the parameters, which then need not be tried.
+        if !is_entered
+            && !node.literals.is_empty()
+            && let Some(to) = self.tables.find(&node.literals, path, (at, end), head)
+        {
+            return Some((to, end));
+        }
+        while point.edge < node.edges.1 {
+            let edge = self.edges.get(point.edge as usize)?;
+            if edge.least >= *best {
+                return None;
+            }
+            point.edge += 1;
+            if edge.accepts.takes(path, (at, end), head) {
+                return Some((edge.to, end));
+            }
+        }
+        None
+    }
+
+    #[inline(never)]
+    fn try_tails(&self, node: &Node, left: &[u8], best: &mut u32, guard: &mut impl Guard) {
+        let tails = node.tails.0 as usize..node.tails.1 as usize;
+        for tail in self.tails.get(tails).unwrap_or_default() {
+            if tail.order < *best
+                && token::matches(&tail.tokens, tail.is_whole, left)
+                && guard.admits(tail.order)
+            {
+                *best = tail.order;
+            }
+        }
+    }
+
+    #[inline]
+    fn offer(&self, ends: Ends, best: &mut u32, guard: &mut impl Guard) {
+        if ends.first >= *best {
             return;
         }
-    }
-
-    /// Goes on behind a segment that ends at `end`.
-    #[inline]
-    fn follow(&self, to: u32, path: &Path<'_>, end: usize, best: &mut u32, guard: &mut impl Guard) {
-        if end < path.bytes.len() {
-            self.walk(to, path, end + 1, best, guard);
-        } else if let Some(node) = self.nodes.get(to as usize) {
-            node.here.offer(best, guard);
+        if guard.admits(ends.first) {
+            *best = ends.first;
+            return;
         }
-    }
-}
-
-impl Ends {
-    #[inline]
-    fn offer(&self, best: &mut u32, guard: &mut impl Guard) {
-        for order in &self.0 {
+        for order in self.more.get(ends.more as usize).into_iter().flatten() {
             if *order >= *best {
                 return;
             }
@@ -146,10 +252,66 @@ impl Ends {
     }
 }
 
+impl Ends {
+    fn new(orders: &[u32], all: &mut Vec<Box<[u32]>>) -> Self {
+        let (first, others) = orders.split_first().unwrap_or((&NONE, &[]));
+        let mut more = NONE;
+        if !others.is_empty() {
+            more = place(all.len());
+            all.push(others.into());
+        }
+        Self {
+            first: *first,
+            more,
+        }
+    }
+}
+
+/// A place in one of the trie's lists.
+fn place(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(NONE)
+}
+
 impl Accepts {
-    #[inline]
-    fn takes(&self, segment: &[u8]) -> bool {
+    fn new(mut segment: Vec<Token>) -> Self {
+        match (segment.pop(), segment.is_empty()) {
+            (Some(Token::Run(run)), true) if run.is_segment => Self::Any,
+            (Some(Token::Run(run)), true) => match run.digits() {
+                Some((least, most)) => Self::Digits(least, most),
+                None => Self::Run(run),
+            },
+            (last, _) => {
+                segment.extend(last);
+                Self::Tokens(segment)
+            }
+        }
+    }
+
+    fn takes_nothing(&self) -> bool {
+        self.takes(&Path::decoded(b""), (0, 0), 0)
+    }
+
+    /// Whether it takes a segment of a path, which begins with the word `head`.
+    #[expect(clippy::inline_always, reason = "most are a few instructions")]
+    #[inline(always)]
+    fn takes(&self, path: &Path<'_>, (at, end): (usize, usize), head: u64) -> bool {
+        let length = end - at;
         match self {
+            Self::Any => length > 0,
+            Self::Digits(least, most) if length <= 8 => {
+                (*least..=*most).contains(&length) && digits::leading(head) >= length
+            }
+            _ => self.takes_text(&path.bytes[at..end]),
+        }
+    }
+
+    #[inline(never)]
+    fn takes_text(&self, segment: &[u8]) -> bool {
+        match self {
+            Self::Any => !segment.is_empty(),
+            Self::Digits(least, most) => {
+                (*least..=*most).contains(&segment.len()) && segment.iter().all(u8::is_ascii_digit)
+            }
             Self::Run(run) => run.takes_segment(segment),
             Self::Tokens(tokens) => token::matches(tokens, true, segment),
         }
@@ -233,11 +395,7 @@ impl Builder {
         let to = if let Some(literal) = literal {
             *sketch.literals.entry(literal).or_insert(next)
         } else {
-            let accepts = match <[Token; 1]>::try_from(segment) {
-                Ok([Token::Run(run)]) => Accepts::Run(run),
-                Ok([token]) => Accepts::Tokens(vec![token]),
-                Err(tokens) => Accepts::Tokens(tokens),
-            };
+            let accepts = Accepts::new(segment);
             let known = sketch.edges.iter().find(|edge| edge.accepts == accepts);
             if let Some(known) = known {
                 known.to
@@ -267,27 +425,35 @@ impl Builder {
             let below = next.map(|to| least[to as usize]);
             least[place] = own.chain(below).min().unwrap_or(NONE);
         }
-        let mut segments = Vec::new();
-        let mut nodes = Vec::new();
-        for ((mut node, from), lowest) in self.nodes.into_iter().zip(0..).zip(&least) {
+        let mut tables = table::Builder::default();
+        let (mut nodes, mut edges) = (Vec::new(), Vec::new());
+        let (mut tails, mut more) = (Vec::new(), Vec::new());
+        for (mut node, lowest) in self.nodes.into_iter().zip(&least) {
             for edge in &mut node.edges {
                 edge.least = least[edge.to as usize];
             }
             node.edges.sort_by_key(|edge| edge.least);
+            let literals = node.literals.iter();
+            let first = (place(edges.len()), place(tails.len()));
+            let has_optional = node.edges.iter().any(|edge| edge.accepts.takes_nothing());
+            edges.append(&mut node.edges);
+            tails.append(&mut node.tails);
             nodes.push(Node {
                 least: *lowest,
-                here: Ends(node.here.into()),
-                slash: Ends(node.slash.into()),
-                has_segments: !node.literals.is_empty(),
-                edges: node.edges.into(),
-                tails: node.tails.into(),
+                edges: (first.0, place(edges.len())),
+                has_optional,
+                literals: tables.add(literals.map(|(segment, to)| (segment.as_slice(), *to))),
+                slash: Ends::new(&node.slash, &mut more),
+                here: Ends::new(&node.here, &mut more),
+                tails: (first.1, place(tails.len())),
             });
-            let literals = node.literals.into_iter();
-            segments.extend(literals.map(|(segment, to)| (from, segment, to)));
         }
         Trie {
             nodes: nodes.into(),
-            table: Table::new(&segments),
+            tables: tables.build(),
+            edges: edges.into(),
+            tails: tails.into(),
+            more: more.into(),
         }
     }
 }
