@@ -160,7 +160,7 @@ def personal():
     targets = [
         "/", f"/users/{email}/", f"/users/{quoted}/", f"/search/?email={email}&token={QUERY_TOKEN}", f"/{email}",
         f"/files/{PATH_TOKEN}", f"/reset/{PATH_TOKEN}/", f"/articles/?next=/{quoted}", f"/boom/?token={QUERY_TOKEN}",
-        f"/{ADDRESS}/", f"/words/{PATH_TOKEN}/", f"/tree/{PATH_TOKEN}/edit/", f"/{USER}/7/", f"/legacy/{PATH_TOKEN}",
+        f"/{ADDRESS}/", f"/words/{PATH_TOKEN}/", f"/tree/{PATH_TOKEN}/edit/", f"/legacy/{PATH_TOKEN}",
     ]  # fmt: skip
     return [
         drive.Hostile(

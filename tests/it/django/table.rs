@@ -46,6 +46,18 @@ pub fn cells(page: &str) -> Cells {
         .collect()
 }
 
+/// The sums of a histogram of latencies, by labels.
+pub fn sums(page: &str, family: &str) -> Vec<(BTreeMap<String, String>, f64)> {
+    let scrape = Scrape::parse(page);
+    let cells = scrape
+        .all()
+        .filter_map(|sample| Some((cell(sample)?, sample.value)));
+    cells
+        .filter(|(cell, _)| cell.family == family && cell.part == "sum")
+        .map(|(cell, value)| (cell.labels, value))
+        .collect()
+}
+
 fn is_latency(family: &str) -> bool {
     [LATENCY, LATENCY_BY_VIEW].contains(&family)
 }
@@ -145,6 +157,12 @@ impl Account {
         )
         .unwrap();
         (table, faults)
+    }
+
+    /// Whether some request made a difference to a series.
+    pub fn differs(&self, family: &str, labels: &BTreeMap<String, String>) -> bool {
+        self.causes
+            .contains_key(&(family.to_owned(), labels.clone()))
     }
 
     /// Requests by family and cause.
