@@ -15,7 +15,7 @@ use super::keys::{Found, KEY_BYTES, Keys, Prefix};
 use super::reject::Reject;
 use super::search::first_special;
 use crate::model::Record;
-use crate::model::digits::{leading, word};
+use crate::model::digits::{leading, thousandths, word};
 
 pub(super) use lower::lower;
 
@@ -353,8 +353,26 @@ fn escaped_end(line: &[u8], mut at: usize) -> Option<usize> {
 
 /// The end of `-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?`, the first byte of which was seen.
 /// Of a status, `[0-9]{3}` is a whole part too.
-#[inline(never)]
+#[inline]
 fn number_end(line: &[u8], start: usize, is_status: bool) -> Option<usize> {
+    // Nearly all are short whole numbers or seconds; the general way gives the same.
+    let word = word(line, start);
+    let count = leading(word);
+    let [first, ..] = word.to_le_bytes();
+    if (1..8).contains(&count) && (count == 1 || first != b'0') {
+        let [after, ..] = (word >> (8 * count)).to_le_bytes();
+        if !matches!(after, b'.' | b'e' | b'E') {
+            return Some(start + count);
+        }
+        if thousandths(word).is_some() && !matches!(word.to_le_bytes()[5], b'e' | b'E') {
+            return Some(start + 5);
+        }
+    }
+    any_number_end(line, start, is_status)
+}
+
+#[inline(never)]
+fn any_number_end(line: &[u8], start: usize, is_status: bool) -> Option<usize> {
     let first = start + usize::from(line.get(start) == Some(&b'-'));
     let mut end = digits(line, first)?;
     let length = end - first;

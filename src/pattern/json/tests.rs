@@ -299,3 +299,11 @@ proptest! {
         let _ = parse(&json(&[("status", "s")]), &[b"{\"s\":", &*line, b"}"].concat());
     }
 }
+
+proptest! {
+    #[test]
+    fn short_numbers_end_where_any_number_does(text in "[0-9]{1,9}[.eE0-9,}+-]{0,9}", is_status: bool) {
+        let line = text.as_bytes();
+        prop_assert_eq!(number_end(line, 0, is_status), any_number_end(line, 0, is_status));
+    }
+}
