@@ -297,7 +297,9 @@ fn every_family_equals_django_prometheus_s_but_for_documented_differences() {
             "metrics",
             log.name,
         ];
-        let ours = run(dir.path(), args, "").out;
+        let ended = run(dir.path(), args, "");
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        let ours = ended.out;
         let account = RUN.account(log);
         // A family is there if the log has its field.
         let families: Vec<&str> = request::FAMILIES
@@ -327,7 +329,10 @@ fn assert_latencies_are_upper_bounds(account: &Account, ours: &str, log: &str) {
                 labels: labels.clone(),
                 part: "count".to_owned(),
             };
-            let least = theirs[&labels] - RESOLUTION * counts[&count];
+            let their = theirs
+                .get(&labels)
+                .unwrap_or_else(|| panic!("{log}: {family} has no {labels:?} there"));
+            let least = their - RESOLUTION * counts[&count];
             assert!(sum >= least, "{log}: {family}{labels:?} {sum} < {least}");
             compared += 1;
         }

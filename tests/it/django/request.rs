@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use httplog_exporter::model::Field;
 use httplog_exporter::pattern::Pattern;
 use httplog_exporter::route::Resolver;
 use serde_json::Value;
@@ -100,16 +101,10 @@ pub struct Logged {
     pub length: Option<u64>,
     pub scheme: Option<String>,
     pub content_type: Option<String>,
-    /// Whether something behind nginx answered; of gunicorn's log always.
-    pub is_answered: bool,
-    /// Whether the log has the fields at all.
-    pub has: Has,
-}
-
-/// Fields that a log may lack.
-#[derive(Clone, Copy, Debug)]
-pub struct Has {
-    pub content_type: bool,
+    /// Whether nginx passed it on; of gunicorn's log always.
+    pub is_passed_on: bool,
+    /// Whether the log has the Content-Type of responses at all.
+    pub is_typed: bool,
 }
 
 impl Seen {
@@ -223,14 +218,9 @@ impl Logged {
                     length: record.content_length.map(|bytes| bytes.0),
                     scheme: text(record.scheme),
                     content_type: text(record.content_type).filter(|value| value != "-"),
-                    is_answered: record
-                        .upstream_statuses
-                        .map_or(pattern.name().starts_with("gunicorn"), |list| {
-                            list.0 != b"-"
-                        }),
-                    has: Has {
-                        content_type: pattern.name() == "typed",
-                    },
+                    is_passed_on: !pattern.fields().contains(Field::UpstreamDurations)
+                        || record.upstream_durations.is_some(),
+                    is_typed: pattern.fields().contains(Field::ContentType),
                 }
             })
             .collect()
@@ -238,7 +228,7 @@ impl Logged {
 
     /// What the set `django` counts.
     pub fn events(&self) -> Vec<Event> {
-        if !self.is_answered {
+        if !self.is_passed_on {
             return Vec::new();
         }
         let view = self.view.as_deref().unwrap_or(UNNAMED);
@@ -263,7 +253,7 @@ impl Logged {
             }
         }
         events.extend(self.bytes.map(|bytes| sized(RESPONSE_BYTES, bytes)));
-        if self.has.content_type
+        if self.is_typed
             && let Some(content_type) = &self.content_type
         {
             let (_, charset) = content_type.split_once("charset=").unwrap_or(("", "utf-8"));
@@ -286,7 +276,8 @@ pub fn cause(family: &str, seen: Option<&Seen>, logged: Option<&Logged>) -> Opti
     let Some(inner) = &seen.inner else {
         return Some("refused by a middleware, before theirs (DisallowedHost)");
     };
-    if logged.status == 499 {
+    let of_response = [BY_STATUS, BY_STATUS_VIEW, RESPONSE_BYTES, BY_CHARSET].contains(&family);
+    if logged.status == 499 && of_response {
         return Some("the client left before the answer");
     }
     if seen.is_page
