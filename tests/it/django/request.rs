@@ -13,7 +13,7 @@ use serde_json::Value;
 pub const UNNAMED: &str = "<unnamed view>";
 pub const OWN_PAGE: &str = "prometheus-django-metrics";
 /// What clients do not wait for.
-const HELD: &str = "held";
+pub const HELD: &str = "held";
 const INVALID: &str = "<invalid method>";
 const METHODS: [&str; 9] = [
     "CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE",
@@ -253,10 +253,12 @@ impl Logged {
             }
         }
         events.extend(self.bytes.map(|bytes| sized(RESPONSE_BYTES, bytes)));
-        if self.is_typed
-            && let Some(content_type) = &self.content_type
-        {
-            let (_, charset) = content_type.split_once("charset=").unwrap_or(("", "utf-8"));
+        if self.is_typed {
+            // Django's own, where none is said.
+            let said = self.content_type.as_deref().unwrap_or_default();
+            let charset = said
+                .split_once("charset=")
+                .map_or("utf-8", |(_, charset)| charset);
             events.push(event(BY_CHARSET, &[("charset", charset)]));
         }
         events
@@ -299,7 +301,7 @@ pub fn cause(family: &str, seen: Option<&Seen>, logged: Option<&Logged>) -> Opti
                 _ => None,
             }
         }
-        BY_CHARSET if logged.content_type.is_none() => Some("no Content-Type on the response sent"),
+        BY_CHARSET if !logged.is_typed => Some("the log has no Content-Type"),
         RESPONSE_BYTES if seen.encoding.is_some() => Some("gzip: the log has what was sent"),
         RESPONSE_BYTES if seen.method == "HEAD" => Some("HEAD: nothing was sent"),
         RESPONSE_BYTES if seen.view.as_deref() == Some(HELD) => {
