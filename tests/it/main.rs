@@ -11,6 +11,8 @@ mod allocations;
 mod cli;
 mod counts;
 mod demo;
+#[cfg(feature = "stack")]
+mod django;
 mod explain;
 mod follow;
 mod hostile;

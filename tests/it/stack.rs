@@ -15,7 +15,7 @@ use crate::support::{Daemon, Source, project, run_command};
 const REQUESTS: u64 = 3300;
 
 /// The site behind its servers. They stop when this is dropped: their input ends.
-struct Site {
+pub struct Site {
     servers: Child,
     said: Lines<BufReader<ChildStdout>>,
     dir: PathBuf,
@@ -23,7 +23,7 @@ struct Site {
 }
 
 /// Requests on their way to the site.
-struct Traffic {
+pub struct Traffic {
     driver: Child,
     said: Lines<BufReader<ChildStdout>>,
 }
@@ -166,8 +166,14 @@ fn read_all(dir: &Path, names: &[&str]) -> Vec<u8> {
 
 impl Site {
     fn start(dir: &Path) -> Self {
+        Self::start_with(dir, &[])
+    }
+
+    /// With other settings than its usual ones, as `serve.py` has it.
+    pub fn start_with(dir: &Path, settings: &[&str]) -> Self {
         let mut servers = python("tests/stack/serve.py")
             .arg(dir)
+            .args(settings)
             .stdin(Stdio::piped())
             .spawn()
             .unwrap();
@@ -181,17 +187,30 @@ impl Site {
         }
     }
 
-    fn log(&self, name: &str) -> PathBuf {
+    /// One of its logs.
+    pub fn log(&self, name: &str) -> PathBuf {
         self.dir.join("log").join(name)
     }
 
     fn drive(&self, seed: u64) -> Traffic {
-        let mut driver = python("tests/stack/drive.py")
+        let mut driver = python("tests/stack/drive.py");
+        driver.args(["--requests", &REQUESTS.to_string()]);
+        self.send(driver, seed)
+    }
+
+    /// Traffic of which all is counted by Django too.
+    pub fn compare(&self, requests: usize, seed: u64) -> Traffic {
+        let mut driver = python("tests/stack/compare.py");
+        driver.args(["--requests", &requests.to_string()]);
+        driver.arg("--dir").arg(&self.dir);
+        self.send(driver, seed)
+    }
+
+    fn send(&self, mut driver: Command, seed: u64) -> Traffic {
+        driver
             .args(["--port", &self.port])
-            .args(["--requests", &REQUESTS.to_string()])
-            .args(["--seed", &seed.to_string()])
-            .spawn()
-            .unwrap();
+            .args(["--seed", &seed.to_string()]);
+        let mut driver = driver.spawn().unwrap();
         let said = lines_of(&mut driver);
         Traffic { driver, said }
     }
@@ -218,7 +237,7 @@ impl Site {
     }
 
     /// Lets both servers finish what they are at; then their logs are complete.
-    fn stop(mut self) {
+    pub fn stop(mut self) {
         drop(self.servers.stdin.take());
         let status = self.servers.wait().unwrap();
         assert!(status.success(), "the servers ended with {status}");
@@ -238,7 +257,8 @@ impl Traffic {
         wait_for(&mut self.said, milestone);
     }
 
-    fn finish(mut self) {
+    /// Waits until all is answered.
+    pub fn finish(mut self) {
         for line in self.said.by_ref() {
             line.unwrap();
         }

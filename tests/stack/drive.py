@@ -75,6 +75,7 @@ class Hostile(NamedTuple):
 
     sent: bytes
     then: str = "read"  # or "leave" before the answer, "reset" the connection, "stay" silent
+    source: tuple | None = None  # the address it comes from
 
 
 def main():
@@ -324,7 +325,7 @@ def exchange(connection, request):
 
 def attack(port, request):
     """Sends a hostile request; its status, or what came instead."""
-    with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as connection:
+    with socket.create_connection(("127.0.0.1", port), PATIENCE_S, request.source) as connection:
         answer = b""
         with contextlib.suppress(OSError):
             connection.sendall(request.sent)

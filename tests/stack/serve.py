@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Serves the site of `fixtures/site`: a real gunicorn behind a real nginx, on free ports of 127.0.0.1.
 
-    serve.py DIR
+    serve.py DIR [SETTINGS]
 
 Everything they write goes to DIR; the access logs to DIR/log: `access.log` (format nginx-django),
-`timed.log`, `combined.log`, `gunicorn.log`. Prints `ready PORT`, nginx's port, once requests are
+`typed.log` (the same with the Content-Type), `timed.log`, `combined.log`, `gunicorn.log`. With SETTINGS,
+the site has those, and one process, so that its metrics are of one piece; what Django made of each
+request goes to DIR/truth.jsonl. Prints `ready PORT`, nginx's port, once requests are
 answered, and serves until its standard input ends. Then both servers finish their requests and stop:
 when this program has ended, the logs are complete. It needs the Python of the tests' virtual
 environment (`tests/run` makes it), and nginx.
@@ -24,8 +26,9 @@ DEADLINE_S = 30
 
 
 def main():
-    if len(sys.argv) != 2:
+    if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
+    settings = sys.argv[2] if len(sys.argv) == 3 else None
     where = pathlib.Path(sys.argv[1]).resolve()
     for needed in ("log", "tmp", "prometheus"):
         (where / needed).mkdir(parents=True, exist_ok=True)
@@ -34,7 +37,7 @@ def main():
     port, backend_port = free_ports(2)
     with contextlib.ExitStack() as servers:
         gunicorn = servers.enter_context(
-            server("gunicorn", gunicorn_command(where, backend_port), where, signal.SIGTERM)
+            server("gunicorn", gunicorn_command(where, backend_port, settings), where, signal.SIGTERM, settings)
         )
         wait_for(gunicorn, backend_port, where)
         nginx = servers.enter_context(
@@ -54,7 +57,7 @@ def free_ports(count):
         return [one.getsockname()[1] for one in sockets]
 
 
-def gunicorn_command(where, port):
+def gunicorn_command(where, port, settings):
     return [
         *(sys.executable, "-m", "gunicorn"),
         *("--config", ROOT / "fixtures/stack/gunicorn.conf.py"),
@@ -62,6 +65,7 @@ def gunicorn_command(where, port):
         *("--bind", f"unix:{where}/gunicorn.sock", "--bind", f"127.0.0.1:{port}"),
         *("--access-logfile", where / "log/gunicorn.log"),
         *("--error-logfile", where / "gunicorn-error.log"),
+        *(("--workers", "1") if settings else ()),
     ]
 
 
@@ -74,14 +78,17 @@ def nginx_command(where, port, backend_port):
 
 
 @contextlib.contextmanager
-def server(name, command, where, farewell):
+def server(name, command, where, farewell, settings=None):
     """A server for the length of a `with`; `farewell` is the signal that lets it finish first."""
     environment = {
         **os.environ,
         "PATH": os.environ["PATH"] + ":/usr/sbin",
-        "PROMETHEUS_MULTIPROC_DIR": str(where / "prometheus"),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
+    if settings:
+        environment |= {"DJANGO_SETTINGS_MODULE": settings, "SHOP_TRUTH": str(where / "truth.jsonl")}
+    else:
+        environment["PROMETHEUS_MULTIPROC_DIR"] = str(where / "prometheus")
     with open(where / f"{name}.out", "wb") as output:
         process = subprocess.Popen(
             command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT

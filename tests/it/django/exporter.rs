@@ -1,0 +1,132 @@
+//! The exporter beside the site while it is at work: what it shows, says and writes, and to whom.
+//!
+//! Invariant: it runs in a folder of its own, so that whatever is there afterwards it wrote.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::prometheus::Prometheus;
+use crate::counts;
+use crate::stack::Site;
+use crate::support::{Daemon, HEAD, Source, get, program, run};
+
+/// Levels of its log.
+const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
+/// What it serves, and something that it does not.
+const PAGES: [&str; 5] = ["/", "/metrics", "/-/healthy", "/-/ready", "/nothing"];
+const REPLAYED: [&str; 3] = ["summary", "metrics", "json"];
+
+/// What came out of it: a name for each text, and the text.
+pub type Told = Vec<(String, Vec<u8>)>;
+
+/// Two daemons, one that knows the site's views and one that folds paths, and a Prometheus that
+/// scrapes the first.
+pub struct Exporters {
+    dir: PathBuf,
+    daemons: Vec<(Daemon, Vec<(&'static str, PathBuf)>)>,
+    prometheus: Prometheus,
+}
+
+impl Exporters {
+    /// Follows the logs of a site. `sets` is a section of the configuration, or nothing.
+    pub fn start(dir: &Path, site: &Site, dump: &Path, sets: &str) -> Self {
+        let views = vec![("nginx", site.log("access.log"))];
+        let folding = vec![
+            ("nginx", site.log("combined.log")),
+            ("gunicorn", site.log("gunicorn.log")),
+        ];
+        let routes = format!(
+            "routes = 'shop'\n[routes.shop]\nurlconf = '{}'\n",
+            dump.display()
+        );
+        let toml = |name, pattern, log: &Path| Source { name, pattern, log }.toml();
+        let configs = [
+            toml("nginx", "nginx-django", &views[0].1) + &routes,
+            toml("nginx", "nginx-combined", &folding[0].1)
+                + &toml("gunicorn", "gunicorn-django", &folding[1].1),
+        ];
+        let mut daemons = Vec::new();
+        for ((name, config), logs) in ["views", "folding"]
+            .into_iter()
+            .zip(configs)
+            .zip([views, folding])
+        {
+            let home = dir.join(name);
+            fs::create_dir_all(&home).unwrap();
+            fs::write(home.join("config.toml"), format!("{HEAD}\n{sets}{config}")).unwrap();
+            let mut command = program(["--log-level", "trace", "run", "--config"]);
+            command.arg(home.join("config.toml")).current_dir(&home);
+            daemons.push((Daemon::start(&home, command), logs));
+        }
+        let prometheus = Prometheus::start(dir, daemons[0].0.socket());
+        Self {
+            dir: dir.to_owned(),
+            daemons,
+            prometheus,
+        }
+    }
+
+    /// What Prometheus knows, once all is counted.
+    pub fn ask(&self, queries: &[&'static str]) -> Vec<(&'static str, Vec<(Value, f64)>)> {
+        for (daemon, logs) in &self.daemons {
+            let lines: Vec<(&str, u64)> = logs
+                .iter()
+                .map(|(name, log)| {
+                    (
+                        *name,
+                        counts::total(&counts::of_log(&fs::read(log).unwrap())),
+                    )
+                })
+                .collect();
+            daemon.metrics_after(&lines);
+        }
+        queries
+            .iter()
+            .map(|query| (*query, self.prometheus.answer(query)))
+            .collect()
+    }
+
+    /// Everything that the exporter shows, says and writes about these requests.
+    pub fn tell(self) -> Told {
+        let mut told = Told::new();
+        for (daemon, logs) in &self.daemons {
+            for page in PAGES {
+                let url = format!("http://{}{page}", daemon.socket());
+                let text = get(&url).unwrap_or_else(|error| error);
+                told.push((url, text.into_bytes()));
+            }
+            let log = logs[0].1.to_str().unwrap();
+            for output in REPLAYED {
+                let args = ["replay", "--output", output, log];
+                told.push(self.replayed(&args));
+            }
+            for level in LEVELS {
+                told.push(self.replayed(&["--log-level", level, "replay", log]));
+            }
+        }
+        drop(self.daemons);
+        for home in ["views", "folding"] {
+            files(&self.dir.join(home), &mut told);
+        }
+        told
+    }
+
+    fn replayed(&self, args: &[&str]) -> (String, Vec<u8>) {
+        let ended = run(&self.dir, args, "");
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        (args.join(" "), (ended.out + &ended.err).into_bytes())
+    }
+}
+
+fn files(folder: &Path, told: &mut Told) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, told);
+        } else {
+            told.push((path.display().to_string(), fs::read(&path).unwrap()));
+        }
+    }
+}

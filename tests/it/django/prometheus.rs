@@ -1,0 +1,90 @@
+//! A real Prometheus that scrapes one target every second.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::support::{get, until};
+
+pub struct Prometheus {
+    server: Child,
+    address: String,
+}
+
+impl Prometheus {
+    /// Starts it with the target as `job="django"`, and waits until it has scraped it.
+    pub fn start(dir: &Path, target: &str) -> Self {
+        let config = dir.join("prometheus.yml");
+        let text = format!(
+            "global: {{scrape_interval: 1s}}\n\
+             scrape_configs:\n\
+             - job_name: django\n  static_configs: [{{targets: [\"{target}\"]}}]\n"
+        );
+        fs::write(&config, text).unwrap();
+        // Nobody else asks for a port right now but the servers of other tests, which ask the system too.
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let output = File::create(dir.join("prometheus.out")).unwrap();
+        let server = Command::new("prometheus")
+            .arg(format!("--config.file={}", config.display()))
+            .arg(format!(
+                "--storage.tsdb.path={}",
+                dir.join("tsdb").display()
+            ))
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().unwrap())
+            .stderr(output)
+            .spawn()
+            .unwrap();
+        let prometheus = Self {
+            server,
+            address: format!("http://127.0.0.1:{port}"),
+        };
+        prometheus.answer("up{job=\"django\"} == 1");
+        prometheus
+    }
+
+    /// The numbers a query gives, once there are any. Numbers that are none count as none.
+    pub fn answer(&self, query: &str) -> Vec<(Value, f64)> {
+        until(|| {
+            let found = self.ask(query)?;
+            if found.is_empty() {
+                return Err(format!("no answer to {query}"));
+            }
+            Ok(found)
+        })
+    }
+
+    fn ask(&self, query: &str) -> Result<Vec<(Value, f64)>, String> {
+        let mut quoted = String::new();
+        for byte in query.bytes() {
+            write!(quoted, "%{byte:02x}").unwrap();
+        }
+        let answer = get(&format!("{}/api/v1/query?query={quoted}", self.address))?;
+        let answer: Value = serde_json::from_str(&answer).map_err(|error| error.to_string())?;
+        let found = answer["data"]["result"].as_array().ok_or("no result")?;
+        let numbers = found.iter().map(|series| {
+            let number = series["value"][1].as_str().unwrap().parse().unwrap();
+            (series["metric"].clone(), number)
+        });
+        Ok(numbers
+            .filter(|(_, number): &(Value, f64)| number.is_finite())
+            .collect())
+    }
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        // It has nothing to save.
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}

@@ -1,0 +1,342 @@
+//! One request, as Django saw it and as a server logged it, and what each side counts of it.
+//!
+//! Invariant: what is counted follows from the request alone, so that two sums over all requests say
+//! which of them make a difference, and why.
+
+use std::collections::BTreeMap;
+
+use httplog_exporter::model::Field;
+use httplog_exporter::pattern::Pattern;
+use httplog_exporter::route::Resolver;
+use serde_json::Value;
+
+pub const UNNAMED: &str = "<unnamed view>";
+pub const OWN_PAGE: &str = "prometheus-django-metrics";
+/// What clients do not wait for.
+pub const HELD: &str = "held";
+const INVALID: &str = "<invalid method>";
+const METHODS: [&str; 9] = [
+    "CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE",
+];
+
+pub const REQUESTS: &str = "django_http_requests_before_middlewares_total";
+pub const RESPONSES: &str = "django_http_responses_before_middlewares_total";
+pub const LATENCY: &str = "django_http_requests_latency_including_middlewares_seconds";
+pub const LATENCY_BY_VIEW: &str = "django_http_requests_latency_seconds_by_view_method";
+pub const BY_METHOD: &str = "django_http_requests_total_by_method_total";
+pub const BY_TRANSPORT: &str = "django_http_requests_total_by_transport_total";
+pub const BY_VIEW: &str = "django_http_requests_total_by_view_transport_method_total";
+pub const REQUEST_BYTES: &str = "django_http_requests_body_total_bytes";
+pub const BY_STATUS: &str = "django_http_responses_total_by_status_total";
+pub const BY_STATUS_VIEW: &str = "django_http_responses_total_by_status_view_method_total";
+pub const RESPONSE_BYTES: &str = "django_http_responses_body_total_bytes";
+pub const BY_CHARSET: &str = "django_http_responses_total_by_charset_total";
+/// Every family there is to compare.
+pub const FAMILIES: [&str; 12] = [
+    REQUESTS,
+    RESPONSES,
+    LATENCY,
+    LATENCY_BY_VIEW,
+    BY_METHOD,
+    BY_TRANSPORT,
+    BY_VIEW,
+    REQUEST_BYTES,
+    BY_STATUS,
+    BY_STATUS_VIEW,
+    RESPONSE_BYTES,
+    BY_CHARSET,
+];
+
+/// Labels of a series, sorted by name.
+pub type Labels = Vec<(&'static str, String)>;
+
+/// That a series was counted up once, for a histogram of bytes with the value observed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Event {
+    pub family: &'static str,
+    pub labels: Labels,
+    pub bytes: Option<u64>,
+}
+
+/// What Django made of a request.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub method: String,
+    pub scheme: String,
+    /// The view that Django resolved.
+    pub view: Option<String>,
+    /// Of the response that left.
+    pub status: u64,
+    pub encoding: Option<String>,
+    /// What the innermost middleware saw, if the request came so far.
+    pub inner: Option<Inner>,
+    /// Whether this is the request for the page that is compared.
+    pub is_page: bool,
+}
+
+/// What django-prometheus' last middleware sees.
+#[derive(Clone, Debug)]
+pub struct Inner {
+    pub length: u64,
+    pub status: u64,
+    pub charset: String,
+    /// Of a response that is no stream.
+    pub bytes: Option<u64>,
+    /// Whether a view was called.
+    pub viewed: bool,
+    /// Whether it raised.
+    pub raised: bool,
+}
+
+/// What a line of a log says.
+#[derive(Clone, Debug)]
+pub struct Logged {
+    pub id: Option<String>,
+    pub method: String,
+    pub target: Vec<u8>,
+    /// The view that our router finds.
+    pub view: Option<String>,
+    pub status: u64,
+    pub bytes: Option<u64>,
+    pub length: Option<u64>,
+    pub scheme: Option<String>,
+    pub content_type: Option<String>,
+    /// Whether nginx passed it on; of gunicorn's log always.
+    pub is_passed_on: bool,
+    /// Whether the log has the Content-Type of responses at all.
+    pub is_typed: bool,
+}
+
+impl Seen {
+    /// What the site has written down, by request id; and how often an id came twice.
+    pub fn read(truth: &str) -> (BTreeMap<String, Self>, usize) {
+        let mut seen = BTreeMap::new();
+        let mut twice = 0;
+        let mut begun = 0;
+        for line in truth.lines() {
+            let line: Value = serde_json::from_str(line).unwrap();
+            if line.get("begins").is_some() {
+                begun += 1;
+                continue;
+            }
+            let id = line["id"].as_str().unwrap().to_owned();
+            twice += usize::from(seen.insert(id, Self::of(&line)).is_some());
+        }
+        assert_eq!(begun, seen.len() + twice, "requests that never ended");
+        let pages = seen.values().filter(|seen| seen.is_page).count();
+        assert_eq!(pages, 1, "the page is asked for once, at the end");
+        (seen, twice)
+    }
+
+    fn of(line: &Value) -> Self {
+        let text = |key: &str| line[key].as_str().map(str::to_owned);
+        let inner = &line["inner"];
+        let view = text("view");
+        Self {
+            method: text("method").unwrap(),
+            scheme: text("scheme").unwrap(),
+            is_page: view.as_deref() == Some(OWN_PAGE),
+            view,
+            status: line["status"].as_u64().unwrap(),
+            encoding: text("encoding"),
+            inner: inner.is_object().then(|| Inner {
+                length: inner["length"].as_u64().unwrap(),
+                status: inner["status"].as_u64().unwrap(),
+                charset: inner["charset"].as_str().unwrap().to_owned(),
+                bytes: inner["bytes"].as_u64(),
+                viewed: inner["viewed"].as_bool().unwrap(),
+                raised: !inner["raised"].is_null(),
+            }),
+        }
+    }
+
+    /// What django-prometheus counts (`django_prometheus/middleware.py`).
+    pub fn events(&self) -> Vec<Event> {
+        let view = self.view.as_deref().unwrap_or(UNNAMED);
+        let (raw, method) = (self.method.as_str(), known(&self.method));
+        let mut events = vec![event(REQUESTS, &[])];
+        // The page is written before the response to the request for it goes out.
+        if !self.is_page {
+            events.extend([event(RESPONSES, &[]), event(LATENCY, &[])]);
+        }
+        let Some(inner) = &self.inner else {
+            return events;
+        };
+        let scheme = self.scheme.as_str();
+        events.push(event(BY_METHOD, &[("method", method)]));
+        events.push(event(BY_TRANSPORT, &[("transport", scheme)]));
+        events.push(sized(REQUEST_BYTES, inner.length));
+        if inner.viewed {
+            let labels = [("method", method), ("transport", scheme), ("view", view)];
+            events.push(event(BY_VIEW, &labels));
+        }
+        let latency = event(LATENCY_BY_VIEW, &[("method", raw), ("view", view)]);
+        if inner.raised {
+            events.push(latency.clone());
+        }
+        if self.is_page {
+            return events;
+        }
+        let status = inner.status.to_string();
+        let labels = [("method", method), ("status", &status), ("view", view)];
+        events.extend([
+            latency,
+            event(BY_STATUS, &[("status", &status)]),
+            event(BY_STATUS_VIEW, &labels),
+            event(BY_CHARSET, &[("charset", &inner.charset)]),
+        ]);
+        events.extend(inner.bytes.map(|bytes| sized(RESPONSE_BYTES, bytes)));
+        events
+    }
+}
+
+impl Logged {
+    /// Every line of a log; all must match.
+    pub fn read(log: &[u8], pattern: &Pattern, resolver: &Resolver) -> Vec<Self> {
+        let mut scratch = pattern.scratch();
+        let (mut undone, mut path) = (Vec::new(), Vec::new());
+        let lines = log
+            .strip_suffix(b"\n")
+            .unwrap()
+            .split(|byte| *byte == b'\n');
+        let text = |bytes: Option<&[u8]>| bytes.map(|b| String::from_utf8_lossy(b).into_owned());
+        lines
+            .map(|line| {
+                let record = pattern
+                    .parse(&mut scratch, line)
+                    .unwrap_or_else(|reject| panic!("{reject:?}: {}", line.escape_ascii()));
+                let target = record.target.unwrap_or_default();
+                let target = pattern.escaping().undo(target, &mut undone);
+                let route = resolver.resolve(target, &mut path);
+                Self {
+                    id: text(record.request_id).filter(|id| id != "-"),
+                    method: text(record.method).unwrap_or_default(),
+                    target: target.to_owned(),
+                    view: route.map(|route| resolver.urlconf().routes[route].view.clone()),
+                    status: record.status.unwrap().code().into(),
+                    bytes: record.response_bytes.map(|bytes| bytes.0),
+                    length: record.content_length.map(|bytes| bytes.0),
+                    scheme: text(record.scheme),
+                    content_type: text(record.content_type).filter(|value| value != "-"),
+                    is_passed_on: !pattern.fields().contains(Field::UpstreamDurations)
+                        || record.upstream_durations.is_some(),
+                    is_typed: pattern.fields().contains(Field::ContentType),
+                }
+            })
+            .collect()
+    }
+
+    /// What the set `django` counts.
+    pub fn events(&self) -> Vec<Event> {
+        if !self.is_passed_on {
+            return Vec::new();
+        }
+        let view = self.view.as_deref().unwrap_or(UNNAMED);
+        let method = known(&self.method);
+        let status = self.status.to_string();
+        let labels = [("method", method), ("status", &status), ("view", view)];
+        let mut events = vec![
+            event(REQUESTS, &[]),
+            event(RESPONSES, &[]),
+            event(LATENCY, &[]),
+            event(LATENCY_BY_VIEW, &[("method", method), ("view", view)]),
+            event(BY_METHOD, &[("method", method)]),
+            sized(REQUEST_BYTES, self.length.unwrap_or_default()),
+            event(BY_STATUS, &[("status", &status)]),
+            event(BY_STATUS_VIEW, &labels),
+        ];
+        if let Some(scheme) = &self.scheme {
+            events.push(event(BY_TRANSPORT, &[("transport", scheme)]));
+            if let Some(view) = &self.view {
+                let labels = [("method", method), ("transport", scheme), ("view", view)];
+                events.push(event(BY_VIEW, &labels));
+            }
+        }
+        events.extend(self.bytes.map(|bytes| sized(RESPONSE_BYTES, bytes)));
+        if self.is_typed {
+            // Django's own, where none is said.
+            let said = self.content_type.as_deref().unwrap_or_default();
+            let charset = said
+                .split_once("charset=")
+                .map_or("utf-8", |(_, charset)| charset);
+            events.push(event(BY_CHARSET, &[("charset", charset)]));
+        }
+        events
+    }
+}
+
+/// Why the two sides differ on a request, in a family; `None`: that is documented nowhere.
+pub fn cause(family: &str, seen: Option<&Seen>, logged: Option<&Logged>) -> Option<&'static str> {
+    let logged = logged?;
+    let Some(seen) = seen else {
+        return Some(if logged.status == 502 {
+            "nobody behind nginx answered"
+        } else {
+            "refused by gunicorn, before Django"
+        });
+    };
+    let Some(inner) = &seen.inner else {
+        return Some("refused by a middleware, before theirs (DisallowedHost)");
+    };
+    let of_response = [BY_STATUS, BY_STATUS_VIEW, RESPONSE_BYTES, BY_CHARSET].contains(&family);
+    if logged.status == 499 && of_response {
+        return Some("the client left before the answer");
+    }
+    if seen.is_page
+        && ![REQUESTS, BY_METHOD, BY_TRANSPORT, REQUEST_BYTES, BY_VIEW].contains(&family)
+    {
+        return Some("their own page: counted before its response");
+    }
+    let is_changed = inner.status != seen.status;
+    match family {
+        LATENCY_BY_VIEW if known(&seen.method) == INVALID => Some("their label is the raw method"),
+        LATENCY_BY_VIEW if inner.raised => Some("observed twice there: the view raised"),
+        BY_VIEW if !inner.viewed && seen.view.is_some() => {
+            Some("refused by a middleware, before the view (CSRF)")
+        }
+        BY_STATUS | BY_STATUS_VIEW | RESPONSE_BYTES if is_changed => {
+            match (inner.status, seen.status) {
+                (404, 301) => Some("APPEND_SLASH: the response inside was 404"),
+                (200, 304) => Some("ConditionalGet: the response inside was 200"),
+                _ => None,
+            }
+        }
+        BY_CHARSET if !logged.is_typed => Some("the log has no Content-Type"),
+        RESPONSE_BYTES if seen.encoding.is_some() => Some("gzip: the log has what was sent"),
+        RESPONSE_BYTES if seen.method == "HEAD" => Some("HEAD: nothing was sent"),
+        RESPONSE_BYTES if seen.view.as_deref() == Some(HELD) => {
+            Some("the client had left: nothing could be sent")
+        }
+        RESPONSE_BYTES if inner.bytes.is_none() => Some("a stream, which they do not measure"),
+        REQUEST_BYTES if logged.length.is_none() && inner.length > 0 => {
+            Some("chunked: nginx tells Django the length, and does not log it")
+        }
+        _ => None,
+    }
+}
+
+fn known(method: &str) -> &str {
+    if METHODS.contains(&method) {
+        method
+    } else {
+        INVALID
+    }
+}
+
+fn event(family: &'static str, labels: &[(&'static str, &str)]) -> Event {
+    Event {
+        family,
+        labels: labels
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()))
+            .collect(),
+        bytes: None,
+    }
+}
+
+fn sized(family: &'static str, bytes: u64) -> Event {
+    Event {
+        bytes: Some(bytes),
+        ..event(family, &[])
+    }
+}
