@@ -79,8 +79,8 @@ impl Plan {
                 .map_or(self.fields, |field| self.fields.with(field));
         }
         if self.fields.contains(Field::Target) {
-            // Routes are learned by what the site answers.
-            self.fields = self.fields.with(Field::Status);
+            // Routes are learned by what the site answers, and a line may name its view.
+            self.fields = self.fields.with(Field::Status).with(Field::View);
         }
         let mut filter = String::new();
         for condition in &when {

@@ -175,14 +175,7 @@ impl Pipeline {
 
     fn count(&mut self, shard: &mut Shard, record: &Record<'_>) {
         let method = Method::of(record.method);
-        let route = match record.target {
-            Some(target) if self.settings.max_routes > 0 => {
-                let escaping = self.pattern.escaping();
-                let target = escaping.undo(target, &mut self.unescaped);
-                self.router.route(target, record.status)
-            }
-            _ => RouteId::OTHER,
-        };
+        let route = self.route(record);
         let mut key = pack(method, label::status(record.status), route);
         let upstream = record
             .upstream_durations
@@ -214,6 +207,24 @@ impl Pipeline {
         }
         let names = self.names.with(&self.plan, &self.router);
         shard.apply(Key(key & self.mask), &values, &names);
+    }
+
+    /// By the view that the site named, else by the target.
+    #[inline]
+    fn route(&mut self, record: &Record<'_>) -> RouteId {
+        if self.settings.max_routes == 0 {
+            return RouteId::OTHER;
+        }
+        if let Some(view) = record.view
+            && let Some(named) = self.router.named(view)
+        {
+            return named;
+        }
+        record.target.map_or(RouteId::OTHER, |target| {
+            let escaping = self.pattern.escaping();
+            let target = escaping.undo(target, &mut self.unescaped);
+            self.router.route(target, record.status)
+        })
     }
 
     fn wide_key(record: &Record<'_>) -> u64 {
@@ -299,6 +310,30 @@ mod tests {
             ],
             ["GET", "/a/<int>", "200", "test"]
         );
+    }
+
+    #[test]
+    fn a_view_that_the_line_names_comes_before_its_path() {
+        let format = r#""$request" $status $upstream_http_x_view_name"#;
+        let pattern = Pattern::compile("test", crate::pattern::Dialect::Nginx, format).unwrap();
+        let settings = Settings {
+            pattern: Arc::new(pattern),
+            ..pipeline(1_000).settings
+        };
+        let mut pipeline = Pipeline::new(settings, Budget::new(1_000));
+        let mut shard = pipeline.shard();
+        let text = "\"GET /a/7 HTTP/1.1\" 200 shop:item\n\"GET /a/7 HTTP/1.1\" 200 -\n";
+        pipeline.feed(&mut shard, &batch(text.as_bytes(), 0));
+        let families = Families::new(shard.snapshot());
+        let requests = families
+            .get("httplog_requests_total")
+            .unwrap()
+            .series
+            .iter();
+        let routes: Vec<_> = requests
+            .filter_map(|series| series.label("route"))
+            .collect();
+        assert_eq!(routes, ["/a/<int>", "shop:item"]);
     }
 
     #[test]

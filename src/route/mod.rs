@@ -46,6 +46,8 @@ pub struct Router {
     names: Names,
     mode: Mode,
     max_routes: usize,
+    /// Views that lines named.
+    named: usize,
     /// A path that was folded, or whose escapes were undone.
     scratch: Vec<u8>,
 }
@@ -92,6 +94,7 @@ impl Router {
             names: Names::new("<other>"),
             mode: Mode::Learning(0),
             max_routes,
+            named: 0,
             scratch: Vec::with_capacity(2 * Self::NAME_BYTES),
         }
     }
@@ -155,6 +158,23 @@ impl Router {
         }
     }
 
+    /// The route of a view that the site itself names in a line; `None` if that is no name of a view.
+    /// Past the cap a new one is [`RouteId::OTHER`].
+    pub fn named(&mut self, view: &[u8]) -> Option<RouteId> {
+        let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.:-".contains(byte);
+        if view == b"-" || !(1..=VIEW_BYTES).contains(&view.len()) || !view.iter().all(is_part) {
+            return None;
+        }
+        if let Some(known) = self.names.find(view) {
+            return Some(known);
+        }
+        if self.named >= self.max_routes {
+            return Some(RouteId::OTHER);
+        }
+        self.named += 1;
+        Some(self.names.intern(view))
+    }
+
     fn learn(&mut self, target: &[u8], status: Option<Status>) -> RouteId {
         let Some(folded) = fold::fold(target, &mut self.scratch) else {
             return RouteId::OTHER;
@@ -203,6 +223,32 @@ mod tests {
         );
         assert_eq!(name(&mut router, "/wp-login.php", "301"), "<other>");
         assert_eq!(name(&mut router, "*", "200"), "<other>");
+    }
+
+    #[test]
+    fn a_view_that_a_line_names_is_taken_up_to_the_cap() {
+        let mut router = Router::new(2);
+        let mut named = |view: &str| {
+            let id = router.named(view.as_bytes());
+            id.map(|id| router.name(id).to_string())
+        };
+        assert_eq!(named("shop:cart").as_deref(), Some("shop:cart"));
+        assert_eq!(named("app.views.Cart").as_deref(), Some("app.views.Cart"));
+        assert_eq!(named("one_too_many").as_deref(), Some("<other>"));
+        assert_eq!(named("shop:cart").as_deref(), Some("shop:cart"));
+        let long = "v".repeat(VIEW_BYTES + 1);
+        for none in [
+            "",
+            "-",
+            "a b",
+            "/path/",
+            "jane@example.com",
+            r"a\x22",
+            "é",
+            &long,
+        ] {
+            assert_eq!(named(none), None, "{none}");
+        }
     }
 
     #[test]
