@@ -50,16 +50,18 @@ MTAIL
     order+=(mtail)
 fi
 
+TIMEFORMAT='%3U %3S'
 cat "$log" >/dev/null
 for round in $(seq 0 "$RUNS"); do
     for name in "${order[@]}"; do
-        # User and system seconds of the finished process.
+        # User and system seconds of the finished process, to the millisecond, and its peak memory.
         # shellcheck disable=SC2086 # the words of a command line
-        /usr/bin/time -f "%U %S %M" -o "$scratch/time" ${command[$name]} >"$scratch/output" 2>&1 || {
+        { time /usr/bin/time -f %M -o "$scratch/memory" ${command[$name]} >"$scratch/output" 2>&1; } 2>"$scratch/cpu" || {
             cat "$scratch/output" >&2
             exit 1
         }
-        [ "$round" -eq 0 ] || tail -n 1 "$scratch/time" >>"$scratch/$name.times"
+        [ "$round" -eq 0 ] ||
+            printf '%s %s\n' "$(cat "$scratch/cpu")" "$(tail -n 1 "$scratch/memory")" >>"$scratch/$name.times"
     done
 done
 
