@@ -77,6 +77,8 @@ pub fn check_files(config: &Config, report: &mut Report) {
             start: source.start,
             line_bytes: config.limits.line_bytes,
             rotate_wait: Duration::ZERO,
+            poll: Duration::MAX,
+            open_files: usize::MAX,
         };
         let mut files = FileSource::new(settings, RealFs, Arc::new(ManualClock::default()));
         files.discover(&mut |event| report.extend(judge(&source.name, &event)));

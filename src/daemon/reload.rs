@@ -9,7 +9,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use super::lane::Lane;
 use super::views::Views;
-use super::worker::{Work, Worker};
+use super::worker::{LONE_POLL, SLOW_POLL, Work, Worker};
 use super::{Daemon, RunError, StartError, systemd};
 use crate::config::{Checked, Config, Limits, Resolvers, Source};
 use crate::diag::Report;
@@ -147,6 +147,8 @@ impl Daemon {
             start: source.start,
             line_bytes: limits.line_bytes,
             rotate_wait: ROTATE_WAIT,
+            poll: if source.watch { SLOW_POLL } else { LONE_POLL },
+            open_files: usize::MAX,
         };
         let (source_files, pipeline, shard) = match old {
             None => {

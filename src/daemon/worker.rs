@@ -20,9 +20,9 @@ use crate::source::{Event, FileSource, Progress, RealFs, Watch};
 use crate::telemetry::SourceTelemetry;
 
 /// How often is looked without a wake-up.
-const SLOW_POLL: Duration = Duration::from_secs(1);
+pub(super) const SLOW_POLL: Duration = Duration::from_secs(1);
 /// The same, where nothing ever wakes us.
-const LONE_POLL: Duration = Duration::from_millis(250);
+pub(super) const LONE_POLL: Duration = Duration::from_millis(250);
 
 /// All that a source is made of; outlives the thread that works on it.
 pub(super) struct Work {
@@ -237,17 +237,23 @@ impl Listener {
                     },
                 );
             }
-            Event::Finished { generation, .. } | Event::Dropped { generation, .. } => {
+            Event::Finished { generation, .. }
+            | Event::Damaged { generation, .. }
+            | Event::Dropped { generation, .. } => {
                 self.lane.lock().forget(*generation);
             }
             _ => {}
         }
         match event {
-            Event::Truncated { .. } | Event::Unreadable { .. } | Event::Unwatched { .. } => {
+            Event::Truncated { copy: None, .. }
+            | Event::Damaged { .. }
+            | Event::Unreadable { .. }
+            | Event::Unwatched { .. } => {
                 tracing::warn!(source = name, "{event}");
             }
             Event::Finished { .. } => tracing::debug!(source = name, "{event}"),
             Event::Opened { .. }
+            | Event::Truncated { .. }
             | Event::Rotated { .. }
             | Event::Missing { .. }
             | Event::Readable { .. }

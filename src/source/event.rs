@@ -5,13 +5,14 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::file::FileError;
 use crate::model::GenerationId;
 
 /// Every value of [`Event::gap_reason`].
-pub const GAP_REASONS: [&str; 1] = ["truncated"];
+pub const GAP_REASONS: [&str; 3] = ["archive", "copytruncate", "truncated"];
 
 /// A change of what is being read. [`fmt::Display`] is one line.
 #[derive(Debug)]
@@ -56,8 +57,23 @@ pub enum Event {
         offset: u64,
         /// Bytes known to have stood after `offset` that are gone: lost.
         unread: u64,
-        /// Where reading goes on: 0, or `offset` if what was read is still there.
+        /// Where reading goes on: 0, or less than `offset` if a part of what was read is still there,
+        /// or `offset` if all of it is.
         resume: u64,
+        /// The copy that was made of it before, which is read on from `offset`: nothing is lost but
+        /// what was written between the copying and the truncation.
+        copy: Option<PathBuf>,
+    },
+    /// A compressed file could not be read to its end. It is read on if it changes.
+    Damaged {
+        /// Its path.
+        path: PathBuf,
+        /// The file.
+        generation: GenerationId,
+        /// How far its text was read.
+        offset: u64,
+        /// Why.
+        error: io::Error,
     },
     /// The path leads nowhere, or the pattern matches no file. Not an error: it may come.
     Missing {
@@ -99,7 +115,9 @@ impl Event {
     /// Why lines may have been lost unseen, as the label of a metric; one of [`GAP_REASONS`].
     pub fn gap_reason(&self) -> Option<&'static str> {
         match self {
-            Self::Truncated { .. } => Some("truncated"),
+            Self::Truncated { copy: None, .. } => Some("truncated"),
+            Self::Truncated { copy: Some(_), .. } => Some("copytruncate"),
+            Self::Damaged { .. } => Some("archive"),
             Self::Opened { .. }
             | Self::Rotated { .. }
             | Self::Finished { .. }
@@ -128,6 +146,27 @@ impl fmt::Display for Event {
             Self::Finished { path, offset, .. } => {
                 write!(f, "finished rotated {} at byte {offset}", Shown(path))
             }
+            Self::Truncated {
+                path,
+                offset,
+                copy: Some(copy),
+                ..
+            } => write!(
+                f,
+                "{} was truncated after {offset} bytes were read, reading on in its copy {} and from byte 0",
+                Shown(path),
+                Shown(copy)
+            ),
+            Self::Damaged {
+                path,
+                offset,
+                error,
+                ..
+            } => write!(
+                f,
+                "{} cannot be decompressed behind byte {offset} of its text: {error}",
+                Shown(path)
+            ),
             Self::Truncated {
                 path,
                 offset,
@@ -227,6 +266,7 @@ mod tests {
                 offset: 7,
                 unread: 3,
                 resume: 0,
+                copy: None,
             },
             r"/log/a\nb was truncated after 7 bytes were read, 3 unread ones are lost, reading on from byte 0",
             Some("truncated"),

@@ -40,6 +40,13 @@ impl<R: Read> LineReader<R> {
         }
     }
 
+    /// Counts positions from `offset`, which is how much of the stream was passed over.
+    #[must_use]
+    pub fn starting_at(mut self, offset: u64) -> Self {
+        self.position.offset = offset;
+        self
+    }
+
     /// The next lines; `None` after the last ones. Waits as long as the stream does, and gives
     /// what one read brought, if a line ended in it. After an error the lines already read in
     /// part are kept: reading may be tried again.

@@ -4,12 +4,15 @@
 //! what isn't there.
 
 use std::collections::{BTreeMap, BTreeSet, btree_map};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use super::calm::Calm;
 use super::fs::{Entry, FileError, Fs, Kind, Meta};
 use super::pattern::{PathPattern, Shape, Step};
+use super::rotated::{Packing, Rotated};
 
 /// A pattern, and whether it was ever looked for.
 #[derive(Clone, Debug)]
@@ -37,6 +40,47 @@ pub(super) struct Listing {
     pub(super) directories: BTreeSet<PathBuf>,
     /// Directories that could not be listed, and patterns that match nothing (no error).
     pub(super) faults: Vec<(PathBuf, Option<FileError>)>,
+    /// Files with a name that rotation gives to a followed one.
+    pub(super) rotated: BTreeMap<PathBuf, Sibling>,
+}
+
+/// A file that may hold what was written to a followed path.
+#[derive(Clone, Debug)]
+pub(super) struct Sibling {
+    /// The followed path.
+    pub(super) base: PathBuf,
+    pub(super) packing: Packing,
+    /// It was there when its path was first looked for.
+    pub(super) fresh: bool,
+}
+
+/// Which directories need not be listed again: those whose names have not changed.
+#[derive(Debug, Default)]
+pub(super) struct Directories {
+    looks: BTreeMap<PathBuf, Calm>,
+    /// What was said in the present look.
+    said: BTreeMap<PathBuf, bool>,
+    /// List always: time is driven, and directories change at another pace.
+    pub(super) always: bool,
+}
+
+impl Directories {
+    /// Whether a directory's names are surely those of the last listing.
+    fn is_settled<F: Fs>(&mut self, fs: &F, dir: &Path, now: Duration) -> bool {
+        if let Some(said) = self.said.get(dir) {
+            return *said;
+        }
+        let modified = fs.stat(dir).map_or(0, |meta| meta.modified);
+        let look = self.looks.entry(dir.to_path_buf()).or_default();
+        let is_settled = look.look(modified, now) && !self.always;
+        self.said.insert(dir.to_path_buf(), is_settled);
+        is_settled
+    }
+
+    /// What stands there must be looked at again, changed or not.
+    pub(super) fn unsettle(&mut self) {
+        self.looks.clear();
+    }
 }
 
 /// What a path was seen to lead to.
@@ -52,8 +96,15 @@ pub(super) struct Sighting {
 
 /// Looks for everything wanted. A pattern stays fresh only if its one path could not be looked
 /// at.
-pub(super) fn look<F: Fs>(fs: &F, wanted: &mut [Wanted]) -> Listing {
+pub(super) fn look<F: Fs>(
+    fs: &F,
+    wanted: &mut [Wanted],
+    directories: &mut Directories,
+    now: Duration,
+) -> Listing {
     let mut listing = Listing::default();
+    directories.said.clear();
+    look_beside(fs, wanted, directories, now, &mut listing);
     for wanted in wanted {
         let pattern = wanted.pattern.as_path();
         let found = match wanted.pattern.shape() {
@@ -66,6 +117,8 @@ pub(super) fn look<F: Fs>(fs: &F, wanted: &mut [Wanted]) -> Listing {
             Shape::Glob { base, steps } => {
                 let mut walk = Walk {
                     fs,
+                    directories,
+                    now,
                     listing: &mut listing,
                     fresh: wanted.fresh,
                     found: false,
@@ -82,6 +135,63 @@ pub(super) fn look<F: Fs>(fs: &F, wanted: &mut [Wanted]) -> Listing {
         wanted.fresh &= !found;
     }
     listing
+}
+
+/// Looks for rotated files of plain paths; each directory is listed once, however many are in it.
+fn look_beside<F: Fs>(
+    fs: &F,
+    wanted: &[Wanted],
+    directories: &mut Directories,
+    now: Duration,
+    listing: &mut Listing,
+) {
+    let mut plain: BTreeMap<&Path, BTreeMap<&OsStr, bool>> = BTreeMap::new();
+    for wanted in wanted {
+        let path = wanted.pattern.as_path();
+        if let (Shape::Plain, Some(name)) = (wanted.pattern.shape(), path.file_name()) {
+            let names = plain.entry(parent(path)).or_default();
+            *names.entry(name).or_insert(true) &= wanted.fresh;
+        }
+    }
+    for (dir, names) in plain {
+        if directories.is_settled(fs, dir, now) {
+            continue;
+        }
+        // A directory that can't be listed may hold a file that can be read.
+        let _ = fs.list(dir, &mut |entry| {
+            let Some(rotated) = rotated_file(&entry) else {
+                return;
+            };
+            let base = names.iter().find(|(name, _)| rotated.was(name));
+            if let Some((name, fresh)) = base {
+                let sibling = Sibling {
+                    base: dir.join(name),
+                    packing: rotated.packing,
+                    fresh: *fresh,
+                };
+                listing.rotated.insert(dir.join(&entry.name), sibling);
+            }
+        });
+    }
+}
+
+/// The rotated files of one path.
+pub(super) fn rotated_of<F: Fs>(fs: &F, base: &Path) -> io::Result<Vec<(PathBuf, Packing)>> {
+    let (dir, mut found) = (parent(base), Vec::new());
+    fs.list(dir, &mut |entry| {
+        if let Some(rotated) = rotated_file(&entry)
+            && base.file_name().is_some_and(|name| rotated.was(name))
+        {
+            found.push((dir.join(&entry.name), rotated.packing));
+        }
+    })?;
+    Ok(found)
+}
+
+/// Reads the name of what may be a file.
+fn rotated_file(entry: &Entry) -> Option<Rotated<'_>> {
+    let may_be_file = matches!(entry.kind, Kind::Regular | Kind::Symlink);
+    may_be_file.then(|| Rotated::read(&entry.name)).flatten()
 }
 
 /// Looks at a path; what is no regular file is an error.
@@ -125,6 +235,8 @@ impl Listing {
 /// A walk through the directories one glob can reach.
 struct Walk<'a, F> {
     fs: &'a F,
+    directories: &'a mut Directories,
+    now: Duration,
     listing: &'a mut Listing,
     fresh: bool,
     found: bool,
@@ -165,10 +277,30 @@ impl<F: Fs> Walk<'_, F> {
     }
 
     fn files(&mut self, dir: &Path, step: &Step) {
-        for name in self.names(dir, |entry| {
+        let mut rotated = Vec::new();
+        let is_settled = self.directories.is_settled(self.fs, dir, self.now);
+        let names = self.names(dir, |entry| {
+            if !is_settled && let Some(file) = rotated_file(entry) {
+                let (before, after) = file.base;
+                let mut base = before.to_os_string();
+                base.push(after);
+                if step.allows_file(&base) {
+                    rotated.push((entry.name.clone(), base, file.packing));
+                }
+            }
             entry.kind != Kind::Directory && step.allows_file(&entry.name)
-        }) {
+        });
+        for name in names {
             self.candidate(dir.join(name));
+        }
+        for (name, base, packing) in rotated {
+            let sibling = Sibling {
+                base: dir.join(base),
+                packing,
+                fresh: self.fresh,
+            };
+            let known = self.listing.rotated.entry(dir.join(name));
+            known.or_insert(sibling).fresh &= self.fresh;
         }
     }
 
@@ -187,7 +319,7 @@ impl<F: Fs> Walk<'_, F> {
     }
 
     /// The names in `dir` that are wanted.
-    fn names(&mut self, dir: &Path, is_wanted: impl Fn(&Entry) -> bool) -> Vec<OsString> {
+    fn names(&mut self, dir: &Path, mut is_wanted: impl FnMut(&Entry) -> bool) -> Vec<OsString> {
         let mut names = Vec::new();
         self.listing.directories.insert(dir.to_path_buf());
         let listed = self.fs.list(dir, &mut |entry| {
@@ -227,7 +359,8 @@ mod tests {
             pattern,
             fresh: true,
         }];
-        let listing = look(&RealFs, &mut wanted);
+        let mut looks = Directories::default();
+        let listing = look(&RealFs, &mut wanted, &mut looks, Duration::ZERO);
         assert!(!wanted[0].fresh);
         let absolute = |names: &[&str]| -> Vec<PathBuf> {
             names.iter().map(|name| root.path().join(name)).collect()
@@ -272,6 +405,8 @@ mod tests {
                 pattern,
                 fresh: true,
             }],
+            &mut Directories::default(),
+            Duration::ZERO,
         );
         assert!(listing.sightings.is_empty());
         assert!(matches!(&listing.faults[..], [(path, None)] if *path == text));

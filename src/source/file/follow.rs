@@ -8,44 +8,55 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::discover::{self, Listing, Wanted};
-use super::fs::{FileError, Fs};
+use super::discover::{self, Directories, Listing, Wanted};
+use super::fs::Fs;
 use super::generation::{self, Generation, Link, Step};
 use super::identity::FileId;
 use super::place::{Known, Place, Trouble};
-use super::settings::{FilePosition, FileSettings, Progress, Start};
+use super::plant::{self, Fault};
+use super::print::Printer;
+use super::rotated::Rotated;
+use super::settings::{FilePosition, FileSettings, Progress};
+use super::tomb::{Tomb, Tombs};
+use super::unpack::{self, Archive};
 use crate::clock::Clock;
 use crate::model::{Batch, GenerationId};
 use crate::source::{Event, READ_BYTES};
 
 /// Follows the files its settings name.
 ///
-/// Nothing here waits. The owner calls [`FileSource::discover`] at its slow poll and when names
-/// in a directory changed, and [`FileSource::poll`] when anything may have: at wake-ups, at the
-/// slow poll, and again while it makes progress.
+/// Nothing here waits. The owner calls [`FileSource::discover`] when that is due and when names
+/// in a directory changed, and [`FileSource::poll`] when anything may have: at wake-ups, when a
+/// discovery is due, and again while it makes progress.
 pub struct FileSource<F: Fs> {
-    fs: F,
-    clock: Arc<dyn Clock>,
-    wanted: Vec<Wanted>,
-    start: Start,
-    line_bytes: usize,
-    rotate_wait: Duration,
+    pub(super) fs: F,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) wanted: Vec<Wanted>,
+    pub(super) settings: FileSettings,
     /// In the order they were opened.
-    generations: Vec<Generation<F::File>>,
-    known: BTreeMap<PathBuf, Known>,
+    pub(super) generations: Vec<Generation<F::File>>,
+    /// Compressed files that are being read.
+    pub(super) archives: Vec<Archive<F>>,
+    pub(super) tombs: Tombs,
+    pub(super) printer: Printer,
+    pub(super) known: BTreeMap<PathBuf, Known>,
     reported: BTreeMap<PathBuf, Trouble>,
-    directories: BTreeSet<PathBuf>,
-    buffer: Vec<u8>,
+    /// Where a change may concern this source.
+    watched: BTreeSet<PathBuf>,
+    pub(super) directories: Directories,
+    pub(super) buffer: Vec<u8>,
     read_bytes: usize,
     next_generation: u64,
-    discoveries: u64,
+    pub(super) discoveries: u64,
     must_discover: bool,
+    due: Duration,
 }
 
 /// What became of a generation in a round.
 enum Visit {
     More,
     Idle,
+    Replaced(u64),
     Finished,
 }
 
@@ -65,20 +76,31 @@ impl<F: Fs> FileSource<F> {
         Self {
             fs,
             clock,
-            wanted: settings.paths.into_iter().map(Wanted::new).collect(),
-            start: settings.start,
-            line_bytes: settings.line_bytes,
-            rotate_wait: settings.rotate_wait,
+            wanted: settings.paths.iter().cloned().map(Wanted::new).collect(),
             generations: Vec::new(),
+            archives: Vec::new(),
+            tombs: Tombs::default(),
+            printer: Printer::default(),
             known: BTreeMap::new(),
             reported: BTreeMap::new(),
-            directories: BTreeSet::new(),
+            watched: BTreeSet::new(),
+            directories: Directories::default(),
             buffer: generation::buffer(read_bytes, settings.line_bytes),
             read_bytes,
             next_generation: 0,
             discoveries: 0,
             must_discover: true,
+            due: Duration::ZERO,
+            settings,
         }
+    }
+
+    /// How long until the next discovery is due, changes or not.
+    pub fn until_due(&self) -> Duration {
+        if plant::is_planted(Fault::NoPoll) && self.discoveries > 0 {
+            return Duration::MAX;
+        }
+        self.due.saturating_sub(self.clock.monotonic())
     }
 
     /// Does one bounded round: looks whether the known paths lead where they did (if not,
@@ -94,25 +116,43 @@ impl<F: Fs> FileSource<F> {
         }
         let now = self.clock.monotonic();
         let mut progress = Progress::Idle;
+        let mut replaced = Vec::new();
         let mut generations = std::mem::take(&mut self.generations);
         generations.retain_mut(|generation| {
-            let visit = self.visit(generation, now, sink, events);
-            if matches!(visit, Visit::More) {
-                progress = Progress::More;
+            match self.visit(generation, now, sink, events) {
+                Visit::Idle => {}
+                Visit::More => progress = Progress::More,
+                Visit::Replaced(unread) => replaced.push((generation.id, unread)),
+                Visit::Finished => {
+                    self.bury(generation, now);
+                    return false;
+                }
             }
-            !matches!(visit, Visit::Finished)
+            true
         });
         self.generations = generations;
+        for (id, unread) in replaced {
+            self.replaced(id, unread, events);
+            progress = Progress::More;
+        }
+        if self.unpack(now, sink, events) {
+            progress = Progress::More;
+        }
         progress
     }
 
     /// Looks for files that came, went or moved, and tries again those that couldn't be opened.
     pub fn discover(&mut self, events: &mut dyn FnMut(Event)) {
+        let now = self.clock.monotonic();
+        self.due = now + self.settings.poll;
         self.must_discover = false;
         self.discoveries += 1;
-        let mut listing = discover::look(&self.fs, &mut self.wanted);
+        self.tombs.expire(now);
+        let mut listing = discover::look(&self.fs, &mut self.wanted, &mut self.directories, now);
         self.relink(&listing, events);
         self.open_unopened(&mut listing, events);
+        self.take_up_rotated(&mut listing, events);
+        self.take_up_grown(now, events);
         self.remember(listing, events);
     }
 
@@ -120,21 +160,18 @@ impl<F: Fs> FileSource<F> {
     /// last found at, are read on where they are; others are closed.
     pub fn reconfigure(&mut self, settings: FileSettings, events: &mut dyn FnMut(Event)) {
         let before = std::mem::take(&mut self.wanted);
-        self.wanted = settings.paths.into_iter().map(Wanted::new).collect();
+        self.wanted = settings.paths.iter().cloned().map(Wanted::new).collect();
         for wanted in &mut self.wanted {
             let same = |known: &&Wanted| known.pattern.is_same(&wanted.pattern);
             wanted.fresh = before.iter().find(same).is_none_or(|known| known.fresh);
         }
-        self.start = settings.start;
-        self.line_bytes = settings.line_bytes;
-        self.rotate_wait = settings.rotate_wait;
-        self.buffer = generation::buffer(self.read_bytes, self.line_bytes);
+        self.buffer = generation::buffer(self.read_bytes, settings.line_bytes);
         let wanted = &self.wanted;
         let is_wanted = |path: &Path| wanted.iter().any(|wanted| wanted.pattern.matches(path));
         self.known.retain(|path, _| is_wanted(path));
         self.generations.retain_mut(|generation| {
             generation.set_line_bytes(settings.line_bytes);
-            if is_wanted(&generation.path) {
+            if is_wanted(&generation.path) || is_wanted(&generation.base) {
                 return true;
             }
             events(Event::Dropped {
@@ -144,22 +181,46 @@ impl<F: Fs> FileSource<F> {
             });
             false
         });
+        self.archives.retain(|archive| {
+            let is_kept = is_wanted(&archive.base);
+            if !is_kept {
+                events(Event::Dropped {
+                    path: archive.path.clone(),
+                    generation: archive.id,
+                    unread: archive.meta.size,
+                });
+            }
+            is_kept
+        });
+        self.settings = settings;
+        self.directories.unsettle();
         self.must_discover = true;
     }
 
-    /// How far each open file was read, in the order they were opened.
+    /// How far each open file was read, in the order they were opened; compressed ones come last.
     pub fn positions(&self) -> Vec<FilePosition> {
-        self.generations
-            .iter()
-            .map(|generation| FilePosition {
-                path: generation.path.clone(),
-                file: generation.file_id,
-                generation: generation.id,
-                offset: generation.offset,
-                size: generation.size,
-                is_rotated: generation.link != Link::Attached,
-            })
-            .collect()
+        let plain = self.generations.iter().map(|generation| FilePosition {
+            path: generation.path.clone(),
+            file: generation.file_id,
+            generation: generation.id,
+            offset: generation.offset,
+            size: generation.size,
+            is_rotated: generation.link != Link::Attached,
+        });
+        let archives = self.archives.iter().map(|archive| FilePosition {
+            path: archive.path.clone(),
+            file: archive.meta.id,
+            generation: archive.id,
+            offset: archive.offset,
+            size: archive.meta.size,
+            is_rotated: true,
+        });
+        plain.chain(archives).collect()
+    }
+
+    /// How many files are open.
+    pub fn open_files(&self) -> usize {
+        self.generations.len() + self.archives.len()
     }
 
     /// Bytes that all open files were last known to hold and that were not handed over.
@@ -169,7 +230,7 @@ impl<F: Fs> FileSource<F> {
 
     /// The directories, as of the last discovery, where a change may concern this source.
     pub fn directories(&self) -> impl Iterator<Item = &Path> {
-        self.directories.iter().map(PathBuf::as_path)
+        self.watched.iter().map(PathBuf::as_path)
     }
 
     /// Memory that reading takes, however many files there are.
@@ -199,16 +260,38 @@ impl<F: Fs> FileSource<F> {
         };
         for generation in &mut self.generations {
             let path = &generation.path;
-            let (link, moved_to) = match paths_to.get(&generation.file_id).map(Vec::as_slice) {
-                Some(paths) if paths.contains(&path.as_path()) => (Link::Attached, None),
-                Some([first, ..]) => (Link::Attached, Some(first.to_path_buf())),
-                _ if generation.link != Link::Attached => continue,
-                _ if may_lead(&self.fs, path, generation.file_id) => continue,
-                _ => (detached, None),
-            };
-            generation.link = link;
-            if link == Link::Attached && moved_to.is_none() {
+            if plant::is_planted(Fault::ByName)
+                && let Ok(file) = self.fs.open(path)
+                && let Ok(meta) = self.fs.fstat(&file)
+            {
+                generation.reopen(file, meta);
                 continue;
+            }
+            let paths = paths_to
+                .get(&generation.file_id)
+                .map_or(&[][..], Vec::as_slice);
+            let is_same = |to: &&&Path| **to == path.as_path();
+            let is_base = |to: &&&Path| **to == base_of(&self.wanted, to);
+            let (link, moved_to) = match paths {
+                paths if paths.iter().filter(is_base).any(|to| is_same(&to)) => {
+                    generation.link = Link::Attached;
+                    continue;
+                }
+                [] if generation.link != Link::Attached => continue,
+                [] if may_lead(&self.fs, path, generation.file_id) => continue,
+                [] => (detached, None),
+                [first, ..] => match paths.iter().find(is_base) {
+                    Some(to) => (Link::Attached, Some(to.to_path_buf())),
+                    None if generation.link != Link::Attached
+                        && paths.iter().any(|to| is_same(&to)) =>
+                    {
+                        continue;
+                    }
+                    None => (detached, Some(first.to_path_buf())),
+                },
+            };
+            if link == Link::Attached || generation.link == Link::Attached {
+                generation.link = link;
             }
             let path = moved_to.clone().unwrap_or_else(|| path.clone());
             events(Event::Rotated {
@@ -219,65 +302,9 @@ impl<F: Fs> FileSource<F> {
         }
     }
 
-    /// Opens what was found and isn't open. What can't be opened turns into an error in `listing`.
-    fn open_unopened(&mut self, listing: &mut Listing, events: &mut dyn FnMut(Event)) {
-        let mut open: BTreeSet<FileId> = self.generations.iter().map(|g| g.file_id).collect();
-        for (path, sighting) in &mut listing.sightings {
-            let Ok(meta) = sighting.seen else {
-                continue;
-            };
-            if open.contains(&meta.id) {
-                continue;
-            }
-            let known = self.known.get(path);
-            let earlier = known.filter(|known| known.place == Place::Leads(meta.id));
-            let size_at_first = if sighting.fresh && self.start == Start::End {
-                Some(meta.size)
-            } else {
-                earlier.and_then(|known| known.size_at_first)
-            };
-            match self.open(path, meta.id, size_at_first) {
-                Ok(generation) if open.insert(generation.file_id) => {
-                    events(Event::Opened {
-                        path: path.clone(),
-                        generation: generation.id,
-                        offset: generation.offset,
-                    });
-                    self.generations.push(generation);
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    sighting.size_at_first = size_at_first;
-                    listing.faults.push((path.clone(), Some(error)));
-                }
-            }
-        }
-    }
-
-    /// Opens the file at `path`, to begin at 0, or at the line that `place` is in if it still is
-    /// the file `id`.
-    fn open(
-        &mut self,
-        path: &Path,
-        id: FileId,
-        place: Option<u64>,
-    ) -> Result<Generation<F::File>, FileError> {
-        let file = self.fs.open(path)?;
-        let meta = self.fs.fstat(&file)?;
-        let generation = GenerationId(self.next_generation);
-        let path = path.to_path_buf();
-        let mut generation = Generation::new(generation, path, file, meta, self.line_bytes);
-        if let Some(place) = place.filter(|_| meta.id == id) {
-            let place = place.min(meta.size);
-            generation.seek_line(&self.fs, place, self.line_bytes, &mut self.buffer)?;
-        }
-        self.next_generation += 1;
-        Ok(generation)
-    }
-
     /// Keeps what the next looks are compared with, and tells of troubles that weren't there.
     fn remember(&mut self, listing: Listing, events: &mut dyn FnMut(Event)) {
-        self.directories = listing.directories;
+        self.watched = listing.directories;
         self.known.clear();
         let mut faults = listing.faults;
         for (path, sighting) in listing.sightings {
@@ -312,7 +339,7 @@ impl<F: Fs> FileSource<F> {
         sink: &mut dyn FnMut(&Batch<'_>),
         events: &mut dyn FnMut(Event),
     ) -> Visit {
-        let step = generation.read(&self.fs, &mut self.buffer, sink);
+        let step = generation.read(&self.fs, now, &mut self.buffer, sink);
         let step = match step {
             Ok(Step::Quiet) if self.is_over(generation, now) => {
                 let finished = generation.finish(&self.fs, &mut self.buffer, sink);
@@ -331,19 +358,15 @@ impl<F: Fs> FileSource<F> {
                 });
                 return Visit::Finished;
             }
-            Ok(Some(Step::Truncated {
-                offset,
+            Ok(Some(Step::Cut { unread })) => events(Event::Truncated {
+                path: path.clone(),
+                generation: id,
+                offset: generation.offset,
                 unread,
-                resume,
-            })) => {
-                events(Event::Truncated {
-                    path: path.clone(),
-                    generation: id,
-                    offset,
-                    unread,
-                    resume,
-                });
-            }
+                resume: generation.offset,
+                copy: None,
+            }),
+            Ok(Some(Step::Replaced { unread })) => return Visit::Replaced(unread),
             Ok(Some(Step::Grew { .. })) => {}
             Ok(Some(Step::Quiet)) | Err(_) => return Visit::Idle,
         }
@@ -358,18 +381,100 @@ impl<F: Fs> FileSource<F> {
     }
 
     /// Whether nobody will write to this file any more. It takes another discovery than the one
-    /// that missed it, so that a file caught in the midst of a rename is not taken for gone.
+    /// that missed it, so that a file caught in the midst of a rename is not taken for gone; and
+    /// another file at a path of its own, for a server without one goes on writing here.
     fn is_over(&self, generation: &Generation<F::File>, now: Duration) -> bool {
         match generation.link {
             Link::Attached => false,
+            Link::Detached { .. } if plant::is_planted(Fault::NoDrain) => true,
             Link::Detached {
                 quiet_since,
                 discovery,
             } => {
-                self.discoveries > discovery && now.saturating_sub(quiet_since) >= self.rotate_wait
+                self.discoveries > discovery
+                    && now.saturating_sub(quiet_since) >= self.settings.rotate_wait
+                    && self.is_succeeded(&generation.base)
             }
         }
     }
+
+    /// Whether something else stands at this path, or nothing must.
+    fn is_succeeded(&self, path: &Path) -> bool {
+        let is_plain = |wanted: &Wanted| wanted.pattern.is_plain() && wanted.pattern.matches(path);
+        !self.wanted.iter().any(is_plain)
+            || self
+                .known
+                .get(path)
+                .is_some_and(|known| !known.place.is_empty())
+    }
+
+    /// The name of the next file to be opened.
+    pub(super) fn next_id(&mut self) -> GenerationId {
+        let id = GenerationId(self.next_generation);
+        self.next_generation += 1;
+        id
+    }
+
+    /// Remembers a file that is closed.
+    fn bury(&mut self, generation: &Generation<F::File>, now: Duration) {
+        if plant::is_planted(Fault::NoDrain) {
+            return;
+        }
+        let (base, path) = (generation.base.clone(), generation.path.clone());
+        let prints = generation.prints(&self.printer);
+        let mut tomb = Tomb::new(base, path, prints, generation.consumed(), now);
+        if let Ok(meta) = generation.meta(&self.fs) {
+            let path = tomb.path.clone();
+            tomb.seen_as(&path, &meta);
+        }
+        self.tombs.bury(tomb);
+        // Its other names are known by it from now on.
+        self.directories.unsettle();
+    }
+
+    /// Reads on in every compressed file; says whether there is more.
+    fn unpack(
+        &mut self,
+        now: Duration,
+        sink: &mut dyn FnMut(&Batch<'_>),
+        events: &mut dyn FnMut(Event),
+    ) -> bool {
+        let line_bytes = self.settings.line_bytes;
+        let (tombs, printer) = (&mut self.tombs, &self.printer);
+        self.archives.retain_mut(|archive| {
+            let step = archive.read(line_bytes, sink);
+            if matches!(step, Ok(unpack::Step::More)) {
+                return true;
+            }
+            let (path, generation, offset) = (archive.path.clone(), archive.id, archive.offset);
+            let prints = archive.prints(printer);
+            let mut tomb = Tomb::new(archive.base.clone(), path.clone(), prints, offset, now);
+            tomb.seen_as(&path, &archive.meta);
+            tombs.bury(tomb);
+            events(match step {
+                Ok(_) => Event::Finished {
+                    path,
+                    generation,
+                    offset,
+                },
+                Err(error) => Event::Damaged {
+                    path,
+                    generation,
+                    offset,
+                    error,
+                },
+            });
+            false
+        });
+        !self.archives.is_empty()
+    }
+}
+
+/// The followed path that a file had before it was rotated; its own if that was none.
+pub(super) fn base_of(wanted: &[Wanted], path: &Path) -> PathBuf {
+    let base = Rotated::base_of(path);
+    let base = base.filter(|base| wanted.iter().any(|wanted| wanted.pattern.matches(base)));
+    base.unwrap_or_else(|| path.to_path_buf())
 }
 
 /// Whether `path` leads to this file, or one can't see where it leads.

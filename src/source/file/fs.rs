@@ -9,14 +9,15 @@ use std::fs::{File, FileType, Metadata};
 use std::io;
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{Mode, OFlags};
 use thiserror::Error;
 
 use super::identity::FileId;
 
-/// A file system that can be looked at and read.
-pub trait Fs: Send {
+/// A file system that can be looked at and read. Clones see the same files.
+pub trait Fs: Clone + Send {
     /// A regular file, open for reading.
     type File: Send;
 
@@ -59,6 +60,11 @@ pub struct Meta {
     pub size: u64,
     /// What it is.
     pub kind: Kind,
+    /// When its text, or a directory's names, last changed, in nanoseconds since 1970. Kernels count it
+    /// in ticks of some milliseconds.
+    pub modified: u64,
+    /// How many paths lead to it.
+    pub links: u64,
 }
 
 /// What a path can lead to.
@@ -142,11 +148,22 @@ impl From<&Metadata> for Meta {
             id: FileId {
                 dev: metadata.dev(),
                 ino: metadata.ino(),
+                born: nanoseconds(metadata.created()),
             },
             size: metadata.size(),
             kind: metadata.file_type().into(),
+            modified: nanoseconds(metadata.modified()),
+            links: metadata.nlink(),
         }
     }
+}
+
+/// Since 1970; 0 for a time that isn't known or lies before.
+fn nanoseconds(time: io::Result<SystemTime>) -> u64 {
+    time.ok()
+        .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
+        .and_then(|since| u64::try_from(since.as_nanos()).ok())
+        .unwrap_or(0)
 }
 
 impl From<FileType> for Kind {

@@ -10,8 +10,11 @@ use std::time::Duration;
 
 use memchr::memrchr;
 
+use super::calm::Calm;
 use super::fs::{FileError, Fs, Meta};
 use super::identity::FileId;
+use super::plant::{self, Fault};
+use super::print::{HEAD_BYTES, Head, Print, Printer};
 use crate::model::{Batch, GenerationId, Position};
 use crate::source::Event;
 use crate::source::frame::{Cut, Framer};
@@ -25,8 +28,10 @@ const TAIL_BYTES: usize = 256;
 pub(super) struct Generation<F> {
     pub(super) id: GenerationId,
     pub(super) file_id: FileId,
-    /// The path that leads to it, or the last one that did.
+    /// The followed path that leads to it, or the last one that did.
     pub(super) path: PathBuf,
+    /// The path it had before it was rotated.
+    pub(super) base: PathBuf,
     pub(super) link: Link,
     /// The start of the first line not handed over.
     pub(super) offset: u64,
@@ -34,13 +39,16 @@ pub(super) struct Generation<F> {
     pub(super) size: u64,
     /// Why it can't be read, if it was reported.
     fault: Option<io::ErrorKind>,
+    calm: Calm,
     file: F,
     framer: Framer,
     /// Where to read on: `offset`, or further on inside an over-long line.
     consumed: u64,
     /// The end of what was read last, a partial line included.
     seen: u64,
-    /// The bytes before `consumed`.
+    /// The first bytes of those before `consumed`.
+    head: Vec<u8>,
+    /// The last bytes of those before `consumed`.
     tail: Vec<u8>,
     /// Zero bytes at `offset` are the hole a truncation left before a writer that doesn't append,
     /// and no line.
@@ -67,12 +75,11 @@ pub(super) enum Step {
     Quiet,
     /// It was read on; `more` if there is something left to read at once.
     Grew { more: bool },
-    /// It was cut: see [`crate::source::Event::Truncated`].
-    Truncated {
-        offset: u64,
-        unread: u64,
-        resume: u64,
-    },
+    /// Bytes that were not handed over were cut off; it can be read on.
+    Cut { unread: u64 },
+    /// It holds something else now where it was read: to be read on, it must be told from where.
+    /// Bytes known to have stood behind that place may be lost.
+    Replaced { unread: u64 },
 }
 
 /// A buffer that [`Generation`] can read into: it holds any line that isn't over-long.
@@ -82,10 +89,10 @@ pub(super) fn buffer(read_bytes: usize, line_bytes: usize) -> Vec<u8> {
 }
 
 impl<F> Generation<F> {
-    /// Takes up an open file at its start.
+    /// Takes up an open file at its start. `paths`: where it is, and where it was before it was rotated.
     pub(super) fn new(
         id: GenerationId,
-        path: PathBuf,
+        paths: (PathBuf, PathBuf),
         file: F,
         meta: Meta,
         line_bytes: usize,
@@ -93,17 +100,40 @@ impl<F> Generation<F> {
         Self {
             id,
             file_id: meta.id,
-            path,
+            path: paths.0,
+            base: paths.1,
             link: Link::Attached,
             offset: 0,
             size: meta.size,
             fault: None,
+            calm: Calm::default(),
             file,
             framer: Framer::new(line_bytes),
             consumed: 0,
             seen: 0,
+            head: Vec::new(),
             tail: Vec::new(),
             at_hole: true,
+        }
+    }
+
+    /// Takes up an open file that begins with the text `other` was read from, where that was left.
+    pub(super) fn continuing(
+        id: GenerationId,
+        path: PathBuf,
+        file: F,
+        meta: Meta,
+        other: &Self,
+    ) -> Self {
+        Self {
+            framer: other.framer.clone(),
+            offset: other.offset,
+            consumed: other.consumed,
+            seen: other.consumed,
+            head: other.head.clone(),
+            tail: other.tail.clone(),
+            at_hole: other.at_hole,
+            ..Self::new(id, (path, other.base.clone()), file, meta, 0)
         }
     }
 
@@ -130,6 +160,27 @@ impl<F> Generation<F> {
             }
         };
         self.move_to(from + start as u64, &before[..start]);
+        self.remember_head(fs)
+    }
+
+    /// Goes to `place`, the start of a line or the end of what is left of one.
+    pub(super) fn go_to<S: Fs<File = F>>(&mut self, fs: &S, place: u64) -> io::Result<()> {
+        let from = place.saturating_sub(TAIL_BYTES as u64);
+        let wanted = usize::try_from(place - from).unwrap_or(TAIL_BYTES);
+        let mut before = [0; TAIL_BYTES];
+        let got = fs.read_at(&self.file, &mut before[..wanted], from)?;
+        self.framer.reset();
+        self.move_to(from + got as u64, &before[..got]);
+        self.remember_head(fs)
+    }
+
+    /// Reads the bytes that what was passed over begins with.
+    fn remember_head<S: Fs<File = F>>(&mut self, fs: &S) -> io::Result<()> {
+        let wanted = usize::try_from(self.consumed).unwrap_or(HEAD_BYTES);
+        let mut first = [0; HEAD_BYTES];
+        let got = fs.read_at(&self.file, &mut first[..wanted.min(HEAD_BYTES)], 0)?;
+        self.head.clear();
+        self.head.extend_from_slice(&first[..got]);
         Ok(())
     }
 
@@ -163,34 +214,41 @@ impl<F> Generation<F> {
         self.size.saturating_sub(self.offset)
     }
 
-    /// Reads at most one buffer and hands over the lines that are whole.
+    /// Reads at most one buffer and hands over the lines that are whole. `now` is a monotonic time.
     pub(super) fn read<S: Fs<File = F>>(
         &mut self,
         fs: &S,
+        now: Duration,
         buffer: &mut [u8],
         sink: &mut dyn FnMut(&Batch<'_>),
     ) -> io::Result<Step> {
         let size_before = self.size;
-        self.size = fs.fstat(&self.file)?.size;
+        let meta = fs.fstat(&self.file)?;
+        self.size = meta.size;
+        let is_calm = self.calm.look(meta.modified, now);
         let has_shrunk = self.size < size_before;
+        let unread = size_before.saturating_sub(self.offset);
         if self.size < self.consumed {
-            return Ok(self.restart(size_before));
+            return Ok(Step::Replaced { unread });
         }
-        if self.size == self.seen && !has_shrunk {
+        let is_as_long = self.size == self.seen && !has_shrunk;
+        if is_as_long && is_calm {
             return Ok(Step::Quiet);
         }
         let tail = self.tail.len();
         let from = self.consumed - tail as u64;
         let got = fs.read_at(&self.file, buffer, from)?;
-        if got < tail || buffer[..tail] != self.tail {
-            return Ok(self.restart(size_before));
+        let is_same = got >= tail && buffer[..tail] == self.tail;
+        if got < tail || !(is_same || plant::is_planted(Fault::NoTail)) {
+            return Ok(Step::Replaced { unread });
+        }
+        if is_as_long {
+            return Ok(Step::Quiet);
         }
         if has_shrunk {
             self.seen = self.consumed;
-            return Ok(Step::Truncated {
-                offset: self.offset,
+            return Ok(Step::Cut {
                 unread: size_before - self.size,
-                resume: self.offset,
             });
         }
         self.seen = from + got as u64;
@@ -221,11 +279,12 @@ impl<F> Generation<F> {
 
     /// Moves on past the zero bytes a hole was read as; says how many.
     fn skip_hole(&mut self, data: &[u8]) -> usize {
-        if !self.at_hole {
+        if !self.at_hole || plant::is_planted(Fault::Hole) {
             return 0;
         }
         let hole = data.iter().take_while(|byte| **byte == 0).count();
         self.at_hole = hole == data.len();
+        self.extend_head(&data[..hole]);
         self.consumed += hole as u64;
         self.offset = self.consumed;
         hole
@@ -241,6 +300,7 @@ impl<F> Generation<F> {
     ) {
         let end = start + cut.consumed;
         let base = self.consumed;
+        self.extend_head(&read[start..end]);
         self.consumed += cut.consumed as u64;
         self.tail.clear();
         self.tail.extend_from_slice(last_bytes(&read[..end]));
@@ -256,16 +316,74 @@ impl<F> Generation<F> {
         sink(&Batch::new(lines, cut.overlong, position));
     }
 
+    /// Adds bytes that stand at `consumed`.
+    fn extend_head(&mut self, bytes: &[u8]) {
+        if self.head.len() as u64 == self.consumed {
+            let room = HEAD_BYTES - self.head.len();
+            self.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        }
+    }
+
     /// Begins at 0 again.
-    fn restart(&mut self, size_before: u64) -> Step {
-        let step = Step::Truncated {
-            offset: self.offset,
-            unread: size_before.saturating_sub(self.offset),
-            resume: 0,
-        };
+    pub(super) fn restart(&mut self) {
         self.framer.reset();
+        self.head.clear();
         self.move_to(0, &[]);
-        step
+    }
+
+    /// Whether all that the file holds, and it holds something, was read: it was cut short.
+    pub(super) fn was_cut_short<S: Fs<File = F>>(&self, fs: &S) -> io::Result<bool> {
+        let left = usize::try_from(self.size).unwrap_or(usize::MAX);
+        if left == 0 || self.size >= self.consumed {
+            return Ok(false);
+        }
+        holds(fs, &self.file, &self.head[..left.min(self.head.len())], 0)
+    }
+
+    /// Whether another file begins with all that was read of this one.
+    pub(super) fn is_begun_by<S: Fs<File = F>>(&self, fs: &S, other: &F) -> io::Result<bool> {
+        let before = self.consumed - self.tail.len() as u64;
+        Ok(!self.head.is_empty()
+            && holds(fs, other, &self.head, 0)?
+            && holds(fs, other, &self.tail, before)?)
+    }
+
+    /// The first bytes of what was read.
+    pub(super) fn head(&self) -> &[u8] {
+        &self.head
+    }
+
+    /// Whether a text that begins with `head` may be a copy of this one, whole or not, made before or
+    /// after what was read was cut off.
+    pub(super) fn may_begin<S: Fs<File = F>>(&self, fs: &S, head: &[u8]) -> io::Result<bool> {
+        let agree = |own: &[u8]| {
+            let both = own.len().min(head.len());
+            both > 0 && own[..both] == head[..both]
+        };
+        let mut now = [0; HEAD_BYTES];
+        let got = fs.read_at(&self.file, &mut now, 0)?;
+        Ok(agree(&self.head) || agree(&now[..got]))
+    }
+
+    /// The prints of what was read.
+    pub(super) fn prints(&self, printer: &Printer) -> (Head, Print) {
+        (printer.head(&self.head), printer.print(&self.tail))
+    }
+
+    /// Looks at the file.
+    pub(super) fn meta<S: Fs<File = F>>(&self, fs: &S) -> io::Result<Meta> {
+        fs.fstat(&self.file)
+    }
+
+    /// How far it was read: `offset`, or further on inside an over-long line.
+    pub(super) fn consumed(&self) -> u64 {
+        self.consumed
+    }
+
+    /// Reads another file from now on, from the same place on.
+    pub(super) fn reopen(&mut self, file: F, meta: Meta) {
+        self.file = file;
+        self.file_id = meta.id;
     }
 
     /// Will read on at `place`, the bytes before which end with `before`.
@@ -277,6 +395,13 @@ impl<F> Generation<F> {
         self.tail.clear();
         self.tail.extend_from_slice(last_bytes(before));
     }
+}
+
+/// Whether these bytes stand at `place` of a file; there are no more than [`HEAD_BYTES`].
+fn holds<S: Fs>(fs: &S, file: &S::File, bytes: &[u8], place: u64) -> io::Result<bool> {
+    let mut there = [0; HEAD_BYTES];
+    let got = fs.read_at(file, &mut there[..bytes.len()], place)?;
+    Ok(there[..got] == *bytes)
 }
 
 /// What of these bytes is remembered.

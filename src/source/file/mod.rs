@@ -3,16 +3,24 @@
 //! Invariant: which file is read is told by its identity, never by its name, and everything that
 //! must be true is asked of the file system by looking; notifications only say when to look.
 
+mod calm;
 mod discover;
 mod follow;
 mod fs;
 mod generation;
 mod identity;
+mod judge;
 mod pattern;
 mod place;
+mod plant;
+mod print;
+mod rotated;
 mod settings;
+mod take_up;
 #[cfg(test)]
 mod tests;
+mod tomb;
+mod unpack;
 mod watch;
 
 pub use follow::FileSource;

@@ -10,9 +10,7 @@ use std::path::{Component, Path, PathBuf};
 use globset::{GlobBuilder, GlobMatcher};
 use thiserror::Error;
 
-/// Endings of compressed files, which a glob passes over: logrotate makes them from files that
-/// were followed under another name, and their bytes are not lines.
-const COMPRESSED: [&[u8]; 6] = [b".gz", b".bz2", b".xz", b".zst", b".lz4", b".Z"];
+use super::rotated::COMPRESSED;
 
 /// One path, or all that match a glob.
 ///
@@ -137,8 +135,12 @@ impl PathPattern {
 
     /// Whether both are the same pattern.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        let is_plain = |pattern: &Self| matches!(pattern.shape, Shape::Plain);
-        self.text == other.text && is_plain(self) == is_plain(other)
+        self.text == other.text && self.is_plain() == other.is_plain()
+    }
+
+    /// Whether it is one path, and no glob.
+    pub(super) fn is_plain(&self) -> bool {
+        matches!(self.shape, Shape::Plain)
     }
 
     pub(super) fn shape(&self) -> &Shape {
@@ -181,6 +183,7 @@ impl Step {
 
     /// Like [`Step::allows`], for the last step: the name of a file.
     pub(super) fn allows_file(&self, name: &OsStr) -> bool {
+        // Rotation makes these from files that were followed under another name.
         let is_compressed = COMPRESSED
             .iter()
             .any(|ending| name.as_bytes().ends_with(ending));

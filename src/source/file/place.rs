@@ -32,6 +32,13 @@ pub(super) enum Trouble {
     Io(io::ErrorKind),
 }
 
+impl Place {
+    /// Whether nothing stands there, or one can't see what.
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self, Self::Not(Trouble::Missing | Trouble::Io(_)))
+    }
+}
+
 impl From<&Result<Meta, FileError>> for Place {
     fn from(seen: &Result<Meta, FileError>) -> Self {
         match seen {

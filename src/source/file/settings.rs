@@ -21,6 +21,10 @@ pub struct FileSettings {
     /// How long a file no path leads to must be quiet before it is finished; writers keep such a
     /// file open until they are told to reopen.
     pub rotate_wait: Duration,
+    /// How often is looked where nothing said that there is something new.
+    pub poll: Duration,
+    /// The most files open at one time; others wait until one is finished.
+    pub open_files: usize,
 }
 
 /// Where an unknown file begins at first sight.

@@ -18,6 +18,7 @@ use crate::source::{Event, READ_BYTES};
 mod model;
 mod reading;
 mod rotation;
+mod simulation;
 mod trouble;
 
 const LIMIT: usize = 1_000;
@@ -93,7 +94,9 @@ impl Bench {
         let root = tempfile::tempdir().unwrap();
         let (fs, clock) = (Refusing::default(), Arc::new(ManualClock::default()));
         let settings = settings(&root, patterns, start, line_bytes);
-        let source = FileSource::with_read_bytes(settings, fs.clone(), clock.clone(), read_bytes);
+        let mut source =
+            FileSource::with_read_bytes(settings, fs.clone(), clock.clone(), read_bytes);
+        source.directories.always = true;
         Self {
             root,
             fs,
@@ -166,6 +169,7 @@ impl Bench {
                     | Event::Missing { path }
                     | Event::Unreadable { path, .. }
                     | Event::Readable { path }
+                    | Event::Damaged { path, .. }
                     | Event::Dropped { path, .. } => path,
                     Event::Unwatched { .. } => unreachable!(),
                 };
@@ -188,5 +192,7 @@ fn settings(root: &TempDir, patterns: &[&str], start: Start, line_bytes: usize) 
         start,
         line_bytes,
         rotate_wait: WAIT,
+        poll: Duration::from_secs(1),
+        open_files: usize::MAX,
     }
 }

@@ -1,0 +1,198 @@
+//! The names that rotation gives: which path a rotated file had when it was written.
+//!
+//! Invariant: only names that a rotation makes are taken for rotated ones, so that the log of another
+//! program beside a followed one is never read as its past. The forms are logrotate's: `a.log.1`,
+//! `a.log-20261122` (`dateext`, any `dateformat` of digits), `a-20261122.log` (`extension .log`),
+//! each perhaps compressed; and `a.log.old`, `a.log.0` of others.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// What compresses rotated files, by the ending it gives them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Packing {
+    /// Not at all.
+    Plain,
+    /// gzip, which we read.
+    Gzip,
+    /// Something we don't read.
+    Unread,
+}
+
+/// A name that a rotation made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rotated<'n> {
+    /// The parts of the name the file had before: what stands before the mark of the rotation, and after.
+    pub(super) base: (&'n OsStr, &'n OsStr),
+    pub(super) packing: Packing,
+}
+
+/// Endings of compressed files.
+pub(super) const COMPRESSED: [&[u8]; 6] = [b".gz", b".bz2", b".xz", b".zst", b".lz4", b".Z"];
+
+impl<'n> Rotated<'n> {
+    /// Reads a name; `None` if no rotation made it.
+    pub(super) fn read(name: &'n OsStr) -> Option<Self> {
+        let (rest, packing) = unpacked(name.as_bytes());
+        let base = suffixed(rest).or_else(|| infixed(rest))?;
+        let (before, after) = (OsStr::from_bytes(base.0), OsStr::from_bytes(base.1));
+        Some(Self {
+            base: (before, after),
+            packing,
+        })
+    }
+
+    /// The path that a rotated file had before; `None` if its name is not a rotated file's.
+    pub(super) fn base_of(path: &Path) -> Option<PathBuf> {
+        let rotated = Rotated::read(path.file_name()?)?;
+        let mut name = rotated.base.0.to_os_string();
+        name.push(rotated.base.1);
+        Some(path.with_file_name(name))
+    }
+
+    /// Whether `name` is the name it had.
+    pub(super) fn was(&self, name: &OsStr) -> bool {
+        let (before, after) = (self.base.0.as_bytes(), self.base.1.as_bytes());
+        let name = name.as_bytes();
+        name.len() == before.len() + after.len()
+            && name.starts_with(before)
+            && name.ends_with(after)
+    }
+}
+
+/// A name without the ending of its compression.
+fn unpacked(name: &[u8]) -> (&[u8], Packing) {
+    for ending in COMPRESSED {
+        if let Some(rest) = name.strip_suffix(ending) {
+            let packing = if ending == b".gz" {
+                Packing::Gzip
+            } else {
+                Packing::Unread
+            };
+            return (rest, packing);
+        }
+    }
+    (name, Packing::Plain)
+}
+
+/// `a.log` of `a.log.1`, `a.log-20261122` and `a.log.old`.
+fn suffixed(name: &[u8]) -> Option<(&[u8], &[u8])> {
+    for old in [&b".old"[..], b".prev"] {
+        if let Some(base) = name.strip_suffix(old) {
+            return not_empty(base, b"");
+        }
+    }
+    let base = name.len() - name.iter().rev().take_while(|byte| is_mark(**byte)).count();
+    // Marks belong to the name too: `a-1.log.2`, `a.2026.log-20261122`. The leftmost that reads as a
+    // rotation's is the longest; dates with marks in them (`-2026-11-22`) are read whole.
+    (base..name.len()).find_map(|at| {
+        let (base, mark) = name.split_at(at);
+        let digits = match mark.split_first()? {
+            (b'.', digits) if is_number(digits) || is_date(digits) => digits,
+            (b'-' | b'_', digits) if is_date(digits) => digits,
+            _ => return None,
+        };
+        not_empty(base, &digits[digits.len()..])
+    })
+}
+
+/// `a.log` of `a-20261122.log`: only with a date, for `a-2.log` may be another program's.
+fn infixed(name: &[u8]) -> Option<(&[u8], &[u8])> {
+    let dot = name.iter().rposition(|byte| *byte == b'.')?;
+    let (rest, extension) = name.split_at(dot);
+    if extension[1..].iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let base = rest.len() - rest.iter().rev().take_while(|byte| is_mark(**byte)).count();
+    (base..rest.len()).find_map(|at| {
+        let (base, mark) = rest.split_at(at);
+        let (first, digits) = mark.split_first()?;
+        (matches!(first, b'-' | b'.' | b'_') && is_date(digits))
+            .then(|| not_empty(base, extension))?
+    })
+}
+
+fn not_empty<'n>(before: &'n [u8], after: &'n [u8]) -> Option<(&'n [u8], &'n [u8])> {
+    (!before.is_empty() || !after.is_empty()).then_some((before, after))
+}
+
+/// A byte of the mark that a rotation puts into a name.
+fn is_mark(byte: u8) -> bool {
+    byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'_' | b'T')
+}
+
+/// How many rotations ago: logrotate's numbers are small.
+fn is_number(digits: &[u8]) -> bool {
+    (1..=5).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit)
+}
+
+/// A date, perhaps with a time, or seconds since 1970: digits, six at least, marks between them.
+fn is_date(text: &[u8]) -> bool {
+    text.first().is_some_and(u8::is_ascii_digit)
+        && text.last().is_some_and(u8::is_ascii_digit)
+        && text.iter().filter(|byte| byte.is_ascii_digit()).count() >= 6
+        && text.iter().all(|byte| is_mark(*byte) && *byte != b'.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(name: &str, expected: Option<(&str, Packing)>) {
+        let read = Rotated::read(OsStr::new(name)).map(|rotated| {
+            let base = format!("{}{}", rotated.base.0.display(), rotated.base.1.display());
+            assert!(rotated.was(OsStr::new(&base)), "{name}");
+            assert!(!rotated.was(OsStr::new(name)), "{name}");
+            (base, rotated.packing)
+        });
+        let expected = expected.map(|(base, packing)| (base.to_owned(), packing));
+        assert_eq!(read, expected, "{name}");
+    }
+
+    #[test]
+    fn names_that_rotation_makes() {
+        let plain = |base| Some((base, Packing::Plain));
+        let gzip = |base| Some((base, Packing::Gzip));
+        check("access.log.1", plain("access.log"));
+        check("access.log.52.gz", gzip("access.log"));
+        check("access.log.0", plain("access.log"));
+        check("access.log.old", plain("access.log"));
+        check("access.log-20261122", plain("access.log"));
+        check("access.log-20261122.gz", gzip("access.log"));
+        check("access.log-20261122-1795000000.gz", gzip("access.log"));
+        check("access.log-2026-11-22", plain("access.log"));
+        check("access.log-2026-11-22T03", plain("access.log"));
+        check("access.log.2026-11-22", plain("access.log"));
+        check("access.log-1795000000", plain("access.log"));
+        check("access.log_20261122", plain("access.log"));
+        check("access-20261122.log", plain("access.log"));
+        check("access-20261122.log.gz", gzip("access.log"));
+        check("access.20261122.log", plain("access.log"));
+        check("access.log.2.bz2", Some(("access.log", Packing::Unread)));
+        check("site-1.log.3", plain("site-1.log"));
+        check("log-1", None);
+        check("access-1.log.20261122", plain("access-1.log"));
+    }
+
+    #[test]
+    fn names_of_other_logs_are_left_alone() {
+        for name in [
+            "access.log",
+            "access-2.log",
+            "access.2.log",
+            "error.log",
+            "access.log.gz",
+            "access.log.1.bak",
+            "access.log.swp",
+            "access.log-1",
+            "access.log.123456x",
+            "20261122",
+            ".1",
+            ".log",
+            "",
+        ] {
+            check(name, None);
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! A file system in memory: inodes with names, or without as long as someone has them open; numbers
+//! that are used again; dates in ticks; calls that fail.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::super::{Entry, FileError, FileId, Fs, Kind, Meta};
+use super::world::{Failure, World};
+
+/// As kernels count a file's dates.
+const TICK: u64 = 4_000_000;
+
+/// The file system; clones are the same.
+#[derive(Clone)]
+pub(super) struct Memory(Arc<Mutex<State>>);
+
+struct State {
+    inodes: BTreeMap<u64, Inode>,
+    /// By the directory's name and their own.
+    names: BTreeMap<PathBuf, u64>,
+    /// When names changed, and when the directory was made.
+    directories: BTreeMap<PathBuf, (u64, u64)>,
+    /// Numbers that no file has any more.
+    free: Vec<u64>,
+    now: u64,
+    has_births: bool,
+    failure: Option<Failure>,
+    made: u64,
+    replaced: u32,
+}
+
+struct Inode {
+    number: u64,
+    born: u64,
+    modified: u64,
+    data: Vec<u8>,
+    links: u64,
+    readers: u32,
+    writers: u32,
+}
+
+/// An open file of the follower.
+pub(super) struct Reader(Memory, u64);
+
+/// An open file of a server.
+pub(super) struct Writer(Memory, u64, Option<u64>);
+
+impl Memory {
+    /// `has_births`: whether it knows when a file was made.
+    pub(super) fn new(has_births: bool) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            inodes: BTreeMap::new(),
+            names: BTreeMap::new(),
+            directories: [(PathBuf::from("/log"), (1, 1))].into(),
+            free: Vec::new(),
+            now: 1_000_000_000_000,
+            has_births,
+            failure: None,
+            made: 0,
+            replaced: 0,
+        })))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+}
+
+impl State {
+    fn refuse(&self, failures: &[Failure]) -> io::Result<()> {
+        match self.failure {
+            Some(failure) if failures.contains(&failure) => Err(failure.error()),
+            _ => Ok(()),
+        }
+    }
+
+    fn meta(&self, key: u64) -> Meta {
+        let inode = &self.inodes[&key];
+        Meta {
+            id: FileId {
+                dev: 1,
+                ino: inode.number,
+                born: if self.has_births { inode.born } else { 0 },
+            },
+            size: inode.data.len() as u64,
+            kind: Kind::Regular,
+            modified: inode.modified,
+            links: inode.links,
+        }
+    }
+
+    fn tick(&self) -> u64 {
+        self.now / TICK * TICK
+    }
+
+    fn names_changed(&mut self) {
+        let tick = self.tick();
+        if let Some((modified, _)) = self.directories.get_mut(Path::new("/log")) {
+            *modified = tick;
+        }
+    }
+
+    fn make(&mut self, path: PathBuf) -> u64 {
+        self.made += 1;
+        let number = self.free.pop().unwrap_or(self.made);
+        let tick = self.tick();
+        let inode = Inode {
+            number,
+            born: tick,
+            modified: tick,
+            data: Vec::new(),
+            links: 1,
+            readers: 0,
+            writers: 0,
+        };
+        self.inodes.insert(self.made, inode);
+        self.names.insert(path, self.made);
+        self.names_changed();
+        self.made
+    }
+
+    fn unlink(&mut self, path: &Path) {
+        let key = self.names.remove(path).unwrap();
+        self.inodes.get_mut(&key).unwrap().links -= 1;
+        self.names_changed();
+        self.let_go(key);
+    }
+
+    fn let_go(&mut self, key: u64) {
+        let inode = &self.inodes[&key];
+        if inode.links == 0 && inode.readers == 0 && inode.writers == 0 {
+            self.free.push(inode.number);
+            self.inodes.remove(&key);
+        }
+    }
+}
+
+fn path(name: &str) -> PathBuf {
+    Path::new("/log").join(name)
+}
+
+impl Fs for Memory {
+    type File = Reader;
+
+    fn list(&self, dir: &Path, found: &mut dyn FnMut(Entry)) -> io::Result<()> {
+        let state = self.state();
+        state.refuse(&[Failure::List])?;
+        if !state.directories.contains_key(dir) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        for path in state.names.keys().filter(|path| path.parent() == Some(dir)) {
+            found(Entry {
+                name: path.file_name().unwrap().to_owned(),
+                kind: Kind::Regular,
+            });
+        }
+        Ok(())
+    }
+
+    fn stat(&self, path: &Path) -> io::Result<Meta> {
+        let state = self.state();
+        state.refuse(&[Failure::Stat])?;
+        if let Some((modified, made)) = state.directories.get(path) {
+            return Ok(Meta {
+                id: FileId {
+                    dev: 1,
+                    ino: 1_000_000 + made,
+                    born: 0,
+                },
+                size: 0,
+                kind: Kind::Directory,
+                modified: *modified,
+                links: 1,
+            });
+        }
+        let key = state.names.get(path).ok_or(io::ErrorKind::NotFound)?;
+        Ok(state.meta(*key))
+    }
+
+    fn open(&self, path: &Path) -> Result<Reader, FileError> {
+        let mut state = self.state();
+        state.refuse(&[Failure::Open, Failure::Descriptors])?;
+        let key = state.names.get(path).copied();
+        let key = key.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+        state.inodes.get_mut(&key).unwrap().readers += 1;
+        Ok(Reader(self.clone(), key))
+    }
+
+    fn fstat(&self, file: &Reader) -> io::Result<Meta> {
+        Ok(self.state().meta(file.1))
+    }
+
+    fn read_at(&self, file: &Reader, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let state = self.state();
+        state.refuse(&[Failure::Read])?;
+        let data = &state.inodes[&file.1].data;
+        let rest = &data[usize::try_from(offset).unwrap().min(data.len())..];
+        let bytes = rest.len().min(buffer.len());
+        buffer[..bytes].copy_from_slice(&rest[..bytes]);
+        Ok(bytes)
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.inodes.get_mut(&self.1).unwrap().readers -= 1;
+        state.let_go(self.1);
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.inodes.get_mut(&self.1).unwrap().writers -= 1;
+        state.let_go(self.1);
+    }
+}
+
+impl World for Memory {
+    type Fs = Self;
+    type Writer = Writer;
+
+    fn fs(&self) -> Self {
+        self.clone()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        path(name)
+    }
+
+    fn writer(&mut self, name: &str, appends: bool) -> Writer {
+        let mut state = self.state();
+        let path = path(name);
+        let key = match state.names.get(&path) {
+            Some(key) => *key,
+            None => state.make(path),
+        };
+        let inode = state.inodes.get_mut(&key).unwrap();
+        inode.writers += 1;
+        let end = inode.data.len() as u64;
+        Writer(self.clone(), key, (!appends).then_some(end))
+    }
+
+    fn write(&mut self, writer: &mut Writer, bytes: &[u8]) {
+        let mut state = self.state();
+        let tick = state.tick();
+        let inode = state.inodes.get_mut(&writer.1).unwrap();
+        inode.modified = tick;
+        let Some(place) = &mut writer.2 else {
+            inode.data.extend_from_slice(bytes);
+            return;
+        };
+        let from = usize::try_from(*place).unwrap();
+        let until = from + bytes.len();
+        if inode.data.len() < until {
+            inode.data.resize(until, 0);
+        }
+        inode.data[from..until].copy_from_slice(bytes);
+        *place = until as u64;
+    }
+
+    fn file_of(&self, writer: &Writer) -> u64 {
+        writer.1
+    }
+
+    fn file_at(&self, name: &str) -> Option<u64> {
+        self.state().names.get(&path(name)).copied()
+    }
+
+    fn rename(&mut self, from: &str, to: &str) {
+        let mut state = self.state();
+        if state.names.contains_key(&path(to)) {
+            state.unlink(&path(to));
+        }
+        let key = state.names.remove(&path(from)).unwrap();
+        state.names.insert(path(to), key);
+        state.names_changed();
+    }
+
+    fn remove(&mut self, name: &str) {
+        self.state().unlink(&path(name));
+    }
+
+    fn truncate(&mut self, name: &str, size: u64) {
+        let mut state = self.state();
+        let (key, tick) = (state.names[&path(name)], state.tick());
+        let inode = state.inodes.get_mut(&key).unwrap();
+        inode.data.truncate(usize::try_from(size).unwrap());
+        inode.modified = tick;
+    }
+
+    fn read(&self, name: &str) -> Vec<u8> {
+        let state = self.state();
+        state.inodes[&state.names[&path(name)]].data.clone()
+    }
+
+    fn add(&mut self, name: &str, bytes: &[u8]) {
+        let mut writer = self.writer(name, true);
+        self.write(&mut writer, bytes);
+    }
+
+    fn names(&self) -> Vec<String> {
+        let state = self.state();
+        let own = state
+            .names
+            .keys()
+            .filter_map(|path| path.strip_prefix("/log").ok());
+        own.map(|name| name.to_str().unwrap().to_owned()).collect()
+    }
+
+    fn replace_directory(&mut self) {
+        let mut state = self.state();
+        state.replaced += 1;
+        let away = PathBuf::from(format!("/away/{}", state.replaced));
+        let names = std::mem::take(&mut state.names);
+        state.names = names
+            .into_iter()
+            .map(|(path, key)| match path.strip_prefix("/log") {
+                Ok(name) => (away.join(name), key),
+                Err(_) => (path, key),
+            })
+            .collect();
+        let (tick, made) = (state.tick(), u64::from(state.replaced) + 1);
+        state.directories.insert("/log".into(), (tick, made));
+    }
+
+    fn is_followed(&self, file: u64) -> bool {
+        self.state()
+            .inodes
+            .get(&file)
+            .is_some_and(|inode| inode.readers > 0)
+    }
+
+    fn fail(&mut self, failure: Option<Failure>) {
+        self.state().failure = failure;
+    }
+
+    fn set_time(&mut self, nanoseconds: u64) {
+        self.state().now = 1_000_000_000_000 + nanoseconds;
+    }
+
+    fn is_memory(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,156 @@
+//! What can happen, and histories of it made from a seed.
+
+use super::world::Failure;
+
+/// One step of a history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Operation {
+    /// A server writes so many lines at once.
+    Write { server: usize, lines: u8 },
+    /// The first server writes a line whose end comes with its next one.
+    WritePart,
+    /// A rotation begins, if none is under way.
+    Rotate(Rotation),
+    /// The rotation does its next step.
+    Step,
+    /// A server opens its log again.
+    Reopen { server: usize },
+    /// The follower wakes, if something woke it, and reads all there is.
+    Run,
+    /// The same, but it is interrupted after one round.
+    RunOnce,
+    /// Milliseconds pass; a look that is due is done.
+    Pass(u16),
+    /// The next changes wake nobody.
+    Deafen,
+    /// All changes wake again.
+    Hear,
+    /// Calls of the follower fail.
+    Fail(Failure),
+    /// They don't any more.
+    Heal,
+    /// The log is cut after the line before this part (of 256) of its size.
+    Cut(u8),
+    /// Another directory comes in the place of the log's.
+    ReplaceDirectory,
+}
+
+/// How logrotate is told to rotate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rotation {
+    pub(super) copies: bool,
+    pub(super) creates: bool,
+    pub(super) dates: bool,
+    pub(super) packing: Packing,
+}
+
+/// When it compresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Packing {
+    Never,
+    AtOnce,
+    /// At the next rotation.
+    Later,
+}
+
+/// What one seed says of a history as a whole.
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Setting {
+    /// A glob that the rotated files match too.
+    pub(super) glob: bool,
+    pub(super) servers: usize,
+    /// Servers open with `O_APPEND`.
+    pub(super) appends: bool,
+    pub(super) has_births: bool,
+    /// What stands there at first is history.
+    pub(super) has_history: bool,
+    pub(super) read_bytes: usize,
+    /// All rotations of one machine are alike.
+    pub(super) rotation: Rotation,
+}
+
+/// A sequence of numbers that a seed decides.
+pub(super) struct Dice(u64);
+
+impl Dice {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0xd1b5_4a32_d192_ed03)
+    }
+
+    /// Below `bound` (splitmix64).
+    pub(super) fn roll(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % bound
+    }
+
+    fn one_in(&mut self, many: u64) -> bool {
+        self.roll(many) == 0
+    }
+
+    pub(super) fn setting(&mut self) -> Setting {
+        let appends = !self.one_in(8);
+        let copies = self.one_in(3);
+        Setting {
+            glob: self.one_in(4),
+            servers: if appends {
+                1 + usize::from(self.one_in(2))
+            } else {
+                1
+            },
+            appends,
+            has_births: !self.one_in(4),
+            has_history: self.one_in(3),
+            read_bytes: [16, 64, 4096][usize::try_from(self.roll(3)).unwrap()],
+            rotation: Rotation {
+                copies,
+                creates: !self.one_in(3),
+                dates: self.one_in(4),
+                packing: match self.roll(3) {
+                    0 => Packing::Never,
+                    1 => Packing::AtOnce,
+                    _ => Packing::Later,
+                },
+            },
+        }
+    }
+
+    pub(super) fn history(&mut self, setting: &Setting, length: usize) -> Vec<Operation> {
+        (0..length).map(|_| self.operation(setting)).collect()
+    }
+
+    fn operation(&mut self, setting: &Setting) -> Operation {
+        let server = usize::try_from(self.roll(setting.servers as u64)).unwrap();
+        match self.roll(100) {
+            0..30 => Operation::Write {
+                server,
+                lines: u8::try_from(1 + self.roll(4)).unwrap(),
+            },
+            30..34 if setting.servers == 1 => Operation::WritePart,
+            30..40 => Operation::Rotate(setting.rotation),
+            40..58 => Operation::Step,
+            58..63 => Operation::Reopen { server },
+            63..76 => Operation::Run,
+            76..80 => Operation::RunOnce,
+            80..88 => Operation::Pass(u16::try_from(1 + self.roll(900)).unwrap()),
+            88..90 => Operation::Pass(u16::try_from(1_000 + self.roll(40_000)).unwrap()),
+            90..92 => Operation::Deafen,
+            92..94 => Operation::Hear,
+            // Behind a hole all beginnings are alike: a copy that can't be seen at once isn't known later.
+            94..96 if setting.appends => Operation::Fail(match self.roll(5) {
+                0 => Failure::Open,
+                1 => Failure::Read,
+                2 => Failure::Stat,
+                3 => Failure::List,
+                _ => Failure::Descriptors,
+            }),
+            96..98 => Operation::Heal,
+            98 if self.one_in(4) => Operation::ReplaceDirectory,
+            _ if setting.appends => Operation::Cut(u8::try_from(self.roll(256)).unwrap()),
+            _ => Operation::Run,
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! Plays a history, and says which lines must have been counted.
+//!
+//! Every line has a number of its own. The law: each is counted once; those that the history itself put
+//! out of reach (see [`Play::may_miss`]) at most once.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::{FileSettings, FileSource, PathPattern, Progress, Start};
+use super::operation::{Operation, Setting};
+use super::rotator::Act;
+use super::rotator::pack;
+use super::world::World;
+use crate::clock::{Clock, ManualClock};
+
+pub(super) const LOG: &str = "a.log";
+/// Lines are at most this long.
+const LIMIT: usize = 100;
+const WAIT: Duration = Duration::from_mins(1);
+const POLL: Duration = Duration::from_secs(1);
+
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each can be so or not at any time"
+)]
+pub(super) struct Play<W: World> {
+    pub(super) world: W,
+    pub(super) setting: Setting,
+    clock: Arc<ManualClock>,
+    source: FileSource<W::Fs>,
+    pub(super) servers: Vec<Option<W::Writer>>,
+    /// The first server owes the end of a line.
+    owes_newline: bool,
+    pub(super) acts: VecDeque<Act>,
+    pub(super) rotations: u32,
+    /// How much of the log, and of what file, was copied.
+    pub(super) copied: usize,
+    next: u32,
+    written: BTreeSet<u32>,
+    counted: BTreeMap<u32, u32>,
+    pub(super) may_miss: BTreeSet<u32>,
+    woken: bool,
+    names_changed: bool,
+    deaf: bool,
+    failing: bool,
+}
+
+impl<W: World> Play<W> {
+    fn new(mut world: W, setting: Setting) -> Self {
+        let mut next = 0;
+        if setting.has_history {
+            for (name, packed) in [(LOG, false), ("a.log.1", false), ("a.log.2.gz", true)] {
+                let text: Vec<u8> = (0..20).flat_map(|_| line(&mut next)).collect();
+                world.add(name, &if packed { pack(&text) } else { text });
+            }
+        }
+        let clock = Arc::new(ManualClock::default());
+        let pattern = world.path(if setting.glob { "a.log*" } else { LOG });
+        let settings = FileSettings {
+            paths: vec![PathPattern::new(pattern.to_str().unwrap()).unwrap()],
+            start: if setting.has_history {
+                Start::End
+            } else {
+                Start::Beginning
+            },
+            line_bytes: LIMIT,
+            rotate_wait: WAIT,
+            poll: POLL,
+            open_files: usize::MAX,
+        };
+        let (fs, read_bytes) = (world.fs(), setting.read_bytes);
+        let mut source = FileSource::with_read_bytes(settings, fs, clock.clone(), read_bytes);
+        source.directories.always = !world.is_memory();
+        let mut play = Self {
+            servers: (0..setting.servers).map(|_| None).collect(),
+            world,
+            setting,
+            clock,
+            source,
+            owes_newline: false,
+            acts: VecDeque::new(),
+            rotations: 0,
+            copied: 0,
+            next,
+            written: BTreeSet::new(),
+            counted: BTreeMap::new(),
+            may_miss: BTreeSet::new(),
+            woken: true,
+            names_changed: true,
+            deaf: false,
+            failing: false,
+        };
+        play.run(usize::MAX);
+        for server in 0..setting.servers {
+            play.reopen(server);
+        }
+        play
+    }
+
+    /// Plays all, then lets everything come to rest.
+    fn play(&mut self, operations: &[Operation]) {
+        for operation in operations {
+            self.operate(*operation);
+        }
+        self.world.fail(None);
+        self.failing = false;
+        self.deaf = false;
+        while !self.acts.is_empty() {
+            self.step();
+        }
+        for server in 0..self.servers.len() {
+            self.write(server, 1);
+            self.reopen(server);
+        }
+        self.write(0, 1);
+        for _ in 0..3 {
+            self.pass(POLL + Duration::from_millis(1));
+        }
+        for _ in 0..4 {
+            self.pass(WAIT + Duration::from_millis(1));
+        }
+    }
+
+    fn operate(&mut self, operation: Operation) {
+        match operation {
+            Operation::Write { server, lines } => self.write(server, lines),
+            Operation::WritePart => self.write_part(),
+            Operation::Rotate(rotation) => self.rotate(rotation),
+            Operation::Step => self.step(),
+            Operation::Reopen { server } => self.reopen(server),
+            Operation::Run => self.run(usize::MAX),
+            Operation::RunOnce => self.run(1),
+            Operation::Pass(millis) => self.pass(Duration::from_millis(millis.into())),
+            Operation::Deafen => self.deaf = true,
+            Operation::Hear => self.deaf = false,
+            Operation::Fail(failure) => {
+                self.world.fail(Some(failure));
+                self.failing = true;
+            }
+            Operation::Heal => {
+                self.world.fail(None);
+                self.failing = false;
+            }
+            Operation::Cut(part) => self.cut(part),
+            Operation::ReplaceDirectory => self.replace_directory(),
+        }
+    }
+
+    // --- Servers ---
+
+    fn write(&mut self, server: usize, lines: u8) {
+        let Some(writer) = self.servers.get_mut(server).and_then(Option::as_mut) else {
+            return;
+        };
+        let mut text = Vec::new();
+        if std::mem::take(&mut self.owes_newline) {
+            text.push(b'\n');
+        }
+        for _ in 0..lines {
+            self.written.insert(self.next);
+            text.extend(line(&mut self.next));
+        }
+        self.world.write(writer, &text);
+        self.wake(false);
+    }
+
+    fn write_part(&mut self) {
+        let Some(writer) = self.servers[0].as_mut() else {
+            return;
+        };
+        let mut text = Vec::new();
+        if self.owes_newline {
+            text.push(b'\n');
+        }
+        self.written.insert(self.next);
+        text.extend(line(&mut self.next));
+        text.pop();
+        self.owes_newline = true;
+        self.world.write(writer, &text);
+        self.wake(false);
+    }
+
+    pub(super) fn reopen(&mut self, server: usize) {
+        let writer = self.world.writer(LOG, self.setting.appends);
+        if let Some(before) = &self.servers[server] {
+            // Only an end of the file ends a line that has no end.
+            self.owes_newline &= self.world.file_of(before) == self.world.file_of(&writer);
+        }
+        self.servers[server] = Some(writer);
+        self.wake(true);
+    }
+
+    /// An administrator cuts the log, when all of it was read.
+    fn cut(&mut self, part: u8) {
+        if self.failing || !self.acts.is_empty() || self.world.file_at(LOG).is_none() {
+            return;
+        }
+        self.heal_and_run();
+        let text = self.world.read(LOG);
+        let place = text.len() * usize::from(part) / 256;
+        let size = text[..place]
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |at| at + 1);
+        // An unfinished line is gone before it was counted.
+        let lines = text
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |at| at + 1);
+        self.may_miss.extend(numbers(&text[lines..]));
+        if size == text.len() {
+            return;
+        }
+        self.owes_newline = false;
+        self.world.truncate(LOG, size as u64);
+        self.heal_and_run();
+    }
+
+    fn replace_directory(&mut self) {
+        if !self.acts.is_empty() || self.failing {
+            return;
+        }
+        // What was not opened yet is out of reach then.
+        self.heal_and_run();
+        self.world.replace_directory();
+        self.wake(true);
+        for server in 0..self.servers.len() {
+            self.reopen(server);
+        }
+    }
+
+    // --- The follower, as the thread that owns it drives it ---
+
+    pub(super) fn wake(&mut self, names: bool) {
+        if !self.deaf {
+            self.woken = true;
+            self.names_changed |= names;
+        }
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.clock.advance(time);
+        let now = u64::try_from(self.clock.monotonic().as_nanos()).unwrap();
+        self.world.set_time(now);
+        self.run(usize::MAX);
+    }
+
+    fn run(&mut self, rounds: usize) {
+        let is_due = self.source.until_due().is_zero();
+        if !self.woken && !is_due {
+            return;
+        }
+        self.woken = false;
+        if is_due || std::mem::take(&mut self.names_changed) {
+            self.source.discover(&mut |_| {});
+        }
+        for _ in 0..rounds {
+            let counted = &mut self.counted;
+            let mut sink = |batch: &crate::model::Batch<'_>| {
+                for number in batch.lines().flat_map(numbers) {
+                    *counted.entry(number).or_default() += 1;
+                }
+            };
+            if self.source.poll(&mut sink, &mut |_| {}) == Progress::Idle {
+                return;
+            }
+        }
+        // It goes on at once when it is let.
+        self.woken = true;
+    }
+
+    /// Everything is looked at and read.
+    pub(super) fn heal_and_run(&mut self) {
+        self.world.fail(None);
+        self.failing = false;
+        (self.woken, self.names_changed) = (true, true);
+        self.run(usize::MAX);
+    }
+
+    /// What is wrong, if anything is.
+    fn verdict(&self) -> Result<(), String> {
+        let mut wrong = Vec::new();
+        for number in &self.written {
+            let counted = self.counted.get(number).copied().unwrap_or(0);
+            let is_right = counted == 1 || (counted == 0 && self.may_miss.contains(number));
+            if !is_right {
+                wrong.push(format!("line {number} counted {counted} times"));
+            }
+        }
+        for number in self
+            .counted
+            .keys()
+            .filter(|number| !self.written.contains(number))
+        {
+            wrong.push(format!("line {number} is history"));
+        }
+        if wrong.is_empty() {
+            Ok(())
+        } else {
+            Err(wrong.join(", "))
+        }
+    }
+}
+
+/// Plays a history on a world, and judges it.
+pub(super) fn judge<W: World>(
+    world: W,
+    setting: Setting,
+    operations: &[Operation],
+) -> Result<usize, String> {
+    let mut play = Play::new(world, setting);
+    play.play(operations);
+    play.verdict().map(|()| play.written.len())
+}
+
+fn line(next: &mut u32) -> Vec<u8> {
+    let text = format!("<{next:06}>{}\n", "-".repeat(padding(*next)));
+    *next += 1;
+    text.into_bytes()
+}
+
+/// Long enough for a line to tell a text from others.
+fn padding(number: u32) -> usize {
+    10 + number as usize % 37
+}
+
+/// The numbers of whole lines.
+pub(super) fn numbers(text: &[u8]) -> impl Iterator<Item = u32> {
+    text.split(|byte| *byte == b'\n').filter_map(|line| {
+        let text = std::str::from_utf8(line).ok()?;
+        let (number, rest) = text.strip_prefix('<')?.split_once('>')?;
+        let number: u32 = number.parse().ok()?;
+        (rest.len() == padding(number)).then_some(number)
+    })
+}

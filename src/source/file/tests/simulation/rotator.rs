@@ -1,0 +1,198 @@
+//! A rotation, in the order in which logrotate does it, one step at a time.
+
+use std::collections::VecDeque;
+use std::io::Write;
+
+use flate2::{Compression, write::GzEncoder};
+
+use super::operation::{Packing, Rotation};
+use super::play::{LOG, Play, numbers};
+use super::world::World;
+
+/// What a rotation does one after the other.
+pub(super) enum Act {
+    Shift(String, String),
+    Rename(String),
+    Create,
+    /// A server hears that it must open its log again.
+    Tell(usize),
+    CopyFirst(String),
+    CopyRest(String),
+    Truncate,
+    PackFirst(String),
+    PackRest(String),
+    PackEnd(String),
+}
+
+impl<W: World> Play<W> {
+    pub(super) fn rotate(&mut self, rotation: Rotation) {
+        if !self.acts.is_empty() || self.world.file_at(LOG).is_none() {
+            return;
+        }
+        self.rotations += 1;
+        let first = if rotation.dates {
+            format!("a.log-2026{:04}", self.rotations)
+        } else {
+            "a.log.1".to_owned()
+        };
+        let mut acts = VecDeque::new();
+        if rotation.packing == Packing::Later {
+            let plain =
+                |name: &&String| name.starts_with("a.log") && *name != LOG && !is_packed(name);
+            let names = self.world.names();
+            let mut plain: Vec<_> = names.iter().filter(plain).collect();
+            plain.sort();
+            for name in plain {
+                acts.extend([
+                    Act::PackFirst(name.clone()),
+                    Act::PackRest(name.clone()),
+                    Act::PackEnd(name.clone()),
+                ]);
+            }
+        }
+        if !rotation.dates {
+            for number in (1..60_u32).rev() {
+                acts.push_back(Act::Shift(
+                    format!("a.log.{number}"),
+                    format!("a.log.{}", number + 1),
+                ));
+            }
+        }
+        if rotation.copies {
+            acts.extend([
+                Act::CopyFirst(first.clone()),
+                Act::CopyRest(first.clone()),
+                Act::Truncate,
+            ]);
+        } else {
+            acts.push_back(Act::Rename(first.clone()));
+            if rotation.creates {
+                acts.push_back(Act::Create);
+            }
+            acts.extend((0..self.servers.len()).map(Act::Tell));
+        }
+        if rotation.packing == Packing::AtOnce {
+            acts.extend([
+                Act::PackFirst(first.clone()),
+                Act::PackRest(first.clone()),
+                Act::PackEnd(first),
+            ]);
+        }
+        self.acts = acts;
+    }
+
+    pub(super) fn step(&mut self) {
+        while let Some(act) = self.acts.pop_front() {
+            if self.act(act) {
+                self.wake(true);
+                if !self.setting.appends {
+                    // Behind a hole all beginnings are alike: a copy is known as long as its file is.
+                    self.heal_and_run();
+                }
+                return;
+            }
+        }
+    }
+
+    /// Whether there was something to do.
+    fn act(&mut self, act: Act) -> bool {
+        let is_there = |world: &W, name: &str| world.file_at(name).is_some();
+        match act {
+            Act::Shift(from, to) => {
+                let (packed, packed_to) = (format!("{from}.gz"), format!("{to}.gz"));
+                for (from, to) in [(from, to), (packed, packed_to)] {
+                    if is_there(&self.world, &from) {
+                        self.world.rename(&from, &to);
+                        return true;
+                    }
+                }
+                false
+            }
+            Act::Rename(to) if is_there(&self.world, LOG) => {
+                self.world.rename(LOG, &to);
+                true
+            }
+            Act::Create if !is_there(&self.world, LOG) => {
+                drop(self.world.writer(LOG, true));
+                true
+            }
+            Act::Tell(server) => {
+                self.reopen(server);
+                true
+            }
+            Act::CopyFirst(to) if is_there(&self.world, LOG) => {
+                let text = self.world.read(LOG);
+                self.copied = text.len() / 2;
+                self.world.add(&to, &text[..self.copied]);
+                true
+            }
+            Act::CopyRest(to) if is_there(&self.world, LOG) && is_there(&self.world, &to) => {
+                let text = self.world.read(LOG);
+                self.world.add(&to, &text[self.copied..]);
+                self.copied = text.len();
+                true
+            }
+            Act::Truncate if is_there(&self.world, LOG) => {
+                // What was written since the copying is what copytruncate loses.
+                let text = self.world.read(LOG);
+                let since = self.copied.min(text.len());
+                self.may_miss.extend(numbers(&text[since..]));
+                self.world.truncate(LOG, 0);
+                true
+            }
+            Act::PackFirst(name) if is_there(&self.world, &name) => {
+                let packed = pack(&self.world.read(&name));
+                self.world
+                    .add(&format!("{name}.gz"), &packed[..packed.len() / 2]);
+                true
+            }
+            Act::PackRest(name) if is_there(&self.world, &name) => {
+                let to = format!("{name}.gz");
+                let text = self.world.read(&name);
+                let packed = pack(&text);
+                let there = self.world.read(&to).len();
+                self.copied = text.len();
+                // The compressor saw what was written while it ran, or not; the archive is whole.
+                self.world.truncate(&to, 0);
+                self.world.add(&to, &packed);
+                there > 0
+            }
+            Act::PackEnd(name) if is_there(&self.world, &name) => {
+                let file = self.world.file_at(&name).unwrap();
+                let text = self.world.read(&name);
+                if !self.world.is_followed(file) {
+                    // Nobody has it open but servers that were not told yet.
+                    self.may_miss
+                        .extend(numbers(&text[self.copied.min(text.len())..]));
+                    self.abandon(file);
+                }
+                self.world.remove(&name);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// What is written from now on to a file that no path leads to is out of reach: the servers that
+    /// have it open are told first, as `sharedscripts` and `delaycompress` see to it.
+    fn abandon(&mut self, file: u64) {
+        for server in 0..self.servers.len() {
+            let writes_there = |writer: &W::Writer| self.world.file_of(writer) == file;
+            if self.servers[server].as_ref().is_some_and(writes_there) {
+                self.reopen(server);
+            }
+        }
+    }
+}
+
+pub(super) fn pack(text: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn is_packed(name: &str) -> bool {
+    std::path::Path::new(name)
+        .extension()
+        .is_some_and(|extension| extension == "gz")
+}

@@ -1,0 +1,164 @@
+//! What servers and rotations do to files, on a file system in memory and on the real one.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::super::{Fs, RealFs};
+
+/// A directory in which files are written and rotated. Paths are names in it.
+pub(super) trait World {
+    type Fs: Fs;
+    /// A file that a server has open for writing.
+    type Writer;
+
+    fn fs(&self) -> Self::Fs;
+    /// The path that the follower is told.
+    fn path(&self, name: &str) -> PathBuf;
+    /// Opens for writing at the end, and creates; `appends` is `O_APPEND`.
+    fn writer(&mut self, name: &str, appends: bool) -> Self::Writer;
+    fn write(&mut self, writer: &mut Self::Writer, bytes: &[u8]);
+    /// Which file a writer writes to, as long as it has it open.
+    fn file_of(&self, writer: &Self::Writer) -> u64;
+    fn file_at(&self, name: &str) -> Option<u64>;
+    fn rename(&mut self, from: &str, to: &str);
+    fn remove(&mut self, name: &str);
+    fn truncate(&mut self, name: &str, size: u64);
+    fn read(&self, name: &str) -> Vec<u8>;
+    /// Adds to a file, which is made if there is none.
+    fn add(&mut self, name: &str, bytes: &[u8]);
+    fn names(&self) -> Vec<String>;
+    /// Moves the directory away and makes another.
+    fn replace_directory(&mut self);
+    /// Whether the follower has this file open; if that can't be told, no.
+    fn is_followed(&self, file: u64) -> bool;
+    /// Makes calls fail from now on; `None` heals.
+    fn fail(&mut self, failure: Option<Failure>);
+    /// Time, for files' dates.
+    fn set_time(&mut self, nanoseconds: u64);
+    /// Whether files' dates are of that time.
+    fn is_memory(&self) -> bool;
+}
+
+/// What the file system refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    Open,
+    Read,
+    Stat,
+    List,
+    Descriptors,
+}
+
+impl Failure {
+    pub(super) fn error(self) -> io::Error {
+        // EACCES, EIO, EMFILE.
+        io::Error::from_raw_os_error(match self {
+            Self::Open => 13,
+            Self::Descriptors => 24,
+            Self::Read | Self::Stat | Self::List => 5,
+        })
+    }
+}
+
+/// A temporary directory.
+pub(super) struct RealWorld {
+    root: tempfile::TempDir,
+    replaced: u32,
+}
+
+impl RealWorld {
+    pub(super) fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("log")).unwrap();
+        Self { root, replaced: 0 }
+    }
+}
+
+impl World for RealWorld {
+    type Fs = RealFs;
+    type Writer = std::fs::File;
+
+    fn fs(&self) -> RealFs {
+        RealFs
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join("log").join(name)
+    }
+
+    fn writer(&mut self, name: &str, appends: bool) -> std::fs::File {
+        let mut options = std::fs::File::options();
+        options.create(true).append(appends).write(true);
+        let mut file = options.open(self.path(name)).unwrap();
+        io::Seek::seek(&mut file, io::SeekFrom::End(0)).unwrap();
+        file
+    }
+
+    fn write(&mut self, writer: &mut std::fs::File, bytes: &[u8]) {
+        io::Write::write_all(writer, bytes).unwrap();
+    }
+
+    fn file_of(&self, writer: &std::fs::File) -> u64 {
+        std::os::unix::fs::MetadataExt::ino(&writer.metadata().unwrap())
+    }
+
+    fn file_at(&self, name: &str) -> Option<u64> {
+        let metadata = std::fs::metadata(self.path(name)).ok()?;
+        Some(std::os::unix::fs::MetadataExt::ino(&metadata))
+    }
+
+    fn rename(&mut self, from: &str, to: &str) {
+        rename(&self.path(from), &self.path(to));
+    }
+
+    fn remove(&mut self, name: &str) {
+        std::fs::remove_file(self.path(name)).unwrap();
+    }
+
+    fn truncate(&mut self, name: &str, size: u64) {
+        let file = std::fs::File::options().write(true).open(self.path(name));
+        file.unwrap().set_len(size).unwrap();
+    }
+
+    fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(name)).unwrap()
+    }
+
+    fn add(&mut self, name: &str, bytes: &[u8]) {
+        let mut writer = self.writer(name, true);
+        self.write(&mut writer, bytes);
+    }
+
+    fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.root.path().join("log")).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.collect()
+    }
+
+    fn replace_directory(&mut self) {
+        self.replaced += 1;
+        let log = self.root.path().join("log");
+        rename(
+            &log,
+            &self.root.path().join(format!("log.{}", self.replaced)),
+        );
+        std::fs::create_dir(log).unwrap();
+    }
+
+    fn is_followed(&self, _: u64) -> bool {
+        false
+    }
+
+    fn fail(&mut self, _: Option<Failure>) {}
+
+    fn set_time(&mut self, _: u64) {}
+
+    fn is_memory(&self) -> bool {
+        false
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "what logrotate does")]
+fn rename(from: &Path, to: &Path) {
+    std::fs::rename(from, to).unwrap();
+}
