@@ -243,6 +243,7 @@ impl Session {
             routes: self.routes.clone(),
             max_routes: self.max_routes,
             metrics: self.metrics.clone(),
+            join: None,
         };
         let pipeline = Pipeline::new(settings, self.budget.clone());
         let shard = pipeline.shard();

@@ -73,6 +73,7 @@ fn counted() -> Families {
         routes: None,
         max_routes: 10,
         metrics: Metrics::new(sets().iter().flat_map(|set| set.metrics()).collect()),
+        join: None,
     };
     let mut pipeline = Pipeline::new(settings, Budget::new(100));
     let mut shard = pipeline.shard();

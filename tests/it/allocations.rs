@@ -46,6 +46,7 @@ fn lines_like_those_before_allocate_nothing() {
             routes: None,
             max_routes: 500,
             metrics: Metrics::default(),
+            join: None,
         };
         let mut pipeline = Pipeline::new(settings, Budget::new(10_000));
         let mut shard = pipeline.shard();
