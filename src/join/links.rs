@@ -36,6 +36,14 @@ impl Links {
         self.0.iter().find_map(|link| link.end(source))
     }
 
+    /// Those of which lines were read on both sides.
+    #[must_use]
+    pub fn read(&self, is_read: impl Fn(&str) -> bool) -> Self {
+        let both =
+            |link: &&Arc<Link>| is_read(&link.front) && link.backs.iter().any(|back| is_read(back));
+        Self(self.0.iter().filter(both).cloned().collect())
+    }
+
     /// Gives up waiting: no more lines will come.
     pub fn finish(&self) {
         self.0.iter().for_each(|link| link.finish());
