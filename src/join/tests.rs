@@ -37,7 +37,9 @@ fn worked(id: &str, micros: u64) -> Record<'_> {
 }
 
 fn arrive(tap: &mut Tap, now: u64, records: &[Record<'_>]) {
-    records.iter().for_each(|record| tap.note(record));
+    for record in records {
+        tap.note(record);
+    }
     tap.settle(Micros(now));
 }
 
