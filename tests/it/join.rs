@@ -133,6 +133,23 @@ fn a_replay_joins_whatever_is_read_first() {
 }
 
 #[test]
+fn check_says_who_is_behind_whom() {
+    let dir = tempfile::tempdir().unwrap();
+    let check = |config: &str| {
+        fs::write(dir.path().join("config.toml"), config).unwrap();
+        run(dir.path(), ["check", "--config", "config.toml"], "")
+    };
+    for name in ["access.log", "gunicorn.log"] {
+        fs::write(dir.path().join(name), "").unwrap();
+    }
+    let good = config(dir.path(), "");
+    let said = check(&good).succeeded();
+    assert!(said.contains(" as gunicorn-django, behind web\n"), "{said}");
+    let said = check(&good.replace("behind = 'web'", "behind = 'wep'")).failed(78);
+    assert!(said.contains("did you mean `web`?"), "{said}");
+}
+
+#[test]
 fn a_replay_knows_a_log_of_its_own_pattern_by_its_path() {
     let dir = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
