@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use httplog_exporter::config::{Checked, Config};
+use httplog_exporter::config::{Checked, Config, Limits};
 use httplog_exporter::diag::Fault;
 use httplog_exporter::model::Field;
 use httplog_exporter::pattern::{Preset, presets};
@@ -129,7 +129,7 @@ fn defaults_and_bounds_are_those_of_the_reader() {
     check("limits.series", default.limits.series.to_string());
     check(
         "limits.pending_requests",
-        default.limits.pending_requests.to_string(),
+        Limits::PENDING_REQUESTS.to_string(),
     );
     check(
         "limits.pending_seconds",

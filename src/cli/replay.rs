@@ -101,8 +101,10 @@ impl Replay {
         let pattern = self.chosen(config.as_ref())?;
         let joined = config.as_ref().filter(|_| pattern.is_none());
         let fronts = joined.map(formats_joined).unwrap_or_default();
+        // What is read first waits until the other log is read.
+        let waiting = limits.join(Limits::PENDING_REQUESTS_IN_REPLAY);
         let mut session = Session {
-            links: Links::default().reconfigure(fronts, limits.join()),
+            links: Links::default().reconfigure(fronts, waiting),
             sources: joined.map_or_else(Vec::new, |config| config.sources.clone()),
             pattern,
             limits,

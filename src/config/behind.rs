@@ -171,9 +171,9 @@ mod tests {
     fn the_table_is_bounded_by_the_configuration() {
         let content = format!("{NGINX}[limits]\npending_requests = 1000\npending_seconds = 7\n");
         let checked = Config::parse("c", &content, Path::new("/etc"));
-        let limits = checked.config.unwrap().limits.join();
+        let limits = checked.config.unwrap().limits.join(5);
         assert_eq!((limits.pending, limits.wait), (1_000, Micros(7_000_000)));
-        let limits = Limits::default().join();
-        assert_eq!((limits.pending, limits.wait), (65_536, Micros(30_000_000)));
+        let limits = Limits::default().join(5);
+        assert_eq!((limits.pending, limits.wait), (5, Micros(30_000_000)));
     }
 }

@@ -78,8 +78,9 @@ pub struct Limits {
     pub line_bytes: usize,
     /// Most series of all sources together.
     pub series: usize,
-    /// Requests remembered to join their lines, for each source that others are behind.
-    pub pending_requests: usize,
+    /// Requests remembered to join their lines, for each source that others are behind;
+    /// [`Limits::PENDING_REQUESTS`] if nobody says how many.
+    pub pending_requests: Option<usize>,
     /// How long is waited for the other line of a request; whole seconds.
     pub pending_wait: Duration,
 }
@@ -96,6 +97,10 @@ pub struct Checked {
 impl Limits {
     /// Routes of a source at most, unless `routes.NAME.max_routes` says otherwise.
     pub const MAX_ROUTES: usize = 500;
+    /// Requests remembered where logs are followed.
+    pub const PENDING_REQUESTS: usize = 65_536;
+    /// Requests remembered where whole logs are read, one after the other.
+    pub const PENDING_REQUESTS_IN_REPLAY: usize = 1_048_576;
 }
 
 impl Default for Limits {
@@ -103,17 +108,18 @@ impl Default for Limits {
         Self {
             line_bytes: 65_536,
             series: 10_000,
-            pending_requests: 65_536,
+            pending_requests: None,
             pending_wait: Duration::from_secs(30),
         }
     }
 }
 
 impl Limits {
-    /// Those of lines that wait for the other line of their request.
-    pub fn join(&self) -> join::Limits {
+    /// Those of lines that wait for the other line of their request; so many are remembered if
+    /// nobody says how many.
+    pub fn join(&self, pending: usize) -> join::Limits {
         join::Limits {
-            pending: self.pending_requests,
+            pending: self.pending_requests.unwrap_or(pending),
             wait: Micros(u64::try_from(self.pending_wait.as_micros()).unwrap_or(u64::MAX)),
         }
     }

@@ -356,6 +356,7 @@ fn read_paths(
 
 fn limits(mut section: Section<'_>, report: &mut Report) -> Limits {
     let default = Limits::default();
+    let pending = section.integer("pending_requests", 1_000..=16 << 20, report);
     let mut read = |key, bounds, default: usize| {
         let value = section.integer(key, bounds, report);
         value
@@ -365,11 +366,7 @@ fn limits(mut section: Section<'_>, report: &mut Report) -> Limits {
     let limits = Limits {
         line_bytes: read("line_bytes", 256..=16 << 20, default.line_bytes),
         series: read("series", 100..=1_000_000, default.series),
-        pending_requests: read(
-            "pending_requests",
-            1_000..=16 << 20,
-            default.pending_requests,
-        ),
+        pending_requests: pending.and_then(|pending| usize::try_from(pending.value).ok()),
         pending_wait: Duration::from_secs(read(
             "pending_seconds",
             1..=3_600,

@@ -99,7 +99,10 @@ impl Daemon {
         mut works: Vec<Work>,
         budget: &Budget,
     ) -> Result<(), StartError> {
-        self.links = (self.links).reconfigure(config.fronts(), config.limits.join());
+        self.links = (self.links).reconfigure(
+            config.fronts(),
+            config.limits.join(Limits::PENDING_REQUESTS),
+        );
         let mut next = Vec::new();
         for source in &config.sources {
             let old = works

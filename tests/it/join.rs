@@ -8,6 +8,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
+use httplog_exporter::config::Limits;
 use rustix::process::Signal;
 
 use crate::scrape::Scrape;
@@ -189,6 +190,23 @@ fn what_has_no_room_in_a_replay_is_told() {
     let told = "lines given up before the other line of their request was read: raise \
                 limits.pending_requests";
     assert!(ended.err.contains(told), "{}", ended.err);
+}
+
+#[test]
+fn a_replay_waits_for_more_than_a_daemon_would() {
+    const REQUESTS: usize = Limits::PENDING_REQUESTS + 1_000;
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: String| fs::write(dir.path().join(name), text).unwrap();
+    write("config.toml", config(dir.path(), ""));
+    let all = |line: &dyn Fn(&str) -> String| -> String {
+        (0..REQUESTS).map(|id| line(&format!("{id:x}"))).collect()
+    };
+    write("access.log", all(&|id| nginx(id, 200, "0.300")));
+    write("gunicorn.log", all(&|id| gunicorn(id, "0.100000")));
+    let logs = ["-o", "metrics", "access.log", "gunicorn.log"];
+    let page = replay(dir.path(), &logs).succeeded();
+    let (joined, _) = queue(&Scrape::parse(&page), "gunicorn-django");
+    assert_eq!(joined.to_string(), REQUESTS.to_string());
 }
 
 #[test]
