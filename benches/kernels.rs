@@ -121,6 +121,7 @@ fn feed(criterion: &mut Criterion) {
             routes: None,
             max_routes: 500,
             metrics: Metrics::default(),
+            join: None,
         };
         let mut pipeline = Pipeline::new(settings, Budget::new(10_000));
         let mut shard = pipeline.shard();
@@ -176,6 +177,7 @@ fn scrape(criterion: &mut Criterion) {
         routes: None,
         max_routes: 500,
         metrics: Metrics::default(),
+        join: None,
     };
     let mut pipeline = Pipeline::new(settings, Budget::new(10_000));
     let mut shard = pipeline.shard();

@@ -1,12 +1,13 @@
 //! Prometheus metrics for a Django site, from the access logs nginx and gunicorn already write.
 //!
 //! The core ([`model`], [`diag`], [`pattern`], [`route`], [`label`], [`aggregate`], [`metric`],
-//! [`expose`], [`pipeline`]) does no I/O, reads no clock and spawns nothing. The edges, behind the feature
+//! [`join`], [`expose`], [`pipeline`]) does no I/O, reads no clock and spawns nothing. The edges, behind the feature
 //! `daemon`, follow files, serve HTTP and speak to systemd. `ARCHITECTURE.md` draws the whole.
 
 pub mod aggregate;
 pub mod diag;
 pub mod expose;
+pub mod join;
 pub mod label;
 pub mod metric;
 pub mod model;

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use httplog_exporter::config::{Checked, Config};
+use httplog_exporter::config::{Checked, Config, Limits};
 use httplog_exporter::diag::Fault;
 use httplog_exporter::model::Field;
 use httplog_exporter::pattern::{Preset, presets};
@@ -127,6 +127,14 @@ fn defaults_and_bounds_are_those_of_the_reader() {
     };
     check("limits.line_bytes", default.limits.line_bytes.to_string());
     check("limits.series", default.limits.series.to_string());
+    check(
+        "limits.pending_requests",
+        Limits::PENDING_REQUESTS.to_string(),
+    );
+    check(
+        "limits.pending_seconds",
+        default.limits.pending_wait.as_secs().to_string(),
+    );
     let faults = parse(&format!(
         "[routes.x]\ntemplates = {{ '/' = 'x' }}\nmax_routes = 0\n{SOURCE}"
     ));

@@ -165,10 +165,11 @@ fn the_core_has_no_edges() {
         "prometheus::",
         "tracing",
     ];
-    const CORE: [&str; 8] = [
+    const CORE: [&str; 9] = [
         "aggregate",
         "diag",
         "expose",
+        "join",
         "label",
         "model",
         "pattern",

@@ -48,13 +48,17 @@ impl Check {
                 .iter()
                 .map(|path| path.as_path().display().to_string())
                 .collect();
-            writeln!(
+            write!(
                 out,
                 "  {}: {} as {}",
                 source.name,
                 paths.join(", "),
                 source.pattern.name()
             )?;
+            match &source.behind {
+                Some(front) => writeln!(out, ", behind {front}")?,
+                None => writeln!(out)?,
+            }
             estimate(&mut out, source, config.limits.series)?;
         }
         Ok(())

@@ -145,6 +145,7 @@ fn config(path: &Path, listen: &Address) -> Result<Config, Failure> {
             routes: None,
             metrics: Metrics::default(),
             watch: true,
+            behind: None,
         }],
         limits: Limits::default(),
         metrics: Metrics::default(),

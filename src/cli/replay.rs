@@ -1,5 +1,6 @@
 //! `replay`: whole files, one pass, then the result.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Cursor, Read, Write};
 use std::path::{Path, PathBuf};
@@ -17,9 +18,10 @@ use crate::aggregate::{Ledger, Shard};
 use crate::config::{self, Config, Limits};
 use crate::diag::Report;
 use crate::expose::{Format, encode, encode_json};
+use crate::join::Links;
 use crate::label::Budget;
 use crate::metric::Metrics;
-use crate::model::{Batch, Families, GenerationId};
+use crate::model::{Batch, Families, GenerationId, Micros};
 use crate::pattern::{Pattern, Recognition, recognise};
 use crate::pipeline::{Pipeline, Settings};
 use crate::route::Resolver;
@@ -28,7 +30,9 @@ use crate::source::{LineReader, archive};
 /// Read whole logs once and print the result.
 ///
 /// Plain or gzip-compressed files, `-` for standard input. The format is recognised from each
-/// file's first lines, unless --pattern names it or the configuration has one source only.
+/// file's first lines, unless --pattern names it or the configuration has one source only, or
+/// one whose paths the file is at. Where a source of the configuration is behind another, the
+/// lines of both are joined, in whatever order the files are given.
 #[derive(Debug, Args)]
 pub struct Replay {
     /// A configuration, for its limits and the patterns of its sources
@@ -81,6 +85,10 @@ struct Session {
     /// In the order in which the formats were met; the name of each is its source's.
     lanes: Vec<(String, Lane)>,
     rejects: Rejects,
+    /// The sources of the configuration, to know their logs by.
+    sources: Vec<config::Source>,
+    /// Between formats.
+    links: Links,
 }
 
 impl Replay {
@@ -90,8 +98,15 @@ impl Replay {
             .as_ref()
             .map_or_else(Limits::default, |config| config.limits);
         let (routes, max_routes) = self.views(config.as_ref())?;
+        let pattern = self.chosen(config.as_ref())?;
+        let joined = config.as_ref().filter(|_| pattern.is_none());
+        let fronts = joined.map(formats_joined).unwrap_or_default();
+        // What is read first waits until the other log is read.
+        let waiting = limits.join(Limits::PENDING_REQUESTS_IN_REPLAY);
         let mut session = Session {
-            pattern: self.chosen(config.as_ref())?,
+            links: Links::default().reconfigure(fronts, waiting),
+            sources: joined.map_or_else(Vec::new, |config| config.sources.clone()),
+            pattern,
             limits,
             routes,
             max_routes,
@@ -106,6 +121,7 @@ impl Replay {
             session.read(log, reader)?;
         }
         progress.finish_and_clear();
+        session.end();
         session.print(self.output)
     }
 
@@ -160,6 +176,29 @@ impl Replay {
     }
 }
 
+/// What is joined, where a source is known by its format.
+fn formats_joined(config: &Config) -> BTreeMap<&str, Vec<&str>> {
+    let format = |name: &str| {
+        let mut sources = config.sources.iter();
+        let source = sources.find(|source| source.name == name);
+        source.map(|source| source.pattern.name())
+    };
+    let mut joined: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (front, backs) in config.fronts() {
+        for back in backs {
+            if let (Some(front), Some(back)) = (format(front), format(back))
+                && front != back
+            {
+                let backs = joined.entry(front).or_default();
+                if !backs.contains(&back) {
+                    backs.push(back);
+                }
+            }
+        }
+    }
+    joined
+}
+
 fn checked(path: &Path) -> Result<Config, Failure> {
     let checked = load(path)?;
     checked.config.ok_or_else(|| checked.report.into())
@@ -202,6 +241,8 @@ impl Session {
                     (ledger.lines(), ledger.rejected.clone())
                 };
                 lane.pipeline.feed(&mut lane.shard, &batch);
+                // Files are read one after the other, so that time says nothing here.
+                lane.pipeline.settle(Micros(0));
                 let ledger = lane.shard.ledger();
                 if self.rejects.wants(&rejected, &ledger.rejected) {
                     self.rejects.look(log, &lane.pattern, number, &batch);
@@ -216,10 +257,26 @@ impl Session {
         Ok(())
     }
 
-    /// The pattern given, or the one that a log's first lines are written in.
+    /// No more lines will come.
+    fn end(&mut self) {
+        let lanes = &self.lanes;
+        let is_read = |name: &str| lanes.iter().any(|(lane, _)| lane == name);
+        self.links = self.links.read(is_read);
+        self.links.finish();
+    }
+
+    /// The pattern given, that of the source the log belongs to, or the one that its first lines
+    /// are written in.
     fn pattern_of(&self, log: &Path, first: &Batch<'_>) -> Result<Arc<Pattern>, Failure> {
         if let Some(pattern) = &self.pattern {
             return Ok(Arc::clone(pattern));
+        }
+        if let Ok(path) = std::path::absolute(log) {
+            let mut sources = self.sources.iter();
+            let own = sources.find(|source| source.paths.iter().any(|own| own.matches(&path)));
+            if let Some(source) = own {
+                return Ok(Arc::clone(&source.pattern));
+            }
         }
         match recognise(first.lines()) {
             Recognition::Known(pattern) => Ok(Arc::new(pattern)),
@@ -243,6 +300,7 @@ impl Session {
             routes: self.routes.clone(),
             max_routes: self.max_routes,
             metrics: self.metrics.clone(),
+            join: self.links.end(&name),
         };
         let pipeline = Pipeline::new(settings, self.budget.clone());
         let shard = pipeline.shard();
@@ -262,7 +320,8 @@ impl Session {
         let families = Families::new(
             self.lanes
                 .iter()
-                .flat_map(|(_, lane)| lane.shard.snapshot()),
+                .flat_map(|(_, lane)| lane.shard.snapshot())
+                .chain(self.links.families()),
         );
         let mut out = io::stdout().lock();
         let mut bytes = Vec::new();
@@ -279,11 +338,12 @@ impl Session {
                         &Families::new(lane.shard.snapshot()),
                     )?;
                 }
+                summary::write_joined(&mut out, &families)?;
             }
             Output::Metrics => encode(&families, Format::Text, &mut bytes),
             Output::Json => {
-                let accounts =
-                    Families::new(self.lanes.iter().flat_map(|(_, lane)| lane.shard.account()));
+                let accounts = self.lanes.iter().flat_map(|(_, lane)| lane.shard.account());
+                let accounts = Families::new(accounts.chain(self.links.outcomes()));
                 encode_json(&families.merge(accounts), &mut bytes);
             }
         }
@@ -306,6 +366,13 @@ impl Session {
         let rejected = all.rejected_lines();
         if output != Output::Summary && rejected > 0 {
             eprintln!("warning: {rejected} of {} lines rejected", all.lines());
+        }
+        let evicted = self.links.evicted();
+        if evicted > 0 {
+            eprintln!(
+                "warning: {evicted} lines given up before the other line of their request was read: \
+                 raise limits.pending_requests"
+            );
         }
         eprint!("{}", self.rejects);
     }

@@ -105,6 +105,7 @@ impl Run {
                 routes: None,
                 metrics: Metrics::default(),
                 watch: true,
+                behind: None,
             });
         }
         let listen = config::DEFAULT_LISTEN.parse().into_iter().collect();

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use crate::aggregate::Ledger;
+use crate::join;
 use crate::model::{Families, Family, Histogram, Series, Value};
 
 /// Routes shown.
@@ -38,6 +39,38 @@ pub(super) fn write(
         requests,
         families.get("httplog_request_duration_seconds"),
     )
+}
+
+/// What the logs of a front server and of those behind it tell together; nothing where none were
+/// joined.
+pub(super) fn write_joined(out: &mut impl Write, families: &Families) -> io::Result<()> {
+    let [queue, unreached] = join::FAMILIES.map(|name| families.get(name));
+    let series = |family: Option<&Family>| family.map_or_else(Vec::new, |all| all.series.clone());
+    let source = |series: &Series| series.label("source").unwrap_or_default().to_owned();
+    for series in series(queue) {
+        if let Value::Histogram(times) = &series.value {
+            let count: u64 = times.counts.iter().sum();
+            let name = source(&series);
+            write!(out, "\n{name}: {} requests joined", grouped(count))?;
+            if count > 0 {
+                let (mean, most) = (mean(times), quantile_95(times));
+                write!(out, ", queued {mean} on average, 95 % of them {most}")?;
+            }
+            writeln!(out)?;
+        }
+    }
+    for series in series(unreached) {
+        if number(&series) > 0 {
+            let reason = series.label("reason").unwrap_or_default();
+            let requests = grouped(number(&series));
+            writeln!(
+                out,
+                "  {}, unreached, {reason}: {requests}",
+                source(&series)
+            )?;
+        }
+    }
+    Ok(())
 }
 
 /// Requests by method and class of status.

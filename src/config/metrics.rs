@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::diag::{Fault, Place, Report, Section, Spot};
+use crate::join;
 use crate::metric::{Counts, Metric, Metrics, Set, read, sets};
 
 /// The sets for sources that do not say otherwise, and metrics of one's own.
@@ -91,6 +92,10 @@ fn check_names(own: &[Spot<Metric>], report: &mut Report) {
             );
         }
     }
+    let joined = join::FAMILIES
+        .iter()
+        .flat_map(|name| ["", "_bucket", "_sum", "_count"].map(|end| format!("{name}{end}")));
+    taken.extend(joined.map(|name| (name, "a metric of linked sources".to_owned())));
     for metric in own {
         let names = series_names(&metric.value);
         if let Some(name) = names.iter().find(|name| taken.contains_key(*name)) {

@@ -133,6 +133,12 @@ fn names_are_given_once() {
         ]
     );
     assert!(told("httplog_request_duration_seconds_count")[0].contains("is taken"));
+    for name in [
+        "httplog_queue_duration_seconds_sum",
+        "httplog_unreached_requests_total",
+    ] {
+        assert!(told(name)[0].contains("is taken by a metric of linked sources"));
+    }
     assert!(told("httplog_exporter_x")[0].contains("the exporter itself"));
     assert!(told("1x")[0].contains("no name of a metric"));
 }

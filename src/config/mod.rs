@@ -2,6 +2,7 @@
 //!
 //! Invariant: a [`Config`] can be run as it is; every fault of the text was found in one pass.
 
+mod behind;
 mod files;
 mod metrics;
 #[cfg(test)]
@@ -12,10 +13,13 @@ mod routes;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::diag::{Fault, Report, Text};
 use crate::http::Address;
+use crate::join;
 use crate::metric::Metrics;
+use crate::model::Micros;
 use crate::pattern::{Pattern, Preset, presets};
 use crate::source::{PathPattern, Start};
 
@@ -63,6 +67,8 @@ pub struct Source {
     pub metrics: Metrics,
     /// Whether inotify may wake us; else the files are only polled.
     pub watch: bool,
+    /// The source of the server that passes requests on to this one's; their lines are joined.
+    pub behind: Option<String>,
 }
 
 /// What no input may exceed.
@@ -72,6 +78,11 @@ pub struct Limits {
     pub line_bytes: usize,
     /// Most series of all sources together.
     pub series: usize,
+    /// Requests remembered to join their lines, for each source that others are behind;
+    /// [`Limits::PENDING_REQUESTS`] if nobody says how many.
+    pub pending_requests: Option<usize>,
+    /// How long is waited for the other line of a request; whole seconds.
+    pub pending_wait: Duration,
 }
 
 /// A configuration, if it can be run, and all there is to say about it.
@@ -86,6 +97,10 @@ pub struct Checked {
 impl Limits {
     /// Routes of a source at most, unless `routes.NAME.max_routes` says otherwise.
     pub const MAX_ROUTES: usize = 500;
+    /// Requests remembered where logs are followed.
+    pub const PENDING_REQUESTS: usize = 65_536;
+    /// Requests remembered where whole logs are read, one after the other.
+    pub const PENDING_REQUESTS_IN_REPLAY: usize = 1_048_576;
 }
 
 impl Default for Limits {
@@ -93,11 +108,35 @@ impl Default for Limits {
         Self {
             line_bytes: 65_536,
             series: 10_000,
+            pending_requests: None,
+            pending_wait: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Limits {
+    /// Those of lines that wait for the other line of their request; so many are remembered if
+    /// nobody says how many.
+    pub fn join(&self, pending: usize) -> join::Limits {
+        join::Limits {
+            pending: self.pending_requests.unwrap_or(pending),
+            wait: Micros(u64::try_from(self.pending_wait.as_micros()).unwrap_or(u64::MAX)),
         }
     }
 }
 
 impl Config {
+    /// The names of the sources that others are behind, each with the names of those.
+    pub fn fronts(&self) -> BTreeMap<&str, Vec<&str>> {
+        let mut fronts: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for source in &self.sources {
+            if let Some(front) = &source.behind {
+                fronts.entry(front).or_default().push(&source.name);
+            }
+        }
+        fronts
+    }
+
     /// Reads the dumps that sources need and makes their resolvers. Those with a fault, which the
     /// report then tells, are missing.
     pub fn resolvers(&self, report: &mut Report) -> Resolvers {

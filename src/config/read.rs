@@ -5,7 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::behind::{self, Behind};
 use super::metrics::{Wanted, read_sets};
 use super::{Config, DEFAULT_LISTEN, Limits, Routes, Source};
 use crate::diag::{Document, Fault, Report, Section, Spot, Text};
@@ -65,6 +67,7 @@ pub(super) fn config(
     let sections = root.sections("source", report);
     let none_given = sections.is_empty() && !root.contains("source") && !torn;
     let mut names = BTreeSet::new();
+    let mut behinds: Vec<Behind> = Vec::new();
     for section in sections {
         let known = Known {
             patterns: &patterns,
@@ -73,10 +76,11 @@ pub(super) fn config(
             broken_routes: &broken_routes,
             wanted: &wanted,
         };
-        if let Some(source) = source(section, &known, &mut names, base, report) {
+        if let Some(source) = source(section, &known, &mut names, &mut behinds, base, report) {
             sources.push(source);
         }
     }
+    behind::link(&behinds, &names, &mut sources, report);
     if none_given {
         report.push(Fault::error("no source: nothing would be followed").at(root.place()).help(
             "add one:\n[[source]]\nname = \"nginx\"\npaths = [\"/var/log/nginx/access.log\"]\npattern = \"nginx-combined\"",
@@ -204,6 +208,7 @@ fn source(
     mut section: Section<'_>,
     known: &Known<'_>,
     names: &mut BTreeSet<String>,
+    behinds: &mut Vec<Behind>,
     base: &Path,
     report: &mut Report,
 ) -> Option<Source> {
@@ -215,6 +220,7 @@ fn source(
     let routes = section.string("routes", report);
     let watch = section.boolean("watch", report);
     let sets = section.strings("sets", report);
+    let front = section.string("behind", report);
     for (key, missing) in [
         ("name", !section.contains("name")),
         ("paths", !section.contains("paths")),
@@ -227,6 +233,10 @@ fn source(
     section.finish(report);
     if let Some(name) = &name {
         check_name(name, names, report);
+        behinds.extend(front.map(|front| Behind {
+            name: name.value.clone(),
+            front,
+        }));
     }
     let pattern = pattern.and_then(|pattern| find(&pattern, known, report));
     let routes = routes.and_then(|routes| find_routes(&routes, known, report));
@@ -244,6 +254,7 @@ fn source(
         routes,
         metrics: known.wanted.metrics(sets.as_deref()),
         watch: watch.is_none_or(|watch| watch.value),
+        behind: None,
     })
 }
 
@@ -345,6 +356,7 @@ fn read_paths(
 
 fn limits(mut section: Section<'_>, report: &mut Report) -> Limits {
     let default = Limits::default();
+    let pending = section.integer("pending_requests", 1_000..=16 << 20, report);
     let mut read = |key, bounds, default: usize| {
         let value = section.integer(key, bounds, report);
         value
@@ -354,6 +366,12 @@ fn limits(mut section: Section<'_>, report: &mut Report) -> Limits {
     let limits = Limits {
         line_bytes: read("line_bytes", 256..=16 << 20, default.line_bytes),
         series: read("series", 100..=1_000_000, default.series),
+        pending_requests: pending.and_then(|pending| usize::try_from(pending.value).ok()),
+        pending_wait: Duration::from_secs(read(
+            "pending_seconds",
+            1..=3_600,
+            usize::try_from(default.pending_wait.as_secs()).unwrap_or(usize::MAX),
+        ) as u64),
     };
     section.finish(report);
     limits

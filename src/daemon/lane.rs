@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::aggregate::{Ledger, Shard};
 use crate::http::Scrape;
+use crate::join::Links;
 use crate::model::Families;
 use crate::telemetry::Telemetry;
 
@@ -18,8 +19,15 @@ pub(super) struct Lane {
 /// Every source's counts, and the exporter's own metrics.
 #[derive(Debug)]
 pub struct Lanes {
-    lanes: Mutex<Vec<Arc<Lane>>>,
+    sources: Mutex<Sources>,
     telemetry: Arc<Telemetry>,
+}
+
+/// What is in force.
+#[derive(Clone, Debug, Default)]
+struct Sources {
+    lanes: Vec<Arc<Lane>>,
+    links: Links,
 }
 
 impl Lane {
@@ -38,26 +46,26 @@ impl Lane {
 impl Lanes {
     pub(super) fn new(telemetry: Arc<Telemetry>) -> Self {
         Self {
-            lanes: Mutex::default(),
+            sources: Mutex::default(),
             telemetry,
         }
     }
 
-    pub(super) fn replace(&self, lanes: Vec<Arc<Lane>>) {
-        *self.lanes.lock().unwrap_or_else(PoisonError::into_inner) = lanes;
+    pub(super) fn replace(&self, lanes: Vec<Arc<Lane>>, links: Links) {
+        *self.sources.lock().unwrap_or_else(PoisonError::into_inner) = Sources { lanes, links };
     }
 
     /// The account of all lines of all sources.
     pub fn ledger(&self) -> Ledger {
         let mut all = Ledger::default();
-        for lane in self.all() {
+        for lane in self.all().lanes {
             all.add(lane.lock().ledger());
         }
         all
     }
 
-    fn all(&self) -> Vec<Arc<Lane>> {
-        self.lanes
+    fn all(&self) -> Sources {
+        self.sources
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
@@ -67,11 +75,14 @@ impl Lanes {
 impl Scrape for Lanes {
     fn families(&self) -> Families {
         let mut families = Vec::new();
-        for lane in self.all() {
+        let sources = self.all();
+        for lane in sources.lanes {
             let shard = lane.lock();
             families.extend(shard.snapshot());
             families.extend(shard.account());
         }
+        families.extend(sources.links.families());
+        families.extend(sources.links.outcomes());
         Families::new(families).merge(self.telemetry.families())
     }
 }

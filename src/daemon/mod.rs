@@ -21,6 +21,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::diag::Report;
 use crate::http::{Address, BindError, Listener, Ready, ServeError};
+use crate::join::Links;
 use crate::label::Budget;
 use crate::telemetry::{Telemetry, TelemetryError};
 
@@ -36,6 +37,7 @@ pub struct Daemon {
     listeners: Vec<Listener>,
     lanes: Arc<Lanes>,
     workers: Vec<Worker>,
+    links: Links,
     telemetry: Arc<Telemetry>,
     clock: Arc<dyn Clock>,
     ready: Ready,
@@ -144,6 +146,7 @@ impl Daemon {
             listeners,
             lanes,
             workers: Vec::new(),
+            links: Links::default(),
             clock,
             ready: Ready::default(),
             origin,

@@ -99,6 +99,10 @@ impl Daemon {
         mut works: Vec<Work>,
         budget: &Budget,
     ) -> Result<(), StartError> {
+        self.links = (self.links).reconfigure(
+            config.fronts(),
+            config.limits.join(Limits::PENDING_REQUESTS),
+        );
         let mut next = Vec::new();
         for source in &config.sources {
             let old = works
@@ -110,8 +114,8 @@ impl Daemon {
         for gone in works {
             self.telemetry.forget_source(&gone.name);
         }
-        self.lanes
-            .replace(next.iter().map(|work| Arc::clone(&work.lane)).collect());
+        let lanes = next.iter().map(|work| Arc::clone(&work.lane)).collect();
+        self.lanes.replace(lanes, self.links.clone());
         for work in next {
             let source_name = work.name.clone();
             let worker = Worker::spawn(work, &self.clock, &self.notices.0).map_err(|source| {
@@ -141,6 +145,7 @@ impl Daemon {
             routes: routes.and_then(|routes| resolvers.get(&routes.name).map(Arc::clone)),
             max_routes: routes.map_or(Limits::MAX_ROUTES, |routes| routes.max_routes),
             metrics: source.metrics.clone(),
+            join: self.links.end(&source.name),
         };
         let files = FileSettings {
             paths: source.paths.clone(),

@@ -14,7 +14,7 @@ use super::Notice;
 use super::lane::Lane;
 use super::views::{Reread, Views};
 use crate::clock::{Clock, Waker};
-use crate::model::{Batch, Bytes, Position};
+use crate::model::{Batch, Bytes, Micros, Position};
 use crate::pipeline::Pipeline;
 use crate::source::{Event, FileSource, Progress, RealFs, Watch};
 use crate::telemetry::SourceTelemetry;
@@ -119,6 +119,10 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
+fn micros(time: Duration) -> Micros {
+    Micros(u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
+}
+
 impl Drop for LastWord {
     fn drop(&mut self) {
         let ended = Notice::Ended {
@@ -169,10 +173,14 @@ fn run(mut work: Work, ties: &Ties) -> Work {
         let mut sink = |batch: &Batch<'_>| {
             was_read = true;
             pipeline.feed(&mut lane.lock(), batch);
+            pipeline.settle(micros(now));
         };
         let progress = work
             .source
             .poll(&mut sink, &mut |event| events.hear(&event));
+        if progress == Progress::Idle {
+            work.pipeline.read_until(micros(now));
+        }
         if was_read {
             work.telemetry.set_last_line(ties.clock.wall());
         }

@@ -11,9 +11,10 @@ use std::sync::Arc;
 use memchr::memchr;
 
 use crate::aggregate::{Key, Ledger, Measure, Shard, Values};
+use crate::join::{End, Tap};
 use crate::label::{self, Budget, Charset, Label, Method, Scheme};
 use crate::metric::{Metrics, Plan};
-use crate::model::{Batch, Field, Record, UpstreamList};
+use crate::model::{Batch, Field, FieldSet, Micros, Record, UpstreamList};
 use crate::pattern::{Pattern, Reject, Scratch};
 use crate::route::{Resolver, RouteId, Router};
 
@@ -37,6 +38,8 @@ pub struct Settings {
     pub max_routes: usize,
     /// What is counted.
     pub metrics: Metrics,
+    /// Where its lines are joined with those of another source, if they are.
+    pub join: Option<End>,
 }
 
 /// Reads the lines of one source; one for each thread.
@@ -55,6 +58,7 @@ pub struct Pipeline {
     mask: u64,
     /// Whether it asks for what few do.
     is_wide: bool,
+    tap: Option<Tap>,
 }
 
 /// Fields of which labels and values are made that few ask for.
@@ -73,8 +77,11 @@ impl Pipeline {
         let wide_labels = self::mask([Label::Upstream, Label::Scheme, Label::Charset].into_iter());
         let is_wide =
             mask & wide_labels != 0 || WIDE.iter().any(|field| plan.fields().contains(*field));
+        let join = settings.join.as_ref();
+        let joined = join.map_or(FieldSet::EMPTY, End::fields);
         Self {
-            pattern: Pattern::clone(&settings.pattern).narrowed(plan.fields()),
+            pattern: Pattern::clone(&settings.pattern).narrowed(plan.fields().union(joined)),
+            tap: join.map(End::tap),
             mask,
             is_wide,
             plan,
@@ -139,6 +146,21 @@ impl Pipeline {
         shard.advance(batch.bytes().len() as u64, batch.end());
     }
 
+    /// Joins the lines fed so far with those of another source, if that is wanted. `now` is the
+    /// time of any clock, the same for both. Belongs after each batch, when no shard is locked.
+    pub fn settle(&mut self, now: Micros) {
+        if let Some(tap) = &mut self.tap {
+            tap.settle(now);
+        }
+    }
+
+    /// Says that all the source had written until `now` was fed and settled.
+    pub fn read_until(&mut self, now: Micros) {
+        if let Some(tap) = &mut self.tap {
+            tap.read_until(now);
+        }
+    }
+
     /// Counts the line that `text` begins with; gives its length, without the newline.
     #[inline]
     fn line(&mut self, shard: &mut Shard, text: &[u8]) -> usize {
@@ -174,6 +196,9 @@ impl Pipeline {
     }
 
     fn count(&mut self, shard: &mut Shard, record: &Record<'_>) {
+        if let Some(tap) = &mut self.tap {
+            tap.note(record);
+        }
         let method = Method::of(record.method);
         let route = self.route(record);
         let mut key = pack(method, label::status(record.status), route);
@@ -264,6 +289,7 @@ mod tests {
             routes: None,
             max_routes: 10,
             metrics: Metrics::default(),
+            join: None,
         };
         Pipeline::new(settings, Budget::new(1_000))
     }

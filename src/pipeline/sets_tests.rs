@@ -19,6 +19,7 @@ fn counted_as(metrics: Vec<Metric>, dialect: Dialect, format: &str, lines: &[Str
         routes: None,
         max_routes: 10,
         metrics: Metrics::new(metrics),
+        join: None,
     };
     let mut pipeline = Pipeline::new(settings, Budget::new(10_000));
     let mut shard = pipeline.shard();

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use httplog_exporter::expose::{Format, encode};
+use httplog_exporter::join::{Limits, Link, Outcome, Reason};
 use httplog_exporter::label::Budget;
 use httplog_exporter::metric::{Metrics, sets};
-use httplog_exporter::model::{Batch, Families, GenerationId, Position, Status};
+use httplog_exporter::model::{Batch, Families, GenerationId, Micros, Position, Status};
 use httplog_exporter::pattern::{Dialect, Pattern};
 use httplog_exporter::pipeline::{Pipeline, Settings};
 use httplog_exporter::route::Router;
@@ -73,6 +74,7 @@ fn counted() -> Families {
         routes: None,
         max_routes: 10,
         metrics: Metrics::new(sets().iter().flat_map(|set| set.metrics()).collect()),
+        join: None,
     };
     let mut pipeline = Pipeline::new(settings, Budget::new(100));
     let mut shard = pipeline.shard();
@@ -83,6 +85,16 @@ fn counted() -> Families {
     pipeline.feed(&mut shard, &Batch::new(line.as_bytes(), 0, end));
     assert_eq!(shard.ledger().recorded, 1);
     Families::new(shard.snapshot().into_iter().chain(shard.account()))
+}
+
+/// Everything that two logs tell together.
+fn joined() -> Families {
+    let limits = Limits {
+        pending: 1,
+        wait: Micros(1),
+    };
+    let link = Link::new("x", &["y"], limits);
+    Families::new(link.families().into_iter().chain(link.outcomes()))
 }
 
 /// Everything the exporter tells of itself, once each thing has happened.
@@ -98,7 +110,7 @@ fn told() -> Families {
 
 #[test]
 fn every_family_is_documented_as_it_is() {
-    let families = shown(&counted().merge(told()));
+    let families = shown(&counted().merge(told()).merge(joined()));
     for metric in Metric::ALL {
         let family = families
             .get(metric.name())
@@ -140,7 +152,9 @@ fn every_reason_is_documented() {
         .series
         .iter()
         .map(|series| series.label("reason").unwrap())
-        .chain(GAP_REASONS);
+        .chain(GAP_REASONS)
+        .chain(Reason::ALL.map(Reason::name))
+        .chain(Outcome::ALL.map(Outcome::name));
     for reason in reasons {
         assert!(page.contains(&format!("`{reason}`")), "{reason}");
     }

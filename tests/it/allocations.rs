@@ -4,9 +4,10 @@ use std::fs;
 use std::sync::Arc;
 
 use httplog_exporter::aggregate::Shard;
+use httplog_exporter::join::{Limits, Link};
 use httplog_exporter::label::Budget;
 use httplog_exporter::metric::Metrics;
-use httplog_exporter::model::{Batch, GenerationId, Position};
+use httplog_exporter::model::{Batch, GenerationId, Micros, Position};
 use httplog_exporter::pattern::{Preset, presets};
 use httplog_exporter::pipeline::{Pipeline, Settings};
 
@@ -46,6 +47,7 @@ fn lines_like_those_before_allocate_nothing() {
             routes: None,
             max_routes: 500,
             metrics: Metrics::default(),
+            join: None,
         };
         let mut pipeline = Pipeline::new(settings, Budget::new(10_000));
         let mut shard = pipeline.shard();
@@ -70,4 +72,50 @@ fn lines_like_those_before_allocate_nothing() {
         assert_eq!(more, 0, "{}", preset.name);
         assert_eq!(shard.ledger().recorded, 3 * good, "{}", preset.name);
     }
+}
+
+/// Requests that nobody else logs, each with an id of its own.
+#[test]
+fn lines_that_wait_for_others_take_bounded_memory() {
+    const PENDING: u64 = 1_000;
+    const ROUNDS: u64 = 40;
+    let limits = Limits {
+        pending: usize::try_from(PENDING).unwrap(),
+        wait: Micros(1),
+    };
+    let link = Arc::new(Link::new("web", &["app"], limits));
+    let preset = Preset::find("nginx-django").unwrap();
+    let example = preset.definition().unwrap().examples[0].line.clone();
+    let id = "04c1004c5033391b5e5e4531d2925e00";
+    assert!(example.contains(id));
+    let settings = Settings {
+        source: "web".into(),
+        pattern: Arc::new(preset.pattern().unwrap()),
+        line_bytes: 65_536,
+        routes: None,
+        max_routes: 500,
+        metrics: Metrics::default(),
+        join: link.end("web"),
+    };
+    let mut pipeline = Pipeline::new(settings, Budget::new(10_000));
+    let mut shard = pipeline.shard();
+    for round in 0..ROUNDS {
+        let ids = round * PENDING..(round + 1) * PENDING;
+        let text: String = ids
+            .map(|number| example.replace(id, &format!("{number:032x}")) + "\n")
+            .collect();
+        let end = Position {
+            generation: GenerationId(0),
+            offset: 0,
+        };
+        let batch = Batch::new(text.as_bytes(), 0, end);
+        let more = allocation_counter::measure(|| {
+            pipeline.feed(&mut shard, &batch);
+            pipeline.settle(Micros(round));
+        });
+        // The index makes room for what was taken out of it, once.
+        assert!(round < ROUNDS / 2 || more.count_total == 0, "round {round}");
+    }
+    assert_eq!(shard.ledger().recorded, ROUNDS * PENDING);
+    assert_eq!(link.evicted(), (ROUNDS - 1) * PENDING);
 }

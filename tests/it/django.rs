@@ -251,6 +251,20 @@ fn personal_data_that_is_logged_comes_out_nowhere() {
             }
         }
     }
+    // The ids that nginx gave, by which lines are joined.
+    let ids: Vec<&String> = RUN.seen.keys().step_by(50).collect();
+    assert!(ids.len() > 80 && ids.iter().all(|id| id.len() == 32));
+    for id in ids {
+        assert!(
+            RUN.logs.iter().all(|log| logged(id, log)),
+            "{id} is not logged"
+        );
+        for (name, text) in &RUN.told {
+            if memchr::memmem::find(text, id.as_bytes()).is_some() {
+                hits.push(format!("the id {id} in {name}"));
+            }
+        }
+    }
     let bytes: usize = RUN.told.iter().map(|(_, text)| text.len()).sum();
     eprintln!(
         "{} canaries, {} texts of {bytes} bytes, {} hits",

@@ -16,7 +16,10 @@ mod django;
 mod explain;
 mod follow;
 mod hostile;
+mod join;
 mod lifecycle;
+#[cfg(feature = "stack")]
+mod queue;
 mod recorded;
 mod replay;
 #[cfg(feature = "stack")]

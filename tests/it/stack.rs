@@ -171,12 +171,23 @@ impl Site {
 
     /// With other settings than its usual ones, as `serve.py` has it.
     pub fn start_with(dir: &Path, settings: &[&str]) -> Self {
-        let mut servers = python("tests/stack/serve.py")
-            .arg(dir)
-            .args(settings)
-            .stdin(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = python("tests/stack/serve.py");
+        command.arg(dir).args(settings);
+        Self::launch(dir, command)
+    }
+
+    /// With one worker that does one thing at a time: whoever else asks, waits.
+    pub fn start_with_one_worker(dir: &Path) -> Self {
+        let mut command = python("tests/stack/serve.py");
+        command.arg(dir).env(
+            "GUNICORN_CMD_ARGS",
+            "--workers=1 --threads=1 --worker-class=sync",
+        );
+        Self::launch(dir, command)
+    }
+
+    fn launch(dir: &Path, mut command: Command) -> Self {
+        let mut servers = command.stdin(Stdio::piped()).spawn().unwrap();
         let mut said = lines_of(&mut servers);
         let port = wait_for(&mut said, "ready ");
         Self {
@@ -185,6 +196,11 @@ impl Site {
             dir: dir.to_owned(),
             port,
         }
+    }
+
+    /// nginx's address.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
     }
 
     /// One of its logs.

@@ -17,12 +17,14 @@ const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 /// What it serves, and something that it does not.
 const PAGES: [&str; 5] = ["/", "/metrics", "/-/healthy", "/-/ready", "/nothing"];
 const REPLAYED: [&str; 3] = ["summary", "metrics", "json"];
+/// The folders of the daemons.
+const HOMES: [&str; 3] = ["views", "folding", "joined"];
 
 /// What came out of it: a name for each text, and the text.
 pub type Told = Vec<(String, Vec<u8>)>;
 
-/// Two daemons, one that knows the site's views and one that folds paths, and a Prometheus that
-/// scrapes the first.
+/// Three daemons, one that knows the site's views, one that folds paths and one that joins both
+/// servers' lines, and a Prometheus that scrapes the first.
 pub struct Exporters {
     dir: PathBuf,
     daemons: Vec<(Daemon, Vec<(&'static str, PathBuf)>)>,
@@ -37,6 +39,10 @@ impl Exporters {
             ("nginx", site.log("combined.log")),
             ("gunicorn", site.log("gunicorn.log")),
         ];
+        let joined = vec![
+            ("nginx", site.log("access.log")),
+            ("gunicorn", site.log("gunicorn.log")),
+        ];
         let routes = format!(
             "routes = 'shop'\n[routes.shop]\nurlconf = '{}'\n",
             dump.display()
@@ -46,13 +52,13 @@ impl Exporters {
             toml("nginx", "nginx-django", &views[0].1) + &routes,
             toml("nginx", "nginx-combined", &folding[0].1)
                 + &toml("gunicorn", "gunicorn-django", &folding[1].1),
+            toml("nginx", "nginx-django", &joined[0].1)
+                + &toml("gunicorn", "gunicorn-django", &joined[1].1)
+                + "behind = 'nginx'\n",
         ];
         let mut daemons = Vec::new();
-        for ((name, config), logs) in ["views", "folding"]
-            .into_iter()
-            .zip(configs)
-            .zip([views, folding])
-        {
+        let logs = [views, folding, joined];
+        for ((name, config), logs) in HOMES.into_iter().zip(configs).zip(logs) {
             let home = dir.join(name);
             fs::create_dir_all(&home).unwrap();
             fs::write(home.join("config.toml"), format!("{HEAD}\n{sets}{config}")).unwrap();
@@ -106,8 +112,18 @@ impl Exporters {
                 told.push(self.replayed(&["--log-level", level, "replay", log]));
             }
         }
+        let config = self.dir.join("joined/config.toml");
+        let (config, logs) = (config.to_str().unwrap(), &self.daemons[2].1);
+        let [nginx, gunicorn] = [0, 1].map(|at| logs[at].1.to_str().unwrap());
+        for output in REPLAYED {
+            let args = ["replay", "--config", config, "--output", output];
+            let (name, text) = self.replayed(&[&args[..], &[nginx, gunicorn]].concat());
+            let is_joined = memchr::memmem::find(&text, b"unreached").is_some();
+            assert!(is_joined, "{name} joined nothing");
+            told.push((name, text));
+        }
         drop(self.daemons);
-        for home in ["views", "folding"] {
+        for home in HOMES {
             files(&self.dir.join(home), &mut told);
         }
         told

@@ -1,0 +1,179 @@
+//! `source.behind`: whose lines are joined.
+//!
+//! Invariant: of two linked sources both log what joining takes, and none is in two links.
+
+use std::collections::BTreeSet;
+
+use super::Source;
+use crate::diag::{Fault, Report, Spot};
+use crate::join::Side;
+use crate::model::Field;
+use crate::pattern::Pattern;
+
+/// What a source says of itself.
+pub(super) struct Behind {
+    /// The source.
+    pub(super) name: String,
+    /// The name of the one in front of it.
+    pub(super) front: Spot<String>,
+}
+
+/// Links the sources; `names` are those of all sources, broken ones too.
+pub(super) fn link(
+    behinds: &[Behind],
+    names: &BTreeSet<String>,
+    sources: &mut [Source],
+    report: &mut Report,
+) {
+    for behind in behinds {
+        if let Some(fault) = misplaced(behind, behinds, names) {
+            report.push(fault);
+            continue;
+        }
+        // A source that is missing here has faults of its own in the report.
+        for (name, side) in [
+            (&behind.front.value, Side::Front),
+            (&behind.name, Side::Back(0)),
+        ] {
+            if let Some(source) = sources.iter().find(|source| source.name == *name) {
+                report.extend(lacks(name, &source.pattern, side, &behind.front));
+            }
+        }
+        let found = sources.iter_mut().find(|source| source.name == behind.name);
+        if let Some(source) = found {
+            source.behind = Some(behind.front.value.clone());
+        }
+    }
+}
+
+/// What is wrong with the place of a source, whatever it logs.
+fn misplaced(behind: &Behind, behinds: &[Behind], names: &BTreeSet<String>) -> Option<Fault> {
+    let front = &behind.front;
+    let fault = |message: String| Fault::error(message).at(front.place.clone());
+    if front.value == behind.name {
+        return Some(fault(format!("`{}` cannot be behind itself", front.value)));
+    }
+    if !names.contains(&front.value) {
+        let others = names.iter().filter(|name| **name != behind.name);
+        return Some(
+            fault(format!("unknown source `{}`", front.value))
+                .suggest(&front.value, others.map(String::as_str)),
+        );
+    }
+    behinds
+        .iter()
+        .any(|other| other.name == front.value)
+        .then(|| {
+            fault(format!("`{}` is behind another source itself", front.value))
+                .help("name the source whose server passes requests on to this one")
+        })
+}
+
+/// The fields that a pattern lacks.
+fn lacks(name: &str, pattern: &Pattern, side: Side, front: &Spot<String>) -> Report {
+    let mut report = Report::default();
+    for field in side.fields() {
+        if !pattern.fields().contains(field) {
+            let message = format!(
+                "`{}` of `{name}` has no `{}`, by which lines are joined",
+                pattern.name(),
+                field.name()
+            );
+            report.push(
+                Fault::error(message)
+                    .at(front.place.clone())
+                    .help(remedy(side, field)),
+            );
+        }
+    }
+    report
+}
+
+/// What to log.
+fn remedy(side: Side, field: Field) -> &'static str {
+    match (side, field) {
+        (Side::Front, Field::RequestId) => {
+            "log `$request_id`, as nginx-django does, and pass it on: proxy_set_header X-Request-ID $request_id;"
+        }
+        (Side::Front, _) => "log `$upstream_response_time`, as nginx-django does",
+        (Side::Back(_), Field::RequestId) => {
+            "log `%({x-request-id}i)s`, as gunicorn-django does; nginx must send it: proxy_set_header X-Request-ID $request_id;"
+        }
+        (Side::Back(_), _) => "log `%(L)s`, as gunicorn-django does",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Config, Limits};
+    use crate::model::Micros;
+    use std::path::Path;
+
+    const NGINX: &str = "[[source]]\nname = 'nginx'\npaths = ['a.log']\npattern = 'nginx-django'\n";
+    const GUNICORN: &str = "[[source]]\nname = 'shop'\npaths = ['b.log']\npattern = 'gunicorn-django'\nbehind = 'nginx'\n";
+
+    fn faults(content: &str) -> Vec<String> {
+        let checked = Config::parse("config.toml", content, Path::new("/etc"));
+        let faults = checked.report.faults();
+        assert_eq!(checked.config.is_none(), !faults.is_empty());
+        let text = |fault: &crate::diag::Fault| {
+            assert!(fault.place.is_some());
+            let help = fault.help.as_deref().unwrap_or_default();
+            format!("{} | {help}", fault.message)
+        };
+        faults.iter().map(|fault| text(fault)).collect()
+    }
+
+    #[test]
+    fn the_order_of_sources_does_not_matter() {
+        for content in [format!("{NGINX}{GUNICORN}"), format!("{GUNICORN}{NGINX}")] {
+            let checked = Config::parse("c", &content, Path::new("/etc"));
+            let config = checked.config.unwrap();
+            assert_eq!(config.fronts(), [("nginx", vec!["shop"])].into());
+        }
+        let config = Config::parse("c", NGINX, Path::new("/etc")).config.unwrap();
+        assert!(config.fronts().is_empty());
+    }
+
+    #[test]
+    fn a_link_that_cannot_be_is_a_fault() {
+        let check = |content: &str, expected: &[&str]| assert_eq!(faults(content), expected);
+        let shop = |front: &str| NGINX.to_owned() + &GUNICORN.replace("'nginx'", front);
+        check(
+            &shop("'nginks'"),
+            &["unknown source `nginks` | did you mean `nginx`?"],
+        );
+        check(&shop("'shop'"), &["`shop` cannot be behind itself | "]);
+        let third = GUNICORN
+            .replace("shop", "third")
+            .replace("'nginx'", "'shop'");
+        check(
+            &format!("{NGINX}{GUNICORN}{third}"),
+            &[
+                "`shop` is behind another source itself | name the source whose server passes requests on to this one",
+            ],
+        );
+        let lacking = format!("{NGINX}{GUNICORN}")
+            .replace("nginx-django", "nginx-combined")
+            .replace("gunicorn-django", "gunicorn");
+        check(
+            &lacking,
+            &[
+                "`nginx-combined` of `nginx` has no `request_id`, by which lines are joined | log `$request_id`, as nginx-django does, and pass it on: proxy_set_header X-Request-ID $request_id;",
+                "`nginx-combined` of `nginx` has no `upstream_durations`, by which lines are joined | log `$upstream_response_time`, as nginx-django does",
+                "`gunicorn` of `shop` has no `request_id`, by which lines are joined | log `%({x-request-id}i)s`, as gunicorn-django does; nginx must send it: proxy_set_header X-Request-ID $request_id;",
+                "`gunicorn` of `shop` has no `duration`, by which lines are joined | log `%(L)s`, as gunicorn-django does",
+            ],
+        );
+    }
+
+    #[test]
+    fn the_table_is_bounded_by_the_configuration() {
+        let content = format!("{NGINX}[limits]\npending_requests = 1000\npending_seconds = 7\n");
+        let checked = Config::parse("c", &content, Path::new("/etc"));
+        let limits = checked.config.unwrap().limits.join(5);
+        assert_eq!((limits.pending, limits.wait), (1_000, Micros(7_000_000)));
+        let limits = Limits::default().join(5);
+        assert_eq!((limits.pending, limits.wait), (5, Micros(30_000_000)));
+    }
+}

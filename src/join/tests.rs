@@ -1,0 +1,397 @@
+use super::*;
+use crate::model::{Families, Status, Value};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+const WAIT: Micros = Micros(10_000_000);
+
+fn link(pending: usize) -> Arc<Link> {
+    let limits = Limits {
+        pending,
+        wait: WAIT,
+    };
+    Arc::new(Link::new("nginx", &["gunicorn", "other"], limits))
+}
+
+fn tap(link: &Arc<Link>, source: &str) -> Tap {
+    link.end(source).unwrap().tap()
+}
+
+/// A line of the front.
+fn passed<'l>(id: &'l str, times: &'l str, status: &str) -> Record<'l> {
+    Record {
+        request_id: Some(id.as_bytes()),
+        upstream_durations: (times != "-").then_some(UpstreamList(times.as_bytes())),
+        status: Status::from_digits(status.as_bytes()),
+        ..Record::default()
+    }
+}
+
+/// A line from behind it.
+fn worked(id: &str, micros: u64) -> Record<'_> {
+    Record {
+        request_id: Some(id.as_bytes()),
+        duration: Some(Micros(micros)),
+        ..Record::default()
+    }
+}
+
+fn arrive(tap: &mut Tap, now: u64, records: &[Record<'_>]) {
+    for record in records {
+        tap.note(record);
+    }
+    tap.settle(Micros(now));
+}
+
+/// `source label` → count, of everything that is not 0; histograms by count and sum.
+fn told(link: &Link) -> BTreeMap<String, u64> {
+    let families = Families::new(link.families().into_iter().chain(link.outcomes()));
+    let mut told = BTreeMap::new();
+    for series in families.iter().flat_map(|family| &family.series) {
+        let source = series.label("source").unwrap();
+        let labels = ["reason", "outcome"].map(|name| series.label(name));
+        let name = labels.into_iter().flatten().next().unwrap_or("pending");
+        match &series.value {
+            Value::Number(crate::model::Number::Exact(count, _)) => {
+                told.insert(format!("{source} {name}"), *count);
+            }
+            Value::Number(crate::model::Number::Float(_)) => panic!("a float"),
+            Value::Histogram(queue) => {
+                told.insert(format!("{source} count"), queue.counts.iter().sum());
+                told.insert(format!("{source} sum"), queue.sum);
+            }
+        }
+    }
+    told.retain(|_, count| *count > 0);
+    told
+}
+
+fn check(link: &Link, expected: &[(&str, u64)]) {
+    let expected: BTreeMap<String, u64> = expected
+        .iter()
+        .map(|(name, count)| ((*name).to_owned(), *count))
+        .collect();
+    assert_eq!(told(link), expected);
+}
+
+#[test]
+fn the_queue_is_what_the_front_waited_longer_than_was_worked() {
+    let link = link(100);
+    let (mut nginx, mut gunicorn) = (tap(&link, "nginx"), tap(&link, "gunicorn"));
+    arrive(&mut gunicorn, 1, &[worked("a", 12_345), worked("c", 5)]);
+    arrive(
+        &mut nginx,
+        2,
+        &[
+            passed("a", "0.020", "200"),
+            passed("b", "0.001, 0.300", "200"),
+        ],
+    );
+    arrive(&mut gunicorn, 3, &[worked("b", 100_000)]);
+    // nginx cuts its times to milliseconds.
+    arrive(&mut nginx, 4, &[passed("c", "0.000", "200")]);
+    check(
+        &link,
+        &[
+            ("gunicorn count", 3),
+            ("gunicorn joined", 3),
+            ("gunicorn sum", 7_655 + 200_000),
+            ("nginx joined", 3),
+        ],
+    );
+}
+
+#[test]
+fn a_request_that_was_not_passed_on_is_unreached_at_once() {
+    let link = link(100);
+    let mut nginx = tap(&link, "nginx");
+    let statuses = [
+        "200", "206", "304", "301", "400", "444", "429", "503", "499", "502", "504",
+    ];
+    let records = statuses.map(|status| passed("-", "-", status));
+    arrive(&mut nginx, 1, &records);
+    check(
+        &link,
+        &[
+            ("nginx static", 3),
+            ("nginx local", 3),
+            ("nginx limited", 2),
+            ("nginx client_closed", 1),
+            ("nginx bad_gateway", 1),
+            ("nginx timeout", 1),
+            ("nginx unreached", 11),
+        ],
+    );
+}
+
+#[test]
+fn a_request_that_was_passed_on_is_unreached_after_the_wait() {
+    let link = link(100);
+    let (mut nginx, mut gunicorn) = (tap(&link, "nginx"), tap(&link, "gunicorn"));
+    let mut other = tap(&link, "other");
+    let records = [("a", "499"), ("b", "502"), ("c", "504"), ("d", "200")]
+        .map(|(id, status)| passed(id, "0.100", status));
+    arrive(&mut nginx, 5, &records);
+    arrive(&mut gunicorn, 5, &[worked("e", 7)]);
+    let end = Micros(WAIT.0 + 5);
+    nginx.read_until(end);
+    gunicorn.read_until(end);
+    other.read_until(Micros(end.0 - 1));
+    check(&link, &[("nginx pending", 4), ("gunicorn pending", 1)]);
+    other.read_until(end);
+    check(
+        &link,
+        &[
+            ("nginx client_closed", 1),
+            ("nginx bad_gateway", 1),
+            ("nginx timeout", 1),
+            ("nginx missing", 1),
+            ("nginx unreached", 4),
+            ("gunicorn unfronted", 1),
+        ],
+    );
+}
+
+#[test]
+fn lines_that_are_read_late_are_waited_for() {
+    let link = link(100);
+    let (mut nginx, mut gunicorn) = (tap(&link, "nginx"), tap(&link, "gunicorn"));
+    arrive(&mut nginx, 0, &[passed("a", "0.002", "200")]);
+    nginx.read_until(Micros(WAIT.0 * 9));
+    arrive(&mut gunicorn, WAIT.0 * 9, &[worked("a", 1_000)]);
+    check(
+        &link,
+        &[
+            ("gunicorn count", 1),
+            ("gunicorn joined", 1),
+            ("gunicorn sum", 1_000),
+            ("nginx joined", 1),
+        ],
+    );
+}
+
+#[test]
+fn a_request_is_joined_once_with_the_last_attempt_before_it() {
+    let link = link(100);
+    let (mut nginx, mut gunicorn) = (tap(&link, "nginx"), tap(&link, "gunicorn"));
+    let mut other = tap(&link, "other");
+    arrive(&mut other, 1, &[worked("a", 30_000)]);
+    arrive(&mut gunicorn, 1, &[worked("a", 1_000)]);
+    let again = passed("a", "0.060, 0.005", "200");
+    arrive(&mut nginx, 2, &[again, again]);
+    arrive(&mut other, 3, &[worked("a", 1)]);
+    check(
+        &link,
+        &[
+            ("gunicorn count", 1),
+            ("gunicorn joined", 1),
+            ("gunicorn sum", 4_000),
+            ("nginx duplicate", 1),
+            ("nginx joined", 1),
+            ("other duplicate", 2),
+        ],
+    );
+}
+
+#[test]
+fn a_line_without_a_time_or_an_id_is_told() {
+    let link = link(100);
+    let (mut nginx, mut gunicorn) = (tap(&link, "nginx"), tap(&link, "gunicorn"));
+    arrive(
+        &mut nginx,
+        1,
+        &[passed("a", "-, -", "502"), passed("-", "0.001", "200")],
+    );
+    let nameless = Record {
+        request_id: None,
+        ..worked("", 5)
+    };
+    arrive(&mut gunicorn, 1, &[worked("a", 7), worked("", 5), nameless]);
+    check(
+        &link,
+        &[
+            ("gunicorn no_id", 2),
+            ("gunicorn untimed", 1),
+            ("nginx no_id", 1),
+            ("nginx untimed", 1),
+        ],
+    );
+}
+
+#[test]
+fn what_has_no_room_is_given_up_oldest_first() {
+    let link = link(2);
+    let (mut nginx, mut gunicorn) = (tap(&link, "nginx"), tap(&link, "gunicorn"));
+    let lines = ["a", "b", "c"].map(|id| passed(id, "0.001", "200"));
+    arrive(&mut nginx, 1, &lines);
+    arrive(&mut gunicorn, 1, &[worked("c", 0), worked("a", 0)]);
+    assert_eq!(link.evicted(), 2);
+    link.set_limits(Limits {
+        pending: 1,
+        wait: WAIT,
+    });
+    check(
+        &link,
+        &[
+            ("gunicorn count", 1),
+            ("gunicorn joined", 1),
+            ("gunicorn pending", 1),
+            ("gunicorn sum", 1_000),
+            ("nginx evicted", 2),
+            ("nginx joined", 1),
+        ],
+    );
+}
+
+#[test]
+fn a_link_is_between_its_sources_alone() {
+    let link = link(2);
+    assert!(link.is_between("nginx", &["gunicorn", "other"]));
+    assert!(!link.is_between("nginx", &["gunicorn"]));
+    assert!(!link.is_between("gunicorn", &["gunicorn", "other"]));
+    assert!(link.end("else").is_none());
+    let fields = link.end("nginx").unwrap().fields();
+    assert!(fields.contains(Field::Status) && !fields.contains(Field::Duration));
+}
+
+/// One thing that happens.
+#[derive(Clone, Debug)]
+enum Step {
+    Front {
+        id: u8,
+        times: &'static str,
+        status: &'static str,
+    },
+    Back {
+        id: u8,
+        back: usize,
+        micros: Option<u64>,
+    },
+    /// A side has read all; time passes before.
+    Read { side: usize, after: u64 },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let times = prop::sample::select(vec!["-", "0.001", "0.250, 0.004", "-, -"]);
+    let statuses = prop::sample::select(vec!["200", "499", "502", "504", "503", "301"]);
+    prop_oneof![
+        4 => (0..30_u8, times, statuses)
+            .prop_map(|(id, times, status)| Step::Front { id, times, status }),
+        4 => (0..30_u8, 0..2_usize, proptest::option::weighted(0.9, 0..10_000_u64))
+            .prop_map(|(id, back, micros)| Step::Back { id, back, micros }),
+        1 => (0..3_usize, 0..WAIT.0).prop_map(|(side, after)| Step::Read { side, after }),
+    ]
+}
+
+const SOURCES: [&str; 3] = ["nginx", "gunicorn", "other"];
+
+/// Lines of each source, once all happened; ids of 0 are none.
+fn play(link: &Arc<Link>, steps: &[Step]) -> [u64; 3] {
+    let mut taps = SOURCES.map(|source| tap(link, source));
+    let mut lines = [0; 3];
+    let mut now = 0;
+    for step in steps {
+        let (side, name) = match step {
+            Step::Front { id, .. } => (0, *id),
+            Step::Back { id, back, .. } => (back + 1, *id),
+            Step::Read { side, .. } => (*side, 0),
+        };
+        let name = if name == 0 {
+            "-".to_owned()
+        } else {
+            format!("{name:x}")
+        };
+        let record = match step {
+            Step::Front { times, status, .. } => passed(&name, times, status),
+            Step::Back { micros, .. } => Record {
+                duration: micros.map(Micros),
+                ..worked(&name, 0)
+            },
+            Step::Read { after, .. } => {
+                now += after;
+                taps[side].read_until(Micros(now));
+                continue;
+            }
+        };
+        lines[side] += 1;
+        arrive(&mut taps[side], now, &[record]);
+    }
+    lines
+}
+
+proptest! {
+    #[test]
+    fn every_line_has_one_outcome_or_waits(
+        steps in proptest::collection::vec(step(), 0..120),
+        pending in prop_oneof![1..8_usize, Just(1_000)],
+    ) {
+        let link = link(pending);
+        let lines = play(&link, &steps);
+        for finished in [false, true] {
+            if finished {
+                link.finish();
+            }
+            let told = told(&link);
+            let count = |name: String| told.get(&name).copied().unwrap_or(0);
+            let sum = |source, names: Vec<&str>| -> u64 {
+                names.iter().map(|name| count(format!("{source} {name}"))).sum()
+            };
+            for (source, lines) in SOURCES.into_iter().zip(lines) {
+                let outcomes = Outcome::ALL.map(Outcome::name);
+                let waiting = count(format!("{source} pending"));
+                prop_assert_eq!(sum(source, outcomes.to_vec()) + waiting, lines);
+                prop_assert!(!finished || waiting == 0);
+                if source != "nginx" {
+                    prop_assert_eq!(
+                        count(format!("{source} count")),
+                        count(format!("{source} joined"))
+                    );
+                }
+            }
+            let reasons = Reason::ALL.map(Reason::name);
+            prop_assert_eq!(sum("nginx", reasons.to_vec()), count("nginx unreached".into()));
+            for outcome in ["joined", "untimed"] {
+                let behind = sum("gunicorn", vec![outcome]) + sum("other", vec![outcome]);
+                prop_assert_eq!(count(format!("nginx {outcome}")), behind);
+            }
+            prop_assert!(!told.contains_key("nginx unfronted"));
+            prop_assert!(!told.contains_key("gunicorn unreached"));
+        }
+    }
+
+    /// Who was joined does not depend on which line was read first.
+    #[test]
+    fn order_does_not_matter_where_every_id_is_written_once_on_each_side(
+        front in proptest::collection::btree_set(1..60_u8, 0..40),
+        back in proptest::collection::btree_set(1..60_u8, 0..40),
+        seed: prop::sample::Index,
+        apart: bool,
+    ) {
+        let fronts = front.iter().map(|id| Step::Front { id: *id, times: "0.009", status: "200" });
+        let backs = back.iter().map(|id| Step::Back {
+            id: *id,
+            back: 0,
+            micros: Some(u64::from(*id)),
+        });
+        let mut steps: Vec<Step> = fronts.chain(backs).collect();
+        if !apart && !steps.is_empty() {
+            // A different order for each seed.
+            let start = seed.index(steps.len());
+            steps.rotate_left(start);
+            let (left, right) = steps.split_at(steps.len() / 2);
+            steps = left.iter().zip(right).flat_map(|(a, b)| [b.clone(), a.clone()])
+                .chain(right.iter().skip(left.len()).cloned()).collect();
+        }
+        let link = link(1_000);
+        play(&link, &steps);
+        link.finish();
+        let both: Vec<u64> = front.intersection(&back).map(|id| u64::from(*id)).collect();
+        let told = told(&link);
+        let count = |name: &str| told.get(name).copied().unwrap_or(0);
+        prop_assert_eq!(count("nginx joined"), both.len() as u64);
+        prop_assert_eq!(count("nginx missing"), (front.len() - both.len()) as u64);
+        prop_assert_eq!(count("gunicorn unfronted"), (back.len() - both.len()) as u64);
+        let sum: u64 = both.iter().map(|id| 9_000 - id).sum();
+        prop_assert_eq!(count("gunicorn sum"), sum);
+    }
+}

@@ -1,0 +1,301 @@
+//! Two logs of the same requests, joined by their ids.
+//!
+//! Invariant: every line of both ends in one outcome, whichever log is read first.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use httplog_exporter::config::Limits;
+use rustix::process::Signal;
+
+use crate::scrape::Scrape;
+use crate::support::{Daemon, Ended, HEAD, Source, append, program, run, until};
+
+/// An id that no page, log or file may show.
+const CANARY: &str = "canary1d5b0f2c6e7a8d9f0a1b2c3d4e";
+
+const QUEUE: &str = "httplog_queue_duration_seconds";
+
+/// A line as the pattern `nginx-django` has it.
+fn nginx(id: &str, status: u16, times: &str) -> String {
+    format!(
+        "192.0.2.7 - - [22/Nov/2026:18:47:15 +0000] \"GET / HTTP/1.1\" {status} 1204 \"-\" \"ua\" \
+         rt=0.500 urt=\"{times}\" uct=\"{times}\" uht=\"{times}\" us=\"{status}\" host=\"h\" \
+         scheme=https cl=- rid={id} view=\"-\"\n"
+    )
+}
+
+/// A line as the pattern `gunicorn-django` has it.
+fn gunicorn(id: &str, seconds: &str) -> String {
+    format!(
+        " - - [22/Nov/2026:12:47:15 -0600] \"GET / HTTP/1.1\" 200 1204 \"-\" \"ua\" rt={seconds} \
+         pid=<8051> host=\"h\" scheme=https cl=- rid={id} view=\"-\"\n"
+    )
+}
+
+/// What was counted of joined lines: `source reason` or `source outcome` → lines; 0 is left out.
+pub fn counted(scrape: &Scrape) -> BTreeMap<String, f64> {
+    let names = [
+        "httplog_unreached_requests_total",
+        "httplog_exporter_join_lines_total",
+        "httplog_exporter_join_pending_lines",
+    ];
+    let samples = scrape
+        .all()
+        .filter(|sample| names.contains(&&*sample.name) && sample.value > 0.0);
+    samples
+        .map(|sample| {
+            let label = |name| sample.labels.get(name).map_or("", String::as_str);
+            let name = [label("reason"), label("outcome")].concat();
+            let name = if name.is_empty() { "pending" } else { &name };
+            (format!("{} {name}", label("source")), sample.value)
+        })
+        .collect()
+}
+
+fn check(scrape: &Scrape, expected: &[(&str, u32)]) {
+    let expected: BTreeMap<String, f64> = expected
+        .iter()
+        .map(|(name, count)| ((*name).to_owned(), f64::from(*count)))
+        .collect();
+    assert_eq!(counted(scrape), expected);
+}
+
+/// Observations in the queue of what a source worked on, and their sum in seconds.
+fn queue(scrape: &Scrape, source: &str) -> (f64, f64) {
+    let value = |end| {
+        let labels = [("source", source)];
+        scrape.value(&format!("{QUEUE}_{end}"), &labels).unwrap()
+    };
+    (value("count"), value("sum"))
+}
+
+/// The configuration that joins two logs of a folder.
+fn config(dir: &Path, limits: &str) -> String {
+    let (front, back) = (dir.join("access.log"), dir.join("gunicorn.log"));
+    let source = |name, pattern, log| Source { name, pattern, log }.toml();
+    format!(
+        "{HEAD}\n[limits]\n{limits}\n{}{}behind = 'web'\n",
+        source("web", "nginx-django", &front),
+        source("app", "gunicorn-django", &back),
+    )
+}
+
+fn replay(dir: &Path, args: &[&str]) -> Ended {
+    let args = [&["replay", "--config", "config.toml"], args].concat();
+    run(dir, args, "")
+}
+
+#[test]
+fn a_replay_joins_whatever_is_read_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: String| fs::write(dir.path().join(name), text).unwrap();
+    write("config.toml", config(dir.path(), ""));
+    let front = [
+        nginx("a", 200, "0.300"),
+        nginx("b", 200, "0.010, 0.120"),
+        nginx("c", 502, "0.001"),
+        nginx("d", 200, "-"),
+        nginx("e", 304, "-"),
+    ];
+    write("access.log", front.concat());
+    let back = [
+        gunicorn("b", "0.100000"),
+        gunicorn("a", "0.050000"),
+        gunicorn("-", "0.001000"),
+        gunicorn("z", "0.001000"),
+    ];
+    write("gunicorn.log", back.concat());
+    for logs in [
+        ["access.log", "gunicorn.log"],
+        ["gunicorn.log", "access.log"],
+    ] {
+        let page = replay(dir.path(), &["--output", "metrics", logs[0], logs[1]]).succeeded();
+        let scrape = Scrape::parse(&page);
+        assert_eq!(queue(&scrape, "gunicorn-django"), (2.0, 0.27), "{page}");
+        check(
+            &scrape,
+            &[("nginx-django bad_gateway", 1), ("nginx-django static", 2)],
+        );
+        let json = replay(dir.path(), &["--output", "json", logs[0], logs[1]]).succeeded();
+        assert!(json.contains("httplog_exporter_join_lines_total"), "{json}");
+        let table = replay(dir.path(), &[logs[0], logs[1]]).succeeded();
+        let told = "\ngunicorn-django: 2 requests joined, queued 135 ms on average, 95 % of them \
+                    ≤ 500 ms\n  nginx-django, unreached, bad_gateway: 1\n  nginx-django, \
+                    unreached, static: 2\n";
+        assert!(table.ends_with(told), "{table}");
+    }
+    // Of one log nothing follows.
+    let page = replay(dir.path(), &["--output", "metrics", "access.log"]).succeeded();
+    assert!(!page.contains("unreached"), "{page}");
+}
+
+#[test]
+fn check_says_who_is_behind_whom() {
+    let dir = tempfile::tempdir().unwrap();
+    let check = |config: &str| {
+        fs::write(dir.path().join("config.toml"), config).unwrap();
+        run(dir.path(), ["check", "--config", "config.toml"], "")
+    };
+    for name in ["access.log", "gunicorn.log"] {
+        fs::write(dir.path().join(name), "").unwrap();
+    }
+    let good = config(dir.path(), "");
+    let said = check(&good).succeeded();
+    assert!(said.contains(" as gunicorn-django, behind web\n"), "{said}");
+    let said = check(&good.replace("behind = 'web'", "behind = 'wep'")).failed(78);
+    assert!(said.contains("did you mean `web`?"), "{said}");
+}
+
+#[test]
+fn a_replay_knows_a_log_of_its_own_pattern_by_its_path() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+    let patterns = "[pattern.front]\nnginx = '$request_id $status $upstream_response_time'\n\
+                    [pattern.back]\ngunicorn = '%({x-request-id}i)s %(L)s'\n";
+    let sources = config(dir.path(), "")
+        .replace("nginx-django", "front")
+        .replace("gunicorn-django", "back");
+    write("config.toml", &(sources + patterns));
+    write("access.log", "a 200 0.300\n");
+    write("gunicorn.log", "a 0.100000\n");
+    let logs = ["--output", "metrics", "access.log", "gunicorn.log"];
+    let page = replay(dir.path(), &logs).succeeded();
+    assert_eq!(queue(&Scrape::parse(&page), "back"), (1.0, 0.2));
+}
+
+#[test]
+fn what_has_no_room_in_a_replay_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+    write(
+        "config.toml",
+        &config(dir.path(), "pending_requests = 1000"),
+    );
+    let (mut front, mut back) = (String::new(), String::new());
+    for id in 0..1_500 {
+        write!(front, "{}", nginx(&format!("{id:x}"), 200, "0.300")).unwrap();
+        write!(back, "{}", gunicorn(&format!("{id:x}"), "0.100000")).unwrap();
+    }
+    write("access.log", &front);
+    write("gunicorn.log", &back);
+    let ended = replay(dir.path(), &["-o", "metrics", "access.log", "gunicorn.log"]);
+    let scrape = Scrape::parse(&ended.out);
+    // The first of the other log push out those that they would have met later.
+    let (joined, _) = queue(&scrape, "gunicorn-django");
+    assert!(joined < 1_500.0);
+    let told = "lines given up before the other line of their request was read: raise \
+                limits.pending_requests";
+    assert!(ended.err.contains(told), "{}", ended.err);
+}
+
+#[test]
+fn a_replay_waits_for_more_than_a_daemon_would() {
+    const REQUESTS: usize = Limits::PENDING_REQUESTS + 1_000;
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: String| fs::write(dir.path().join(name), text).unwrap();
+    write("config.toml", config(dir.path(), ""));
+    let all = |line: &dyn Fn(&str) -> String| -> String {
+        (0..REQUESTS).map(|id| line(&format!("{id:x}"))).collect()
+    };
+    write("access.log", all(&|id| nginx(id, 200, "0.300")));
+    write("gunicorn.log", all(&|id| gunicorn(id, "0.100000")));
+    let logs = ["-o", "metrics", "access.log", "gunicorn.log"];
+    let page = replay(dir.path(), &logs).succeeded();
+    let (joined, _) = queue(&Scrape::parse(&page), "gunicorn-django");
+    assert_eq!(joined.to_string(), REQUESTS.to_string());
+}
+
+#[test]
+fn a_reload_keeps_what_waits_and_the_wait_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["access.log", "gunicorn.log"] {
+        fs::write(dir.path().join(name), "").unwrap();
+    }
+    let write = |name: &str, lines: &[String]| {
+        let mut log = append(&dir.path().join(name));
+        log.write_all(lines.concat().as_bytes()).unwrap();
+    };
+    let path = dir.path().join("config.toml");
+    fs::write(&path, config(dir.path(), "pending_seconds = 3600")).unwrap();
+    let mut command = program(["--log-level", "trace", "run", "--config"]);
+    command.arg(&path);
+    let daemon = Daemon::start(dir.path(), command);
+    let front = [
+        nginx(CANARY, 200, "0.300"),
+        nginx("b", 504, "0.100"),
+        nginx("c", 499, "0.100"),
+        nginx("d", 404, "-"),
+    ];
+    write("access.log", &front);
+    let settled = |expected: &[(&str, u32)]| {
+        until(|| {
+            let found = counted(&daemon.scrape());
+            let all = expected
+                .iter()
+                .all(|(name, count)| found.get(*name) == Some(&f64::from(*count)));
+            let enough = found.len() == expected.len() && all;
+            enough.then_some(()).ok_or(format!("{found:?}"))
+        });
+    };
+    settled(&[("web pending", 3), ("web local", 1), ("web unreached", 1)]);
+
+    daemon.signal(Signal::HUP);
+    daemon.wait_until_said("configuration reloaded");
+    write(
+        "gunicorn.log",
+        &[gunicorn(CANARY, "0.100000"), gunicorn("y", "0.1")],
+    );
+    settled(&[
+        ("web pending", 2),
+        ("web local", 1),
+        ("web unreached", 1),
+        ("web joined", 1),
+        ("app joined", 1),
+        ("app pending", 1),
+    ]);
+    assert_eq!(queue(&daemon.scrape(), "app"), (1.0, 0.2));
+
+    fs::write(&path, config(dir.path(), "pending_seconds = 1")).unwrap();
+    daemon.signal(Signal::HUP);
+    settled(&[
+        ("web local", 1),
+        ("web timeout", 1),
+        ("web client_closed", 1),
+        ("web unreached", 3),
+        ("web joined", 1),
+        ("app joined", 1),
+        ("app unfronted", 1),
+    ]);
+    for page in ["/", "/metrics"] {
+        let url = format!("http://{}{page}", daemon.socket());
+        assert!(!crate::support::get(&url).unwrap().contains("canary"));
+    }
+    assert!(!daemon.said().contains("canary"));
+}
+
+#[test]
+fn a_source_that_is_no_longer_behind_another_has_no_queue() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("access.log"), nginx("a", 200, "0.300")).unwrap();
+    fs::write(dir.path().join("gunicorn.log"), gunicorn("a", "0.100000")).unwrap();
+    let joined = config(dir.path(), "");
+    let daemon = Daemon::configured(dir.path(), &joined);
+    daemon.metrics_after(&[("web", 1), ("app", 1)]);
+    until(|| match queue(&daemon.scrape(), "app") {
+        (1.0, _) => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    let alone = joined.replace("behind = 'web'\n", "");
+    fs::write(dir.path().join("config.toml"), alone).unwrap();
+    daemon.signal(Signal::HUP);
+    daemon.wait_until_said("configuration reloaded");
+    let page = daemon.metrics_after(&[("web", 1), ("app", 1)]);
+    assert!(
+        !page.contains(QUEUE) && !page.contains("join_lines"),
+        "{page}"
+    );
+}
