@@ -395,8 +395,8 @@ mod tests {
                 assert_eq!(segment.tail.to_le_bytes(), expected[expected.len() - 8..]);
             }
             let slashes = path.mask(at, |chunk| mask(chunk, [b'/']));
-            for place in at..bytes.len().min(at + 16) {
-                assert_eq!(slashes >> (place - at) & 1 == 1, bytes[place] == b'/');
+            for (place, byte) in bytes[at..].iter().take(16).enumerate() {
+                assert_eq!(slashes >> place & 1 == 1, *byte == b'/');
             }
         }
     }
