@@ -34,39 +34,113 @@ pub(crate) fn mask<const N: usize>(chunk: &[u8; 16], wanted: [u8; N]) -> u32 {
     plain_mask(chunk, wanted)
 }
 
-/// Which bytes are beyond ASCII, lowest bit first.
+/// Which bytes are among the wanted ones or beyond ASCII, lowest bit first.
 #[cfg(target_arch = "x86_64")]
 #[inline]
-pub(crate) fn beyond_ascii(chunk: &[u8; 16]) -> u32 {
-    use std::arch::x86_64::{_mm_loadu_si128, _mm_movemask_epi8};
+pub(crate) fn mask_or_beyond_ascii<const N: usize>(chunk: &[u8; 16], wanted: [u8; N]) -> u32 {
+    use std::arch::x86_64::{
+        _mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_or_si128, _mm_set1_epi8,
+    };
 
     #[expect(unsafe_code, reason = "as in `mask`")]
     // SAFETY: as in `mask`.
     unsafe {
-        _mm_movemask_epi8(_mm_loadu_si128(chunk.as_ptr().cast())).cast_unsigned()
+        let chunk = _mm_loadu_si128(chunk.as_ptr().cast());
+        // What is beyond ASCII has the highest bit of its byte, which is all that the mask takes.
+        let mut found = chunk;
+        for byte in wanted {
+            let equal = _mm_cmpeq_epi8(chunk, _mm_set1_epi8(byte.cast_signed()));
+            found = _mm_or_si128(found, equal);
+        }
+        _mm_movemask_epi8(found).cast_unsigned()
     }
 }
 
-/// Which bytes are beyond ASCII, lowest bit first.
+/// Which bytes are among the wanted ones or beyond ASCII, lowest bit first.
 #[cfg(not(target_arch = "x86_64"))]
 #[inline]
-pub(crate) fn beyond_ascii(chunk: &[u8; 16]) -> u32 {
-    plain_beyond_ascii(chunk)
+pub(crate) fn mask_or_beyond_ascii<const N: usize>(chunk: &[u8; 16], wanted: [u8; N]) -> u32 {
+    plain_mask_or_beyond_ascii(chunk, wanted)
+}
+
+/// A set of bytes, as ranges of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ranges(Box<[Range]>);
+
+/// The first byte of a range, and how far the last is from it; written sixteen times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Range {
+    first: [u8; 16],
+    span: [u8; 16],
+}
+
+impl Ranges {
+    /// Of ranges with their ends included, the lower end first.
+    pub(crate) fn new(ranges: &[(u8, u8)]) -> Self {
+        let ranges = ranges.iter().map(|(first, last)| Range {
+            first: [*first; 16],
+            span: [last.saturating_sub(*first); 16],
+        });
+        Self(ranges.collect())
+    }
+
+    /// Which bytes are of the set, lowest bit first.
+    #[cfg(target_arch = "x86_64")]
+    #[inline]
+    pub(crate) fn mask(&self, chunk: &[u8; 16]) -> u32 {
+        use std::arch::x86_64::{
+            _mm_cmpeq_epi8, _mm_loadu_si128, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128,
+            _mm_setzero_si128, _mm_sub_epi8,
+        };
+
+        #[expect(unsafe_code, reason = "as in `mask`")]
+        // SAFETY: as in `mask`; the bounds of a range are arrays of the same size.
+        unsafe {
+            let chunk = _mm_loadu_si128(chunk.as_ptr().cast());
+            let mut found = _mm_setzero_si128();
+            for range in &self.0 {
+                let first = _mm_loadu_si128(range.first.as_ptr().cast());
+                let span = _mm_loadu_si128(range.span.as_ptr().cast());
+                let far = _mm_sub_epi8(chunk, first);
+                let is_near = _mm_cmpeq_epi8(_mm_min_epu8(far, span), far);
+                found = _mm_or_si128(found, is_near);
+            }
+            _mm_movemask_epi8(found).cast_unsigned()
+        }
+    }
+
+    /// Which bytes are of the set, lowest bit first.
+    #[cfg(not(target_arch = "x86_64"))]
+    #[inline]
+    pub(crate) fn mask(&self, chunk: &[u8; 16]) -> u32 {
+        self.plain_mask(chunk)
+    }
+
+    #[cfg(any(test, not(target_arch = "x86_64")))]
+    fn plain_mask(&self, chunk: &[u8; 16]) -> u32 {
+        bits(chunk, |byte| {
+            let mut ranges = self.0.iter();
+            ranges.any(|range| byte.wrapping_sub(range.first[0]) <= range.span[0])
+        })
+    }
 }
 
 #[cfg(any(test, not(target_arch = "x86_64")))]
 fn plain_mask<const N: usize>(chunk: &[u8; 16], wanted: [u8; N]) -> u32 {
-    let bits = chunk
-        .iter()
-        .zip(0..)
-        .map(|(byte, at)| u32::from(wanted.contains(byte)) << at);
-    bits.fold(0, |mask, bit| mask | bit)
+    bits(chunk, |byte| wanted.contains(&byte))
 }
 
 #[cfg(any(test, not(target_arch = "x86_64")))]
-fn plain_beyond_ascii(chunk: &[u8; 16]) -> u32 {
+fn plain_mask_or_beyond_ascii<const N: usize>(chunk: &[u8; 16], wanted: [u8; N]) -> u32 {
+    bits(chunk, |byte| byte >= 0x80 || wanted.contains(&byte))
+}
+
+#[cfg(any(test, not(target_arch = "x86_64")))]
+fn bits(chunk: &[u8; 16], is_wanted: impl Fn(u8) -> bool) -> u32 {
     let bits = chunk.iter().zip(0..);
-    bits.fold(0, |mask, (byte, at)| mask | u32::from(*byte >= 0x80) << at)
+    bits.fold(0, |mask, (byte, at)| {
+        mask | u32::from(is_wanted(*byte)) << at
+    })
 }
 
 #[cfg(test)]
@@ -75,9 +149,19 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn the_vector_kernel_agrees_with_its_twin(chunk: [u8; 16], wanted: [u8; 2]) {
+        fn the_vector_kernels_agree_with_their_twins(
+            chunk: [u8; 16],
+            wanted: [u8; 2],
+            ends in proptest::collection::vec((0..=255_u8, 0..=255_u8), 0..4),
+        ) {
             proptest::prop_assert_eq!(mask(&chunk, wanted), plain_mask(&chunk, wanted));
-            proptest::prop_assert_eq!(beyond_ascii(&chunk), plain_beyond_ascii(&chunk));
+            let beyond = mask_or_beyond_ascii(&chunk, wanted);
+            proptest::prop_assert_eq!(beyond, plain_mask_or_beyond_ascii(&chunk, wanted));
+            let ends: Vec<_> = ends.iter().map(|(a, b)| (*a.min(b), *a.max(b))).collect();
+            let ranges = Ranges::new(&ends);
+            let is_in = |byte| ends.iter().any(|(first, last)| (*first..=*last).contains(&byte));
+            proptest::prop_assert_eq!(ranges.mask(&chunk), bits(&chunk, is_in));
+            proptest::prop_assert_eq!(ranges.plain_mask(&chunk), bits(&chunk, is_in));
         }
     }
 }

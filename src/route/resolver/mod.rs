@@ -7,6 +7,7 @@ mod chain;
 mod explain;
 mod lower;
 mod path;
+mod segment;
 mod table;
 #[cfg(test)]
 mod tests;

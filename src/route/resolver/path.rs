@@ -5,20 +5,31 @@
 
 use memchr::memchr;
 
-use crate::model::digits;
-use crate::model::vector::{beyond_ascii, mask};
+use crate::model::digits::word;
+use crate::model::vector::{mask, mask_or_beyond_ascii};
 
-/// Bytes that are copied, so that a word begins at each of the first 64.
+/// Bytes that are copied, so that sixteen can be read from each of the first 64 on.
 const NEAR: usize = 80;
 
-/// A path, and where its first slashes are.
+/// A path, and where its first segments end.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Path<'p> {
     pub(super) bytes: &'p [u8],
-    /// One bit for each of the first 64 bytes.
-    slashes: u64,
+    /// Bits for the slashes and for the end of it, as far as these are among its first 64 bytes.
+    ends: u64,
     /// The first bytes of it, and anything behind its end.
     near: [u8; NEAR],
+}
+
+/// A segment of a path.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Segment {
+    pub(super) at: usize,
+    pub(super) end: usize,
+    /// The eight bytes from `at` on, the first lowest; anything may stand behind the segment.
+    pub(super) head: u64,
+    /// The eight bytes before `end`, if the segment has as many.
+    pub(super) tail: u64,
 }
 
 impl<'p> Path<'p> {
@@ -33,7 +44,7 @@ impl<'p> Path<'p> {
     pub(super) fn empty() -> Self {
         Self {
             bytes: &[],
-            slashes: 0,
+            ends: 0,
             near: [0; NEAR],
         }
     }
@@ -48,57 +59,154 @@ impl<'p> Path<'p> {
                 None => return false,
             },
         };
-        let is_odd = self.scan(target);
-        if is_odd {
-            decode(self.bytes, scratch);
-            *self = Self::decoded(scratch);
+        let end = self.scan(target);
+        match target.get(end) {
+            None | Some(b'?' | b'#') => self.bytes = target.get(..end).unwrap_or_default(),
+            Some(_) => self.undo(target, scratch),
         }
         true
     }
 
+    /// Becomes the path of a target that has escapes, or bytes beyond ASCII.
+    #[cold]
+    fn undo(&mut self, target: &[u8], scratch: &'p mut Vec<u8>) {
+        let end = memchr::memchr2(b'?', b'#', target).unwrap_or(target.len());
+        decode(&target[..end], scratch);
+        *self = Self::decoded(scratch);
+    }
+
     /// A path as it is.
     pub(super) fn decoded(bytes: &'p [u8]) -> Self {
-        let places = bytes.iter().zip(0..64);
-        let slashes = places
-            .filter(|(byte, _)| **byte == b'/')
-            .fold(0, |slashes, (_, place)| slashes | 1 << place);
-        let mut near = [0; NEAR];
+        let mut path = Self::empty();
         let length = bytes.len().min(NEAR);
-        near[..length].copy_from_slice(&bytes[..length]);
-        Self {
-            bytes,
-            slashes,
-            near,
-        }
+        path.near[..length].copy_from_slice(&bytes[..length]);
+        path.bytes = bytes;
+        let (chunks, _) = path.near.as_chunks();
+        let slashes = (0..4).zip(chunks).fold(0, |slashes, (place, chunk)| {
+            slashes | u64::from(mask(chunk, [b'/'])) << (16 * place)
+        });
+        path.end(bytes.len(), slashes);
+        path
     }
 
-    /// Where the segment that begins at `at` ends.
+    /// Looks at sixteen bytes at once, up to a query, a fragment, an escape or a byte beyond ASCII:
+    /// where that stands, or where the target ends.
     #[inline]
-    pub(super) fn segment_end(&self, at: usize) -> usize {
-        if at < 64 {
-            let slashes = self.slashes >> at;
-            if slashes != 0 {
-                return at + slashes.trailing_zeros() as usize;
+    fn scan(&mut self, target: &[u8]) -> usize {
+        let (chunks, rest) = target.as_chunks();
+        let (places, _) = self.near.as_chunks_mut();
+        let (mut base, mut slashes) = (0_usize, 0_u64);
+        for (place, chunk) in places.iter_mut().zip(chunks) {
+            *place = *chunk;
+            let (found, stops) = looked(chunk);
+            if base < 64 {
+                slashes |= u64::from(found) << base;
             }
+            if stops != 0 {
+                let end = base + stops.trailing_zeros() as usize;
+                self.end(end, slashes);
+                return end;
+            }
+            base += 16;
         }
-        if self.bytes.len() <= 64 {
-            return self.bytes.len();
-        }
-        let from = at.max(64);
-        let far = self.bytes.get(from..).unwrap_or_default();
-        memchr(b'/', far).map_or(self.bytes.len(), |far| from + far)
+        let end = if base >= NEAR {
+            far_stop(target)
+        } else if rest.is_empty() {
+            base
+        } else {
+            // Some were seen already, and say the same again.
+            let start = target.len().saturating_sub(16);
+            let last = target.last_chunk().copied();
+            let last = last.unwrap_or_else(|| padded(target));
+            if let Some(place) = self.near.get_mut(start..start + 16) {
+                place.copy_from_slice(&last);
+            }
+            let (found, stops) = looked(&last);
+            slashes |= u64::from(found) << (start & 63);
+            if stops == 0 {
+                target.len()
+            } else {
+                start + stops.trailing_zeros() as usize
+            }
+        };
+        self.end(end, slashes);
+        end
     }
 
-    /// The eight bytes from `at` on, the first of them lowest; anything may stand behind the end.
     #[inline]
-    pub(super) fn word(&self, at: usize) -> u64 {
-        if at < 64
-            && let Some(word) = self.near[at & 63..].first_chunk()
-        {
-            return u64::from_le_bytes(*word);
-        }
-        digits::word(self.bytes, at)
+    fn end(&mut self, end: usize, slashes: u64) {
+        let last = if end < 64 { 1 << end } else { 0_u64 };
+        self.ends = slashes & last.wrapping_sub(1) | last;
     }
+
+    /// The ends of segments from `at` on, as far as these are among the first 64 bytes.
+    #[inline]
+    pub(super) fn ends(&self, at: usize) -> u64 {
+        if at < 64 { self.ends >> at << at } else { 0 }
+    }
+
+    /// The segment that begins at `at`, the ends from there on known.
+    #[inline]
+    pub(super) fn segment(&self, at: usize, ends: u64) -> Segment {
+        if ends == 0 {
+            return self.far_segment(at);
+        }
+        let end = ends.trailing_zeros() as usize;
+        Segment {
+            at,
+            end,
+            head: self.near_word(at),
+            tail: self.near_word(end.wrapping_sub(8)),
+        }
+    }
+
+    #[inline]
+    fn near_word(&self, at: usize) -> u64 {
+        let word = self.near[at & 63..].first_chunk();
+        u64::from_le_bytes(*word.unwrap_or(&[0; 8]))
+    }
+
+    #[cold]
+    fn far_segment(&self, at: usize) -> Segment {
+        let far = self.bytes.get(at..).unwrap_or_default();
+        let end = memchr(b'/', far).map_or(self.bytes.len(), |far| at + far);
+        Segment {
+            at,
+            end,
+            head: word(self.bytes, at),
+            tail: word(self.bytes, end.saturating_sub(8)),
+        }
+    }
+
+    /// Which of a segment's bytes, at most sixteen from `at` on, are wanted ones.
+    #[inline]
+    pub(super) fn mask(&self, at: usize, wanted: impl Fn(&[u8; 16]) -> u32) -> u32 {
+        if at < 64
+            && let Some(chunk) = self.near[at & 63..].first_chunk()
+        {
+            return wanted(chunk);
+        }
+        let far = self.bytes.get(at..).unwrap_or_default();
+        let chunk = far.first_chunk().copied();
+        wanted(&chunk.unwrap_or_else(|| padded(far)))
+    }
+}
+
+/// Which of sixteen bytes are slashes, and where a path may end.
+#[inline]
+fn looked(chunk: &[u8; 16]) -> (u32, u32) {
+    let stops = mask_or_beyond_ascii(chunk, [b'?', b'#', b'%']);
+    (mask(chunk, [b'/']), stops)
+}
+
+/// Behind the bytes that are copied, where the path may end.
+#[cold]
+fn far_stop(target: &[u8]) -> usize {
+    let far = target.iter().skip(NEAR);
+    let stop = far
+        .clone()
+        .position(|byte| !byte.is_ascii() || b"?#%".contains(byte));
+    NEAR + stop.unwrap_or(far.len())
 }
 
 /// What is left of an absolute form (RFC 9112, 3.2.2) without scheme and authority.
@@ -176,58 +284,6 @@ fn digit(byte: u8) -> Option<u8> {
     char::from(byte)
         .to_digit(16)
         .and_then(|digit| u8::try_from(digit).ok())
-}
-
-impl<'p> Path<'p> {
-    /// Finds the end of the path that a target begins with, and its slashes; says whether an escape or a byte
-    /// beyond ASCII stands before the end.
-    #[inline]
-    fn scan(&mut self, target: &'p [u8]) -> bool {
-        self.bytes = target;
-        let (chunks, rest) = target.as_chunks();
-        let (mut base, mut is_odd) = (0, false);
-        for chunk in chunks {
-            if self.look(target, chunk, base, &mut is_odd) {
-                return is_odd;
-            }
-            base += 16;
-        }
-        if let Some(last) = target.last_chunk() {
-            if !rest.is_empty() {
-                // Some were seen already, and say the same again.
-                self.look(target, last, target.len() - 16, &mut is_odd);
-            }
-        } else {
-            self.look(target, &padded(target), 0, &mut is_odd);
-        }
-        is_odd
-    }
-
-    /// Looks at sixteen bytes at once; `true` if the path ends there.
-    #[inline]
-    fn look(&mut self, target: &'p [u8], chunk: &[u8; 16], base: usize, is_odd: &mut bool) -> bool {
-        let mut slashes = mask(chunk, [b'/']);
-        let odd = mask(chunk, [b'%']) | beyond_ascii(chunk);
-        let stops = mask(chunk, [b'?', b'#']);
-        // Bits below the first stop; all if there is none.
-        let before = stops.wrapping_sub(1) & !stops;
-        if odd | stops != 0 {
-            *is_odd |= odd & before != 0;
-            slashes &= before;
-            if stops != 0 {
-                self.bytes = &target[..base + stops.trailing_zeros() as usize];
-            }
-        }
-        if let Some(near) = self.near.get_mut(base..base + 16) {
-            near.copy_from_slice(chunk);
-            self.slashes |= if base < 64 {
-                u64::from(slashes) << base
-            } else {
-                0
-            };
-        }
-        stops != 0
-    }
 }
 
 /// A text of less than sixteen bytes, zeros behind it.
@@ -312,29 +368,59 @@ mod tests {
         assert_eq!(below(b"/x", b""), Some(1));
     }
 
+    fn target() -> impl Strategy<Value = Vec<u8>> {
+        let byte = prop_oneof![8 => b'a'..=b'z', 3 => Just(b'/'), 1 => any::<u8>()];
+        let odd = prop_oneof![8 => b'a'..=b'z', 2 => prop::sample::select(&b"/?#%"[..])];
+        prop_oneof![
+            prop::collection::vec(byte, 0..150),
+            prop::collection::vec(odd, 0..40),
+            "[a-z/]{0,150}".prop_map(String::into_bytes),
+        ]
+    }
+
+    /// A path is these bytes, and its segments are where a plain search finds them.
+    fn check(path: &Path<'_>, bytes: &[u8]) {
+        assert_eq!(path.bytes, bytes);
+        for at in 0..=bytes.len() {
+            let segment = path.segment(at, path.ends(at));
+            let end = bytes[at..].iter().position(|byte| *byte == b'/');
+            assert_eq!(
+                (segment.at, segment.end),
+                (at, end.map_or(bytes.len(), |far| at + far))
+            );
+            let expected = &bytes[at..segment.end];
+            let near = expected.len().min(8);
+            assert_eq!(segment.head.to_le_bytes()[..near], expected[..near]);
+            if expected.len() >= 8 {
+                assert_eq!(segment.tail.to_le_bytes(), expected[expected.len() - 8..]);
+            }
+            let slashes = path.mask(at, |chunk| mask(chunk, [b'/']));
+            for (place, byte) in bytes[at..].iter().take(16).enumerate() {
+                assert_eq!(slashes >> place & 1 == 1, *byte == b'/');
+            }
+        }
+    }
+
     proptest! {
         #[test]
-        fn words_see_what_a_byte_by_byte_look_sees(target in proptest::collection::vec(prop_oneof![Just(b'/'), Just(b'?'), Just(b'#'), Just(b'%'), b'a'..=b'z', any::<u8>()], 0..150)) {
-            let end = memchr::memchr2(b'?', b'#', &target).unwrap_or(target.len());
-            let mut seen = Path::empty();
-            let is_odd = seen.scan(&target);
-            prop_assert_eq!(seen.bytes, &target[..end]);
-            prop_assert_eq!(is_odd, target[..end].iter().any(|byte| *byte == b'%' || *byte >= 128));
-            let path = Path::decoded(&target[..end]);
-            prop_assert_eq!(seen.slashes, path.slashes);
-            for at in 0..=end {
-                let expected = memchr(b'/', &target[at..end]).map_or(end, |far| at + far);
-                prop_assert_eq!(path.segment_end(at), expected);
-            }
+        fn sixteen_bytes_at_once_see_what_a_byte_by_byte_look_sees(target in target()) {
+            let stops = |byte: &u8| b"?#%".contains(byte) || *byte >= 0x80;
+            let end = target.iter().position(stops).unwrap_or(target.len());
+            let mut path = Path::empty();
+            prop_assert_eq!(path.scan(&target), end);
+            path.bytes = &target[..end];
+            check(&path, &target[..end]);
+            check(&Path::decoded(&target), &target);
         }
 
         #[test]
-        fn a_word_is_the_next_eight_bytes(text in "/[a-z/]{0,100}", at in 0..110_usize, length in 0..9_usize) {
+        fn a_path_that_is_odd_is_undone(target in target()) {
+            let target = [b"/", &*target].concat();
+            let end = target.iter().position(|byte| b"?#".contains(byte)).unwrap_or(target.len());
+            let mut expected = Vec::new();
+            decode(&target[..end], &mut expected);
             let mut scratch = Vec::new();
-            for path in [Path::of(text.as_bytes(), &mut scratch).unwrap(), Path::decoded(text.as_bytes())] {
-                let length = length.min(text.len().saturating_sub(at));
-                prop_assert_eq!(&path.word(at).to_le_bytes()[..length], &text.as_bytes().get(at..).unwrap_or_default()[..length]);
-            }
+            check(&Path::of(&target, &mut scratch).unwrap(), &expected);
         }
 
         #[test]

@@ -127,9 +127,33 @@ const ENDPOINTS: [(Kind, &str); 34] = [
     (Kind::Search, r"^[é-ü]+/\Z"),
 ];
 
-const PIECES: [&str; 24] = [
-    "a", "b", "ab", "a/", "b/", "/", "//", "é", "é/", "12", "7/", "1234567/", "٣", "-", "a-12.b/",
-    "A", "p-", "\n", "en/", "de/", "a/b/", "x_y/", ".", "\u{301}",
+const PIECES: [&str; 26] = [
+    "a",
+    "b",
+    "ab",
+    "a/",
+    "b/",
+    "/",
+    "//",
+    "é",
+    "é/",
+    "12",
+    "7/",
+    "1234567/",
+    "٣",
+    "-",
+    "a-12.b/",
+    "A",
+    "p-",
+    "\n",
+    "en/",
+    "de/",
+    "a/b/",
+    "x_y/",
+    ".",
+    "\u{301}",
+    "a-long-title-of-a-page-that-somebody-wrote-without-any-need/",
+    "ab-cd-efgh-ijkl/",
 ];
 
 fn routes() -> impl Strategy<Value = Vec<Route>> {

@@ -92,9 +92,20 @@ impl Class {
         matches!(self.rest, Rest::All) && bytes.all(|(has, byte)| *has == (byte != one))
     }
 
-    fn is_digits(&self) -> bool {
-        let mut bytes = self.ascii.iter().zip(0..128_u8);
-        matches!(self.rest, Rest::None) && bytes.all(|(has, byte)| *has == byte.is_ascii_digit())
+    /// Its characters as ranges that ascend, ends included, if all are of ASCII.
+    pub(super) fn ascii_ranges(&self) -> Option<Vec<(u8, u8)>> {
+        if !matches!(self.rest, Rest::None) {
+            return None;
+        }
+        let mut ranges: Vec<(u8, u8)> = Vec::new();
+        for (has, byte) in self.ascii.iter().zip(0..128_u8) {
+            match ranges.last_mut() {
+                _ if !has => {}
+                Some((_, last)) if *last + 1 == byte => *last = byte,
+                _ => ranges.push((byte, byte)),
+            }
+        }
+        Some(ranges)
     }
 }
 
@@ -112,10 +123,15 @@ impl Run {
         }
     }
 
-    /// The lengths of segments that it takes, ends included, where it takes only digits.
-    pub(super) fn digits(&self) -> Option<(usize, usize)> {
-        let most = self.most.min(self.limit);
-        (self.class.is_digits()).then_some((self.least as usize, most as usize))
+    /// How many characters it takes if all are of its class, ends included.
+    pub(super) fn lengths(&self) -> (usize, usize) {
+        (self.least as usize, self.most.min(self.limit) as usize)
+    }
+
+    /// The same, where it takes only digits.
+    pub(super) fn digits(&self) -> Option<(u32, u32)> {
+        let is_digits = self.class.ascii_ranges()? == [(b'0', b'9')];
+        is_digits.then_some((self.least, self.most.min(self.limit)))
     }
 
     /// How many characters, and how many bytes they take.
@@ -164,17 +180,6 @@ impl Run {
     pub(super) fn takes_segment(&self, segment: &[u8]) -> bool {
         if self.is_segment {
             !segment.is_empty()
-        } else if matches!(self.class.rest, Rest::None) {
-            // Of ASCII, bytes are characters.
-            let lengths = self.least as usize..=self.most.min(self.limit) as usize;
-            let ascii = &self.class.ascii;
-            let has = |byte: u8| ascii[usize::from(byte)];
-            let (fours, rest) = segment.as_chunks();
-            lengths.contains(&segment.len())
-                && fours
-                    .iter()
-                    .all(|[a, b, c, d]| has(*a) & has(*b) & has(*c) & has(*d))
-                && rest.iter().all(|byte| has(*byte))
         } else {
             self.take(segment) == Some(segment.len())
         }

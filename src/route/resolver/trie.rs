@@ -1,71 +1,56 @@
 //! All routes that tokens can express, walked segment by segment.
 //!
-//! Invariant: the walk finds the first route, in Django's order, among those that match; nodes whose
-//! routes all stand behind the one found already are not looked at.
+//! Invariant: the walk finds the first route, in Django's order, among those that match; a way that it
+//! left is not gone if all routes there stand behind the one found already.
 
-use super::lower::Way;
-use super::path::Path;
-use super::table::{self, Table, Tables};
-use super::token::{self, Run, Token};
-use crate::model::digits;
+use std::collections::BTreeMap;
+
+use super::lower;
+use super::path::{Path, Segment};
+use super::segment::Accepts;
+use super::table::Table;
+use super::token::{self, Token};
 
 /// No route.
 pub(super) const NONE: u32 = u32::MAX;
 
 /// Segments that may have been taken otherwise, before the walk calls itself.
 const PENDING: usize = 2;
-/// In place of an edge: the node was not looked at yet.
-const ENTER: u32 = u32::MAX;
 
-/// The routes by their segments; node 0 is where paths begin.
+/// The routes by their segments: what may follow a number of them.
 #[derive(Clone, Debug)]
+#[repr(align(64))] // A line of the processor's cache.
 pub(super) struct Trie {
-    nodes: Box<[Node]>,
-    tables: Tables,
-    /// Segments that are no literals, of all nodes.
-    edges: Box<[Edge]>,
-    /// What does not go by segments, of all nodes.
-    tails: Box<[Tail]>,
-    /// Further routes that end at one place.
-    more: Box<[Box<[u32]>]>,
-}
-
-/// What may follow a number of segments.
-#[derive(Clone, Debug)]
-struct Node {
-    /// The first route at or below this node.
-    least: u32,
-    /// Where its edges begin, and end.
-    edges: (u32, u32),
-    /// Whether one of its edges takes an empty segment.
-    has_optional: bool,
     /// Segments that are literals.
-    literals: Table,
-    /// Routes that end here, with a slash.
-    slash: Ends,
-    /// Routes that end here, without a slash behind the last segment.
-    here: Ends,
-    /// What is to be tried on all that is left: where it begins, and ends.
-    tails: (u32, u32),
+    literals: Table<Self>,
+    /// Other segments; those with the first routes stand first.
+    edges: Box<[Edge]>,
+    /// The first route that ends here with a slash; `NONE` if there is none.
+    slash: u32,
+    /// The first route that ends here without a slash behind the last segment.
+    here: u32,
+    /// What most have not.
+    rare: Option<Box<Rare>>,
 }
 
+/// A segment that is no literal, and where it leads.
 #[derive(Clone, Debug)]
 struct Edge {
     accepts: Accepts,
-    to: u32,
     /// The first route behind it.
     least: u32,
+    to: Box<Trie>,
 }
 
-/// A segment that is no literal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Accepts {
-    /// Anything that is not empty.
-    Any,
-    /// So many digits, bounds included.
-    Digits(usize, usize),
-    Run(Run),
-    Tokens(Vec<Token>),
+#[derive(Clone, Debug)]
+struct Rare {
+    /// What is to be tried on all that is left.
+    tails: Box<[Tail]>,
+    /// Whether an edge takes an empty segment.
+    has_optional: bool,
+    /// Further routes that end here with a slash, and without; they ascend.
+    slash: Box<[u32]>,
+    here: Box<[u32]>,
 }
 
 #[derive(Clone, Debug)]
@@ -75,22 +60,15 @@ struct Tail {
     tokens: Vec<Token>,
 }
 
-/// Routes that end at one place, ascending.
-#[derive(Clone, Copy, Debug)]
-struct Ends {
-    /// `NONE` if there is none.
-    first: u32,
-    /// Where the others stand in [`Trie::more`].
-    more: u32,
-}
-
-/// Where a walk may go on: at the edges of a node from this one on.
+/// Where a walk may go on: the edges that were not tried, and where the segment begins.
 #[derive(Clone, Copy, Debug, Default)]
-struct Point {
-    node: u32,
-    edge: u32,
+struct Point<'t> {
+    edges: &'t [Edge],
     at: usize,
 }
+
+/// Where a segment leads, and where it ends.
+type Way<'t> = (&'t Trie, usize);
 
 /// What decides whether a route is there at all, besides its pattern.
 pub(super) trait Guard {
@@ -102,126 +80,125 @@ impl Trie {
     /// The first route that matches what is left of a path from `at` on; `NONE` if there is none.
     #[inline]
     pub(super) fn find(&self, path: &Path<'_>, at: usize, guard: &mut impl Guard) -> u32 {
-        let mut best = NONE;
-        let start = Point {
-            node: 0,
-            edge: ENTER,
-            at,
-        };
-        self.walk(start, path, &mut best, guard);
-        best
+        self.walk(at, path, NONE, guard)
     }
 
-    /// Goes on from a point, and back to where another way was left.
-    fn walk(&self, start: Point, path: &Path<'_>, best: &mut u32, guard: &mut impl Guard) {
-        let (mut pending, mut height) = ([Point::default(); PENDING], 0);
-        let mut point = start;
-        while let Some(node) = self.nodes.get(point.node as usize) {
-            if let Some((to, end)) = self.step(node, &mut point, path, best, guard) {
-                let next = Point {
-                    node: to,
-                    edge: ENTER,
-                    at: end + 1,
-                };
-                if point.edge < node.edges.1 {
-                    let Some(place) = pending.get_mut(height) else {
-                        self.walk_apart(next, path, best, guard);
-                        continue;
+    /// Goes on from here, and back to where another way was left, for a route before `best`.
+    fn walk(&self, mut at: usize, path: &Path<'_>, mut best: u32, guard: &mut impl Guard) -> u32 {
+        let (mut pending, mut height) = ([Point::default(); PENDING], 0_usize);
+        let mut node = self;
+        let mut ends = path.ends(at);
+        loop {
+            let mut point = Point { edges: &[], at };
+            let mut way = node.enter(&mut point, ends, path, &mut best, guard);
+            let (next, end) = loop {
+                if let Some(next) = way {
+                    if point.edges.is_empty() {
+                        break next;
+                    }
+                    if let Some(free) = pending.get_mut(height) {
+                        *free = point;
+                        height += 1;
+                        break next;
+                    }
+                    best = next.0.walk_apart(next.1 + 1, path, best, guard);
+                } else {
+                    height = height.wrapping_sub(1);
+                    let Some(last) = pending.get(height) else {
+                        return best;
                     };
-                    *place = point;
-                    height += 1;
-                }
-                if end < path.bytes.len() {
-                    point = next;
-                    continue;
-                }
-                self.finish(to, best, guard);
-            }
-            loop {
-                let Some(last) = pending.get(height.wrapping_sub(1)) else {
-                    return;
-                };
-                height -= 1;
-                let edge = self.edges.get(last.edge as usize);
-                if edge.is_some_and(|edge| edge.least < *best) {
                     point = *last;
-                    break;
+                    ends = path.ends(point.at);
                 }
-            }
+                way = point.next(ends, path, best);
+            };
+            // The end of the segment is behind us.
+            ends &= ends.wrapping_sub(1);
+            (node, at) = (next, end + 1);
         }
     }
 
     /// Goes on where no more can be kept pending.
     #[cold]
-    fn walk_apart(&self, next: Point, path: &Path<'_>, best: &mut u32, guard: &mut impl Guard) {
-        if next.at <= path.bytes.len() {
-            self.walk(next, path, best, guard);
-        } else {
-            self.finish(next.node, best, guard);
-        }
+    fn walk_apart(&self, at: usize, path: &Path<'_>, best: u32, guard: &mut impl Guard) -> u32 {
+        self.walk(at, path, best, guard)
     }
 
-    #[inline]
-    fn finish(&self, to: u32, best: &mut u32, guard: &mut impl Guard) {
-        if let Some(node) = self.nodes.get(to as usize) {
-            self.offer(node.here, best, guard);
-        }
-    }
-
-    /// The next way on from a node, and where its segment ends; moves the point past that way.
+    /// The first way on; leaves at the point those that may be gone later.
     #[expect(clippy::inline_always, reason = "the whole of the walk's loop")]
     #[inline(always)]
-    fn step(
-        &self,
-        node: &Node,
-        point: &mut Point,
+    fn enter<'t>(
+        &'t self,
+        point: &mut Point<'t>,
+        ends: u64,
         path: &Path<'_>,
         best: &mut u32,
         guard: &mut impl Guard,
-    ) -> Option<(u32, usize)> {
+    ) -> Option<Way<'t>> {
         let at = point.at;
-        let is_entered = point.edge != ENTER;
-        if !is_entered {
-            if node.least >= *best {
-                return None;
-            }
-            point.edge = node.edges.0;
-            if node.tails.0 < node.tails.1 {
-                self.try_tails(node, path.bytes.get(at..)?, best, guard);
-            }
-            if at >= path.bytes.len() {
-                self.offer(node.slash, best, guard);
-                if !node.has_optional {
-                    return None;
-                }
-            }
+        let length = path.bytes.len();
+        if at >= length && self.is_last(at > length, best, guard) {
+            return None;
         }
-        let end = path.segment_end(at);
-        let head = path.word(at);
-        // A literal most often stands before the parameters, which then need not be tried.
-        if !is_entered
-            && !node.literals.is_empty()
-            && let Some(to) = self.tables.find(&node.literals, path, (at, end), head)
+        if let Some(rare) = &self.rare
+            && at < length
+            && !rare.tails.is_empty()
         {
-            return Some((to, end));
+            rare.try_tails(path.bytes.get(at..).unwrap_or_default(), best, guard);
         }
-        while point.edge < node.edges.1 {
-            let edge = self.edges.get(point.edge as usize)?;
-            if edge.least >= *best {
-                return None;
-            }
-            point.edge += 1;
-            if edge.accepts.takes(path, (at, end), head) {
-                return Some((edge.to, end));
-            }
+        let segment = path.segment(at, ends);
+        point.edges = &self.edges;
+        // A literal most often stands before the parameters, which then need not be tried.
+        if !self.literals.is_empty()
+            && let Some(to) = self.literals.find(path, segment)
+        {
+            return Some((to, segment.end));
         }
-        None
+        point.take(path, segment, *best)
+    }
+
+    /// Takes the routes that end where the path does; says whether no segment may follow. `is_past`
+    /// if there was no slash behind the last.
+    #[inline]
+    fn is_last(&self, is_past: bool, best: &mut u32, guard: &mut impl Guard) -> bool {
+        let first = if is_past { self.here } else { self.slash };
+        if first < *best && guard.admits(first) {
+            *best = first;
+        }
+        let Some(rare) = &self.rare else {
+            return true;
+        };
+        rare.is_last(is_past, best, guard)
+    }
+}
+
+impl Rare {
+    fn is_any(&self) -> bool {
+        let has_ends = !self.slash.is_empty() || !self.here.is_empty();
+        has_ends || self.has_optional || !self.tails.is_empty()
     }
 
     #[inline(never)]
-    fn try_tails(&self, node: &Node, left: &[u8], best: &mut u32, guard: &mut impl Guard) {
-        let tails = node.tails.0 as usize..node.tails.1 as usize;
-        for tail in self.tails.get(tails).unwrap_or_default() {
+    fn is_last(&self, is_past: bool, best: &mut u32, guard: &mut impl Guard) -> bool {
+        let others = if is_past { &self.here } else { &self.slash };
+        for order in others {
+            if *order >= *best {
+                break;
+            }
+            if guard.admits(*order) {
+                *best = *order;
+            }
+        }
+        if is_past {
+            return true;
+        }
+        self.try_tails(b"", best, guard);
+        !self.has_optional
+    }
+
+    #[inline(never)]
+    fn try_tails(&self, left: &[u8], best: &mut u32, guard: &mut impl Guard) {
+        for tail in &self.tails {
             if tail.order < *best
                 && token::matches(&tail.tokens, tail.is_whole, left)
                 && guard.admits(tail.order)
@@ -230,91 +207,30 @@ impl Trie {
             }
         }
     }
-
-    #[inline]
-    fn offer(&self, ends: Ends, best: &mut u32, guard: &mut impl Guard) {
-        if ends.first >= *best {
-            return;
-        }
-        if guard.admits(ends.first) {
-            *best = ends.first;
-            return;
-        }
-        for order in self.more.get(ends.more as usize).into_iter().flatten() {
-            if *order >= *best {
-                return;
-            }
-            if guard.admits(*order) {
-                *best = *order;
-                return;
-            }
-        }
-    }
 }
 
-impl Ends {
-    fn new(orders: &[u32], all: &mut Vec<Box<[u32]>>) -> Self {
-        let (first, others) = orders.split_first().unwrap_or((&NONE, &[]));
-        let mut more = NONE;
-        if !others.is_empty() {
-            more = place(all.len());
-            all.push(others.into());
-        }
-        Self {
-            first: *first,
-            more,
-        }
-    }
-}
-
-/// A place in one of the trie's lists.
-fn place(at: usize) -> u32 {
-    u32::try_from(at).unwrap_or(NONE)
-}
-
-impl Accepts {
-    fn new(mut segment: Vec<Token>) -> Self {
-        match (segment.pop(), segment.is_empty()) {
-            (Some(Token::Run(run)), true) if run.is_segment => Self::Any,
-            (Some(Token::Run(run)), true) => match run.digits() {
-                Some((least, most)) => Self::Digits(least, most),
-                None => Self::Run(run),
-            },
-            (last, _) => {
-                segment.extend(last);
-                Self::Tokens(segment)
-            }
-        }
+impl<'t> Point<'t> {
+    /// The next way on from a point.
+    fn next(&mut self, ends: u64, path: &Path<'_>, best: u32) -> Option<Way<'t>> {
+        // What is left is not looked at where it leads to no route before the best.
+        self.edges.first().filter(|edge| edge.least < best)?;
+        self.take(path, path.segment(self.at, ends), best)
     }
 
-    fn takes_nothing(&self) -> bool {
-        self.takes(&Path::decoded(b""), (0, 0), 0)
-    }
-
-    /// Whether it takes a segment of a path, which begins with the word `head`.
-    #[expect(clippy::inline_always, reason = "most are a few instructions")]
+    /// The next edge that takes a segment; moves the point past it.
+    #[expect(clippy::inline_always, reason = "the whole of the walk's loop")]
     #[inline(always)]
-    fn takes(&self, path: &Path<'_>, (at, end): (usize, usize), head: u64) -> bool {
-        let length = end - at;
-        match self {
-            Self::Any => length > 0,
-            Self::Digits(least, most) if length <= 8 => {
-                (*least..=*most).contains(&length) && digits::leading(head) >= length
+    fn take(&mut self, path: &Path<'_>, segment: Segment, best: u32) -> Option<Way<'t>> {
+        while let Some((edge, rest)) = self.edges.split_first() {
+            if edge.least >= best {
+                return None;
             }
-            _ => self.takes_text(&path.bytes[at..end]),
-        }
-    }
-
-    #[inline(never)]
-    fn takes_text(&self, segment: &[u8]) -> bool {
-        match self {
-            Self::Any => !segment.is_empty(),
-            Self::Digits(least, most) => {
-                (*least..=*most).contains(&segment.len()) && segment.iter().all(u8::is_ascii_digit)
+            self.edges = rest;
+            if edge.accepts.takes(path, segment) {
+                return Some((&edge.to, segment.end));
             }
-            Self::Run(run) => run.takes_segment(segment),
-            Self::Tokens(tokens) => token::matches(tokens, true, segment),
         }
+        None
     }
 }
 
@@ -328,8 +244,8 @@ pub(super) struct Builder {
 struct Sketch {
     here: Vec<u32>,
     slash: Vec<u32>,
-    literals: std::collections::BTreeMap<Vec<u8>, u32>,
-    edges: Vec<Edge>,
+    literals: BTreeMap<Vec<u8>, u32>,
+    edges: Vec<(Accepts, u32)>,
     tails: Vec<Tail>,
 }
 
@@ -341,7 +257,7 @@ impl Builder {
     }
 
     /// Adds a way to a route. Routes are added in their order.
-    pub(super) fn add(&mut self, order: u32, way: &Way) {
+    pub(super) fn add(&mut self, order: u32, way: &lower::Way) {
         let mut node = 0;
         // What stands in the segment at hand, and the tokens from its beginning on.
         let mut segment: Vec<Token> = Vec::new();
@@ -396,15 +312,11 @@ impl Builder {
             *sketch.literals.entry(literal).or_insert(next)
         } else {
             let accepts = Accepts::new(segment);
-            let known = sketch.edges.iter().find(|edge| edge.accepts == accepts);
-            if let Some(known) = known {
-                known.to
+            let mut edges = sketch.edges.iter();
+            if let Some((_, known)) = edges.find(|(known, _)| *known == accepts) {
+                *known
             } else {
-                sketch.edges.push(Edge {
-                    accepts,
-                    to: next,
-                    least: NONE,
-                });
+                sketch.edges.push((accepts, next));
                 next
             }
         };
@@ -415,46 +327,60 @@ impl Builder {
     }
 
     pub(super) fn build(self) -> Trie {
-        let mut least = vec![NONE; self.nodes.len()];
-        // Nodes stand behind those that lead to them.
-        for (place, node) in self.nodes.iter().enumerate().rev() {
-            let own = node.here.iter().chain(&node.slash).copied();
-            let own = own.chain(node.tails.iter().map(|tail| tail.order));
-            let next = node.literals.values().copied();
-            let next = next.chain(node.edges.iter().map(|edge| edge.to));
-            let below = next.map(|to| least[to as usize]);
-            least[place] = own.chain(below).min().unwrap_or(NONE);
+        let sketches = self.nodes.into_iter().enumerate().rev();
+        // Nodes stand behind those that lead to them; of each, its first route.
+        let mut built = BTreeMap::new();
+        for (place, sketch) in sketches {
+            let node = sketch.build(&mut built);
+            built.insert(place, node);
         }
-        let mut tables = table::Builder::default();
-        let (mut nodes, mut edges) = (Vec::new(), Vec::new());
-        let (mut tails, mut more) = (Vec::new(), Vec::new());
-        for (mut node, lowest) in self.nodes.into_iter().zip(&least) {
-            for edge in &mut node.edges {
-                edge.least = least[edge.to as usize];
+        let root = built.remove(&0);
+        root.map_or_else(|| Sketch::default().build(&mut built).0, |(root, _)| root)
+    }
+}
+
+impl Sketch {
+    /// The node, and the first route at or below it.
+    fn build(self, built: &mut BTreeMap<usize, (Trie, u32)>) -> (Trie, u32) {
+        let own = self.here.iter().chain(&self.slash).copied();
+        let own = own.chain(self.tails.iter().map(|tail| tail.order));
+        let mut least = own.min().unwrap_or(NONE);
+        let mut below = |to: u32| built.remove(&(to as usize));
+        let mut literals = Vec::new();
+        for (literal, to) in self.literals {
+            if let Some((node, first)) = below(to) {
+                least = least.min(first);
+                literals.push((literal, node));
             }
-            node.edges.sort_by_key(|edge| edge.least);
-            let literals = node.literals.iter();
-            let first = (place(edges.len()), place(tails.len()));
-            let has_optional = node.edges.iter().any(|edge| edge.accepts.takes_nothing());
-            edges.append(&mut node.edges);
-            tails.append(&mut node.tails);
-            nodes.push(Node {
-                least: *lowest,
-                edges: (first.0, place(edges.len())),
-                has_optional,
-                literals: tables.add(literals.map(|(segment, to)| (segment.as_slice(), *to))),
-                slash: Ends::new(&node.slash, &mut more),
-                here: Ends::new(&node.here, &mut more),
-                tails: (first.1, place(tails.len())),
-            });
         }
-        Trie {
-            nodes: nodes.into(),
-            tables: tables.build(),
+        let mut edges = Vec::new();
+        for (accepts, to) in self.edges {
+            if let Some((node, first)) = below(to) {
+                least = least.min(first);
+                edges.push(Edge {
+                    accepts,
+                    least: first,
+                    to: Box::new(node),
+                });
+            }
+        }
+        edges.sort_by_key(|edge| edge.least);
+        let first = |ends: &[u32]| ends.first().copied().unwrap_or(NONE);
+        let others = |ends: &[u32]| ends.get(1..).unwrap_or_default().into();
+        let rare = Rare {
+            has_optional: edges.iter().any(|edge| edge.accepts.takes_nothing()),
+            slash: others(&self.slash),
+            here: others(&self.here),
+            tails: self.tails.into(),
+        };
+        let trie = Trie {
+            literals: Table::new(literals),
             edges: edges.into(),
-            tails: tails.into(),
-            more: more.into(),
-        }
+            slash: first(&self.slash),
+            here: first(&self.here),
+            rare: rare.is_any().then(|| Box::new(rare)),
+        };
+        (trie, least)
     }
 }
 

@@ -1,0 +1,284 @@
+//! What a segment that is no literal may be.
+//!
+//! Invariant: a segment is taken if and only if the tokens of its pattern match the whole of it.
+
+use super::path::{Path, Segment};
+use super::token::{self, Run, Token};
+use crate::model::digits;
+use crate::model::vector::Ranges;
+
+/// Most ranges of a class whose bytes are looked at sixteen at a time.
+const RANGES: usize = 8;
+/// Longest form, in bytes.
+const FORM: usize = 64;
+
+/// A segment that is no literal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Accepts {
+    /// Anything that is not empty.
+    Any,
+    /// So many digits, bounds included.
+    Digits(u32, u32),
+    Ascii(Box<Ascii>),
+    Form(Box<Form>),
+    Run(Box<Run>),
+    Tokens(Box<[Token]>),
+}
+
+/// Characters of one class, all of ASCII.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Ascii {
+    class: Ranges,
+    /// Bounds of its length, included.
+    least: usize,
+    most: usize,
+}
+
+/// Characters of one class in groups of fixed length with one mark between them, as a UUID or a
+/// date is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Form {
+    class: Ranges,
+    mark: Ranges,
+    /// One bit for each mark.
+    marks: u64,
+    length: usize,
+}
+
+impl Accepts {
+    /// What tokens take that hold no `/`.
+    pub(super) fn new(tokens: Vec<Token>) -> Self {
+        if let [Token::Run(run)] = &*tokens {
+            if run.is_segment {
+                return Self::Any;
+            }
+            if let Some((least, most)) = run.digits() {
+                return Self::Digits(least, most);
+            }
+            return match Ascii::new(run) {
+                Some(ascii) => Self::Ascii(Box::new(ascii)),
+                None => Self::Run(Box::new(run.clone())),
+            };
+        }
+        match Form::new(&tokens) {
+            Some(form) => Self::Form(Box::new(form)),
+            None => Self::Tokens(tokens.into()),
+        }
+    }
+
+    /// Whether it takes an empty segment.
+    pub(super) fn takes_nothing(&self) -> bool {
+        match self {
+            Self::Any | Self::Form(_) => false,
+            Self::Digits(least, _) => *least == 0,
+            Self::Ascii(ascii) => ascii.least == 0,
+            Self::Run(run) => run.takes_segment(b""),
+            Self::Tokens(tokens) => token::matches(tokens, true, b""),
+        }
+    }
+
+    /// Whether it takes a segment of a path.
+    #[expect(clippy::inline_always, reason = "most are a few instructions")]
+    #[inline(always)]
+    pub(super) fn takes(&self, path: &Path<'_>, segment: Segment) -> bool {
+        let length = segment.end - segment.at;
+        match self {
+            Self::Any => length > 0,
+            Self::Digits(least, most) if length <= 8 => {
+                let is_long = (*least as usize..=*most as usize).contains(&length);
+                is_long & (digits::leading(segment.head) >= length)
+            }
+            Self::Ascii(ascii) => ascii.takes(path, segment),
+            Self::Form(form) => length == form.length && form.takes(path, segment),
+            _ => self.takes_text(&path.bytes[segment.at..segment.end]),
+        }
+    }
+
+    #[inline(never)]
+    fn takes_text(&self, segment: &[u8]) -> bool {
+        match self {
+            Self::Digits(least, most) => {
+                (*least as usize..=*most as usize).contains(&segment.len())
+                    && segment.iter().all(u8::is_ascii_digit)
+            }
+            Self::Run(run) => run.takes_segment(segment),
+            Self::Tokens(tokens) => token::matches(tokens, true, segment),
+            Self::Any | Self::Ascii(_) | Self::Form(_) => false,
+        }
+    }
+}
+
+impl Ascii {
+    fn new(run: &Run) -> Option<Self> {
+        let (least, most) = run.lengths();
+        Some(Self {
+            class: class(run)?,
+            least,
+            most,
+        })
+    }
+
+    #[inline]
+    fn takes(&self, path: &Path<'_>, segment: Segment) -> bool {
+        let mut left = segment.end - segment.at;
+        if left < self.least || left > self.most {
+            return false;
+        }
+        let mut at = segment.at;
+        loop {
+            let found = path.mask(at, |chunk| self.class.mask(chunk));
+            if left <= 16 {
+                return !found & ((1 << left) - 1) == 0;
+            }
+            if found != 0xffff {
+                return false;
+            }
+            at += 16;
+            left -= 16;
+        }
+    }
+}
+
+impl Form {
+    fn new(tokens: &[Token]) -> Option<Self> {
+        let (mut marks, mut length) = (0, 0);
+        let (mut class_run, mut mark) = (None, None);
+        for token in tokens {
+            match token {
+                Token::Literal(literal) => {
+                    let [byte] = **literal else { return None };
+                    if *mark.get_or_insert(byte) != byte || length >= FORM {
+                        return None;
+                    }
+                    marks |= 1 << length;
+                    length += 1;
+                }
+                Token::Run(run) => {
+                    let (least, most) = run.lengths();
+                    if least != most || class_run.get_or_insert(run).class != run.class {
+                        return None;
+                    }
+                    length = usize::saturating_add(length, least);
+                }
+                Token::Until(..) => return None,
+            }
+        }
+        let mark = mark?;
+        (0 < length && length <= FORM).then_some(Self {
+            class: class(class_run?)?,
+            mark: Ranges::new(&[(mark, mark)]),
+            marks,
+            length,
+        })
+    }
+
+    /// Whether it takes a segment of its length.
+    #[inline]
+    fn takes(&self, path: &Path<'_>, segment: Segment) -> bool {
+        let (mut at, mut marks, mut left) = (segment.at, self.marks, self.length);
+        loop {
+            let marked = path.mask(at, |chunk| self.mark.mask(chunk));
+            let found = path.mask(at, |chunk| self.class.mask(chunk));
+            #[expect(clippy::cast_possible_truncation, reason = "of sixteen at a time")]
+            let wanted = marks as u32 & 0xffff;
+            let right = marked & wanted | found & !wanted;
+            if left <= 16 {
+                return !right & ((1 << left) - 1) == 0;
+            }
+            if right != 0xffff {
+                return false;
+            }
+            at += 16;
+            left -= 16;
+            marks >>= 16;
+        }
+    }
+}
+
+/// The class of a run, if it is of ASCII and of few ranges.
+fn class(run: &Run) -> Option<Ranges> {
+    let ranges = run.class.ascii_ranges()?;
+    (ranges.len() <= RANGES).then(|| Ranges::new(&ranges))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::token::Class;
+    use super::*;
+
+    fn run(ranges: &[(char, char)], lengths: (u32, u32), limit: Option<u32>) -> Token {
+        Token::Run(Run::new(Class::new(ranges), lengths, limit))
+    }
+
+    fn token() -> impl Strategy<Value = Token> {
+        let class = prop::sample::select(vec![
+            vec![('0', '9')],
+            vec![('0', '9'), ('a', 'f')],
+            vec![('-', '-'), ('0', '9'), ('A', 'Z'), ('_', '_'), ('a', 'z')],
+            vec![('\0', '.'), ('0', char::MAX)],
+            vec![('a', 'z'), ('é', 'ü')],
+        ]);
+        let lengths = prop::sample::select(vec![
+            (0, 1),
+            (1, u32::MAX),
+            (0, u32::MAX),
+            (2, 2),
+            (8, 8),
+            (12, 12),
+            (3, 40),
+        ]);
+        let limit = prop::sample::select(vec![None, None, Some(9)]);
+        prop_oneof![
+            2 => (class, lengths, limit).prop_map(|(class, lengths, limit)| run(&class, lengths, limit)),
+            1 => prop::sample::select(vec!["-", "a", "-a"])
+                .prop_map(|literal| Token::Literal(literal.as_bytes().into())),
+        ]
+    }
+
+    fn check(tokens: &[Token], before: &str, segment: &str, after: &str) {
+        let accepts = Accepts::new(tokens.to_vec());
+        let text = format!("{before}{segment}{after}");
+        let path = Path::decoded(text.as_bytes());
+        let expected = token::matches(tokens, true, segment.as_bytes());
+        let cut = path.segment(before.len(), path.ends(before.len()));
+        assert_eq!(&path.bytes[cut.at..cut.end], segment.as_bytes());
+        assert_eq!(accepts.takes(&path, cut), expected, "{tokens:?} {segment}");
+        assert_eq!(
+            accepts.takes_nothing(),
+            token::matches(tokens, true, b""),
+            "{tokens:?}"
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+        #[test]
+        fn a_segment_is_taken_as_its_tokens_take_it(
+            tokens in prop::collection::vec(token(), 1..4),
+            before in "/|/[a-z]{0,70}/",
+            segment in prop_oneof!["[0-9a-z]{0,40}", "[0-9]{0,20}", "[0-9a-f]{2}-[0-9a-f]{2}", "[-a-zA-Z0-9_.éø]{0,20}"],
+            after in "|/|/[a-z]{0,30}",
+        ) {
+            check(&tokens, &before, &segment, &after);
+        }
+
+        #[test]
+        fn a_uuid_is_taken_and_nothing_like_it(
+            before in "/|/[a-z]{0,50}/",
+            at in 0..36_usize,
+            other in "[-0-9a-gA-F]",
+            after in "|/|/[a-z]{0,30}",
+        ) {
+            let group = |length| run(&[('0', '9'), ('a', 'f')], (length, length), None);
+            let mark = || Token::Literal(b"-".as_slice().into());
+            let tokens = [group(8), mark(), group(4), mark(), group(4), mark(), group(4), mark(), group(12)];
+            prop_assert!(matches!(Accepts::new(tokens.to_vec()), Accepts::Form(_)));
+            let mut uuid = String::from("0e984725-c51c-4bf4-9960-e1c80e27aba0");
+            check(&tokens, &before, &uuid, &after);
+            uuid.replace_range(at..=at, &other);
+            check(&tokens, &before, &uuid, &after);
+        }
+    }
+}
