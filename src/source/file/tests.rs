@@ -15,6 +15,7 @@ use super::*;
 use crate::clock::ManualClock;
 use crate::source::{Event, READ_BYTES};
 
+mod faults;
 mod model;
 mod reading;
 mod rotation;
