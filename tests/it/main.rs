@@ -24,6 +24,8 @@ mod recorded;
 mod replay;
 #[cfg(feature = "stack")]
 mod resolve;
+#[cfg(feature = "stack")]
+mod rotation;
 mod routes;
 mod scrape;
 #[cfg(feature = "stack")]

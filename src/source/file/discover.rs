@@ -158,7 +158,7 @@ fn look_beside<F: Fs>(
             continue;
         }
         // A directory that can't be listed may hold a file that can be read.
-        let _ = fs.list(dir, &mut |entry| {
+        let listed = fs.list(dir, &mut |entry| {
             let Some(rotated) = rotated_file(&entry) else {
                 return;
             };
@@ -172,6 +172,9 @@ fn look_beside<F: Fs>(
                 listing.rotated.insert(dir.join(&entry.name), sibling);
             }
         });
+        if listed.is_err() {
+            directories.unsettle();
+        }
     }
 }
 
@@ -332,6 +335,7 @@ impl<F: Fs> Walk<'_, F> {
                 let fault = (dir.to_path_buf(), Some(FileError::Io(error)));
                 self.listing.faults.push(fault);
                 self.failed = true;
+                self.directories.unsettle();
             }
             _ => {}
         }

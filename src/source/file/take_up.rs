@@ -82,9 +82,12 @@ impl<F: Fs> FileSource<F> {
             {
                 continue;
             }
-            // What is gone again was renamed: it is found under its new name.
             match discover::stat(&self.fs, path) {
                 Ok(meta) if !open.contains(&meta.id) => found.push((meta, path, sibling)),
+                Err(FileError::Io(error)) if !discover::is_absence(&error) => {
+                    self.directories.unsettle();
+                }
+                // What is gone again was renamed: that changed the directory.
                 _ => {}
             }
         }
