@@ -3,6 +3,7 @@
 //! Invariant: a [`Config`] can be run as it is; every fault of the text was found in one pass.
 
 mod files;
+mod input;
 mod metrics;
 #[cfg(test)]
 mod metrics_tests;
@@ -10,6 +11,7 @@ mod read;
 mod routes;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,7 +19,7 @@ use crate::diag::{Fault, Report, Text};
 use crate::http::Address;
 use crate::metric::Metrics;
 use crate::pattern::{Pattern, Preset, presets};
-use crate::source::{PathPattern, Start};
+use crate::source::{PathPattern, Start, Stream};
 
 pub use files::{check_files, read_urlconf};
 pub use routes::{Resolvers, Routes};
@@ -46,23 +48,64 @@ pub struct Config {
     pub routes: BTreeMap<String, Arc<Routes>>,
 }
 
-/// Files to follow.
+/// Lines of one format, and where they come from.
 #[derive(Clone, Debug)]
 pub struct Source {
     /// Unique; the label `source`.
     pub name: String,
-    /// Absolute paths and globs.
-    pub paths: Vec<PathPattern>,
+    /// Where its lines come from.
+    pub input: Input,
     /// How their lines are written.
     pub pattern: Arc<Pattern>,
-    /// Where a file that is there at the start begins.
-    pub start: Start,
     /// Where its views' names come from; without, paths are folded.
     pub routes: Option<Arc<Routes>>,
     /// What is counted of its lines.
     pub metrics: Metrics,
+}
+
+/// Where lines come from.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// Files to follow.
+    Files(Files),
+    /// Standard input, a FIFO, a socket or the journal.
+    Stream(Stream),
+}
+
+/// Files to follow.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// Absolute paths and globs.
+    pub paths: Vec<PathPattern>,
+    /// Where a file that is there at the start begins.
+    pub start: Start,
     /// Whether inotify may wake us; else the files are only polled.
     pub watch: bool,
+}
+
+impl Input {
+    /// Its files, if it has any.
+    pub fn files(&self) -> Option<&Files> {
+        match self {
+            Self::Files(files) => Some(files),
+            Self::Stream(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Files(files) => {
+                for (at, path) in files.paths.iter().enumerate() {
+                    let comma = if at == 0 { "" } else { ", " };
+                    write!(f, "{comma}{}", path.as_path().display())?;
+                }
+                Ok(())
+            }
+            Self::Stream(stream) => write!(f, "{stream}"),
+        }
+    }
 }
 
 /// What no input may exceed.
