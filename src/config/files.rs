@@ -126,7 +126,8 @@ fn judge_stream(source: &str, stream: &Stream) -> Option<Fault> {
                      writers drop lines in a burst"
                 ))
                 .help(format!(
-                    "sysctl -w net.unix.max_dgram_qlen={SHORT_QUEUE}, also in /etc/sysctl.d, before the exporter starts"
+                    "sysctl -w net.unix.max_dgram_qlen={SHORT_QUEUE} net.core.wmem_default=4194304, also in \
+                     /etc/sysctl.d, before the exporter and the servers start"
                 )),
             )
         }

@@ -4,6 +4,7 @@
 //! key that means nothing for the input is a fault.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::Path;
 
 use super::{Files, Input};
@@ -278,7 +279,8 @@ fn file_name(source: &str) -> String {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') {
             name.push(byte.into());
         } else {
-            name.push_str(&format!("%{byte:02X}"));
+            // Writing to a string cannot fail.
+            let _ = write!(name, "%{byte:02X}");
         }
     }
     name
@@ -442,12 +444,11 @@ mod tests {
     #[test]
     fn two_sources_cannot_share_a_stream_and_a_journal_without_state_is_warned_of() {
         let two = |keys: &str| {
-            let text: String = ["a", "b"]
-                .iter()
+            let text = ["a", "b"]
                 .map(|name| {
                     format!("[[source]]\nname = '{name}'\npattern = 'nginx-combined'\n{keys}\n")
                 })
-                .collect();
+                .concat();
             let checked = Config::parse("c", &text, Path::new("/etc/x"));
             let faults = checked.report.faults();
             let messages: Vec<_> = faults.iter().map(|fault| fault.message.clone()).collect();

@@ -11,7 +11,7 @@ use httplog_exporter::model::{Batch, Families, GenerationId, Position, Status};
 use httplog_exporter::pattern::{Dialect, Pattern};
 use httplog_exporter::pipeline::{Pipeline, Settings};
 use httplog_exporter::route::Router;
-use httplog_exporter::source::GAP_REASONS;
+use httplog_exporter::source::{GAP_REASONS, STREAM_GAP_REASONS};
 use httplog_exporter::telemetry::{Metric, Telemetry};
 
 use crate::markdown::{rows, spans, text};
@@ -140,7 +140,8 @@ fn every_reason_is_documented() {
         .series
         .iter()
         .map(|series| series.label("reason").unwrap())
-        .chain(GAP_REASONS);
+        .chain(GAP_REASONS)
+        .chain(STREAM_GAP_REASONS);
     for reason in reasons {
         assert!(page.contains(&format!("`{reason}`")), "{reason}");
     }

@@ -16,6 +16,7 @@ mod django;
 mod explain;
 mod follow;
 mod hostile;
+mod journal;
 mod lifecycle;
 mod recorded;
 mod replay;
@@ -25,4 +26,7 @@ mod routes;
 mod scrape;
 #[cfg(feature = "stack")]
 mod stack;
+#[cfg(feature = "stack")]
+mod stack_streams;
+mod streams;
 mod support;

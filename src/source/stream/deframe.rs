@@ -294,6 +294,15 @@ mod tests {
         assert_eq!(lines.bytes, b"8 <190>a\nb\0c\n");
     }
 
+    /// With octet counting.
+    fn framed(messages: &[String]) -> String {
+        let frames: Vec<_> = messages
+            .iter()
+            .map(|message| format!("{} {message}", message.len()))
+            .collect();
+        frames.concat()
+    }
+
     /// A text and where it is cut.
     fn cut_text() -> impl Strategy<Value = (Vec<u8>, Vec<usize>)> {
         let message = prop_oneof![
@@ -301,12 +310,7 @@ mod tests {
             1 => "<190>[a-z\n]{40,60}",
         ];
         let text = prop_oneof![
-            proptest::collection::vec(message, 0..8).prop_map(|messages| {
-                messages
-                    .iter()
-                    .map(|m| format!("{} {m}", m.len()))
-                    .collect::<String>()
-            }),
+            proptest::collection::vec(message, 0..8).prop_map(|messages| { framed(&messages) }),
             "(<190>[a-z0-9 ]{0,50}[\n\0]){0,8}(<190>x)?",
             "[0-9<> \n\0a]{0,60}",
         ];
@@ -319,7 +323,9 @@ mod tests {
     proptest! {
         #[test]
         fn any_cut_into_segments_gives_the_same_lines((text, mut cuts) in cut_text()) {
-            cuts.iter_mut().for_each(|cut| *cut = (*cut).min(text.len()));
+            for cut in &mut cuts {
+                *cut = (*cut).min(text.len());
+            }
             cuts.sort_unstable();
             let mut pieces = Vec::new();
             let mut from = 0;
@@ -334,9 +340,9 @@ mod tests {
 
         #[test]
         fn counted_messages_come_out_as_they_went_in(messages in proptest::collection::vec("<[0-9]{1,3}>[ -~]{0,30}", 1..20)) {
-            let text: String = messages.iter().map(|m| format!("{} {m}", m.len())).collect();
+            let text = framed(&messages);
             let lines = in_pieces(Deframer::syslog(LIMIT), text.as_bytes().chunks(7)).unwrap();
-            let expected: String = messages.iter().map(|m| format!("{m}\n")).collect();
+            let expected = messages.join("\n") + "\n";
             prop_assert_eq!(String::from_utf8(lines.bytes).unwrap(), expected);
         }
     }

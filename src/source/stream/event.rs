@@ -112,7 +112,8 @@ impl fmt::Display for StreamEvent {
             Self::ShortQueue { length } => write!(
                 f,
                 "the kernel lets {length} datagrams wait in a unix socket, writers drop lines \
-                 when it is full: sysctl net.unix.max_dgram_qlen=512, then restart"
+                 when it is full: sysctl net.unix.max_dgram_qlen=512 \
+                 net.core.wmem_default=4194304, then restart both sides"
             ),
             Self::Ended => f.write_str("standard input has ended; its counts stay"),
             Self::Lost { reason, count } => {

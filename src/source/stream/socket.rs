@@ -29,11 +29,11 @@ pub(super) fn bind<S>(
         }
         outcome => outcome?,
     };
-    let made = std::fs::symlink_metadata(path)?;
+    let found = std::fs::symlink_metadata(path)?;
     let file = SocketFile {
         path: path.to_owned(),
-        device: made.dev(),
-        inode: made.ino(),
+        device: found.dev(),
+        inode: found.ino(),
     };
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
     Ok((socket, file))
