@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::Signal;
 
+use crate::counts;
 use crate::recorded::line;
 use crate::scrape::Scrape;
-use crate::support::{Daemon, HEAD, program, run, until};
+use crate::support::{Daemon, HEAD, program, project, run, until};
 
 /// Gives each file of `entries/`, which is named by its cursor, in order, from `--cursor` on if it is
 /// there or from the next one on if not; then waits for more, until there is a file `die`.
@@ -214,4 +215,34 @@ fn an_exported_journal_is_replayed_without_what_systemd_says() {
         scrape.by("httplog_requests_total", "status"),
         [("200".to_owned(), 100.0)]
     );
+}
+
+#[test]
+fn a_recorded_journal_is_replayed_to_the_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let export = project("fixtures/journal/gunicorn.export");
+    let recorded = fs::read(&export).unwrap();
+    let lines: Vec<&[u8]> = recorded
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| line.strip_prefix(b"MESSAGE="))
+        .collect();
+    // What gunicorn had to say besides stands among them, as it does wherever both logs go.
+    let (warnings, lines): (Vec<&[u8]>, Vec<&[u8]>) = lines
+        .into_iter()
+        .partition(|line| line.starts_with(b"WSGI"));
+    assert_eq!((lines.len(), warnings.len()), (30, 5));
+    let expected = counts::of_log(&[lines.join(&b'\n'), vec![b'\n']].concat());
+    let args = [
+        "replay".as_ref(),
+        "--pattern=gunicorn-django".as_ref(),
+        "--output=metrics".as_ref(),
+        export.as_os_str(),
+    ];
+    let replayed = run(dir.path(), args, "");
+    assert!(
+        replayed.err.contains("5 of 35 lines rejected"),
+        "{replayed:?}"
+    );
+    let scrape = Scrape::parse(&replayed.out);
+    assert_eq!(scrape.requests("gunicorn-django"), expected);
 }

@@ -43,6 +43,7 @@ pub(super) fn read_stdin(head: &[u8], ties: &Ties) {
     queue.tell(StreamEvent::Opened { what, buffer: None });
     queue.set_open(1);
     reader.take_in(head, queue);
+    let mut is_failure_told = false;
     while !queue.is_stopped() {
         if !queue.has_room() {
             queue.wait(&[], None);
@@ -56,8 +57,10 @@ pub(super) fn read_stdin(head: &[u8], ties: &Ties) {
             Ok(Outcome::Bytes | Outcome::Nothing) => {}
             Ok(Outcome::End) => break,
             Err(error) => {
-                let (what, error) = ("standard input".to_owned(), error.to_string());
-                queue.tell(StreamEvent::Unavailable { what, error });
+                if !std::mem::replace(&mut is_failure_told, true) {
+                    let (what, error) = ("standard input".to_owned(), error.to_string());
+                    queue.tell(StreamEvent::Unavailable { what, error });
+                }
                 queue.wait(&[], Some(RETRY));
             }
         }
@@ -93,8 +96,9 @@ pub(super) fn read_fifo(path: &Path, ties: &Ties) {
             queue.wait(&[fifo.as_fd()], Some(RETRY));
             match reader.read(fifo.as_fd(), queue) {
                 Ok(Outcome::Bytes) => {}
-                Ok(Outcome::Nothing) if leads_to(path, &fifo) => {}
-                Ok(Outcome::End) if leads_to(path, &fifo) => {
+                // As long as there is no other one, a writer of this one is still heard.
+                Ok(Outcome::Nothing) if leads_to(path, &fifo) != Some(false) => {}
+                Ok(Outcome::End) if leads_to(path, &fifo) == Some(true) => {
                     // The last writer is gone, and with it the end of its last line. There is a
                     // reader at every moment: the next one is open before this one is closed.
                     reader.finish(queue);
@@ -103,7 +107,11 @@ pub(super) fn read_fifo(path: &Path, ties: &Ties) {
                         Err(_) => break,
                     }
                 }
-                Ok(Outcome::Nothing | Outcome::End) | Err(_) => break,
+                Ok(Outcome::Nothing | Outcome::End) => break,
+                Err(_) => {
+                    queue.wait(&[], Some(RETRY));
+                    break;
+                }
             }
         }
         if queue.is_stopped() {
@@ -128,15 +136,11 @@ fn open_fifo(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Whether the path still leads to this file.
-fn leads_to(path: &Path, file: &File) -> bool {
-    let same = |there: std::fs::Metadata, open: std::fs::Metadata| {
-        (there.dev(), there.ino()) == (open.dev(), open.ino())
-    };
-    match (std::fs::metadata(path), file.metadata()) {
-        (Ok(there), Ok(open)) => same(there, open),
-        _ => false,
-    }
+/// Whether the path still leads to this file; `None` if it leads nowhere.
+fn leads_to(path: &Path, file: &File) -> Option<bool> {
+    let there = std::fs::metadata(path).ok()?;
+    let open = file.metadata().ok()?;
+    Some((there.dev(), there.ino()) == (open.dev(), open.ino()))
 }
 
 impl Reader {

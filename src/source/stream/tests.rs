@@ -298,6 +298,7 @@ fn a_fifo_that_was_replaced_is_read_to_its_end_and_the_next_one_after_it() {
     let mut old = writer(&path);
     std::fs::remove_file(&path).unwrap();
     old.write_all(b"old\n").unwrap();
+    bench.until_lines("old\n");
     make_fifo(&path);
     let mut new = writer(&path);
     new.write_all(b"new\n").unwrap();
