@@ -12,8 +12,8 @@ use super::{Config, Input};
 use crate::clock::ManualClock;
 use crate::diag::{Fault, Report, Text};
 use crate::source::{
-    Event, FileError, FileSettings, FileSource, RealFs, SHORT_QUEUE, Stream, SyslogAddress,
-    unix_queue_length,
+    Event, FileError, FileSettings, FileSource, JOURNAL_PROGRAM, RealFs, SHORT_QUEUE, Stream,
+    SyslogAddress, unix_queue_length,
 };
 
 /// The texts of `*.toml` in a folder, by name; a folder that is not there holds none.
@@ -131,8 +131,20 @@ fn judge_stream(source: &str, stream: &Stream) -> Option<Fault> {
                 )),
             )
         }
+        Stream::Journal(_) if !is_on_path(JOURNAL_PROGRAM) => Some(
+            Fault::warning(format!(
+                "source `{source}`: there is no {JOURNAL_PROGRAM} on the PATH"
+            ))
+            .help("the journal is read by it; it comes with systemd"),
+        ),
         Stream::Syslog(_) | Stream::Stdin { .. } | Stream::Journal(_) => None,
     }
+}
+
+/// Whether a program would be found.
+fn is_on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
 }
 
 /// What a person should know of what was found.

@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use crate::counts;
 use crate::recorded::line;
 use crate::scrape::Scrape;
-use crate::support::{Daemon, HEAD, program, run, until};
+use crate::support::{Daemon, HEAD, program, run, run_command, until};
 
 const BURST: u64 = 20_000;
 /// Far more than the daemon needs, far less than what is sent.
@@ -312,6 +312,22 @@ fn check_says_what_to_expect_of_streams() {
     );
     std::fs::write(dir.path().join("f"), "").unwrap();
     assert!(check("fifo = 'f'").failed(78).contains("is a regular file"));
+    std::fs::write(
+        dir.path().join("config.toml"),
+        source("journal = 'g.service'"),
+    )
+    .unwrap();
+    let mut command = program(["check", "--config", "config.toml"]);
+    command.current_dir(dir.path()).env("PATH", dir.path());
+    let journal = run_command(command, "");
+    assert!(
+        journal.out.contains("no journalctl on the PATH"),
+        "{journal:?}"
+    );
+    assert!(
+        journal.out.contains("nothing keeps the place"),
+        "{journal:?}"
+    );
     let none = check("stdin = false").failed(78);
     assert!(none.contains("a source without an input"), "{none}");
 }

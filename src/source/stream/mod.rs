@@ -31,7 +31,7 @@ use crate::model::{Batch, GenerationId, Position};
 
 pub use datagram::SHORT_QUEUE;
 pub use event::{STREAM_GAP_REASONS, StreamEvent};
-pub use journal::{Messages, is_export};
+pub use journal::{JOURNAL_PROGRAM, Messages, is_export};
 pub use kernel::unix_queue_length;
 pub use settings::{Journal, Stream, Syslog, SyslogAddress, SyslogAddressError};
 

@@ -27,8 +27,8 @@ pub(super) use place::Place;
 
 use export::{Entry, Export};
 
-/// The program, looked for on the `PATH`.
-const PROGRAM: &str = "journalctl";
+/// The program that reads the journal, looked for on the `PATH`.
+pub const JOURNAL_PROGRAM: &str = "journalctl";
 
 /// Longest pause before the program is started again.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
@@ -98,7 +98,7 @@ pub(super) fn follow(journal: &Journal, from: Option<String>, ties: &Ties) {
 
 impl Follower<'_> {
     fn start(&self) -> io::Result<Program> {
-        let mut command = Command::new(PROGRAM);
+        let mut command = Command::new(JOURNAL_PROGRAM);
         command.args([
             "--output=export",
             "--follow",
@@ -122,7 +122,7 @@ impl Follower<'_> {
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command
             .spawn()
-            .map_err(|error| io::Error::new(error.kind(), format!("{PROGRAM}: {error}")))?;
+            .map_err(|error| io::Error::new(error.kind(), format!("{JOURNAL_PROGRAM}: {error}")))?;
         match child.stdout.take() {
             Some(output) => Ok(Program {
                 child,
