@@ -90,6 +90,8 @@ pub(super) fn receive(syslog: &Syslog, ties: &Ties) {
             }
         }
     }
+    // Whoever was let wait has sent something too, perhaps.
+    let _ = peers.accept(&listener.socket);
     peers.read_rest();
 }
 

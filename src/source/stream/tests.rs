@@ -306,6 +306,28 @@ fn a_fifo_that_was_replaced_is_read_to_its_end_and_the_next_one_after_it() {
 }
 
 #[test]
+fn what_a_fifo_and_a_connection_hold_at_the_stop_is_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("f");
+    make_fifo(&path);
+    let address = free_address();
+    let text = "line\n".repeat(10_000);
+    // Most of it is still in the kernel in some of these rounds.
+    for _ in 0..20 {
+        let mut fifo = Bench::start(Stream::Fifo(path.clone()));
+        writer(&path).write_all(text.as_bytes()).unwrap();
+        fifo.stop();
+        assert_eq!(fifo.count(), 10_000);
+        let mut tcp = Bench::start(syslog(SyslogAddress::Tcp(address)));
+        let mut peer = TcpStream::connect(address).unwrap();
+        tcp.until("accepted", |bench| bench.receiver.open() == 2);
+        peer.write_all(text.as_bytes()).unwrap();
+        tcp.stop();
+        assert_eq!(tcp.count(), 10_000);
+    }
+}
+
+#[test]
 fn a_file_where_a_fifo_should_be_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("f");
