@@ -128,7 +128,14 @@ impl Follower {
             .unwrap();
         let page = answer(&mut self.page);
         let values = page.lines().filter(|line| line.starts_with(self.series));
-        let whole = |line: &str| line.rsplit(' ').next()?.split('.').next()?.parse::<u64>().ok();
+        let whole = |line: &str| {
+            line.rsplit(' ')
+                .next()?
+                .split('.')
+                .next()?
+                .parse::<u64>()
+                .ok()
+        };
         values.filter_map(whole).sum()
     }
 

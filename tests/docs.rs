@@ -146,6 +146,22 @@ fn defaults_and_bounds_are_those_of_the_reader() {
         rows["routes.NAME.max_routes"],
         ["whole number", "500", "1 to 100000"]
     );
+    for (key, default, most) in [
+        ("receive_buffer", "8388608", "65536 to 1073741824"),
+        ("max_connections", "64", "1 to 1024"),
+    ] {
+        let address = "tcp://127.0.0.1:1";
+        let faults = parse(&format!(
+            "[[source]]\nname = 'x'\npattern = 'nginx-combined'\nsyslog = '{address}'\n{key} = 0\n"
+        ));
+        assert_eq!(
+            faults.report.faults()[0].message,
+            format!("expected a whole number from {most}, found 0")
+        );
+        let row = &rows[&format!("source.{key}")];
+        assert_eq!(row[..2], ["whole number", default], "the row of {key}");
+        assert!(row[2].starts_with(most), "the row of {key}");
+    }
     let listen: Vec<String> = default
         .listen
         .iter()

@@ -43,16 +43,11 @@ impl Check {
         }
         writeln!(out)?;
         for source in &config.sources {
-            let paths: Vec<String> = source
-                .paths
-                .iter()
-                .map(|path| path.as_path().display().to_string())
-                .collect();
             write!(
                 out,
                 "  {}: {} as {}",
                 source.name,
-                paths.join(", "),
+                source.input,
                 source.pattern.name()
             )?;
             match &source.behind {

@@ -20,7 +20,7 @@ use super::exit::{Exit, Failure};
 use super::run::start;
 use super::summary::grouped;
 use crate::clock::Waker;
-use crate::config::{self, Config, Limits, Source};
+use crate::config::{self, Config, Files, Input, Limits, Source};
 use crate::daemon::{Lanes, Stop};
 use crate::http::Address;
 use crate::metric::Metrics;
@@ -139,12 +139,14 @@ fn config(path: &Path, listen: &Address) -> Result<Config, Failure> {
         listen: vec![listen.clone()],
         sources: vec![Source {
             name: "nginx".into(),
-            paths: vec![PathPattern::literal(path.to_owned())],
+            input: Input::Files(Files {
+                paths: vec![PathPattern::literal(path.to_owned())],
+                start: Start::Beginning,
+                watch: true,
+            }),
             pattern: Arc::new(preset.pattern()?),
-            start: Start::Beginning,
             routes: None,
             metrics: Metrics::default(),
-            watch: true,
             behind: None,
         }],
         limits: Limits::default(),

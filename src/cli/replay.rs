@@ -25,11 +25,12 @@ use crate::model::{Batch, Families, GenerationId, Micros};
 use crate::pattern::{Pattern, Recognition, recognise};
 use crate::pipeline::{Pipeline, Settings};
 use crate::route::Resolver;
-use crate::source::{LineReader, archive};
+use crate::source::{LineReader, Messages, archive, is_export};
 
 /// Read whole logs once and print the result.
 ///
-/// Plain or gzip-compressed files, `-` for standard input. The format is recognised from each
+/// Plain or gzip-compressed files, `-` for standard input; a journal as `journalctl -o export`
+/// writes it is known by its first line, and its messages are read. The format is recognised from each
 /// file's first lines, unless --pattern names it or the configuration has one source only, or
 /// one whose paths the file is at. Where a source of the configuration is behind another, the
 /// lines of both are joined, in whatever order the files are given.
@@ -66,6 +67,9 @@ enum Output {
     /// One JSON object
     Json,
 }
+
+/// How much of a log tells a journal.
+const JOURNAL_BYTES: u64 = 9;
 
 /// The lines of one format and what became of them.
 struct Lane {
@@ -218,6 +222,14 @@ fn open(log: &Path, progress: &ProgressBar) -> io::Result<Box<dyn Read + Send>> 
 impl Session {
     /// Counts all lines of one log.
     fn read(&mut self, log: &Path, mut reader: Box<dyn Read + Send>) -> Result<(), Failure> {
+        let mut first = Vec::new();
+        let begin = reader.by_ref().take(JOURNAL_BYTES).read_to_end(&mut first);
+        begin.map_err(|error| unreadable(log, error))?;
+        let is_journal = is_export(&first);
+        reader = Box::new(Cursor::new(first).chain(reader));
+        if is_journal {
+            reader = Box::new(Messages::new(reader, self.limits.line_bytes));
+        }
         if self.pattern.is_none() {
             // However slowly a stream begins, its format is told by the same lines.
             let mut head = Vec::new();
@@ -273,7 +285,7 @@ impl Session {
         }
         if let Ok(path) = std::path::absolute(log) {
             let mut sources = self.sources.iter();
-            let own = sources.find(|source| source.paths.iter().any(|own| own.matches(&path)));
+            let own = sources.find(|source| source.input.follows(&path));
             if let Some(source) = own {
                 return Ok(Arc::clone(&source.pattern));
             }

@@ -3,21 +3,24 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
 
 use super::exit::{Exit, Failure};
 use super::load;
 use super::unrecognised::unrecognised;
-use crate::config::{self, Config, Limits, Source};
+use crate::config::{self, Config, Files, Input, Limits, Source};
 use crate::daemon::{Daemon, Origin, StartError};
 use crate::http::{Address, BindError};
 use crate::metric::Metrics;
 use crate::model::{Batch, GenerationId, Position};
 use crate::pattern::{Pattern, Recognition, recognise};
-use crate::source::{PathPattern, Start, archive};
+use crate::source::{PathPattern, Start, Stream, archive};
 
 /// How much of a log is looked at to recognise its format.
 pub(super) const SAMPLE_BYTES: u64 = 256 * 1024;
@@ -28,7 +31,8 @@ const LISTEN_HELP: &str = "Where to serve, instead of web.listen: 127.0.0.1:9914
 /// Follow access logs and serve metrics.
 ///
 /// With a configuration, everything is as it says. With LOGs, each is followed from its
-/// beginning, its format recognised from its first lines, and metrics are at 127.0.0.1:9914.
+/// beginning, its format recognised from its first lines, and metrics are at 127.0.0.1:9914. `-`
+/// is standard input; its counts are served on after its end.
 /// SIGHUP reloads the configuration, SIGTERM stops in order.
 #[derive(Debug, Args)]
 pub struct Run {
@@ -42,7 +46,7 @@ pub struct Run {
     /// /etc/httplog-exporter/patterns/*.toml
     #[arg(long, short, value_name = "NAME", requires = "logs")]
     pattern: Option<String>,
-    /// Access logs to follow without a configuration
+    /// Access logs to follow without a configuration; - is standard input
     #[arg(value_name = "LOG")]
     logs: Vec<PathBuf>,
 }
@@ -90,21 +94,41 @@ impl Run {
             .transpose()?
             .map(Arc::new);
         let mut sources: Vec<Source> = Vec::new();
+        if self
+            .logs
+            .iter()
+            .filter(|log| *log == Path::new("-"))
+            .count()
+            > 1
+        {
+            let message = "standard input can be read once only";
+            return Err(Failure::message(Exit::Usage, message));
+        }
         for log in &self.logs {
-            let pattern = match &given {
-                Some(pattern) => Arc::clone(pattern),
-                None => Arc::new(recognised(log)?),
+            let (pattern, input, path) = if log == Path::new("-") {
+                let (pattern, head) = standard_input(given.as_ref())?;
+                let stream = Stream::Stdin { head: head.into() };
+                (pattern, Input::Stream(stream), "stdin".into())
+            } else {
+                let pattern = match &given {
+                    Some(pattern) => Arc::clone(pattern),
+                    None => Arc::new(recognised(log)?),
+                };
+                let path = std::path::absolute(log).map_err(|error| unreadable(log, error))?;
+                let files = Files {
+                    paths: vec![PathPattern::literal(path.clone())],
+                    start: Start::Beginning,
+                    watch: true,
+                };
+                (pattern, Input::Files(files), path)
             };
-            let path = std::path::absolute(log).map_err(|error| unreadable(log, error))?;
             tracing::info!("{} is read as {}", log.display(), pattern.name());
             sources.push(Source {
                 name: unused_name(&path, &sources),
-                paths: vec![PathPattern::literal(path)],
+                input,
                 pattern,
-                start: Start::Beginning,
                 routes: None,
                 metrics: Metrics::default(),
-                watch: true,
                 behind: None,
             });
         }
@@ -133,6 +157,52 @@ pub(super) fn start(config: &Config, origin: Option<Origin>) -> Result<Daemon, F
     })
 }
 
+/// The pattern of standard input, and what had to be read of it to know.
+fn standard_input(given: Option<&Arc<Pattern>>) -> Result<(Arc<Pattern>, Vec<u8>), Failure> {
+    if let Some(pattern) = given {
+        return Ok((Arc::clone(pattern), Vec::new()));
+    }
+    tracing::info!("waiting for the first lines of standard input, which tell its format");
+    let log = Path::new("-");
+    let head = first_lines(io::stdin()).map_err(|error| unreadable(log, error))?;
+    if archive::is_compressed(&head) {
+        let error = io::Error::other("it is compressed");
+        return Err(unreadable(log, error).help("`replay -` reads compressed logs"));
+    }
+    let whole = memchr::memrchr(b'\n', &head).map_or(head.len(), |newline| newline + 1);
+    let pattern = recognised_lines(log, &head[..whole])?;
+    Ok((Arc::new(pattern), head))
+}
+
+/// Reads until there is a line and nothing more follows at once, or until there is enough.
+fn first_lines(from: impl AsFd) -> io::Result<Vec<u8>> {
+    let most = usize::try_from(SAMPLE_BYTES).unwrap_or(usize::MAX);
+    let mut head = Vec::new();
+    let mut part = vec![0; 64 * 1024];
+    let pause = Timespec {
+        tv_sec: 0,
+        tv_nsec: 100_000_000,
+    };
+    while head.len() < most {
+        // Without a line there is nothing to do but wait; with one, only for those on their way.
+        let patience = head.contains(&b'\n').then_some(&pause);
+        let mut polled = [PollFd::new(&from, PollFlags::IN)];
+        match rustix::event::poll(&mut polled, patience) {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(Errno::INTR) => continue,
+            Err(error) => return Err(error.into()),
+        }
+        match rustix::io::read(&from, &mut part[..]) {
+            Ok(0) => break,
+            Ok(length) => head.extend_from_slice(&part[..length]),
+            Err(Errno::INTR | Errno::AGAIN) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(head)
+}
+
 /// The preset that a log's first lines are written in.
 fn recognised(log: &Path) -> Result<Pattern, Failure> {
     let cannot = |error| unreadable(log, error);
@@ -149,7 +219,7 @@ fn recognised(log: &Path) -> Result<Pattern, Failure> {
         let help = if meta.is_dir() {
             "a directory's files are followed by a configuration: paths = [\"DIR/*.log\"]"
         } else {
-            "`replay` reads pipes and standard input"
+            "a FIFO is read by a configuration: fifo = \"PATH\"; `-` is standard input"
         };
         return Err(cannot(io::Error::other("not a regular file")).help(help));
     }
@@ -163,11 +233,16 @@ fn recognised(log: &Path) -> Result<Pattern, Failure> {
     }
     // What lacks its newline is still being written.
     head.truncate(memchr::memrchr(b'\n', &head).map_or(0, |newline| newline + 1));
+    recognised_lines(log, &head)
+}
+
+/// The preset that these lines are written in.
+fn recognised_lines(log: &Path, head: &[u8]) -> Result<Pattern, Failure> {
     let position = Position {
         generation: GenerationId(0),
         offset: head.len() as u64,
     };
-    let batch = Batch::new(&head, 0, position);
+    let batch = Batch::new(head, 0, position);
     if batch.lines().all(<[u8]>::is_empty) {
         return Err(Failure::message(
             Exit::NoInput,

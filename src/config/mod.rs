@@ -4,6 +4,7 @@
 
 mod behind;
 mod files;
+mod input;
 mod metrics;
 #[cfg(test)]
 mod metrics_tests;
@@ -11,6 +12,7 @@ mod read;
 mod routes;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +23,7 @@ use crate::join;
 use crate::metric::Metrics;
 use crate::model::Micros;
 use crate::pattern::{Pattern, Preset, presets};
-use crate::source::{PathPattern, Start};
+use crate::source::{PathPattern, Start, Stream};
 
 pub use files::{check_files, read_urlconf};
 pub use routes::{Resolvers, Routes};
@@ -50,25 +52,74 @@ pub struct Config {
     pub routes: BTreeMap<String, Arc<Routes>>,
 }
 
-/// Files to follow.
+/// Lines of one format, and where they come from.
 #[derive(Clone, Debug)]
 pub struct Source {
     /// Unique; the label `source`.
     pub name: String,
-    /// Absolute paths and globs.
-    pub paths: Vec<PathPattern>,
+    /// Where its lines come from.
+    pub input: Input,
     /// How their lines are written.
     pub pattern: Arc<Pattern>,
-    /// Where a file that is there at the start begins.
-    pub start: Start,
     /// Where its views' names come from; without, paths are folded.
     pub routes: Option<Arc<Routes>>,
     /// What is counted of its lines.
     pub metrics: Metrics,
-    /// Whether inotify may wake us; else the files are only polled.
-    pub watch: bool,
     /// The source of the server that passes requests on to this one's; their lines are joined.
     pub behind: Option<String>,
+}
+
+/// Where lines come from.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// Files to follow.
+    Files(Files),
+    /// Standard input, a FIFO, a socket or the journal.
+    Stream(Stream),
+}
+
+/// Files to follow.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// Absolute paths and globs.
+    pub paths: Vec<PathPattern>,
+    /// Where a file that is there at the start begins.
+    pub start: Start,
+    /// Whether inotify may wake us; else the files are only polled.
+    pub watch: bool,
+}
+
+impl Input {
+    /// Whether it is files, and this one of them.
+    pub fn follows(&self, path: &Path) -> bool {
+        match self {
+            Self::Files(files) => files.paths.iter().any(|own| own.matches(path)),
+            Self::Stream(_) => false,
+        }
+    }
+
+    /// Its files, if it has any.
+    pub fn files(&self) -> Option<&Files> {
+        match self {
+            Self::Files(files) => Some(files),
+            Self::Stream(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Files(files) => {
+                for (at, path) in files.paths.iter().enumerate() {
+                    let comma = if at == 0 { "" } else { ", " };
+                    write!(f, "{comma}{}", path.as_path().display())?;
+                }
+                Ok(())
+            }
+            Self::Stream(stream) => write!(f, "{stream}"),
+        }
+    }
 }
 
 /// What no input may exceed.

@@ -3,17 +3,17 @@
 //! Invariant: reading goes on after a fault, so that a person sees all of them at once.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::behind::{self, Behind};
+use super::input;
 use super::metrics::{Wanted, read_sets};
 use super::{Config, DEFAULT_LISTEN, Limits, Routes, Source};
 use crate::diag::{Document, Fault, Report, Section, Spot, Text};
 use crate::http::Address;
 use crate::pattern::{Definition, Pattern, presets};
-use crate::source::{PathPattern, Start};
 
 /// Reads a configuration; patterns come from it, from `pattern_texts` and from the presets.
 pub(super) fn config(
@@ -33,9 +33,9 @@ pub(super) fn config(
     let listen = root
         .section("web", report)
         .map(|section| web(section, report));
-    if let Some(section) = root.section("state", report) {
-        state(section, report);
-    }
+    let state_dir = root
+        .section("state", report)
+        .and_then(|section| state(section, base, report));
     let mut patterns: BTreeMap<String, Arc<Pattern>> = BTreeMap::new();
     let mut broken: Vec<String> = Vec::new();
     for definition in own {
@@ -66,8 +66,7 @@ pub(super) fn config(
     let mut sources: Vec<Source> = Vec::new();
     let sections = root.sections("source", report);
     let none_given = sections.is_empty() && !root.contains("source") && !torn;
-    let mut names = BTreeSet::new();
-    let mut behinds: Vec<Behind> = Vec::new();
+    let mut taken = Taken::default();
     for section in sections {
         let known = Known {
             patterns: &patterns,
@@ -75,12 +74,14 @@ pub(super) fn config(
             routes: &routes,
             broken_routes: &broken_routes,
             wanted: &wanted,
+            base,
+            state_dir: state_dir.as_deref(),
         };
-        if let Some(source) = source(section, &known, &mut names, &mut behinds, base, report) {
+        if let Some(source) = source(section, &known, &mut taken, report) {
             sources.push(source);
         }
     }
-    behind::link(&behinds, &names, &mut sources, report);
+    behind::link(&taken.behinds, &taken.names, &mut sources, report);
     if none_given {
         report.push(Fault::error("no source: nothing would be followed").at(root.place()).help(
             "add one:\n[[source]]\nname = \"nginx\"\npaths = [\"/var/log/nginx/access.log\"]\npattern = \"nginx-combined\"",
@@ -136,6 +137,17 @@ struct Known<'k> {
     routes: &'k BTreeMap<String, Arc<Routes>>,
     broken_routes: &'k [String],
     wanted: &'k Wanted,
+    /// What relative paths are relative to.
+    base: &'k Path,
+    state_dir: Option<&'k Path>,
+}
+
+/// What only one source can have.
+#[derive(Default)]
+struct Taken {
+    names: BTreeSet<String>,
+    inputs: input::Taken,
+    behinds: Vec<Behind>,
 }
 
 fn default_listen() -> Vec<Address> {
@@ -173,7 +185,8 @@ fn web(mut section: Section<'_>, report: &mut Report) -> Vec<Address> {
     addresses
 }
 
-fn state(mut section: Section<'_>, report: &mut Report) {
+/// Reads what is to be kept; gives the directory for it.
+fn state(mut section: Section<'_>, base: &Path, report: &mut Report) -> Option<PathBuf> {
     let dir = section.string("dir", report);
     let durability = section.string("durability", report);
     section.finish(report);
@@ -191,7 +204,7 @@ fn state(mut section: Section<'_>, report: &mut Report) {
         .is_none_or(|durability| durability.value != "none");
     if let Some(place) = durability
         .map(|text| text.place)
-        .or(dir.map(|text| text.place))
+        .or(dir.as_ref().map(|text| text.place.clone()))
         && durable
     {
         report.push(
@@ -202,28 +215,24 @@ fn state(mut section: Section<'_>, report: &mut Report) {
             .help("say so: durability = \"none\""),
         );
     }
+    dir.map(|dir| base.join(dir.value))
 }
 
 fn source(
     mut section: Section<'_>,
     known: &Known<'_>,
-    names: &mut BTreeSet<String>,
-    behinds: &mut Vec<Behind>,
-    base: &Path,
+    taken: &mut Taken,
     report: &mut Report,
 ) -> Option<Source> {
     let place = section.place();
     let name = section.string("name", report);
-    let paths = section.strings("paths", report);
+    let keys = input::Keys::read(&mut section, report);
     let pattern = section.string("pattern", report);
-    let start = section.string("start", report);
     let routes = section.string("routes", report);
-    let watch = section.boolean("watch", report);
     let sets = section.strings("sets", report);
     let front = section.string("behind", report);
     for (key, missing) in [
         ("name", !section.contains("name")),
-        ("paths", !section.contains("paths")),
         ("pattern", !section.contains("pattern")),
     ] {
         if missing {
@@ -232,8 +241,8 @@ fn source(
     }
     section.finish(report);
     if let Some(name) = &name {
-        check_name(name, names, report);
-        behinds.extend(front.map(|front| Behind {
+        check_name(name, &mut taken.names, report);
+        taken.behinds.extend(front.map(|front| Behind {
             name: name.value.clone(),
             front,
         }));
@@ -241,19 +250,19 @@ fn source(
     let pattern = pattern.and_then(|pattern| find(&pattern, known, report));
     let routes = routes.and_then(|routes| find_routes(&routes, known, report));
     let sets = sets.map(|sets| read_sets(&sets, report));
-    let start = match start {
-        Some(start) => read_start(&start, report),
-        None => Some(Start::End),
+    let around = input::Around {
+        section: place,
+        base: known.base,
+        state_dir: known.state_dir,
+        name: name.as_ref().map(|name| name.value.as_str()),
     };
-    let paths = paths.and_then(|paths| read_paths(&paths, base, report));
+    let input = keys.input(&around, &mut taken.inputs, report);
     Some(Source {
         name: name?.value,
-        paths: paths?,
+        input: input?,
         pattern: pattern?,
-        start: start?,
         routes,
         metrics: known.wanted.metrics(sets.as_deref()),
-        watch: watch.is_none_or(|watch| watch.value),
         behind: None,
     })
 }
@@ -316,44 +325,6 @@ fn find_routes(
     found
 }
 
-fn read_start(start: &Spot<String>, report: &mut Report) -> Option<Start> {
-    match start.value.as_str() {
-        "end" => Some(Start::End),
-        "beginning" => Some(Start::Beginning),
-        other => {
-            report.push(
-                Fault::error(format!("unknown start `{other}`"))
-                    .at(start.place.clone())
-                    .suggest(other, ["beginning", "end"]),
-            );
-            None
-        }
-    }
-}
-
-fn read_paths(
-    paths: &Spot<Vec<Spot<String>>>,
-    base: &Path,
-    report: &mut Report,
-) -> Option<Vec<PathPattern>> {
-    if paths.value.is_empty() {
-        report.push(Fault::error("no path to follow").at(paths.place.clone()));
-        return None;
-    }
-    let mut all = Vec::new();
-    for path in &paths.value {
-        if path.value.is_empty() {
-            report.push(Fault::error("an empty path").at(path.place.clone()));
-            continue;
-        }
-        match PathPattern::relative(base, &path.value) {
-            Ok(pattern) => all.push(pattern),
-            Err(error) => report.push(Fault::error(error.to_string()).at(path.place.clone())),
-        }
-    }
-    (all.len() == paths.value.len()).then_some(all)
-}
-
 fn limits(mut section: Section<'_>, report: &mut Report) -> Limits {
     let default = Limits::default();
     let pending = section.integer("pending_requests", 1_000..=16 << 20, report);
@@ -380,6 +351,7 @@ fn limits(mut section: Section<'_>, report: &mut Report) -> Limits {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::Start;
 
     fn faults(content: &str) -> Vec<String> {
         let checked = Config::parse("config.toml", content, Path::new("/etc/httplog-exporter"));
@@ -408,9 +380,10 @@ mod tests {
         assert_eq!(config.listen, default_listen());
         assert_eq!(config.limits, Limits::default());
         let source = &config.sources[0];
-        assert_eq!(source.paths[0].as_path(), Path::new("/etc/x/access.log"));
+        let files = source.input.files().unwrap();
+        assert_eq!(files.paths[0].as_path(), Path::new("/etc/x/access.log"));
         assert_eq!(
-            (source.start, source.watch, source.pattern.name()),
+            (files.start, files.watch, source.pattern.name()),
             (Start::End, true, "nginx-combined")
         );
     }
@@ -443,8 +416,8 @@ sets = ['httplog', 'django2']
                 "5: `[.log` is not a glob for one name",
                 "6: unknown pattern `nginx-combind`",
                 "7: unknown start `begining`",
-                "8: a source without `paths`",
                 "8: a source without `pattern`",
+                "8: a source without an input",
                 "9: two sources are named `a`",
                 "10: unknown key `pattren`",
                 "12: nginx format: nothing separates `host` from `uri`",
@@ -508,7 +481,7 @@ sets = ['httplog', 'django2']
 
     proptest::proptest! {
         #[test]
-        fn no_text_makes_reading_panic(content in r"(\[\[?(source|pattern\.x|web|limits)\]\]?\n|(name|paths|pattern|nginx|listen|line_bytes) = ('[$a-z/*\[]{0,6}'|\[\]|\['a'\]|-?[0-9]{1,9}|\{\}|x)\n){0,8}") {
+        fn no_text_makes_reading_panic(content in r"(\[\[?(source|pattern\.x|web|limits)\]\]?\n|(name|paths|fifo|journal|syslog|socket_mode|stdin|pattern|nginx|listen|line_bytes) = ('[$a-z/*\[]{0,6}'|\[\]|\['a'\]|-?[0-9]{1,9}|\{\}|x)\n){0,8}") {
             faults(&content);
         }
     }

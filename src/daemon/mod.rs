@@ -3,6 +3,7 @@
 //! Invariant: every thread has an owner who joins it; one that panics ends the process with an
 //! error, never silently.
 
+mod input;
 mod lane;
 mod observer;
 mod reload;
@@ -13,6 +14,7 @@ mod worker;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
@@ -29,6 +31,9 @@ pub use lane::Lanes;
 
 use supervise::Signals;
 use worker::Worker;
+
+/// How long a rotated file must be quiet before it is let go.
+const ROTATE_WAIT: Duration = Duration::from_mins(1);
 
 /// A daemon that listens and follows, and answers once [`Daemon::run`] is called.
 pub struct Daemon {

@@ -3,22 +3,21 @@
 //! Invariant: a source that stays keeps its open files, its counts and its routes; a configuration
 //! with a fault changes nothing.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
+use super::input::{Input, gap_reasons};
 use super::lane::Lane;
 use super::views::Views;
-use super::worker::{LONE_POLL, SLOW_POLL, Work, Worker};
+use super::worker::{Work, Worker};
 use super::{Daemon, RunError, StartError, systemd};
+use crate::clock::Waker;
 use crate::config::{Checked, Config, Limits, Resolvers, Source};
 use crate::diag::Report;
 use crate::label::Budget;
 use crate::pipeline::{Pipeline, Settings};
-use crate::source::{FileSettings, FileSource, GAP_REASONS, RealFs};
-
-/// How long a rotated file must be quiet before it is let go.
-const ROTATE_WAIT: Duration = Duration::from_mins(1);
 
 impl Daemon {
     /// Reads the configuration again and puts it in force, if it has no fault.
@@ -91,6 +90,20 @@ impl Daemon {
         }
     }
 
+    /// Stops every thread, and counts what streams had received until then.
+    pub(super) async fn finish_workers(&mut self) -> Result<(), RunError> {
+        let mut works = self.stop_workers().await?;
+        let clock = Arc::clone(&self.clock);
+        let finished = tokio::task::spawn_blocking(move || {
+            for work in &mut works {
+                work.finish(clock.as_ref());
+            }
+        });
+        finished
+            .await
+            .map_err(|error| RunError::Panicked(error.to_string()))
+    }
+
     /// Starts a thread for each source of the configuration, on what is there of it already.
     pub(super) fn adopt(
         &mut self,
@@ -103,16 +116,28 @@ impl Daemon {
             config.fronts(),
             config.limits.join(Limits::PENDING_REQUESTS),
         );
+        // What ends is closed first, so that another source can have its address.
+        works.retain_mut(|work| {
+            let source = config.sources.iter().find(|it| it.name == work.name);
+            if !source.is_some_and(|source| work.input.keeps(&source.input, config.limits)) {
+                work.finish(self.clock.as_ref());
+            }
+            if source.is_none() {
+                self.telemetry.forget_source(&work.name);
+            }
+            source.is_some()
+        });
         let mut next = Vec::new();
         for source in &config.sources {
             let old = works
                 .iter()
                 .position(|work| work.name == source.name)
                 .map(|at| works.swap_remove(at));
-            next.push(self.work(source, resolvers, config.limits, old, budget));
-        }
-        for gone in works {
-            self.telemetry.forget_source(&gone.name);
+            let work = self.work(source, resolvers, config.limits, old, budget);
+            next.push(work.map_err(|error| StartError::Thread {
+                source_name: source.name.clone(),
+                source: error,
+            })?);
         }
         let lanes = next.iter().map(|work| Arc::clone(&work.lane)).collect();
         self.lanes.replace(lanes, self.links.clone());
@@ -136,7 +161,7 @@ impl Daemon {
         limits: Limits,
         old: Option<Work>,
         budget: &Budget,
-    ) -> Work {
+    ) -> io::Result<Work> {
         let routes = source.routes.as_ref();
         let settings = Settings {
             source: source.name.clone(),
@@ -147,28 +172,22 @@ impl Daemon {
             metrics: source.metrics.clone(),
             join: self.links.end(&source.name),
         };
-        let files = FileSettings {
-            paths: source.paths.clone(),
-            start: source.start,
-            line_bytes: limits.line_bytes,
-            rotate_wait: ROTATE_WAIT,
-            poll: if source.watch { SLOW_POLL } else { LONE_POLL },
-            open_files: usize::MAX,
-        };
-        let (source_files, pipeline, shard) = match old {
+        let open = |waker: &Waker| Input::open(&source.input, limits, waker, &self.clock);
+        let (input, waker, pipeline, shard) = match old {
             None => {
                 let pipeline = Pipeline::new(settings, budget.clone());
                 let shard = pipeline.shard();
-                (
-                    FileSource::new(files, RealFs, Arc::clone(&self.clock)),
-                    pipeline,
-                    shard,
-                )
+                let waker = Waker::default();
+                (open(&waker)?, waker, pipeline, shard)
             }
             Some(mut old) => {
-                old.source.reconfigure(files, &mut |event| {
-                    tracing::info!(source = source.name, "{event}");
-                });
+                if old.input.keeps(&source.input, limits) {
+                    old.input.reconfigure(&source.input, limits, &mut |event| {
+                        tracing::info!(source = source.name, "{event}");
+                    });
+                } else {
+                    old.input = open(&old.waker)?;
+                }
                 let pipeline = old.pipeline.reconfigure(settings, budget.clone());
                 let mut shard = pipeline.shard();
                 let before = old.lane.lock();
@@ -176,21 +195,23 @@ impl Daemon {
                 drop(before);
                 // Counts are kept even if the cap was lowered below them.
                 budget.take(shard.series());
-                (old.source, pipeline, shard)
+                (old.input, old.waker, pipeline, shard)
             }
         };
         let now = self.clock.wall().duration_since(UNIX_EPOCH);
         let views = routes.and_then(|routes| Views::new(routes, now.unwrap_or_default()));
-        let telemetry = self.telemetry.source(&source.name, &GAP_REASONS);
+        let telemetry = self
+            .telemetry
+            .source(&source.name, gap_reasons(&source.input));
         telemetry.set_urlconf(views.is_some().then_some(true));
-        Work {
+        Ok(Work {
             name: source.name.clone(),
-            source: source_files,
+            input,
+            waker,
             views,
             pipeline,
             lane: Arc::new(Lane::new(shard)),
-            watch: source.watch,
             telemetry,
-        }
+        })
     }
 }

@@ -81,7 +81,7 @@ impl Daemon {
         systemd::stopping();
         self.ready.set(false);
         tracing::info!("stopping");
-        let stopped = self.stop_workers().await.map(drop);
+        let stopped = self.finish_workers().await;
         drop(stop_web);
         let served = web.await;
         ended.and(stopped).and(outcome(served))
@@ -93,7 +93,7 @@ impl Daemon {
         served: Result<Result<(), ServeError>, tokio::task::JoinError>,
     ) -> Result<(), RunError> {
         systemd::stopping();
-        let stopped = self.stop_workers().await.map(drop);
+        let stopped = self.finish_workers().await;
         outcome(served).and(stopped)
     }
 

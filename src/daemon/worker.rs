@@ -11,12 +11,13 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::Notice;
+use super::input::Input;
 use super::lane::Lane;
 use super::views::{Reread, Views};
 use crate::clock::{Clock, Waker};
 use crate::model::{Batch, Bytes, Micros, Position};
 use crate::pipeline::Pipeline;
-use crate::source::{Event, FileSource, Progress, RealFs, Watch};
+use crate::source::{Event, Progress, StreamEvent, Watch};
 use crate::telemetry::SourceTelemetry;
 
 /// How often is looked without a wake-up.
@@ -27,12 +28,13 @@ pub(super) const LONE_POLL: Duration = Duration::from_millis(250);
 /// All that a source is made of; outlives the thread that works on it.
 pub(super) struct Work {
     pub(super) name: String,
-    pub(super) source: FileSource<RealFs>,
+    pub(super) input: Input,
+    /// Ends the thread's wait; the input has a copy.
+    pub(super) waker: Waker,
     pub(super) pipeline: Pipeline,
     /// The file that names its views, if there is one.
     pub(super) views: Option<Views>,
     pub(super) lane: Arc<Lane>,
-    pub(super) watch: bool,
     pub(super) telemetry: SourceTelemetry,
 }
 
@@ -68,7 +70,7 @@ impl Worker {
         notices: &UnboundedSender<Notice>,
     ) -> io::Result<Self> {
         let ties = Ties {
-            waker: Waker::default(),
+            waker: work.waker.clone(),
             stop: Arc::default(),
             beat: Arc::new(AtomicU64::new(millis(clock.monotonic()))),
             clock: Arc::clone(clock),
@@ -144,9 +146,10 @@ fn run(mut work: Work, ties: &Ties) -> Work {
         telemetry: work.telemetry.clone(),
     };
     let mut watch = work
-        .watch
+        .input
+        .is_watched()
         .then(|| Watch::new(ties.waker.clone(), &mut |event| events.hear(&event)));
-    let pause = if work.watch { SLOW_POLL } else { LONE_POLL };
+    let pause = work.input.pause();
     let mut due = Duration::ZERO;
     let mut opened = false;
     let mut behind_since = None;
@@ -154,37 +157,20 @@ fn run(mut work: Work, ties: &Ties) -> Work {
         let now = ties.clock.monotonic();
         ties.beat.store(millis(now), Ordering::Relaxed);
         if now >= due || watch.as_ref().is_some_and(Watch::take_names_changed) {
-            work.source.discover(&mut |event| events.hear(&event));
-            if let Some(watch) = &mut watch {
-                watch.refresh(work.source.directories(), &mut |event| events.hear(&event));
-            }
-            work.telemetry.set_files_open(work.source.positions().len());
+            work.input.discover(watch.as_mut(), &mut events);
+            work.telemetry.set_files_open(work.input.open_count());
             due = now + pause;
         }
-        if !opened {
+        if !opened && work.input.has_looked() {
             opened = true;
+            work.telemetry.set_files_open(work.input.open_count());
             let _ = ties.notices.send(Notice::Opened(work.name.clone()));
         }
         if let Some(reread) = work.views.as_mut().and_then(|views| views.look(now)) {
             rename_views(&mut work, reread);
         }
-        let (pipeline, lane) = (&mut work.pipeline, &work.lane);
-        let mut was_read = false;
-        let mut sink = |batch: &Batch<'_>| {
-            was_read = true;
-            pipeline.feed(&mut lane.lock(), batch);
-            pipeline.settle(micros(now));
-        };
-        let progress = work
-            .source
-            .poll(&mut sink, &mut |event| events.hear(&event));
-        if progress == Progress::Idle {
-            work.pipeline.read_until(micros(now));
-        }
-        if was_read {
-            work.telemetry.set_last_line(ties.clock.wall());
-        }
-        let lag = Bytes(work.source.lag_bytes());
+        let progress = count(&mut work, &mut events, ties.clock.as_ref());
+        let lag = Bytes(work.input.lag_bytes());
         work.telemetry.set_lag_bytes(lag);
         behind_since = (lag != Bytes(0)).then(|| behind_since.unwrap_or(now));
         work.telemetry
@@ -194,6 +180,42 @@ fn run(mut work: Work, ties: &Ties) -> Work {
         }
     }
     work
+}
+
+/// Counts what there is to read.
+fn count(work: &mut Work, events: &mut Listener, clock: &dyn Clock) -> Progress {
+    let (pipeline, lane) = (&mut work.pipeline, &work.lane);
+    let now = micros(clock.monotonic());
+    let mut was_read = false;
+    let mut sink = |batch: &Batch<'_>| {
+        was_read = true;
+        pipeline.feed(&mut lane.lock(), batch);
+        pipeline.settle(now);
+    };
+    let progress = work.input.poll(&mut sink, events);
+    if progress == Progress::Idle {
+        work.pipeline.read_until(now);
+    }
+    if was_read {
+        work.telemetry.set_last_line(clock.wall());
+    }
+    progress
+}
+
+impl Work {
+    /// Closes a stream, and counts what it had received until then. Files are left where they
+    /// are.
+    pub(super) fn finish(&mut self, clock: &dyn Clock) {
+        if let Input::Files { .. } = self.input {
+            return;
+        }
+        let mut events = Listener {
+            lane: Arc::clone(&self.lane),
+            telemetry: self.telemetry.clone(),
+        };
+        self.input.stop();
+        while count(self, &mut events, clock) == Progress::More {}
+    }
 }
 
 /// Puts a file of views' names in force, from the next line on; what was counted stays.
@@ -217,15 +239,15 @@ fn rename_views(work: &mut Work, reread: Reread) {
 }
 
 /// Brings what a source tells into its position, its metrics and the log.
-struct Listener {
+pub(super) struct Listener {
     lane: Arc<Lane>,
     telemetry: SourceTelemetry,
 }
 
 impl Listener {
-    fn hear(&mut self, event: &Event) {
+    pub(super) fn hear(&mut self, event: &Event) {
         if let Some(reason) = event.gap_reason() {
-            self.telemetry.gap(reason);
+            self.telemetry.gaps(reason, 1);
         }
         let name = self.telemetry.name();
         match event {
@@ -266,6 +288,18 @@ impl Listener {
             | Event::Missing { .. }
             | Event::Readable { .. }
             | Event::Dropped { .. } => tracing::info!(source = name, "{event}"),
+        }
+    }
+
+    pub(super) fn hear_of_stream(&self, event: &StreamEvent) {
+        if let Some((reason, times)) = event.gap() {
+            self.telemetry.gaps(reason, times);
+        }
+        let name = self.telemetry.name();
+        if event.is_trouble() {
+            tracing::warn!(source = name, "{event}");
+        } else {
+            tracing::info!(source = name, "{event}");
         }
     }
 }

@@ -7,7 +7,8 @@
 const FIELD_BYTES: usize = 255;
 
 /// The line without an RFC 3164 frame, as nginx writes it (`<190>Nov 22 18:47:14 vm nginx: `,
-/// without the host under `nohostname`), or an RFC 5424 one, its byte order mark included.
+/// without the host under `nohostname`), one as gunicorn writes it (`<190>gunicorn.shop.access: [17] `),
+/// or an RFC 5424 one, its byte order mark included.
 #[inline]
 pub fn strip(line: &[u8]) -> &[u8] {
     if line.first() == Some(&b'<') {
@@ -22,7 +23,7 @@ fn unframe(line: &[u8]) -> Option<&[u8]> {
     let rest = after_priority(line)?;
     match rest {
         [b'1', b' ', rest @ ..] => structured(rest),
-        _ => traditional(rest),
+        _ => traditional(rest).or_else(|| gunicorns(rest)),
     }
 }
 
@@ -63,6 +64,17 @@ fn traditional(rest: &[u8]) -> Option<&[u8]> {
     }
     let (second, after) = field(after)?;
     is_tag(second).then_some(after)
+}
+
+/// `gunicorn.NAME.access: [PID] `, without time and host, as Python's handler leaves them out
+/// (gunicorn's glogging.py).
+fn gunicorns(rest: &[u8]) -> Option<&[u8]> {
+    let (tag, rest) = field(rest)?;
+    let rest = rest.strip_prefix(b"[")?;
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let is_gunicorns = tag.starts_with(b"gunicorn.") && is_tag(tag) && digits > 0;
+    let message = rest.get(digits..)?.strip_prefix(b"] ")?;
+    is_gunicorns.then_some(message)
 }
 
 /// A program's name, perhaps its process in brackets, and a colon.
@@ -132,6 +144,10 @@ mod tests {
         check("<190>Nov 22 18:47:14 vm nginx: 127.0.0.1 -", "127.0.0.1 -");
         check("<190>Nov  2 18:47:14 nginx: x", "x");
         check("<13>Jan  2 03:04:05 vm gunicorn[17]:  - - [", " - - [");
+        check("<30>gunicorn.shop.wsgi.access: [17]  - - [", " - - [");
+        same("<30>gunicorn.shop.access: 17 x");
+        same("<30>gunicorn.shop.access: [] x");
+        same("<30>other.shop.access: [17] x");
         check("<0>Dec 31 23:59:59 vm a: ", "");
         check("<165>1 2026-11-22T18:47:14Z host app 17 id - x y", "x y");
         check("<165>1 - - - - - - \u{feff}x", "x");

@@ -1,17 +1,19 @@
-//! Where lines come from: files that are followed, files and streams that are read once.
+//! Where lines come from: files that are followed, streams that are received, and either read once.
 //!
 //! Invariant: a line is handed over whole and once, and a position given with it is the start of
 //! the next line; what can't be handed over (an over-long line, a truncated file) is counted or
 //! reported, never dropped unseen.
 //!
-//! This module only reads. It keeps no state across restarts, knows nothing of patterns or
-//! metrics, and starts no thread of its own apart from the one that delivers wake-ups.
+//! This module only reads. It keeps no state across restarts but
+//! the place reached in the journal, knows nothing of patterns or
+//! metrics. It starts two kinds of threads: one delivers wake-ups for files, one receives a stream.
 
 pub mod archive;
 mod event;
 mod file;
 mod frame;
 mod read;
+mod stream;
 
 pub use event::{Event, GAP_REASONS};
 pub use file::{
@@ -20,6 +22,10 @@ pub use file::{
 };
 pub use frame::{Cut, Framer};
 pub use read::LineReader;
+pub use stream::{
+    JOURNAL_PROGRAM, Journal, Messages, Receiver, SHORT_QUEUE, STREAM_GAP_REASONS, Stream,
+    StreamEvent, Syslog, SyslogAddress, SyslogAddressError, is_export, unix_queue_length,
+};
 
 /// Least number of bytes asked for in one read.
 const READ_BYTES: usize = 128 * 1024;

@@ -18,7 +18,7 @@ pub enum Metric {
     LagSeconds,
     /// When a line was last read, by source.
     LastLineTimestamp,
-    /// Files held open, by source.
+    /// Files, pipes, sockets and connections held open, by source.
     FilesOpen,
     /// Whether the file of views' names was taken when it was last read, by source.
     UrlconfReloadSuccessful,
@@ -80,10 +80,10 @@ impl Metric {
         match self {
             Self::BuildInfo => "Always 1; the label names the running version.",
             Self::GapEvents => "Times lines of a source may have been lost, by reason.",
-            Self::LagBytes => "Bytes in a source's files that were not read yet.",
+            Self::LagBytes => "Bytes a source is known to have that were not counted yet.",
             Self::LagSeconds => "How long the oldest unread byte of a source has waited.",
             Self::LastLineTimestamp => "When a line of a source was last read, as Unix time.",
-            Self::FilesOpen => "Files a source holds open.",
+            Self::FilesOpen => "Files, pipes, sockets and connections a source holds open.",
             Self::UrlconfReloadSuccessful => {
                 "Whether the file that names a source's views was taken (1) or refused (0)."
             }

@@ -232,11 +232,11 @@ impl SourceTelemetry {
         }
     }
 
-    /// Lines may be missing from here on, for this reason.
-    pub fn gap(&self, reason: &'static str) {
+    /// Lines may be missing, for this reason, so many times more.
+    pub fn gaps(&self, reason: &'static str, times: u64) {
         self.gap_events
             .with_label_values(&[self.name.as_str(), reason])
-            .inc();
+            .inc_by(times);
     }
 }
 

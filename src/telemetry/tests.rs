@@ -60,7 +60,7 @@ fn every_metric_reaches_the_families() {
 fn gaps_of_known_reasons_start_at_zero() {
     let telemetry = telemetry();
     let source = telemetry.source("nginx", &["truncated", "vanished"]);
-    source.gap("truncated");
+    source.gaps("truncated", 1);
     let gaps = |reason| {
         value(
             &telemetry,

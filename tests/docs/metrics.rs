@@ -12,7 +12,7 @@ use httplog_exporter::model::{Batch, Families, GenerationId, Micros, Position, S
 use httplog_exporter::pattern::{Dialect, Pattern};
 use httplog_exporter::pipeline::{Pipeline, Settings};
 use httplog_exporter::route::Router;
-use httplog_exporter::source::GAP_REASONS;
+use httplog_exporter::source::{GAP_REASONS, STREAM_GAP_REASONS};
 use httplog_exporter::telemetry::{Metric, Telemetry};
 
 use crate::markdown::{rows, spans, text};
@@ -153,6 +153,7 @@ fn every_reason_is_documented() {
         .iter()
         .map(|series| series.label("reason").unwrap())
         .chain(GAP_REASONS)
+        .chain(STREAM_GAP_REASONS)
         .chain(Reason::ALL.map(Reason::name))
         .chain(Outcome::ALL.map(Outcome::name));
     for reason in reasons {

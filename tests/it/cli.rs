@@ -280,7 +280,7 @@ fn what_is_no_file_is_66() {
     // A pipe, here.
     assert_snapshot!(fails(&["run", "/dev/stdin"], 66), @"
     error: cannot read /dev/stdin: not a regular file
-     = help: `replay` reads pipes and standard input
+     = help: a FIFO is read by a configuration: fifo = \"PATH\"; `-` is standard input
     ");
 }
 

@@ -17,6 +17,7 @@ mod explain;
 mod follow;
 mod hostile;
 mod join;
+mod journal;
 mod lifecycle;
 #[cfg(feature = "stack")]
 mod queue;
@@ -30,4 +31,7 @@ mod routes;
 mod scrape;
 #[cfg(feature = "stack")]
 mod stack;
+#[cfg(feature = "stack")]
+mod stack_streams;
+mod streams;
 mod support;

@@ -1,0 +1,219 @@
+//! What lines can be received from, besides files.
+//!
+//! Invariant: plain data; nothing here opens anything.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use super::event::{BAD_FRAME, JOURNAL_GAP, KERNEL_DROP, QUEUE_FULL, REFUSED_CONNECTION};
+use crate::source::Start;
+
+/// Longest path of a unix socket, in bytes (`sun_path`, without its NUL).
+const SOCKET_PATH_BYTES: usize = 107;
+
+/// A stream of lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard input, to its end.
+    Stdin {
+        /// What was read of it already.
+        head: Arc<[u8]>,
+    },
+    /// A FIFO, which somebody else makes.
+    Fifo(PathBuf),
+    /// A socket that servers send their log to.
+    Syslog(Syslog),
+    /// The journal of a systemd unit.
+    Journal(Journal),
+}
+
+/// A socket that servers send their log to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Syslog {
+    /// Where to listen.
+    pub address: SyslogAddress,
+    /// Bytes asked of the kernel for what waits to be received; as many wait to be counted.
+    pub receive_buffer: usize,
+    /// Permissions of a unix socket's file.
+    pub socket_mode: u32,
+    /// Connections at most; of sockets that have them.
+    pub max_connections: usize,
+}
+
+/// Where to listen for syslog.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SyslogAddress {
+    /// `udp://IP:PORT`.
+    Udp(SocketAddr),
+    /// `tcp://IP:PORT`.
+    Tcp(SocketAddr),
+    /// `unix:PATH`: datagrams.
+    Unix(PathBuf),
+    /// `unix-stream:PATH`: connections.
+    UnixStream(PathBuf),
+}
+
+/// Why a text is no [`SyslogAddress`].
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SyslogAddressError {
+    /// It begins with none of the schemes.
+    #[error("write `udp://IP:PORT`, `tcp://IP:PORT`, `unix:PATH` or `unix-stream:PATH`")]
+    Scheme,
+    /// No address of this machine could be meant.
+    #[error("`{0}` is no IP address with a port, such as `127.0.0.1:5514`")]
+    Socket(String),
+    /// There is no path, or it's too long for a socket.
+    #[error("the path of a unix socket has 1 to 107 bytes")]
+    Path,
+}
+
+/// The journal of a systemd unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Journal {
+    /// Its full name, `gunicorn.service`.
+    pub unit: String,
+    /// Where to begin when no place is known.
+    pub start: Start,
+    /// The file that keeps the place reached; without, each start is a first one.
+    pub place: Option<PathBuf>,
+}
+
+impl Stream {
+    /// The reasons for which lines can get lost on the way.
+    pub fn gap_reasons(&self) -> &'static [&'static str] {
+        match self {
+            Self::Stdin { .. } | Self::Fifo(_) => &[],
+            Self::Syslog(syslog) => match syslog.address {
+                SyslogAddress::Udp(_) => &[KERNEL_DROP, QUEUE_FULL],
+                SyslogAddress::Unix(_) => &[QUEUE_FULL],
+                SyslogAddress::Tcp(_) | SyslogAddress::UnixStream(_) => {
+                    &[REFUSED_CONNECTION, BAD_FRAME]
+                }
+            },
+            Self::Journal(_) => &[JOURNAL_GAP],
+        }
+    }
+}
+
+impl fmt::Display for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdin { .. } => f.write_str("standard input"),
+            Self::Fifo(path) => write!(f, "the FIFO {}", path.to_string_lossy().escape_debug()),
+            Self::Syslog(syslog) => write!(f, "{}", syslog.address),
+            Self::Journal(journal) => write!(f, "the journal of {}", journal.unit.escape_debug()),
+        }
+    }
+}
+
+impl SyslogAddress {
+    /// The address of a unix socket with its path below `base`, if it is relative.
+    #[must_use]
+    pub fn relative_to(self, base: &Path) -> Self {
+        match self {
+            Self::Unix(path) => Self::Unix(base.join(path)),
+            Self::UnixStream(path) => Self::UnixStream(base.join(path)),
+            ip => ip,
+        }
+    }
+
+    /// Its socket file.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Unix(path) | Self::UnixStream(path) => Some(path),
+            Self::Udp(_) | Self::Tcp(_) => None,
+        }
+    }
+
+    /// Whether its path, if it has one, can be a socket's.
+    pub fn fits(&self) -> bool {
+        self.path()
+            .is_none_or(|path| (1..=SOCKET_PATH_BYTES).contains(&path.as_os_str().len()))
+    }
+
+    /// Whether other machines may reach it.
+    pub fn is_reachable(&self) -> bool {
+        match self {
+            Self::Udp(address) | Self::Tcp(address) => !address.ip().to_canonical().is_loopback(),
+            Self::Unix(_) | Self::UnixStream(_) => false,
+        }
+    }
+
+    /// Whether there are connections.
+    pub fn has_connections(&self) -> bool {
+        matches!(self, Self::Tcp(_) | Self::UnixStream(_))
+    }
+}
+
+impl FromStr for SyslogAddress {
+    type Err = SyslogAddressError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let socket = |text: &str| {
+            let error = || SyslogAddressError::Socket(text.to_owned());
+            text.parse::<SocketAddr>().map_err(|_| error())
+        };
+        let address = if let Some(address) = text.strip_prefix("udp://") {
+            Self::Udp(socket(address)?)
+        } else if let Some(address) = text.strip_prefix("tcp://") {
+            Self::Tcp(socket(address)?)
+        } else if let Some(path) = text.strip_prefix("unix-stream:") {
+            Self::UnixStream(path.into())
+        } else if let Some(path) = text.strip_prefix("unix:") {
+            Self::Unix(path.into())
+        } else {
+            return Err(SyslogAddressError::Scheme);
+        };
+        if address.fits() {
+            Ok(address)
+        } else {
+            Err(SyslogAddressError::Path)
+        }
+    }
+}
+
+impl fmt::Display for SyslogAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = |path: &Path| path.to_string_lossy().escape_debug().to_string();
+        match self {
+            Self::Udp(address) => write!(f, "udp://{address}"),
+            Self::Tcp(address) => write!(f, "tcp://{address}"),
+            Self::Unix(socket) => write!(f, "unix:{}", path(socket)),
+            Self::UnixStream(socket) => write!(f, "unix-stream:{}", path(socket)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_shown_as_they_are_written() {
+        for text in [
+            "udp://127.0.0.1:5514",
+            "udp://[::1]:5514",
+            "tcp://192.0.2.7:601",
+            "unix:/run/x.sock",
+            "unix-stream:x.sock",
+        ] {
+            let address: SyslogAddress = text.parse().unwrap();
+            assert_eq!(address.to_string(), text);
+            assert_eq!(address.is_reachable(), text.contains("192."));
+        }
+        let error = |text: &str| text.parse::<SyslogAddress>().unwrap_err();
+        assert_eq!(error("127.0.0.1:5514"), SyslogAddressError::Scheme);
+        assert_eq!(
+            error("udp://localhost:5514"),
+            SyslogAddressError::Socket("localhost:5514".into())
+        );
+        assert_eq!(error("unix:"), SyslogAddressError::Path);
+        assert_eq!(
+            error(&format!("unix:/{}", "x".repeat(107))),
+            SyslogAddressError::Path
+        );
+    }
+}

@@ -1,0 +1,248 @@
+//! The journal, through a stand-in for `journalctl`: followed, kept in mind, and replayed.
+//!
+//! Invariant: the stand-in takes the options that the real one takes and writes its export format;
+//! what entries there are is up to files that a test writes.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::process::Signal;
+
+use crate::counts;
+use crate::recorded::line;
+use crate::scrape::Scrape;
+use crate::support::{Daemon, HEAD, program, project, run, until};
+
+/// Gives each file of `entries/`, which is named by its cursor, in order, from `--cursor` on if it is
+/// there or from the next one on if not; then waits for more, until there is a file `die`.
+const STAND_IN: &str = r#"#!/bin/sh
+cd "$(dirname "$0")" || exit 1
+echo "$$" >>pids
+echo "$*" >>calls
+from=
+for option; do
+    case $option in --cursor=i=*) from=${option#--cursor=i=} ;; esac
+done
+given=
+while :; do
+    for entry in entries/*; do
+        name=${entry#entries/}
+        [ "$name" = '*' ] && continue
+        [ -n "$given" ] && [ ! "$name" \> "$given" ] && continue
+        [ -n "$from" ] && [ "$name" \< "$from" ] && continue
+        cat "$entry"
+        given=$name
+    done
+    [ -e die ] && rm die && exit 3
+    # Nobody is left to kill it, where the daemon was killed: it ends with the test.
+    [ -d entries ] || exit 0
+    sleep 0.05
+done
+"#;
+
+/// A journal, and the program that reads it.
+struct Journal {
+    dir: PathBuf,
+    last: u32,
+}
+
+impl Journal {
+    fn new(dir: &Path) -> Self {
+        let dir = dir.join("bin");
+        fs::create_dir_all(dir.join("entries")).unwrap();
+        let program = dir.join("journalctl");
+        fs::write(&program, STAND_IN).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        Self { dir, last: 0 }
+    }
+
+    fn log(&mut self, lines: u32) {
+        for _ in 0..lines {
+            self.last += 1;
+            let name = format!("{:05}", self.last);
+            let text = entry(&format!("i={name}"), 17, line("GET", 200).trim_end());
+            // The stand-in must not find a file that is only begun.
+            let begun = self.dir.join("begun");
+            fs::write(&begun, text).unwrap();
+            crate::support::rename(&begun, &self.dir.join("entries").join(name));
+        }
+    }
+
+    /// As `journalctl --vacuum-size` does.
+    fn forget_all(&self) {
+        for entry in fs::read_dir(self.dir.join("entries")).unwrap() {
+            fs::remove_file(entry.unwrap().path()).unwrap();
+        }
+    }
+
+    fn calls(&self) -> Vec<String> {
+        let calls = fs::read_to_string(self.dir.join("calls")).unwrap_or_default();
+        calls.lines().map(str::to_owned).collect()
+    }
+
+    fn start(&self, dir: &Path) -> Daemon {
+        let config = dir.join("config.toml");
+        let text = HEAD.replace("durability", "dir = 'state'\ndurability");
+        fs::create_dir_all(dir.join("state")).unwrap();
+        fs::write(
+            &config,
+            format!("{text}\n[[source]]\nname = 'gunicorn'\npattern = 'nginx-combined'\njournal = 'gunicorn.service'\nstart = 'beginning'\n"),
+        )
+        .unwrap();
+        let mut command = program(["run", "--config"]);
+        let path = std::env::var("PATH").unwrap_or_default();
+        command
+            .arg(config)
+            .env("PATH", format!("{}:{path}", self.dir.display()));
+        Daemon::start(dir, command)
+    }
+}
+
+/// As journald exports it: text, and a binary field as soon as a value holds a newline.
+fn entry(cursor: &str, pid: u32, message: &str) -> Vec<u8> {
+    let mut entry = format!(
+        "__CURSOR={cursor}\n__REALTIME_TIMESTAMP=1795373234000000\n__MONOTONIC_TIMESTAMP=4711\n\
+         _BOOT_ID=0f1e2d3c4b5a69788796a5b4c3d2e1f0\nPRIORITY=6\n_TRANSPORT=stdout\n_PID={pid}\n\
+         SYSLOG_IDENTIFIER=gunicorn\n_SYSTEMD_UNIT=gunicorn.service\n"
+    )
+    .into_bytes();
+    let note = b"two\nlines";
+    entry.extend(b"NOTE\n");
+    entry.extend((note.len() as u64).to_le_bytes());
+    entry.extend(note);
+    entry.extend(format!("\nMESSAGE={message}\n\n").as_bytes());
+    entry
+}
+
+fn gaps(daemon: &Daemon) -> Option<f64> {
+    let labels = [("source", "gunicorn"), ("reason", "journal_gap")];
+    daemon
+        .scrape()
+        .value("httplog_exporter_gap_events_total", &labels)
+}
+
+fn assert_counted(daemon: &Daemon, lines: u64) {
+    let scrape = Scrape::parse(&daemon.metrics_after(&[("gunicorn", lines)]));
+    assert_eq!(scrape.lines("gunicorn", Some("recorded")), lines);
+    assert_eq!(scrape.lines("gunicorn", None), lines);
+}
+
+fn stop(daemon: Daemon) {
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.end(), 0);
+}
+
+#[test]
+fn a_journal_is_followed_across_ends_of_its_reader_and_of_the_daemon() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = Journal::new(dir.path());
+    journal.log(3);
+    let daemon = journal.start(dir.path());
+    assert_counted(&daemon, 3);
+    fs::write(journal.dir.join("die"), "").unwrap();
+    daemon.wait_until_said("journalctl ended (exit status: 3)");
+    journal.log(2);
+    assert_counted(&daemon, 5);
+    let calls = journal.calls();
+    assert!(
+        calls[0].contains("--unit=gunicorn.service") && !calls[0].contains("cursor"),
+        "{calls:?}"
+    );
+    assert!(calls[1].contains("--cursor=i=00003"), "{calls:?}");
+    stop(daemon);
+    let place = fs::read_to_string(dir.path().join("state/journal-gunicorn")).unwrap();
+    assert_eq!(place, "gunicorn.service\ni=00005\n");
+    for id in fs::read_to_string(journal.dir.join("pids"))
+        .unwrap()
+        .lines()
+    {
+        assert!(!Path::new("/proc").join(id).exists(), "{id} runs on");
+    }
+
+    // What was logged meanwhile comes, and nothing twice.
+    journal.log(4);
+    let daemon = journal.start(dir.path());
+    assert_counted(&daemon, 4);
+    assert_eq!(gaps(&daemon), Some(0.0));
+    stop(daemon);
+
+    // The place is no longer in the journal.
+    journal.forget_all();
+    journal.log(2);
+    let daemon = journal.start(dir.path());
+    assert_counted(&daemon, 2);
+    until(|| {
+        (gaps(&daemon) == Some(1.0))
+            .then_some(())
+            .ok_or_else(|| "no gap".into())
+    });
+}
+
+#[test]
+fn a_daemon_that_is_killed_leaves_a_place_that_was_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = Journal::new(dir.path());
+    journal.log(3);
+    let daemon = journal.start(dir.path());
+    assert_counted(&daemon, 3);
+    let place = dir.path().join("state/journal-gunicorn");
+    until(|| fs::read_to_string(&place).map_err(|error| error.to_string()));
+    drop(daemon); // kill -9
+    journal.log(1);
+    let daemon = journal.start(dir.path());
+    // At least what came since, at most what was written in the last seconds again.
+    let scrape = Scrape::parse(&daemon.metrics_after(&[("gunicorn", 1)]));
+    assert!(scrape.lines("gunicorn", None) <= 4);
+    assert_eq!(gaps(&daemon), Some(0.0));
+}
+
+#[test]
+fn an_exported_journal_is_replayed_without_what_systemd_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut text = entry("i=1", 1, "Started gunicorn.service.");
+    for n in 0..100 {
+        text.extend(entry(&format!("i={n}"), 17, line("GET", 200).trim_end()));
+    }
+    fs::write(dir.path().join("export"), &text).unwrap();
+    let replayed = run(dir.path(), ["replay", "--output", "json", "export"], "").succeeded();
+    let piped = run(dir.path(), ["replay", "--output", "json", "-"], text).succeeded();
+    assert_eq!(replayed, piped);
+    assert!(replayed.contains("httplog_requests_total"), "{replayed}");
+    let metrics = run(dir.path(), ["replay", "--output", "metrics", "export"], "").succeeded();
+    let scrape = Scrape::parse(&metrics);
+    assert_eq!(
+        scrape.by("httplog_requests_total", "status"),
+        [("200".to_owned(), 100.0)]
+    );
+}
+
+#[test]
+fn a_recorded_journal_is_replayed_to_the_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let export = project("fixtures/journal/gunicorn.export");
+    let recorded = fs::read(&export).unwrap();
+    let lines: Vec<&[u8]> = recorded
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| line.strip_prefix(b"MESSAGE="))
+        .collect();
+    // What gunicorn had to say besides stands among them, as it does wherever both logs go.
+    let (warnings, lines): (Vec<&[u8]>, Vec<&[u8]>) = lines
+        .into_iter()
+        .partition(|line| line.starts_with(b"WSGI"));
+    assert_eq!((lines.len(), warnings.len()), (30, 5));
+    let expected = counts::of_log(&[lines.join(&b'\n'), vec![b'\n']].concat());
+    let args = [
+        "replay".as_ref(),
+        "--pattern=gunicorn-django".as_ref(),
+        "--output=metrics".as_ref(),
+        export.as_os_str(),
+    ];
+    let replayed = run(dir.path(), args, "");
+    assert!(
+        replayed.err.contains("5 of 35 lines rejected"),
+        "{replayed:?}"
+    );
+    let scrape = Scrape::parse(&replayed.out);
+    assert_eq!(scrape.requests("gunicorn-django"), expected);
+}
