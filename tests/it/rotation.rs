@@ -111,7 +111,7 @@ impl Nginx {
             } else {
                 BufReader::new(file).read_to_end(&mut text).unwrap();
             }
-            lines += text.iter().filter(|byte| **byte == b'\n').count() as u64;
+            lines += String::from_utf8_lossy(&text).lines().count() as u64;
         }
         lines
     }

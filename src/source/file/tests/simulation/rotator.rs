@@ -135,7 +135,8 @@ impl<W: World> Play<W> {
             Act::Truncate if is_there(&self.world, LOG) => {
                 // What was written since the copying is what copytruncate loses.
                 let text = self.world.read(LOG);
-                let since = self.copied.min(text.len());
+                let hole = text.iter().take_while(|byte| **byte == 0).count();
+                let since = self.copied.max(hole).min(text.len());
                 self.may_miss.extend(numbers(&text[since..]));
                 self.world.truncate(LOG, 0);
                 true
