@@ -27,16 +27,18 @@ pub(super) enum Input {
 }
 
 impl Input {
-    /// Opens what is wanted; `waker` is woken when there may be something to poll.
+    /// Opens what is wanted, at most so many files at one time; `waker` is woken when there may be
+    /// something to poll.
     pub(super) fn open(
         wanted: &Wanted,
         limits: Limits,
+        open_files: usize,
         waker: &Waker,
         clock: &Arc<dyn Clock>,
     ) -> io::Result<Self> {
         Ok(match wanted {
             Wanted::Files(files) => {
-                let settings = file_settings(files, limits);
+                let settings = file_settings(files, limits, open_files);
                 let source = FileSource::new(settings, RealFs, Arc::clone(clock));
                 Self::Files {
                     source: Box::new(source),
@@ -67,10 +69,11 @@ impl Input {
         &mut self,
         wanted: &Wanted,
         limits: Limits,
+        open_files: usize,
         events: &mut dyn FnMut(Event),
     ) {
         if let (Self::Files { source, watch }, Wanted::Files(files)) = (self, wanted) {
-            source.reconfigure(file_settings(files, limits), events);
+            source.reconfigure(file_settings(files, limits, open_files), events);
             *watch = files.watch;
         }
     }
@@ -153,13 +156,13 @@ pub(super) fn gap_reasons(wanted: &Wanted) -> &'static [&'static str] {
     }
 }
 
-fn file_settings(files: &crate::config::Files, limits: Limits) -> FileSettings {
+fn file_settings(files: &crate::config::Files, limits: Limits, open_files: usize) -> FileSettings {
     FileSettings {
         paths: files.paths.clone(),
         start: files.start,
         line_bytes: limits.line_bytes,
         rotate_wait: ROTATE_WAIT,
         poll: if files.watch { SLOW_POLL } else { LONE_POLL },
-        open_files: usize::MAX,
+        open_files,
     }
 }

@@ -3,6 +3,7 @@
 //! Invariant: every thread has an owner who joins it; one that panics ends the process with an
 //! error, never silently.
 
+mod descriptors;
 mod input;
 mod lane;
 mod observer;
@@ -136,6 +137,7 @@ impl Daemon {
             let _entered = runtime.enter();
             Signals::new().map_err(|error| StartError::System("wait for signals", error))?
         };
+        descriptors::raise();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let telemetry = Arc::new(Telemetry::new(env!("CARGO_PKG_VERSION"), clock.wall())?);
         let listeners = config

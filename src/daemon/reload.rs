@@ -12,7 +12,7 @@ use super::input::{Input, gap_reasons};
 use super::lane::Lane;
 use super::views::Views;
 use super::worker::{Work, Worker};
-use super::{Daemon, RunError, StartError, systemd};
+use super::{Daemon, RunError, StartError, descriptors, systemd};
 use crate::clock::Waker;
 use crate::config::{Checked, Config, Limits, Resolvers, Source};
 use crate::diag::Report;
@@ -127,13 +127,14 @@ impl Daemon {
             }
             source.is_some()
         });
+        let open_files = descriptors::share(config.sources.len());
         let mut next = Vec::new();
         for source in &config.sources {
             let old = works
                 .iter()
                 .position(|work| work.name == source.name)
                 .map(|at| works.swap_remove(at));
-            let work = self.work(source, resolvers, config.limits, old, budget);
+            let work = self.work(source, resolvers, (config.limits, open_files), old, budget);
             next.push(work.map_err(|error| StartError::Thread {
                 source_name: source.name.clone(),
                 source: error,
@@ -158,7 +159,7 @@ impl Daemon {
         &self,
         source: &Source,
         resolvers: &Resolvers,
-        limits: Limits,
+        (limits, open_files): (Limits, usize),
         old: Option<Work>,
         budget: &Budget,
     ) -> io::Result<Work> {
@@ -172,7 +173,8 @@ impl Daemon {
             metrics: source.metrics.clone(),
             join: self.links.end(&source.name),
         };
-        let open = |waker: &Waker| Input::open(&source.input, limits, waker, &self.clock);
+        let open =
+            |waker: &Waker| Input::open(&source.input, limits, open_files, waker, &self.clock);
         let (input, waker, pipeline, shard) = match old {
             None => {
                 let pipeline = Pipeline::new(settings, budget.clone());
@@ -182,9 +184,10 @@ impl Daemon {
             }
             Some(mut old) => {
                 if old.input.keeps(&source.input, limits) {
-                    old.input.reconfigure(&source.input, limits, &mut |event| {
-                        tracing::info!(source = source.name, "{event}");
-                    });
+                    old.input
+                        .reconfigure(&source.input, limits, open_files, &mut |event| {
+                            tracing::info!(source = source.name, "{event}");
+                        });
                 } else {
                     old.input = open(&old.waker)?;
                 }

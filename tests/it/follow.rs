@@ -222,6 +222,30 @@ fn a_thousand_files_of_one_glob_are_all_read() {
 }
 
 #[test]
+fn more_files_than_descriptors_leave_some_for_the_page() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("logs");
+    fs::create_dir(&folder).unwrap();
+    let mut written = Written::new("nginx");
+    for n in 0..100 {
+        written.write(&mut append(&folder.join(format!("{n}.log"))), "GET", 200, 1);
+    }
+    let glob = folder.join("*.log");
+    let path = dir.path().join("config.toml");
+    fs::write(&path, config(glob.to_str().unwrap(), "start = 'beginning'")).unwrap();
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "ulimit -n 64; exec \"$0\" run --config \"$1\""])
+        .arg(env!("CARGO_BIN_EXE_httplog-exporter"))
+        .arg(&path);
+    let daemon = Daemon::start(dir.path(), command);
+    daemon.wait_until_said("raise the limit of open files");
+    let counted = daemon.scrape().lines("nginx", None);
+    assert_eq!(counted, 16, "a quarter of the descriptors is for files");
+    assert!(daemon.metrics().contains("process_max_fds 64"));
+}
+
+#[test]
 fn truncation_is_a_gap_and_what_follows_is_counted() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("access.log");

@@ -181,16 +181,13 @@ fn rotate(options: &str, watch: bool) -> (u64, u64, u64) {
     let clients = Clients::start(nginx.port);
     let clock = SystemClock::new();
     let mut rotations = 0;
-    while clock.monotonic() < Duration::from_secs(seconds) {
+    while rotations < 3 || clock.monotonic() < Duration::from_secs(seconds) {
         Waker::default().wait(BETWEEN_ROTATIONS);
         nginx.rotate(options);
         rotations += 1;
     }
     let answered = clients.finish();
-    assert!(
-        rotations >= 3 && answered > 1_000,
-        "{rotations} rotations, {answered} answers"
-    );
+    assert!(answered > 300, "{answered} answers");
     let on_disk = nginx.lines();
     let expected = if is_exact(options) { answered } else { on_disk };
     let page = daemon.metrics_after(&[("nginx", expected)]);

@@ -168,8 +168,8 @@ fn hostile_peers_cost_neither_memory_nor_the_others_lines() {
     let mut giant = TcpStream::connect(address).unwrap();
     giant.write_all(b"999999999 <190>").unwrap();
     // A line without an end.
+    let mut peer = TcpStream::connect(address).unwrap();
     let endless = std::thread::spawn(move || {
-        let mut peer = TcpStream::connect(address).unwrap();
         let piece = vec![b'x'; 1 << 20];
         for _ in 0..1024 {
             peer.write_all(&piece).unwrap();

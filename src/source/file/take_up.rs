@@ -233,6 +233,7 @@ impl<F: Fs> FileSource<F> {
                 Some(_) => Ok(()),
             };
         }
+        self.has_room()?;
         if sibling.packing == Packing::Plain {
             if let Some(generation) = self.open_rotated(path, &sibling.base, meta)? {
                 self.begin(generation, path, events);
