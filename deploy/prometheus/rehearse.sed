@@ -4,4 +4,5 @@
 #
 # Thresholds and everything else stay. For a Prometheus that scrapes and evaluates every second.
 s/\[([0-9]+)m\]/[\1s]/g
+s/ offset ([0-9]+)m/ offset \1s/g
 s/^( *for: [0-9]+)m$/\1s/
