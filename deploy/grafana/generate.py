@@ -230,15 +230,17 @@ def overrides(one):
         for name in names:
             if name in COLOURS and name in one.get("named", [legend]):
                 found.append(coloured(name))
-    for name, unit in one.get("units", {}).items():
-        matcher = {"id": "byName", "options": name}
-        found.append({"matcher": matcher, "properties": [{"id": "unit", "value": unit}]})
     return found
+
+
+def named(name):
+    """Not `byName`, whose option is a mere string: Grafana's schema wants an object."""
+    return {"id": "byNames", "options": {"mode": "include", "names": [name]}}
 
 
 def coloured(name):
     return {
-        "matcher": {"id": "byName", "options": name},
+        "matcher": named(name),
         "properties": [{"id": "color", "value": {"mode": "fixed", "fixedColor": COLOURS[name]}}],
     }
 
