@@ -12,12 +12,16 @@ mod cli;
 mod counts;
 mod demo;
 #[cfg(feature = "stack")]
+mod deploy;
+#[cfg(feature = "stack")]
 mod django;
 mod explain;
 mod follow;
 mod hostile;
 mod join;
 mod lifecycle;
+#[cfg(feature = "stack")]
+mod prometheus;
 #[cfg(feature = "stack")]
 mod queue;
 mod recorded;
