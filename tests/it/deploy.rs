@@ -42,6 +42,35 @@ fn promtool_and_amtool_accept_every_file() {
     assert!(said.contains("1 templates"), "{said}");
 }
 
+/// What the documentation shows of Prometheus's configuration, each block by itself.
+#[test]
+fn promtool_accepts_every_configuration_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("prometheus.yml");
+    let mut seen = 0;
+    for page in ["docs/monitoring.md", "docs/guide.md", "README.md"] {
+        let text = fs::read_to_string(project(page)).unwrap();
+        let blocks = text.split("```yaml\n").skip(1);
+        for block in blocks.filter_map(|rest| rest.split("```").next()) {
+            // A list of targets is no configuration, but one that is read.
+            let is_list = block.contains("\n- targets:");
+            let whole = if is_list {
+                let targets = dir.path().join("targets.yml");
+                fs::write(&targets, block).unwrap();
+                let head =
+                    "scrape_configs:\n- job_name: a\n  file_sd_configs: [{files: [targets.yml]}]\n";
+                head.to_owned()
+            } else {
+                block.to_owned()
+            };
+            fs::write(&file, whole).unwrap();
+            tool("promtool", &["check", "config", file.to_str().unwrap()]);
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 5);
+}
+
 #[test]
 fn every_alert_fires_when_it_should_and_only_then() {
     for name in RULES {

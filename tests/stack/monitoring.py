@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Checks the files of `deploy/grafana`: against Grafana's own schemas, and against each other.
+"""Checks the files of `deploy/`: Grafana's against its own schemas, and all of them against each other.
 
-    grafana.py
+    monitoring.py
 
-The schemas are in `fixtures/grafana`. They describe what Grafana keeps; a file that it reads at its start has
+Every alert has a test that fires and one that stays silent, says what to do, and is explained in the
+documentation; no rule asks for a metric that is not there. The schemas are in `fixtures/grafana`. They describe what Grafana keeps; a file that it reads at its start has
 some names of its own (`orgId` once a group, not in each rule), which are put in their places first. Says each
 fault on a line and exits with 1, or says how much was checked. Needs the tests' virtual environment.
 """
@@ -18,6 +19,8 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GRAFANA = ROOT / "deploy/grafana"
+PROMETHEUS = ROOT / "deploy/prometheus"
+PAGES = ("docs/monitoring.md", "docs/monitoring.fr.md")
 SCHEMAS = ROOT / "fixtures/grafana"
 # Okabe and Ito's colours, and a neutral one.
 COLOURS = {"#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7", "#999999"}
@@ -35,10 +38,11 @@ def main():
         panels += readable(board)
     expect(len({board["uid"] for board in boards}) == len(boards) > 1, "boards share an id")
     provisioned()
-    rules = alerting()
+    known = alerts()
+    rules = alerting(known)
     for fault in faults:
         print(fault, file=sys.stderr)
-    print(f"{len(boards)} boards, {panels} panels, {rules} alerts")
+    print(f"{len(boards)} boards, {panels} panels, {len(known)} alerts, {rules} of them in Grafana")
     sys.exit(1 if faults else 0)
 
 
@@ -87,6 +91,44 @@ def provisioned():
         expect(provider["type"] == "file" and provider["options"]["path"].startswith("/"), "boards from no file")
 
 
+def alerts():
+    """Every alert of Prometheus's, by its name."""
+    documented = (ROOT / "docs/metrics.md").read_text()
+    pages = [(page, set((ROOT / page).read_text().splitlines())) for page in PAGES]
+    known = {}
+    for path in sorted((PROMETHEUS / "rules").glob("*.yml")):
+        tests = yaml.safe_load((PROMETHEUS / "tests" / path.name).read_text())["tests"]
+        cases = [[(one["alertname"], bool(one["exp_alerts"])) for one in test.get("alert_rule_test", ())] for test in tests]
+        for group in yaml.safe_load(path.read_text())["groups"]:
+            for rule in group["rules"]:
+                names_of_metrics(rule, documented)
+                if "alert" not in rule:
+                    continue
+                name = rule["alert"]
+                expect(name not in known, f"{name}: there are two")
+                known[name] = rule
+                explained(name, rule, pages)
+                expect(any((name, True) in case for case in cases), f"{name}: no test in which it fires")
+                silent = any((name, False) in case and (name, True) not in case for case in cases)
+                expect(silent, f"{name}: no test in which it stays silent")
+    return known
+
+
+def names_of_metrics(rule, documented):
+    names = re.findall(r"(?<![\w:])(?:httplog|django|process)_\w+(?!:)\b", rule["expr"])
+    for name in {re.sub("_(bucket|sum|count)$", "", name) for name in names}:
+        expect(f"`{name}`" in documented, f"{rule.get('alert') or rule['record']}: there is no {name}")
+
+
+def explained(name, rule, pages):
+    expect(rule["labels"]["severity"] in ("warning", "critical"), f"{name}: of which severity?")
+    for key in ("summary", "description", "action"):
+        expect(len(rule["annotations"].get(key, "")) > 20, f"{name}: no {key}")
+    expect(rule["annotations"].get("runbook") == f"docs/monitoring.md#{name.lower()}", f"{name}: another runbook")
+    for page, lines in pages:
+        expect(f"### {name}" in lines, f"{name} is not explained in {page}")
+
+
 def load(name):
     path = GRAFANA / "provisioning" / name
     value = yaml.safe_load(path.read_text())
@@ -94,7 +136,7 @@ def load(name):
     return value
 
 
-def alerting():
+def alerting(known):
     definitions = json.loads((SCHEMAS / "alerting.schema.json").read_text())["definitions"]
 
     def schema(name):
@@ -112,23 +154,20 @@ def alerting():
         check(schema("NotificationPolicy"), policy, "the policies")
         for one in (policy, *policy["routes"]):
             expect(one["receiver"] in names, f"nobody is {one['receiver']}")
-    return rules(schema("Rule"))
+    return rules(schema("Rule"), known)
 
 
-def rules(validate):
+def rules(validate, known):
     """Each has the name, the wait and the severity of an alert of Prometheus's."""
-    known = {}
-    for path in (ROOT / "deploy/prometheus/rules").glob("*.yml"):
-        for group in yaml.safe_load(path.read_text())["groups"]:
-            known |= {rule["alert"]: rule for rule in group["rules"] if "alert" in rule}
     seen = set()
     for group in load("alerting/rules.json")["groups"]:
         for rule in group["rules"]:
             title = rule["title"]
             kept = {"orgID": group["orgId"], "folderUID": group["folder"], "ruleGroup": group["name"]}
             check(validate, rule | kept, title)
-            theirs = known.get(title, {"labels": {}})
-            expect(rule["labels"]["severity"] == theirs["labels"].get("severity"), f"{title}: another severity")
+            expect(title in known, f"{title}: Prometheus has none")
+            theirs = known.get(title, rule)
+            expect(rule["labels"]["severity"] == theirs["labels"]["severity"], f"{title}: another severity")
             expect(rule["for"] == theirs.get("for", "0s") and DURATION.fullmatch(rule["for"]), f"{title}: another wait")
             expect(rule["annotations"]["runbook"] == theirs["annotations"]["runbook"], f"{title}: another runbook")
             expect("$" not in json.dumps(rule["annotations"]), f"{title}: an annotation with `$`")
