@@ -224,8 +224,9 @@ def thresholds(one):
 
 
 def overrides(one):
+    """Colours of their own, but for single values: there the colour says where the value lies."""
     found = []
-    for _, legend in one["targets"]:
+    for _, legend in one["targets"] if one["type"] == "timeseries" else ():
         names = COLOURS if "{{" in legend else [legend]
         for name in names:
             if name in COLOURS and name in one.get("named", [legend]):
