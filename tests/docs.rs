@@ -26,6 +26,7 @@ use markdown::{blocks, blocks_and_lines, markdown, root, rows, spans, text};
 
 const CONFIGURATION: &str = "docs/configuration.md";
 const GUIDES: [&str; 2] = ["docs/guide.md", "docs/guide.fr.md"];
+const MONITORING: [&str; 2] = ["docs/monitoring.md", "docs/monitoring.fr.md"];
 
 /// The least source, for texts that have none.
 const SOURCE: &str = "[[source]]\nname = 'x'\npaths = ['x.log']\npattern = 'nginx-combined'\n";
@@ -267,8 +268,13 @@ fn the_formats_to_paste_are_those_of_the_presets() {
 // --- Pages ------------------------------------------------------------------------------------------
 
 #[test]
-fn both_guides_show_the_same_commands() {
-    let [english, french] = GUIDES.map(text);
+fn both_languages_show_the_same_commands() {
+    for pages in [GUIDES, MONITORING] {
+        same_commands(pages.map(text));
+    }
+}
+
+fn same_commands([english, french]: [String; 2]) {
     let ((english, english_lines), (french, french_lines)) =
         (blocks_and_lines(&english), blocks_and_lines(&french));
     assert_eq!(english, french);

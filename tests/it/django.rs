@@ -3,7 +3,6 @@
 //! Invariant: the site is run once; every test looks at what that run left behind.
 
 mod exporter;
-mod prometheus;
 mod request;
 mod table;
 

@@ -12,6 +12,8 @@ mod cli;
 mod counts;
 mod demo;
 #[cfg(feature = "stack")]
+mod deploy;
+#[cfg(feature = "stack")]
 mod django;
 mod explain;
 mod follow;
@@ -19,6 +21,8 @@ mod hostile;
 mod join;
 mod journal;
 mod lifecycle;
+#[cfg(feature = "stack")]
+mod prometheus;
 #[cfg(feature = "stack")]
 mod queue;
 mod recorded;

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::prometheus::Prometheus;
 use crate::counts;
+use crate::prometheus::Prometheus;
 use crate::stack::Site;
 use crate::support::{Daemon, HEAD, Source, get, program, run};
 

@@ -1,4 +1,4 @@
-//! A real Prometheus that scrapes one target every second.
+//! A real Prometheus, asked what it knows.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -10,6 +10,13 @@ use serde_json::Value;
 
 use crate::support::{get, until};
 
+/// A port that nobody listens on. Nobody else asks for one right now but the servers of other tests, which
+/// ask the system too.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
 pub struct Prometheus {
     server: Child,
     address: String,
@@ -18,19 +25,20 @@ pub struct Prometheus {
 impl Prometheus {
     /// Starts it with the target as `job="django"`, and waits until it has scraped it.
     pub fn start(dir: &Path, target: &str) -> Self {
-        let config = dir.join("prometheus.yml");
         let text = format!(
             "global: {{scrape_interval: 1s}}\n\
              scrape_configs:\n\
              - job_name: django\n  static_configs: [{{targets: [\"{target}\"]}}]\n"
         );
+        let prometheus = Self::configured(dir, free_port(), &text);
+        prometheus.answer("up{job=\"django\"} == 1");
+        prometheus
+    }
+
+    /// Starts it on a configuration, at a port of 127.0.0.1.
+    pub fn configured(dir: &Path, port: u16, text: &str) -> Self {
+        let config = dir.join("prometheus.yml");
         fs::write(&config, text).unwrap();
-        // Nobody else asks for a port right now but the servers of other tests, which ask the system too.
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
         let output = File::create(dir.join("prometheus.out")).unwrap();
         let server = Command::new("prometheus")
             .arg(format!("--config.file={}", config.display()))
@@ -44,12 +52,10 @@ impl Prometheus {
             .stderr(output)
             .spawn()
             .unwrap();
-        let prometheus = Self {
+        Self {
             server,
             address: format!("http://127.0.0.1:{port}"),
-        };
-        prometheus.answer("up{job=\"django\"} == 1");
-        prometheus
+        }
     }
 
     /// The numbers a query gives, once there are any. Numbers that are none count as none.
@@ -63,7 +69,8 @@ impl Prometheus {
         })
     }
 
-    fn ask(&self, query: &str) -> Result<Vec<(Value, f64)>, String> {
+    /// The numbers a query gives now, which may be none.
+    pub fn ask(&self, query: &str) -> Result<Vec<(Value, f64)>, String> {
         let mut quoted = String::new();
         for byte in query.bytes() {
             write!(quoted, "%{byte:02x}").unwrap();

@@ -1,0 +1,335 @@
+#!/usr/bin/env python3
+"""Writes Grafana's dashboards and alert rules from what they have in common.
+
+    python3 deploy/grafana/generate.py [DIR]
+
+Writes `dashboards/*.json` and `provisioning/alerting/rules.json` beside itself, or below DIR. The same input
+gives the same bytes. Needs nothing but Python's standard library. What the boards show is in `boards.py`,
+what the alerts ask is in `alerts.py`; this file knows how Grafana wants it.
+
+Colours are those of Okabe and Ito, which people who see few colours tell apart. None is all that tells:
+series have names, thresholds have lines.
+"""
+
+import json
+import pathlib
+import sys
+
+sys.dont_write_bytecode = True
+
+import alerts  # noqa: E402
+import boards  # noqa: E402
+
+BLUE, SKY, GREEN, ORANGE, RED = "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00"
+PURPLE, GREY = "#CC79A7", "#999999"
+COLOURS = {
+    # Statuses by class, outcomes of lines, quantiles: what has a fixed name has a fixed colour.
+    **{"2xx": GREEN, "3xx": SKY, "4xx": ORANGE, "5xx": RED, "other": GREY},
+    **{"recorded": BLUE, "rejected": RED, "skipped": GREY},
+    **{"mean": BLUE, "median": SKY, "95 %": ORANGE, "99 %": RED},
+    **{"1 hour": RED, "6 hours": ORANGE, "1 day": BLUE, "3 days": SKY},
+}
+# A threshold's severity by its place: fine, look at it, act.
+STEPS = (BLUE, ORANGE, RED)
+DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
+WIDTH = 24
+
+
+def main():
+    where = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else __file__)
+    where = where if where.is_dir() else where.parent
+    for board in boards.BOARDS:
+        write(where / "dashboards" / f"{board['file']}.json", dashboard(board))
+    write(where / "provisioning/alerting/rules.json", rules())
+
+
+def write(path, value):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
+
+
+# --- Dashboards -------------------------------------------------------------------------------------
+
+
+def dashboard(board):
+    return {
+        "uid": board["uid"],
+        "title": board["title"],
+        "description": board["description"],
+        "tags": ["httplog-exporter"],
+        "schemaVersion": 39,
+        "version": 1,
+        "editable": True,
+        "graphTooltip": 1,
+        "refresh": "30s",
+        "time": {"from": "now-3h", "to": "now"},
+        "timezone": "browser",
+        "links": [
+            {
+                "title": "Boards of httplog-exporter",
+                "tooltip": "The other boards, at the same time",
+                "type": "dashboards",
+                "icon": "external link",
+                "tags": ["httplog-exporter"],
+                "asDropdown": True,
+                "includeVars": True,
+                "keepTime": True,
+                "targetBlank": False,
+            }
+        ],
+        "annotations": {"list": [restarts()]},
+        "templating": {"list": [datasource(), *map(variable, board["variables"])]},
+        "panels": laid_out(board["rows"]),
+    }
+
+
+def restarts():
+    """Marks in every graph: counts begin anew there."""
+    return {
+        "name": "Exporter restarts",
+        "datasource": DATASOURCE,
+        "enable": True,
+        "iconColor": PURPLE,
+        "expr": 'changes(process_start_time_seconds{job="$job",instance=~"$instance"}[2m]) > 0',
+        "titleFormat": "{{instance}} restarted",
+        "step": "1m",
+    }
+
+
+def datasource():
+    return {
+        "name": "datasource",
+        "label": "Data source",
+        "description": "The Prometheus that scrapes the exporter",
+        "type": "datasource",
+        "query": "prometheus",
+        "refresh": 1,
+        "hide": 0,
+    }
+
+
+def variable(one):
+    """A variable whose values are those of a label."""
+    query = f"label_values({one['of']}, {one['name']})"
+    several = one["name"] != "job"
+    return {
+        "name": one["name"],
+        "label": one["label"],
+        "description": one["description"],
+        "type": "query",
+        "datasource": DATASOURCE,
+        "definition": query,
+        "query": query,
+        "refresh": 2,
+        "sort": 1,
+        "hide": 0,
+        "multi": several,
+        "includeAll": several,
+        **({"allValue": ".*", "current": {"text": "All", "value": "$__all"}} if several else {}),
+    }
+
+
+def laid_out(rows):
+    """Panels from left to right, a new line where the width ends; each row of panels under its title."""
+    panels, y = [], 0
+    for title, row in rows:
+        panels.append(
+            {
+                "type": "row",
+                "id": len(panels) + 1,
+                "title": title,
+                "collapsed": False,
+                "panels": [],
+                "gridPos": {"h": 1, "w": WIDTH, "x": 0, "y": y},
+            }
+        )
+        y, x, height = y + 1, 0, 0
+        for one in row:
+            if x + one["w"] > WIDTH:
+                y, x, height = y + height, 0, 0
+            position = {"h": one["h"], "w": one["w"], "x": x, "y": y}
+            panels.append(panel(one, len(panels) + 1, position))
+            x, height = x + one["w"], max(height, one["h"])
+        y += height
+    return panels
+
+
+def panel(one, number, position):
+    return {
+        "id": number,
+        "type": one["type"],
+        "title": one["title"],
+        "description": one["description"],
+        "datasource": DATASOURCE,
+        "gridPos": position,
+        "targets": [
+            target(expr, legend, chr(ord("A") + at), one["type"]) for at, (expr, legend) in enumerate(one["targets"])
+        ],
+        "fieldConfig": {"defaults": defaults(one), "overrides": overrides(one)},
+        "options": options(one),
+        **({"transformations": one["transformations"]} if "transformations" in one else {}),
+    }
+
+
+def target(expr, legend, name, kind):
+    """Graphs ask for a range, everything else for now."""
+    is_range = kind in ("timeseries", "heatmap")
+    form = {"heatmap": "heatmap", "table": "table"}.get(kind, "time_series")
+    return {
+        "refId": name,
+        "datasource": DATASOURCE,
+        "editorMode": "code",
+        "expr": expr,
+        "legendFormat": legend,
+        "format": form,
+        "range": is_range,
+        "instant": not is_range,
+    }
+
+
+def defaults(one):
+    steps = [{"value": value, "color": colour} for value, colour in thresholds(one)]
+    config = {
+        "unit": one["unit"],
+        "noValue": "no data",
+        "thresholds": {"mode": "absolute", "steps": steps},
+        "color": {"mode": "thresholds"},
+    }
+    if "mappings" in one:
+        config["mappings"] = [{"type": "value", "options": one["mappings"]}]
+    if "max" in one:
+        config |= {"min": 0, "max": one["max"]}
+    if one["type"] == "timeseries":
+        # What has no colour of its own is coloured by how high it goes, from blue to red by yellow.
+        config["color"] = {"mode": "continuous-BlYlRd", "seriesBy": "max"}
+        config.setdefault("min", 0)
+        config["custom"] = {
+            "drawStyle": "line",
+            "lineWidth": 2,
+            "fillOpacity": 25 if one.get("stacked") else 0,
+            "showPoints": "auto",
+            "stacking": {"mode": "normal" if one.get("stacked") else "none"},
+            "thresholdsStyle": {"mode": "dashed" if one.get("limits") else "off"},
+        }
+    return config
+
+
+def thresholds(one):
+    """The least value has no bound; where little is bad, the colours run the other way."""
+    limits = one.get("limits", ())
+    colours = STEPS[: len(limits) + 1]
+    if one.get("low_is_bad"):
+        colours = colours[::-1]
+    return [(None, colours[0]), *zip(limits, colours[1:], strict=True)]
+
+
+def overrides(one):
+    """Colours of their own, but for single values: there the colour says where the value lies."""
+    found = []
+    for _, legend in one["targets"] if one["type"] == "timeseries" else ():
+        names = COLOURS if "{{" in legend else [legend]
+        for name in names:
+            if name in COLOURS and name in one.get("named", [legend]):
+                found.append(coloured(name))
+    return found
+
+
+def named(name):
+    """Not `byName`, whose option is a mere string: Grafana's schema wants an object."""
+    return {"id": "byNames", "options": {"mode": "include", "names": [name]}}
+
+
+def coloured(name):
+    return {
+        "matcher": named(name),
+        "properties": [{"id": "color", "value": {"mode": "fixed", "fixedColor": COLOURS[name]}}],
+    }
+
+
+def options(one):
+    kind = one["type"]
+    if kind == "stat":
+        return {
+            "colorMode": "value",
+            "graphMode": "none",
+            "textMode": one.get("text", "auto"),
+            "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
+        }
+    if kind == "timeseries":
+        return {
+            "legend": {"displayMode": "table", "placement": "bottom", "calcs": ["mean", "max"], "sortBy": "Max", "sortDesc": True},
+            "tooltip": {"mode": "multi", "sort": "desc"},
+        }
+    if kind == "heatmap":
+        return {
+            "calculate": False,
+            "yAxis": {"unit": one["unit"]},
+            # From dark to bright whatever the hue, so that it can be read without any.
+            "color": {"mode": "scheme", "scheme": "Cividis", "steps": 64},
+            "cellGap": 1,
+            "tooltip": {"mode": "single", "yHistogram": True},
+        }
+    return {"showHeader": True, "sortBy": [{"displayName": one["sort"], "desc": True}]}
+
+
+# --- Alerts -----------------------------------------------------------------------------------------
+
+
+def rules():
+    """Each rule: what is asked (A, B …), then `C`, the condition over it."""
+    return {
+        "apiVersion": 1,
+        "groups": [
+            {
+                "orgId": 1,
+                "name": "httplog",
+                "folder": "httplog-exporter",
+                "interval": "1m",
+                "rules": [rule(one) for one in alerts.ALERTS],
+            }
+        ],
+    }
+
+
+def rule(one):
+    names = [chr(ord("A") + at) for at in range(len(one["ask"]))]
+    return {
+        "uid": f"httplog-{one['uid']}",
+        "title": one["title"],
+        "condition": "condition",
+        "data": [*map(query, names, one["ask"]), condition(one, names)],
+        "for": one["for"],
+        "noDataState": one.get("no_data", "OK"),
+        "execErrState": "Error",
+        "labels": {"severity": one["severity"]},
+        "annotations": {
+            "summary": one["summary"],
+            "runbook": f"docs/monitoring.md#{one['title'].lower()}",
+        },
+        "isPaused": False,
+    }
+
+
+def query(name, expr):
+    return {
+        "refId": name,
+        "datasourceUid": "prometheus",
+        "relativeTimeRange": {"from": 600, "to": 0},
+        "model": {"refId": name, "expr": expr, "instant": True, "range": False, "editorMode": "code"},
+    }
+
+
+def condition(one, names):
+    """One question is compared to a number, several are joined by `and`."""
+    comparison, number = one["is"]
+    model = {"refId": "condition", "datasource": {"type": "__expr__", "uid": "__expr__"}}
+    if len(names) == 1:
+        evaluator = {"type": {">": "gt", "<": "lt"}[comparison], "params": [number]}
+        model |= {"type": "threshold", "expression": names[0], "conditions": [{"evaluator": evaluator}]}
+    else:
+        model |= {"type": "math", "expression": " && ".join(f"(${name} {comparison} {number})" for name in names)}
+    return {"refId": "condition", "datasourceUid": "__expr__", "model": model}
+
+
+if __name__ == "__main__":
+    main()

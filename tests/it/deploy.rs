@@ -1,0 +1,115 @@
+//! `deploy/`: what Prometheus, Alertmanager and Grafana are given, held to their own tools and to a live site.
+
+mod alert;
+mod boards;
+mod receivers;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::{project, run_command};
+
+const RULES: [&str; 4] = ["site", "slo", "django", "exporter"];
+
+/// A tool's output, after it succeeded.
+fn tool(name: &str, args: &[&str]) -> String {
+    let mut command = Command::new(name);
+    command.args(args).current_dir(project(""));
+    let ended = run_command(command, "");
+    assert_eq!(ended.code, Some(0), "{name} {args:?}: {ended:?}");
+    ended.out + &ended.err
+}
+
+#[test]
+fn promtool_and_amtool_accept_every_file() {
+    let said = tool(
+        "promtool",
+        &["check", "config", "deploy/prometheus/prometheus.yml"],
+    );
+    assert!(said.contains("4 rule files found"), "{said}");
+    for name in RULES {
+        let path = format!("deploy/prometheus/rules/{name}.yml");
+        tool(
+            "promtool",
+            &["check", "rules", "--lint=all", "--lint-fatal", &path],
+        );
+    }
+    let said = tool(
+        "amtool",
+        &["check-config", "deploy/alertmanager/alertmanager.yml"],
+    );
+    assert!(said.contains("1 templates"), "{said}");
+}
+
+/// What the documentation shows of Prometheus's configuration, each block by itself.
+#[test]
+fn promtool_accepts_every_configuration_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("prometheus.yml");
+    let mut seen = 0;
+    for page in ["docs/monitoring.md", "docs/guide.md", "README.md"] {
+        let text = fs::read_to_string(project(page)).unwrap();
+        let blocks = text.split("```yaml\n").skip(1);
+        for block in blocks.filter_map(|rest| rest.split("```").next()) {
+            // A list of targets is no configuration, but one that is read.
+            let is_list = block.contains("\n- targets:");
+            let whole = if is_list {
+                let targets = dir.path().join("targets.yml");
+                fs::write(&targets, block).unwrap();
+                let head =
+                    "scrape_configs:\n- job_name: a\n  file_sd_configs: [{files: [targets.yml]}]\n";
+                head.to_owned()
+            } else {
+                block.to_owned()
+            };
+            fs::write(&file, whole).unwrap();
+            tool("promtool", &["check", "config", file.to_str().unwrap()]);
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 5);
+}
+
+#[test]
+fn every_alert_fires_when_it_should_and_only_then() {
+    for name in RULES {
+        tool(
+            "promtool",
+            &[
+                "test",
+                "rules",
+                &format!("deploy/prometheus/tests/{name}.yml"),
+            ],
+        );
+    }
+}
+
+#[test]
+fn boards_rules_and_documentation_agree_and_grafana_s_schemas_take_them() {
+    let python = project(".venv/bin/python");
+    let said = tool(python.to_str().unwrap(), &["tests/stack/monitoring.py"]);
+    eprintln!("{said}");
+    assert!(said.starts_with("2 boards, "), "{said}");
+}
+
+#[test]
+fn generating_grafana_s_files_again_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = dir.path().to_str().unwrap();
+    tool("python3", &["deploy/grafana/generate.py", made]);
+    let mut seen = 0;
+    for folder in ["dashboards", "provisioning/alerting"] {
+        for entry in fs::read_dir(dir.path().join(folder)).unwrap() {
+            let name = Path::new(folder).join(entry.unwrap().file_name());
+            let kept = fs::read(project("deploy/grafana").join(&name)).unwrap();
+            assert!(
+                kept == fs::read(dir.path().join(&name)).unwrap(),
+                "{} is not what generate.py makes",
+                name.display()
+            );
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 3);
+}

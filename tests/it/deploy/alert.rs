@@ -1,0 +1,213 @@
+//! From a slow view to Slack and the mailbox, and back to silence: everything real but the receivers.
+//!
+//! Invariant: configurations and rules are the shipped ones; what a test changes in them is listed here.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use httplog_exporter::clock::{Clock as _, SystemClock};
+
+use super::boards;
+use super::receivers::Receiver;
+use super::{RULES, tool};
+use crate::prometheus::{Prometheus, free_port};
+use crate::resolve::dump;
+use crate::stack::Site;
+use crate::support::{Daemon, HEAD, Source, get, project};
+
+/// From the first slow request to the last message.
+const LIMIT: Duration = Duration::from_mins(1);
+const ALERT: &str = "HttplogMeanLatencyHigh";
+/// Clients that ask for the slow view, or for quick ones, again and again.
+const CLIENTS: usize = 3;
+
+/// Every kind of answer: views, files, redirects, refusals, faults, and what never reaches Django.
+const PATHS: [&str; 16] = [
+    "/",
+    "/articles/",
+    "/articles/2026/",
+    "/users/jane/",
+    "/api/v1/users/",
+    "/search/?q=a",
+    "/form/",
+    "/health/",
+    "/redirect/",
+    "/missing/",
+    "/nope",
+    "/boom/",
+    "/unnamed/",
+    "/down/",
+    "/favicon.ico",
+    "/limited/health/",
+];
+
+/// A real Alertmanager, killed when dropped.
+struct Alertmanager(Child);
+
+impl Drop for Alertmanager {
+    fn drop(&mut self) {
+        // It has nothing to save.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A text in which each of these stands, with something else in their place.
+fn changed(path: &str, changes: &[(&str, &str)]) -> String {
+    let mut text = fs::read_to_string(project(path)).unwrap();
+    for (from, to) in changes {
+        assert!(text.contains(from), "{path} has no {from}");
+        text = text.replace(from, to);
+    }
+    text
+}
+
+fn start_alertmanager(dir: &Path, port: u16, slack: &Receiver, mail: &Receiver) -> Alertmanager {
+    let (mailbox, url) = (
+        format!("\"{}\"", mail.address()),
+        dir.join("slack_url").display().to_string(),
+    );
+    let text = changed(
+        "deploy/alertmanager/alertmanager.yml",
+        &[
+            ("\"smtp.example.org:587\"", &mailbox),
+            ("smtp_require_tls: true", "smtp_require_tls: false"),
+            ("/etc/prometheus/slack_url", &url),
+            ("group_wait: 30s", "group_wait: 1s"),
+            ("group_wait: 10s", "group_wait: 1s"),
+            ("group_interval: 5m", "group_interval: 2s"),
+            (
+                "templates/*.tmpl",
+                project("deploy/alertmanager/templates/*.tmpl")
+                    .to_str()
+                    .unwrap(),
+            ),
+        ],
+    );
+    fs::write(&url, format!("http://{}/services/slack", slack.address())).unwrap();
+    let config = dir.join("alertmanager.yml");
+    fs::write(&config, text).unwrap();
+    tool("amtool", &["check-config", config.to_str().unwrap()]);
+    let output = File::create(dir.join("alertmanager.out")).unwrap();
+    let server = Command::new("prometheus-alertmanager")
+        .arg(format!("--config.file={}", config.display()))
+        .arg(format!(
+            "--storage.path={}",
+            dir.join("alertmanager").display()
+        ))
+        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+        // Alone: it looks for no others.
+        .arg("--cluster.listen-address=")
+        .stdin(Stdio::null())
+        .stdout(output.try_clone().unwrap())
+        .stderr(output)
+        .spawn()
+        .unwrap();
+    Alertmanager(server)
+}
+
+/// The shipped configuration at other addresses, every second, with minutes of the rules made seconds by
+/// the `rehearse.sed` that is shipped too.
+fn start_prometheus(dir: &Path, exporter: &str, alertmanager: u16) -> Prometheus {
+    let rules = dir.join("rules");
+    fs::create_dir(&rules).unwrap();
+    for name in RULES {
+        let script = "deploy/prometheus/rehearse.sed";
+        let path = format!("deploy/prometheus/rules/{name}.yml");
+        let text = tool("sed", &["-E", "-f", script, &path]);
+        fs::write(rules.join(format!("{name}.yml")), text).unwrap();
+    }
+    let port = free_port();
+    let text = changed(
+        "deploy/prometheus/prometheus.yml",
+        &[
+            ("interval: 15s", "interval: 1s"),
+            ("127.0.0.1:9914", exporter),
+            ("127.0.0.1:9090", &format!("127.0.0.1:{port}")),
+            ("127.0.0.1:9093", &format!("127.0.0.1:{alertmanager}")),
+        ],
+    );
+    let prometheus = Prometheus::configured(dir, port, &text);
+    for job in ["httplog", "prometheus", "alertmanager"] {
+        prometheus.answer(&format!("up{{job=\"{job}\"}} == 1"));
+    }
+    prometheus
+}
+
+/// The guide's two sources, joined, with views by name and the set `django`.
+fn start_exporter(dir: &Path, site: &Site) -> Daemon {
+    let urlconf = dir.join("urlconf.jsonl");
+    fs::write(&urlconf, dump("shop.settings")).unwrap();
+    let (access, gunicorn) = (site.log("access.log"), site.log("gunicorn.log"));
+    let source = |name, pattern, log| Source { name, pattern, log }.toml();
+    let config = format!(
+        "{HEAD}{}sets = ['httplog', 'django']\nroutes = 'shop'\n{}behind = 'nginx'\n\
+         [routes.shop]\nurlconf = '{}'\n",
+        source("nginx", "nginx-django", &access),
+        source("gunicorn", "gunicorn-django", &gunicorn),
+        urlconf.display(),
+    );
+    Daemon::configured(dir, &config)
+}
+
+/// Clients that ask for these paths in turn, for as long as something else takes.
+fn while_asking<T>(site: &Site, paths: &[&str], work: impl FnOnce() -> T) -> T {
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..CLIENTS {
+            scope.spawn(|| {
+                let mut paths = paths.iter().cycle();
+                while !is_over.load(Ordering::Relaxed) {
+                    let path = paths.next().unwrap();
+                    // Some are to fail.
+                    let _ = get(&format!("http://{}{path}", site.address()));
+                }
+            });
+        }
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        // Whatever came of it, nobody asks on.
+        is_over.store(true, Ordering::Relaxed);
+        done.unwrap_or_else(|fault| std::panic::resume_unwind(fault))
+    })
+}
+
+#[test]
+fn a_slow_view_is_told_to_slack_and_by_mail_and_resolved_within_a_minute() {
+    let dir = tempfile::tempdir().unwrap();
+    let site = Site::start_with(dir.path(), &[]);
+    let exporter = start_exporter(dir.path(), &site);
+    let (slack, mail) = (Receiver::slack(), Receiver::mail());
+    let port = free_port();
+    let _alertmanager = start_alertmanager(dir.path(), port, &slack, &mail);
+    let prometheus = start_prometheus(dir.path(), exporter.socket(), port);
+
+    let clock = SystemClock::new();
+    let firing = [
+        "[FIRING:1]",
+        ALERT,
+        "(nginx on ",
+        "What to do:",
+        "docs/monitoring.md#",
+    ];
+    while_asking(&site, &["/slow/"], || {
+        for receiver in [&slack, &mail] {
+            receiver.wait_for(&firing);
+        }
+    });
+    let fired = clock.monotonic();
+    // The boards are looked at while the site is itself again.
+    let resolved = while_asking(&site, &PATHS, || {
+        for receiver in [&slack, &mail] {
+            receiver.wait_for(&["[RESOLVED]", ALERT, "(nginx on "]);
+        }
+        let resolved = clock.monotonic();
+        boards::have_data(&prometheus);
+        resolved
+    });
+    eprintln!("both were told after {fired:?}, and of the end after {resolved:?}");
+    assert!(resolved < LIMIT, "{resolved:?}");
+}

@@ -1,0 +1,181 @@
+#!/usr/bin/env python3
+"""Checks the files of `deploy/`: Grafana's against its own schemas, and all of them against each other.
+
+    monitoring.py
+
+Every alert has a test that fires and one that stays silent, says what to do, and is explained in the
+documentation; no rule asks for a metric that is not there. The schemas are in `fixtures/grafana`. They describe what Grafana keeps; a file that it reads at its start has
+some names of its own (`orgId` once a group, not in each rule), which are put in their places first. Says each
+fault on a line and exits with 1, or says how much was checked. Needs the tests' virtual environment.
+"""
+
+import json
+import pathlib
+import re
+import sys
+
+import fastjsonschema
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+GRAFANA = ROOT / "deploy/grafana"
+PROMETHEUS = ROOT / "deploy/prometheus"
+PAGES = ("docs/monitoring.md", "docs/monitoring.fr.md")
+SCHEMAS = ROOT / "fixtures/grafana"
+# Okabe and Ito's colours, and a neutral one.
+COLOURS = {"#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7", "#999999"}
+DURATION = re.compile(r"\d+[smhd]")
+
+faults = []
+
+
+def main():
+    boards = [json.loads(path.read_text()) for path in sorted((GRAFANA / "dashboards").glob("*.json"))]
+    validate_board = compiled(json.loads((SCHEMAS / "dashboard.schema.json").read_text()))
+    panels = 0
+    for board in boards:
+        check(validate_board, board, board["title"])
+        panels += readable(board)
+    expect(len({board["uid"] for board in boards}) == len(boards) > 1, "boards share an id")
+    provisioned()
+    known = alerts()
+    rules = alerting(known)
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    print(f"{len(boards)} boards, {panels} panels, {len(known)} alerts, {rules} of them in Grafana")
+    sys.exit(1 if faults else 0)
+
+
+def compiled(schema):
+    # Defaults that were filled in for one alternative would be foreign to the next.
+    return fastjsonschema.compile(schema, use_default=False)
+
+
+def check(validate, value, name):
+    try:
+        validate(value)
+    except fastjsonschema.JsonSchemaException as fault:
+        faults.append(f"{name}: {fault}")
+
+
+def expect(is_so, fault):
+    if not is_so:
+        faults.append(fault)
+
+
+def readable(board):
+    """What no schema asks for: that each panel says what it shows, in which unit, in colours for all."""
+    panels = [panel for panel in board["panels"] if panel["type"] != "row"]
+    ids = [panel["id"] for panel in board["panels"]]
+    expect(len(set(ids)) == len(ids), f"{board['title']}: panels share an id")
+    for panel in panels:
+        name = f"{board['title']}, {panel['title']}"
+        defaults = panel["fieldConfig"]["defaults"]
+        expect(len(panel["description"]) > 15, f"{name}: no description")
+        expect(defaults["unit"], f"{name}: no unit")
+        expect(panel["datasource"]["uid"] == "${datasource}", f"{name}: another data source")
+        for one in panel["targets"]:
+            expect('job="$job"' in one["expr"] or "instance_source:" in one["expr"] or "ALERTS" in one["expr"], f"{name}: of any job")
+    colours = set(re.findall(r'"(#[0-9A-Fa-f]{6})"', json.dumps(board)))
+    expect(colours <= COLOURS, f"{board['title']}: colours {colours - COLOURS}")
+    variables = {variable["name"] for variable in board["templating"]["list"]}
+    used = set(re.findall(r"\$\{?(\w+)", " ".join(t["expr"] for p in panels for t in p["targets"])))
+    expect(used - {"__rate_interval"} == variables - {"datasource"}, f"{board['title']}: {used} are not {variables}")
+    return len(panels)
+
+
+def provisioned():
+    sources = load("datasources/prometheus.yml")["datasources"]
+    expect([source["uid"] for source in sources] == ["prometheus"], "the data source has another id")
+    for provider in load("dashboards/httplog.yml")["providers"]:
+        expect(provider["type"] == "file" and provider["options"]["path"].startswith("/"), "boards from no file")
+
+
+def alerts():
+    """Every alert of Prometheus's, by its name."""
+    documented = (ROOT / "docs/metrics.md").read_text()
+    pages = [(page, set((ROOT / page).read_text().splitlines())) for page in PAGES]
+    known = {}
+    for path in sorted((PROMETHEUS / "rules").glob("*.yml")):
+        tests = yaml.safe_load((PROMETHEUS / "tests" / path.name).read_text())["tests"]
+        cases = [[(one["alertname"], bool(one["exp_alerts"])) for one in test.get("alert_rule_test", ())] for test in tests]
+        for group in yaml.safe_load(path.read_text())["groups"]:
+            for rule in group["rules"]:
+                names_of_metrics(rule, documented)
+                if "alert" not in rule:
+                    continue
+                name = rule["alert"]
+                expect(name not in known, f"{name}: there are two")
+                known[name] = rule
+                explained(name, rule, pages)
+                expect(any((name, True) in case for case in cases), f"{name}: no test in which it fires")
+                silent = any((name, False) in case and (name, True) not in case for case in cases)
+                expect(silent, f"{name}: no test in which it stays silent")
+    return known
+
+
+def names_of_metrics(rule, documented):
+    names = re.findall(r"(?<![\w:])(?:httplog|django|process)_\w+(?!:)\b", rule["expr"])
+    for name in {re.sub("_(bucket|sum|count)$", "", name) for name in names}:
+        expect(f"`{name}`" in documented, f"{rule.get('alert') or rule['record']}: there is no {name}")
+
+
+def explained(name, rule, pages):
+    expect(rule["labels"]["severity"] in ("warning", "critical"), f"{name}: of which severity?")
+    for key in ("summary", "description", "action"):
+        expect(len(rule["annotations"].get(key, "")) > 20, f"{name}: no {key}")
+    expect(rule["annotations"].get("runbook") == f"docs/monitoring.md#{name.lower()}", f"{name}: another runbook")
+    for page, lines in pages:
+        expect(f"### {name}" in lines, f"{name} is not explained in {page}")
+
+
+def load(name):
+    path = GRAFANA / "provisioning" / name
+    value = yaml.safe_load(path.read_text())
+    expect(value["apiVersion"] == 1, f"{name}: of another version")
+    return value
+
+
+def alerting(known):
+    definitions = json.loads((SCHEMAS / "alerting.schema.json").read_text())["definitions"]
+
+    def schema(name):
+        return compiled({"$ref": f"#/definitions/{name}", "definitions": definitions})
+
+    names = []
+    for point in load("alerting/contact-points.yml")["contactPoints"]:
+        names.append(point["name"])
+        kinds = [receiver["type"] for receiver in point["receivers"]]
+        expect(sorted(kinds) == ["email", "slack"], f"{point['name']} is told by {kinds}")
+        for receiver in point["receivers"]:
+            check(schema("ContactPoint"), receiver | {"name": point["name"]}, receiver["uid"])
+    for policy in load("alerting/policies.yml")["policies"]:
+        policy.pop("orgId")
+        check(schema("NotificationPolicy"), policy, "the policies")
+        for one in (policy, *policy["routes"]):
+            expect(one["receiver"] in names, f"nobody is {one['receiver']}")
+    return rules(schema("Rule"), known)
+
+
+def rules(validate, known):
+    """Each has the name, the wait and the severity of an alert of Prometheus's."""
+    seen = set()
+    for group in load("alerting/rules.json")["groups"]:
+        for rule in group["rules"]:
+            title = rule["title"]
+            kept = {"orgID": group["orgId"], "folderUID": group["folder"], "ruleGroup": group["name"]}
+            check(validate, rule | kept, title)
+            expect(title in known, f"{title}: Prometheus has none")
+            theirs = known.get(title, rule)
+            expect(rule["labels"]["severity"] == theirs["labels"]["severity"], f"{title}: another severity")
+            expect(rule["for"] == theirs.get("for", "0s") and DURATION.fullmatch(rule["for"]), f"{title}: another wait")
+            expect(rule["annotations"]["runbook"] == theirs["annotations"]["runbook"], f"{title}: another runbook")
+            expect("$" not in json.dumps(rule["annotations"]), f"{title}: an annotation with `$`")
+            expect(rule["condition"] == rule["data"][-1]["refId"], f"{title}: no condition")
+            expect(rule["uid"] not in seen, f"{title}: an id that is taken")
+            seen.add(rule["uid"])
+    return len(seen)
+
+
+if __name__ == "__main__":
+    main()
