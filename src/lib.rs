@@ -14,6 +14,7 @@ pub mod model;
 pub mod pattern;
 pub mod pipeline;
 pub mod route;
+pub mod servers;
 
 #[cfg(feature = "daemon")]
 pub mod cli;
