@@ -3,10 +3,20 @@
 //!
 //! Invariant: nothing of a configuration is run, and nothing is read but through [`Files`].
 
+mod behind;
+mod draft;
 mod files;
+mod formats;
 mod glob;
 pub mod gunicorn;
+mod names;
 pub mod nginx;
+mod paste;
+mod remark;
+mod toml;
 
+pub use draft::{Draft, draft};
 pub use files::{Dump, Files};
-pub use glob::name_matches;
+pub use glob::{is_glob, name_matches};
+pub use gunicorn::Gunicorn;
+pub use nginx::Nginx;
