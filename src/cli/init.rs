@@ -79,7 +79,7 @@ impl Init {
             None => None,
         };
         let draft = draft(nginx.as_ref(), gunicorn.as_ref(), &from, &mut report);
-        if draft.sources > 0 {
+        if !draft.toml.is_empty() {
             self.write(&draft.toml)?;
         }
         if report.has_errors() {
@@ -90,9 +90,9 @@ impl Init {
             write!(io::stderr(), "{report}{}\n", counted(remarks, "remark"))?;
         }
         if draft.sources == 0 {
-            let message = "no access log that can be followed: no configuration is drawn up";
+            let message = "no access log that can be followed as it stands";
             return Err(Failure::message(Exit::Config, message).help(
-                "an access_log into a file is what it takes, as in\naccess_log /var/log/nginx/access.log;",
+                "it takes one that is written into a file, as in\nnginx: access_log /var/log/nginx/access.log;\ngunicorn: accesslog = \"/var/log/gunicorn/access.log\"",
             ));
         }
         Ok(())

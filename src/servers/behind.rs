@@ -5,7 +5,7 @@
 use super::Gunicorn;
 use super::draft::{Input, Source};
 use super::formats::{Chosen, Formats};
-use super::gunicorn::Setting;
+use super::gunicorn::{FORMAT, Setting};
 use super::names;
 use super::nginx::Nginx;
 use super::paste;
@@ -16,8 +16,6 @@ use crate::model::Field;
 
 /// Where gunicorn's log goes when there is nothing better to propose.
 const LOG: &str = "/var/log/gunicorn/access.log";
-/// What gunicorn writes where nobody says otherwise (`gunicorn/config.py`, `AccessLogFormat`).
-const DEFAULT: &str = "%(h)s %(l)s %(u)s %(t)s \"%(r)s\" %(s)s %(b)s \"%(f)s\" \"%(a)s\"";
 
 /// Adds gunicorn's source; what it should change goes to the report.
 pub(super) fn add(
@@ -39,12 +37,12 @@ pub(super) fn add(
         return;
     };
     let (text, place) = match &gunicorn.format {
-        Setting::Unset => (DEFAULT, log_place(gunicorn)),
+        Setting::Unset => (FORMAT, log_place(gunicorn)),
         Setting::Told(text, place) => (&**text, Some(place)),
         Setting::Untold(place) => {
             report.push(untold("the format of the access log", place));
             comments.push("Its format cannot be told: name its pattern.".to_owned());
-            (DEFAULT, None)
+            (FORMAT, None)
         }
     };
     let is_told = !matches!(gunicorn.format, Setting::Untold(_));
@@ -61,15 +59,13 @@ pub(super) fn add(
         name: "gunicorn".to_owned(),
         fields: crate::model::FieldSet::EMPTY,
     });
-    if is_read && !fields.contains(Field::Duration) {
-        report.push(
-            Fault::warning("gunicorn can log durations and all else that is counted").help(
-                format!(
-                    "in gunicorn.conf.py:\n{}\nthen restart gunicorn, and run init again",
-                    recommended(gunicorn)
-                ),
-            ),
-        );
+    if is_read && !is_journal(&input) && !fields.contains(Field::Duration) {
+        let message = "no duration is logged; gunicorn can log it and all else that is counted";
+        let fault = at(Fault::warning(message), log_place(gunicorn));
+        report.push(fault.help(format!(
+            "in gunicorn.conf.py:\n{}\nthen restart gunicorn, and run init again",
+            recommended(gunicorn)
+        )));
     }
     let is_live = is_read && matches!(&input, Input::Path(path) if path.starts_with('/'));
     let mut source = Source {
@@ -140,7 +136,8 @@ fn input(gunicorn: &Gunicorn, report: &mut Report) -> Option<(Input, Vec<String>
             .unwrap_or_else(|| "gunicorn.service".to_owned());
         let message = "gunicorn's access log goes to its output: there is no file to follow";
         report.push(Fault::warning(message).at(place.clone()).help(format!(
-            "have it write one, in gunicorn.conf.py:\naccesslog = \"{LOG}\"\nor, under systemd, read {unit} from the journal if `check` takes the source in comments below"
+            "have it write one, in gunicorn.conf.py:\n{}\nor, under systemd, read {unit} from the journal if `check` takes the source in comments below",
+            recommended(gunicorn)
         )));
         comments.push(format!("Not followed: {message}."));
         return Some((Input::Journal(unit), comments));
@@ -159,6 +156,11 @@ fn input(gunicorn: &Gunicorn, report: &mut Report) -> Option<(Input, Vec<String>
         comments.push("Not followed: the path is relative; write all of it.".to_owned());
     }
     Some((Input::Path(literal(&path)), comments))
+}
+
+/// Whether lines go to the output; then what is said of that names the better format too.
+fn is_journal(input: &Input) -> bool {
+    matches!(input, Input::Journal(_))
 }
 
 /// A path as a source takes it: nothing in it is special to gunicorn.

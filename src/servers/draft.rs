@@ -16,7 +16,7 @@ use crate::model::{Field, FieldSet};
 /// A configuration, drafted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Draft {
-    /// With comments.
+    /// With comments. Empty if there is not even a source that a person could complete.
     pub toml: String,
     /// How many sources it follows; with none, `check` refuses it.
     pub sources: usize,
@@ -66,7 +66,17 @@ pub fn draft(
     if let Some(gunicorn) = gunicorn {
         behind::add(gunicorn, nginx, &mut formats, &mut sources, report);
     }
+    if report.has_errors() {
+        remarks.insert(
+            0,
+            "INCOMPLETE: what it was drawn up from has faults; see what init said of them."
+                .to_owned(),
+        );
+    }
     let live = sources.iter().filter(|source| source.is_live).count();
+    if sources.is_empty() {
+        return Draft::default();
+    }
     Draft {
         toml: toml::write(from, &remarks, &sources, &formats.own),
         sources: live,

@@ -70,7 +70,16 @@ impl Formats {
         };
         let place = format.place.as_ref().or(log);
         let what = format!("log_format `{}`", format.name);
-        self.choose(wanted, source, (&format.name, &what), place, report)
+        // A server's own format cannot be changed, only left.
+        let is_given = format.place.is_some();
+        self.choose(
+            wanted,
+            source,
+            (&format.name, &what),
+            place,
+            is_given,
+            report,
+        )
     }
 
     /// The same for gunicorn's `access_log_format`.
@@ -82,7 +91,8 @@ impl Formats {
     ) -> Option<Chosen> {
         let wanted = Wanted::plain(Dialect::Gunicorn, text);
         let names = ("gunicorn-own", "access_log_format");
-        self.choose(wanted, text.to_owned(), names, place, report)
+        let is_given = Wanted::plain(Dialect::Gunicorn, super::gunicorn::FORMAT) != wanted;
+        self.choose(wanted, text.to_owned(), names, place, is_given, report)
     }
 
     fn choose(
@@ -91,6 +101,7 @@ impl Formats {
         source: String,
         (name, what): (&str, &str),
         place: Option<&Place>,
+        is_given: bool,
         report: &mut Report,
     ) -> Option<Chosen> {
         if let Some((_, chosen)) = self.known.iter().find(|(known, _)| *known == wanted) {
@@ -100,7 +111,7 @@ impl Formats {
             Ok(pattern) => {
                 let remarks = advice(&pattern, wanted.dialect, &source);
                 let more = lacking(&pattern, wanted.dialect);
-                for remark in remarks.into_iter().chain(more) {
+                for remark in remarks.into_iter().chain(more).filter(|_| is_given) {
                     let fault = Fault::warning(format!("{what}: {remark}"));
                     report.push(placed(fault, remark, place));
                 }
@@ -238,12 +249,23 @@ fn placed(fault: Fault, complaint: Complaint, place: Option<&Place>) -> Fault {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::diag::Text;
 
     fn chosen(directive: &str) -> (Option<String>, Vec<String>, Vec<Own>) {
         let mut formats = Formats::default();
         let mut report = Report::default();
-        let format = Format::parse(directive).unwrap();
+        let text = Arc::new(Text {
+            name: "n".to_owned(),
+            content: directive.to_owned(),
+        });
+        let span = 0..directive.len();
+        let format = Format {
+            place: Some(Place { text, span }),
+            ..Format::parse(directive).unwrap()
+        };
         let chosen = formats.nginx(&format, None, &mut report);
         let faults = report
             .faults()

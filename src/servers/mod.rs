@@ -13,6 +13,8 @@ mod names;
 pub mod nginx;
 mod paste;
 mod remark;
+#[cfg(all(test, feature = "daemon"))]
+mod tests;
 mod toml;
 
 pub use draft::{Draft, draft};

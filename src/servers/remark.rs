@@ -91,6 +91,7 @@ pub(super) fn recommendation(
     if logs.is_empty() {
         return None;
     }
+    let first = logs.iter().find_map(|log| log.place.clone());
     let is_taken = |name: &str| nginx.logs.iter().any(|log| log.format.name == name);
     let name = super::names::unique("httplog", is_taken);
     let mut lines = format!(
@@ -112,8 +113,11 @@ pub(super) fn recommendation(
         }
     }
     lines.push_str("\nthen `nginx -t`, reload nginx, and run init again");
-    let message = "nginx can log durations and all else that is counted";
-    report.push(Fault::warning(message).help(lines.clone()));
+    let message = "no duration is logged here; nginx can log it and all else that is counted";
+    report.push(at(
+        Fault::warning(message).help(lines.clone()),
+        first.as_ref(),
+    ));
     Some(format!("To have durations, {lines}"))
 }
 

@@ -46,7 +46,7 @@ pub(super) fn write(
             comment(&mut text, &shown(place));
         }
         let (key, source) = (own.dialect.key(), string(&own.source));
-        let _ = write!(text, "[pattern.{}]\n{key} = {source}\n", string(&own.name));
+        let _ = write!(text, "[pattern.{}]\n{key} = {source}\n", key_of(&own.name));
     }
     text
 }
@@ -84,6 +84,16 @@ fn comment(text: &mut String, remark: &str) {
     for line in remark.split('\n') {
         let line = printable(line);
         let _ = writeln!(text, "{}", format!("# {line}").trim_end());
+    }
+}
+
+/// A key, in quotes only where it needs them.
+fn key_of(name: &str) -> String {
+    let is_bare = |next: char| next.is_ascii_alphanumeric() || matches!(next, '_' | '-');
+    if !name.is_empty() && name.chars().all(is_bare) {
+        name.to_owned()
+    } else {
+        string(name)
     }
 }
 

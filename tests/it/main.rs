@@ -16,6 +16,9 @@ mod django;
 mod explain;
 mod follow;
 mod hostile;
+mod init;
+#[cfg(feature = "stack")]
+mod init_stack;
 mod join;
 mod lifecycle;
 #[cfg(feature = "stack")]

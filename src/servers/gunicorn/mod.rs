@@ -15,6 +15,9 @@ use crate::diag::{Fault, Place, Report, Text};
 use command::Options;
 use python::Value;
 
+/// What gunicorn writes where nobody says otherwise (`gunicorn/config.py`, `AccessLogFormat`).
+pub(super) const FORMAT: &str = "%(h)s %(l)s %(u)s %(t)s \"%(r)s\" %(s)s %(b)s \"%(f)s\" \"%(a)s\"";
+
 /// What a setting is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Setting {

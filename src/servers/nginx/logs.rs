@@ -111,7 +111,7 @@ impl Reader<'_> {
             .iter()
             .filter(|directive| directive.name() == "server_name")
             .flat_map(Directive::parameters)
-            .filter(|name| !name.is_empty())
+            .filter(|name| !matches!(*name, "" | "_"))
             .map(str::to_owned)
             .collect();
         self.block(server, http, &names);
