@@ -87,7 +87,7 @@ impl Init {
         }
         let remarks = report.warnings();
         if remarks > 0 {
-            write!(io::stderr(), "{report}{}\n", counted(remarks, "remark"))?;
+            writeln!(io::stderr(), "{report}{}", counted(remarks, "remark"))?;
         }
         if draft.sources == 0 {
             let message = "no access log that can be followed as it stands";

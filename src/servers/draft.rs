@@ -3,6 +3,8 @@
 //! Invariant: what is drafted passes `check`; what cannot be followed stands in comments, and the
 //! report says what to change.
 
+use std::fmt::Write as _;
+
 use super::Gunicorn;
 use super::behind;
 use super::formats::{Chosen, Formats};
@@ -160,9 +162,9 @@ fn heading(log: &Log) -> String {
     };
     if !log.servers.is_empty() {
         let shown: Vec<&str> = log.servers.iter().take(NAMES).map(String::as_str).collect();
-        text.push_str(&format!(" of {}", shown.join(", ")));
+        let _ = write!(text, " of {}", shown.join(", "));
         if log.servers.len() > NAMES {
-            text.push_str(&format!(" and {} more", log.servers.len() - NAMES));
+            let _ = write!(text, " and {} more", log.servers.len() - NAMES);
         }
     }
     text
@@ -182,6 +184,12 @@ fn notes(log: &Log) -> Vec<String> {
         let conditions = log.conditions.join(", ");
         notes.push(format!(
             "Only requests for which {conditions} is true are logged and counted (if=)."
+        ));
+    }
+    if !log.beside.is_empty() {
+        let others = log.beside.join(", ");
+        notes.push(format!(
+            "The same requests are in {others}: let a query name one source."
         ));
     }
     if log.is_buffered {
@@ -241,7 +249,7 @@ fn overlaps(sources: &mut [Source], nginx: &Nginx, report: &mut Report) {
             source
                 .comments
                 .push(format!("It would follow {taken} once more."));
-            report.push(remark::overlap(glob, taken, place(glob)));
+            report.push(remark::overlap(glob, taken, place(glob).as_ref()));
         }
     }
 }

@@ -13,7 +13,8 @@ mod names;
 pub mod nginx;
 mod paste;
 mod remark;
-#[cfg(all(test, feature = "daemon"))]
+#[cfg(test)]
+#[cfg(feature = "daemon")]
 mod tests;
 mod toml;
 

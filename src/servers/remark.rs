@@ -2,6 +2,8 @@
 //!
 //! Invariant: each remark names what to write, and where.
 
+use std::fmt::Write as _;
+
 use super::draft::{Input, Source};
 use super::nginx::{Log, Nginx, Target};
 use super::paste;
@@ -63,12 +65,12 @@ pub(super) fn two_formats(log: &Log, other: &Log) -> Fault {
 }
 
 /// A glob that takes in another log.
-pub(super) fn overlap(glob: &str, taken: &str, place: Option<Place>) -> Fault {
+pub(super) fn overlap(glob: &str, taken: &str, place: Option<&Place>) -> Fault {
     let fault = Fault::error(format!(
         "{glob} takes in {taken}, which another access_log writes"
     ));
     let fault = fault.help("give the logs with variables in their path a folder of their own, as in /var/log/nginx/vhosts/$host.log");
-    at(fault, place.as_ref())
+    at(fault, place)
 }
 
 /// Where some log that is followed has no duration: the format that has all, and the lines to
@@ -106,10 +108,10 @@ pub(super) fn recommendation(
         better.format.name.clone_from(&name);
         let better = directive(path, &better);
         if log.place.is_none() {
-            lines.push_str(&format!("\n`http {{ }}`: add {better}"));
+            let _ = write!(lines, "\n`http {{ }}`: add {better}");
         }
         for place in log.place.iter().chain(&log.others) {
-            lines.push_str(&format!("\n{}: {better}", shown(place)));
+            let _ = write!(lines, "\n{}: {better}", shown(place));
         }
     }
     lines.push_str("\nthen `nginx -t`, reload nginx, and run init again");

@@ -102,6 +102,27 @@ fn what_cannot_be_followed_is_told() {
 }
 
 #[test]
+fn requests_in_two_logs_are_remarked() {
+    let (draft, _) = drafted("http { access_log /a.log; access_log /b.log; }");
+    let said = draft.toml.matches("# The same requests are in /").count();
+    assert_eq!((draft.sources, said), (2, 2), "{}", draft.toml);
+}
+
+#[test]
+fn a_text_that_is_no_configuration_leads_to_nothing() {
+    for text in ["", "events { }", "a = b;"] {
+        let (draft, report) = drafted(text);
+        assert_eq!(
+            (draft, report.errors()),
+            (super::Draft::default(), 1),
+            "{text}"
+        );
+    }
+    // One file of a tree is enough.
+    assert_eq!(drafted("server { access_log /a.log; }").0.sources, 1);
+}
+
+#[test]
 fn formats_that_tell_too_little_are_told() {
     let check = |format: &str, expected: &[&str]| {
         let (_, messages) = messages(&format!("log_format x {format}; access_log /a.log x;"));
@@ -247,7 +268,7 @@ fn accepted() -> impl Strategy<Value = String> {
                     .iter()
                     .any(|(name, _)| *name == formats[number].0)
                 {
-                    text.push_str(&format!("{format}\n"));
+                    text.extend([format, "\n"]);
                 }
             }
             for ((path, format, option), is_server, name) in logs {
@@ -257,11 +278,8 @@ fn accepted() -> impl Strategy<Value = String> {
                         format!("access_log {path} {} {option};", formats[format].0)
                     }
                 };
-                text.push_str(&if is_server {
-                    format!("server {{ server_name {name}; {log} }}\n")
-                } else {
-                    format!("{log}\n")
-                });
+                let server = format!("server {{ server_name {name}; {log} }}");
+                text.extend([if is_server { &server } else { &log }, "\n"]);
             }
             text + "}\n"
         })

@@ -65,13 +65,11 @@ pub(super) fn unit(text: &str) -> Unit {
         // A backslash at its end takes the next line in.
         for line in text[start..].split_inclusive('\n') {
             at += line.len();
-            match line.trim_end().strip_suffix('\\') {
-                Some(begun) => value.extend([begun, " "]),
-                None => {
-                    value.push_str(line.trim_end());
-                    break;
-                }
-            }
+            let Some(begun) = line.trim_end().strip_suffix('\\') else {
+                value.push_str(line.trim_end());
+                break;
+            };
+            value.extend([begun, " "]);
         }
         let end = start + text[start..at].trim_end().len();
         let Some((key, value)) = value.split_once('=') else {

@@ -74,9 +74,8 @@ fn read_statement(source: &str, mut at: usize, tokens: &mut Tokens) -> usize {
         match next {
             '\n' | ';' if depth == 0 => return at,
             '#' => {
-                at = source[start..]
-                    .find('\n')
-                    .map_or(source.len(), |end| start + end)
+                let end = source[start..].find('\n');
+                at = end.map_or(source.len(), |end| start + end);
             }
             '\\' => at += source[at..].chars().next().map_or(0, char::len_utf8),
             _ if next.is_whitespace() => {}

@@ -12,7 +12,7 @@ use crate::diag::{Fault, Report};
 pub(super) enum Access {
     /// `off`: nothing of this level is logged.
     Off,
-    To(Log),
+    To(Box<Log>),
 }
 
 /// What nginx writes if no `access_log` stands anywhere.
@@ -22,6 +22,7 @@ pub(super) fn compiled_in(path: &str) -> Log {
         format: Format::combined(),
         servers: Vec::new(),
         conditions: Vec::new(),
+        beside: Vec::new(),
         is_buffered: false,
         place: None,
         others: Vec::new(),
@@ -80,7 +81,7 @@ pub(super) fn read(
     } else {
         file(format!("{prefix}/{target}"), is_compressed)
     };
-    Some(Access::To(log))
+    Some(Access::To(Box::new(log)))
 }
 
 fn file(path: String, is_compressed: bool) -> Target {

@@ -3,10 +3,11 @@
 //! Invariant: a level with any `access_log` of its own has none of those outside of it.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::access::{self, Access};
 use super::tree::Directive;
-use super::{Format, Log, Nginx};
+use super::{Format, Log, Nginx, Target};
 use crate::diag::{Fault, Report};
 
 /// Where nginx's packages have it log without being told.
@@ -14,13 +15,19 @@ const COMPILED_IN: &str = "/var/log/nginx/access.log";
 
 /// Reads all that stands in `http`; without one, the whole tree is taken for what stands in it.
 pub(super) fn read(tree: &[Directive], prefix: &str, report: &mut Report) -> Nginx {
-    let inside: Vec<&Directive> = if tree.iter().any(|directive| directive.name() == "http") {
-        tree.iter()
-            .filter(|directive| directive.name() == "http")
-            .flat_map(|http| &http.block)
-            .collect()
-    } else {
+    let is_http = |directive: &&Directive| directive.name() == "http";
+    let inside: Vec<&Directive> = if tree.iter().any(|directive| is_http(&directive)) {
+        let blocks = tree.iter().filter(is_http);
+        blocks.flat_map(|http| &http.block).collect()
+    } else if tree
+        .iter()
+        .any(|found| matches!(found.name(), "server" | "access_log"))
+    {
         tree.iter().collect()
+    } else {
+        let fault = Fault::error("neither `http` nor `server` is in nginx's configuration");
+        report.push(fault.help("give its main file, or what `nginx -T` prints"));
+        return Nginx::default();
     };
     let mut reader = Reader {
         formats: formats(&inside, report),
@@ -56,12 +63,14 @@ fn formats(inside: &[&Directive], report: &mut Report) -> BTreeMap<String, Forma
             report.push(Fault::error("a `log_format` without a format").at(place));
             continue;
         };
-        let name = format.name.clone();
-        if formats.contains_key(&name) {
-            let message = format!("two log formats are named `{name}`");
-            report.push(Fault::error(message).at(place));
-        } else {
-            formats.insert(name, format);
+        match formats.entry(format.name.clone()) {
+            Entry::Vacant(entry) => {
+                entry.insert(format);
+            }
+            Entry::Occupied(entry) => {
+                let message = format!("two log formats are named `{}`", entry.key());
+                report.push(Fault::error(message).at(place));
+            }
         }
     }
     formats
@@ -94,7 +103,7 @@ impl Reader<'_> {
             let logs = own.get_or_insert_default();
             match access::read(directive, &self.formats, self.prefix, self.report) {
                 Some(Access::Off) => is_off = true,
-                Some(Access::To(log)) => logs.push(log),
+                Some(Access::To(log)) => logs.push(*log),
                 None => {}
             }
         }
@@ -159,6 +168,11 @@ impl Reader<'_> {
                 }),
             };
             add(&log.conditions, &mut known.conditions);
+            let beside = logs.iter().filter_map(|other| match &other.target {
+                Target::File(path) if other.target != log.target => Some(path.clone()),
+                _ => None,
+            });
+            add(&beside.collect::<Vec<_>>(), &mut known.beside);
             add(names, &mut known.servers);
         }
     }

@@ -35,6 +35,8 @@ pub struct Log {
     pub servers: Vec<String>,
     /// What `if=` asks, where it is given: only those requests are written.
     pub conditions: Vec<String>,
+    /// Paths to which the same requests are written.
+    pub beside: Vec<String>,
     /// Whether `buffer=` or `flush=` may hold lines back.
     pub is_buffered: bool,
     /// The `access_log`; `None` where nginx logs without being told.
