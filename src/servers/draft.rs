@@ -12,7 +12,7 @@ use super::names;
 use super::nginx::{Log, Nginx, Target};
 use super::remark;
 use super::toml;
-use crate::diag::{Place, Report};
+use crate::diag::Report;
 use crate::model::{Field, FieldSet};
 
 /// A configuration, drafted.
@@ -89,61 +89,74 @@ pub fn draft(
 fn front(nginx: &Nginx, formats: &mut Formats, sources: &mut Vec<Source>, report: &mut Report) {
     for (number, log) in nginx.logs.iter().enumerate() {
         let chosen = formats.nginx(&log.format, log.place.as_ref(), report);
-        // The same log under another name of its format.
-        let earlier = nginx.logs[..number].iter();
-        let same: Vec<&Log> = earlier.filter(|other| other.target == log.target).collect();
-        if same.iter().any(|other| is_same_format(log, other)) {
-            continue;
+        let (earlier, later) = (&nginx.logs[..number], &nginx.logs[number + 1..]);
+        let goes_there = |other: &&Log| followed(other) == followed(log);
+        if earlier
+            .iter()
+            .filter(goes_there)
+            .any(|other| is_same_format(log, other))
+        {
+            continue; // Under another name.
         }
-        let (input, path) = match &log.target {
-            Target::File(path) | Target::Compressed(path) => {
-                (Input::Path(names::glob(path)), &**path)
+        let problem = remark::unfollowable(log, report).or_else(|| {
+            let before = earlier.iter().find(goes_there);
+            let mut after = later.iter().filter(goes_there);
+            if let Some(before) = before {
+                report.push(remark::two_formats(log, before));
             }
-            Target::Syslog(_) => (Input::Syslog("udp://127.0.0.1:5514".to_owned()), "/syslog"),
-        };
-        let rest = &nginx.logs[number + 1..];
-        let other = same.first().copied().or_else(|| {
-            rest.iter()
-                .find(|other| other.target == log.target && !is_same_format(log, other))
-        });
-        let problem = match remark::unfollowable(log, report) {
-            None if other.is_some() => {
-                if let (Some(other), false) = (other, same.is_empty()) {
-                    report.push(remark::two_formats(log, other));
-                }
-                Some("It is written in two formats: no pattern reads both.".to_owned())
-            }
-            found => found,
-        };
-        let mut comments = vec![heading(log)];
-        comments.extend(notes(log));
-        comments.extend(problem.iter().cloned());
-        if chosen.is_none() {
-            comments.push("Its format cannot be read.".to_owned());
-        }
-        let is_live = chosen.is_some() && problem.is_none();
-        let Chosen {
-            name: pattern,
-            fields,
-        } = chosen.unwrap_or_else(|| Chosen {
-            name: log.format.name.clone(),
-            fields: FieldSet::EMPTY,
+            let is_torn = before.is_some() || after.any(|other| !is_same_format(log, other));
+            is_torn.then(|| "It is written in two formats: no pattern reads both.".to_owned())
         });
         let is_taken = |name: &str| sources.iter().any(|source| source.name == name);
-        sources.push(Source {
-            name: names::source(path, is_taken),
-            input,
-            pattern,
-            fields,
-            behind: None,
-            comments,
-            is_live,
-        });
+        let name = match &log.target {
+            Target::File(path) | Target::Compressed(path) => names::source(path, is_taken),
+            Target::Syslog(_) => names::unique("syslog", is_taken),
+        };
+        sources.push(source(name, log, chosen, problem));
+    }
+}
+
+/// The source of one log; it is followed if its format is read and there is no problem.
+fn source(name: String, log: &Log, chosen: Option<Chosen>, problem: Option<String>) -> Source {
+    let is_live = chosen.is_some() && problem.is_none();
+    let mut comments = vec![heading(log)];
+    comments.extend(notes(log));
+    comments.extend(problem);
+    if chosen.is_none() {
+        comments.push("Its format cannot be read.".to_owned());
+    }
+    let chosen = chosen.unwrap_or_else(|| Chosen {
+        name: log.format.name.clone(),
+        fields: FieldSet::EMPTY,
+    });
+    Source {
+        name,
+        input: match followed(log) {
+            Some(glob) => Input::Path(glob),
+            None => Input::Syslog("udp://127.0.0.1:5514".to_owned()),
+        },
+        pattern: chosen.name,
+        fields: chosen.fields,
+        behind: None,
+        comments,
+        is_live,
+    }
+}
+
+/// The path or glob under which a log would be followed.
+fn followed(log: &Log) -> Option<String> {
+    match &log.target {
+        Target::File(path) | Target::Compressed(path) => Some(names::glob(path)),
+        Target::Syslog(_) => None,
     }
 }
 
 fn is_same_format(one: &Log, other: &Log) -> bool {
-    one.format.text == other.format.text && one.format.escape == other.format.escape
+    let escape = |log: &Log| {
+        let escape = log.format.escape.clone();
+        escape.unwrap_or_else(|| "default".to_owned())
+    };
+    one.format.text == other.format.text && escape(one) == escape(other)
 }
 
 /// Where a log stands, and whose it is.
@@ -201,13 +214,16 @@ fn notes(log: &Log) -> Vec<String> {
 /// What nobody will count, because it is in no log.
 fn unlogged(nginx: &Nginx) -> Option<String> {
     const SHOWN: usize = 20;
-    let lines: Vec<String> = nginx
-        .unlogged
-        .iter()
-        .take(SHOWN)
-        .map(|(words, place)| format!("\n  {}: {words}", toml::shown(place)))
-        .collect();
-    let more = nginx.unlogged.len().saturating_sub(SHOWN);
+    let mut lines: Vec<String> = Vec::new();
+    for (words, place) in &nginx.unlogged {
+        let line = format!("\n  {}: {words}", toml::shown(place));
+        // A file may be included more than once.
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    let more = lines.len().saturating_sub(SHOWN);
+    lines.truncate(SHOWN);
     let more = if more > 0 {
         format!("\n  and {more} more")
     } else {
@@ -221,40 +237,51 @@ fn unlogged(nginx: &Nginx) -> Option<String> {
     })
 }
 
-/// A glob that takes in the log of another source would have it counted twice.
+/// A glob that takes in the log of another source would have it counted twice. In the same format,
+/// the glob is enough; else no pattern reads all that it takes in.
 fn overlaps(sources: &mut [Source], nginx: &Nginx, report: &mut Report) {
-    let place = |glob: &str| -> Option<Place> {
-        nginx.logs.iter().find_map(|log| match &log.target {
-            Target::File(path) if names::glob(path) == glob => log.place.clone(),
-            _ => None,
-        })
-    };
-    let live: Vec<String> = sources
-        .iter()
-        .filter(|source| source.is_live)
-        .filter_map(|source| match &source.input {
-            Input::Path(glob) => Some(glob.clone()),
-            _ => None,
-        })
-        .collect();
-    for source in sources.iter_mut().filter(|source| source.is_live) {
-        let Input::Path(glob) = &source.input else {
-            continue;
-        };
-        let taken = live.iter().find(|other| {
-            *other != glob && super::glob::is_glob(glob) && super::glob::matches(glob, other)
-        });
-        if let Some(taken) = taken {
-            source.is_live = false;
-            source
-                .comments
-                .push(format!("It would follow {taken} once more."));
-            report.push(remark::overlap(glob, taken, place(glob).as_ref()));
+    for wide in 0..sources.len() {
+        for narrow in 0..sources.len() {
+            let (Some(glob), Some(taken)) =
+                (sources[wide].live_path(), sources[narrow].live_path())
+            else {
+                continue;
+            };
+            // What the narrower one, if it is a glob, may lead to.
+            let example = taken.replace('\\', "").replace('*', "x");
+            let is_wide = super::glob::is_glob(glob) && super::glob::matches(glob, &example);
+            if wide == narrow || !is_wide {
+                continue;
+            }
+            let (glob, taken) = (glob.to_owned(), taken.to_owned());
+            let (demoted, comment) = if sources[wide].pattern == sources[narrow].pattern {
+                let by = &sources[wide].name;
+                (narrow, format!("The source {by} follows it: {glob}"))
+            } else {
+                let mut logs = nginx.logs.iter();
+                let log = logs.find(|log| followed(log).as_ref() == Some(&glob));
+                let place = log.and_then(|log| log.place.as_ref());
+                report.push(remark::overlap(&glob, &taken, place));
+                (
+                    wide,
+                    format!("It would follow {taken} too, whose format is another."),
+                )
+            };
+            sources[demoted].is_live = false;
+            sources[demoted].comments.push(comment);
         }
     }
 }
 
 impl Source {
+    /// The path or glob, if it is followed.
+    fn live_path(&self) -> Option<&str> {
+        match &self.input {
+            Input::Path(glob) if self.is_live => Some(glob),
+            _ => None,
+        }
+    }
+
     pub(super) fn has(&self, field: Field) -> bool {
         self.fields.contains(field)
     }

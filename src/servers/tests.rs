@@ -95,9 +95,30 @@ fn what_cannot_be_followed_is_told() {
         &["this log is sent to syslog (server=unix:/dev/log): there is no file to follow"],
     );
     check(
-        "server { access_log /l/$host.log t; } server { access_log /l/a.log t; }",
+        "server { access_log /l/$host.log t; } server { access_log /l/a.log u; }",
         1,
         &["/l/*.log takes in /l/a.log, which another access_log writes"],
+    );
+    check(
+        "server { access_log /l/$host.log t; } server { access_log /l/$x.a.log u; }",
+        1,
+        &["/l/*.log takes in /l/*.a.log, which another access_log writes"],
+    );
+    // In the same format, it is followed once.
+    check(
+        "server { access_log /l/$host.log t; } server { access_log /l/a.log t; }",
+        1,
+        &[],
+    );
+    check(
+        "server { access_log /l/$host.log t; } server { access_log /l/$x.log t; }",
+        1,
+        &[],
+    );
+    check(
+        "server { access_log /l/$host.log t; } server { access_log /l/$x.log u; }",
+        0,
+        &["/l/$x.log is written in two formats, `t` and `u`"],
     );
 }
 
