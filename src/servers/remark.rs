@@ -39,7 +39,10 @@ pub(super) fn unfollowable(log: &Log, report: &mut Report) -> Option<String> {
         Target::File(_) => return None,
     };
     let comment = format!("Not followed: {message}.");
-    report.push(at(Fault::warning(message).help(help), log.place.as_ref()));
+    // Where its requests are in a file too, nothing is to be done.
+    if log.beside.is_empty() {
+        report.push(at(Fault::warning(message).help(help), log.place.as_ref()));
+    }
     Some(comment)
 }
 

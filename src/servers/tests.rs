@@ -127,6 +127,10 @@ fn requests_in_two_logs_are_remarked() {
     let (draft, _) = drafted("http { access_log /a.log; access_log /b.log; }");
     let said = draft.toml.matches("# The same requests are in /").count();
     assert_eq!((draft.sources, said), (2, 2), "{}", draft.toml);
+    // What cannot be followed is then no loss.
+    let timed = "log_format t '$status \"$request\" $request_time';";
+    let both = format!("{timed} access_log /a.log t; access_log syslog:server=a t;");
+    assert_eq!(messages(&both), (1, vec![]));
 }
 
 #[test]
