@@ -8,6 +8,7 @@ mod exit;
 mod explain;
 #[cfg(test)]
 mod explain_tests;
+mod init;
 mod patterns;
 mod rejects;
 mod replay;
@@ -72,6 +73,7 @@ enum Command {
     Explain(explain::Explain),
     Patterns(patterns::Patterns),
     Routes(routes::Routes),
+    Init(init::Init),
 }
 
 impl Cli {
@@ -85,6 +87,7 @@ impl Cli {
             Command::Explain(explain) => explain.execute(),
             Command::Patterns(patterns) => patterns.execute(),
             Command::Routes(routes) => routes.execute(),
+            Command::Init(init) => init.execute(),
         }
     }
 }

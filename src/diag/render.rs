@@ -94,7 +94,12 @@ impl fmt::Display for Fault {
 
 /// The part of a line worth showing, printable, and the place's column in it.
 fn excerpt(line: &str, column: usize) -> (String, usize) {
-    let printable = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    // A tab as one blank: the caret stands under characters, not under stops.
+    let printable = |c: char| match c {
+        '\t' => ' ',
+        _ if c.is_control() => '\u{fffd}',
+        _ => c,
+    };
     let length = line.chars().count();
     if length <= EXCERPT {
         return (line.chars().map(printable).collect(), column);

@@ -18,6 +18,9 @@ mod django;
 mod explain;
 mod follow;
 mod hostile;
+mod init;
+#[cfg(feature = "stack")]
+mod init_stack;
 mod join;
 mod journal;
 mod lifecycle;

@@ -317,6 +317,7 @@ fn wait_for(said: &mut Lines<BufReader<ChildStdout>>, prefix: &str) -> String {
         .unwrap_or_else(|| panic!("it ended before it said {prefix:?}"))
 }
 
+/// Debian keeps nginx where only root looks.
 pub fn path_with_sbin() -> String {
     let path = std::env::var("PATH").unwrap_or_default();
     format!("{path}:/usr/sbin:/sbin")

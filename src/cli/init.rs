@@ -1,0 +1,252 @@
+//! `init`: a configuration out of those of the servers.
+//!
+//! Invariant: the configuration goes to standard output or into a file that was not there; what to
+//! change in the servers' own goes to standard error.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::exit::{Exit, Failure, counted};
+use crate::diag::Report;
+use crate::servers::{self, Dump, Files, Gunicorn, Nginx, draft};
+
+/// Where nginx's packages put its configuration.
+const NGINX: &str = "/etc/nginx/nginx.conf";
+
+const EXAMPLES: &str = "\
+Examples:
+  sudo nginx -T | httplog-exporter init - > config.toml
+  httplog-exporter init --nginx-config /etc/nginx/nginx.conf \\
+      --gunicorn-config /etc/systemd/system/gunicorn.service --output config.toml
+  httplog-exporter check --config config.toml
+
+Exit code 0 if all that the servers log can be followed or the remarks say why not, 78 if there is
+a fault or nothing to follow, 66 if there is nothing to read.";
+
+/// Draw up a configuration from those of nginx and gunicorn.
+///
+/// Prints TOML that `check` passes, and on standard error what the servers should log besides, with the
+/// lines to paste. nginx's configuration is read as nginx reads it, includes too; gunicorn's is read as
+/// text, never run.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Init {
+    /// nginx's main file, or what `nginx -T` prints; - is standard input
+    /// [default: /etc/nginx/nginx.conf if it is there and --gunicorn-config is not given]
+    #[arg(long, short, value_name = "FILE", conflicts_with = "nginx")]
+    nginx_config: Option<PathBuf>,
+    /// gunicorn.conf.py, a systemd unit that runs gunicorn, or its command line; - is standard input
+    #[arg(long, short, value_name = "FILE")]
+    gunicorn_config: Option<PathBuf>,
+    /// Where relative paths of nginx's logs begin: --prefix in `nginx -V`
+    #[arg(long, value_name = "DIR", default_value = "/usr/share/nginx")]
+    nginx_prefix: String,
+    /// Write the configuration into this file, which must not exist yet
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// The same as --nginx-config
+    #[arg(value_name = "NGINX_CONFIG")]
+    nginx: Option<PathBuf>,
+}
+
+/// The files of this machine.
+struct Disk;
+
+impl Init {
+    pub(super) fn execute(&self) -> Result<(), Failure> {
+        let nginx = self.nginx_config.as_ref().or(self.nginx.as_ref());
+        let is_stdin = |path: Option<&PathBuf>| path.is_some_and(|path| path.as_os_str() == "-");
+        if is_stdin(nginx) && is_stdin(self.gunicorn_config.as_ref()) {
+            let message = "standard input can be only one of the two configurations";
+            return Err(Failure::message(Exit::Usage, message));
+        }
+        let mut report = Report::default();
+        let mut from = Vec::new();
+        let nginx = match nginx {
+            Some(path) => Some(path.as_path()),
+            None if self.gunicorn_config.is_some() => None,
+            None => Some(packaged()?),
+        };
+        let nginx = match nginx {
+            Some(path) => Some(self.nginx(path, &mut from, &mut report)?),
+            None => None,
+        };
+        let gunicorn = match &self.gunicorn_config {
+            Some(path) => Some(gunicorn(path, &mut from, &mut report)?),
+            None => None,
+        };
+        let draft = draft(nginx.as_ref(), gunicorn.as_ref(), &from, &mut report);
+        if !draft.toml.is_empty() {
+            self.write(&draft.toml)?;
+        }
+        if report.has_errors() {
+            return Err(report.into());
+        }
+        let remarks = report.warnings();
+        if remarks > 0 {
+            writeln!(io::stderr(), "{report}{}", counted(remarks, "remark"))?;
+        }
+        if draft.sources == 0 {
+            let message = "no access log that can be followed as it stands";
+            return Err(Failure::message(Exit::Config, message).help(
+                "it takes one that is written into a file, as in\nnginx: access_log /var/log/nginx/access.log;\ngunicorn: accesslog = \"/var/log/gunicorn/access.log\"",
+            ));
+        }
+        Ok(())
+    }
+
+    fn nginx(
+        &self,
+        path: &Path,
+        from: &mut Vec<String>,
+        report: &mut Report,
+    ) -> Result<Nginx, Failure> {
+        let text = read(path)?;
+        let prefix = &self.nginx_prefix;
+        if let Some(dump) = Dump::read(&text) {
+            from.push(format!("nginx -T of {}", dump.main()));
+            return Ok(servers::nginx::read(dump.main(), prefix, &dump, report));
+        }
+        let given = Given::new(path, text)?;
+        from.push(given.name.clone());
+        Ok(servers::nginx::read(&given.name, prefix, &given, report))
+    }
+
+    fn write(&self, toml: &str) -> Result<(), Failure> {
+        let Some(path) = &self.output else {
+            return Ok(io::stdout().lock().write_all(toml.as_bytes())?);
+        };
+        let written = File::create_new(path).and_then(|mut file| file.write_all(toml.as_bytes()));
+        written.map_err(|error| {
+            let is_there = error.kind() == io::ErrorKind::AlreadyExists;
+            let context = format!("cannot write {}", path.display());
+            let failure = Failure::new(Exit::Io, anyhow::Error::new(error).context(context));
+            if is_there {
+                failure.help("name a file that is not there yet, and compare the two")
+            } else {
+                failure
+            }
+        })
+    }
+}
+
+/// nginx's own place for its configuration.
+fn packaged() -> Result<&'static Path, Failure> {
+    let path = Path::new(NGINX);
+    if path.exists() {
+        return Ok(path);
+    }
+    let message = format!("no configuration of nginx: there is no {NGINX}");
+    Err(Failure::message(Exit::NoInput, message).help(
+        "name it: httplog-exporter init --nginx-config FILE\nor: sudo nginx -T | httplog-exporter init -",
+    ))
+}
+
+fn gunicorn(path: &Path, from: &mut Vec<String>, report: &mut Report) -> Result<Gunicorn, Failure> {
+    let text = read(path)?;
+    let given = Given::new(path, text)?;
+    from.push(given.name.clone());
+    Ok(servers::gunicorn::read(
+        &given.name,
+        given.text.clone(),
+        &Disk,
+        report,
+    ))
+}
+
+/// The text of a file, or of standard input. Bytes that are no UTF-8 can stand in no path that a
+/// configuration of ours could name, so they may be lost.
+fn read(path: &Path) -> Result<String, Failure> {
+    let bytes = if path.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        io::stdin().read_to_end(&mut bytes).map(|_| bytes)
+    } else {
+        fs::read(path)
+    };
+    let bytes = bytes.map_err(|error| {
+        let is_missing = error.kind() == io::ErrorKind::NotFound;
+        let exit = if is_missing { Exit::NoInput } else { Exit::Io };
+        let context = format!("cannot read {}", path.display());
+        Failure::new(exit, anyhow::Error::new(error).context(context))
+    })?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The file that was named, already read, and those around it.
+struct Given {
+    name: String,
+    text: String,
+}
+
+impl Given {
+    fn new(path: &Path, text: String) -> Result<Self, Failure> {
+        let name = if path.as_os_str() == "-" {
+            "-".to_owned()
+        } else {
+            // Includes are relative to it, wherever we run.
+            std::path::absolute(path)?.display().to_string()
+        };
+        Ok(Self { name, text })
+    }
+}
+
+impl Files for Given {
+    fn read(&self, path: &str) -> Result<String, String> {
+        if path == self.name {
+            return Ok(self.text.clone());
+        }
+        Disk.read(path)
+    }
+
+    fn matching(&self, glob: &str) -> Vec<String> {
+        Disk.matching(glob)
+    }
+}
+
+impl Files for Disk {
+    fn read(&self, path: &str) -> Result<String, String> {
+        let bytes = fs::read(path).map_err(|error| error.to_string())?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    fn matching(&self, glob: &str) -> Vec<String> {
+        let mut found = vec![String::new()];
+        for (number, part) in glob.split('/').enumerate() {
+            found = found
+                .iter()
+                .flat_map(|base| step(base, part, number == 0))
+                .collect();
+        }
+        found.retain(|path| Path::new(path).is_file());
+        found.sort();
+        found
+    }
+}
+
+/// What a part of a glob matches in a folder.
+fn step(base: &str, part: &str, is_first: bool) -> Vec<String> {
+    let joined = |name: &str| {
+        if is_first {
+            name.to_owned()
+        } else {
+            format!("{base}/{name}")
+        }
+    };
+    if !servers::is_glob(part) {
+        return vec![joined(part)];
+    }
+    let folder = match base {
+        "" if is_first => ".",
+        "" => "/",
+        base => base,
+    };
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| servers::name_matches(part, name))
+        .map(|name| joined(&name))
+        .collect()
+}

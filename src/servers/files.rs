@@ -1,0 +1,93 @@
+//! The files that servers' configurations consist of.
+//!
+//! Invariant: what is read of a dump is what `nginx -T` wrote of each file, line by line.
+
+use std::collections::BTreeMap;
+
+use super::glob;
+
+/// Where configurations are read from.
+pub trait Files {
+    /// The text of a file; an error is what the system says, such as `no such file`.
+    fn read(&self, path: &str) -> Result<String, String>;
+
+    /// The paths that a glob of nginx's `include` matches, sorted.
+    fn matching(&self, glob: &str) -> Vec<String>;
+}
+
+/// What `nginx -T` prints: every file that it read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dump {
+    main: String,
+    files: BTreeMap<String, String>,
+}
+
+/// What nginx writes before each file.
+const HEADER: &str = "# configuration file ";
+
+impl Dump {
+    /// Reads a dump; `None` if the text is none. nginx's own messages may stand before it.
+    pub fn read(text: &str) -> Option<Self> {
+        let first = text
+            .lines()
+            .find(|line| !line.trim().is_empty() && !line.starts_with("nginx: "))?;
+        let main = header(first)?.to_owned();
+        let mut files: BTreeMap<String, String> = BTreeMap::new();
+        let mut current: Option<&mut String> = None;
+        for line in text.split_inclusive('\n') {
+            if let Some(path) = header(line) {
+                current = Some(files.entry(path.to_owned()).or_default());
+            } else if let Some(content) = &mut current {
+                content.push_str(line);
+            }
+        }
+        Some(Self { main, files })
+    }
+
+    /// The path of the first file: the one that includes the others.
+    pub fn main(&self) -> &str {
+        &self.main
+    }
+}
+
+/// The path that a header names.
+fn header(line: &str) -> Option<&str> {
+    let path = line.trim_end().strip_prefix(HEADER)?.strip_suffix(':')?;
+    (!path.is_empty()).then_some(path)
+}
+
+impl Files for Dump {
+    fn read(&self, path: &str) -> Result<String, String> {
+        let content = self.files.get(path);
+        content
+            .cloned()
+            .ok_or_else(|| "it is not in the dump".to_owned())
+    }
+
+    fn matching(&self, glob: &str) -> Vec<String> {
+        let paths = self.files.keys();
+        paths
+            .filter(|path| glob::matches(glob, path))
+            .cloned()
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dump_is_told_from_a_file() {
+        let text = "nginx: the configuration file /n.conf syntax is ok\n\
+                    # configuration file /n.conf:\na;\n# b\n\n\
+                    # configuration file /c.d/x.conf:\nc;\n";
+        let dump = Dump::read(text).unwrap();
+        assert_eq!(dump.main(), "/n.conf");
+        assert_eq!(dump.read("/n.conf").unwrap(), "a;\n# b\n\n");
+        assert_eq!(dump.matching("/c.d/*.conf"), ["/c.d/x.conf"]);
+        assert_eq!(dump.read("/x").unwrap_err(), "it is not in the dump");
+        assert_eq!(Dump::read("a;\n# configuration file /n.conf:\n"), None);
+        assert_eq!(Dump::read(""), None);
+    }
+}

@@ -1,0 +1,113 @@
+//! Python's string literals.
+//!
+//! Invariant: a literal is plain only if its text needs nothing to be run.
+
+/// A string.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Literal {
+    /// Its text.
+    Plain(String),
+    /// One with expressions in it, or of bytes.
+    Other,
+}
+
+/// The literal that begins at `start`, prefix included, and where it ends. `None` if there is none
+/// or it never ends.
+pub(super) fn read(source: &str, start: usize) -> Option<(Literal, usize)> {
+    let rest = &source[start..];
+    let length = rest
+        .bytes()
+        .take(3)
+        .position(|byte| matches!(byte, b'"' | b'\''))?;
+    let prefix = rest[..length].to_ascii_lowercase();
+    if !matches!(
+        &*prefix,
+        "" | "r" | "u" | "b" | "f" | "t" | "br" | "rb" | "fr" | "rf" | "tr" | "rt"
+    ) {
+        return None;
+    }
+    let quote = rest.get(length..=length)?;
+    let thrice = quote.repeat(3);
+    let quote = if rest[length..].starts_with(&thrice) {
+        &*thrice
+    } else {
+        quote
+    };
+    let body = start + length + quote.len();
+    let mut is_escaped = false;
+    let end = source[body..].char_indices().find_map(|(offset, next)| {
+        let is_end = !is_escaped && source[body + offset..].starts_with(quote);
+        is_escaped = next == '\\' && !is_escaped;
+        is_end.then_some(body + offset)
+    })?;
+    let inside = &source[body..end];
+    if quote.len() == 1 && inside.replace("\\\n", "").contains('\n') {
+        return None;
+    }
+    let is_format = prefix.contains(['f', 't']);
+    let literal = if prefix.contains('b') || is_format && inside.contains(['{', '}']) {
+        Literal::Other
+    } else if prefix.contains('r') {
+        Literal::Plain(inside.to_owned())
+    } else {
+        Literal::Plain(unescaped(inside))
+    };
+    Some((literal, end + quote.len()))
+}
+
+fn unescaped(inside: &str) -> String {
+    let mut text = String::with_capacity(inside.len());
+    let mut characters = inside.chars();
+    while let Some(character) = characters.next() {
+        if character != '\\' {
+            text.push(character);
+            continue;
+        }
+        match characters.next() {
+            Some('\n') => {}
+            Some(same @ ('\\' | '\'' | '"')) => text.push(same),
+            Some('n') => text.push('\n'),
+            Some('r') => text.push('\r'),
+            Some('t') => text.push('\t'),
+            Some('x') => {
+                let digits: String = characters.clone().take(2).collect();
+                match u8::from_str_radix(&digits, 16) {
+                    Ok(byte) if digits.len() == 2 => {
+                        text.push(char::from(byte));
+                        characters.nth(1);
+                    }
+                    _ => text.push_str("\\x"),
+                }
+            }
+            other => {
+                text.push('\\');
+                text.extend(other);
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_are_read_as_python_reads_them() {
+        let check = |source: &str, expected: Option<(&str, usize)>| {
+            let plain = |text: &str| Literal::Plain(text.to_owned());
+            let expected = expected.map(|(text, end)| (plain(text), end));
+            assert_eq!(read(source, 0), expected, "{source}");
+        };
+        check(r#""a\"b\t\x41\d\\" c"#, Some(("a\"b\tA\\d\\", 16)));
+        check(r"r'a\'", None);
+        check(r"R'\t'", Some(("\\t", 5)));
+        check("'''a'b''' ", Some(("a'b", 9)));
+        check("'' ''", Some(("", 2)));
+        check("f'ab'", Some(("ab", 5)));
+        check("x'ab'", None);
+        check("'a\nb'", None);
+        assert_eq!(read("f'{x}'", 0), Some((Literal::Other, 6)));
+        assert_eq!(read("b'x'", 0), Some((Literal::Other, 4)));
+    }
+}

@@ -1,0 +1,93 @@
+//! The directive `access_log`.
+//!
+//! Invariant: what nginx refuses is refused, with the name that was meant.
+
+use std::collections::BTreeMap;
+
+use super::tree::Directive;
+use super::{Format, Log, Target};
+use crate::diag::{Fault, Report};
+
+/// What one directive says.
+pub(super) enum Access {
+    /// `off`: nothing of this level is logged.
+    Off,
+    To(Box<Log>),
+}
+
+/// What nginx writes if no `access_log` stands anywhere.
+pub(super) fn compiled_in(path: &str) -> Log {
+    Log {
+        target: Target::File(path.to_owned()),
+        format: Format::combined(),
+        servers: Vec::new(),
+        conditions: Vec::new(),
+        beside: Vec::new(),
+        is_buffered: false,
+        place: None,
+        others: Vec::new(),
+    }
+}
+
+/// Reads one directive. `None` if it has a fault, which the report then tells.
+pub(super) fn read(
+    directive: &Directive,
+    formats: &BTreeMap<String, Format>,
+    prefix: &str,
+    report: &mut Report,
+) -> Option<Access> {
+    let mut refuse = |fault: Fault| {
+        report.push(fault.at(directive.place()));
+        None
+    };
+    let parameters = directive.parameters();
+    let (target, name, options) = match parameters.as_slice() {
+        ["off"] => return Some(Access::Off),
+        ["off", ..] => return refuse(Fault::error("`access_log off` takes nothing else")),
+        [target] => (*target, "combined", [].as_slice()),
+        [target, name, options @ ..] => (*target, *name, options),
+        [] => return refuse(Fault::error("an `access_log` without a path")),
+    };
+    if target.is_empty() {
+        return refuse(Fault::error("an `access_log` without a path"));
+    }
+    let Some(format) = formats.get(name) else {
+        let names = formats.keys().map(String::as_str);
+        return refuse(Fault::error(format!("unknown log format `{name}`")).suggest(name, names));
+    };
+    let mut log = Log {
+        format: format.clone(),
+        place: Some(directive.place()),
+        ..compiled_in(target)
+    };
+    let mut is_compressed = false;
+    for option in options {
+        match option.split_once('=').unwrap_or((option, "")) {
+            ("buffer" | "flush", _) => log.is_buffered = true,
+            ("gzip", _) => is_compressed = true,
+            ("if", condition) => log.conditions.push(condition.to_owned()),
+            _ => {
+                let fault = Fault::error(format!("unknown parameter `{option}`"));
+                return refuse(
+                    fault.help("buffer=SIZE, flush=TIME, gzip[=LEVEL] and if=CONDITION"),
+                );
+            }
+        }
+    }
+    log.target = if let Some(servers) = target.strip_prefix("syslog:") {
+        Target::Syslog(servers.to_owned())
+    } else if target.starts_with(['/', '$']) {
+        file(target.to_owned(), is_compressed)
+    } else {
+        file(format!("{prefix}/{target}"), is_compressed)
+    };
+    Some(Access::To(Box::new(log)))
+}
+
+fn file(path: String, is_compressed: bool) -> Target {
+    if is_compressed {
+        Target::Compressed(path)
+    } else {
+        Target::File(path)
+    }
+}

@@ -1,0 +1,188 @@
+//! Which logs the levels of nginx's configuration write.
+//!
+//! Invariant: a level with any `access_log` of its own has none of those outside of it.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use super::access::{self, Access};
+use super::tree::Directive;
+use super::{Format, Log, Nginx, Target};
+use crate::diag::{Fault, Report};
+
+/// Where nginx's packages have it log without being told.
+const COMPILED_IN: &str = "/var/log/nginx/access.log";
+
+/// Reads all that stands in `http`; without one, the whole tree is taken for what stands in it.
+pub(super) fn read(tree: &[Directive], prefix: &str, report: &mut Report) -> Nginx {
+    let is_http = |directive: &&Directive| directive.name() == "http";
+    let inside: Vec<&Directive> = if tree.iter().any(|directive| is_http(&directive)) {
+        let blocks = tree.iter().filter(is_http);
+        blocks.flat_map(|http| &http.block).collect()
+    } else if tree
+        .iter()
+        .any(|found| matches!(found.name(), "server" | "access_log"))
+    {
+        tree.iter().collect()
+    } else {
+        let fault = Fault::error("neither `http` nor `server` is in nginx's configuration");
+        report.push(fault.help("give its main file, or what `nginx -T` prints"));
+        return Nginx::default();
+    };
+    let mut reader = Reader {
+        formats: formats(&inside, report),
+        prefix,
+        report,
+        nginx: Nginx::default(),
+    };
+    let default = [access::compiled_in(COMPILED_IN)];
+    let http = reader.level(&inside, &default);
+    let servers = inside.iter().filter(|found| found.name() == "server");
+    let mut is_served = false;
+    for server in servers {
+        is_served = true;
+        reader.server(server, &http);
+    }
+    if !is_served {
+        reader.write(&http, &[]);
+    }
+    reader.nginx.passes_request_id = tree.iter().any(passes_request_id);
+    reader.nginx
+}
+
+/// Every `log_format`, and nginx's own.
+fn formats(inside: &[&Directive], report: &mut Report) -> BTreeMap<String, Format> {
+    let combined = Format::combined();
+    let mut formats = BTreeMap::from([(combined.name.clone(), combined)]);
+    for directive in inside {
+        if directive.name() != "log_format" {
+            continue;
+        }
+        let place = directive.place();
+        let Some(format) = Format::of(&directive.parameters(), Some(place.clone())) else {
+            report.push(Fault::error("a `log_format` without a format").at(place));
+            continue;
+        };
+        match formats.entry(format.name.clone()) {
+            Entry::Vacant(entry) => {
+                entry.insert(format);
+            }
+            Entry::Occupied(entry) => {
+                let message = format!("two log formats are named `{}`", entry.key());
+                report.push(Fault::error(message).at(place));
+            }
+        }
+    }
+    formats
+}
+
+/// Whether a header with nginx's id of the request is set for those behind it.
+fn passes_request_id(directive: &Directive) -> bool {
+    let is_set = directive.name() == "proxy_set_header"
+        && matches!(directive.parameters().as_slice(), [name, "$request_id" | "${request_id}"]
+            if name.eq_ignore_ascii_case("x-request-id"));
+    is_set || directive.block.iter().any(passes_request_id)
+}
+
+struct Reader<'r> {
+    formats: BTreeMap<String, Format>,
+    prefix: &'r str,
+    report: &'r mut Report,
+    nginx: Nginx,
+}
+
+impl Reader<'_> {
+    /// What a level writes, given what is written around it.
+    fn level(&mut self, inside: &[&Directive], outside: &[Log]) -> Vec<Log> {
+        let mut own: Option<Vec<Log>> = None;
+        let mut is_off = false;
+        for directive in inside {
+            if directive.name() != "access_log" {
+                continue;
+            }
+            let logs = own.get_or_insert_default();
+            match access::read(directive, &self.formats, self.prefix, self.report) {
+                Some(Access::Off) => is_off = true,
+                Some(Access::To(log)) => logs.push(*log),
+                None => {}
+            }
+        }
+        match own {
+            Some(_) if is_off => Vec::new(),
+            Some(own) => own,
+            None => outside.to_vec(),
+        }
+    }
+
+    fn server(&mut self, server: &Directive, http: &[Log]) {
+        let names: Vec<String> = server
+            .block
+            .iter()
+            .filter(|directive| directive.name() == "server_name")
+            .flat_map(Directive::parameters)
+            .filter(|name| !matches!(*name, "" | "_"))
+            .map(str::to_owned)
+            .collect();
+        self.block(server, http, &names);
+    }
+
+    /// A server, and the blocks in it that have levels of their own.
+    fn block(&mut self, block: &Directive, outside: &[Log], names: &[String]) {
+        let inside: Vec<&Directive> = block.block.iter().collect();
+        let logs = self.level(&inside, outside);
+        if logs.is_empty() && !outside.is_empty() {
+            let mut words = vec![block.name()];
+            words.extend(block.parameters());
+            self.nginx.unlogged.push((words.join(" "), block.place()));
+        }
+        self.write(&logs, names);
+        for directive in inside {
+            if matches!(directive.name(), "location" | "if" | "limit_except") {
+                self.block(directive, &logs, names);
+            }
+        }
+    }
+
+    /// Adds what a level writes to what others write.
+    fn write(&mut self, logs: &[Log], names: &[String]) {
+        for log in logs {
+            let known = self
+                .nginx
+                .logs
+                .iter_mut()
+                .find(|known| known.target == log.target && known.format == log.format);
+            let known = match known {
+                Some(known) => {
+                    if let Some(place) = &log.place
+                        && known.place != log.place
+                        && !known.others.contains(place)
+                    {
+                        known.others.push(place.clone());
+                    }
+                    known.is_buffered |= log.is_buffered;
+                    known
+                }
+                None => self.nginx.logs.push_mut(Log {
+                    conditions: Vec::new(),
+                    ..log.clone()
+                }),
+            };
+            add(&log.conditions, &mut known.conditions);
+            let beside = logs.iter().filter_map(|other| match &other.target {
+                Target::File(path) if other.target != log.target => Some(path.clone()),
+                _ => None,
+            });
+            add(&beside.collect::<Vec<_>>(), &mut known.beside);
+            add(names, &mut known.servers);
+        }
+    }
+}
+
+/// Adds what is not there yet.
+fn add(found: &[String], all: &mut Vec<String>) {
+    for text in found {
+        if !all.contains(text) {
+            all.push(text.clone());
+        }
+    }
+}

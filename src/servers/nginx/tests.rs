@@ -1,0 +1,135 @@
+use super::*;
+use crate::servers::Dump;
+
+/// What is logged, as `TARGET FORMAT [SERVERS]`, and what is wrong.
+fn logs(http: &str) -> (Vec<String>, Vec<String>) {
+    let dump = format!("# configuration file /n.conf:\nhttp {{ {http} }}\n");
+    let dump = Dump::read(&dump).unwrap();
+    let mut report = Report::default();
+    let nginx = read("/n.conf", "/usr/share/nginx", &dump, &mut report);
+    let shown = |log: &Log| {
+        let target = match &log.target {
+            Target::File(path) => path.clone(),
+            Target::Compressed(path) => format!("gzip:{path}"),
+            Target::Syslog(servers) => format!("syslog:{servers}"),
+        };
+        let servers = log.servers.join(",");
+        format!("{target} {} [{servers}]", log.format.name)
+    };
+    let faults = report
+        .faults()
+        .iter()
+        .map(|fault| fault.message.clone())
+        .collect();
+    (nginx.logs.iter().map(shown).collect(), faults)
+}
+
+#[track_caller]
+fn check(http: &str, expected: &[&str]) {
+    let (found, faults) = logs(http);
+    assert_eq!(
+        (found.as_slice(), faults.len()),
+        (
+            expected
+                .iter()
+                .map(|text| (*text).to_owned())
+                .collect::<Vec<_>>()
+                .as_slice(),
+            0
+        ),
+        "{http}\n{faults:?}"
+    );
+}
+
+#[test]
+fn logs_are_inherited_until_a_level_has_its_own() {
+    check("", &["/var/log/nginx/access.log combined []"]);
+    check(
+        "server { server_name a b; }",
+        &["/var/log/nginx/access.log combined [a,b]"],
+    );
+    check("access_log off; server {}", &[]);
+    check(
+        "access_log /h; server { server_name a; } server { server_name b; access_log /b; }",
+        &["/h combined [a]", "/b combined [b]"],
+    );
+    // Nobody is left who would write to the outer one.
+    check(
+        "access_log /h; server { access_log /b; }",
+        &["/b combined []"],
+    );
+    check(
+        "access_log /h; access_log /i; server { location / { access_log /l; if ($x) { access_log off; } } location /y { } }",
+        &["/h combined []", "/i combined []", "/l combined []"],
+    );
+    check("server { access_log /a; access_log off; }", &[]);
+}
+
+#[test]
+fn formats_and_options_are_read() {
+    check(
+        "log_format f '$status'; server { access_log logs/a f buffer=32k flush=5s if=$x; access_log /z f gzip; }
+         server { access_log syslog:server=unix:/dev/log,tag=x f; }",
+        &["/usr/share/nginx/logs/a f []", "gzip:/z f []", "syslog:server=unix:/dev/log,tag=x f []"],
+    );
+    // A format may stand behind those that use it, for us.
+    check(
+        "server { access_log /a f; } log_format f $status;",
+        &["/a f []"],
+    );
+}
+
+#[test]
+fn what_nginx_refuses_is_told() {
+    let check = |http: &str, expected: &[&str]| assert_eq!(logs(http).1, expected, "{http}");
+    check(
+        "access_log /a mian; log_format main '$status';",
+        &["unknown log format `mian`"],
+    );
+    check("access_log;", &["an `access_log` without a path"]);
+    check(
+        "access_log off main;",
+        &["`access_log off` takes nothing else"],
+    );
+    check(
+        "access_log /a combined bufer=3;",
+        &["unknown parameter `bufer=3`"],
+    );
+    check("log_format x;", &["a `log_format` without a format"]);
+    check(
+        "log_format x escape=json;",
+        &["a `log_format` without a format"],
+    );
+    check(
+        "log_format x a; log_format x b;",
+        &["two log formats are named `x`"],
+    );
+}
+
+#[test]
+fn a_directive_says_what_its_format_is() {
+    let check = |directive: &str| {
+        let format = Format::parse(directive).unwrap();
+        assert_eq!(
+            Format::parse(&format.directive()),
+            Some(format),
+            "{directive}"
+        );
+    };
+    check(r#"log_format main '$remote_addr "$request" ' "it's \"$status\"";"#);
+    check(r#"log_format json escape=json '{\"a\":\"$b\\\\\"}' '\t';"#);
+    assert_eq!(Format::parse("log_format a"), None);
+    assert_eq!(Format::parse("$status"), None);
+}
+
+#[test]
+fn headers_with_the_request_id_are_seen() {
+    let passes = |http: &str| {
+        let dump = Dump::read(&format!("# configuration file /n:\nhttp {{ {http} }}")).unwrap();
+        read("/n", "", &dump, &mut Report::default()).passes_request_id
+    };
+    assert!(passes(
+        "server { location / { proxy_set_header x-request-id $request_id; } }"
+    ));
+    assert!(!passes("proxy_set_header X-Request-ID $http_x_request_id;"));
+}

@@ -1,0 +1,301 @@
+//! Directives and the blocks they stand in, with what is included in its place.
+//!
+//! Invariant: reading ends, whatever includes what: depth, files and directives are bounded.
+
+use std::sync::Arc;
+
+use super::token::{Broken, Lexer, Token, Word};
+use crate::diag::{Fault, Place, Report, Text};
+use crate::servers::Files;
+use crate::servers::glob;
+
+/// How deep blocks and includes may stand in each other.
+const DEPTH: usize = 64;
+/// How many files may be read, each as often as it is included.
+const FILES: usize = 10_000;
+/// How many directives there may be.
+const DIRECTIVES: usize = 1_000_000;
+
+/// One directive.
+#[derive(Clone, Debug)]
+pub(super) struct Directive {
+    /// Its name and its parameters; never empty.
+    words: Vec<Word>,
+    text: Arc<Text>,
+    /// What stands in its braces; nothing where it has none.
+    pub(super) block: Vec<Directive>,
+}
+
+impl Directive {
+    pub(super) fn name(&self) -> &str {
+        self.words.first().map_or("", |word| &word.text)
+    }
+
+    /// The parameters.
+    pub(super) fn parameters(&self) -> Vec<&str> {
+        self.words[1..].iter().map(|word| &*word.text).collect()
+    }
+
+    /// From its name to its last parameter.
+    pub(super) fn place(&self) -> Place {
+        let first = self.words.first().map_or(0, |word| word.span.start);
+        let last = self.words.last().map_or(0, |word| word.span.end);
+        Place {
+            text: Arc::clone(&self.text),
+            span: first..last,
+        }
+    }
+}
+
+/// Reads a file and all that it includes. What is wrong goes to the report; what was read until
+/// then is given all the same.
+pub(super) fn read(path: &str, files: &dyn Files, report: &mut Report) -> Vec<Directive> {
+    let base = path.rsplit_once('/').map_or(".", |(base, _)| base);
+    let mut reader = Reader {
+        files,
+        base,
+        read: 0,
+        directives: 0,
+        report,
+    };
+    match reader.open(path) {
+        Ok(text) => reader.file(&text, 0),
+        Err(why) => {
+            let fault = Fault::error(format!("cannot read {path}: {why}"));
+            report.push(fault);
+            Vec::new()
+        }
+    }
+}
+
+struct Reader<'r> {
+    files: &'r dyn Files,
+    /// The folder of the main file, where relative includes are looked for.
+    base: &'r str,
+    read: usize,
+    directives: usize,
+    report: &'r mut Report,
+}
+
+impl Reader<'_> {
+    fn open(&mut self, path: &str) -> Result<Arc<Text>, String> {
+        self.read += 1;
+        if self.read > FILES {
+            return Err(format!("more than {FILES} files are included"));
+        }
+        let content = self.files.read(path)?;
+        Ok(Arc::new(Text {
+            name: path.to_owned(),
+            content,
+        }))
+    }
+
+    /// The directives of a file. Its own blocks are closed in it.
+    fn file(&mut self, text: &Arc<Text>, depth: usize) -> Vec<Directive> {
+        let mut lexer = Lexer::new(&text.content);
+        // What is open, outermost first: the directive, and what stood before it at its level.
+        let mut open: Vec<(Vec<Word>, Vec<Directive>)> = Vec::new();
+        let mut level: Vec<Directive> = Vec::new();
+        loop {
+            let end = match lexer.next() {
+                Ok(Token::Simple(words)) => {
+                    self.simple(words, text, depth + open.len(), &mut level)
+                }
+                Ok(Token::Foreign(words)) => self.add(words, text, Vec::new(), &mut level),
+                Ok(Token::Open(words)) if depth + open.len() >= DEPTH => {
+                    let message = format!("blocks stand deeper than {DEPTH} in each other");
+                    Err(broken(message, &words))
+                }
+                Ok(Token::Open(words)) => {
+                    open.push((words, std::mem::take(&mut level)));
+                    Ok(())
+                }
+                Ok(Token::Close(at)) => match open.pop() {
+                    Some((words, outer)) => {
+                        let block = std::mem::replace(&mut level, outer);
+                        self.add(words, text, block, &mut level)
+                    }
+                    None => Err(Broken {
+                        message: "unexpected `}`".to_owned(),
+                        span: at..at + 1,
+                    }),
+                },
+                Ok(Token::End) => match open.last() {
+                    None => return level,
+                    Some((words, _)) => {
+                        Err(broken("a block without its closing `}`".to_owned(), words))
+                    }
+                },
+                Err(broken) => Err(broken),
+            };
+            if let Err(broken) = end {
+                let text = Arc::clone(text);
+                let span = broken.span;
+                let place = Place { text, span };
+                self.report.push(Fault::error(broken.message).at(place));
+                break;
+            }
+        }
+        // What is open is closed here, so that the rest can be looked at.
+        while let Some((words, outer)) = open.pop() {
+            let block = std::mem::replace(&mut level, outer);
+            let text = Arc::clone(text);
+            level.push(Directive { words, text, block });
+        }
+        level
+    }
+
+    fn add(
+        &mut self,
+        words: Vec<Word>,
+        text: &Arc<Text>,
+        block: Vec<Directive>,
+        level: &mut Vec<Directive>,
+    ) -> Result<(), Broken> {
+        self.directives += 1;
+        if self.directives > DIRECTIVES {
+            let message = format!("more than {DIRECTIVES} directives");
+            return Err(broken(message, &words));
+        }
+        let text = Arc::clone(text);
+        level.push(Directive { words, text, block });
+        Ok(())
+    }
+
+    /// A directive without a block; `include` becomes what it includes.
+    fn simple(
+        &mut self,
+        words: Vec<Word>,
+        text: &Arc<Text>,
+        depth: usize,
+        level: &mut Vec<Directive>,
+    ) -> Result<(), Broken> {
+        let [name, target] = words.as_slice() else {
+            return self.add(words, text, Vec::new(), level);
+        };
+        if name.text != "include" {
+            return self.add(words, text, Vec::new(), level);
+        }
+        if depth >= DEPTH {
+            let message = format!("includes stand deeper than {DEPTH} in each other");
+            return Err(broken(message, &words));
+        }
+        let wanted = if target.text.starts_with('/') {
+            target.text.clone()
+        } else {
+            format!("{}/{}", self.base, target.text)
+        };
+        let paths = if glob::is_glob(&wanted) {
+            self.files.matching(&wanted)
+        } else {
+            vec![wanted]
+        };
+        for path in paths {
+            match self.open(&path) {
+                Ok(included) => level.extend(self.file(&included, depth + 1)),
+                Err(why) => return Err(broken(format!("cannot read {path}: {why}"), &words)),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn broken(message: String, words: &[Word]) -> Broken {
+    let start = words.first().map_or(0, |word| word.span.start);
+    let end = words.last().map_or(start, |word| word.span.end);
+    Broken {
+        message,
+        span: start..end,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::servers::Dump;
+
+    fn shown(directives: &[Directive]) -> String {
+        let shown = |directive: &Directive| {
+            let line = directive.place().line_and_column().0;
+            let name = directive.name();
+            let inside = shown(&directive.block);
+            let inside = if inside.is_empty() {
+                inside
+            } else {
+                format!("{{{inside}}}")
+            };
+            format!("{name}:{line}{inside}")
+        };
+        directives.iter().map(shown).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The tree of a dump, and what is wrong with it.
+    fn check(dump: &str, tree: &str, faults: &[&str]) {
+        let dump = Dump::read(dump).unwrap();
+        let mut report = Report::default();
+        let read = read(dump.main(), &dump, &mut report);
+        let found: Vec<String> = report
+            .faults()
+            .iter()
+            .map(|fault| match &fault.place {
+                Some(place) => {
+                    let (line, column) = place.line_and_column();
+                    format!("{}:{line}:{column}: {}", place.text.name, fault.message)
+                }
+                None => fault.message.clone(),
+            })
+            .collect();
+        assert_eq!(shown(&read), tree);
+        assert_eq!(found, faults);
+    }
+
+    #[test]
+    fn includes_stand_in_their_place() {
+        check(
+            "# configuration file /n/nginx.conf:\na;\nhttp {\n include s/*;\n b;\n}\n\
+             # configuration file /n/s/one:\nserver {\n c 'x';\n}\n\
+             # configuration file /n/s/two:\ninclude s/../d;\n\
+             # configuration file /n/s/../d:\n\n\ne;\n",
+            "a:1 http:2{server:1{c:2} e:3 b:4}",
+            &[],
+        );
+    }
+
+    #[test]
+    fn faults_point_at_their_file() {
+        check(
+            "# configuration file /n/nginx.conf:\nhttp {\n include x;\n b;\n",
+            "http:1",
+            &["/n/nginx.conf:2:2: cannot read /n/x: it is not in the dump"],
+        );
+        check(
+            "# configuration file /n/nginx.conf:\nhttp {\n include x; b;\n}\n\
+             # configuration file /n/x:\n\nc 'd';\nserver { c };\n",
+            "http:1{c:2 server:3 b:2}",
+            &["/n/x:3:12: unexpected `}`"],
+        );
+        check(
+            "# configuration file /n:\na; }\n",
+            "a:1",
+            &["/n:1:4: unexpected `}`"],
+        );
+    }
+
+    #[test]
+    fn what_includes_itself_comes_to_an_end() {
+        let dump = "# configuration file /n:\ninclude /n;\ninclude /n;\n";
+        let dump = Dump::read(dump).unwrap();
+        let mut report = Report::default();
+        assert_eq!(read("/n", &dump, &mut report).len(), 0);
+        assert!(report.has_errors());
+    }
+
+    #[test]
+    fn blocks_without_end_are_no_danger() {
+        let dump = format!("# configuration file /n:\n{}", "a{".repeat(100_000));
+        let dump = Dump::read(&dump).unwrap();
+        let mut report = Report::default();
+        read("/n", &dump, &mut report);
+        assert_eq!(report.errors(), 1);
+    }
+}

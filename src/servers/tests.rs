@@ -1,0 +1,347 @@
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::{Dump, Files, Nginx, draft, gunicorn, nginx};
+use crate::config::Config;
+use crate::diag::Report;
+
+/// What a text as nginx's configuration leads to, and what is wrong with it.
+fn drafted(text: &str) -> (super::Draft, Report) {
+    let text = format!("# configuration file /etc/nginx/nginx.conf:\n{text}");
+    let dump = Dump::read(&text).unwrap();
+    let mut report = Report::default();
+    let read: Nginx = nginx::read(dump.main(), "/usr/share/nginx", &dump, &mut report);
+    let draft = draft(Some(&read), None, &["x\ny".to_owned()], &mut report);
+    (draft, report)
+}
+
+/// That a draft with sources passes `check`.
+fn assert_passes(draft: &super::Draft) {
+    if draft.sources > 0 {
+        let checked = Config::parse(
+            "config.toml",
+            &draft.toml,
+            Path::new("/etc/httplog-exporter"),
+        );
+        assert!(
+            !checked.report.has_errors(),
+            "{}\n{}",
+            checked.report,
+            draft.toml
+        );
+        assert_eq!(checked.config.unwrap().sources.len(), draft.sources);
+    }
+}
+
+/// Nothing is there but what is given.
+struct Nowhere;
+
+impl Files for Nowhere {
+    fn read(&self, _: &str) -> Result<String, String> {
+        Err("no such file".to_owned())
+    }
+
+    fn matching(&self, _: &str) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+fn messages(http: &str) -> (usize, Vec<String>) {
+    let (draft, report) = drafted(&format!("http {{ {http} }}"));
+    assert_passes(&draft);
+    let faults = report.faults();
+    let messages = faults.iter().map(|fault| {
+        assert!(fault.place.is_some(), "{fault}");
+        fault.message.clone()
+    });
+    (draft.sources, messages.collect())
+}
+
+#[test]
+fn what_cannot_be_followed_is_told() {
+    let check = |http: &str, sources: usize, expected: &[&str]| {
+        let timed = format!(
+            "log_format t '$status \"$request\" $request_time'; log_format u '$request_time \"$request\" $status'; {http}"
+        );
+        let (found, messages) = messages(&timed);
+        assert_eq!(messages, expected, "{http}");
+        assert_eq!(found, sources, "{http}");
+    };
+    check("access_log /a.log t; access_log /b.log u;", 2, &[]);
+    check(
+        "access_log /a.log t; access_log /a.log u;",
+        0,
+        &["/a.log is written in two formats, `t` and `u`"],
+    );
+    check(
+        "access_log /a.log t gzip flush=1m;",
+        0,
+        &["gzip= writes no text: this log cannot be followed"],
+    );
+    check(
+        "access_log /dev/stdout t;",
+        0,
+        &["/dev/stdout is no file that can be followed"],
+    );
+    check(
+        "access_log $x/a.log t;",
+        0,
+        &["the path begins with a variable: where it leads cannot be told"],
+    );
+    check(
+        "access_log syslog:server=unix:/dev/log t;",
+        0,
+        &["this log is sent to syslog (server=unix:/dev/log): there is no file to follow"],
+    );
+    check(
+        "server { access_log /l/$host.log t; } server { access_log /l/a.log u; }",
+        1,
+        &["/l/*.log takes in /l/a.log, which another access_log writes"],
+    );
+    check(
+        "server { access_log /l/$host.log t; } server { access_log /l/$x.a.log u; }",
+        1,
+        &["/l/*.log takes in /l/*.a.log, which another access_log writes"],
+    );
+    // In the same format, it is followed once.
+    check(
+        "server { access_log /l/$host.log t; } server { access_log /l/a.log t; }",
+        1,
+        &[],
+    );
+    check(
+        "server { access_log /l/$host.log t; } server { access_log /l/$x.log t; }",
+        1,
+        &[],
+    );
+    check(
+        "server { access_log /l/$host.log t; } server { access_log /l/$x.log u; }",
+        0,
+        &["/l/$x.log is written in two formats, `t` and `u`"],
+    );
+}
+
+#[test]
+fn requests_in_two_logs_are_remarked() {
+    let (draft, _) = drafted("http { access_log /a.log; access_log /b.log; }");
+    let said = draft.toml.matches("# The same requests are in /").count();
+    assert_eq!((draft.sources, said), (2, 2), "{}", draft.toml);
+    // What cannot be followed is then no loss.
+    let timed = "log_format t '$status \"$request\" $request_time';";
+    let both = format!("{timed} access_log /a.log t; access_log syslog:server=a t;");
+    assert_eq!(messages(&both), (1, vec![]));
+}
+
+#[test]
+fn a_text_that_is_no_configuration_leads_to_nothing() {
+    for text in ["", "events { }", "a = b;"] {
+        let (draft, report) = drafted(text);
+        assert_eq!(
+            (draft, report.errors()),
+            (super::Draft::default(), 1),
+            "{text}"
+        );
+    }
+    // One file of a tree is enough.
+    assert_eq!(drafted("server { access_log /a.log; }").0.sources, 1);
+}
+
+#[test]
+fn formats_that_tell_too_little_are_told() {
+    let check = |format: &str, expected: &[&str]| {
+        let (_, messages) = messages(&format!("log_format x {format}; access_log /a.log x;"));
+        assert_eq!(messages, expected, "{format}");
+    };
+    check(
+        "'$status $upstream_response_time \"$request\"'",
+        &[
+            "log_format `x`: no duration: response times will not be measured",
+            "no duration is logged here; nginx can log it and all else that is counted",
+        ],
+    );
+    check(
+        "'\"$request\" $status $upstream_response_time $http_referer $request_time'",
+        &[
+            "log_format `x`: the end of `$upstream_response_time` cannot be told: it may be a list, as in `0.001, 0.004 : 0.002`",
+        ],
+    );
+    check(
+        "escape=none '\"$request\" $status $request_time'",
+        &[
+            "log_format `x`: `escape=none` lets a client write log lines: quotes and line breaks stand in them as they came",
+        ],
+    );
+    check(
+        "'$status $request_time'",
+        &[
+            "log_format `x`: no method: requests cannot be told apart by it",
+            "log_format `x`: no path: requests have no route",
+        ],
+    );
+}
+
+/// Pieces that configurations consist of, so that texts made of them get somewhere.
+fn piece() -> impl Strategy<Value = String> {
+    let fixed = prop::sample::select(vec![
+        "access_log ",
+        "log_format ",
+        "server ",
+        "location ",
+        "http ",
+        "include ",
+        "off",
+        "combined",
+        "escape=json",
+        "escape=none",
+        "buffer=1k",
+        "gzip",
+        "if=$x",
+        "syslog:server=a",
+        "/var/log/a.log",
+        "/l/$host.log",
+        "'",
+        "\"",
+        ";",
+        "{",
+        "}",
+        "$",
+        "${",
+        "\\",
+        "#",
+        "\n",
+        " ",
+        "*",
+        "[",
+        "x_by_lua_block ",
+        "'$status \"$request\"'",
+        "$request_time",
+        "main",
+        "ü",
+        "\t",
+        "\u{7f}",
+        "'{\"a\":$status}'",
+    ]);
+    prop_oneof![
+        8 => fixed.prop_map(str::to_owned),
+        1 => any::<char>().prop_map(String::from),
+    ]
+}
+
+/// A word for nginx, quoted.
+fn quoted() -> impl Strategy<Value = String> {
+    "[^\\x00]{1,12}"
+        .prop_map(|text: String| format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'")))
+}
+
+/// A configuration that nginx takes, but for what variables there are.
+fn accepted() -> impl Strategy<Value = String> {
+    let format = (
+        "[a-z]{1,3}|'nginx-main'|'a b.\"c'",
+        prop::sample::select(vec!["", "escape=json", "escape=none", "escape=default"]),
+        prop::collection::vec(
+            prop_oneof![
+                prop::sample::select(vec![
+                    "'$status '",
+                    "'\"$request\" '",
+                    "'$request_time'",
+                    "\" $host \"",
+                    "'$upstream_response_time, '",
+                    "'{\"s\":$status}'",
+                    "'\\t'",
+                    "'$time_local|'",
+                ])
+                .prop_map(str::to_owned),
+                quoted(),
+            ],
+            1..5,
+        ),
+    );
+    let format = format.prop_map(|(name, escape, pieces)| {
+        (
+            name.clone(),
+            format!("log_format {name} {escape} {};", pieces.join(" ")),
+        )
+    });
+    let path = prop_oneof![
+        prop::sample::select(vec![
+            "/l/a.log",
+            "/l/$host.log",
+            "/l/*.log",
+            "/l/${a}$b",
+            "logs/x",
+            "off",
+            "/l/{a}[b"
+        ])
+        .prop_map(|path| format!("'{path}'")),
+        quoted().prop_map(|path| format!("'/{}", &path[1..])),
+    ];
+    let log = (
+        path,
+        prop::option::of(0..4_usize),
+        prop::sample::select(vec!["", "buffer=1k", "if=$x", "gzip"]),
+    );
+    (
+        prop::collection::vec(format, 4),
+        prop::collection::vec((log, any::<bool>(), quoted()), 1..5),
+    )
+        .prop_map(|(formats, logs)| {
+            let mut text = String::from("http {\n");
+            for (number, (_, format)) in formats.iter().enumerate() {
+                // The first of a name; nginx refuses a second.
+                if !formats[..number]
+                    .iter()
+                    .any(|(name, _)| *name == formats[number].0)
+                {
+                    text.extend([format, "\n"]);
+                }
+            }
+            for ((path, format, option), is_server, name) in logs {
+                let log = match (format, &*path) {
+                    (_, "'off'") | (None, _) => format!("access_log {path};"),
+                    (Some(format), _) => {
+                        format!("access_log {path} {} {option};", formats[format].0)
+                    }
+                };
+                let server = format!("server {{ server_name {name}; {log} }}");
+                text.extend([if is_server { &server } else { &log }, "\n"]);
+            }
+            text + "}\n"
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn any_text_is_read_without_harm(pieces in prop::collection::vec(piece(), 0..60)) {
+        let text = pieces.concat();
+        let (draft, report) = drafted(&text);
+        assert_passes(&draft);
+        // Each fault can be shown.
+        prop_assert!(report.faults().is_empty() || !report.to_string().is_empty());
+    }
+
+    #[test]
+    fn what_is_drafted_of_an_accepted_configuration_passes(text in accepted()) {
+        let (draft, _) = drafted(&text);
+        assert_passes(&draft);
+    }
+
+    #[test]
+    fn any_text_of_gunicorn_is_read_without_harm(
+        pieces in prop::collection::vec(prop::sample::select(vec![
+            "accesslog", "access_log_format", "=", "'", "\"", "\"\"\"", "(", ")", "\n", " ", "    ", "\\", "#",
+            "f'", "%(h)s", "%(r)s \"%(L)s\"", "/var/log/g.log", "-", "None", "if x:", ":", "def f():", "ü", "+",
+            "[Service]\n", "ExecStart=", "gunicorn ", "--access-logfile ", "--access-logformat=", "-c ", "$", "%%",
+            "syslog", "True", ";", "sh -c ", "\u{0}",
+        ]), 0..60),
+        name in prop::sample::select(vec!["g.py", "g.service", "-"]),
+    ) {
+        let mut report = Report::default();
+        let read = gunicorn::read(name, pieces.concat(), &Nowhere, &mut report);
+        let draft = draft(None, Some(&read), &[], &mut report);
+        assert_passes(&draft);
+        prop_assert!(report.faults().is_empty() || !report.to_string().is_empty());
+    }
+}

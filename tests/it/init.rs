@@ -1,0 +1,172 @@
+//! `init`: what it draws up of the servers' configurations, and how it ends.
+//!
+//! Invariant: each configuration in `fixtures/init` is one that nginx takes, as `nginx -T` prints it.
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::{Ended, project, run};
+
+/// The configurations in `fixtures/init`, by name.
+pub const FIXTURES: [&str; 6] = ["debian", "vhosts", "json", "ltsv", "django", "tree"];
+
+/// What `nginx -T` printed.
+pub fn dump(name: &str) -> String {
+    fs::read_to_string(project(&format!("fixtures/init/{name}.conf"))).unwrap()
+}
+
+/// Lays out the files of a dump below a folder, `/etc/nginx/` there as `etc/`.
+pub fn lay_out(dir: &Path, dump: &str) {
+    for file in dump.split("# configuration file /etc/nginx/").skip(1) {
+        let (path, content) = file.split_once(":\n").unwrap();
+        let path = dir.join("etc").join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+}
+
+/// Draws up in a folder, with this on standard input.
+fn init(dir: &Path, args: &[&str], input: &str) -> Ended {
+    run(dir, ["init"].iter().chain(args), input)
+}
+
+#[test]
+fn golden_drafts_are_as_kept_and_pass_check() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in FIXTURES {
+        let gunicorn = project(&format!("fixtures/init/{name}.gunicorn.conf.py"));
+        let mut args = vec!["-"];
+        if gunicorn.exists() {
+            fs::copy(&gunicorn, dir.path().join("gunicorn.conf.py")).unwrap();
+            args.extend(["--gunicorn-config", "gunicorn.conf.py"]);
+        }
+        let ended = init(dir.path(), &args, &dump(name));
+        assert_eq!(ended.code, Some(0), "{name}: {ended:?}");
+        let here = format!("{}/", dir.path().display());
+        for (end, text) in [("toml", &ended.out), ("remarks", &ended.err)] {
+            let text = text.replace(&here, "");
+            let kept = project(&format!("fixtures/init/{name}.{end}"));
+            if std::env::var_os("UPDATE_GOLDEN").is_some() {
+                fs::write(&kept, &text).unwrap();
+            }
+            assert_eq!(
+                text,
+                fs::read_to_string(&kept).unwrap(),
+                "{}",
+                kept.display()
+            );
+        }
+        assert_passes(dir.path(), &ended.out);
+    }
+}
+
+/// That `check` has no error to tell; that logs are missing is no error.
+pub fn assert_passes(dir: &Path, toml: &str) {
+    fs::write(dir.join("config.toml"), toml).unwrap();
+    let checked = run(dir, ["check", "--config", "config.toml"], "");
+    assert_eq!(checked.code, Some(0), "{checked:?}\n{toml}");
+}
+
+#[test]
+fn a_tree_of_files_says_what_its_dump_says() {
+    for name in FIXTURES {
+        let dir = tempfile::tempdir().unwrap();
+        let etc = format!("{}/etc/", dir.path().display());
+        // Includes by whole paths lead into the folder.
+        let dump = dump(name).replace("include /etc/nginx/", &format!("include {etc}"));
+        lay_out(dir.path(), &dump);
+        let of_dump = init(dir.path(), &["-"], &dump.replace("/etc/nginx/", &etc));
+        let of_tree = init(dir.path(), &["--nginx-config", "etc/nginx.conf"], "");
+        assert_eq!(
+            of_tree.out.replace("from\n#   ", "from\n#   nginx -T of "),
+            of_dump.out
+        );
+        assert_eq!((of_tree.code, of_tree.err), (of_dump.code, of_dump.err));
+    }
+}
+
+#[test]
+fn faults_point_at_their_file_and_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = "# configuration file /etc/nginx/nginx.conf:\nhttp {\n  access_log /a.log mian;\n\
+                \taccess_log /b.log;\n  log_format main '$status \"$request\" $request_time';\n}\n";
+    let ended = init(dir.path(), &["-"], text);
+    assert_eq!(ended.code, Some(78));
+    assert!(
+        ended.out.contains("# INCOMPLETE") && ended.out.contains("\"/b.log\""),
+        "{ended:?}"
+    );
+    let expected = "error: unknown log format `mian`\n --> /etc/nginx/nginx.conf:2:3\n  |\n\
+                    2 |   access_log /a.log mian;\n  |   ^^^^^^^^^^^^^^^^^^^^^^\n  \
+                    = help: did you mean `main`?\n";
+    assert!(ended.err.starts_with(expected), "{}", ended.err);
+}
+
+#[test]
+fn nothing_to_follow_is_a_failure_that_says_what_to_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let off = "http { access_log off; server { } }";
+    let ended = init(dir.path(), &["-"], off);
+    assert!(
+        ended
+            .failed(78)
+            .contains("access_log /var/log/nginx/access.log;")
+    );
+    fs::write(dir.path().join("g.py"), "bind = ':8000'\n").unwrap();
+    let told = init(dir.path(), &["-g", "g.py"], "").failed(78);
+    assert!(told.contains("gunicorn writes no access log"), "{told}");
+    assert!(told.contains("rt=%(L)s"), "{told}");
+    fs::write(dir.path().join("g.py"), "accesslog = '-'\n").unwrap();
+    let ended = init(dir.path(), &["-g", "g.py"], "");
+    assert_eq!(ended.code, Some(78));
+    assert!(
+        ended.out.contains("# journal = \"gunicorn.service\""),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn a_unit_leads_to_its_configuration_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let here = dir.path().display();
+    let unit = format!(
+        "[Unit]\nDescription=shop\n\n[Service]\nWorkingDirectory={here}\n\
+         ExecStart=/srv/shop/venv/bin/gunicorn \\\n    --config g.py \\\n    --access-logfile logs/access.log shop.wsgi\n"
+    );
+    fs::write(dir.path().join("shop.service"), unit).unwrap();
+    fs::write(dir.path().join("g.py"), "access_log_format = '%(h)s %(l)s %(u)s %(t)s \"%(r)s\" %(s)s %(b)s \"%(f)s\" \"%(a)s\" %(D)s'\n").unwrap();
+    let ended = init(dir.path(), &["--gunicorn-config", "shop.service"], "");
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let source = format!(
+        "[[source]]\nname = \"gunicorn\"\npaths = [\"{here}/logs/access.log\"]\npattern = \"gunicorn-micros\"\nstart = \"end\"\n"
+    );
+    assert!(ended.out.ends_with(&source), "{}", ended.out);
+    assert_passes(dir.path(), &ended.out);
+}
+
+#[test]
+fn a_file_that_is_there_is_never_written_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let args = ["-", "--output", "drawn.toml"];
+    let text = dump("debian");
+    let first = init(dir.path(), &args, &text);
+    assert_eq!((first.code, &*first.out), (Some(0), ""));
+    let drawn = fs::read_to_string(dir.path().join("drawn.toml")).unwrap();
+    assert_eq!(drawn, init(dir.path(), &["-"], &text).out);
+    fs::write(dir.path().join("drawn.toml"), "mine").unwrap();
+    let told = init(dir.path(), &args, &text).failed(74);
+    assert!(told.contains("drawn.toml"), "{told}");
+    assert_eq!(
+        fs::read_to_string(dir.path().join("drawn.toml")).unwrap(),
+        "mine"
+    );
+}
+
+#[test]
+fn what_is_missing_has_its_exit_code() {
+    let dir = tempfile::tempdir().unwrap();
+    init(dir.path(), &["nowhere.conf"], "").failed(66);
+    init(dir.path(), &["-", "-g", "nowhere.py"], &dump("debian")).failed(66);
+    let told = init(dir.path(), &["-", "-g", "-"], "").failed(64);
+    assert!(told.contains("only one of the two"), "{told}");
+}

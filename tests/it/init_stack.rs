@@ -1,0 +1,236 @@
+//! Real nginx on each configuration of `fixtures/init`: what `init` draws up of it counts what it
+//! answers.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::init::{FIXTURES, assert_passes, dump, lay_out};
+use crate::stack::path_with_sbin;
+use crate::support::{Daemon, run, run_command, until, wait_for_end};
+
+/// How often each request is sent.
+const TIMES: u64 = 25;
+
+/// A request's host and path, and the source that counts it.
+type Sent = (&'static str, &'static str, Option<&'static str>);
+
+/// What is sent to each configuration.
+fn traffic(name: &str) -> &'static [Sent] {
+    match name {
+        "debian" => &[("x", "/", Some("nginx")), ("y", "/none?q=1", Some("nginx"))],
+        "vhosts" => &[
+            ("blog.example.com", "/2024/x", Some("blog.example.com")),
+            ("other.example.com", "/", Some("nginx")),
+            ("www.shop.example.com", "/", None),
+            ("shop.example.com", "/", Some("shop")),
+            ("shop.example.com", "/api/1", Some("shop-api")),
+        ],
+        "json" => &[
+            ("app.example.com", "/a/%22b?c=d", Some("json")),
+            ("app.example.com", "/nginx_status", None),
+        ],
+        "ltsv" => &[
+            ("ltsv.example.com", "/", Some("ltsv")),
+            ("ltsv.example.com", "/app/x", Some("ltsv")),
+            ("ltsv.example.com", "/a.css", None),
+        ],
+        "django" => &[
+            ("shop.example.com", "/articles/2024/", Some("nginx")),
+            ("shop.example.com", "/static/a.css", None),
+            ("shop.example.com", "/favicon.ico", None),
+            ("elsewhere.example.com", "/", Some("nginx")),
+        ],
+        "tree" => &[
+            ("main.example.com", "/", Some("nginx")),
+            ("main.example.com", "/healthz/live", None),
+            ("main.example.com", "/static/x", None),
+            ("ab.tenants.example.com", "/", Some("tenants")),
+            ("cd.tenants.example.com", "/x", Some("tenants")),
+            ("cd.tenants.example.com", "/robots.txt", None),
+        ],
+        other => panic!("no traffic for {other}"),
+    }
+}
+
+/// nginx, stopped when this is dropped.
+struct Nginx(Child);
+
+#[test]
+fn what_is_drawn_up_counts_what_nginx_answers() {
+    for name in FIXTURES {
+        let dir = tempfile::tempdir().unwrap();
+        let port = free_port();
+        lay_out(dir.path(), &moved(&dump(name), dir.path(), port));
+        let drawn = run(dir.path(), ["init", "-"], dumped(dir.path()));
+        assert_eq!(drawn.code, Some(0), "{name}: {drawn:?}");
+        assert_passes(dir.path(), &drawn.out);
+
+        let nginx = Nginx::start(dir.path(), port);
+        let config = drawn.out.replace("127.0.0.1:9914", "127.0.0.1:0");
+        let daemon = Daemon::configured(dir.path(), &config);
+        let mut expected: BTreeMap<&str, u64> = BTreeMap::new();
+        for (host, path, source) in traffic(name) {
+            for _ in 0..TIMES {
+                send(port, host, path);
+            }
+            if let Some(source) = source {
+                *expected.entry(source).or_default() += TIMES;
+            }
+        }
+        nginx.stop();
+        check(name, &daemon, &expected, &config);
+    }
+}
+
+/// That every source has counted what was sent to it, and there are no others.
+fn check(name: &str, daemon: &Daemon, expected: &BTreeMap<&str, u64>, config: &str) {
+    let drawn: Vec<&str> = config
+        .lines()
+        .filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'))
+        .collect();
+    let mut sources: Vec<&str> = drawn.clone();
+    sources.sort_unstable();
+    assert_eq!(
+        sources,
+        expected.keys().copied().collect::<Vec<_>>(),
+        "{name}"
+    );
+    let lines: Vec<(&str, u64)> = expected
+        .iter()
+        .map(|(source, sent)| (*source, *sent))
+        .collect();
+    daemon.metrics_after(&lines);
+    let scrape = daemon.scrape();
+    for (source, sent) in lines {
+        assert_eq!(
+            scrape.lines(source, None),
+            sent,
+            "{name}: lines of {source}"
+        );
+        assert_eq!(
+            scrape.lines(source, Some("recorded")),
+            sent,
+            "{name}: {source}"
+        );
+        let requests: u64 = scrape.requests(source).values().sum();
+        assert_eq!(requests, sent, "{name}: requests of {source}");
+    }
+}
+
+/// A dump whose paths lead into a folder, and whose servers listen on this port alone.
+fn moved(dump: &str, dir: &Path, port: u16) -> String {
+    let here = dir.display();
+    for folder in [
+        "log/nginx/tenants",
+        "run",
+        "srv/tenants",
+        "srv/main",
+        "srv/www",
+        "srv/html",
+        "srv/app/static",
+    ] {
+        fs::create_dir_all(dir.join(folder)).unwrap();
+    }
+    let moved = dump
+        .replace("include /etc/nginx/", &format!("include {here}/etc/"))
+        .replace("/var/log/nginx/", &format!("{here}/log/nginx/"))
+        .replace("/var/www/html", &format!("{here}/srv/www"))
+        .replace("/usr/share/nginx/html", &format!("{here}/srv/html"))
+        .replace("unix:/run/", &format!("unix:{here}/run/"))
+        .replace("/run/nginx.pid", &format!("{here}/run/nginx.pid"))
+        .replace(" /srv/", &format!(" {here}/srv/"));
+    let mut text = String::new();
+    for line in moved.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words.as_slice() {
+            // Its workers make logs themselves, in a folder that is the tester's; who is not root
+            // is not asked.
+            ["user", ..] => text.push_str("user root;"),
+            ["listen", _, rest @ ..] => {
+                let rest = if rest.is_empty() {
+                    ";"
+                } else {
+                    " default_server;"
+                };
+                write!(text, "listen 127.0.0.1:{port}{rest}").unwrap();
+            }
+            ["http", "{"] => {
+                text.push_str(line);
+                for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
+                    write!(text, " {kind}_temp_path {here}/run/{kind};").unwrap();
+                }
+            }
+            _ => text.push_str(line),
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn nginx(dir: &Path) -> Command {
+    let mut command = Command::new("nginx");
+    command.env("PATH", path_with_sbin()).arg("-p").arg(dir);
+    command.arg("-c").arg(dir.join("etc/nginx.conf"));
+    command
+}
+
+/// What `nginx -T` prints; it takes the configuration.
+fn dumped(dir: &Path) -> String {
+    let mut command = nginx(dir);
+    command.arg("-T");
+    let ended = run_command(command, "");
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    ended.out
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// One request, sent and answered to its end, however that is.
+fn send(port: u16, host: &str, path: &str) {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+}
+
+impl Nginx {
+    fn start(dir: &Path, port: u16) -> Self {
+        let mut command = nginx(dir);
+        command.args(["-g", "daemon off;"]);
+        // What it says of missing files is of no interest.
+        command.stderr(File::create(dir.join("nginx.stderr")).unwrap());
+        let server = Self(command.spawn().unwrap());
+        until(|| TcpStream::connect(("127.0.0.1", port)).map_err(|error| error.to_string()));
+        server
+    }
+
+    /// Lets it answer what it is at, and write what it holds back.
+    fn stop(mut self) {
+        self.signal(Signal::QUIT);
+        wait_for_end(&mut self.0);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let _ = kill_process(Pid::from_child(&self.0), signal);
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        if let Ok(None) = self.0.try_wait() {
+            self.signal(Signal::TERM);
+            let _ = self.0.wait();
+        }
+    }
+}
