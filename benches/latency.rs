@@ -12,6 +12,8 @@
     reason = "a benchmark: what goes wrong ends it, and it prints"
 )]
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -139,26 +141,23 @@ impl Follower {
         values.filter_map(whole).sum()
     }
 
-    /// CPU time so far, and wake-ups, of all its threads.
-    fn work(&self) -> (Duration, u32) {
-        let (mut time, mut wakeups) = (0, 0_u32);
-        for task in fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap() {
-            let task = task.unwrap().path();
-            let ran = fs::read_to_string(task.join("schedstat")).unwrap();
-            time += ran.split(' ').next().unwrap().parse::<u64>().unwrap();
-            let status = fs::read_to_string(task.join("status")).unwrap();
-            let line = status
+    /// CPU time in nanoseconds, and wake-ups, of each of its threads so far.
+    fn work(&self) -> BTreeMap<OsString, (u64, u32)> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let work = tasks.map(|task| {
+            let task = task.unwrap();
+            let ran = fs::read_to_string(task.path().join("schedstat")).unwrap();
+            let time = ran.split(' ').next().unwrap().parse().unwrap();
+            let status = fs::read_to_string(task.path().join("status")).unwrap();
+            let mut waits = status
                 .lines()
-                .find(|line| line.starts_with("voluntary_ctxt_switches:"));
-            wakeups += line
-                .unwrap()
-                .rsplit('\t')
-                .next()
-                .unwrap()
-                .parse::<u32>()
-                .unwrap();
-        }
-        (Duration::from_nanos(time), wakeups)
+                .filter_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+            (
+                task.file_name(),
+                (time, waits.next().unwrap().trim().parse().unwrap()),
+            )
+        });
+        work.collect()
     }
 }
 
@@ -259,13 +258,19 @@ fn main() {
     Waker::default().wait(Duration::from_secs(seconds));
     println!("idle for {seconds} s:");
     for (follower, before) in followers.iter().zip(before) {
-        let after = follower.work();
-        let time = after.0.saturating_sub(before.0).as_secs_f64();
+        // A thread that ended meanwhile was at its end before.
+        let (mut time, mut wakeups) = (0, 0);
+        for (task, after) in follower.work() {
+            let before = before.get(&task).copied().unwrap_or_default();
+            time += after.0 - before.0;
+            wakeups += after.1 - before.1;
+        }
+        let idle = Duration::from_secs(seconds).as_secs_f64();
         println!(
             "  {:16}  {:.4} % of a core, {:.2} wake-ups a second",
             follower.name,
-            100.0 * time / Duration::from_secs(seconds).as_secs_f64(),
-            f64::from(after.1 - before.1) / Duration::from_secs(seconds).as_secs_f64(),
+            100.0 * Duration::from_nanos(time).as_secs_f64() / idle,
+            f64::from(wakeups) / idle,
         );
     }
 }

@@ -14,7 +14,7 @@ use super::calm::Calm;
 use super::fs::{FileError, Fs, Meta};
 use super::identity::FileId;
 use super::plant::{self, Fault};
-use super::print::{HEAD_BYTES, Head, Print, Printer};
+use super::print::{HEAD_BYTES, Head, LEAST_BYTES, Print, Printer};
 use crate::model::{Batch, GenerationId, Position};
 use crate::source::Event;
 use crate::source::frame::{Cut, Framer};
@@ -358,7 +358,8 @@ impl<F> Generation<F> {
     pub(super) fn may_begin<S: Fs<File = F>>(&self, fs: &S, head: &[u8]) -> io::Result<bool> {
         let agree = |own: &[u8]| {
             let both = own.len().min(head.len());
-            both > 0 && own[..both] == head[..both]
+            let says_enough = both >= LEAST_BYTES || (both > 0 && both == head.len());
+            says_enough && own[..both] == head[..both]
         };
         let mut now = [0; HEAD_BYTES];
         let got = fs.read_at(&self.file, &mut now, 0)?;

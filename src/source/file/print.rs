@@ -10,8 +10,8 @@ use foldhash::quality::RandomState;
 /// Bytes from the beginning of a text that tell it from others. Some lines, each with its time.
 pub(super) const HEAD_BYTES: usize = 4096;
 
-/// The shortest beginning that a text is told by.
-const LEAST_BYTES: usize = 16;
+/// The shortest beginning that a text is told by: less than any line, more than the end of one.
+pub(super) const LEAST_BYTES: usize = 16;
 
 /// A keyed hash of a stretch of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,9 +66,12 @@ impl Printer {
         }
     }
 
-    /// Whether a text that begins with `bytes` is one that left this head, or a part of it. Nothing is
+    /// Whether a text that begins with `bytes` is one that left this head, or a part of it. A few bytes are
     /// nobody's.
     pub(super) fn begins(&self, bytes: &[u8], head: &Head) -> bool {
+        if head.bytes() < LEAST_BYTES {
+            return false;
+        }
         let longest = head
             .prints
             .iter()
@@ -97,7 +100,8 @@ mod tests {
                 given.len()
             );
         };
-        for known in [1, 15, 16, 17, 100, 4_095, 4_096, 6_000] {
+        check(15, &text, false);
+        for known in [16, 17, 100, 4_095, 4_096, 6_000] {
             check(known, &text, true);
             check(known, &text[..known], true);
             check(known, &text[1..], false);

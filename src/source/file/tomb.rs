@@ -128,17 +128,18 @@ impl Tombs {
         Some((number, self.all.get(&number)?))
     }
 
-    /// The tomb of a text of `base` that begins with `head`; the latest.
+    /// The tomb of a text of `base` that begins with `head`: of those that may be, the one that knows most of
+    /// it; the latest.
     pub(super) fn of_text(
         &self,
         base: &Path,
         head: &[u8],
         printer: &Printer,
     ) -> Option<(u64, &Tomb)> {
-        let tombs = self.all.iter().rev();
+        let tombs = self.all.iter().map(|(number, tomb)| (*number, tomb));
         tombs
-            .map(|(number, tomb)| (*number, tomb))
-            .find(|(_, tomb)| tomb.base == base && printer.begins(head, &tomb.head))
+            .filter(|(_, tomb)| tomb.base == base && printer.begins(head, &tomb.head))
+            .max_by_key(|(_, tomb)| tomb.head.bytes().min(head.len()))
     }
 
     /// Remembers that a file holds the text of the tomb of this number, and what it was like.
