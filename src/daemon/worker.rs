@@ -20,8 +20,9 @@ use crate::pipeline::Pipeline;
 use crate::source::{Event, Progress, StreamEvent, Watch};
 use crate::telemetry::SourceTelemetry;
 
-/// How often is looked without a wake-up.
-pub(super) const SLOW_POLL: Duration = Duration::from_secs(1);
+/// How often is looked without a wake-up: together with what the daemon does for itself, less than once a
+/// second.
+pub(super) const SLOW_POLL: Duration = Duration::from_millis(1_100);
 /// The same, where nothing ever wakes us.
 pub(super) const LONE_POLL: Duration = Duration::from_millis(250);
 

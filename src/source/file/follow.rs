@@ -49,6 +49,8 @@ pub struct FileSource<F: Fs> {
     next_generation: u64,
     pub(super) discoveries: u64,
     must_discover: bool,
+    /// Nothing happened since the last discovery but that time may have passed.
+    has_just_looked: bool,
     due: Duration,
 }
 
@@ -90,6 +92,7 @@ impl<F: Fs> FileSource<F> {
             next_generation: 0,
             discoveries: 0,
             must_discover: true,
+            has_just_looked: false,
             due: Duration::ZERO,
             settings,
         }
@@ -111,8 +114,11 @@ impl<F: Fs> FileSource<F> {
         sink: &mut dyn FnMut(&Batch<'_>),
         events: &mut dyn FnMut(Event),
     ) -> Progress {
-        if self.must_discover || self.has_changed() {
+        // What changes behind a look is seen by the next one.
+        let has_just_looked = std::mem::take(&mut self.has_just_looked);
+        if self.must_discover || (!has_just_looked && self.has_changed()) {
             self.discover(events);
+            self.has_just_looked = false;
         }
         let now = self.clock.monotonic();
         let mut progress = Progress::Idle;
@@ -146,6 +152,7 @@ impl<F: Fs> FileSource<F> {
         let now = self.clock.monotonic();
         self.due = now + self.settings.poll;
         self.must_discover = false;
+        self.has_just_looked = true;
         self.discoveries += 1;
         self.tombs.expire(now);
         let mut listing = discover::look(&self.fs, &mut self.wanted, &mut self.directories, now);
