@@ -343,9 +343,7 @@ impl<F> Generation<F> {
     /// Whether another file begins with all that was read of this one.
     pub(super) fn is_begun_by<S: Fs<File = F>>(&self, fs: &S, other: &F) -> io::Result<bool> {
         let before = self.consumed - self.tail.len() as u64;
-        Ok(!self.head.is_empty()
-            && holds(fs, other, &self.head, 0)?
-            && holds(fs, other, &self.tail, before)?)
+        Ok(holds(fs, other, &self.head, 0)? && holds(fs, other, &self.tail, before)?)
     }
 
     /// The first bytes of what was read.

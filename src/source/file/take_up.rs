@@ -15,6 +15,7 @@ use super::generation::{Generation, Link};
 use super::identity::FileId;
 use super::judge::Verdict;
 use super::place::Place;
+use super::print::LEAST_BYTES;
 use super::rotated::{Packing, Rotated};
 use super::settings::Start;
 use super::tomb::Tomb;
@@ -172,6 +173,10 @@ impl<F: Fs> FileSource<F> {
 
     /// Finds and opens a copy that begins with all that was read of a file.
     fn open_copy(&mut self, place: usize) -> Option<Copy<F>> {
+        if self.generations[place].head().len() < LEAST_BYTES {
+            // Too little to be known by; a copy that holds more is read whole.
+            return None;
+        }
         let base = self.generations[place].base.clone();
         let open = self.open_ids();
         let mut found = Vec::new();
@@ -204,7 +209,7 @@ impl<F: Fs> FileSource<F> {
                     let Ok((head, file)) = unpack::head(&self.fs, file) else {
                         continue;
                     };
-                    if original.head().is_empty() || !head.starts_with(original.head()) {
+                    if !head.starts_with(original.head()) {
                         continue;
                     }
                     let (print, offset) = (self.printer.head(original.head()), original.offset);
