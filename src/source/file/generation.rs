@@ -247,6 +247,8 @@ impl<F> Generation<F> {
         }
         if has_shrunk {
             self.seen = self.consumed;
+            // A writer that doesn't append goes on where it was.
+            self.at_hole = true;
             return Ok(Step::Cut {
                 unread: size_before - self.size,
             });

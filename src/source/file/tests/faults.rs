@@ -336,6 +336,18 @@ fn a_log_truncated_to_a_part_of_what_was_read() {
 }
 
 #[test]
+fn a_log_cut_in_its_first_line_by_a_server_that_does_not_append() {
+    let mut bench = Bench::new(&["a.log"], Start::Beginning);
+    let mut writer = File::create(bench.path("a.log")).unwrap();
+    writer.write_all(b"line num").unwrap();
+    bench.drain();
+    bench.truncate("a.log", 0);
+    bench.drain();
+    Bench::log(&mut writer, 0..3);
+    bench.expect(0..3);
+}
+
+#[test]
 fn a_log_as_long_as_it_was_holding_something_else() {
     let (mut bench, mut writer) = bench();
     Bench::log(&mut writer, 10..20);
