@@ -1,6 +1,6 @@
 //! `run`: the daemon.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
@@ -85,6 +85,23 @@ impl Run {
             .map_err(|error| Failure::new(Exit::Runtime, error))
     }
 
+    /// A log that is given twice, under whatever names, would be counted twice.
+    fn each_once(&self) -> Result<(), Failure> {
+        let mut files = BTreeSet::new();
+        for log in &self.logs {
+            let file = std::fs::canonicalize(log).unwrap_or_else(|_| log.clone());
+            if !files.insert(file) {
+                let message = if log == Path::new("-") {
+                    "standard input can be read once only".into()
+                } else {
+                    format!("{} is given twice", log.display())
+                };
+                return Err(Failure::message(Exit::Usage, message));
+            }
+        }
+        Ok(())
+    }
+
     /// What LOGs on the command line mean.
     fn bare(&self) -> Result<Config, Failure> {
         let given = self
@@ -93,17 +110,8 @@ impl Run {
             .map(config::find_pattern)
             .transpose()?
             .map(Arc::new);
+        self.each_once()?;
         let mut sources: Vec<Source> = Vec::new();
-        if self
-            .logs
-            .iter()
-            .filter(|log| *log == Path::new("-"))
-            .count()
-            > 1
-        {
-            let message = "standard input can be read once only";
-            return Err(Failure::message(Exit::Usage, message));
-        }
         for log in &self.logs {
             let (pattern, input, path) = if log == Path::new("-") {
                 let (pattern, head) = standard_input(given.as_ref())?;

@@ -129,6 +129,7 @@ fn wrong_usage_is_64() {
 
     For more information, try '--help'.
     ");
+    assert_snapshot!(fails(&["run", "/dev/null", "/dev/../dev/null"], 64), @"error: /dev/../dev/null is given twice");
     fails(&[], 64);
     fails(&["replay"], 64);
     fails(&["--log-format", "xml", "demo"], 64);
