@@ -17,8 +17,8 @@ use super::plant::{self, Fault};
 use super::print::Printer;
 use super::rotated::Rotated;
 use super::settings::{FilePosition, FileSettings, Progress};
-use super::tomb::{Tomb, Tombs};
-use super::unpack::{self, Archive};
+use super::tomb::Tombs;
+use super::unpack::Archive;
 use crate::clock::Clock;
 use crate::model::{Batch, GenerationId};
 use crate::source::{Event, READ_BYTES};
@@ -51,8 +51,14 @@ pub struct FileSource<F: Fs> {
     must_discover: bool,
     /// Nothing happened since the last discovery but that time may have passed.
     has_just_looked: bool,
+    /// Rounds since the last one that left nothing to read.
+    busy_rounds: u32,
     due: Duration,
 }
+
+/// Of so many rounds in which a file has more to read, one looks at all others too. A round takes less than
+/// a millisecond.
+const WHOLE_ROUND: u32 = 8;
 
 /// What became of a generation in a round.
 enum Visit {
@@ -93,6 +99,7 @@ impl<F: Fs> FileSource<F> {
             discoveries: 0,
             must_discover: true,
             has_just_looked: false,
+            busy_rounds: 0,
             due: Duration::ZERO,
             settings,
         }
@@ -108,7 +115,8 @@ impl<F: Fs> FileSource<F> {
 
     /// Does one bounded round: looks whether the known paths lead where they did (if not,
     /// discovers), then reads at most one buffer of each file, so that a busy one keeps no other
-    /// waiting, and finishes those that are rotated and quiet.
+    /// waiting, and finishes those that are rotated and quiet. Of the rounds that follow while there is
+    /// more, only some look at the files that had no more.
     pub fn poll(
         &mut self,
         sink: &mut dyn FnMut(&Batch<'_>),
@@ -116,7 +124,8 @@ impl<F: Fs> FileSource<F> {
     ) -> Progress {
         // What changes behind a look is seen by the next one.
         let has_just_looked = std::mem::take(&mut self.has_just_looked);
-        if self.must_discover || (!has_just_looked && self.has_changed()) {
+        let is_short = !self.busy_rounds.is_multiple_of(WHOLE_ROUND);
+        if self.must_discover || (!has_just_looked && !is_short && self.has_changed()) {
             self.discover(events);
             self.has_just_looked = false;
         }
@@ -125,7 +134,12 @@ impl<F: Fs> FileSource<F> {
         let mut replaced = Vec::new();
         let mut generations = std::mem::take(&mut self.generations);
         generations.retain_mut(|generation| {
-            match self.visit(generation, now, sink, events) {
+            if is_short && !generation.has_more {
+                return true;
+            }
+            let visit = self.visit(generation, now, sink, events);
+            generation.has_more = matches!(visit, Visit::More | Visit::Replaced(_));
+            match visit {
                 Visit::Idle => {}
                 Visit::More => progress = Progress::More,
                 Visit::Replaced(unread) => replaced.push((generation.id, unread)),
@@ -144,6 +158,10 @@ impl<F: Fs> FileSource<F> {
         if self.unpack(now, sink, events) {
             progress = Progress::More;
         }
+        self.busy_rounds = match progress {
+            Progress::More => self.busy_rounds.wrapping_add(1),
+            Progress::Idle => 0,
+        };
         progress
     }
 
@@ -154,6 +172,7 @@ impl<F: Fs> FileSource<F> {
         self.must_discover = false;
         self.has_just_looked = true;
         self.discoveries += 1;
+        self.busy_rounds = 0;
         self.tombs.expire(now);
         let mut listing = discover::look(&self.fs, &mut self.wanted, &mut self.directories, now);
         self.relink(&listing, events);
@@ -387,93 +406,11 @@ impl<F: Fs> FileSource<F> {
         }
     }
 
-    /// Whether nobody will write to this file any more. It takes another discovery than the one
-    /// that missed it, so that a file caught in the midst of a rename is not taken for gone; and
-    /// another file at a path of its own, for a server without one goes on writing here.
-    fn is_over(&self, generation: &Generation<F::File>, now: Duration) -> bool {
-        match generation.link {
-            Link::Attached => false,
-            Link::Detached { .. } if plant::is_planted(Fault::NoDrain) => true,
-            Link::Detached {
-                quiet_since,
-                discovery,
-            } => {
-                self.discoveries > discovery
-                    && now.saturating_sub(quiet_since) >= self.settings.rotate_wait
-                    && self.is_succeeded(&generation.base)
-            }
-        }
-    }
-
-    /// Whether something else stands at this path, or nothing must.
-    fn is_succeeded(&self, path: &Path) -> bool {
-        let is_plain = |wanted: &Wanted| wanted.pattern.is_plain() && wanted.pattern.matches(path);
-        !self.wanted.iter().any(is_plain)
-            || self
-                .known
-                .get(path)
-                .is_some_and(|known| !known.place.is_empty())
-    }
-
     /// The name of the next file to be opened.
     pub(super) fn next_id(&mut self) -> GenerationId {
         let id = GenerationId(self.next_generation);
         self.next_generation += 1;
         id
-    }
-
-    /// Remembers a file that is closed.
-    fn bury(&mut self, generation: &Generation<F::File>, now: Duration) {
-        if plant::is_planted(Fault::NoDrain) {
-            return;
-        }
-        let (base, path) = (generation.base.clone(), generation.path.clone());
-        let prints = generation.prints(&self.printer);
-        let mut tomb = Tomb::new(base, path, prints, generation.consumed(), now);
-        if let Ok(meta) = generation.meta(&self.fs) {
-            let path = tomb.path.clone();
-            tomb.seen_as(&path, &meta);
-        }
-        self.tombs.bury(tomb);
-        // Its other names are known by it from now on.
-        self.directories.unsettle();
-    }
-
-    /// Reads on in every compressed file; says whether there is more.
-    fn unpack(
-        &mut self,
-        now: Duration,
-        sink: &mut dyn FnMut(&Batch<'_>),
-        events: &mut dyn FnMut(Event),
-    ) -> bool {
-        let line_bytes = self.settings.line_bytes;
-        let (tombs, printer) = (&mut self.tombs, &self.printer);
-        self.archives.retain_mut(|archive| {
-            let step = archive.read(line_bytes, sink);
-            if matches!(step, Ok(unpack::Step::More)) {
-                return true;
-            }
-            let (path, generation, offset) = (archive.path.clone(), archive.id, archive.offset);
-            let prints = archive.prints(printer);
-            let mut tomb = Tomb::new(archive.base.clone(), path.clone(), prints, offset, now);
-            tomb.seen_as(&path, &archive.meta);
-            tombs.bury(tomb);
-            events(match step {
-                Ok(_) => Event::Finished {
-                    path,
-                    generation,
-                    offset,
-                },
-                Err(error) => Event::Damaged {
-                    path,
-                    generation,
-                    offset,
-                    error,
-                },
-            });
-            false
-        });
-        !self.archives.is_empty()
     }
 }
 

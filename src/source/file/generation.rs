@@ -37,6 +37,8 @@ pub(super) struct Generation<F> {
     pub(super) offset: u64,
     /// Its size when last looked at.
     pub(super) size: u64,
+    /// Whether there was more to read at once.
+    pub(super) has_more: bool,
     /// Why it can't be read, if it was reported.
     fault: Option<io::ErrorKind>,
     calm: Calm,
@@ -105,6 +107,7 @@ impl<F> Generation<F> {
             link: Link::Attached,
             offset: 0,
             size: meta.size,
+            has_more: true,
             fault: None,
             calm: Calm::default(),
             file,

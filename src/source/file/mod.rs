@@ -5,6 +5,7 @@
 
 mod calm;
 mod discover;
+mod finish;
 mod follow;
 mod fs;
 mod generation;

@@ -17,6 +17,9 @@ use crate::clock::{Clock, ManualClock};
 pub(super) const LOG: &str = "a.log";
 /// Lines are at most this long.
 const LIMIT: usize = 100;
+/// What servers that don't append write at most: the holes they leave are then shorter than the beginnings that
+/// texts are told by.
+const MOST_LINES: usize = 60;
 const WAIT: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_secs(1);
 
@@ -150,6 +153,10 @@ impl<W: World> Play<W> {
     // --- Servers ---
 
     fn write(&mut self, server: usize, lines: u8) {
+        let is_enough = !self.setting.appends && self.written.len() > MOST_LINES;
+        if is_enough && !self.owes_newline {
+            return;
+        }
         let Some(writer) = self.servers.get_mut(server).and_then(Option::as_mut) else {
             return;
         };
@@ -166,6 +173,9 @@ impl<W: World> Play<W> {
     }
 
     fn write_part(&mut self) {
+        if !self.setting.appends && self.written.len() > MOST_LINES {
+            return;
+        }
         let Some(writer) = self.servers[0].as_mut() else {
             return;
         };

@@ -1,0 +1,100 @@
+//! When a rotated file is done with, and what is left of it.
+//!
+//! Invariant: a file is closed only when its end was read, and leaves what tells it again.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::discover::Wanted;
+use super::follow::FileSource;
+use super::fs::Fs;
+use super::generation::{Generation, Link};
+use super::plant::{self, Fault};
+use super::tomb::Tomb;
+use super::unpack;
+use crate::model::Batch;
+use crate::source::Event;
+
+impl<F: Fs> FileSource<F> {
+    /// Whether nobody will write to this file any more. It takes another discovery than the one
+    /// that missed it, so that a file caught in the midst of a rename is not taken for gone; and
+    /// another file at a path of its own, for a server without one goes on writing here.
+    pub(super) fn is_over(&self, generation: &Generation<F::File>, now: Duration) -> bool {
+        match generation.link {
+            Link::Attached => false,
+            Link::Detached { .. } if plant::is_planted(Fault::NoDrain) => true,
+            Link::Detached {
+                quiet_since,
+                discovery,
+            } => {
+                self.discoveries > discovery
+                    && now.saturating_sub(quiet_since) >= self.settings.rotate_wait
+                    && self.is_succeeded(&generation.base)
+            }
+        }
+    }
+
+    /// Whether something else stands at this path, or nothing must.
+    fn is_succeeded(&self, path: &Path) -> bool {
+        let is_plain = |wanted: &Wanted| wanted.pattern.is_plain() && wanted.pattern.matches(path);
+        !self.wanted.iter().any(is_plain)
+            || self
+                .known
+                .get(path)
+                .is_some_and(|known| !known.place.is_empty())
+    }
+
+    /// Remembers a file that is closed.
+    pub(super) fn bury(&mut self, generation: &Generation<F::File>, now: Duration) {
+        if plant::is_planted(Fault::NoDrain) {
+            return;
+        }
+        let (base, path) = (generation.base.clone(), generation.path.clone());
+        let prints = generation.prints(&self.printer);
+        let mut tomb = Tomb::new(base, path, prints, generation.consumed(), now);
+        if let Ok(meta) = generation.meta(&self.fs) {
+            let path = tomb.path.clone();
+            tomb.seen_as(&path, &meta);
+        }
+        self.tombs.bury(tomb);
+        // Its other names are known by it from now on.
+        self.directories.unsettle();
+    }
+
+    /// Reads on in every compressed file; says whether there is more.
+    pub(super) fn unpack(
+        &mut self,
+        now: Duration,
+        sink: &mut dyn FnMut(&Batch<'_>),
+        events: &mut dyn FnMut(Event),
+    ) -> bool {
+        let line_bytes = self.settings.line_bytes;
+        let (tombs, printer) = (&mut self.tombs, &self.printer);
+        self.archives.retain_mut(|archive| {
+            let step = archive.read(line_bytes, sink);
+            if matches!(step, Ok(unpack::Step::More)) {
+                return true;
+            }
+            let (path, generation, offset) = (archive.path.clone(), archive.id, archive.offset);
+            let prints = archive.prints(printer);
+            let mut tomb = Tomb::new(archive.base.clone(), path.clone(), prints, offset, now);
+            tomb.seen_as(&path, &archive.meta);
+            tombs.bury(tomb);
+            events(match step {
+                Ok(_) => Event::Finished {
+                    path,
+                    generation,
+                    offset,
+                },
+                Err(error) => Event::Damaged {
+                    path,
+                    generation,
+                    offset,
+                    error,
+                },
+            });
+            false
+        });
+        !self.archives.is_empty()
+    }
+}
