@@ -8,6 +8,7 @@
 )]
 
 mod allocations;
+mod backfill;
 mod cli;
 mod counts;
 mod demo;
