@@ -17,8 +17,6 @@ pub(super) struct History {
     /// Rows counted in since the last note.
     touched: Vec<u32>,
     is_touched: Vec<bool>,
-    /// Whether a row was ever noted: series that it feeds are there from then on, if only with a 0.
-    is_known: Vec<bool>,
     /// For each table.
     pasts: Vec<Past>,
     /// Of the lines that were not understood.
@@ -30,6 +28,8 @@ pub(super) struct History {
 pub(super) struct Past {
     /// The values at the last note.
     noted: Vec<u64>,
+    /// At the place of a series' first value: the first step in which it was counted in.
+    begins: Vec<u32>,
     changes: Vec<Change>,
     /// How many there were when they were last added up.
     sorted: usize,
@@ -50,7 +50,6 @@ impl History {
         let at = row as usize;
         if at >= self.is_touched.len() {
             self.is_touched.resize(at + 1, false);
-            self.is_known.resize(at + 1, false);
         }
         if !std::mem::replace(&mut self.is_touched[at], true) {
             self.touched.push(row);
@@ -76,16 +75,14 @@ impl History {
         };
         for row in self.touched.drain(..) {
             self.is_touched[row as usize] = false;
-            let is_first = !std::mem::replace(&mut self.is_known[row as usize], true);
             let slots = &slots[row as usize * tables.len()..][..tables.len()];
             for ((table, past), slot) in tables.iter().zip(&mut self.pasts).zip(slots) {
                 if !table.is_sink(*slot) {
-                    past.note(step, *slot, table.values_at(*slot), is_first);
+                    past.note(step, *slot, table.values_at(*slot));
                 }
             }
         }
-        let is_first = self.rejected.noted.is_empty();
-        self.rejected.note(step, 0, &[rejected], is_first);
+        self.rejected.note(step, 0, &[rejected]);
     }
 
     /// What a table's numbers did.
@@ -100,14 +97,16 @@ impl History {
 }
 
 impl Past {
-    /// Takes down what these values grew by. Of a series that `is_new` the first is told even if it is 0.
-    fn note(&mut self, step: u32, first: usize, values: &[u64], is_new: bool) {
+    /// Takes down what the values of a series grew by.
+    fn note(&mut self, step: u32, first: usize, values: &[u64]) {
         if self.noted.len() < first + values.len() {
             self.noted.resize(first + values.len(), 0);
+            self.begins.resize(first + values.len(), u32::MAX);
         }
+        self.begins[first] = self.begins[first].min(step);
         for (at, value) in (first..).zip(values) {
             let noted = std::mem::replace(&mut self.noted[at], *value);
-            if noted != *value || (is_new && at == first) {
+            if noted != *value {
                 self.changes.push(Change {
                     step,
                     cell: u32::try_from(at).unwrap_or(u32::MAX),
@@ -124,6 +123,15 @@ impl Past {
     /// Everything noted, sorted by step, then by cell.
     pub(super) fn take(&mut self) -> impl Iterator<Item = Change> + use<> {
         let mut changes = std::mem::take(&mut self.changes);
+        // A series is there from its first line on, if only with a 0.
+        let begins = (0..)
+            .zip(&self.begins)
+            .filter(|(_, step)| **step != u32::MAX);
+        changes.extend(begins.map(|(cell, step)| Change {
+            step: *step,
+            cell,
+            delta: 0,
+        }));
         Change::add_up(&mut changes);
         changes.into_iter()
     }

@@ -533,8 +533,10 @@ mod tests {
         assert_eq!(rejects.series[0].label("source"), Some("test"));
     }
 
-    /// One line or rejected line of a step.
-    fn lines_by_step() -> impl Strategy<Value = Vec<(u32, Option<(u64, Option<u64>)>)>> {
+    /// Key and duration of a line of a step; none for a line that is rejected.
+    type Dated = (u32, Option<(u64, Option<u64>)>);
+
+    fn lines_by_step() -> impl Strategy<Value = Vec<Dated>> {
         let line = (0..60_u64, proptest::option::of(0..30_u64));
         proptest::collection::vec((0..5_u32, proptest::option::weighted(0.9, line)), 1..80)
     }

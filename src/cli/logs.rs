@@ -49,7 +49,7 @@ pub(super) struct Logs {
     no_routes: bool,
     /// Logs to read; - is standard input
     #[arg(value_name = "LOG", required = true)]
-    logs: Vec<PathBuf>,
+    paths: Vec<PathBuf>,
 }
 
 /// How much of a log tells a journal.
@@ -109,7 +109,7 @@ impl Logs {
             step,
         };
         let progress = self.progress();
-        for log in &self.logs {
+        for log in &self.paths {
             let reader = open(log, &progress).map_err(|error| unreadable(log, error))?;
             session.read(log, reader)?;
         }
@@ -159,7 +159,7 @@ impl Logs {
     /// A bar over the bytes of all files; hidden unless standard error is a terminal.
     fn progress(&self) -> ProgressBar {
         let total = self
-            .logs
+            .paths
             .iter()
             .map(|log| std::fs::metadata(log).map_or(0, |meta| meta.len()))
             .sum();

@@ -11,7 +11,7 @@ use crate::replay::gzip;
 use crate::support::{Ended, project, run};
 
 /// Name and labels of a series, and its samples by their time.
-pub type Samples = BTreeMap<String, BTreeMap<u64, String>>;
+type Samples = BTreeMap<String, BTreeMap<u64, String>>;
 
 /// Runs `backfill` in a folder.
 fn backfill(dir: &Path, args: &[&str]) -> Ended {
@@ -19,7 +19,7 @@ fn backfill(dir: &Path, args: &[&str]) -> Ended {
 }
 
 /// Reads OpenMetrics with timestamps, without any of the project's code; checks what OpenMetrics asks of its order.
-pub fn samples(page: &str) -> Samples {
+fn samples(page: &str) -> Samples {
     let page = page.strip_suffix("# EOF\n").unwrap();
     let (mut all, mut families) = (Samples::new(), Vec::new());
     for line in page.lines() {
@@ -33,7 +33,8 @@ pub fn samples(page: &str) -> Samples {
             let (series, value) = rest.rsplit_once(' ').unwrap();
             let samples = all.entry(series.to_owned()).or_default();
             let time = time.parse().unwrap();
-            assert!(samples.keys().all(|earlier| *earlier < time), "{line}");
+            let earlier = samples.keys().next_back();
+            assert!(earlier.is_none_or(|earlier| *earlier < time), "{line}");
             samples.insert(time, value.to_owned());
         }
     }
@@ -54,7 +55,7 @@ fn last(samples: &Samples) -> BTreeMap<String, String> {
 }
 
 /// What `replay` counts.
-fn replayed(dir: &Path, args: &[&str]) -> BTreeMap<String, String> {
+pub fn replayed(dir: &Path, args: &[&str]) -> BTreeMap<String, String> {
     let args = ["replay", "--output", "metrics"].iter().chain(args);
     let page = run(dir, args, "").succeeded();
     let lines = page.lines().filter(|line| !line.starts_with('#'));
@@ -219,6 +220,6 @@ fn wrong_steps_and_labels_are_refused() {
     assert_snapshot!(said, @"
     error: invalid value '6m' for '--step <TIME>': expected a time from 1s to 5m, as `15s` or `1m`
     error: invalid value 'le=1' for '--label <NAME=VALUE>': `le` cannot be the name of a label
-    error: `httplog_request_duration_seconds` has a label `route` already
+    error: `httplog_requests_total` has a label `route` already
     ");
 }

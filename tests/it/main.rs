@@ -9,6 +9,8 @@
 
 mod allocations;
 mod backfill;
+#[cfg(feature = "stack")]
+mod backfill_stack;
 mod cli;
 mod counts;
 mod demo;
