@@ -83,10 +83,10 @@ fn the_last_samples_are_what_replay_counts() {
         "fixtures/corpora/nginx_json.log",
         "fixtures/corpora/nginx_ltsv.log",
         "fixtures/corpora/nginx_syslog.log",
-        "fixtures/corpora/gunicorn_D_us.log",
+        "fixtures/corpora/gunicorn_L_s.log",
         "fixtures/corpora/apache_combined.log",
     ] {
-        for step in ["1s", "7s", "5m"] {
+        for step in ["15s", "5m"] {
             let page = backfill(&project(""), &["--step", step, log]).succeeded();
             assert_eq!(
                 last(&samples(&page)),
