@@ -15,7 +15,7 @@ use crate::model::{Course, Kind, Timeline, Track, Value};
 const CHUNK: usize = 1 << 16;
 
 /// Writes the families with their own time, `step` seconds a step, and the mark of the end. Each sample says what had
-/// been counted before its time. Memory is a few times [`CHUNK`] beside the timeline itself.
+/// been counted before its time. Beside the timeline itself it needs some 128 KiB of memory.
 pub fn write_timeline(
     timeline: &Timeline,
     step: NonZeroU32,
