@@ -5,6 +5,7 @@
 
 mod buckets;
 mod definition;
+mod history;
 mod ledger;
 mod shard;
 mod table;

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
+use super::history::History;
 use super::table::{LabelValues, Table};
 use super::{Definition, Kind, Ledger, Values};
 use crate::model::{
-    self, Family, GenerationId, Number, Position, SCHEMA, Saved, Series, Unit, Value,
+    self, Course, Family, GenerationId, Number, Position, SCHEMA, Saved, Series, Track, Unit, Value,
 };
 
 /// How many rows are found without a hash table: as many as a byte tells apart.
@@ -51,6 +52,8 @@ pub struct Shard {
     overflow: Vec<(Box<[bool]>, u32)>,
     ledger: Ledger,
     positions: Vec<Position>,
+    /// When it counted, if that is wanted.
+    history: Option<Box<History>>,
 }
 
 impl Shard {
@@ -70,6 +73,38 @@ impl Shard {
             overflow: Vec::new(),
             ledger,
             positions: Vec::new(),
+            history: None,
+        }
+    }
+
+    /// The same, empty, which also remembers in which step each line was counted.
+    #[must_use]
+    pub fn by_time(self) -> Self {
+        Self {
+            history: Some(Box::new(History::new(self.tables.len()))),
+            ..self
+        }
+    }
+
+    /// Says in which step after 1970 the lines that follow were written; steps may come in any order.
+    #[inline]
+    pub fn turn(&mut self, step: u32) {
+        if self
+            .history
+            .as_ref()
+            .is_some_and(|history| history.is_over(step))
+        {
+            self.note();
+            if let Some(history) = &mut self.history {
+                history.begin(step);
+            }
+        }
+    }
+
+    /// Takes down what was counted in the present step.
+    fn note(&mut self) {
+        if let Some(history) = &mut self.history {
+            history.note(&self.tables, &self.slots, self.ledger.rejected_lines());
         }
     }
 
@@ -91,6 +126,9 @@ impl Shard {
                 row
             }
         };
+        if let Some(history) = &mut self.history {
+            history.touch(row);
+        }
         let width = self.tables.len();
         let slots = &self.slots[row as usize * width..][..width];
         for (table, slot) in self.tables.iter_mut().zip(slots) {
@@ -145,6 +183,35 @@ impl Shard {
             .map(|definition| self.rejects(definition));
         let counted = self.tables.iter().map(Table::family);
         counted.chain(rejected).collect()
+    }
+
+    /// The families of the product over time, which are forgotten; empty unless it counted by time.
+    pub fn take_timeline(&mut self) -> Vec<Course> {
+        self.note();
+        let Some(mut history) = self.history.take() else {
+            return Vec::new();
+        };
+        let tables = self.tables.iter().enumerate();
+        let mut courses: Vec<Course> = tables
+            .map(|(at, table)| table.course(history.of_table(at)))
+            .collect();
+        let changes = history.of_rejected();
+        courses.extend(self.rejected.iter().map(|definition| {
+            let family = self.rejects(definition);
+            let zero = Value::Number(Number::Exact(0, Unit::One));
+            let tracks = family.series.into_iter().map(|series| Track {
+                labels: series.labels,
+                zero: zero.clone(),
+                changes: changes.clone(),
+            });
+            Course {
+                name: family.name,
+                help: family.help,
+                kind: family.kind,
+                tracks: tracks.collect(),
+            }
+        }));
+        courses
     }
 
     /// The rejected lines as a family of the product.
@@ -267,7 +334,7 @@ impl Shard {
 mod tests {
     use super::*;
     use crate::aggregate::{Kind, Measure};
-    use crate::model::{Families, GenerationId};
+    use crate::model::{Families, GenerationId, Timeline};
     use proptest::prelude::*;
     use std::cell::Cell;
 
@@ -464,6 +531,86 @@ mod tests {
         let rejects = families.get("rejects").unwrap();
         assert_eq!((rejects.total(), rejects.series.len()), (2, 1));
         assert_eq!(rejects.series[0].label("source"), Some("test"));
+    }
+
+    /// Key and duration of a line of a step; none for a line that is rejected.
+    type Dated = (u32, Option<(u64, Option<u64>)>);
+
+    fn lines_by_step() -> impl Strategy<Value = Vec<Dated>> {
+        let line = (0..60_u64, proptest::option::of(0..30_u64));
+        proptest::collection::vec((0..5_u32, proptest::option::weighted(0.9, line)), 1..80)
+    }
+
+    /// What a timeline adds up to, of some of its steps.
+    fn added_up(timeline: &Timeline, wanted: impl Fn(u32) -> bool) -> Families {
+        Families::new(timeline.iter().map(|course| {
+            Family {
+                name: course.name.clone(),
+                help: course.help.clone(),
+                kind: course.kind,
+                series: (course.tracks.iter())
+                    .map(|track| {
+                        let mut value = track.zero.clone();
+                        let changes = track.changes.iter();
+                        changes
+                            .filter(|change| wanted(change.step))
+                            .for_each(|change| value.grow(*change));
+                        Series {
+                            labels: track.labels.clone(),
+                            value,
+                        }
+                    })
+                    .collect(),
+            }
+        }))
+    }
+
+    proptest! {
+        #[test]
+        fn a_timeline_adds_up_to_the_counts_whatever_the_order(
+            lines in lines_by_step(),
+            cap in 0..40_usize,
+        ) {
+            let count = |wanted: &dyn Fn(u32) -> bool, by_time: bool| {
+                let mut shard = if by_time { shard().by_time() } else { shard() };
+                let names = names(1_000);
+                for (step, line) in lines.iter().filter(|(step, _)| wanted(*step)) {
+                    match line {
+                        Some(line) => {
+                            shard.turn(*step);
+                            apply(&mut shard, &[*line], &names);
+                        }
+                        None => shard.reject("mismatch"),
+                    }
+                }
+                shard
+            };
+            let mut timed = count(&|_| true, true);
+            let whole = families(&count(&|_| true, false));
+            prop_assert_eq!(&families(&timed), &whole);
+            let timeline = Timeline::new(timed.take_timeline());
+            prop_assert_eq!(&added_up(&timeline, |_| true), &whole);
+            for step in 0..5 {
+                let only = families(&count(&|at| at == step, false));
+                let found = added_up(&timeline, |at| at == step);
+                for family in whole.iter() {
+                    let total = |all: &Families| all.get(&family.name).map_or(0, Family::total);
+                    prop_assert_eq!(total(&found), total(&only), "{}", &family.name);
+                }
+            }
+            // The same where series are over the cap.
+            let mut capped = shard().by_time();
+            let names = names(cap);
+            for (step, line) in &lines {
+                if let Some(line) = line {
+                    capped.turn(*step);
+                    apply(&mut capped, &[*line], &names);
+                }
+            }
+            let expected = families(&capped);
+            let timeline = Timeline::new(capped.take_timeline());
+            prop_assert_eq!(added_up(&timeline, |_| true), expected);
+        }
     }
 
     proptest! {

@@ -8,9 +8,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::buckets::Buckets;
+use super::history::Past;
 use super::{Definition, Kind, Measure, Values};
 use crate::model::{
-    self, Family, Histogram, Number, SavedFamily, SavedSeries, Series, Unit, Value,
+    self, Course, Family, Histogram, Number, SavedFamily, SavedSeries, Series, Track, Unit, Value,
 };
 
 /// Label values, in the order of the definition's label names.
@@ -86,6 +87,19 @@ impl Table {
         0
     }
 
+    /// Whether lines that are left out are counted at this offset.
+    pub(super) fn is_sink(&self, slot: usize) -> bool {
+        slot < self.sink * self.definition.stride()
+    }
+
+    /// The numbers of the series at this offset.
+    pub(super) fn values_at(&self, slot: usize) -> &[u64] {
+        self.values
+            .get(slot..)
+            .and_then(|values| values.get(..self.definition.stride()))
+            .unwrap_or_default()
+    }
+
     /// Counts one line.
     #[inline]
     pub(super) fn count(&mut self, slot: usize, line: &Values) {
@@ -107,17 +121,48 @@ impl Table {
         }
     }
 
+    /// What its values are to a scrape.
+    fn kind(&self) -> model::Kind {
+        match &self.definition.kind {
+            Kind::Lines | Kind::Sum(_) | Kind::Rejected => model::Kind::Counter,
+            Kind::Histogram(..) => model::Kind::Histogram,
+        }
+    }
+
+    /// The family over time.
+    pub(super) fn course(&self, past: &mut Past) -> Course {
+        let stride = self.definition.stride();
+        let zero = self.value(&vec![0; stride]);
+        let labels = self.series.iter();
+        let mut tracks: Vec<Track> = labels
+            .map(|labels| Track {
+                labels: self.named(labels),
+                zero: zero.clone(),
+                changes: Vec::new(),
+            })
+            .collect();
+        for mut change in past.take() {
+            let place = change.cell as usize;
+            if let Some(track) = tracks.get_mut((place / stride).wrapping_sub(self.sink)) {
+                change.cell = u32::try_from(place % stride).unwrap_or(u32::MAX);
+                track.changes.push(change);
+            }
+        }
+        Course {
+            name: Arc::clone(&self.definition.name),
+            help: Arc::clone(&self.definition.help),
+            kind: self.kind(),
+            tracks,
+        }
+    }
+
     /// The family as a scrape shows it.
     pub(super) fn family(&self) -> Family {
         let definition = &self.definition;
-        let kind = match &definition.kind {
-            Kind::Lines | Kind::Sum(_) | Kind::Rejected => model::Kind::Counter,
-            Kind::Histogram(..) => model::Kind::Histogram,
-        };
         Family {
             name: Arc::clone(&definition.name),
             help: Arc::clone(&definition.help),
-            kind,
+            kind: self.kind(),
             series: self
                 .rows()
                 .map(|(labels, values)| Series {

@@ -2,6 +2,7 @@
 //!
 //! Invariant: commands return what went wrong; only `main` prints it and ends the process.
 
+mod backfill;
 mod check;
 mod demo;
 mod exit;
@@ -9,6 +10,7 @@ mod explain;
 #[cfg(test)]
 mod explain_tests;
 mod init;
+mod logs;
 mod patterns;
 mod rejects;
 mod replay;
@@ -69,6 +71,7 @@ enum Command {
     Run(run::Run),
     Demo(demo::Demo),
     Replay(replay::Replay),
+    Backfill(backfill::Backfill),
     Check(check::Check),
     Explain(explain::Explain),
     Patterns(patterns::Patterns),
@@ -83,6 +86,7 @@ impl Cli {
             Command::Run(run) => self.log.start(LogLevel::Info).and_then(|()| run.execute()),
             Command::Demo(demo) => self.log.start(LogLevel::Warn).and_then(|()| demo.execute()),
             Command::Replay(replay) => replay.execute(),
+            Command::Backfill(backfill) => backfill.execute(),
             Command::Check(check) => check.execute(),
             Command::Explain(explain) => explain.execute(),
             Command::Patterns(patterns) => patterns.execute(),

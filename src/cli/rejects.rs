@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::model::Batch;
 use crate::pattern::{Pattern, Reject};
+use crate::pipeline::{UNTIMED, time_of};
 
 /// Examples for each reason.
 const EXAMPLES: usize = 3;
@@ -21,6 +22,8 @@ const LOOKS: usize = 32;
 pub(super) struct Rejects {
     config: Option<PathBuf>,
     line_bytes: usize,
+    /// Whether a line must tell its time.
+    by_time: bool,
     looks: usize,
     examples: BTreeMap<&'static str, Vec<Example>>,
 }
@@ -36,11 +39,12 @@ struct Example {
 }
 
 impl Rejects {
-    /// None yet. `config` is where the patterns came from.
-    pub(super) fn new(config: Option<PathBuf>, line_bytes: usize) -> Self {
+    /// None yet. `config` is where the patterns came from; `by_time` is whether a line must tell its time.
+    pub(super) fn new(config: Option<PathBuf>, line_bytes: usize, by_time: bool) -> Self {
         Self {
             config,
             line_bytes,
+            by_time,
             looks: 0,
             examples: BTreeMap::new(),
         }
@@ -71,18 +75,26 @@ impl Rejects {
         for (number, line) in numbers.zip(batch.lines()) {
             let reason = match line.len() {
                 0 => continue,
-                length if length > self.line_bytes => Reject::Overlong,
+                length if length > self.line_bytes => Reject::Overlong.name(),
                 _ => match pattern.parse(&mut scratch, line) {
+                    Ok(record) if self.by_time && time_of(&record).is_none() => UNTIMED,
                     Ok(_) => continue,
-                    Err(reason) => reason,
+                    Err(reason) => reason.name(),
                 },
             };
             self.add(reason, log, number, pattern, line);
         }
     }
 
-    fn add(&mut self, reason: Reject, log: &Path, number: u64, pattern: &Pattern, line: &[u8]) {
-        let examples = self.examples.entry(reason.name()).or_default();
+    fn add(
+        &mut self,
+        reason: &'static str,
+        log: &Path,
+        number: u64,
+        pattern: &Pattern,
+        line: &[u8],
+    ) {
+        let examples = self.examples.entry(reason).or_default();
         if examples.len() >= EXAMPLES {
             return;
         }
@@ -178,7 +190,7 @@ mod tests {
     #[test]
     fn places_are_told_and_text_is_not() {
         let pattern = Preset::find("nginx-combined").unwrap().pattern().unwrap();
-        let mut rejects = Rejects::new(None, 20);
+        let mut rejects = Rejects::new(None, 20, false);
         let text = b"secret\n\nsecret\nother\nthird\nfourth\nlonger than twenty bytes\n";
         let end = Position {
             generation: GenerationId(0),
@@ -196,7 +208,7 @@ mod tests {
     #[test]
     fn looking_ends() {
         let pattern = Preset::find("nginx-combined").unwrap().pattern().unwrap();
-        let mut rejects = Rejects::new(None, 20);
+        let mut rejects = Rejects::new(None, 20, false);
         let counts = |lines: u64| BTreeMap::from([("mismatch", lines), ("number", 0)]);
         assert!(!rejects.wants(&counts(1), &counts(1)));
         let end = Position {
@@ -209,7 +221,7 @@ mod tests {
             looks += 1;
         }
         assert_eq!(looks, LOOKS);
-        let mut rejects = Rejects::new(None, 20);
+        let mut rejects = Rejects::new(None, 20, false);
         rejects.look(
             Path::new("a"),
             &pattern,
@@ -221,6 +233,6 @@ mod tests {
 
     #[test]
     fn nothing_rejected_is_nothing_said() {
-        assert_eq!(Rejects::new(None, 20).to_string(), "");
+        assert_eq!(Rejects::new(None, 20, false).to_string(), "");
     }
 }

@@ -1,31 +1,14 @@
 //! `replay`: whole files, one pass, then the result.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Cursor, Read, Write};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::io::{self, Write};
 
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
 
-use super::exit::{Exit, Failure};
-use super::rejects::Rejects;
-use super::run::{SAMPLE_BYTES, unreadable};
-use super::unrecognised::unrecognised;
-use super::{load, summary};
-use crate::aggregate::{Ledger, Shard};
-use crate::config::{self, Config, Limits};
-use crate::diag::Report;
+use super::exit::Failure;
+use super::logs::{Logs, Session};
+use super::summary;
 use crate::expose::{Format, encode, encode_json};
-use crate::join::Links;
-use crate::label::Budget;
-use crate::metric::Metrics;
-use crate::model::{Batch, Families, GenerationId, Micros};
-use crate::pattern::{Pattern, Recognition, recognise};
-use crate::pipeline::{Pipeline, Settings};
-use crate::route::Resolver;
-use crate::source::{LineReader, Messages, archive, is_export};
+use crate::model::Families;
 
 /// Read whole logs once and print the result.
 ///
@@ -36,26 +19,11 @@ use crate::source::{LineReader, Messages, archive, is_export};
 /// lines of both are joined, in whatever order the files are given.
 #[derive(Debug, Args)]
 pub struct Replay {
-    /// A configuration, for its limits and the patterns of its sources
-    #[arg(long, short, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// The format of the LOGs: a preset (see `patterns`), the pattern of a source of the
-    /// configuration, or one from /etc/httplog-exporter/patterns/*.toml
-    #[arg(long, short, value_name = "NAME")]
-    pattern: Option<String>,
     /// What to print
     #[arg(long, short, value_name = "WHAT", value_enum, default_value_t = Output::Summary)]
     output: Output,
-    /// The dump of the site's URLconf, which names the views; without, the routes of the
-    /// configuration's only source, if it has any
-    #[arg(long, value_name = "FILE", conflicts_with = "no_routes")]
-    routes: Option<PathBuf>,
-    /// Don't look at paths: every request is counted under the route `<other>`
-    #[arg(long)]
-    no_routes: bool,
-    /// Logs to read; - is standard input
-    #[arg(value_name = "LOG", required = true)]
-    logs: Vec<PathBuf>,
+    #[command(flatten)]
+    logs: Logs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -68,324 +36,48 @@ enum Output {
     Json,
 }
 
-/// How much of a log tells a journal.
-const JOURNAL_BYTES: u64 = 9;
-
-/// The lines of one format and what became of them.
-struct Lane {
-    pattern: Arc<Pattern>,
-    pipeline: Pipeline,
-    shard: Shard,
-}
-
-/// The work of one call.
-struct Session {
-    pattern: Option<Arc<Pattern>>,
-    limits: Limits,
-    routes: Option<Arc<Resolver>>,
-    max_routes: usize,
-    metrics: Metrics,
-    budget: Budget,
-    /// In the order in which the formats were met; the name of each is its source's.
-    lanes: Vec<(String, Lane)>,
-    rejects: Rejects,
-    /// The sources of the configuration, to know their logs by.
-    sources: Vec<config::Source>,
-    /// Between formats.
-    links: Links,
-}
-
 impl Replay {
     pub(super) fn execute(&self) -> Result<(), Failure> {
-        let config = self.config.as_deref().map(checked).transpose()?;
-        let limits = config
-            .as_ref()
-            .map_or_else(Limits::default, |config| config.limits);
-        let (routes, max_routes) = self.views(config.as_ref())?;
-        let pattern = self.chosen(config.as_ref())?;
-        let joined = config.as_ref().filter(|_| pattern.is_none());
-        let fronts = joined.map(formats_joined).unwrap_or_default();
-        // What is read first waits until the other log is read.
-        let waiting = limits.join(Limits::PENDING_REQUESTS_IN_REPLAY);
-        let mut session = Session {
-            links: Links::default().reconfigure(fronts, waiting),
-            sources: joined.map_or_else(Vec::new, |config| config.sources.clone()),
-            pattern,
-            limits,
-            routes,
-            max_routes,
-            metrics: config.map_or_else(Metrics::default, |config| config.metrics),
-            budget: Budget::new(limits.series),
-            lanes: Vec::new(),
-            rejects: Rejects::new(self.config.clone(), limits.line_bytes),
-        };
-        let progress = self.progress();
-        for log in &self.logs {
-            let reader = open(log, &progress).map_err(|error| unreadable(log, error))?;
-            session.read(log, reader)?;
-        }
-        progress.finish_and_clear();
-        session.end();
-        session.print(self.output)
+        print(&self.logs.read(None)?, self.output)
     }
+}
 
-    /// The pattern that --pattern names, or the only one a configuration uses.
-    fn chosen(&self, config: Option<&Config>) -> Result<Option<Arc<Pattern>>, Failure> {
-        if let Some(name) = &self.pattern {
-            return match config.and_then(|config| config.patterns.get(name)) {
-                Some(pattern) => Ok(Some(Arc::clone(pattern))),
-                None => Ok(Some(Arc::new(config::find_pattern(name)?))),
-            };
-        }
-        Ok(match config.map(|config| config.sources.as_slice()) {
-            Some([only]) => Some(Arc::clone(&only.pattern)),
-            _ => None,
-        })
-    }
-
-    /// What names views, and how many there may be.
-    fn views(&self, config: Option<&Config>) -> Result<(Option<Arc<Resolver>>, usize), Failure> {
-        if self.no_routes {
-            return Ok((None, 0));
-        }
-        let mut report = Report::default();
-        let given = self.routes.as_deref().map(config::Routes::of_dump);
-        let routes = match (&given, config.map(|config| config.sources.as_slice())) {
-            (Some(given), _) => Some(given),
-            (None, Some([only])) => only.routes.as_deref(),
-            (None, _) => None,
-        };
-        let Some(routes) = routes else {
-            return Ok((None, Limits::MAX_ROUTES));
-        };
-        match routes.load(&mut report) {
-            Some(resolver) => Ok((Some(resolver), routes.max_routes)),
-            None => Err(report.into()),
-        }
-    }
-
-    /// A bar over the bytes of all files; hidden unless standard error is a terminal.
-    fn progress(&self) -> ProgressBar {
-        let total = self
-            .logs
+fn print(session: &Session, output: Output) -> Result<(), Failure> {
+    let families = Families::new(
+        session
+            .lanes
             .iter()
-            .map(|log| std::fs::metadata(log).map_or(0, |meta| meta.len()))
-            .sum();
-        let bar = ProgressBar::new(total);
-        let template = "{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
-        match ProgressStyle::with_template(template) {
-            Ok(style) => bar.with_style(style),
-            Err(_) => bar,
-        }
-    }
-}
-
-/// What is joined, where a source is known by its format.
-fn formats_joined(config: &Config) -> BTreeMap<&str, Vec<&str>> {
-    let format = |name: &str| {
-        let mut sources = config.sources.iter();
-        let source = sources.find(|source| source.name == name);
-        source.map(|source| source.pattern.name())
-    };
-    let mut joined: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (front, backs) in config.fronts() {
-        for back in backs {
-            if let (Some(front), Some(back)) = (format(front), format(back))
-                && front != back
-            {
-                let backs = joined.entry(front).or_default();
-                if !backs.contains(&back) {
-                    backs.push(back);
+            .flat_map(|(_, lane)| lane.shard.snapshot())
+            .chain(session.links.families()),
+    );
+    let mut out = io::stdout().lock();
+    let mut bytes = Vec::new();
+    match output {
+        Output::Summary => {
+            for (at, (name, lane)) in session.lanes.iter().enumerate() {
+                if at > 0 {
+                    writeln!(out)?;
                 }
+                summary::write(
+                    &mut out,
+                    name,
+                    lane.shard.ledger(),
+                    &Families::new(lane.shard.snapshot()),
+                )?;
             }
+            summary::write_joined(&mut out, &families)?;
         }
-    }
-    joined
-}
-
-fn checked(path: &Path) -> Result<Config, Failure> {
-    let checked = load(path)?;
-    checked.config.ok_or_else(|| checked.report.into())
-}
-
-/// A file or standard input, decompressed, its progress shown.
-fn open(log: &Path, progress: &ProgressBar) -> io::Result<Box<dyn Read + Send>> {
-    if log == Path::new("-") {
-        return archive::decompressed(io::stdin());
-    }
-    if std::fs::metadata(log)?.is_dir() {
-        return Err(io::Error::from(io::ErrorKind::IsADirectory));
-    }
-    archive::decompressed(progress.wrap_read(File::open(log)?))
-}
-
-impl Session {
-    /// Counts all lines of one log.
-    fn read(&mut self, log: &Path, mut reader: Box<dyn Read + Send>) -> Result<(), Failure> {
-        let mut first = Vec::new();
-        let begin = reader.by_ref().take(JOURNAL_BYTES).read_to_end(&mut first);
-        begin.map_err(|error| unreadable(log, error))?;
-        let is_journal = is_export(&first);
-        reader = Box::new(Cursor::new(first).chain(reader));
-        if is_journal {
-            reader = Box::new(Messages::new(reader, self.limits.line_bytes));
-        }
-        if self.pattern.is_none() {
-            // However slowly a stream begins, its format is told by the same lines.
-            let mut head = Vec::new();
-            let whole = reader.by_ref().take(SAMPLE_BYTES).read_to_end(&mut head);
-            whole.map_err(|error| unreadable(log, error))?;
-            reader = Box::new(Cursor::new(head).chain(reader));
-        }
-        let mut lines = LineReader::new(reader, GenerationId(0), self.limits.line_bytes);
-        let mut lane = None;
-        let mut number = 0;
-        while let Some(batch) = lines.next_batch().map_err(|error| unreadable(log, error))? {
-            let at = if let Some(at) = lane {
-                at
-            } else {
-                let pattern = self.pattern_of(log, &batch)?;
-                *lane.insert(self.lane(pattern))
-            };
-            if let Some((_, lane)) = self.lanes.get_mut(at) {
-                let (lines, rejected) = {
-                    let ledger = lane.shard.ledger();
-                    (ledger.lines(), ledger.rejected.clone())
-                };
-                lane.pipeline.feed(&mut lane.shard, &batch);
-                // Files are read one after the other, so that time says nothing here.
-                lane.pipeline.settle(Micros(0));
-                let ledger = lane.shard.ledger();
-                if self.rejects.wants(&rejected, &ledger.rejected) {
-                    self.rejects.look(log, &lane.pattern, number, &batch);
-                }
-                number += ledger.lines() - lines;
-            }
-        }
-        // A log without a line still has an account, if its format is known.
-        if let (None, Some(pattern)) = (lane, self.pattern.clone()) {
-            self.lane(pattern);
-        }
-        Ok(())
-    }
-
-    /// No more lines will come.
-    fn end(&mut self) {
-        let lanes = &self.lanes;
-        let is_read = |name: &str| lanes.iter().any(|(lane, _)| lane == name);
-        self.links = self.links.read(is_read);
-        self.links.finish();
-    }
-
-    /// The pattern given, that of the source the log belongs to, or the one that its first lines
-    /// are written in.
-    fn pattern_of(&self, log: &Path, first: &Batch<'_>) -> Result<Arc<Pattern>, Failure> {
-        if let Some(pattern) = &self.pattern {
-            return Ok(Arc::clone(pattern));
-        }
-        if let Ok(path) = std::path::absolute(log) {
-            let mut sources = self.sources.iter();
-            let own = sources.find(|source| source.input.follows(&path));
-            if let Some(source) = own {
-                return Ok(Arc::clone(&source.pattern));
-            }
-        }
-        match recognise(first.lines()) {
-            Recognition::Known(pattern) => Ok(Arc::new(pattern)),
-            Recognition::Unknown(best) => {
-                let line_bytes = self.limits.line_bytes;
-                Err(unrecognised(log, &best, first.lines(), line_bytes))
-            }
-        }
-    }
-
-    /// The place of this format's lane.
-    fn lane(&mut self, pattern: Arc<Pattern>) -> usize {
-        let name = pattern.name().to_owned();
-        if let Some(at) = self.lanes.iter().position(|(known, _)| *known == name) {
-            return at;
-        }
-        let settings = Settings {
-            source: name.clone(),
-            pattern: Arc::clone(&pattern),
-            line_bytes: self.limits.line_bytes,
-            routes: self.routes.clone(),
-            max_routes: self.max_routes,
-            metrics: self.metrics.clone(),
-            join: self.links.end(&name),
-        };
-        let pipeline = Pipeline::new(settings, self.budget.clone());
-        let shard = pipeline.shard();
-        let lane = Lane {
-            pattern,
-            pipeline,
-            shard,
-        };
-        self.lanes.push((name, lane));
-        self.lanes.len() - 1
-    }
-
-    fn print(&self, output: Output) -> Result<(), Failure> {
-        if self.lanes.is_empty() {
-            return Err(Failure::message(Exit::NoInput, "no line to read"));
-        }
-        let families = Families::new(
-            self.lanes
+        Output::Metrics => encode(&families, Format::Text, &mut bytes),
+        Output::Json => {
+            let accounts = session
+                .lanes
                 .iter()
-                .flat_map(|(_, lane)| lane.shard.snapshot())
-                .chain(self.links.families()),
-        );
-        let mut out = io::stdout().lock();
-        let mut bytes = Vec::new();
-        match output {
-            Output::Summary => {
-                for (at, (name, lane)) in self.lanes.iter().enumerate() {
-                    if at > 0 {
-                        writeln!(out)?;
-                    }
-                    summary::write(
-                        &mut out,
-                        name,
-                        lane.shard.ledger(),
-                        &Families::new(lane.shard.snapshot()),
-                    )?;
-                }
-                summary::write_joined(&mut out, &families)?;
-            }
-            Output::Metrics => encode(&families, Format::Text, &mut bytes),
-            Output::Json => {
-                let accounts = self.lanes.iter().flat_map(|(_, lane)| lane.shard.account());
-                let accounts = Families::new(accounts.chain(self.links.outcomes()));
-                encode_json(&families.merge(accounts), &mut bytes);
-            }
+                .flat_map(|(_, lane)| lane.shard.account());
+            let accounts = Families::new(accounts.chain(session.links.outcomes()));
+            encode_json(&families.merge(accounts), &mut bytes);
         }
-        out.write_all(&bytes)?;
-        self.warn(output);
-        Ok(())
     }
-
-    /// Says on standard error what the result does not: that lines were rejected, and where some
-    /// of them stand.
-    #[expect(
-        clippy::print_stderr,
-        reason = "a word to the person at the terminal, beside the result"
-    )]
-    fn warn(&self, output: Output) {
-        let mut all = Ledger::default();
-        self.lanes
-            .iter()
-            .for_each(|(_, lane)| all.add(lane.shard.ledger()));
-        let rejected = all.rejected_lines();
-        if output != Output::Summary && rejected > 0 {
-            eprintln!("warning: {rejected} of {} lines rejected", all.lines());
-        }
-        let evicted = self.links.evicted();
-        if evicted > 0 {
-            eprintln!(
-                "warning: {evicted} lines given up before the other line of their request was read: \
-                 raise limits.pending_requests"
-            );
-        }
-        eprint!("{}", self.rejects);
-    }
+    out.write_all(&bytes)?;
+    session.warn(output == Output::Summary);
+    Ok(())
 }

@@ -149,7 +149,7 @@ fn push_name(name: &str, suffix: &str, labels: &[u8], out: &mut Vec<u8>) {
 }
 
 /// The labels in braces; nothing if there are none.
-fn push_labels(labels: &Labels, out: &mut Vec<u8>) {
+pub(super) fn push_labels(labels: &Labels, out: &mut Vec<u8>) {
     for (at, (name, value)) in labels.iter().enumerate() {
         out.push(if at == 0 { b'{' } else { b',' });
         out.extend_from_slice(name.as_bytes());
@@ -164,12 +164,12 @@ fn push_labels(labels: &Labels, out: &mut Vec<u8>) {
 
 /// Whether the text stands between quotes, which then need escaping too.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Quoted {
+pub(super) enum Quoted {
     Yes,
     No,
 }
 
-fn push_escaped(text: &str, quoted: Quoted, out: &mut Vec<u8>) {
+pub(super) fn push_escaped(text: &str, quoted: Quoted, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
     let mut copied = 0;
     for (at, byte) in bytes.iter().enumerate() {

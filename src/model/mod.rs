@@ -7,6 +7,8 @@ pub(crate) mod digits;
 mod families;
 mod record;
 mod saved;
+mod timeline;
+mod timestamp;
 mod units;
 pub(crate) mod vector;
 
@@ -14,4 +16,6 @@ pub use batch::{Batch, GenerationId, Lines, Position};
 pub use families::{Families, Family, Histogram, Kind, Labels, Number, Series, Value};
 pub use record::{Field, FieldSet, Record, UpstreamList};
 pub use saved::{SCHEMA, Saved, SavedFamily, SavedSeries};
+pub use timeline::{Change, Course, Timeline, Track};
+pub use timestamp::Timestamp;
 pub use units::{Bytes, Micros, Status, Unit};

@@ -6,6 +6,7 @@ mod names;
 #[cfg(test)]
 mod sets_tests;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use memchr::memchr;
@@ -14,7 +15,7 @@ use crate::aggregate::{Key, Ledger, Measure, Shard, Values};
 use crate::join::{End, Tap};
 use crate::label::{self, Budget, Charset, Label, Method, Scheme};
 use crate::metric::{Metrics, Plan};
-use crate::model::{Batch, Field, FieldSet, Micros, Record, UpstreamList};
+use crate::model::{Batch, Field, FieldSet, Micros, Record, Timestamp, UpstreamList};
 use crate::pattern::{Pattern, Reject, Scratch};
 use crate::route::{Resolver, RouteId, Router};
 
@@ -22,6 +23,8 @@ use names::{SourceNames, mask, pack, pack_more};
 
 /// Lines that hold nothing.
 const BLANK: &str = "blank";
+/// Why a line is rejected whose time is not known, where that is asked for.
+pub const UNTIMED: &str = "untimed";
 
 /// What a pipeline is made of.
 #[derive(Clone, Debug)]
@@ -59,6 +62,8 @@ pub struct Pipeline {
     /// Whether it asks for what few do.
     is_wide: bool,
     tap: Option<Tap>,
+    /// How many seconds make a step, where counts are kept by time.
+    step: Option<NonZeroU32>,
 }
 
 /// Fields of which labels and values are made that few ask for.
@@ -82,6 +87,7 @@ impl Pipeline {
         Self {
             pattern: Pattern::clone(&settings.pattern).narrowed(plan.fields().union(joined)),
             tap: join.map(End::tap),
+            step: None,
             mask,
             is_wide,
             plan,
@@ -93,6 +99,20 @@ impl Pipeline {
             unescaped: Vec::new(),
             names: SourceNames::new(&settings.source, budget),
             settings,
+        }
+    }
+
+    /// The same, which counts by the time of the lines, in steps of so many seconds since 1970. A line whose
+    /// time cannot be read is rejected.
+    #[must_use]
+    pub fn by_time(self, step: NonZeroU32) -> Self {
+        let joined = self.settings.join.as_ref();
+        let joined = joined.map_or(FieldSet::EMPTY, End::fields);
+        let fields = self.plan.fields().union(joined).with(Field::Time);
+        Self {
+            pattern: Pattern::clone(&self.settings.pattern).narrowed(fields),
+            step: Some(step),
+            ..self
         }
     }
 
@@ -121,16 +141,19 @@ impl Pipeline {
 
     /// The shard that goes with it, empty.
     pub fn shard(&self) -> Shard {
+        let untimed = self.step.map(|_| UNTIMED);
+        let reasons = Reject::ALL.into_iter().map(Reject::name).chain(untimed);
         let ledger = Ledger {
-            rejected: Reject::ALL.map(|reason| (reason.name(), 0)).into(),
+            rejected: reasons.map(|reason| (reason, 0)).collect(),
             skipped: [(BLANK, 0)].into(),
             ..Ledger::default()
         };
-        Shard::new(
-            &self.settings.source,
-            self.plan.definitions().to_vec(),
-            ledger,
-        )
+        let definitions = self.plan.definitions().to_vec();
+        let shard = Shard::new(&self.settings.source, definitions, ledger);
+        match self.step {
+            Some(_) => shard.by_time(),
+            None => shard,
+        }
     }
 
     /// Counts a batch.
@@ -196,6 +219,13 @@ impl Pipeline {
     }
 
     fn count(&mut self, shard: &mut Shard, record: &Record<'_>) {
+        if let Some(step) = self.step {
+            let Some(time) = time_of(record) else {
+                shard.reject(UNTIMED);
+                return;
+            };
+            shard.turn(time.0 / step);
+        }
         if let Some(tap) = &mut self.tap {
             tap.note(record);
         }
@@ -271,6 +301,11 @@ impl Pipeline {
                 connect.and_then(|(last, _)| last).map(|last| last.0),
             )
     }
+}
+
+/// When a line was written, if it says so in a way that is known.
+pub fn time_of(record: &Record<'_>) -> Option<Timestamp> {
+    record.time.and_then(Timestamp::parse)
 }
 
 #[cfg(test)]

@@ -8,6 +8,9 @@
 )]
 
 mod allocations;
+mod backfill;
+#[cfg(feature = "stack")]
+mod backfill_stack;
 mod cli;
 mod counts;
 mod demo;

@@ -51,7 +51,8 @@ fn metrics(args: &[&str], input: impl Into<Vec<u8>>) -> String {
     replay(&args, input).succeeded()
 }
 
-fn gzip(text: &[u8]) -> Vec<u8> {
+/// A text, compressed.
+pub fn gzip(text: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(text).unwrap();
     encoder.finish().unwrap()

@@ -1,0 +1,170 @@
+//! `backfill`: whole logs as samples with the time of their lines.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::exit::{Exit, Failure};
+use super::logs::{Logs, Session};
+use crate::expose::write_timeline;
+use crate::model::{Course, Timeline};
+
+/// The name of the label that may be given another value.
+const SOURCE: &str = "source";
+/// Seconds of the longest step: with longer ones a series would go stale between two samples.
+const LONGEST: u32 = 300;
+
+/// Print whole logs as OpenMetrics, each sample with the time of its lines.
+///
+/// For `promtool tsdb create-blocks-from openmetrics FILE DIR`, which makes blocks of it that
+/// Prometheus takes into its database. Counts begin at 0; each sample says what had been counted
+/// before its time. Logs are read as `replay` reads them, in any order; lines of two sources are
+/// not joined.
+#[derive(Debug, Args)]
+pub struct Backfill {
+    /// How far samples are apart, from 1s to 5m: the scrape interval of Prometheus, or longer
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = step)]
+    step: NonZeroU32,
+    /// A label that every sample is to have, as `job=httplog`; `source=NAME` in place of the
+    /// pattern's name. May be given several times
+    #[arg(long = "label", value_name = "NAME=VALUE", value_parser = label)]
+    labels: Vec<(String, String)>,
+    /// Where to write; without, standard output
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    logs: Logs,
+}
+
+impl Backfill {
+    pub(super) fn execute(&self) -> Result<(), Failure> {
+        let mut session = self.logs.read(Some(self.step))?;
+        let timeline = self.timeline(&mut session)?;
+        if timeline.is_empty() {
+            session.warn(false);
+            return Err(Failure::message(Exit::NoInput, "no line tells its time"));
+        }
+        match &self.output {
+            None => write_timeline(&timeline, self.step, &mut io::stdout().lock())?,
+            Some(path) => {
+                let written = File::create(path).and_then(|mut file| {
+                    write_timeline(&timeline, self.step, &mut file)?;
+                    file.flush()
+                });
+                written.map_err(|error| {
+                    let error = anyhow::Error::new(error);
+                    Failure::new(
+                        Exit::Io,
+                        error.context(format!("cannot write {}", path.display())),
+                    )
+                })?;
+            }
+        }
+        session.warn(false);
+        Ok(())
+    }
+
+    /// What all formats counted, with the labels wanted.
+    fn timeline(&self, session: &mut Session) -> Result<Timeline, Failure> {
+        let lanes = session.lanes.iter_mut();
+        let mut courses: Vec<Course> = lanes
+            .flat_map(|(_, lane)| lane.shard.take_timeline())
+            .collect();
+        for (name, value) in &self.labels {
+            for course in &mut courses {
+                add(name, value, course)?;
+            }
+        }
+        Ok(Timeline::new(courses))
+    }
+}
+
+/// Gives every series of a family a label.
+fn add(name: &str, value: &str, course: &mut Course) -> Result<(), Failure> {
+    let name: Arc<str> = name.into();
+    for track in &mut course.tracks {
+        let place = track.labels.binary_search_by(|(known, _)| known.cmp(&name));
+        match place {
+            Ok(at) if &*name == SOURCE => track.labels[at].1 = value.into(),
+            Ok(_) => {
+                let message = format!("`{}` has a label `{name}` already", course.name);
+                return Err(Failure::message(Exit::Usage, message));
+            }
+            // Who has no source is not given one.
+            Err(_) if &*name == SOURCE => {}
+            Err(at) => track.labels.insert(at, (Arc::clone(&name), value.into())),
+        }
+    }
+    Ok(())
+}
+
+/// `60`, `60s` or `1m`, in seconds.
+fn step(text: &str) -> Result<NonZeroU32, String> {
+    let (number, unit) = match text.strip_suffix('m') {
+        Some(minutes) => (minutes, 60),
+        None => (text.strip_suffix('s').unwrap_or(text), 1),
+    };
+    let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
+    let seconds = number.parse().ok().filter(|_| is_number);
+    let seconds: Option<u32> = seconds.and_then(|number: u32| number.checked_mul(unit));
+    seconds
+        .filter(|seconds| *seconds <= LONGEST)
+        .and_then(NonZeroU32::new)
+        .ok_or_else(|| "expected a time from 1s to 5m, as `15s` or `1m`".to_owned())
+}
+
+/// `NAME=VALUE`; the name as Prometheus wants it, `le` and what begins with `__` being its own.
+fn label(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    let is_letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
+    let is_word = name
+        .bytes()
+        .all(|byte| is_letter(byte) || byte.is_ascii_digit());
+    let is_name = is_word && name.bytes().next().is_some_and(is_letter);
+    if !is_name || name.starts_with("__") || name == "le" {
+        return Err(format!("`{name}` cannot be the name of a label"));
+    }
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_seconds_or_minutes_up_to_five() {
+        let check = |text, expected| assert_eq!(step(text).ok().map(NonZeroU32::get), expected);
+        check("60s", Some(60));
+        check("15", Some(15));
+        check("5m", Some(300));
+        for wrong in [
+            "",
+            "0",
+            "0s",
+            "301",
+            "6m",
+            "1h",
+            "-1",
+            "+1",
+            "s",
+            "99999999999",
+        ] {
+            check(wrong, None);
+        }
+    }
+
+    #[test]
+    fn labels_have_names_that_prometheus_takes() {
+        let pair = |name: &str, value: &str| Some((name.to_owned(), value.to_owned()));
+        let check = |text, expected| assert_eq!(label(text).ok(), expected, "{text}");
+        check("job=a=b", pair("job", "a=b"));
+        check("_x1=", pair("_x1", ""));
+        for wrong in ["job", "=a", "1a=b", "__name__=a", "le=1", "a-b=c"] {
+            check(wrong, None);
+        }
+    }
+}
