@@ -149,7 +149,6 @@ guide_until() {
 
 guide_fail() {
     printf 'tests/guide/inside.sh: %s\n' "$*" >&2
-    sudo journalctl --no-pager -q -n 40 >&2 || true
     exit 1
 }
 
