@@ -119,8 +119,23 @@ guide_assert() {
     guide_until guide_told mail
     guide_holds "$(cat "$guide_inbox"/slack*)" 'A rehearsal'
     guide_holds "$(cat "$guide_inbox"/slack*)" '#rehearsal'
+    guide_rotated
     [ "$(systemctl is-active httplog-exporter)" = active ] || guide_fail "the exporter is not active"
     [ "$(systemctl show --value -p NRestarts httplog-exporter)" = 0 ] || guide_fail "the exporter was started anew"
+}
+
+# gunicorn's log is rotated as the guide has it, gunicorn writes on in a log of its own, and that is counted.
+guide_rotated() {
+    sudo logrotate --force /etc/logrotate.d/gunicorn
+    guide_until sudo test -e /var/log/gunicorn/access.log.1
+    guide_until guide_counted_after_rotation
+}
+
+guide_counted_after_rotation() {
+    curl -fsS -o /dev/null http://127.0.0.1/articles/9/ &&
+        sudo test -s /var/log/gunicorn/access.log &&
+        curl -fsS http://127.0.0.1:9914/metrics |
+        grep -E '^httplog_requests_total\{.*route="article",source="gunicorn".*\} ([4-9]|[1-9][0-9])' >/dev/null
 }
 
 guide_holds() {
