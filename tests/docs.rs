@@ -258,6 +258,13 @@ fn the_formats_to_paste_are_those_of_the_presets() {
             "{path}"
         );
     }
+    let nginx_file = text("deploy/nginx/httplog.conf");
+    assert_eq!(joined(&nginx_file, "log_format django", ";\n"), nginx);
+    let gunicorn_file = text("deploy/gunicorn/gunicorn.conf.py");
+    assert_eq!(
+        joined(&gunicorn_file, "access_log_format = (", "\n)"),
+        gunicorn
+    );
     let commented = text("systemd/config.toml").replace("\n#", "\n");
     assert_eq!(joined(&commented, "log_format django", ";\n"), nginx);
     assert_eq!(

@@ -1,0 +1,170 @@
+# In the container, as a user who may use sudo: the guide's blocks, one after the other in one shell, and what must be
+# so at the end.
+#
+#   bash inside.sh PROJECT
+#
+# Three blocks are not run just as they stand:
+#
+# - `demo` goes on until it is stopped, and is stopped once it serves;
+# - after the block that sets the reader's own values, those of the receivers here take their place;
+# - Grafana's repository is not within reach: its directories, group and unit are made by hand, the unit runs nothing.
+#
+# Names begin with `guide_`, not to meet those of the blocks.
+set -eo pipefail
+
+# Longest wait for what comes by itself, in seconds.
+readonly guide_patience=90
+readonly guide_inbox=/tmp/guide-inbox
+
+guide_main() {
+    cd "$1"
+    guide_lend "$1"
+    guide_policy_free
+    local guide_block guide_name
+    for guide_block in /guide/blocks/*.sh; do
+        guide_name=$(basename "$guide_block" .sh)
+        printf '== docs/guide.md, line %d\n' "$((10#$guide_name))"
+        sed 's/^/$ /' "$guide_block"
+        guide_run "$guide_block"
+    done
+    guide_assert
+}
+
+# The project is root's; a person's own clone would be that person's. Only what is written to is handed over: each
+# file that changes its owner is copied.
+guide_lend() {
+    local guide_target="$1/target" guide_home
+    # The path to them, not what is beside.
+    for guide_home in "$CARGO_HOME" "$RUSTUP_HOME" "$1"; do
+        while [ "$guide_home" != / ]; do
+            sudo chmod a+rx "$guide_home"
+            guide_home=$(dirname "$guide_home")
+        done
+    done
+    sudo chown admin "$1" "$CARGO_HOME" "$CARGO_HOME"/registry "$guide_target" "$guide_target/release"
+    sudo find "$CARGO_HOME" -maxdepth 1 -type f -exec chown admin {} +
+    sudo find "$guide_target" "$guide_target/release" -maxdepth 1 -type f '(' -name '.*' -o -name '*.d' ')' \
+        -exec chown admin {} +
+}
+
+# Services start when their packages are installed, as on any Debian.
+guide_policy_free() {
+    [ ! -e /usr/sbin/policy-rc.d ] || guide_fail "/usr/sbin/policy-rc.d is no part of a fresh Debian"
+}
+
+guide_run() {
+    case "$(cat "$1")" in
+        *" demo") guide_demo "$1" ;;
+        *https://apt.grafana.com*) guide_grafana ;;
+        *SLACK_URL=*)
+            . "$1"
+            guide_receivers
+            ;;
+        *) . "$1" ;;
+    esac
+}
+
+# --- What is not run just as it stands --------------------------------------------------------------
+
+guide_demo() {
+    local guide_address=
+    timeout "$guide_patience" bash "$1" >/tmp/guide-demo 2>&1 &
+    local guide_demo=$!
+    guide_until grep -qo 'http://[^ ]*' /tmp/guide-demo
+    guide_address=$(grep -om 1 'http://[0-9.:]*' /tmp/guide-demo)
+    curl -fsS "$guide_address/metrics" | grep '^httplog_exporter_lines_total'
+    kill "$guide_demo"
+    wait "$guide_demo" || true
+}
+
+# What stands for Slack and for the mail server, and the values that lead there.
+guide_receivers() {
+    mkdir -p "$guide_inbox"
+    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost \
+        -keyout "$guide_inbox/key" -out "$guide_inbox/certificate" 2>/dev/null
+    sudo install -m 644 "$guide_inbox/certificate" /usr/local/share/ca-certificates/guide.crt
+    sudo update-ca-certificates >/dev/null
+    python3 /guide/receivers.py "$guide_inbox" &
+    guide_until test -e "$guide_inbox/ready"
+    SLACK_URL='http://127.0.0.1:8765/services/A/B/C'
+    SLACK_CHANNEL='#rehearsal'
+    MAIL_SERVER='localhost:8587'
+    MAIL_FROM='alertmanager@example.test'
+    MAIL_TO='operators@example.test'
+    MAIL_PASSWORD='word'
+}
+
+guide_grafana() {
+    echo "NOT RUN AS WRITTEN: Grafana's repository is not within reach; directories, group and unit are made by hand"
+    sudo groupadd --system grafana
+    sudo install -d /var/lib/grafana /etc/grafana/provisioning/{datasources,dashboards,alerting}
+    printf '[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n' |
+        sudo tee /etc/systemd/system/grafana-server.service >/dev/null
+    sudo systemctl daemon-reload
+}
+
+# --- What must be so at the end ---------------------------------------------------------------------
+
+guide_assert() {
+    echo "== at the end"
+    guide_metrics=$(curl -fsS http://127.0.0.1:9914/metrics)
+    guide_holds "$guide_metrics" '^httplog_requests_total\{.*route="slow".*source="nginx".*\} [1-9]'
+    guide_holds "$guide_metrics" '^httplog_requests_total\{.*route="slow".*source="gunicorn".*\} [1-9]'
+    guide_holds "$guide_metrics" '^httplog_exporter_lines_total\{outcome="rejected",source="nginx"\} 0'
+    guide_holds "$guide_metrics" '^httplog_queue_duration_seconds_count\{.*\} [1-9]'
+    guide_holds "$guide_metrics" '^django_http_responses_total_by_status_total\{.*\} [1-9]'
+    guide_until guide_prometheus_has 'sum(httplog_requests_total{job="httplog",source="nginx",route="slow"}) > 0'
+    guide_until guide_prometheus_has 'instance_source:httplog_requests:rate5m'
+    guide_until guide_told slack
+    guide_until guide_told mail
+    guide_holds "$(cat "$guide_inbox"/slack*)" 'A rehearsal'
+    guide_holds "$(cat "$guide_inbox"/slack*)" '#rehearsal'
+    guide_rotated
+    [ "$(systemctl is-active httplog-exporter)" = active ] || guide_fail "the exporter is not active"
+    [ "$(systemctl show --value -p NRestarts httplog-exporter)" = 0 ] || guide_fail "the exporter was started anew"
+}
+
+# gunicorn's log is rotated as the guide has it, gunicorn writes on in a log of its own, and that is counted.
+guide_rotated() {
+    sudo logrotate --force /etc/logrotate.d/gunicorn
+    guide_until sudo test -e /var/log/gunicorn/access.log.1
+    guide_until guide_counted_after_rotation
+}
+
+guide_counted_after_rotation() {
+    curl -fsS -o /dev/null http://127.0.0.1/articles/9/ &&
+        sudo test -s /var/log/gunicorn/access.log &&
+        curl -fsS http://127.0.0.1:9914/metrics |
+        grep -E '^httplog_requests_total\{.*route="article",source="gunicorn".*\} ([4-9]|[1-9][0-9])' >/dev/null
+}
+
+guide_holds() {
+    grep -Eq "$2" <<<"$1" || {
+        printf '%s\n' "$1" | tail -n 100
+        guide_fail "no $2 in this"
+    }
+}
+
+guide_prometheus_has() {
+    curl -fsS -G --data-urlencode "query=$1" http://127.0.0.1:9090/api/v1/query | grep -q '"value":'
+}
+
+# A message of the alert that the slow page raised, not of the one made by hand.
+guide_told() {
+    grep -l 'FIRING.*HttplogMeanLatencyHigh' "$guide_inbox/$1"* | xargs -r grep -L 'A rehearsal' | grep -q .
+}
+
+guide_until() {
+    local guide_end=$((SECONDS + guide_patience))
+    until "$@"; do
+        [ "$SECONDS" -lt "$guide_end" ] || guide_fail "in vain for $guide_patience s: $*"
+        sleep 0.5
+    done
+}
+
+guide_fail() {
+    printf 'tests/guide/inside.sh: %s\n' "$*" >&2
+    exit 1
+}
+
+guide_main "$@"
