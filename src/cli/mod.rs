@@ -8,6 +8,7 @@ mod exit;
 mod explain;
 #[cfg(test)]
 mod explain_tests;
+mod generate;
 mod init;
 mod patterns;
 mod rejects;
@@ -74,6 +75,7 @@ enum Command {
     Patterns(patterns::Patterns),
     Routes(routes::Routes),
     Init(init::Init),
+    Generate(generate::Generate),
 }
 
 impl Cli {
@@ -88,6 +90,7 @@ impl Cli {
             Command::Patterns(patterns) => patterns.execute(),
             Command::Routes(routes) => routes.execute(),
             Command::Init(init) => init.execute(),
+            Command::Generate(generate) => generate.execute(),
         }
     }
 }

@@ -17,6 +17,7 @@ mod deploy;
 mod django;
 mod explain;
 mod follow;
+mod generate;
 mod hostile;
 mod init;
 #[cfg(feature = "stack")]
