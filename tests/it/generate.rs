@@ -128,7 +128,8 @@ fn bash_completes_a_command() {
         "-c",
         "source out/deep/httplog-exporter.bash
          COMP_WORDS=(httplog-exporter rep) COMP_CWORD=1
-         _httplog-exporter httplog-exporter rep httplog-exporter
+         function=$(complete -p httplog-exporter | grep -o -- '-F [^ ]*')
+         \"${function#-F }\" httplog-exporter rep httplog-exporter
          echo \"${COMPREPLY[@]}\"",
     ]);
     let ended = run_command(bash, "");
