@@ -55,7 +55,15 @@ class Container:
             said = self.output.read().decode(errors="replace")
             raise SystemExit(f"systemd-nspawn ended: {said.strip() or self.process.returncode}")
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return children[-1] if children else None
+        for child in children:
+            # A first child only prepares and goes away; the system's is the first process of its namespace.
+            try:
+                status = Path(f"/proc/{child}/status").read_text()
+            except OSError:
+                continue
+            if re.search(r"(?m)^NSpid:\t\d+\t1$", status):
+                return child
+        return None
 
     def _is_up(self):
         state = self.run("systemctl", "is-system-running", check=False).strip()
@@ -121,7 +129,7 @@ def until(what, ask):
 
 def expect(what, found, wanted):
     if found != wanted:
-        raise SystemExit(f"{what}: {found!r} instead of {wanted!r}")
+        raise SystemExit(f"{what}:\n{found}\ninstead of\n{wanted}")
 
 
 def request(container, number):
