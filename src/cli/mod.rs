@@ -9,6 +9,7 @@ mod exit;
 mod explain;
 #[cfg(test)]
 mod explain_tests;
+mod generate;
 mod init;
 mod logs;
 mod patterns;
@@ -77,6 +78,7 @@ enum Command {
     Patterns(patterns::Patterns),
     Routes(routes::Routes),
     Init(init::Init),
+    Generate(generate::Generate),
 }
 
 impl Cli {
@@ -92,6 +94,7 @@ impl Cli {
             Command::Patterns(patterns) => patterns.execute(),
             Command::Routes(routes) => routes.execute(),
             Command::Init(init) => init.execute(),
+            Command::Generate(generate) => generate.execute(),
         }
     }
 }

@@ -20,6 +20,7 @@ mod deploy;
 mod django;
 mod explain;
 mod follow;
+mod generate;
 mod hostile;
 mod init;
 #[cfg(feature = "stack")]

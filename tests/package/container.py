@@ -1,0 +1,369 @@
+#!/usr/bin/env python3
+"""The Debian package in a booted Debian: its own systemd, nginx and logrotate.
+
+usage: container.py TREE PACKAGE
+
+TREE is a Debian with systemd, nginx, logrotate, procps and curl; it is not changed. PACKAGE is installed
+in it and goes through what happens to one in its life. Every step prints a line; the first that goes
+wrong ends the program with an error. Needs root, for systemd-nspawn and nsenter.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+DEADLINE = 40.0  # seconds that anything may take on a slow machine
+BOUND = 1.3  # what `systemd-analyze security` may say: 0 is no exposure, 10 a bare unit's
+UNIT = "httplog-exporter.service"
+LOG = "/var/log/nginx/access.log"
+CONFIG = "/etc/httplog-exporter/config.toml"
+STATE = "/var/lib/private/httplog-exporter"
+DROP_IN = f"/run/systemd/system/{UNIT}.d"
+FURTHER = '\n[[source]]\nname = "further"\npaths = ["/var/log/nginx/further.log"]\npattern = "nginx-combined"\n'
+
+
+class Container:
+    """A booted tree: changes go to memory, and end with it."""
+
+    def __init__(self, tree, packages):
+        command = [
+            "systemd-nspawn", f"--directory={tree}", f"--machine=httplog-exporter-{os.getpid()}",
+            "--boot", "--volatile=overlay", "--register=no", "--keep-unit", "--quiet", "--private-network",
+            "--console=pipe", f"--bind-ro={packages}:/packages",
+        ]
+        self.output = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.output, start_new_session=True,
+        )
+        self.leader = None
+        try:
+            self.leader = until("a container", self._find_leader)
+            until("a booted system", self._is_up)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _find_leader(self):
+        if self.process.poll() is not None:
+            self.output.seek(0)
+            said = self.output.read().decode(errors="replace")
+            raise SystemExit(f"systemd-nspawn ended: {said.strip() or self.process.returncode}")
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        for child in children:
+            # A first child only prepares and goes away; the system's is the first process of its namespace.
+            try:
+                status = Path(f"/proc/{child}/status").read_text()
+            except OSError:
+                continue
+            if re.search(r"(?m)^NSpid:\t\d+\t1$", status):
+                return child
+        return None
+
+    def _is_up(self):
+        state = self.run("systemctl", "is-system-running", check=False).strip()
+        return state in ("running", "degraded")
+
+    def run(self, *command, check=True):
+        """Runs a command inside; its output, both streams."""
+        ended = subprocess.run(
+            ["nsenter", "-t", self.leader, "-m", "-u", "-i", "-n", "-p", "-C", *command],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"},
+        )
+        if check and ended.returncode != 0:
+            raise SystemExit(f"{' '.join(command)} ended with {ended.returncode}: {ended.stdout}")
+        return ended.stdout
+
+    def shell(self, script, check=True):
+        return self.run("sh", "-euc", script, check=check)
+
+    def has(self, path):
+        """Whether a path is there, a dangling link included."""
+        return self.shell(f"if [ -e '{path}' ] || [ -L '{path}' ]; then echo yes; fi").strip() == "yes"
+
+    def show(self, name):
+        return self.run("systemctl", "show", "--value", f"--property={name}", UNIT).strip()
+
+    def stop(self):
+        if self.leader:
+            self.run("systemctl", "poweroff", check=False)
+        try:
+            self.process.wait(20 if self.leader else 0)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+class Scrape:
+    """One page of metrics."""
+
+    def __init__(self, container):
+        self.text = container.run("curl", "-sS", "--max-time", "10", "http://127.0.0.1:9914/metrics")
+
+    def sum(self, family, *labels):
+        """The sum of a family's series that have all of these labels."""
+        total = 0.0
+        for line in self.text.splitlines():
+            found = re.fullmatch(rf"{family}(\{{.*\}})? (\S+)", line)
+            if found and all(label in (found[1] or "") for label in labels):
+                total += float(found[2])
+        return total
+
+
+def until(what, ask):
+    """Asks again and again until there is an answer."""
+    end = time.monotonic() + DEADLINE
+    while time.monotonic() < end:
+        answer = ask()
+        if answer:
+            return answer
+        time.sleep(0.05)
+    raise SystemExit(f"after {DEADLINE:.0f} s still no {what}")
+
+
+def expect(what, found, wanted):
+    if found != wanted:
+        raise SystemExit(f"{what}:\n{found}\ninstead of\n{wanted}")
+
+
+def request(container, number):
+    """Sends requests to nginx, and sees that each is answered."""
+    out = container.run(
+        "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}\\n", f"http://127.0.0.1/articles/[1-{number}]/",
+    )
+    expect("answers", out.split(), ["404"] * number)
+    return number
+
+
+def counted(container, number):
+    """Waits until this many lines are counted, and sees that each is counted once and none was rejected."""
+    recorded = ('source="nginx"', 'outcome="recorded"')
+    until(
+        f"{number} lines", lambda: Scrape(container).sum("httplog_exporter_lines_total", *recorded) >= number
+    )
+    scrape = Scrape(container)
+    expect("lines", scrape.sum("httplog_exporter_lines_total", 'source="nginx"'), float(number))
+    expect("lines recorded", scrape.sum("httplog_exporter_lines_total", *recorded), float(number))
+    expect("requests", scrape.sum("httplog_requests_total", 'source="nginx"', 'status="404"'), float(number))
+    expect("gaps", scrape.sum("httplog_exporter_gap_events_total"), 0.0)
+
+
+def is_active(container):
+    expect("state", container.run("systemctl", "is-active", UNIT, check=False).strip(), "active")
+    return container.show("MainPID")
+
+
+# --- The life of a package --------------------------------------------------------------------------
+
+
+def installs(container):
+    expect("the log", container.run("stat", "-c", "%a %U %G", LOG).strip(), "640 www-data adm")
+    container.run("dpkg", "-i", "/packages/first.deb")
+    is_active(container)
+    expect("at boot", container.run("systemctl", "is-enabled", UNIT).strip(), "enabled")
+    counted(container, request(container, 40))
+    container.run("dpkg", "--verify", "httplog-exporter")
+    container.run("httplog-exporter", "check")
+    for path in (
+        "/usr/share/man/man1/httplog-exporter-run.1.gz",
+        "/usr/share/bash-completion/completions/httplog-exporter",
+        "/usr/share/doc/httplog-exporter/changelog.gz",
+        "/usr/share/doc/httplog-exporter/copyright",
+        "/usr/share/httplog-exporter/patterns/nginx-django.toml",
+        "/usr/share/httplog-exporter/deploy/prometheus/rules/site.yml",
+    ):
+        expect(path, container.has(path), True)
+
+
+def runs_without_privileges(container):
+    status = container.shell(f"cat /proc/{is_active(container)}/status")
+    fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    user = int(fields["Uid"].split()[0])
+    expect(f"{user} is a dynamic user", 61184 <= user <= 65519, True)
+    adm = container.run("getent", "group", "adm").split(":")[2]
+    expect("the group adm", adm in fields["Groups"].split(), True)
+    for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        expect(name, int(fields[name], 16), 0)
+
+
+def is_little_exposed(container):
+    said = container.run("systemd-analyze", "security", "--no-pager", UNIT)
+    exposure = float(re.search(r"Overall exposure level for \S+: (\S+)", said)[1])
+    expect(f"an exposure of {exposure} is at most {BOUND}", exposure <= BOUND, True)
+    print(f"exposure {exposure}")
+
+
+def is_ready_once_logs_are_open(container):
+    container.run("systemctl", "restart", UNIT)
+    # `start = "end"`: what is written from here on is counted only if the log was open by now.
+    sent = request(container, 25)
+    pid = is_active(container)
+    files = container.shell(f"ls -l /proc/{pid}/fd")
+    expect("the log is open", LOG in files, True)
+    counted(container, sent)
+
+
+def reloads(container):
+    pid, before = is_active(container), int(Scrape(container).sum("httplog_requests_total", 'source="nginx"'))
+    taken = "httplog_exporter_config_last_reload_successful"
+    container.shell(f"cp {CONFIG} /root/good.toml; echo 'nonsense = 1' >>{CONFIG}")
+    container.run("systemctl", "reload", UNIT)
+    until("refusal", lambda: Scrape(container).sum(taken) == 0)
+    counted(container, before + request(container, 5))
+    container.shell(f"cat /root/good.toml - >{CONFIG} <<'END'\n{FURTHER}END\n")
+    container.run("systemctl", "reload", UNIT)
+    until("further source", lambda: 'source="further"' in Scrape(container).text)
+    expect("the last reload", Scrape(container).sum(taken), 1.0)
+    counted(container, before + 5 + request(container, 5))
+    expect("the process", is_active(container), pid)
+
+
+def restarted(container, kill):
+    """Does this to the daemon, and waits until systemd has started the next one."""
+    pid, before = is_active(container), int(container.show("NRestarts"))
+    kill(pid)
+    until("restart", lambda: int(container.show("NRestarts")) == before + 1)
+    until("service", lambda: container.run("systemctl", "is-active", UNIT, check=False).strip() == "active")
+    expect("another process", is_active(container) != pid, True)
+    counted(container, request(container, 10))
+
+
+def is_restarted_by_the_watchdog(container):
+    expect("the watchdog", container.show("WatchdogUSec"), "30s")
+    # The unit's half a minute is long to wait for.
+    container.shell(f"mkdir -p {DROP_IN}; printf '[Service]\\nWatchdogSec=2\\n' >{DROP_IN}/test.conf")
+    container.run("systemctl", "daemon-reload")
+    container.run("systemctl", "restart", UNIT)
+    restarted(container, lambda pid: container.run("kill", "-STOP", pid))
+    journal = container.run("journalctl", "--no-pager", "-u", UNIT)
+    expect("a watchdog's abort", "Watchdog timeout" in journal and "SIGABRT" in journal, True)
+    container.shell(f"rm -r {DROP_IN}")
+    container.run("systemctl", "daemon-reload")
+    container.run("systemctl", "restart", UNIT)
+
+
+def is_restarted_after_a_kill(container):
+    restarted(container, lambda pid: container.run("kill", "-KILL", pid))
+
+
+def counts_through_logrotate(container):
+    container.run("systemctl", "restart", UNIT)
+    sent, stop, faults = [request(container, 10)], threading.Event(), []
+
+    def traffic():
+        try:
+            while not stop.is_set():
+                sent.append(request(container, 7))
+        except BaseException as fault:  # shown by the thread that waits
+            faults.append(fault)
+
+    sender = threading.Thread(target=traffic)
+    sender.start()
+    try:
+        for _ in range(3):
+            # An empty log would not be rotated.
+            before = len(sent)
+            until("traffic", lambda: faults or len(sent) > before + 2)
+            container.run("logrotate", "--force", "/etc/logrotate.conf")
+    finally:
+        stop.set()
+        sender.join()
+    if faults:
+        raise faults[0]
+    for name, there in ((".1", True), (".2.gz", True), (".3.gz", True), (".4.gz", False)):
+        expect(LOG + name, container.has(LOG + name), there)
+    expect("the log", container.run("stat", "-c", "%a %U %G", LOG).strip(), "640 www-data adm")
+    counted(container, sum(sent) + request(container, 10))
+
+
+def is_upgraded(container):
+    pid = is_active(container)
+    container.shell(f"echo kept >{STATE}/kept")
+    mine = container.run("cat", CONFIG)
+    container.run("dpkg", "--force-confold", "-i", "/packages/next.deb")
+    version = container.run("dpkg-query", "-W", "-f", "${Version}", "httplog-exporter")
+    expect("the version", version.endswith("+next"), True)
+    expect("another process", is_active(container) != pid, True)
+    counted(container, request(container, 15))
+    expect("at boot", container.run("systemctl", "is-enabled", UNIT).strip(), "enabled")
+    expect("the configuration", container.run("cat", CONFIG), mine)
+    expect("the package's", container.run("tail", "-n", "1", f"{CONFIG}.dpkg-dist"), "# next\n")
+    expect("the state", container.run("cat", f"{STATE}/kept"), "kept\n")
+
+
+def keeps_a_unit_disabled(container):
+    container.run("systemctl", "disable", UNIT)
+    container.run("dpkg", "--force-confold", "-i", "/packages/next.deb")
+    expect("at boot", container.run("systemctl", "is-enabled", UNIT, check=False).strip(), "disabled")
+    container.run("systemctl", "enable", UNIT)
+
+
+def is_removed(container):
+    container.run("dpkg", "--remove", "httplog-exporter")
+    expect("state", container.run("systemctl", "is-active", UNIT, check=False).strip(), "inactive")
+    for path, there in ((CONFIG, True), (f"{STATE}/kept", True), ("/usr/bin/httplog-exporter", False)):
+        expect(path, container.has(path), there)
+
+
+def is_installed_again(container):
+    container.run("dpkg", "--force-confold", "-i", "/packages/next.deb")
+    counted(container, request(container, 5))
+    expect("the state", container.run("cat", f"{STATE}/kept"), "kept\n")
+
+
+def is_purged(container):
+    container.run("dpkg", "--purge", "httplog-exporter")
+    left = container.shell("find / -xdev -name '*httplog-exporter*' -not -path '/packages/*' -not -path '/proc/*'")
+    expect("what is left", [path for path in left.split() if not path.startswith("/var/log/journal/")], [])
+    expect("processes", container.run("pgrep", "-c", "httplog-export", check=False).strip(), "0")
+
+
+STEPS = (
+    installs, runs_without_privileges, is_little_exposed, is_ready_once_logs_are_open, reloads,
+    is_restarted_by_the_watchdog, is_restarted_after_a_kill, counts_through_logrotate, is_upgraded,
+    keeps_a_unit_disabled, is_removed, is_installed_again, is_purged,
+)
+
+
+def lay_out(package, folder):
+    """The package, and one that differs in its version and its default configuration."""
+    shutil.copy(package, folder / "first.deb")
+    tree = folder / "next"
+    subprocess.run(["dpkg-deb", "--raw-extract", package, tree], check=True)
+    control = tree / "DEBIAN/control"
+    control.write_text(re.sub(r"(?m)^(Version: .*)$", r"\1+next", control.read_text()))
+    with (tree / CONFIG.lstrip("/")).open("a") as config:
+        config.write("# next\n")
+    command = ["dpkg-deb", "--root-owner-group", "-Znone", "--build", tree, folder / "next.deb"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    shutil.rmtree(tree)
+
+
+def main():
+    tree, package = (Path(argument).resolve() for argument in sys.argv[1:])
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        lay_out(package, folder)
+        container = Container(tree, folder)
+        try:
+            for step in STEPS:
+                began = time.monotonic()
+                try:
+                    step(container)
+                except BaseException:
+                    print(f"FAILED: {step.__name__.replace('_', ' ')}", flush=True)
+                    print(container.run("journalctl", "--no-pager", "-n", "30", "-u", UNIT, check=False))
+                    raise
+                print(f"{step.__name__.replace('_', ' ')}: {time.monotonic() - began:.1f} s", flush=True)
+        finally:
+            container.stop()
+
+
+if __name__ == "__main__":
+    main()
