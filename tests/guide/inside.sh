@@ -3,8 +3,9 @@
 #
 #   bash inside.sh PROJECT
 #
-# Three blocks are not run just as they stand:
+# Four blocks are not run just as they stand:
 #
+# - the Debian package is the other way to install, and has a container of its own (tests/package/container.py);
 # - `demo` goes on until it is stopped, and is stopped once it serves;
 # - after the block that sets the reader's own values, those of the receivers here take their place;
 # - Grafana's repository is not within reach: its directories, group and unit are made by hand, the unit runs nothing.
@@ -55,6 +56,7 @@ guide_policy_free() {
 guide_run() {
     case "$(cat "$1")" in
         *" demo") guide_demo "$1" ;;
+        *deploy/debian/build*) echo "not run: tests/package/container.py installs the package" ;;
         *https://apt.grafana.com*) guide_grafana ;;
         *SLACK_URL=*)
             . "$1"
