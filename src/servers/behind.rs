@@ -136,7 +136,7 @@ fn input(gunicorn: &Gunicorn, report: &mut Report) -> Option<(Input, Vec<String>
             .unwrap_or_else(|| "gunicorn.service".to_owned());
         let message = "gunicorn's access log goes to its output: there is no file to follow";
         report.push(Fault::warning(message).at(place.clone()).help(format!(
-            "have it write one, in gunicorn.conf.py:\n{}\nor, under systemd, read {unit} from the journal if `check` takes the source in comments below",
+            "have it write one, in gunicorn.conf.py:\n{}\nor, under systemd, read {unit} from the journal: take the comment marks off the source below",
             recommended(gunicorn)
         )));
         comments.push(format!("Not followed: {message}."));

@@ -21,7 +21,7 @@ pub(super) fn unfollowable(log: &Log, report: &mut Report) -> Option<String> {
         Target::Syslog(servers) => (
             format!("this log is sent to syslog ({servers}): there is no file to follow"),
             format!(
-                "have nginx write a file as well:\naccess_log {LOG} {format};\nor, if `check` takes the source in comments below, send it there:\naccess_log syslog:server=127.0.0.1:5514,tag=nginx {format};"
+                "have nginx write a file as well:\naccess_log {LOG} {format};\nor send it to the exporter, and take the comment marks off the source below:\naccess_log syslog:server=127.0.0.1:5514,tag=nginx {format};"
             ),
         ),
         Target::Compressed(path) => (

@@ -234,22 +234,13 @@ impl Site {
     /// As the packages of nginx have it done once a day.
     fn rotate(&self) {
         let dir = self.dir.display();
-        let config = self.dir.join("logrotate.conf");
         let text = format!(
             "\"{dir}/log/access.log\" {{\n\
              rotate 9\ncreate\ncompress\ndelaycompress\nsharedscripts\n\
              postrotate\nkill -USR1 \"$(cat '{dir}/nginx.pid')\"\nendscript\n}}\n"
         );
-        fs::write(&config, text).unwrap();
-        let output = Command::new("logrotate")
-            .env("PATH", path_with_sbin())
-            .args(["--force", "--state"])
-            .arg(self.dir.join("logrotate.state"))
-            .arg(&config)
-            .output()
-            .unwrap();
-        let faults = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success() && faults.is_empty(), "{faults}");
+        let faults = logrotate(&self.dir, &text);
+        assert!(faults.is_empty(), "{faults}");
     }
 
     /// Lets both servers finish what they are at; then their logs are complete.
@@ -315,6 +306,22 @@ fn wait_for(said: &mut Lines<BufReader<ChildStdout>>, prefix: &str) -> String {
     said.map_while(Result::ok)
         .find_map(|line| line.strip_prefix(prefix).map(str::to_owned))
         .unwrap_or_else(|| panic!("it ended before it said {prefix:?}"))
+}
+
+/// Rotates by force what a configuration says; what logrotate has to say to that.
+pub fn logrotate(dir: &Path, config: &str) -> String {
+    let path = dir.join("logrotate.conf");
+    fs::write(&path, config).unwrap();
+    let output = Command::new("logrotate")
+        .env("PATH", path_with_sbin())
+        .args(["--force", "--state"])
+        .arg(dir.join("logrotate.state"))
+        .arg(&path)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() || !said.is_empty());
+    said
 }
 
 /// Debian keeps nginx where only root looks.
