@@ -22,7 +22,7 @@ use crate::telemetry::SourceTelemetry;
 
 /// How often is looked without a wake-up: together with what the daemon does for itself, less than once a
 /// second.
-pub(super) const SLOW_POLL: Duration = Duration::from_millis(1_250);
+pub(super) const SLOW_POLL: Duration = Duration::from_millis(1_500);
 /// The same, where nothing ever wakes us.
 pub(super) const LONE_POLL: Duration = Duration::from_millis(250);
 
