@@ -22,8 +22,11 @@ pub(super) enum Input {
         source: Box<FileSource<RealFs>>,
         watch: bool,
     },
-    /// Anything else.
-    Stream(Box<Receiver>),
+    /// Anything else, and when its thread is to come round at the latest.
+    Stream {
+        receiver: Box<Receiver>,
+        due: Duration,
+    },
 }
 
 impl Input {
@@ -48,7 +51,10 @@ impl Input {
             Wanted::Stream(stream) => {
                 let (waker, clock) = (waker.clone(), Arc::clone(clock));
                 let receiver = Receiver::start(stream.clone(), limits.line_bytes, waker, clock)?;
-                Self::Stream(Box::new(receiver))
+                Self::Stream {
+                    receiver: Box::new(receiver),
+                    due: Duration::ZERO,
+                }
             }
         })
     }
@@ -57,7 +63,7 @@ impl Input {
     pub(super) fn keeps(&self, wanted: &Wanted, limits: Limits) -> bool {
         match (self, wanted) {
             (Self::Files { .. }, Wanted::Files(_)) => true,
-            (Self::Stream(receiver), Wanted::Stream(stream)) => {
+            (Self::Stream { receiver, .. }, Wanted::Stream(stream)) => {
                 receiver.is(stream, limits.line_bytes)
             }
             _ => false,
@@ -78,11 +84,11 @@ impl Input {
         }
     }
 
-    /// How often to look without being woken.
-    pub(super) fn pause(&self) -> Duration {
+    /// How long until it is to be looked for files without a wake-up.
+    pub(super) fn until_due(&self, now: Duration) -> Duration {
         match self {
-            Self::Files { watch: false, .. } => LONE_POLL,
-            Self::Files { watch: true, .. } | Self::Stream(_) => SLOW_POLL,
+            Self::Files { source, .. } => source.until_due(),
+            Self::Stream { due, .. } => due.saturating_sub(now),
         }
     }
 
@@ -92,13 +98,21 @@ impl Input {
     }
 
     /// Looks for files.
-    pub(super) fn discover(&mut self, watch: Option<&mut Watch>, events: &mut Listener) {
-        if let Self::Files { source, .. } = self {
-            let mut hear = |event| events.hear(&event);
-            source.discover(&mut hear);
-            if let Some(watch) = watch {
-                watch.refresh(source.directories(), &mut hear);
+    pub(super) fn discover(
+        &mut self,
+        now: Duration,
+        watch: Option<&mut Watch>,
+        events: &mut Listener,
+    ) {
+        match self {
+            Self::Files { source, .. } => {
+                let mut hear = |event| events.hear(&event);
+                source.discover(&mut hear);
+                if let Some(watch) = watch {
+                    watch.refresh(source.directories(), &mut hear);
+                }
             }
+            Self::Stream { due, .. } => *due = now + SLOW_POLL,
         }
     }
 
@@ -110,7 +124,7 @@ impl Input {
     ) -> Progress {
         match self {
             Self::Files { source, .. } => source.poll(sink, &mut |event| events.hear(&event)),
-            Self::Stream(receiver) => {
+            Self::Stream { receiver, .. } => {
                 receiver.poll(sink, &mut |event| events.hear_of_stream(&event))
             }
         }
@@ -120,7 +134,7 @@ impl Input {
     pub(super) fn has_looked(&self) -> bool {
         match self {
             Self::Files { .. } => true,
-            Self::Stream(receiver) => receiver.has_looked(),
+            Self::Stream { receiver, .. } => receiver.has_looked(),
         }
     }
 
@@ -128,7 +142,7 @@ impl Input {
     pub(super) fn lag_bytes(&self) -> u64 {
         match self {
             Self::Files { source, .. } => source.lag_bytes(),
-            Self::Stream(receiver) => receiver.lag_bytes(),
+            Self::Stream { receiver, .. } => receiver.lag_bytes(),
         }
     }
 
@@ -136,13 +150,13 @@ impl Input {
     pub(super) fn open_count(&self) -> usize {
         match self {
             Self::Files { source, .. } => source.open_files(),
-            Self::Stream(receiver) => receiver.open(),
+            Self::Stream { receiver, .. } => receiver.open(),
         }
     }
 
     /// Stops receiving; what was received until then can still be polled.
     pub(super) fn stop(&mut self) {
-        if let Self::Stream(receiver) = self {
+        if let Self::Stream { receiver, .. } = self {
             receiver.stop();
         }
     }

@@ -150,17 +150,15 @@ fn run(mut work: Work, ties: &Ties) -> Work {
         .input
         .is_watched()
         .then(|| Watch::new(ties.waker.clone(), &mut |event| events.hear(&event)));
-    let pause = work.input.pause();
-    let mut due = Duration::ZERO;
     let mut opened = false;
     let mut behind_since = None;
     while !ties.stop.load(Ordering::Acquire) {
         let now = ties.clock.monotonic();
         ties.beat.store(millis(now), Ordering::Relaxed);
-        if now >= due || watch.as_ref().is_some_and(Watch::take_names_changed) {
-            work.input.discover(watch.as_mut(), &mut events);
+        let is_due = work.input.until_due(now).is_zero();
+        if is_due || watch.as_ref().is_some_and(Watch::take_names_changed) {
+            work.input.discover(now, watch.as_mut(), &mut events);
             work.telemetry.set_files_open(work.input.open_count());
-            due = now + pause;
         }
         if !opened && work.input.has_looked() {
             opened = true;
@@ -177,7 +175,7 @@ fn run(mut work: Work, ties: &Ties) -> Work {
         work.telemetry
             .set_lag(behind_since.map_or(Duration::ZERO, |since| now.saturating_sub(since)));
         if progress == Progress::Idle {
-            ties.waker.wait(due.saturating_sub(now));
+            ties.waker.wait(work.input.until_due(now));
         }
     }
     work

@@ -105,7 +105,7 @@ impl<F: Fs> FileSource<F> {
         }
     }
 
-    /// How long until the next discovery is due, changes or not.
+    /// How long until the next discovery is due, changes or not: zero at first, and after other settings.
     pub fn until_due(&self) -> Duration {
         if plant::is_planted(Fault::NoPoll) && self.discoveries > 0 {
             return Duration::MAX;
@@ -126,8 +126,7 @@ impl<F: Fs> FileSource<F> {
         let has_just_looked = std::mem::take(&mut self.has_just_looked);
         let is_short = !self.busy_rounds.is_multiple_of(WHOLE_ROUND);
         if self.must_discover || (!has_just_looked && !is_short && self.has_changed()) {
-            self.discover(events);
-            self.has_just_looked = false;
+            self.look(events);
         }
         let now = self.clock.monotonic();
         let mut progress = Progress::Idle;
@@ -167,10 +166,14 @@ impl<F: Fs> FileSource<F> {
 
     /// Looks for files that came, went or moved, and tries again those that couldn't be opened.
     pub fn discover(&mut self, events: &mut dyn FnMut(Event)) {
-        let now = self.clock.monotonic();
-        self.due = now + self.settings.poll;
-        self.must_discover = false;
+        self.due = self.clock.monotonic().saturating_add(self.settings.poll);
         self.has_just_looked = true;
+        self.look(events);
+    }
+
+    fn look(&mut self, events: &mut dyn FnMut(Event)) {
+        let now = self.clock.monotonic();
+        self.must_discover = false;
         self.discoveries += 1;
         self.busy_rounds = 0;
         self.tombs.expire(now);
@@ -221,6 +224,7 @@ impl<F: Fs> FileSource<F> {
         self.settings = settings;
         self.directories.unsettle();
         self.must_discover = true;
+        self.due = Duration::ZERO;
     }
 
     /// How far each open file was read, in the order they were opened; compressed ones come last.

@@ -63,6 +63,26 @@ fn a_huge_line_is_skipped_in_bounded_memory() {
 }
 
 #[test]
+fn a_discovery_is_due_at_first_after_a_while_and_after_other_settings() {
+    let mut bench = Bench::new(&["a.log"], Start::Beginning);
+    let poll = Duration::from_secs(1);
+    assert!(bench.source.until_due().is_zero());
+    bench.drain();
+    assert_eq!(bench.source.until_due(), poll);
+    // What a round finds out by itself is not what its owner was to look for.
+    bench.clock.advance(poll / 2);
+    bench.append("a.log", "1\n");
+    bench.round();
+    assert_eq!((bench.lines.len(), bench.source.until_due()), (1, poll / 2));
+    bench.clock.advance(poll);
+    assert!(bench.source.until_due().is_zero());
+    bench.drain();
+    let same = settings(&bench.root, &["a.log"], Start::Beginning, LIMIT);
+    bench.source.reconfigure(same, &mut |_| {});
+    assert!(bench.source.until_due().is_zero());
+}
+
+#[test]
 fn many_files_one_firehose_is_fair() {
     let mut bench = Bench::new(&["*.log"], Start::Beginning);
     bench.append("0.log", &"firehose\n".repeat(400_000));
