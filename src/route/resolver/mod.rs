@@ -32,6 +32,8 @@ pub struct Resolver {
     trie: Trie,
     /// Routes that tokens cannot express, ascending.
     slow: Box<[(u32, Chain)]>,
+    /// The first of them, or none.
+    first_slow: u32,
     /// How each route is matched.
     engines: Box<[Engine]>,
     /// Routes that are there in some languages only, and not by their own prefix.
@@ -104,6 +106,7 @@ impl Resolver {
         Self {
             prefix,
             trie: builder.build(),
+            first_slow: slow.first().map_or(NONE, |(order, _)| *order),
             slow: slow.into(),
             engines: engines.into(),
             has_guards: guarded.contains(&true),
@@ -149,6 +152,9 @@ impl Resolver {
     #[inline]
     fn first(&self, path: &Path<'_>, at: usize, guard: &mut impl Guard) -> u32 {
         let best = self.trie.find(path, at, guard);
+        if best <= self.first_slow {
+            return best;
+        }
         for (order, chain) in &self.slow {
             if *order >= best {
                 break;

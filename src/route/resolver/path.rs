@@ -26,10 +26,54 @@ pub(super) struct Path<'p> {
 pub(super) struct Segment {
     pub(super) at: usize,
     pub(super) end: usize,
-    /// The eight bytes from `at` on, the first lowest; anything may stand behind the segment.
-    pub(super) head: u64,
-    /// The eight bytes before `end`, if the segment has as many.
-    pub(super) tail: u64,
+}
+
+/// The first sixteen bytes of a segment, what it does not have filled by a byte that UTF-8 never has: so
+/// segments of no more bytes have the same words if and only if they are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Words {
+    pub(super) first: u64,
+    pub(super) second: u64,
+}
+
+/// Bytes of two words.
+pub(super) const WORDS_BYTES: usize = 16;
+
+/// What a segment of so many bytes does not have of two words.
+const FILL: [Words; WORDS_BYTES + 1] = {
+    let none = Words {
+        first: 0,
+        second: 0,
+    };
+    let mut fill = [none; WORDS_BYTES + 1];
+    let mut length: u32 = 0;
+    while length as usize <= WORDS_BYTES {
+        fill[length as usize] = Words {
+            first: u64::MAX.unbounded_shl(8 * length),
+            second: u64::MAX.unbounded_shl(8 * length.saturating_sub(8)),
+        };
+        length += 1;
+    }
+    fill
+};
+
+impl Words {
+    /// Of a segment of so many bytes and the sixteen that begin with it, anything behind it.
+    #[inline]
+    fn new(bytes: &[u8; 16], length: usize) -> Self {
+        let fill = FILL[length.min(WORDS_BYTES)];
+        let half = |half: Option<&[u8; 8]>| half.map_or(0, |half| u64::from_le_bytes(*half));
+        Self {
+            first: half(bytes.first_chunk()) | fill.first,
+            second: half(bytes.last_chunk()) | fill.second,
+        }
+    }
+
+    /// Of a segment.
+    pub(super) fn of(segment: &[u8]) -> Self {
+        let bytes = segment.first_chunk().copied();
+        Self::new(&bytes.unwrap_or_else(|| padded(segment)), segment.len())
+    }
 }
 
 impl<'p> Path<'p> {
@@ -148,47 +192,67 @@ impl<'p> Path<'p> {
     /// The segment that begins at `at`, the ends from there on known.
     #[inline]
     pub(super) fn segment(&self, at: usize, ends: u64) -> Segment {
-        if ends == 0 {
-            return self.far_segment(at);
-        }
-        let end = ends.trailing_zeros() as usize;
-        Segment {
-            at,
-            end,
-            head: self.near_word(at),
-            tail: self.near_word(end.wrapping_sub(8)),
-        }
-    }
-
-    #[inline]
-    fn near_word(&self, at: usize) -> u64 {
-        let word = self.near[at & 63..].first_chunk();
-        u64::from_le_bytes(*word.unwrap_or(&[0; 8]))
+        let end = if ends == 0 {
+            self.far_end(at)
+        } else {
+            ends.trailing_zeros() as usize
+        };
+        Segment { at, end }
     }
 
     #[cold]
-    fn far_segment(&self, at: usize) -> Segment {
+    #[inline(never)]
+    fn far_end(&self, at: usize) -> usize {
         let far = self.bytes.get(at..).unwrap_or_default();
-        let end = memchr(b'/', far).map_or(self.bytes.len(), |far| at + far);
-        Segment {
-            at,
-            end,
-            head: word(self.bytes, at),
-            tail: word(self.bytes, end.saturating_sub(8)),
+        memchr(b'/', far).map_or(self.bytes.len(), |far| at + far)
+    }
+
+    /// The first bytes of a segment.
+    #[inline]
+    pub(super) fn words(&self, segment: Segment) -> Words {
+        let length = segment.end - segment.at;
+        if segment.at < 64
+            && let Some(near) = self.near[segment.at & 63..].first_chunk()
+        {
+            return Words::new(near, length);
         }
+        Words::new(&self.far_sixteen(segment.at), length)
+    }
+
+    /// The eight bytes from `at` on, the first lowest, and anything behind the path's end.
+    #[inline]
+    pub(super) fn word(&self, at: usize) -> u64 {
+        if at < 64
+            && let Some(near) = self.near[at & 63..].first_chunk()
+        {
+            return u64::from_le_bytes(*near);
+        }
+        word(self.bytes, at)
+    }
+
+    /// The sixteen bytes from `at` on, and anything behind the path's end.
+    #[inline]
+    fn sixteen(&self, at: usize) -> [u8; 16] {
+        if at < 64
+            && let Some(near) = self.near[at & 63..].first_chunk()
+        {
+            return *near;
+        }
+        self.far_sixteen(at)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn far_sixteen(&self, at: usize) -> [u8; 16] {
+        let far = self.bytes.get(at..).unwrap_or_default();
+        let chunk = far.first_chunk().copied();
+        chunk.unwrap_or_else(|| padded(far))
     }
 
     /// Which of a segment's bytes, at most sixteen from `at` on, are wanted ones.
     #[inline]
     pub(super) fn mask(&self, at: usize, wanted: impl Fn(&[u8; 16]) -> u32) -> u32 {
-        if at < 64
-            && let Some(chunk) = self.near[at & 63..].first_chunk()
-        {
-            return wanted(chunk);
-        }
-        let far = self.bytes.get(at..).unwrap_or_default();
-        let chunk = far.first_chunk().copied();
-        wanted(&chunk.unwrap_or_else(|| padded(far)))
+        wanted(&self.sixteen(at))
     }
 }
 
@@ -390,10 +454,14 @@ mod tests {
             );
             let expected = &bytes[at..segment.end];
             let near = expected.len().min(8);
-            assert_eq!(segment.head.to_le_bytes()[..near], expected[..near]);
-            if expected.len() >= 8 {
-                assert_eq!(segment.tail.to_le_bytes(), expected[expected.len() - 8..]);
-            }
+            assert_eq!(path.word(at).to_le_bytes()[..near], expected[..near]);
+            let mut filled = [0xff; 16];
+            let near = expected.len().min(16);
+            filled[..near].copy_from_slice(&expected[..near]);
+            let words = path.words(segment);
+            assert_eq!(words, Words::of(expected));
+            let both = [words.first.to_le_bytes(), words.second.to_le_bytes()];
+            assert_eq!(both.as_flattened(), filled);
             let slashes = path.mask(at, |chunk| mask(chunk, [b'/']));
             for (place, byte) in bytes[at..].iter().take(16).enumerate() {
                 assert_eq!(slashes >> place & 1 == 1, *byte == b'/');

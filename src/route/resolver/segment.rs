@@ -5,7 +5,7 @@
 use super::path::{Path, Segment};
 use super::token::{self, Run, Token};
 use crate::model::digits;
-use crate::model::vector::Ranges;
+use crate::model::vector::{Ranges, mask};
 
 /// Most ranges of a class whose bytes are looked at sixteen at a time.
 const RANGES: usize = 8;
@@ -39,7 +39,7 @@ pub(super) struct Ascii {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Form {
     class: Ranges,
-    mark: Ranges,
+    mark: u8,
     /// One bit for each mark.
     marks: u64,
     length: usize,
@@ -78,23 +78,28 @@ impl Accepts {
     }
 
     /// Whether it takes a segment of a path.
-    #[expect(clippy::inline_always, reason = "most are a few instructions")]
-    #[inline(always)]
+    #[inline]
     pub(super) fn takes(&self, path: &Path<'_>, segment: Segment) -> bool {
         let length = segment.end - segment.at;
         match self {
             Self::Any => length > 0,
             Self::Digits(least, most) if length <= 8 => {
                 let is_long = (*least as usize..=*most as usize).contains(&length);
-                is_long & (digits::leading(segment.head) >= length)
+                is_long & (digits::leading(path.word(segment.at)) >= length)
             }
-            Self::Ascii(ascii) => ascii.takes(path, segment),
-            Self::Form(form) => length == form.length && form.takes(path, segment),
-            _ => self.takes_text(&path.bytes[segment.at..segment.end]),
+            _ => self.takes_other(path, segment),
         }
     }
 
     #[inline(never)]
+    fn takes_other(&self, path: &Path<'_>, segment: Segment) -> bool {
+        match self {
+            Self::Ascii(ascii) => ascii.takes(path, segment),
+            Self::Form(form) => form.takes(path, segment),
+            _ => self.takes_text(&path.bytes[segment.at..segment.end]),
+        }
+    }
+
     fn takes_text(&self, segment: &[u8]) -> bool {
         match self {
             Self::Digits(least, most) => {
@@ -166,18 +171,20 @@ impl Form {
         let mark = mark?;
         (0 < length && length <= FORM).then_some(Self {
             class: class(class_run?)?,
-            mark: Ranges::new(&[(mark, mark)]),
+            mark,
             marks,
             length,
         })
     }
 
-    /// Whether it takes a segment of its length.
     #[inline]
     fn takes(&self, path: &Path<'_>, segment: Segment) -> bool {
+        if segment.end - segment.at != self.length {
+            return false;
+        }
         let (mut at, mut marks, mut left) = (segment.at, self.marks, self.length);
         loop {
-            let marked = path.mask(at, |chunk| self.mark.mask(chunk));
+            let marked = path.mask(at, |chunk| mask(chunk, [self.mark]));
             let found = path.mask(at, |chunk| self.class.mask(chunk));
             #[expect(clippy::cast_possible_truncation, reason = "of sixteen at a time")]
             let wanted = marks as u32 & 0xffff;

@@ -21,9 +21,9 @@ const PENDING: usize = 2;
 #[derive(Clone, Debug)]
 #[repr(align(64))] // A line of the processor's cache.
 pub(super) struct Trie {
-    /// Segments that are literals.
-    literals: Table<Self>,
-    /// Other segments; those with the first routes stand first.
+    /// Short segments that are literals.
+    literals: Table<Literal>,
+    /// Segments that are no literals; those with the first routes stand first.
     edges: Box<[Edge]>,
     /// The first route that ends here with a slash; `NONE` if there is none.
     slash: u32,
@@ -31,6 +31,14 @@ pub(super) struct Trie {
     here: u32,
     /// What most have not.
     rare: Option<Box<Rare>>,
+}
+
+/// Where a literal leads.
+#[derive(Clone, Debug)]
+struct Literal {
+    to: Box<Trie>,
+    /// How many edges, from the first on that takes the literal as well, are left.
+    left: u32,
 }
 
 /// A segment that is no literal, and where it leads.
@@ -46,6 +54,8 @@ struct Edge {
 struct Rare {
     /// What is to be tried on all that is left.
     tails: Box<[Tail]>,
+    /// Literals that are too long for the table.
+    long: BTreeMap<Box<[u8]>, Literal>,
     /// Whether an edge takes an empty segment.
     has_optional: bool,
     /// Further routes that end here with a slash, and without; they ascend.
@@ -67,8 +77,12 @@ struct Point<'t> {
     at: usize,
 }
 
-/// Where a segment leads, and where it ends.
-type Way<'t> = (&'t Trie, usize);
+/// The points that a walk left, the last on top.
+#[derive(Debug, Default)]
+struct Pending<'t> {
+    points: [Point<'t>; PENDING],
+    height: usize,
+}
 
 /// What decides whether a route is there at all, besides its pattern.
 pub(super) trait Guard {
@@ -85,153 +99,177 @@ impl Trie {
 
     /// Goes on from here, and back to where another way was left, for a route before `best`.
     fn walk(&self, mut at: usize, path: &Path<'_>, mut best: u32, guard: &mut impl Guard) -> u32 {
-        let (mut pending, mut height) = ([Point::default(); PENDING], 0_usize);
+        let mut pending = Pending::default();
         let mut node = self;
         let mut ends = path.ends(at);
+        let length = path.bytes.len();
         loop {
-            let mut point = Point { edges: &[], at };
-            let mut way = node.enter(&mut point, ends, path, &mut best, guard);
-            let (next, end) = loop {
-                if let Some(next) = way {
-                    if point.edges.is_empty() {
-                        break next;
+            if let Some(rare) = &node.rare {
+                best = rare.first(path.bytes.get(at..), best, guard);
+            }
+            let is_last = at >= length;
+            if is_last {
+                best = node.last(at > length, best, guard);
+            }
+            let mut edges: &[Edge] = &[];
+            if !is_last || (at == length && node.has_optional()) {
+                let segment = path.segment(at, ends);
+                // A literal most often stands before the parameters, which then need not be tried.
+                if let Some(literal) = node.literal(path, segment) {
+                    let (to, next) = (&literal.to, segment.end + 1);
+                    if literal.left > 0 {
+                        let first = node.edges.len().saturating_sub(literal.left as usize);
+                        edges = node.edges.get(first..).unwrap_or_default();
                     }
-                    if let Some(free) = pending.get_mut(height) {
-                        *free = point;
-                        height += 1;
-                        break next;
+                    if literal.left == 0 || pending.push(Point { edges, at }) {
+                        ends &= ends.wrapping_sub(1);
+                        (node, at) = (to, next);
+                        continue;
                     }
-                    best = next.0.walk_apart(next.1 + 1, path, best, guard);
+                    best = to.walk_apart(next, path, best, guard);
                 } else {
-                    height = height.wrapping_sub(1);
-                    let Some(last) = pending.get(height) else {
-                        return best;
-                    };
-                    point = *last;
-                    ends = path.ends(point.at);
+                    edges = &node.edges;
                 }
-                way = point.next(ends, path, best);
+            }
+            (node, at) = loop {
+                if !edges.is_empty() {
+                    let segment = path.segment(at, ends);
+                    if let Some((edge, left)) = taking(edges, path, segment, best).split_first() {
+                        let next = segment.end + 1;
+                        if left.is_empty() || pending.push(Point { edges: left, at }) {
+                            // The end of the segment is behind us.
+                            ends &= ends.wrapping_sub(1);
+                            break (&*edge.to, next);
+                        }
+                        best = edge.to.walk_apart(next, path, best, guard);
+                        edges = left;
+                        continue;
+                    }
+                }
+                let Some(point) = pending.pop(best) else {
+                    return best;
+                };
+                (edges, at) = (point.edges, point.at);
+                ends = path.ends(at);
             };
-            // The end of the segment is behind us.
-            ends &= ends.wrapping_sub(1);
-            (node, at) = (next, end + 1);
         }
     }
 
     /// Goes on where no more can be kept pending.
     #[cold]
+    #[inline(never)]
     fn walk_apart(&self, at: usize, path: &Path<'_>, best: u32, guard: &mut impl Guard) -> u32 {
         self.walk(at, path, best, guard)
     }
 
-    /// The first way on; leaves at the point those that may be gone later.
+    /// Where a segment leads as a literal.
     #[expect(clippy::inline_always, reason = "the whole of the walk's loop")]
     #[inline(always)]
-    fn enter<'t>(
-        &'t self,
-        point: &mut Point<'t>,
-        ends: u64,
-        path: &Path<'_>,
-        best: &mut u32,
-        guard: &mut impl Guard,
-    ) -> Option<Way<'t>> {
-        let at = point.at;
-        let length = path.bytes.len();
-        if at >= length && self.is_last(at > length, best, guard) {
-            return None;
+    fn literal(&self, path: &Path<'_>, segment: Segment) -> Option<&Literal> {
+        if segment.end - segment.at <= Table::<Literal>::LONGEST {
+            self.literals.find(path.words(segment))
+        } else {
+            self.long(path, segment)
         }
-        if let Some(rare) = &self.rare
-            && at < length
-            && !rare.tails.is_empty()
-        {
-            rare.try_tails(path.bytes.get(at..).unwrap_or_default(), best, guard);
-        }
-        let segment = path.segment(at, ends);
-        point.edges = &self.edges;
-        // A literal most often stands before the parameters, which then need not be tried.
-        if !self.literals.is_empty()
-            && let Some(to) = self.literals.find(path, segment)
-        {
-            return Some((to, segment.end));
-        }
-        point.take(path, segment, *best)
     }
 
-    /// Takes the routes that end where the path does; says whether no segment may follow. `is_past`
-    /// if there was no slash behind the last.
+    #[inline(never)]
+    fn long(&self, path: &Path<'_>, segment: Segment) -> Option<&Literal> {
+        let rare = self.rare.as_ref()?;
+        rare.long.get(path.bytes.get(segment.at..segment.end)?)
+    }
+
+    /// The first of the routes that end where the path does, if it stands before `best`. `is_past` if there
+    /// was no slash behind the last segment.
     #[inline]
-    fn is_last(&self, is_past: bool, best: &mut u32, guard: &mut impl Guard) -> bool {
+    fn last(&self, is_past: bool, best: u32, guard: &mut impl Guard) -> u32 {
         let first = if is_past { self.here } else { self.slash };
-        if first < *best && guard.admits(first) {
-            *best = first;
+        if first < best && guard.admits(first) {
+            return first;
         }
-        let Some(rare) = &self.rare else {
-            return true;
-        };
-        rare.is_last(is_past, best, guard)
+        match &self.rare {
+            Some(rare) => rare.last(is_past, best, guard),
+            None => best,
+        }
+    }
+
+    #[inline]
+    fn has_optional(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.has_optional)
     }
 }
 
 impl Rare {
     fn is_any(&self) -> bool {
         let has_ends = !self.slash.is_empty() || !self.here.is_empty();
-        has_ends || self.has_optional || !self.tails.is_empty()
+        has_ends || self.has_optional || !self.tails.is_empty() || !self.long.is_empty()
     }
 
+    /// The first of the further routes that end here, if it stands before `best`.
     #[inline(never)]
-    fn is_last(&self, is_past: bool, best: &mut u32, guard: &mut impl Guard) -> bool {
+    fn last(&self, is_past: bool, best: u32, guard: &mut impl Guard) -> u32 {
         let others = if is_past { &self.here } else { &self.slash };
-        for order in others {
-            if *order >= *best {
-                break;
-            }
-            if guard.admits(*order) {
-                *best = *order;
-            }
-        }
-        if is_past {
-            return true;
-        }
-        self.try_tails(b"", best, guard);
-        !self.has_optional
+        let mut before = others.iter().take_while(|order| **order < best);
+        before
+            .find(|order| guard.admits(**order))
+            .copied()
+            .unwrap_or(best)
     }
 
+    /// The first route that takes all that is left, if it stands before `best`.
     #[inline(never)]
-    fn try_tails(&self, left: &[u8], best: &mut u32, guard: &mut impl Guard) {
-        for tail in &self.tails {
-            if tail.order < *best
-                && token::matches(&tail.tokens, tail.is_whole, left)
-                && guard.admits(tail.order)
-            {
-                *best = tail.order;
-            }
-        }
+    fn first(&self, left: Option<&[u8]>, best: u32, guard: &mut impl Guard) -> u32 {
+        let Some(left) = left else {
+            return best;
+        };
+        let mut before = self.tails.iter().take_while(|tail| tail.order < best);
+        let first = before.find(|tail| {
+            token::matches(&tail.tokens, tail.is_whole, left) && guard.admits(tail.order)
+        });
+        first.map_or(best, |tail| tail.order)
     }
 }
 
-impl<'t> Point<'t> {
-    /// The next way on from a point.
-    fn next(&mut self, ends: u64, path: &Path<'_>, best: u32) -> Option<Way<'t>> {
-        // What is left is not looked at where it leads to no route before the best.
-        self.edges.first().filter(|edge| edge.least < best)?;
-        self.take(path, path.segment(self.at, ends), best)
+impl<'t> Pending<'t> {
+    /// Says whether there was room.
+    #[inline]
+    fn push(&mut self, point: Point<'t>) -> bool {
+        let free = self.points.get_mut(self.height);
+        free.is_some_and(|free| {
+            *free = point;
+            self.height += 1;
+            true
+        })
     }
 
-    /// The next edge that takes a segment; moves the point past it.
-    #[expect(clippy::inline_always, reason = "the whole of the walk's loop")]
-    #[inline(always)]
-    fn take(&mut self, path: &Path<'_>, segment: Segment, best: u32) -> Option<Way<'t>> {
-        while let Some((edge, rest)) = self.edges.split_first() {
-            if edge.least >= best {
-                return None;
-            }
-            self.edges = rest;
-            if edge.accepts.takes(path, segment) {
-                return Some((&edge.to, segment.end));
+    /// The last point that may lead to a route before `best`.
+    #[inline]
+    fn pop(&mut self, best: u32) -> Option<Point<'t>> {
+        while let Some(height) = self.height.checked_sub(1)
+            && let Some(point) = self.points.get(height)
+        {
+            self.height = height;
+            if point.edges.first().is_some_and(|edge| edge.least < best) {
+                return Some(*point);
             }
         }
         None
     }
+}
+
+/// The edges from the first on that takes a segment and may lead to a route before `best`.
+#[inline(never)]
+fn taking<'t>(mut edges: &'t [Edge], path: &Path<'_>, segment: Segment, best: u32) -> &'t [Edge] {
+    while let Some((edge, left)) = edges.split_first() {
+        if edge.least >= best {
+            break;
+        }
+        if edge.accepts.takes(path, segment) {
+            return edges;
+        }
+        edges = left;
+    }
+    &[]
 }
 
 /// A trie in the making.
@@ -346,13 +384,6 @@ impl Sketch {
         let own = own.chain(self.tails.iter().map(|tail| tail.order));
         let mut least = own.min().unwrap_or(NONE);
         let mut below = |to: u32| built.remove(&(to as usize));
-        let mut literals = Vec::new();
-        for (literal, to) in self.literals {
-            if let Some((node, first)) = below(to) {
-                least = least.min(first);
-                literals.push((literal, node));
-            }
-        }
         let mut edges = Vec::new();
         for (accepts, to) in self.edges {
             if let Some((node, first)) = below(to) {
@@ -365,13 +396,30 @@ impl Sketch {
             }
         }
         edges.sort_by_key(|edge| edge.least);
+        let (mut literals, mut long) = (Vec::new(), BTreeMap::new());
+        for (text, to) in self.literals {
+            let Some((node, first)) = below(to) else {
+                continue;
+            };
+            least = least.min(first);
+            let literal = Literal {
+                left: left(&edges, &text),
+                to: Box::new(node),
+            };
+            if text.len() <= Table::<Literal>::LONGEST {
+                literals.push((text, literal));
+            } else {
+                long.insert(text.into(), literal);
+            }
+        }
         let first = |ends: &[u32]| ends.first().copied().unwrap_or(NONE);
-        let others = |ends: &[u32]| ends.get(1..).unwrap_or_default().into();
+        let further = |ends: &[u32]| ends.get(1..).unwrap_or_default().into();
         let rare = Rare {
             has_optional: edges.iter().any(|edge| edge.accepts.takes_nothing()),
-            slash: others(&self.slash),
-            here: others(&self.here),
+            slash: further(&self.slash),
+            here: further(&self.here),
             tails: self.tails.into(),
+            long,
         };
         let trie = Trie {
             literals: Table::new(literals),
@@ -382,6 +430,15 @@ impl Sketch {
         };
         (trie, least)
     }
+}
+
+/// How many edges there are from the first on that takes a literal as well.
+fn left(edges: &[Edge], literal: &[u8]) -> u32 {
+    let path = Path::decoded(literal);
+    let segment = path.segment(0, path.ends(0));
+    let takes = |edge: &Edge| edge.accepts.takes(&path, segment);
+    let first = edges.iter().position(takes).unwrap_or(edges.len());
+    u32::try_from(edges.len() - first).unwrap_or(NONE)
 }
 
 fn push(segment: &mut Vec<Token>, literal: &[u8]) {
