@@ -130,7 +130,7 @@ fn judge(config: &Config, initial: &[Vec<Initialised>], report: &mut Report) {
                 "source `{}`: no series is known before its first event",
                 source.name
             ));
-            let help = "views are known from a URLconf: give the source `routes`";
+            let help = "views are known from `routes` of the source, methods and statuses from the lists beside this key";
             report.push(fault.at(place.clone()).help(help));
         }
     }

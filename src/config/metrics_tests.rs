@@ -132,7 +132,9 @@ fn what_is_to_start_at_0_is_read() {
     };
     assert_eq!(initial(""), None);
     assert_eq!(initial("initialise = false"), None);
-    assert_eq!(initial("initialise = true").unwrap(), "GET POST []");
+    assert_eq!(initial("initialise = true").unwrap(), "GET POST [500]");
+    let none = "initialise = true\ninitialise_methods = []\ninitialise_statuses = []";
+    assert_eq!(initial(none).unwrap(), " []");
     let own = "initialise = true\ninitialise_methods = ['PUT']\ninitialise_statuses = [200, 500]";
     assert_eq!(initial(own).unwrap(), "PUT [200, 500]");
 }
@@ -161,10 +163,7 @@ fn what_cannot_start_at_0_is_told() {
     let idle = "this does nothing: no series starts at 0; initialise = true";
     check("initialise_statuses = [500]", &[idle]);
     check("initialise = false\ninitialise_methods = ['GET']", &[idle]);
-    check(
-        "initialise = 1",
-        &["expected true or false, found a whole number"],
-    );
+    check("initialise = 1", &["expected true or false, found 1"]);
 }
 
 #[test]

@@ -18,8 +18,11 @@ pub struct Initial {
 }
 
 impl Initial {
-    /// What every site answers. `HEAD` and the others would be series that stay at 0 on nearly all views.
+    /// What nobody has to list: the methods that pages and forms use. The others would be series that stay
+    /// at 0 on nearly all views.
     pub const METHODS: [Method; 2] = [Method::Get, Method::Post];
+    /// What nobody has to list: what any view may answer, and what alerts are made of.
+    pub const STATUSES: [u16; 1] = [500];
 
     /// Reads the keys of `[metrics]`; `None` if series are not to start at 0.
     pub fn read(section: &mut Section<'_>, report: &mut Report) -> Option<Self> {
@@ -36,7 +39,10 @@ impl Initial {
             || Self::METHODS.into(),
             |names| each(&names.value, method, report),
         );
-        let statuses = statuses.map_or_else(Vec::new, |codes| each(&codes.value, status, report));
+        let statuses = statuses.map_or_else(
+            || Self::STATUSES.into(),
+            |codes| each(&codes.value, status, report),
+        );
         is_wanted.then(|| Self {
             methods,
             statuses,
