@@ -228,7 +228,7 @@ fn a_family_without_room_is_left_out_whole_and_the_next_ones_try() {
         told[1].to_string(),
         "2 series of `b` do not start at 0: those without an event may take half of limits.series"
     );
-    // So many that nobody could even list them.
+    // More than there may be at all.
     let statuses: Vec<u16> = (100..=599).collect();
     let labels = [Label::Method, Label::Status, Label::View, Label::Scheme];
     let many = Metrics::new(vec![metric("a", &labels, &[])]);
@@ -385,6 +385,27 @@ fn over_the_cap_series_that_are_there_go_on_counting() {
             "PUT x Exact(1, One)",
         ]
     );
+    assert_eq!(shard.ledger().overflow, 2);
+}
+
+#[test]
+fn once_over_the_cap_nothing_is_made_that_a_line_asks_for() {
+    let metrics = Metrics::new(vec![
+        metric("a", &[Label::Method, Label::View], &[]),
+        metric("b", &[Label::Status], &[]),
+    ]);
+    let asked = metrics.starting_with(initial(&[Method::Get], &[]));
+    let mut asked = pipeline(NGINX, asked, Some(&["x"]), 7);
+    let mut shard = asked.shard();
+    asked.initialise(&mut shard);
+    // Two series for each, then one is left: too few for the third line, and not for the fourth.
+    let lines = [
+        ("PUT", "/x/1/", 200),
+        ("PUT", "/none", 404),
+        ("POST", "/x/1/", 500),
+        ("POST", "/none", 200),
+    ];
+    feed(&mut asked, &mut shard, &lines);
     assert_eq!(shard.ledger().overflow, 2);
 }
 
