@@ -70,17 +70,16 @@ impl Pipeline {
             if definition.kind == Kind::Rejected {
                 continue;
             }
-            let known = names.known_series(family, initial);
-            let Some(series) = known.as_ref().map(Known::count).filter(|count| *count > 0) else {
+            let Some(known) = names.known_series(family, initial) else {
                 continue;
             };
+            let series = known.count();
+            if series == 0 {
+                continue;
+            }
             // What cannot fit is not even made up.
             let is_there = series <= names.limit()
-                && shard.initialise(
-                    at,
-                    known.as_ref().map_or_else(Vec::new, Known::label_sets),
-                    |fresh| names.reserve(fresh),
-                );
+                && shard.initialise(at, known.label_sets(), |fresh| names.reserve(fresh));
             told.push(Initialised {
                 family: Arc::clone(&definition.name),
                 series,
@@ -135,15 +134,15 @@ impl KeyNames<'_> {
             let passes =
                 |key: &u64| condition.passes(&self.value_of(*key, condition.label, &other));
             let mask = mask([condition.label].into_iter());
-            match dimensions.iter_mut().find(|shown| shown.mask == mask) {
-                Some(shown) => shown.keys.retain(passes),
-                // What is asked but not shown only has to be possible.
-                None => {
-                    let possible = self.possible_values(condition.label);
-                    possible
-                        .is_none_or(|keys| keys.iter().any(passes))
-                        .then_some(())?;
-                }
+            let shown = dimensions.iter_mut().find(|shown| shown.mask == mask);
+            if let Some(shown) = shown {
+                shown.keys.retain(passes);
+                continue;
+            }
+            // What is asked but not shown only has to be possible.
+            let possible = self.possible_values(condition.label);
+            if possible.is_some_and(|keys| !keys.iter().any(passes)) {
+                return None;
             }
         }
         let labels = family.labels.iter();

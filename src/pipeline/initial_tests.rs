@@ -35,12 +35,12 @@ fn metric(name: &str, labels: &[Label], when: &[Condition]) -> Metric {
     }
 }
 
-fn initial(methods: &[Method], statuses: &[u16]) -> Option<Arc<Initial>> {
-    Some(Arc::new(Initial {
+fn initial(methods: &[Method], statuses: &[u16]) -> Arc<Initial> {
+    Arc::new(Initial {
         methods: methods.into(),
         statuses: statuses.into(),
         place: None,
-    }))
+    })
 }
 
 fn pipeline(format: &str, metrics: Metrics, names: Option<&[&str]>, budget: usize) -> Pipeline {
@@ -73,7 +73,7 @@ fn zeros(shard: &Shard) -> Vec<String> {
 
 fn check(format: &str, metrics: Vec<Metric>, names: Option<&[&str]>, expected: &[&str]) {
     let asked = initial(&[Method::Get, Method::Post], &[500]);
-    let metrics = Metrics::new(metrics).starting_with(asked);
+    let metrics = Metrics::new(metrics).starting_with(Some(asked));
     let pipeline = pipeline(format, metrics, names, 1_000);
     let mut shard = pipeline.shard();
     let known = pipeline.initialise(&mut shard);
@@ -120,7 +120,12 @@ fn what_only_lines_tell_is_not_there() {
         metric("a", &[Label::Method], &[]),
         metric("b", &[Label::Status], &[]),
     ]);
-    let pipeline = pipeline(NGINX, metrics.starting_with(initial(&[], &[])), None, 9);
+    let pipeline = pipeline(
+        NGINX,
+        metrics.starting_with(Some(initial(&[], &[]))),
+        None,
+        9,
+    );
     let mut shard = pipeline.shard();
     assert_eq!(pipeline.initialise(&mut shard), []);
     assert_eq!(shard.series(), 0);
@@ -188,7 +193,7 @@ fn a_label_whose_field_no_line_brings_has_one_value() {
 #[test]
 fn the_set_django_is_there_in_its_own_words() {
     let metrics = Set::find("django").unwrap().metrics();
-    let asked = Metrics::new(metrics).starting_with(initial(&[Method::Get], &[]));
+    let asked = Metrics::new(metrics).starting_with(Some(initial(&[Method::Get], &[])));
     let pipeline = pipeline(NGINX, asked, Some(&["x"]), 1_000);
     let mut shard = pipeline.shard();
     pipeline.initialise(&mut shard);
@@ -216,7 +221,7 @@ fn a_family_without_room_is_left_out_whole_and_the_next_ones_try() {
         metric("b", &[Label::Method], &[]),
         metric("c", &[Label::View], &[]),
     ]);
-    let asked = metrics.starting_with(initial(&[Method::Get, Method::Post], &[]));
+    let asked = metrics.starting_with(Some(initial(&[Method::Get, Method::Post], &[])));
     // Half of it is 4, as many as `a` has.
     let narrow = pipeline(NGINX, asked.clone(), Some(&["x"]), 9);
     let mut shard = narrow.shard();
@@ -232,7 +237,7 @@ fn a_family_without_room_is_left_out_whole_and_the_next_ones_try() {
     let statuses: Vec<u16> = (100..=599).collect();
     let labels = [Label::Method, Label::Status, Label::View, Label::Scheme];
     let many = Metrics::new(vec![metric("a", &labels, &[])]);
-    let many = many.starting_with(initial(&[Method::Get, Method::Post], &statuses));
+    let many = many.starting_with(Some(initial(&[Method::Get, Method::Post], &statuses)));
     let wide = pipeline(NGINX, many, Some(&["x", "y"]), 5_999);
     let mut shard = wide.shard();
     assert_eq!(wide.initialise(&mut shard)[0].series, 6_000);
@@ -301,7 +306,7 @@ proptest! {
         let mut expected = plain.shard();
         feed(&mut plain, &mut expected, &lines);
 
-        let mut asked = pipeline(NGINX, metrics.starting_with(asked), Some(&["x", "y"]), 10_000);
+        let mut asked = pipeline(NGINX, metrics.starting_with(Some(asked)), Some(&["x", "y"]), 10_000);
         let mut shard = asked.shard();
         let (before, after) = lines.split_at(at.index(lines.len() + 1));
         feed(&mut asked, &mut shard, before);
@@ -323,7 +328,7 @@ proptest! {
     #[test]
     fn the_budget_holds_for_what_starts_at_0(lines in lines(), budget in 0..80_usize) {
         let metrics = Metrics::new(counted_metrics());
-        let asked = metrics.starting_with(initial(&[Method::Get, Method::Post], &[200, 500]));
+        let asked = metrics.starting_with(Some(initial(&[Method::Get, Method::Post], &[200, 500])));
         let mut asked = pipeline(NGINX, asked, Some(&["x", "y"]), budget);
         let mut shard = asked.shard();
         asked.initialise(&mut shard);
@@ -350,7 +355,7 @@ proptest! {
 #[test]
 fn over_the_cap_series_that_are_there_go_on_counting() {
     let metrics = Metrics::new(vec![metric("a", &[Label::Method, Label::View], &[])]);
-    let asked = metrics.starting_with(initial(&[Method::Get], &[]));
+    let asked = metrics.starting_with(Some(initial(&[Method::Get], &[])));
     // Two series at 0, and room for two more.
     let mut asked = pipeline(NGINX, asked, Some(&["x"]), 4);
     let mut shard = asked.shard();
@@ -394,7 +399,7 @@ fn once_over_the_cap_nothing_is_made_that_a_line_asks_for() {
         metric("a", &[Label::Method, Label::View], &[]),
         metric("b", &[Label::Status], &[]),
     ]);
-    let asked = metrics.starting_with(initial(&[Method::Get], &[]));
+    let asked = metrics.starting_with(Some(initial(&[Method::Get], &[])));
     let mut asked = pipeline(NGINX, asked, Some(&["x"]), 7);
     let mut shard = asked.shard();
     asked.initialise(&mut shard);
@@ -412,7 +417,7 @@ fn once_over_the_cap_nothing_is_made_that_a_line_asks_for() {
 #[test]
 fn another_urlconf_adds_its_views_and_keeps_the_counts() {
     let metrics = Metrics::new(vec![metric("a", &[Label::View], &[])]);
-    let asked = metrics.starting_with(initial(&[], &[]));
+    let asked = metrics.starting_with(Some(initial(&[], &[])));
     let mut asked = pipeline(NGINX, asked, Some(&["x"]), 100);
     let mut shard = asked.shard();
     asked.initialise(&mut shard);
