@@ -50,6 +50,8 @@ pub struct Shard {
     slots: Vec<usize>,
     /// The rows for what is over the cap, by the families they feed; none until the cap is met.
     overflow: Vec<(Box<[bool]>, u32)>,
+    /// Whether there are series that no line asked for.
+    is_initialised: bool,
     ledger: Ledger,
     positions: Vec<Position>,
     /// When it counted, if that is wanted.
@@ -71,6 +73,7 @@ impl Shard {
             hasher: RandomState::default(),
             slots: Vec::new(),
             overflow: Vec::new(),
+            is_initialised: false,
             ledger,
             positions: Vec::new(),
             history: None,
@@ -134,6 +137,31 @@ impl Shard {
         for (table, slot) in self.tables.iter_mut().zip(slots) {
             table.count(*slot, values);
         }
+    }
+
+    /// Gives a family those of these series that it lacks, at 0, if `admit` lets so many be made; all of
+    /// them or none. The family is told by its place among the definitions, those of rejected lines apart.
+    pub fn initialise(
+        &mut self,
+        family: usize,
+        label_sets: Vec<LabelValues>,
+        admit: impl FnOnce(usize) -> bool,
+    ) -> bool {
+        let Some(table) = self.tables.get_mut(family) else {
+            return false;
+        };
+        // Those that were taken over from another shard count as well.
+        self.is_initialised |= label_sets.iter().any(|labels| table.contains(labels));
+        let mut fresh = label_sets;
+        fresh.retain(|labels| !table.contains(labels));
+        if !admit(fresh.len()) {
+            return false;
+        }
+        self.is_initialised |= !fresh.is_empty();
+        for labels in fresh {
+            table.slot(labels);
+        }
+        true
     }
 
     /// Accounts for a line that could not be counted.
@@ -279,7 +307,9 @@ impl Shard {
     fn admit(&mut self, key: Key, hash: u64, names: &impl Names) -> u32 {
         let families = 0..self.tables.len();
         let feeds: Box<[bool]> = families.map(|family| names.feeds(key, family)).collect();
-        if self.overflow.is_empty() {
+        // Over the cap, a row whose series are all there costs none; without any that no line asked for,
+        // there are too few of these to look for them.
+        if self.overflow.is_empty() || self.is_initialised {
             let labels = Self::label_values(&feeds, |family| names.labels(key, family));
             let fresh = self
                 .tables
@@ -287,7 +317,8 @@ impl Shard {
                 .zip(&labels)
                 .filter(|(table, labels)| labels.as_ref().is_some_and(|new| !table.contains(new)))
                 .count();
-            if names.admit(fresh) {
+            let has_room = fresh == 0 || (self.overflow.is_empty() && names.admit(fresh));
+            if has_room {
                 let row = self.add_row(labels);
                 let hasher = &self.hasher;
                 self.rows

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::exit::{Exit, Failure};
-use super::logs::{Logs, Session};
+use super::logs::{Aim, Logs, Session};
 use crate::expose::write_timeline;
 use crate::model::{Course, Timeline};
 
@@ -42,7 +42,7 @@ pub struct Backfill {
 
 impl Backfill {
     pub(super) fn execute(&self) -> Result<(), Failure> {
-        let mut session = self.logs.read(Some(self.step))?;
+        let mut session = self.logs.read(Aim::Timeline(self.step))?;
         let timeline = self.timeline(&mut session)?;
         if timeline.is_empty() {
             session.warn(false);

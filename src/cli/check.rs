@@ -2,13 +2,17 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 
 use super::exit::{Failure, counted};
 use super::load;
-use crate::config::{self, Limits, Source};
+use crate::config::{self, Config, Limits, Source};
+use crate::diag::{Fault, Report};
+use crate::label::Budget;
 use crate::metric::Plan;
+use crate::pipeline::{Initialised, Pipeline, Settings};
 
 /// Check a configuration: its keys, patterns and their examples, files and permissions.
 ///
@@ -30,6 +34,8 @@ impl Check {
         let Some(config) = checked.config.filter(|_| !checked.report.has_errors()) else {
             return Err(checked.report.into());
         };
+        let initial = initialised(&config);
+        judge(&config, &initial, &mut checked.report);
         let mut out = io::stdout().lock();
         write!(out, "{}", checked.report)?;
         write!(
@@ -42,7 +48,7 @@ impl Check {
             write!(out, ", {}", counted(checked.report.warnings(), "warning"))?;
         }
         writeln!(out)?;
-        for source in &config.sources {
+        for (source, initial) in config.sources.iter().zip(&initial) {
             write!(
                 out,
                 "  {}: {} as {}",
@@ -54,14 +60,89 @@ impl Check {
                 Some(front) => writeln!(out, ", behind {front}")?,
                 None => writeln!(out)?,
             }
-            estimate(&mut out, source, config.limits.series)?;
+            estimate(&mut out, source, config.limits.series, initial)?;
         }
         Ok(())
     }
 }
 
+/// For each source, which families start at 0, as `run` would have it.
+fn initialised(config: &Config) -> Vec<Vec<Initialised>> {
+    // Their faults are in the report already.
+    let resolvers = config.resolvers(&mut Report::default());
+    let budget = Budget::new(config.limits.series);
+    let sources = config.sources.iter();
+    sources
+        .map(|source| {
+            let routes = source.routes.as_ref();
+            let settings = Settings {
+                source: source.name.clone(),
+                pattern: Arc::clone(&source.pattern),
+                line_bytes: config.limits.line_bytes,
+                routes: routes.and_then(|routes| resolvers.get(&routes.name).map(Arc::clone)),
+                max_routes: routes.map_or(Limits::MAX_ROUTES, |routes| routes.max_routes),
+                metrics: source.metrics.clone(),
+                join: None,
+            };
+            let pipeline = Pipeline::new(settings, budget.clone());
+            pipeline.initialise(&mut pipeline.shard())
+        })
+        .collect()
+}
+
+/// Tells of series that are to start at 0 and will not.
+fn judge(config: &Config, initial: &[Vec<Initialised>], report: &mut Report) {
+    let asked = config
+        .metrics
+        .initial()
+        .and_then(|asked| asked.place.clone());
+    let Some(place) = asked else {
+        return;
+    };
+    let all = || initial.iter().flatten();
+    let wanted = all().fold(0_usize, |sum, known| sum.saturating_add(known.series));
+    let left_out: Vec<String> = all()
+        .filter(|known| !known.is_there)
+        .map(|known| format!("`{}`", known.family))
+        .collect();
+    if !left_out.is_empty() {
+        let needed = wanted.saturating_mul(2);
+        let fewer = "fewer `initialise_methods` or `initialise_statuses`";
+        let fault = Fault::warning(format!(
+            "{wanted} series are to start at 0, which may be half of limits.series ({}): those of {} \
+             will not",
+            config.limits.series,
+            left_out.join(", ")
+        ));
+        report.push(
+            fault
+                .at(place.clone())
+                .help(if needed > Limits::MOST_SERIES {
+                    fewer.to_owned()
+                } else {
+                    format!("limits.series = {needed}, or {fewer}")
+                }),
+        );
+    }
+    for (source, known) in config.sources.iter().zip(initial) {
+        if known.is_empty() {
+            let fault = Fault::warning(format!(
+                "source `{}`: no series is known before its first event",
+                source.name
+            ));
+            let help = "views are known from `routes` of the source, methods and statuses from the lists beside this key";
+            report.push(fault.at(place.clone()).help(help));
+        }
+    }
+}
+
 /// How many series each family of a source may have at most.
-fn estimate(out: &mut impl Write, source: &Source, limit: usize) -> io::Result<()> {
+fn estimate(
+    out: &mut impl Write,
+    source: &Source,
+    limit: usize,
+    initial: &[Initialised],
+) -> io::Result<()> {
     let plan = Plan::new(&source.metrics, source.pattern.fields());
     let routes = source.routes.as_ref().map(|routes| routes.max_routes);
     for (name, sizes) in plan.sizes(routes.unwrap_or(Limits::MAX_ROUTES)) {
@@ -77,10 +158,14 @@ fn estimate(out: &mut impl Write, source: &Source, limit: usize) -> io::Result<(
         if product > limit {
             write!(out, " by limits.series of {product}")?;
         }
-        match factors.as_slice() {
-            [] => writeln!(out)?,
-            factors => writeln!(out, " ({})", factors.join(" x "))?,
+        if !factors.is_empty() {
+            write!(out, " ({})", factors.join(" x "))?;
         }
+        let known = initial.iter().find(|known| *known.family == *name);
+        if let Some(known) = known.filter(|known| known.is_there) {
+            write!(out, ", {} of them at 0 from the start", known.series)?;
+        }
+        writeln!(out)?;
     }
     Ok(())
 }

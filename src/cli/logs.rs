@@ -26,7 +26,7 @@ use crate::label::Budget;
 use crate::metric::Metrics;
 use crate::model::{Batch, Field, GenerationId, Micros};
 use crate::pattern::{Pattern, Recognition, recognise};
-use crate::pipeline::{Pipeline, Settings};
+use crate::pipeline::{Initialised, Pipeline, Settings};
 use crate::route::Resolver;
 use crate::source::{LineReader, Messages, archive, is_export};
 
@@ -62,6 +62,26 @@ pub(super) struct Lane {
     pub(super) shard: Shard,
 }
 
+/// What logs are read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Aim {
+    /// Tables of what was counted.
+    Tables,
+    /// The families as a scrape would show them.
+    Families,
+    /// The families over time, in steps of so many seconds.
+    Timeline(NonZeroU32),
+}
+
+impl Aim {
+    fn step(self) -> Option<NonZeroU32> {
+        match self {
+            Self::Tables | Self::Families => None,
+            Self::Timeline(step) => Some(step),
+        }
+    }
+}
+
 /// The work of one call.
 pub(super) struct Session {
     pattern: Option<Arc<Pattern>>,
@@ -77,14 +97,16 @@ pub(super) struct Session {
     sources: Vec<config::Source>,
     /// Between formats.
     pub(super) links: Links,
-    /// How many seconds make a step, where counts are kept by time.
-    step: Option<NonZeroU32>,
+    aim: Aim,
+    /// Families whose known series do not start at 0.
+    left_out: Vec<Initialised>,
 }
 
 impl Logs {
-    /// Reads all of them. With a `step`, counts are kept by the time of their lines too, in steps of so
-    /// many seconds, and lines of two logs are not joined.
-    pub(super) fn read(&self, step: Option<NonZeroU32>) -> Result<Session, Failure> {
+    /// Reads all of them. For a timeline, lines of two logs are not joined; only for families do known
+    /// series start at 0.
+    pub(super) fn read(&self, aim: Aim) -> Result<Session, Failure> {
+        let step = aim.step();
         let config = self.config.as_deref().map(checked).transpose()?;
         let limits = config
             .as_ref()
@@ -106,7 +128,8 @@ impl Logs {
             budget: Budget::new(limits.series),
             lanes: Vec::new(),
             rejects: Rejects::new(self.config.clone(), limits.line_bytes, step.is_some()),
-            step,
+            aim,
+            left_out: Vec::new(),
         };
         let progress = self.progress();
         for log in &self.paths {
@@ -297,7 +320,7 @@ impl Session {
         if let Some(at) = self.lanes.iter().position(|(known, _)| *known == name) {
             return Ok(at);
         }
-        if self.step.is_some() && !pattern.fields().contains(Field::Time) {
+        if self.aim.step().is_some() && !pattern.fields().contains(Field::Time) {
             return Err(timeless(&name));
         }
         let settings = Settings {
@@ -310,10 +333,14 @@ impl Session {
             join: self.links.end(&name),
         };
         let mut pipeline = Pipeline::new(settings, self.budget.clone());
-        if let Some(step) = self.step {
+        if let Some(step) = self.aim.step() {
             pipeline = pipeline.by_time(step);
         }
-        let shard = pipeline.shard();
+        let mut shard = pipeline.shard();
+        if self.aim == Aim::Families {
+            let known = pipeline.initialise(&mut shard).into_iter();
+            self.left_out.extend(known.filter(|known| !known.is_there));
+        }
         let lane = Lane {
             pattern,
             pipeline,
@@ -337,6 +364,9 @@ impl Session {
         let rejected = all.rejected_lines();
         if !is_counted && rejected > 0 {
             eprintln!("warning: {rejected} of {} lines rejected", all.lines());
+        }
+        for family in &self.left_out {
+            eprintln!("warning: {family}");
         }
         let evicted = self.links.evicted();
         if evicted > 0 {

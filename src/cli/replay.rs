@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use clap::{Args, ValueEnum};
 
 use super::exit::Failure;
-use super::logs::{Logs, Session};
+use super::logs::{Aim, Logs, Session};
 use super::summary;
 use crate::expose::{Format, encode, encode_json};
 use crate::model::Families;
@@ -38,7 +38,11 @@ enum Output {
 
 impl Replay {
     pub(super) fn execute(&self) -> Result<(), Failure> {
-        print(&self.logs.read(None)?, self.output)
+        let aim = match self.output {
+            Output::Summary => Aim::Tables,
+            Output::Metrics | Output::Json => Aim::Families,
+        };
+        print(&self.logs.read(aim)?, self.output)
     }
 }
 

@@ -3,25 +3,29 @@
 //! Invariant: no two metrics have a name in common, nor one that the other's series take.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::diag::{Fault, Place, Report, Section, Spot};
 use crate::join;
-use crate::metric::{Counts, Metric, Metrics, Set, read, sets};
+use crate::metric::{Counts, Initial, Metric, Metrics, Set, read, sets};
 
 /// The sets for sources that do not say otherwise, and metrics of one's own.
 pub(super) struct Wanted {
     sets: Vec<Set>,
     own: Vec<Metric>,
+    initial: Option<Arc<Initial>>,
 }
 
 impl Wanted {
     /// Reads both tables of a configuration.
     pub(super) fn read(root: &mut Section<'_>, report: &mut Report) -> Self {
-        let named = root.section("metrics", report).and_then(|mut section| {
+        let (mut named, mut initial) = (None, None);
+        if let Some(mut section) = root.section("metrics", report) {
             let sets = section.strings("sets", report);
+            initial = Initial::read(&mut section, report);
             section.finish(report);
-            sets.map(|sets| read_sets(&sets, report))
-        });
+            named = sets.map(|sets| read_sets(&sets, report));
+        }
         let mut own: Vec<Spot<Metric>> = Vec::new();
         for section in root.sections("metric", report) {
             own.extend(read(section, report));
@@ -30,6 +34,7 @@ impl Wanted {
         Self {
             sets: named.unwrap_or_else(|| vec![Set::DEFAULT]),
             own: own.into_iter().map(|metric| metric.value).collect(),
+            initial: initial.map(Arc::new),
         }
     }
 
@@ -37,7 +42,8 @@ impl Wanted {
     pub(super) fn metrics(&self, sets: Option<&[Set]>) -> Metrics {
         let sets = sets.unwrap_or(&self.sets).iter();
         let shipped = sets.flat_map(|set| set.metrics());
-        Metrics::new(shipped.chain(self.own.iter().cloned()).collect())
+        let metrics = Metrics::new(shipped.chain(self.own.iter().cloned()).collect());
+        metrics.starting_with(self.initial.clone())
     }
 }
 

@@ -120,6 +120,53 @@ fn bounds_are_exact_and_ascend() {
 }
 
 #[test]
+fn what_is_to_start_at_0_is_read() {
+    let initial = |keys: &str| {
+        let content = format!("[metrics]\n{keys}\n{SOURCE}");
+        let config = Config::parse("c", &content, Path::new("/etc/x")).config;
+        let initial = config.unwrap().sources[0].metrics.initial().cloned();
+        initial.map(|initial| {
+            let methods: Vec<&str> = initial.methods.iter().map(|it| it.name()).collect();
+            format!("{} {:?}", methods.join(" "), initial.statuses)
+        })
+    };
+    assert_eq!(initial(""), None);
+    assert_eq!(initial("initialise = false"), None);
+    assert_eq!(initial("initialise = true").unwrap(), "GET POST [500]");
+    let none = "initialise = true\ninitialise_methods = []\ninitialise_statuses = []";
+    assert_eq!(initial(none).unwrap(), " []");
+    let own = "initialise = true\ninitialise_methods = ['PUT']\ninitialise_statuses = [200, 500]";
+    assert_eq!(initial(own).unwrap(), "PUT [200, 500]");
+}
+
+#[test]
+fn what_cannot_start_at_0_is_told() {
+    let check = |keys: &str, expected: &[&str]| {
+        assert_eq!(faults(&format!("[metrics]\n{keys}")), expected, "{keys}");
+    };
+    check(
+        "initialise = true\ninitialise_methods = ['GTE', '<other>', 'GET', 'GET']",
+        &[
+            "unknown method `GTE`; did you mean `GET`?",
+            "unknown method `<other>`; one of: CONNECT, DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT, TRACE",
+            "`GET` is listed twice",
+        ],
+    );
+    check(
+        "initialise = true\ninitialise_statuses = [99, 200.5, 200, 200]",
+        &[
+            "`99` is no status; a whole number from 100 to 599",
+            "`200.5` is no status; a whole number from 100 to 599",
+            "`200` is listed twice",
+        ],
+    );
+    let idle = "this does nothing: no series starts at 0; initialise = true";
+    check("initialise_statuses = [500]", &[idle]);
+    check("initialise = false\ninitialise_methods = ['GET']", &[idle]);
+    check("initialise = 1", &["expected true or false, found 1"]);
+}
+
+#[test]
 fn names_are_given_once() {
     let told = |name: &str| {
         faults(&format!(

@@ -148,6 +148,8 @@ pub struct Checked {
 impl Limits {
     /// Routes of a source at most, unless `routes.NAME.max_routes` says otherwise.
     pub const MAX_ROUTES: usize = 500;
+    /// The highest that `series` can be.
+    pub const MOST_SERIES: usize = 1_000_000;
     /// Requests remembered where logs are followed.
     pub const PENDING_REQUESTS: usize = 65_536;
     /// Requests remembered where whole logs are read, one after the other.

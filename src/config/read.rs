@@ -336,7 +336,7 @@ fn limits(mut section: Section<'_>, report: &mut Report) -> Limits {
     };
     let limits = Limits {
         line_bytes: read("line_bytes", 256..=16 << 20, default.line_bytes),
-        series: read("series", 100..=1_000_000, default.series),
+        series: read("series", 100..=Limits::MOST_SERIES as u64, default.series),
         pending_requests: pending.and_then(|pending| usize::try_from(pending.value).ok()),
         pending_wait: Duration::from_secs(read(
             "pending_seconds",

@@ -140,6 +140,8 @@ impl Daemon {
                 source: error,
             })?);
         }
+        // After all counts are taken over, which have the first right to the budget.
+        next.iter().for_each(Work::initialise);
         let lanes = next.iter().map(|work| Arc::clone(&work.lane)).collect();
         self.lanes.replace(lanes, self.links.clone());
         for work in next {

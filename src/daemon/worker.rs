@@ -202,6 +202,14 @@ fn count(work: &mut Work, events: &mut Listener, clock: &dyn Clock) -> Progress 
 }
 
 impl Work {
+    /// Makes the series that are known, at 0; what there is no room for is told.
+    pub(super) fn initialise(&self) {
+        let known = self.pipeline.initialise(&mut self.lane.lock());
+        for family in known.iter().filter(|family| !family.is_there) {
+            tracing::warn!(source = self.name, "{family}");
+        }
+    }
+
     /// Closes a stream, and counts what it had received until then. Files are left where they
     /// are.
     pub(super) fn finish(&mut self, clock: &dyn Clock) {
@@ -234,6 +242,7 @@ fn rename_views(work: &mut Work, reread: Reread) {
     }
     let routes = resolver.urlconf().routes.len();
     work.pipeline.set_views(resolver);
+    work.initialise();
     tracing::info!(source, "URLconf read again: {routes} routes");
 }
 

@@ -117,9 +117,24 @@ impl Budget {
 
     /// Takes `series` at once, or none and says so.
     pub fn take(&self, series: usize) -> bool {
+        self.take_within(series, self.limit)
+    }
+
+    /// The same for series that no line asked for: they may fill half of it, so that whatever lines bring
+    /// finds the other half.
+    pub fn reserve(&self, series: usize) -> bool {
+        series == 0 || self.take_within(series, self.limit / 2)
+    }
+
+    /// Most series.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    fn take_within(&self, series: usize, limit: usize) -> bool {
         self.used
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-                used.checked_add(series).filter(|used| *used <= self.limit)
+                used.checked_add(series).filter(|used| *used <= limit)
             })
             .is_ok()
     }
@@ -147,6 +162,18 @@ mod tests {
         check(b"600", None);
         check(b"009", None);
         assert_eq!(status(None), None);
+    }
+
+    #[test]
+    fn what_no_line_asked_for_takes_half_of_a_budget() {
+        let budget = Budget::new(7);
+        assert!(budget.reserve(2));
+        assert!(!budget.reserve(2));
+        assert!(budget.reserve(1));
+        assert!(budget.take(3));
+        assert!(budget.reserve(0));
+        assert!(!budget.reserve(1));
+        assert!(budget.take(1));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! whose fields a source's lines bring, and no others.
 
 mod condition;
+mod initial;
 mod plan;
 mod read;
 mod set;
@@ -15,6 +16,7 @@ use crate::label::Label;
 use crate::model::{Field, FieldSet, Unit};
 
 pub use condition::Condition;
+pub use initial::Initial;
 pub use plan::{Plan, Planned};
 pub use read::read;
 pub use set::{Set, sets};
@@ -62,7 +64,10 @@ pub enum Quantity {
 
 /// Metrics of one source; shared.
 #[derive(Clone, Debug)]
-pub struct Metrics(Arc<[Metric]>);
+pub struct Metrics {
+    list: Arc<[Metric]>,
+    initial: Option<Arc<Initial>>,
+}
 
 impl Quantity {
     /// Every value, with its name.
@@ -110,14 +115,28 @@ fn field(measure: Measure) -> Field {
 }
 
 impl Metrics {
-    /// These metrics.
+    /// These metrics, of which a series is there from its first event on.
     pub fn new(metrics: Vec<Metric>) -> Self {
-        Self(metrics.into())
+        Self {
+            list: metrics.into(),
+            initial: None,
+        }
+    }
+
+    /// The same; known series start at 0 if there is an `initial`.
+    #[must_use]
+    pub fn starting_with(self, initial: Option<Arc<Initial>>) -> Self {
+        Self { initial, ..self }
     }
 
     /// One after the other.
     pub fn iter(&self) -> impl Iterator<Item = &Metric> {
-        self.0.iter()
+        self.list.iter()
+    }
+
+    /// Which series start at 0, if any do.
+    pub fn initial(&self) -> Option<&Arc<Initial>> {
+        self.initial.as_ref()
     }
 }
 

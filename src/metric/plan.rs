@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::{Condition, Counts, Metric, Metrics, field};
+use super::{Condition, Counts, Initial, Metric, Metrics, field};
 use crate::aggregate::{Definition, Kind};
 use crate::label::{Charset, Label, Method, OTHER, Scheme};
 use crate::model::{Field, FieldSet};
@@ -16,6 +16,9 @@ pub struct Plan {
     definitions: Vec<Definition>,
     families: Vec<Planned>,
     fields: FieldSet,
+    /// What the source's lines bring, whether it is looked at or not.
+    brought: FieldSet,
+    initial: Option<Arc<Initial>>,
 }
 
 /// How a family's label values are made.
@@ -35,6 +38,8 @@ impl Plan {
             definitions: Vec::new(),
             families: Vec::new(),
             fields: FieldSet::EMPTY,
+            brought: fields,
+            initial: metrics.initial().cloned(),
         };
         let is_rejected = |metric: &&Metric| metric.counts == Counts::Rejected;
         let counted = metrics.iter().filter(|metric| !is_rejected(metric));
@@ -117,6 +122,16 @@ impl Plan {
     /// The fields that are looked at.
     pub fn fields(&self) -> FieldSet {
         self.fields
+    }
+
+    /// Whether the source's lines bring a field.
+    pub fn brings(&self, field: Field) -> bool {
+        self.brought.contains(field)
+    }
+
+    /// Which series start at 0, if any do.
+    pub fn initial(&self) -> Option<&Initial> {
+        self.initial.as_deref()
     }
 
     /// For each family, its name and how many values each of its labels may have, with so many routes.

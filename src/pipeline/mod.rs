@@ -2,6 +2,9 @@
 //!
 //! Invariant: every line of a batch is recorded, rejected or skipped, exactly once.
 
+mod initial;
+#[cfg(test)]
+mod initial_tests;
 mod names;
 #[cfg(test)]
 mod sets_tests;
@@ -18,6 +21,8 @@ use crate::metric::{Metrics, Plan};
 use crate::model::{Batch, Field, FieldSet, Micros, Record, Timestamp, UpstreamList};
 use crate::pattern::{Pattern, Reject, Scratch};
 use crate::route::{Resolver, RouteId, Router};
+
+pub use initial::Initialised;
 
 use names::{SourceNames, mask, pack, pack_more};
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::aggregate::{Key, LabelValues, Names};
 use crate::label::{Budget, Charset, Label, Method, OTHER, Scheme};
 use crate::metric::Plan;
+use crate::model::Field;
 use crate::route::{RouteId, Router};
 
 const STATUS_AT: u32 = 8;
@@ -78,6 +79,31 @@ impl SourceNames {
 }
 
 impl KeyNames<'_> {
+    /// The value of a label in a key of which only its part is given.
+    pub(super) fn value_of(&self, part: u64, label: Label, other: &Arc<str>) -> Arc<str> {
+        self.value(Key(part), label, other)
+    }
+
+    /// Whether lines bring a field.
+    pub(super) fn brings(&self, field: Field) -> bool {
+        self.plan.brings(field)
+    }
+
+    /// Every route that is known whatever the lines say; `None` while routes are learned from them.
+    pub(super) fn views(&self) -> Option<impl Iterator<Item = RouteId>> {
+        self.router.views()
+    }
+
+    /// Most series of all sources.
+    pub(super) fn limit(&self) -> usize {
+        self.names.budget.limit()
+    }
+
+    /// Whether so many series may be made that no line asked for.
+    pub(super) fn reserve(&self, series: usize) -> bool {
+        self.names.budget.reserve(series)
+    }
+
     /// The value of a label; `other` is what it says of one that is absent or not in its list.
     fn value(&self, key: Key, label: Label, other: &Arc<str>) -> Arc<str> {
         let low = key.0.to_le_bytes();

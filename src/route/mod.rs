@@ -137,6 +137,18 @@ impl Router {
         }
     }
 
+    /// Every view of the URLconf that has a name of its own, and that of what no view answers; `None`
+    /// while routes are learned.
+    pub fn views(&self) -> Option<impl Iterator<Item = RouteId>> {
+        let Mode::Views(views) = &self.mode else {
+            return None;
+        };
+        let ids = views.ids.iter().copied().chain([views.unresolved]);
+        let own: std::collections::BTreeSet<RouteId> =
+            ids.filter(|id| *id != RouteId::OTHER).collect();
+        Some(own.into_iter())
+    }
+
     /// The route of a request target as logged, and of the status it got.
     #[inline]
     pub fn route(&mut self, target: &[u8], status: Option<Status>) -> RouteId {

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
+use httplog_exporter::diag::Report;
 use httplog_exporter::expose::{Format, encode};
 use httplog_exporter::join::{Limits, Link, Outcome, Reason};
-use httplog_exporter::label::Budget;
-use httplog_exporter::metric::{Metrics, sets};
+use httplog_exporter::label::{Budget, Method};
+use httplog_exporter::metric::{Counts, Initial, Metrics, sets};
 use httplog_exporter::model::{Batch, Families, GenerationId, Micros, Position, Status};
 use httplog_exporter::pattern::{Dialect, Pattern};
 use httplog_exporter::pipeline::{Pipeline, Settings};
-use httplog_exporter::route::Router;
+use httplog_exporter::route::{Resolver, Router, Template, Urlconf};
 use httplog_exporter::source::{GAP_REASONS, STREAM_GAP_REASONS};
 use httplog_exporter::telemetry::{Metric, Telemetry};
 
@@ -62,12 +63,11 @@ fn shown(families: &Families) -> BTreeMap<String, Shown> {
     all
 }
 
-/// Everything a pipeline counts, of a pattern that brings everything.
-fn counted() -> Families {
+/// All sets, of a pattern that brings everything.
+fn everything() -> Settings {
     let format = "\"$request\" $status $request_time $upstream_response_time $upstream_connect_time \
          $bytes_sent $request_length $content_length $scheme \"$sent_http_content_type\"";
-    let line = "\"GET /a HTTP/1.1\" 200 0.012 0.001, 0.007 0.001 10 20 3 https \"text/html; charset=utf-8\"\n";
-    let settings = Settings {
+    Settings {
         source: "x".into(),
         pattern: Arc::new(Pattern::compile("x", Dialect::Nginx, format).unwrap()),
         line_bytes: 1_000,
@@ -75,8 +75,13 @@ fn counted() -> Families {
         max_routes: 10,
         metrics: Metrics::new(sets().iter().flat_map(|set| set.metrics()).collect()),
         join: None,
-    };
-    let mut pipeline = Pipeline::new(settings, Budget::new(100));
+    }
+}
+
+/// Everything a pipeline counts.
+fn counted() -> Families {
+    let line = "\"GET /a HTTP/1.1\" 200 0.012 0.001, 0.007 0.001 10 20 3 https \"text/html; charset=utf-8\"\n";
+    let mut pipeline = Pipeline::new(everything(), Budget::new(100));
     let mut shard = pipeline.shard();
     let end = Position {
         generation: GenerationId(0),
@@ -139,6 +144,54 @@ fn every_family_is_documented_as_it_is() {
         }
     }
     assert_eq!(documented, families);
+}
+
+#[test]
+fn the_table_of_series_at_0_is_what_starts_at_0() {
+    let initial = Initial {
+        methods: vec![Method::Get],
+        statuses: vec![500],
+        place: None,
+    };
+    let mut urlconf = Urlconf::default();
+    let home = Template::parse("/", &BTreeMap::new()).unwrap();
+    urlconf.routes.push(home.route("home").unwrap());
+    let resolver = Resolver::new(urlconf, None, &mut Report::default());
+    let plain = everything();
+    let settings = Settings {
+        routes: Some(Arc::new(resolver)),
+        metrics: plain.metrics.clone().starting_with(Some(Arc::new(initial))),
+        ..plain
+    };
+    let pipeline = Pipeline::new(settings.clone(), Budget::new(1_000));
+    let known = pipeline.initialise(&mut pipeline.shard());
+    let mut expected: BTreeMap<String, String> = BTreeMap::new();
+    for metric in settings.metrics.iter() {
+        let shown = metric.labels.iter().map(|label| label.name());
+        let labels: Vec<String> = shown
+            .filter(|label| *label != "source")
+            .map(|label| format!("`{label}`"))
+            .collect();
+        let is_known = known.iter().any(|known| known.family == metric.name);
+        let cell = match (metric.counts == Counts::Rejected, is_known) {
+            (true, _) => "one, always".to_owned(),
+            (false, false) => "none".to_owned(),
+            (false, true) if labels.is_empty() => "one".to_owned(),
+            (false, true) => labels.join(" "),
+        };
+        expected.insert(metric.name.to_string(), cell);
+    }
+    let page = text(METRICS);
+    let table = page
+        .split("\n| name | series at 0 |\n")
+        .nth(1)
+        .expect("table");
+    let rows = table.lines().take_while(|line| line.starts_with('|'));
+    let rows = rows.filter_map(|row| {
+        let (name, cell) = row.strip_prefix("| `")?.split_once("` | ")?;
+        Some((name.to_owned(), cell.strip_suffix(" |")?.to_owned()))
+    });
+    assert_eq!(rows.collect::<BTreeMap<_, _>>(), expected);
 }
 
 #[test]

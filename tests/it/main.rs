@@ -25,6 +25,7 @@ mod hostile;
 mod init;
 #[cfg(feature = "stack")]
 mod init_stack;
+mod initial;
 mod join;
 mod journal;
 mod lifecycle;

@@ -1,0 +1,447 @@
+//! What is there before the first line.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::*;
+use crate::diag::Report;
+use crate::metric::{Condition, Counts, Initial, Metric, Quantity, Set};
+use crate::model::{Families, Family, GenerationId, Position, Value};
+use crate::pattern::Dialect;
+use crate::route::{Resolver, Template, Urlconf};
+use proptest::prelude::*;
+
+const NGINX: &str = "\"$request\" $status $request_time $upstream_response_time $scheme";
+
+/// A URLconf in which each view answers below its own name.
+fn views(names: &[&str]) -> Arc<Resolver> {
+    let mut urlconf = Urlconf::default();
+    for name in names {
+        let template = Template::parse(&format!("/{name}/<int:x>/"), &BTreeMap::new());
+        urlconf.routes.push(template.unwrap().route(name).unwrap());
+    }
+    Arc::new(Resolver::new(urlconf, None, &mut Report::default()))
+}
+
+fn metric(name: &str, labels: &[Label], when: &[Condition]) -> Metric {
+    Metric {
+        name: name.into(),
+        help: "h".into(),
+        counts: Counts::Lines,
+        labels: labels.to_vec(),
+        other: Vec::new(),
+        when: when.to_vec(),
+        needs: FieldSet::EMPTY,
+    }
+}
+
+fn initial(methods: &[Method], statuses: &[u16]) -> Arc<Initial> {
+    Arc::new(Initial {
+        methods: methods.into(),
+        statuses: statuses.into(),
+        place: None,
+    })
+}
+
+fn pipeline(format: &str, metrics: Metrics, names: Option<&[&str]>, budget: usize) -> Pipeline {
+    let pattern = Pattern::compile("test", Dialect::Nginx, format).unwrap();
+    let settings = Settings {
+        source: "test".into(),
+        pattern: Arc::new(pattern),
+        line_bytes: 1_000,
+        routes: names.map(views),
+        max_routes: 3,
+        metrics,
+        join: None,
+    };
+    Pipeline::new(settings, Budget::new(budget))
+}
+
+/// The labels of each series of each family, which must all be 0.
+fn zeros(shard: &Shard) -> Vec<String> {
+    let families = Families::new(shard.snapshot());
+    let mut told = Vec::new();
+    for family in families.iter() {
+        assert_eq!(family.total(), 0);
+        for series in &family.series {
+            let values: Vec<&str> = series.labels.iter().map(|(_, value)| &**value).collect();
+            told.push(format!("{} {}", family.name, values.join(" ")));
+        }
+    }
+    told
+}
+
+fn check(format: &str, metrics: Vec<Metric>, names: Option<&[&str]>, expected: &[&str]) {
+    let asked = initial(&[Method::Get, Method::Post], &[500]);
+    let metrics = Metrics::new(metrics).starting_with(Some(asked));
+    let pipeline = pipeline(format, metrics, names, 1_000);
+    let mut shard = pipeline.shard();
+    let known = pipeline.initialise(&mut shard);
+    assert_eq!(zeros(&shard), expected);
+    assert!(known.iter().all(|family| family.is_there));
+    let series: usize = known.iter().map(|family| family.series).sum();
+    assert_eq!(series, shard.series());
+    // Once more makes no difference.
+    assert_eq!(pipeline.initialise(&mut shard), known);
+    assert_eq!(series, shard.series());
+}
+
+#[test]
+fn views_methods_and_listed_statuses_are_known() {
+    let all = [Label::Method, Label::Route, Label::Source, Label::Status];
+    check(
+        NGINX,
+        vec![metric("a", &all, &[]), metric("b", &[Label::Source], &[])],
+        Some(&["x"]),
+        &[
+            "a GET <unnamed view> test 500",
+            "a GET x test 500",
+            "a POST <unnamed view> test 500",
+            "a POST x test 500",
+            "b test",
+        ],
+    );
+}
+
+#[test]
+fn what_only_lines_tell_is_not_there() {
+    // Routes that are learned, and charsets.
+    check(
+        "\"$request\" $status \"$sent_http_content_type\"",
+        vec![
+            metric("a", &[Label::Route], &[]),
+            metric("b", &[Label::Charset], &[]),
+            metric("c", &[Label::Status], &[]),
+        ],
+        None,
+        &["c 500"],
+    );
+    let metrics = Metrics::new(vec![
+        metric("a", &[Label::Method], &[]),
+        metric("b", &[Label::Status], &[]),
+    ]);
+    let pipeline = pipeline(
+        NGINX,
+        metrics.starting_with(Some(initial(&[], &[]))),
+        None,
+        9,
+    );
+    let mut shard = pipeline.shard();
+    assert_eq!(pipeline.initialise(&mut shard), []);
+    assert_eq!(shard.series(), 0);
+}
+
+#[test]
+fn views_over_the_cap_share_a_series_that_is_not_there() {
+    check(
+        NGINX,
+        vec![metric("a", &[Label::View], &[])],
+        Some(&["w", "x", "y", "z", "w"]),
+        &["a <unnamed view>", "a w", "a x", "a y"],
+    );
+}
+
+#[test]
+fn filters_leave_out_what_no_line_could_count() {
+    let when = |label, glob: &str| Condition::new(label, [glob]);
+    check(
+        NGINX,
+        vec![
+            metric("a", &[Label::Method], &[when(Label::Method, "GET")]),
+            // Asked by another name than shown.
+            metric("b", &[Label::View], &[when(Label::Route, "x*")]),
+            // Asked and not shown: it is enough that there can be such lines.
+            metric("c", &[Label::View], &[when(Label::Status, "4xx")]),
+            metric("d", &[Label::View], &[when(Label::Method, "PATCH")]),
+            metric("e", &[Label::Method], &[when(Label::Route, "none:*")]),
+            metric("f", &[], &[when(Label::Status, "!*")]),
+            metric("g", &[Label::Method], &[when(Label::Method, "PUT")]),
+            metric("h", &[Label::Scheme], &[when(Label::Upstream, "yes")]),
+            metric("i", &[Label::Upstream], &[when(Label::Source, "other")]),
+        ],
+        Some(&["x"]),
+        &[
+            "a GET",
+            "b x",
+            "c <unnamed view>",
+            "c x",
+            "d <unnamed view>",
+            "d x",
+            "h http",
+            "h https",
+        ],
+    );
+}
+
+#[test]
+fn a_label_whose_field_no_line_brings_has_one_value() {
+    check(
+        "\"$status\" $request_time",
+        vec![
+            metric(
+                "a",
+                &[Label::Method, Label::Route, Label::Scheme, Label::Upstream],
+                &[],
+            ),
+            metric("b", &[], &[Condition::new(Label::Method, ["GET"])]),
+        ],
+        Some(&["x"]),
+        &["a <other> <other> <other> no"],
+    );
+}
+
+#[test]
+fn the_set_django_is_there_in_its_own_words() {
+    let metrics = Set::find("django").unwrap().metrics();
+    let asked = Metrics::new(metrics).starting_with(Some(initial(&[Method::Get], &[])));
+    let pipeline = pipeline(NGINX, asked, Some(&["x"]), 1_000);
+    let mut shard = pipeline.shard();
+    pipeline.initialise(&mut shard);
+    assert_eq!(
+        zeros(&shard),
+        [
+            "django_http_requests_before_middlewares_total ",
+            "django_http_requests_latency_including_middlewares_seconds ",
+            "django_http_requests_latency_seconds_by_view_method GET <unnamed view>",
+            "django_http_requests_latency_seconds_by_view_method GET x",
+            "django_http_requests_total_by_method_total GET",
+            "django_http_requests_total_by_transport_total http",
+            "django_http_requests_total_by_transport_total https",
+            "django_http_requests_total_by_view_transport_method_total GET http x",
+            "django_http_requests_total_by_view_transport_method_total GET https x",
+            "django_http_responses_before_middlewares_total ",
+        ]
+    );
+}
+
+#[test]
+fn a_family_without_room_is_left_out_whole_and_the_next_ones_try() {
+    let metrics = Metrics::new(vec![
+        metric("a", &[Label::Method, Label::View], &[]),
+        metric("b", &[Label::Method], &[]),
+        metric("c", &[Label::View], &[]),
+    ]);
+    let asked = metrics.starting_with(Some(initial(&[Method::Get, Method::Post], &[])));
+    // Half of it is 4, as many as `a` has.
+    let narrow = pipeline(NGINX, asked.clone(), Some(&["x"]), 9);
+    let mut shard = narrow.shard();
+    let told = narrow.initialise(&mut shard);
+    let there: Vec<bool> = told.iter().map(|family| family.is_there).collect();
+    assert_eq!(there, [true, false, false]);
+    assert_eq!(shard.series(), 4);
+    assert_eq!(
+        told[1].to_string(),
+        "2 series of `b` do not start at 0: those without an event may take half of limits.series"
+    );
+    // More than there may be at all.
+    let statuses: Vec<u16> = (100..=599).collect();
+    let labels = [Label::Method, Label::Status, Label::View, Label::Scheme];
+    let many = Metrics::new(vec![metric("a", &labels, &[])]);
+    let many = many.starting_with(Some(initial(&[Method::Get, Method::Post], &statuses)));
+    let wide = pipeline(NGINX, many, Some(&["x", "y"]), 5_999);
+    let mut shard = wide.shard();
+    assert_eq!(wide.initialise(&mut shard)[0].series, 6_000);
+    assert_eq!(shard.series(), 0);
+}
+
+/// A line's method, view and status.
+type Line = (&'static str, &'static str, u16);
+
+fn lines() -> impl Strategy<Value = Vec<Line>> {
+    let line = (
+        prop_oneof![Just("GET"), Just("POST"), Just("PUT"), Just("ODD")],
+        prop_oneof![Just("/x/1/"), Just("/y/1/"), Just("/z/1/"), Just("/none")],
+        prop_oneof![Just(200_u16), Just(404), Just(500)],
+    );
+    proptest::collection::vec(line, 0..40)
+}
+
+fn feed(pipeline: &mut Pipeline, shard: &mut Shard, lines: &[Line]) {
+    let texts = lines.iter().map(|(method, path, status)| {
+        format!("\"{method} {path} HTTP/1.1\" {status} 0.012 0.010 https\n")
+    });
+    let text: String = texts.collect();
+    let end = Position {
+        generation: GenerationId(0),
+        offset: text.len() as u64,
+    };
+    pipeline.feed(shard, &Batch::new(text.as_bytes(), 0, end));
+}
+
+fn counted_metrics() -> Vec<Metric> {
+    let mut metrics = Set::DEFAULT.metrics();
+    metrics.extend(Set::find("django").unwrap().metrics());
+    let mut own = metric(
+        "own_seconds",
+        &[Label::Method, Label::View],
+        &[
+            Condition::new(Label::Method, ["GET"]),
+            Condition::new(Label::Status, ["5xx"]),
+        ],
+    );
+    own.counts = Counts::Histogram(Quantity::Of(Measure::Duration), [1_000].into());
+    metrics.push(own);
+    metrics
+}
+
+/// The families without the series that are 0.
+fn without_zeros(shard: &Shard) -> Families {
+    let is_zero = |value: &Value| match value {
+        Value::Histogram(histogram) => histogram.counts.iter().all(|count| *count == 0),
+        Value::Number(number) => format!("{number:?}").starts_with("Exact(0,"),
+    };
+    Families::new(shard.snapshot().into_iter().filter_map(|mut family| {
+        family.series.retain(|series| !is_zero(&series.value));
+        (!family.series.is_empty()).then_some(family)
+    }))
+}
+
+proptest! {
+    /// Whether series were there before, in between or never: what is counted is the same.
+    #[test]
+    fn starting_at_0_changes_no_count(lines in lines(), at in any::<prop::sample::Index>()) {
+        let metrics = Metrics::new(counted_metrics());
+        let asked = initial(&[Method::Get, Method::Put], &[500]);
+        let mut plain = pipeline(NGINX, metrics.clone(), Some(&["x", "y"]), 10_000);
+        let mut expected = plain.shard();
+        feed(&mut plain, &mut expected, &lines);
+
+        let mut asked = pipeline(NGINX, metrics.starting_with(Some(asked)), Some(&["x", "y"]), 10_000);
+        let mut shard = asked.shard();
+        let (before, after) = lines.split_at(at.index(lines.len() + 1));
+        feed(&mut asked, &mut shard, before);
+        asked.initialise(&mut shard);
+        let there = shard.series();
+        feed(&mut asked, &mut shard, after);
+        prop_assert_eq!(without_zeros(&shard), without_zeros(&expected));
+        prop_assert_eq!(shard.ledger(), expected.ledger());
+        // A line whose method, view and status are known finds all its series there.
+        let known = |line: &Line| {
+            ["GET", "PUT"].contains(&line.0) && line.1 != "/z/1/" && line.2 == 500
+        };
+        if after.iter().all(known) {
+            prop_assert_eq!(shard.series(), there);
+        }
+    }
+
+    /// Whatever the budget, no line is lost, no series is made over it, and none is taken away.
+    #[test]
+    fn the_budget_holds_for_what_starts_at_0(lines in lines(), budget in 0..80_usize) {
+        let metrics = Metrics::new(counted_metrics());
+        let asked = metrics.starting_with(Some(initial(&[Method::Get, Method::Post], &[200, 500])));
+        let mut asked = pipeline(NGINX, asked, Some(&["x", "y"]), budget);
+        let mut shard = asked.shard();
+        asked.initialise(&mut shard);
+        let there = zeros(&shard);
+        prop_assert!(there.len() <= budget / 2);
+        feed(&mut asked, &mut shard, &lines);
+        let families = Families::new(shard.snapshot());
+        let requests = families.get("httplog_requests_total").map_or(0, Family::total);
+        prop_assert_eq!(requests, lines.len() as u64);
+        // The series for what is over the cap come on top, two in a family at most: one for each
+        // way in which filters let lines pass.
+        let over = 2 * families.iter().count();
+        prop_assert!(shard.series() <= budget + over);
+        let now: Vec<String> = families.iter().flat_map(|family| {
+            family.series.iter().map(|series| {
+                let values: Vec<&str> = series.labels.iter().map(|(_, value)| &**value).collect();
+                format!("{} {}", family.name, values.join(" "))
+            })
+        }).collect();
+        prop_assert!(there.iter().all(|series| now.contains(series)));
+    }
+}
+
+#[test]
+fn over_the_cap_series_that_are_there_go_on_counting() {
+    let metrics = Metrics::new(vec![metric("a", &[Label::Method, Label::View], &[])]);
+    let asked = metrics.starting_with(Some(initial(&[Method::Get], &[])));
+    // Two series at 0, and room for two more.
+    let mut asked = pipeline(NGINX, asked, Some(&["x"]), 4);
+    let mut shard = asked.shard();
+    asked.initialise(&mut shard);
+    let lines = [
+        ("PUT", "/x/1/", 200),
+        ("PUT", "/none", 200),
+        ("POST", "/x/1/", 200),
+        ("GET", "/x/1/", 200),
+        ("POST", "/none", 200),
+        ("GET", "/none", 200),
+    ];
+    feed(&mut asked, &mut shard, &lines);
+    let families = Families::new(shard.snapshot());
+    let series = families.get("a").unwrap().series.iter();
+    let counts: Vec<String> = series
+        .map(|series| {
+            let label = |name| series.label(name).unwrap();
+            let Value::Number(number) = &series.value else {
+                panic!("{series:?}")
+            };
+            format!("{} {} {number:?}", label("method"), label("view"))
+        })
+        .collect();
+    assert_eq!(
+        counts,
+        [
+            "<other> <other> Exact(2, One)",
+            "GET <unnamed view> Exact(1, One)",
+            "GET x Exact(1, One)",
+            "PUT <unnamed view> Exact(1, One)",
+            "PUT x Exact(1, One)",
+        ]
+    );
+    assert_eq!(shard.ledger().overflow, 2);
+}
+
+#[test]
+fn once_over_the_cap_nothing_is_made_that_a_line_asks_for() {
+    let metrics = Metrics::new(vec![
+        metric("a", &[Label::Method, Label::View], &[]),
+        metric("b", &[Label::Status], &[]),
+    ]);
+    let asked = metrics.starting_with(Some(initial(&[Method::Get], &[])));
+    let mut asked = pipeline(NGINX, asked, Some(&["x"]), 7);
+    let mut shard = asked.shard();
+    asked.initialise(&mut shard);
+    // Two series for each, then one is left: too few for the third line, and not for the fourth.
+    let lines = [
+        ("PUT", "/x/1/", 200),
+        ("PUT", "/none", 404),
+        ("POST", "/x/1/", 500),
+        ("POST", "/none", 200),
+    ];
+    feed(&mut asked, &mut shard, &lines);
+    assert_eq!(shard.ledger().overflow, 2);
+}
+
+#[test]
+fn another_urlconf_adds_its_views_and_keeps_the_counts() {
+    let metrics = Metrics::new(vec![metric("a", &[Label::View], &[])]);
+    let asked = metrics.starting_with(Some(initial(&[], &[])));
+    let mut asked = pipeline(NGINX, asked, Some(&["x"]), 100);
+    let mut shard = asked.shard();
+    asked.initialise(&mut shard);
+    feed(&mut asked, &mut shard, &[("GET", "/x/1/", 200)]);
+    asked.set_views(views(&["x", "y"]));
+    asked.initialise(&mut shard);
+    feed(&mut asked, &mut shard, &[("GET", "/y/1/", 200)]);
+    asked.set_views(views(&["y", "z"]));
+    asked.initialise(&mut shard);
+    let families = Families::new(shard.snapshot());
+    let series = families.get("a").unwrap().series.iter();
+    let views: Vec<(&str, bool)> = series
+        .map(|series| {
+            let is_zero = format!("{:?}", series.value).contains("Exact(0,");
+            (series.label("view").unwrap(), !is_zero)
+        })
+        .collect();
+    assert_eq!(
+        views,
+        [
+            ("<unnamed view>", false),
+            ("x", true),
+            ("y", true),
+            ("z", false)
+        ]
+    );
+}

@@ -1,0 +1,259 @@
+//! Series that are there before their first event: `metrics.initialise`.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use insta::assert_snapshot;
+use rustix::process::Signal;
+
+use crate::recorded;
+use crate::scrape::Scrape;
+use crate::support::{
+    Daemon, HEAD, Source, append, program, project, rename, run, run_command, until,
+};
+
+const KEYS: &str = "[metrics]\ninitialise = true\n";
+const ROUTES: &str = "routes = 'shop'\n";
+const TEMPLATES: &str = "[routes.shop.templates]\n'/a' = 'home'\n'/cart/<int:id>/' = 'shop:cart'\n";
+
+/// A source with an empty log, and what follows its keys.
+fn config(dir: &Path, head: &str, rest: &str) -> String {
+    let log = dir.join("access.log");
+    append(&log);
+    let source = Source {
+        name: "nginx",
+        pattern: "nginx-combined",
+        log: &log,
+    };
+    format!("{HEAD}{head}{}{rest}", source.toml())
+}
+
+fn request(path: &str, status: u16) -> String {
+    recorded::line("GET", status).replace("/a HTTP", &format!("{path} HTTP"))
+}
+
+/// The series of the set `httplog`, without those of buckets and sums.
+fn shown(page: &str) -> String {
+    let is_series = |line: &&str| {
+        line.starts_with("httplog_")
+            && !line.starts_with("httplog_exporter_")
+            && !line.contains("_bucket{")
+            && !line.contains("_sum{")
+    };
+    page.lines()
+        .filter(is_series)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[test]
+fn the_first_scrape_has_them_before_any_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config(dir.path(), KEYS, &format!("{ROUTES}{TEMPLATES}"));
+    let daemon = Daemon::configured(dir.path(), &config);
+    let page = daemon.metrics();
+    assert_snapshot!(shown(&page), @r#"
+    httplog_requests_total{method="GET",route="<unnamed view>",source="nginx",status="500"} 0
+    httplog_requests_total{method="GET",route="home",source="nginx",status="500"} 0
+    httplog_requests_total{method="GET",route="shop:cart",source="nginx",status="500"} 0
+    httplog_requests_total{method="POST",route="<unnamed view>",source="nginx",status="500"} 0
+    httplog_requests_total{method="POST",route="home",source="nginx",status="500"} 0
+    httplog_requests_total{method="POST",route="shop:cart",source="nginx",status="500"} 0
+    httplog_response_size_bytes_count{route="<unnamed view>",source="nginx"} 0
+    httplog_response_size_bytes_count{route="home",source="nginx"} 0
+    httplog_response_size_bytes_count{route="shop:cart",source="nginx"} 0
+    "#);
+    let series = Scrape::parse(&page).value("httplog_exporter_series", &[("source", "nginx")]);
+    assert_eq!(series, Some(9.0));
+
+    // The first error is a step from 0 to 1.
+    let mut log = append(&dir.path().join("access.log"));
+    log.write_all(request("/cart/7/", 500).as_bytes()).unwrap();
+    let after = daemon.metrics_after(&[("nginx", 1)]);
+    let expected = shown(&page)
+        .replace(
+            "method=\"GET\",route=\"shop:cart\",source=\"nginx\",status=\"500\"} 0",
+            "method=\"GET\",route=\"shop:cart\",source=\"nginx\",status=\"500\"} 1",
+        )
+        .replace(
+            "count{route=\"shop:cart\",source=\"nginx\"} 0",
+            "count{route=\"shop:cart\",source=\"nginx\"} 1",
+        );
+    assert_eq!(shown(&after), expected);
+}
+
+#[test]
+fn a_reload_adds_what_is_known_then_and_keeps_the_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let before = config(dir.path(), "", &format!("{ROUTES}{TEMPLATES}"));
+    let daemon = Daemon::configured(dir.path(), &before);
+    assert_eq!(shown(&daemon.metrics()), "");
+    let mut log = append(&dir.path().join("access.log"));
+    log.write_all(request("/a", 500).as_bytes()).unwrap();
+    daemon.metrics_after(&[("nginx", 1)]);
+    let routes = |daemon: &Daemon| daemon.scrape().by("httplog_requests_total", "route");
+    let owned = |all: &[(&str, f64)]| -> Vec<(String, f64)> {
+        all.iter().map(|(a, b)| ((*a).to_owned(), *b)).collect()
+    };
+    assert_eq!(routes(&daemon), owned(&[("home", 1.0)]));
+
+    let after = before.replace("[[source]]", &format!("{KEYS}[[source]]"));
+    let path = dir.path().join("config.toml");
+    fs::write(&path, &after).unwrap();
+    daemon.signal(Signal::HUP);
+    daemon.wait_until_said("configuration reloaded");
+    let all = [("<unnamed view>", 0.0), ("home", 1.0), ("shop:cart", 0.0)];
+    assert_eq!(routes(&daemon), owned(&all));
+
+    // Another view, and no room for anything: the series that are there stay.
+    let cramped = format!("{after}'/pay/' = 'shop:pay'\n[limits]\nseries = 100\n");
+    let cramped = cramped.replace(
+        KEYS,
+        &format!("{KEYS}initialise_statuses = [500, 501, 502, 503, 504, 505, 506, 507, 508]\n"),
+    );
+    fs::write(&path, cramped).unwrap();
+    daemon.signal(Signal::HUP);
+    daemon.wait_until_said("72 series of `httplog_requests_total` do not start at 0");
+    until(|| {
+        let found = routes(&daemon);
+        (found == owned(&all))
+            .then_some(())
+            .ok_or(format!("{found:?}"))
+    });
+    let sizes = daemon
+        .scrape()
+        .by("httplog_response_size_bytes_count", "route");
+    assert_eq!(sizes.len(), 4, "{sizes:?}");
+}
+
+#[test]
+fn views_of_a_dump_that_is_replaced_start_at_0_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let dump = dir.path().join("shop.jsonl");
+    let text = fs::read_to_string(project("fixtures/urlconf/rich.jsonl")).unwrap();
+    fs::write(&dump, &text).unwrap();
+    let rest = format!("{ROUTES}[routes.shop]\nurlconf = 'shop.jsonl'\n");
+    let config = config(dir.path(), KEYS, &rest);
+    let daemon = Daemon::configured(dir.path(), &config);
+    let value = |route: &str| {
+        let labels = [("route", route), ("method", "GET")];
+        daemon.scrape().value("httplog_requests_total", &labels)
+    };
+    assert_eq!(
+        (value("articles:year"), value("articles:annual")),
+        (Some(0.0), None)
+    );
+    let mut log = append(&dir.path().join("access.log"));
+    log.write_all(request("/articles/2026/", 500).as_bytes())
+        .unwrap();
+    daemon.metrics_after(&[("nginx", 1)]);
+
+    let other = dir.path().join("other");
+    fs::write(&other, text.replace("articles:year", "articles:annual")).unwrap();
+    rename(&other, &dump);
+    daemon.wait_until_said("URLconf read again");
+    assert_eq!(
+        (value("articles:year"), value("articles:annual")),
+        (Some(1.0), Some(0.0))
+    );
+}
+
+fn checked(dir: &Path, config: &str) -> String {
+    fs::write(dir.join("config.toml"), config).unwrap();
+    let ended = run(dir, ["check", "--config", "config.toml"], "");
+    let log = dir.join("access.log").display().to_string();
+    ended.succeeded().replace(&log, "LOG")
+}
+
+#[test]
+fn check_tells_how_many_there_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config(dir.path(), KEYS, &format!("{ROUTES}{TEMPLATES}"));
+    assert_snapshot!(checked(dir.path(), &config), @"
+    config.toml: good, 1 source
+      nginx: LOG as nginx-combined
+        httplog_requests_total: at most 10000 series by limits.series of 2515020 (10 method x 502 route x 501 status), 6 of them at 0 from the start
+        httplog_response_size_bytes: at most 502 series (502 route), 3 of them at 0 from the start
+    ");
+}
+
+#[test]
+fn check_warns_of_those_without_room_with_the_place_and_a_remedy() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rest = format!("{ROUTES}{TEMPLATES}");
+    for view in 0..50 {
+        writeln!(rest, "'/{view}/' = 'view-{view}'").unwrap();
+    }
+    rest += "[limits]\nseries = 120\n";
+    let config = config(dir.path(), KEYS, &rest);
+    assert_snapshot!(checked(dir.path(), &config), @r"
+    warning: 159 series are to start at 0, which may be half of limits.series (120): those of `httplog_requests_total` will not
+     --> config.toml:7:14
+      |
+    7 | initialise = true
+      |              ^^^^
+      = help: limits.series = 318, or fewer `initialise_methods` or `initialise_statuses`
+
+    config.toml: good, 1 source, 1 warning
+      nginx: LOG as nginx-combined
+        httplog_requests_total: at most 120 series by limits.series of 2515020 (10 method x 502 route x 501 status)
+        httplog_response_size_bytes: at most 120 series by limits.series of 502 (502 route), 53 of them at 0 from the start
+    ");
+    // As many as it says are enough.
+    let enough = config.replace("series = 120", "series = 318");
+    assert!(!checked(dir.path(), &enough).contains("warning"));
+    let scarce = config.replace("series = 120", "series = 317");
+    assert!(checked(dir.path(), &scarce).contains("warning"));
+}
+
+#[test]
+fn check_warns_of_a_source_of_which_nothing_is_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config(dir.path(), KEYS, "");
+    assert_snapshot!(checked(dir.path(), &config), @r"
+    warning: source `nginx`: no series is known before its first event
+     --> config.toml:7:14
+      |
+    7 | initialise = true
+      |              ^^^^
+      = help: views are known from `routes` of the source, methods and statuses from the lists beside this key
+
+    config.toml: good, 1 source, 1 warning
+      nginx: LOG as nginx-combined
+        httplog_requests_total: at most 10000 series by limits.series of 2515020 (10 method x 502 route x 501 status)
+        httplog_response_size_bytes: at most 502 series (502 route)
+    ");
+}
+
+#[test]
+fn replay_shows_them_as_a_scrape_would_and_backfill_does_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config(dir.path(), KEYS, &format!("{ROUTES}{TEMPLATES}"));
+    fs::write(dir.path().join("config.toml"), config).unwrap();
+    let output = |args: &[&str]| {
+        let mut command = program(args);
+        command.args(["--config", "config.toml", "-"]);
+        command.current_dir(dir.path());
+        run_command(command, request("/a", 200)).succeeded()
+    };
+    let page = Scrape::parse(&output(&["replay", "--output", "metrics"]));
+    let statuses = page.by("httplog_requests_total", "status");
+    let expected = [("200", 1.0), ("500", 0.0)];
+    assert_eq!(
+        statuses,
+        expected.map(|(code, count)| (code.to_owned(), count))
+    );
+    // People are shown what happened.
+    let table = output(&["replay"]);
+    assert!(
+        table.contains("home") && !table.contains("shop:cart"),
+        "{table}"
+    );
+    let timeline = output(&["backfill"]);
+    assert!(
+        timeline.contains("home") && !timeline.contains("shop:cart"),
+        "{timeline}"
+    );
+}
