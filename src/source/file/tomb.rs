@@ -50,7 +50,8 @@ pub(super) struct Tombs {
 }
 
 impl Tomb {
-    /// A file as it was when it was closed, or not opened at all.
+    /// What is left of a text of `base` that stood at `path`, of which so many bytes are counted. No file
+    /// is known to hold it.
     pub(super) fn new(
         base: PathBuf,
         path: PathBuf,
@@ -69,9 +70,20 @@ impl Tomb {
         }
     }
 
-    /// Remembers what a file that holds this text was like.
-    pub(super) fn seen_as(&mut self, path: &Path, meta: &Meta) {
+    /// The same of a text that a file holds, which was like this when it was looked at.
+    #[must_use]
+    pub(super) fn held_by(mut self, meta: &Meta) -> Self {
+        self.note(meta);
+        self
+    }
+
+    /// Remembers where a file that holds this text was seen, and what it was like.
+    fn seen_as(&mut self, path: &Path, meta: &Meta) {
         path.clone_into(&mut self.path);
+        self.note(meta);
+    }
+
+    fn note(&mut self, meta: &Meta) {
         self.looks.retain(|(id, ..)| *id != meta.id);
         if self.looks.len() == NAMES {
             self.looks.remove(0);
