@@ -284,46 +284,39 @@ impl<F: Fs> FileSource<F> {
                 paths_to.entry(meta.id).or_default().push(path);
             }
         }
-        let detached = Link::Detached {
-            quiet_since: self.clock.monotonic(),
-            discovery: self.discoveries,
-        };
+        let detached = self.detached();
         for generation in &mut self.generations {
-            let path = &generation.path;
             if plant::is_planted(Fault::ByName)
-                && let Ok(file) = self.fs.open(path)
+                && let Ok(file) = self.fs.open(&generation.path)
                 && let Ok(meta) = self.fs.fstat(&file)
             {
                 generation.reopen(file, meta);
                 continue;
             }
-            let paths = paths_to
-                .get(&generation.file_id)
-                .map_or(&[][..], Vec::as_slice);
-            let is_same = |to: &&&Path| **to == path.as_path();
-            let is_base = |to: &&&Path| **to == base_of(&self.wanted, to);
-            let (link, moved_to) = match paths {
-                paths if paths.iter().filter(is_base).any(|to| is_same(&to)) => {
-                    generation.link = Link::Attached;
-                    continue;
-                }
-                [] if generation.link != Link::Attached => continue,
-                [] if may_lead(&self.fs, path, generation.file_id) => continue,
-                [] => (detached, None),
-                [first, ..] => match paths.iter().find(is_base) {
-                    Some(to) => (Link::Attached, Some(to.to_path_buf())),
-                    None if generation.link != Link::Attached
-                        && paths.iter().any(|to| is_same(&to)) =>
-                    {
-                        continue;
-                    }
-                    None => (detached, Some(first.to_path_buf())),
-                },
-            };
-            if link == Link::Attached || generation.link == Link::Attached {
-                generation.link = link;
+            let (id, path) = (generation.file_id, generation.path.as_path());
+            let paths = paths_to.get(&id).map_or(&[][..], Vec::as_slice);
+            let is_home = |to: &&Path| *to == base_of(&self.wanted, to);
+            let homes: Vec<&Path> = paths.iter().copied().filter(is_home).collect();
+            if homes.contains(&path) {
+                generation.link = Link::Attached;
+                continue;
             }
-            let path = moved_to.clone().unwrap_or_else(|| path.clone());
+            let was_attached = generation.link == Link::Attached;
+            let stays = if was_attached {
+                paths.is_empty() && may_lead(&self.fs, path, id)
+            } else {
+                paths.is_empty() || paths.contains(&path)
+            };
+            if stays && homes.is_empty() {
+                continue;
+            }
+            if !homes.is_empty() {
+                generation.link = Link::Attached;
+            } else if was_attached {
+                generation.link = detached;
+            }
+            let moved_to = homes.first().or(paths.first()).map(|to| to.to_path_buf());
+            let path = moved_to.clone().unwrap_or_else(|| path.to_path_buf());
             events(Event::Rotated {
                 path: std::mem::replace(&mut generation.path, path),
                 generation: generation.id,

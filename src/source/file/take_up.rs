@@ -342,7 +342,8 @@ impl<F: Fs> FileSource<F> {
         plain.chain(archives).collect()
     }
 
-    fn detached(&self) -> Link {
+    /// The link of a file to which no path leads any more, or none but a rotated one's.
+    pub(super) fn detached(&self) -> Link {
         Link::Detached {
             quiet_since: self.clock.monotonic(),
             discovery: self.discoveries,
