@@ -77,7 +77,8 @@ impl<F: Fs> FileSource<F> {
             let (path, generation, offset) = (archive.path.clone(), archive.id, archive.offset);
             let prints = archive.prints(printer);
             let tomb = Tomb::new(archive.base.clone(), path.clone(), prints, offset, now);
-            tombs.bury(tomb.held_by(&archive.meta));
+            let tomb = tomb.held_by(&archive.meta);
+            tombs.bury(if step.is_ok() { tomb.whole() } else { tomb });
             events(match step {
                 Ok(_) => Event::Finished {
                     path,

@@ -181,7 +181,7 @@ impl<F: Fs> FileSource<F> {
         self.relink(&listing, events);
         self.open_unopened(&mut listing, events);
         self.take_up_rotated(&mut listing, events);
-        self.take_up_grown(now, events);
+        self.take_up_grown(events);
         self.remember(listing, events);
     }
 

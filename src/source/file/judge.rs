@@ -12,7 +12,7 @@ use super::fs::{FileError, Fs, Meta};
 use super::generation::Generation;
 use super::identity::FileId;
 use super::place::Place;
-use super::print::{HEAD_BYTES, Head, Print};
+use super::print::HEAD_BYTES;
 use super::rotated::Packing;
 use super::tomb::Tomb;
 use super::unpack;
@@ -71,6 +71,7 @@ impl<F: Fs> FileSource<F> {
         if meta.size <= tomb.counted {
             // Shorter than that, it is a copy that lacks the end, or is still being made.
             self.tombs.seen(number, path, &meta);
+            self.tombs.may_grow(number);
             return Ok(Verdict::Counted);
         }
         let mut tail = vec![0; tomb.tail.bytes];
@@ -151,21 +152,29 @@ impl<F: Fs> FileSource<F> {
         sibling: &Sibling,
         meta: &Meta,
     ) -> Result<(), FileError> {
-        let (prints, counted) = self.look_back(path, sibling, meta)?;
-        let paths = (sibling.base.clone(), path.to_path_buf());
-        let tomb = Tomb::new(paths.0, paths.1, prints, counted, self.clock.monotonic());
+        let tomb = self.look_back(path, sibling, meta)?;
         self.tombs.bury(tomb.held_by(meta));
         Ok(())
     }
 
-    /// The prints and the size of a text that is history. What can't be read is known by its file alone.
+    /// What is left of a text that is history. What can't be read is known by its file alone.
     fn look_back(
         &mut self,
         path: &Path,
         sibling: &Sibling,
         meta: &Meta,
-    ) -> Result<((Head, Print), u64), FileError> {
-        let unknown = (self.printer.nothing(), meta.size);
+    ) -> Result<Tomb, FileError> {
+        let now = self.clock.monotonic();
+        let tomb = |prints, counted| {
+            Tomb::new(
+                sibling.base.clone(),
+                path.to_path_buf(),
+                prints,
+                counted,
+                now,
+            )
+        };
+        let unknown = tomb(self.printer.nothing(), meta.size);
         let Ok(file) = self.fs.open(path) else {
             return Ok(unknown);
         };
@@ -175,11 +184,11 @@ impl<F: Fs> FileSource<F> {
             };
             let size = unpack::size(&self.fs, &file, meta).map_or(0, u64::from);
             let (_, tail) = self.printer.nothing();
-            return Ok(((self.printer.head(&head), tail), size));
+            return Ok(tomb((self.printer.head(&head), tail), size).whole());
         }
         let paths = (path.to_path_buf(), sibling.base.clone());
         let mut history = Generation::new(self.next_id(), paths, file, *meta, 0);
         history.go_to(&self.fs, meta.size)?;
-        Ok((history.prints(&self.printer), history.consumed()))
+        Ok(tomb(history.prints(&self.printer), history.consumed()))
     }
 }

@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
-use std::time::Duration;
 
 use super::discover::{self, Listing, Sibling};
 use super::follow::{FileSource, base_of};
@@ -104,14 +103,14 @@ impl<F: Fs> FileSource<F> {
     }
 
     /// Opens again what grew after it was closed, where no change of a directory tells.
-    pub(super) fn take_up_grown(&mut self, now: Duration, events: &mut dyn FnMut(Event)) {
+    pub(super) fn take_up_grown(&mut self, events: &mut dyn FnMut(Event)) {
         let fs = &self.fs;
         let grown = |tomb: &Tomb| {
             let meta = discover::stat(fs, &tomb.path).ok()?;
             let has_grown = tomb.is_of(meta.id) && !tomb.has_seen(&meta);
             has_grown.then(|| (meta, tomb.path.clone(), tomb.base.clone()))
         };
-        let grown: Vec<_> = self.tombs.young(now).filter_map(grown).collect();
+        let grown: Vec<_> = self.tombs.growing().filter_map(grown).collect();
         let mut open = self.open_ids();
         for (meta, path, base) in grown {
             let packing = Rotated::read(path.file_name().unwrap_or_default())

@@ -3,7 +3,7 @@
 //! Invariant: what was counted of a file is never counted again while its tomb stands, whatever its name,
 //! compressed or not; what was written after that is told from it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -36,6 +36,8 @@ pub(super) struct Tomb {
     pub(super) tail: Print,
     /// How much of the text was counted, in bytes; of history, what it held.
     pub(super) counted: u64,
+    /// Nothing more is written to the file that holds it.
+    is_whole: bool,
     buried: Duration,
 }
 
@@ -46,6 +48,8 @@ pub(super) struct Tombs {
     all: BTreeMap<u64, Tomb>,
     /// Which one the files that hold its text have.
     files: BTreeMap<FileId, u64>,
+    /// Those to which a writer may come back unseen.
+    growing: BTreeSet<u64>,
     made: u64,
 }
 
@@ -66,6 +70,7 @@ impl Tomb {
             head: prints.0,
             tail: prints.1,
             counted,
+            is_whole: false,
             buried: now,
         }
     }
@@ -74,6 +79,13 @@ impl Tomb {
     #[must_use]
     pub(super) fn held_by(mut self, meta: &Meta) -> Self {
         self.note(meta);
+        self
+    }
+
+    /// The same of a text that an archive holds from beginning to end.
+    #[must_use]
+    pub(super) fn whole(mut self) -> Self {
+        self.is_whole = true;
         self
     }
 
@@ -112,15 +124,24 @@ impl Tombs {
         for (id, ..) in &tomb.looks {
             self.files.insert(*id, self.made);
         }
+        if !tomb.is_whole {
+            self.growing.insert(self.made);
+        }
         self.all.insert(self.made, tomb);
     }
 
-    /// Lets the oldest fall.
+    /// Lets the oldest fall; to those that aren't young any more nobody comes back unseen.
     pub(super) fn expire(&mut self, now: Duration) {
         while let Some((_, tomb)) = self.all.first_key_value()
             && now.saturating_sub(tomb.buried) > STANDS
         {
             self.fall();
+        }
+        let is_young = |tomb: &Tomb| now.saturating_sub(tomb.buried) < YOUNG;
+        while let Some(number) = self.growing.first()
+            && !self.all.get(number).is_some_and(is_young)
+        {
+            self.growing.pop_first();
         }
     }
 
@@ -162,6 +183,11 @@ impl Tombs {
         }
     }
 
+    /// The text of the tomb of this number stands in a file that a writer may come back to.
+    pub(super) fn may_grow(&mut self, number: u64) {
+        self.growing.insert(number);
+    }
+
     /// A file is followed from here on, and has no tomb. The text that it, or another file of its number,
     /// held keeps one: it may still be found in others.
     pub(super) fn open(&mut self, id: FileId) {
@@ -172,11 +198,9 @@ impl Tombs {
         }
     }
 
-    /// Those to which a writer may come back unseen, the latest first.
-    pub(super) fn young(&self, now: Duration) -> impl Iterator<Item = &Tomb> {
-        self.all
-            .values()
-            .rev()
-            .take_while(move |tomb| now.saturating_sub(tomb.buried) < YOUNG)
+    /// Those to which a writer may come back unseen, the latest first; of archives only those that broke off.
+    pub(super) fn growing(&self) -> impl Iterator<Item = &Tomb> {
+        let numbers = self.growing.iter().rev();
+        numbers.filter_map(|number| self.all.get(number))
     }
 }
