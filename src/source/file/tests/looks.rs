@@ -100,3 +100,40 @@ fn a_copy_of_what_was_compressed_is_read_on_when_it_grows() {
     bench.append("a.log.1", "one more\n");
     assert_eq!(bench.take_lines(), ["one more"]);
 }
+
+#[test]
+fn looks_become_seldom_when_nothing_happens_and_changes_are_told() {
+    let poll = Duration::from_secs(1);
+    let mut bench = Bench::trusting(Start::End);
+    bench.append("a.log", "a line\n");
+    let rest = |bench: &mut Bench| {
+        for _ in 0..20 {
+            bench.drain();
+            bench.clock.advance(poll);
+        }
+        bench.drain();
+        bench.source.until_due()
+    };
+    assert_eq!(rest(&mut bench), poll, "nobody tells");
+    bench.source.set_watched(true);
+    assert_eq!(rest(&mut bench), poll * 4);
+    bench.append("a.log", "a line\n");
+    bench.round();
+    assert_eq!(bench.source.until_due(), poll, "something was written");
+    assert_eq!(rest(&mut bench), poll * 4);
+    bench.rename("a.log", "a.log.1");
+    bench.drain();
+    assert_eq!(bench.source.until_due(), poll, "something was renamed");
+    assert_eq!(
+        rest(&mut bench),
+        poll,
+        "a path is empty, a rotated file is open"
+    );
+    bench.append("a.log", "a line\n");
+    assert_eq!(rest(&mut bench), poll, "a rotated file is open");
+    bench.clock.advance(WAIT);
+    assert_eq!(rest(&mut bench), poll * 4);
+    let same = settings(&bench.root, &["a.log"], Start::End, LIMIT);
+    bench.source.reconfigure(same, &mut |_| {});
+    assert!(bench.source.until_due().is_zero());
+}
