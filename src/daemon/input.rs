@@ -110,6 +110,7 @@ impl Input {
                 source.discover(&mut hear);
                 if let Some(watch) = watch {
                     watch.refresh(source.directories(), &mut hear);
+                    source.set_watched(watch.is_whole());
                 }
             }
             Self::Stream { due, .. } => *due = now + SLOW_POLL,

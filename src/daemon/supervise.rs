@@ -18,8 +18,8 @@ use crate::http::{Limits, Routes, Scrape, ServeError, serve};
 /// Silence of a thread after which it is taken for stuck, where systemd does not say.
 const STUCK: Duration = Duration::from_secs(30);
 
-/// Silence of a thread that says nothing: one that has nothing to do comes round once a second.
-const SOUND: Duration = Duration::from_secs(5);
+/// Silence of a thread that says nothing: one that has nothing to do comes round every six seconds.
+const SOUND: Duration = Duration::from_secs(15);
 
 /// The most often that life is told of.
 const BREATH: Duration = Duration::from_millis(10);
@@ -101,7 +101,9 @@ impl Daemon {
     async fn tend(&mut self) -> Result<(), RunError> {
         let mut opening = self.source_names();
         let every = systemd::watchdog();
-        let mut tick = tokio::time::interval((every.unwrap_or(STUCK) / 2).max(BREATH));
+        // Who asks for signs of life waits for them; for the log alone, each tick is a wake-up too many.
+        let pause = every.map_or(STUCK, |every| every / 2);
+        let mut tick = tokio::time::interval(pause.max(BREATH));
         loop {
             tokio::select! {
                 _ = self.signals.terminate.recv() => return Ok(()),

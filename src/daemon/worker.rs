@@ -20,8 +20,8 @@ use crate::pipeline::Pipeline;
 use crate::source::{Event, Progress, StreamEvent, Watch};
 use crate::telemetry::SourceTelemetry;
 
-/// How often is looked without a wake-up: together with what the daemon does for itself, less than once a
-/// second.
+/// How often is looked without a wake-up where something happens now and then: together with what the daemon
+/// does for itself, less than once a second. Four times as seldom where nothing does.
 pub(super) const SLOW_POLL: Duration = Duration::from_millis(1_500);
 /// The same, where nothing ever wakes us.
 pub(super) const LONE_POLL: Duration = Duration::from_millis(250);
@@ -175,7 +175,13 @@ fn run(mut work: Work, ties: &Ties) -> Work {
         work.telemetry
             .set_lag(behind_since.map_or(Duration::ZERO, |since| now.saturating_sub(since)));
         if progress == Progress::Idle {
-            ties.waker.wait(work.input.until_due(now));
+            // The file of the views' names is not watched.
+            let longest = if work.views.is_some() {
+                SLOW_POLL
+            } else {
+                Duration::MAX
+            };
+            ties.waker.wait(work.input.until_due(now).min(longest));
         }
     }
     work

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::Unit;
+use super::gather::{Gather, gather};
 
 /// Label names and values, sorted by name.
 pub type Labels = Vec<(Arc<str>, Arc<str>)>;
@@ -82,25 +83,11 @@ impl Families {
     /// Sorts, joins families of one name, and adds up series of one label set.
     pub fn new(families: impl IntoIterator<Item = Family>) -> Self {
         let mut all: Vec<Family> = families.into_iter().collect();
-        all.sort_by(|a, b| a.name.cmp(&b.name));
-        let mut joined: Vec<Family> = Vec::with_capacity(all.len());
-        for family in all {
-            match joined.last_mut() {
-                Some(last) if last.name == family.name => last.series.extend(family.series),
-                _ => joined.push(family),
-            }
+        gather(&mut all);
+        for family in &mut all {
+            gather(&mut family.series);
         }
-        for family in &mut joined {
-            family.series.sort_by(|a, b| a.labels.cmp(&b.labels));
-            family.series.dedup_by(|later, earlier| {
-                let same = later.labels == earlier.labels;
-                if same {
-                    earlier.value.add(&later.value);
-                }
-                same
-            });
-        }
-        Self(joined)
+        Self(all)
     }
 
     /// The families, sorted by name.
@@ -144,6 +131,30 @@ impl Series {
             .iter()
             .find(|(label, _)| &**label == name)
             .map(|(_, value)| &**value)
+    }
+}
+
+impl Gather for Family {
+    type Key = str;
+
+    fn key(&self) -> &str {
+        &self.name
+    }
+
+    fn take_up(&mut self, other: &mut Self) {
+        self.series.append(&mut other.series);
+    }
+}
+
+impl Gather for Series {
+    type Key = Labels;
+
+    fn key(&self) -> &Labels {
+        &self.labels
+    }
+
+    fn take_up(&mut self, other: &mut Self) {
+        self.value.add(&other.value);
     }
 }
 

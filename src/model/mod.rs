@@ -5,6 +5,7 @@
 mod batch;
 pub(crate) mod digits;
 mod families;
+mod gather;
 mod record;
 mod saved;
 mod timeline;

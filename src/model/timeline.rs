@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::gather::{Gather, gather};
 use super::{Kind, Labels, Number, Value};
 
 /// All families, step by step.
@@ -50,26 +51,11 @@ impl Timeline {
     /// Sorts, joins families of one name, and adds up series of one label set.
     pub fn new(courses: impl IntoIterator<Item = Course>) -> Self {
         let mut all: Vec<Course> = courses.into_iter().collect();
-        all.sort_by(|a, b| a.name.cmp(&b.name));
-        let mut joined: Vec<Course> = Vec::with_capacity(all.len());
-        for course in all {
-            match joined.last_mut() {
-                Some(last) if last.name == course.name => last.tracks.extend(course.tracks),
-                _ => joined.push(course),
-            }
+        gather(&mut all);
+        for course in &mut all {
+            gather(&mut course.tracks);
         }
-        for course in &mut joined {
-            course.tracks.sort_by(|a, b| a.labels.cmp(&b.labels));
-            course.tracks.dedup_by(|later, earlier| {
-                let same = later.labels == earlier.labels;
-                if same {
-                    earlier.changes.append(&mut later.changes);
-                    Change::add_up(&mut earlier.changes);
-                }
-                same
-            });
-        }
-        Self(joined)
+        Self(all)
     }
 
     /// The families, sorted by name.
@@ -93,6 +79,31 @@ impl Timeline {
             steps.dedup();
         }
         steps
+    }
+}
+
+impl Gather for Course {
+    type Key = str;
+
+    fn key(&self) -> &str {
+        &self.name
+    }
+
+    fn take_up(&mut self, other: &mut Self) {
+        self.tracks.append(&mut other.tracks);
+    }
+}
+
+impl Gather for Track {
+    type Key = Labels;
+
+    fn key(&self) -> &Labels {
+        &self.labels
+    }
+
+    fn take_up(&mut self, other: &mut Self) {
+        self.changes.append(&mut other.changes);
+        Change::add_up(&mut self.changes);
     }
 }
 

@@ -3,8 +3,8 @@
 
 usage: container.py TREE PACKAGE
 
-TREE is a Debian with systemd, nginx, logrotate, procps and curl; it is not changed. PACKAGE is installed
-in it and goes through what happens to one in its life. Every step prints a line; the first that goes
+TREE is a Debian with systemd, logrotate and procps, and nginx and curl in the cache of its apt, as
+tests/debian makes it; it is not changed. PACKAGE is installed in it and goes through what happens to one in its life. Every step prints a line; the first that goes
 wrong ends the program with an error. Needs root, for systemd-nspawn and nsenter.
 """
 
@@ -42,6 +42,7 @@ class Container:
             command, stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.output, start_new_session=True,
         )
         self.leader = None
+        self.before = set()  # what was there of the package's name
         try:
             self.leader = until("a container", self._find_leader)
             until("a booted system", self._is_up)
@@ -160,6 +161,19 @@ def is_active(container):
 
 
 # --- The life of a package --------------------------------------------------------------------------
+
+
+def traces(container):
+    """The paths of the tree that are named after the package."""
+    found = container.shell("find / -xdev -name '*httplog-exporter*' -not -path '/packages/*' -not -path '/proc/*'")
+    return {path for path in found.split() if not path.startswith("/var/log/journal/")}
+
+
+def has_a_server(container):
+    # Folders of that name may be left by other users of the tree.
+    container.before = traces(container)
+    # The container has no network: from the cache.
+    container.run("apt-get", "install", "-y", "-qq", "--no-download", "--no-install-recommends", "nginx", "curl")
 
 
 def installs(container):
@@ -319,13 +333,12 @@ def is_installed_again(container):
 
 def is_purged(container):
     container.run("dpkg", "--purge", "httplog-exporter")
-    left = container.shell("find / -xdev -name '*httplog-exporter*' -not -path '/packages/*' -not -path '/proc/*'")
-    expect("what is left", [path for path in left.split() if not path.startswith("/var/log/journal/")], [])
+    expect("what is left", traces(container) - container.before, set())
     expect("processes", container.run("pgrep", "-c", "httplog-export", check=False).strip(), "0")
 
 
 STEPS = (
-    installs, runs_without_privileges, is_little_exposed, is_ready_once_logs_are_open, reloads,
+    has_a_server, installs, runs_without_privileges, is_little_exposed, is_ready_once_logs_are_open, reloads,
     is_restarted_by_the_watchdog, is_restarted_after_a_kill, counts_through_logrotate, is_upgraded,
     keeps_a_unit_disabled, is_removed, is_installed_again, is_purged,
 )

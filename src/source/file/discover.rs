@@ -284,9 +284,7 @@ impl<F: Fs> Walk<'_, F> {
         let is_settled = self.directories.is_settled(self.fs, dir, self.now);
         let names = self.names(dir, |entry| {
             if !is_settled && let Some(file) = rotated_file(entry) {
-                let (before, after) = file.base;
-                let mut base = before.to_os_string();
-                base.push(after);
+                let base = file.base();
                 if step.allows_file(&base) {
                     rotated.push((entry.name.clone(), base, file.packing));
                 }

@@ -51,12 +51,11 @@ impl<F: Fs> FileSource<F> {
         }
         let (base, path) = (generation.base.clone(), generation.path.clone());
         let prints = generation.prints(&self.printer);
-        let mut tomb = Tomb::new(base, path, prints, generation.consumed(), now);
-        if let Ok(meta) = generation.meta(&self.fs) {
-            let path = tomb.path.clone();
-            tomb.seen_as(&path, &meta);
-        }
-        self.tombs.bury(tomb);
+        let tomb = Tomb::new(base, path, prints, generation.consumed(), now);
+        self.tombs.bury(match generation.meta(&self.fs) {
+            Ok(meta) => tomb.held_by(&meta),
+            Err(_) => tomb,
+        });
         // Its other names are known by it from now on.
         self.directories.unsettle();
     }
@@ -77,9 +76,9 @@ impl<F: Fs> FileSource<F> {
             }
             let (path, generation, offset) = (archive.path.clone(), archive.id, archive.offset);
             let prints = archive.prints(printer);
-            let mut tomb = Tomb::new(archive.base.clone(), path.clone(), prints, offset, now);
-            tomb.seen_as(&path, &archive.meta);
-            tombs.bury(tomb);
+            let tomb = Tomb::new(archive.base.clone(), path.clone(), prints, offset, now);
+            let tomb = tomb.held_by(&archive.meta);
+            tombs.bury(if step.is_ok() { tomb.whole() } else { tomb });
             events(match step {
                 Ok(_) => Event::Finished {
                     path,

@@ -53,12 +53,23 @@ pub struct FileSource<F: Fs> {
     has_just_looked: bool,
     /// Rounds since the last one that left nothing to read.
     busy_rounds: u32,
-    due: Duration,
+    /// When it was last looked for files because that was due, unless it is due at once.
+    looked: Option<Duration>,
+    /// Whether every change wakes the owner.
+    is_watched: bool,
+    /// Looks since the last one that anything happened before.
+    quiet_looks: u32,
 }
 
 /// Of so many rounds in which a file has more to read, one looks at all others too. A round takes less than
 /// a millisecond.
 const WHOLE_ROUND: u32 = 8;
+
+/// So many looks in a row find nothing before they become seldom.
+const QUIET_LOOKS: u32 = 8;
+
+/// How much less often is looked then. A wake-up costs far more than what it is for.
+const SELDOM: u32 = 4;
 
 /// What became of a generation in a round.
 enum Visit {
@@ -100,7 +111,9 @@ impl<F: Fs> FileSource<F> {
             must_discover: true,
             has_just_looked: false,
             busy_rounds: 0,
-            due: Duration::ZERO,
+            looked: None,
+            is_watched: false,
+            quiet_looks: 0,
             settings,
         }
     }
@@ -110,7 +123,31 @@ impl<F: Fs> FileSource<F> {
         if plant::is_planted(Fault::NoPoll) && self.discoveries > 0 {
             return Duration::MAX;
         }
-        self.due.saturating_sub(self.clock.monotonic())
+        let Some(looked) = self.looked else {
+            return Duration::ZERO;
+        };
+        let pause = if self.is_at_rest() {
+            self.settings.poll.saturating_mul(SELDOM)
+        } else {
+            self.settings.poll
+        };
+        let due = looked.saturating_add(pause);
+        due.saturating_sub(self.clock.monotonic())
+    }
+
+    /// Says whether every change in [`Self::directories`] wakes the owner, as far as the system can tell. Then,
+    /// once nothing happened for a while, discoveries are due four times as seldom.
+    pub fn set_watched(&mut self, is_watched: bool) {
+        self.is_watched = is_watched;
+    }
+
+    /// Whether all that is wanted is open, and nothing happened for a while.
+    fn is_at_rest(&self) -> bool {
+        let is_attached = |own: &Generation<F::File>| own.link == Link::Attached;
+        self.is_watched
+            && self.quiet_looks >= QUIET_LOOKS
+            && self.reported.is_empty()
+            && self.generations.iter().all(is_attached)
     }
 
     /// Does one bounded round: looks whether the known paths lead where they did (if not,
@@ -166,9 +203,18 @@ impl<F: Fs> FileSource<F> {
 
     /// Looks for files that came, went or moved, and tries again those that couldn't be opened.
     pub fn discover(&mut self, events: &mut dyn FnMut(Event)) {
-        self.due = self.clock.monotonic().saturating_add(self.settings.poll);
+        self.looked = Some(self.clock.monotonic());
         self.has_just_looked = true;
-        self.look(events);
+        let mut is_quiet = true;
+        self.look(&mut |event| {
+            is_quiet = false;
+            events(event);
+        });
+        self.quiet_looks = if is_quiet {
+            self.quiet_looks.saturating_add(1)
+        } else {
+            0
+        };
     }
 
     fn look(&mut self, events: &mut dyn FnMut(Event)) {
@@ -181,7 +227,7 @@ impl<F: Fs> FileSource<F> {
         self.relink(&listing, events);
         self.open_unopened(&mut listing, events);
         self.take_up_rotated(&mut listing, events);
-        self.take_up_grown(now, events);
+        self.take_up_grown(events);
         self.remember(listing, events);
     }
 
@@ -224,7 +270,8 @@ impl<F: Fs> FileSource<F> {
         self.settings = settings;
         self.directories.unsettle();
         self.must_discover = true;
-        self.due = Duration::ZERO;
+        self.looked = None;
+        self.quiet_looks = 0;
     }
 
     /// How far each open file was read, in the order they were opened; compressed ones come last.
@@ -284,46 +331,39 @@ impl<F: Fs> FileSource<F> {
                 paths_to.entry(meta.id).or_default().push(path);
             }
         }
-        let detached = Link::Detached {
-            quiet_since: self.clock.monotonic(),
-            discovery: self.discoveries,
-        };
+        let detached = self.detached();
         for generation in &mut self.generations {
-            let path = &generation.path;
             if plant::is_planted(Fault::ByName)
-                && let Ok(file) = self.fs.open(path)
+                && let Ok(file) = self.fs.open(&generation.path)
                 && let Ok(meta) = self.fs.fstat(&file)
             {
                 generation.reopen(file, meta);
                 continue;
             }
-            let paths = paths_to
-                .get(&generation.file_id)
-                .map_or(&[][..], Vec::as_slice);
-            let is_same = |to: &&&Path| **to == path.as_path();
-            let is_base = |to: &&&Path| **to == base_of(&self.wanted, to);
-            let (link, moved_to) = match paths {
-                paths if paths.iter().filter(is_base).any(|to| is_same(&to)) => {
-                    generation.link = Link::Attached;
-                    continue;
-                }
-                [] if generation.link != Link::Attached => continue,
-                [] if may_lead(&self.fs, path, generation.file_id) => continue,
-                [] => (detached, None),
-                [first, ..] => match paths.iter().find(is_base) {
-                    Some(to) => (Link::Attached, Some(to.to_path_buf())),
-                    None if generation.link != Link::Attached
-                        && paths.iter().any(|to| is_same(&to)) =>
-                    {
-                        continue;
-                    }
-                    None => (detached, Some(first.to_path_buf())),
-                },
-            };
-            if link == Link::Attached || generation.link == Link::Attached {
-                generation.link = link;
+            let (id, path) = (generation.file_id, generation.path.as_path());
+            let paths = paths_to.get(&id).map_or(&[][..], Vec::as_slice);
+            let is_home = |to: &&Path| *to == base_of(&self.wanted, to);
+            let homes: Vec<&Path> = paths.iter().copied().filter(is_home).collect();
+            if homes.contains(&path) {
+                generation.link = Link::Attached;
+                continue;
             }
-            let path = moved_to.clone().unwrap_or_else(|| path.clone());
+            let was_attached = generation.link == Link::Attached;
+            let stays = if was_attached {
+                paths.is_empty() && may_lead(&self.fs, path, id)
+            } else {
+                paths.is_empty() || paths.contains(&path)
+            };
+            if stays && homes.is_empty() {
+                continue;
+            }
+            if !homes.is_empty() {
+                generation.link = Link::Attached;
+            } else if was_attached {
+                generation.link = detached;
+            }
+            let moved_to = homes.first().or(paths.first()).map(|to| to.to_path_buf());
+            let path = moved_to.clone().unwrap_or_else(|| path.to_path_buf());
             events(Event::Rotated {
                 path: std::mem::replace(&mut generation.path, path),
                 generation: generation.id,
@@ -377,6 +417,9 @@ impl<F: Fs> FileSource<F> {
             }
             step => step.map(Some),
         };
+        if !matches!(step, Ok(Some(Step::Quiet))) {
+            self.quiet_looks = 0;
+        }
         generation.note_fault(step.as_ref().err()).map(&mut *events);
         let (path, id) = (&generation.path, generation.id);
         match step {

@@ -63,8 +63,6 @@ pub struct Meta {
     /// When its text, or a directory's names, last changed, in nanoseconds since 1970. Kernels count it
     /// in ticks of some milliseconds.
     pub modified: u64,
-    /// How many paths lead to it.
-    pub links: u64,
 }
 
 /// What a path can lead to.
@@ -153,7 +151,6 @@ impl From<&Metadata> for Meta {
             size: metadata.size(),
             kind: metadata.file_type().into(),
             modified: nanoseconds(metadata.modified()),
-            links: metadata.nlink(),
         }
     }
 }

@@ -48,12 +48,10 @@ impl<F: Fs> FileSource<F> {
         let head = &head[..got];
         if head.is_empty() {
             // Nothing to count; what comes may be a copy, or a server that was not told yet.
-            let nothing = (self.printer.head(&[]), self.printer.print(&[]));
-            let now = self.clock.monotonic();
-            let mut tomb = Tomb::new(base.to_path_buf(), path.to_path_buf(), nothing, 0, now);
-            tomb.seen_as(path, &meta);
+            let (nothing, now) = (self.printer.nothing(), self.clock.monotonic());
+            let tomb = Tomb::new(base.to_path_buf(), path.to_path_buf(), nothing, 0, now);
             self.tombs.open(meta.id);
-            self.tombs.bury(tomb);
+            self.tombs.bury(tomb.held_by(&meta));
             return Ok(Verdict::Counted);
         }
         if self.is_copy(base, head)? {
@@ -73,6 +71,7 @@ impl<F: Fs> FileSource<F> {
         if meta.size <= tomb.counted {
             // Shorter than that, it is a copy that lacks the end, or is still being made.
             self.tombs.seen(number, path, &meta);
+            self.tombs.may_grow(number);
             return Ok(Verdict::Counted);
         }
         let mut tail = vec![0; tomb.tail.bytes];
@@ -153,27 +152,43 @@ impl<F: Fs> FileSource<F> {
         sibling: &Sibling,
         meta: &Meta,
     ) -> Result<(), FileError> {
-        let nothing = (self.printer.head(&[]), self.printer.print(&[]));
-        let (base, now) = (sibling.base.clone(), self.clock.monotonic());
-        let mut tomb = Tomb::new(base, path.to_path_buf(), nothing, meta.size, now);
-        tomb.seen_as(path, meta);
-        if let Ok(file) = self.fs.open(path) {
-            if sibling.packing == Packing::Gzip {
-                // What can't be decompressed is known by its identity alone.
-                if let Ok((head, file)) = unpack::head(&self.fs, file) {
-                    tomb.head = self.printer.head(&head);
-                    tomb.counted = unpack::size(&self.fs, &file, meta).map_or(0, u64::from);
-                }
-            } else {
-                let id = self.next_id();
-                let paths = (path.to_path_buf(), sibling.base.clone());
-                let mut history = Generation::new(id, paths, file, *meta, 0);
-                history.go_to(&self.fs, meta.size)?;
-                (tomb.head, tomb.tail) = history.prints(&self.printer);
-                tomb.counted = history.consumed();
-            }
-        }
-        self.tombs.bury(tomb);
+        let tomb = self.look_back(path, sibling, meta)?;
+        self.tombs.bury(tomb.held_by(meta));
         Ok(())
+    }
+
+    /// What is left of a text that is history. What can't be read is known by its file alone.
+    fn look_back(
+        &mut self,
+        path: &Path,
+        sibling: &Sibling,
+        meta: &Meta,
+    ) -> Result<Tomb, FileError> {
+        let now = self.clock.monotonic();
+        let tomb = |prints, counted| {
+            Tomb::new(
+                sibling.base.clone(),
+                path.to_path_buf(),
+                prints,
+                counted,
+                now,
+            )
+        };
+        let unknown = tomb(self.printer.nothing(), meta.size);
+        let Ok(file) = self.fs.open(path) else {
+            return Ok(unknown);
+        };
+        if sibling.packing == Packing::Gzip {
+            let Ok((head, file)) = unpack::head(&self.fs, file) else {
+                return Ok(unknown);
+            };
+            let size = unpack::size(&self.fs, &file, meta).map_or(0, u64::from);
+            let (_, tail) = self.printer.nothing();
+            return Ok(tomb((self.printer.head(&head), tail), size).whole());
+        }
+        let paths = (path.to_path_buf(), sibling.base.clone());
+        let mut history = Generation::new(self.next_id(), paths, file, *meta, 0);
+        history.go_to(&self.fs, meta.size)?;
+        Ok(tomb(history.prints(&self.printer), history.consumed()))
     }
 }

@@ -66,6 +66,11 @@ impl Printer {
         }
     }
 
+    /// The prints of a text of which nothing is known: it begins and ends with no bytes.
+    pub(super) fn nothing(&self) -> (Head, Print) {
+        (self.head(&[]), self.print(&[]))
+    }
+
     /// Whether a text that begins with `bytes` is one that left this head, or a part of it. A few bytes are
     /// nobody's.
     pub(super) fn begins(&self, bytes: &[u8], head: &Head) -> bool {

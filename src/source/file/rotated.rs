@@ -5,7 +5,7 @@
 //! `a.log-20261122` (`dateext`, any `dateformat` of digits), `a-20261122.log` (`extension .log`),
 //! each perhaps compressed; and `a.log.old`, `a.log.0` of others.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,7 @@ pub(super) enum Packing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rotated<'n> {
     /// The parts of the name the file had before: what stands before the mark of the rotation, and after.
-    pub(super) base: (&'n OsStr, &'n OsStr),
+    base: (&'n OsStr, &'n OsStr),
     pub(super) packing: Packing,
 }
 
@@ -46,9 +46,16 @@ impl<'n> Rotated<'n> {
     /// The path that a rotated file had before; `None` if its name is not a rotated file's.
     pub(super) fn base_of(path: &Path) -> Option<PathBuf> {
         let rotated = Rotated::read(path.file_name()?)?;
-        let mut name = rotated.base.0.to_os_string();
-        name.push(rotated.base.1);
-        Some(path.with_file_name(name))
+        Some(path.with_file_name(rotated.base()))
+    }
+
+    /// The name it had.
+    pub(super) fn base(&self) -> OsString {
+        let (before, after) = self.base;
+        let mut name = OsString::with_capacity(before.len() + after.len());
+        name.push(before);
+        name.push(after);
+        name
     }
 
     /// Whether `name` is the name it had.
@@ -141,10 +148,10 @@ mod tests {
 
     fn check(name: &str, expected: Option<(&str, Packing)>) {
         let read = Rotated::read(OsStr::new(name)).map(|rotated| {
-            let base = format!("{}{}", rotated.base.0.display(), rotated.base.1.display());
-            assert!(rotated.was(OsStr::new(&base)), "{name}");
+            let base = rotated.base();
+            assert!(rotated.was(&base), "{name}");
             assert!(!rotated.was(OsStr::new(name)), "{name}");
-            (base, rotated.packing)
+            (base.display().to_string(), rotated.packing)
         });
         let expected = expected.map(|(base, packing)| (base.to_owned(), packing));
         assert_eq!(read, expected, "{name}");

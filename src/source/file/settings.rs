@@ -21,7 +21,8 @@ pub struct FileSettings {
     /// How long a file no path leads to must be quiet before it is finished; writers keep such a
     /// file open until they are told to reopen.
     pub rotate_wait: Duration,
-    /// How often is looked where nothing said that there is something new.
+    /// How often is looked where nothing said that there is something new; less often once all is quiet,
+    /// see [`FileSource::set_watched`](super::FileSource::set_watched).
     pub poll: Duration,
     /// The most files open at one time; others wait until one is finished.
     pub open_files: usize,

@@ -5,8 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
 use super::discover::{self, Listing, Sibling};
 use super::follow::{FileSource, base_of};
@@ -55,7 +54,7 @@ impl<F: Fs> FileSource<F> {
             };
             match self.open(path, meta.id, size_at_first) {
                 Ok(generation) if open.insert(generation.file_id) => {
-                    self.begin(generation, path, events);
+                    self.begin(generation, events);
                 }
                 Ok(_) => {}
                 Err(error) => {
@@ -104,14 +103,14 @@ impl<F: Fs> FileSource<F> {
     }
 
     /// Opens again what grew after it was closed, where no change of a directory tells.
-    pub(super) fn take_up_grown(&mut self, now: Duration, events: &mut dyn FnMut(Event)) {
+    pub(super) fn take_up_grown(&mut self, events: &mut dyn FnMut(Event)) {
         let fs = &self.fs;
         let grown = |tomb: &Tomb| {
             let meta = discover::stat(fs, &tomb.path).ok()?;
             let has_grown = tomb.is_of(meta.id) && !tomb.has_seen(&meta);
             has_grown.then(|| (meta, tomb.path.clone(), tomb.base.clone()))
         };
-        let grown: Vec<_> = self.tombs.young(now).filter_map(grown).collect();
+        let grown: Vec<_> = self.tombs.growing().filter_map(grown).collect();
         let mut open = self.open_ids();
         for (meta, path, base) in grown {
             let packing = Rotated::read(path.file_name().unwrap_or_default())
@@ -165,7 +164,7 @@ impl<F: Fs> FileSource<F> {
             copy: copy.as_ref().map(|copy| copy.path().to_path_buf()),
         });
         match copy {
-            Some(Copy::Plain(path, copy)) => self.begin(*copy, &path, events),
+            Some(Copy::Plain(copy)) => self.begin(*copy, events),
             Some(Copy::Packed(archive)) => self.begin_archive(*archive, events),
             None => {}
         }
@@ -201,9 +200,9 @@ impl<F: Fs> FileSource<F> {
                 Packing::Plain if original.is_begun_by(&self.fs, &file).unwrap_or(false) => {
                     let id = self.next_id();
                     let original = &self.generations[place];
-                    let mut copy = Generation::continuing(id, path.clone(), file, meta, original);
+                    let mut copy = Generation::continuing(id, path, file, meta, original);
                     copy.link = self.detached();
-                    return Some(Copy::Plain(path, Box::new(copy)));
+                    return Some(Copy::Plain(Box::new(copy)));
                 }
                 Packing::Gzip => {
                     let Ok((head, file)) = unpack::head(&self.fs, file) else {
@@ -241,7 +240,7 @@ impl<F: Fs> FileSource<F> {
         self.has_room()?;
         if sibling.packing == Packing::Plain {
             if let Some(generation) = self.open_rotated(path, &sibling.base, meta)? {
-                self.begin(generation, path, events);
+                self.begin(generation, events);
             }
             return Ok(());
         }
@@ -317,15 +316,10 @@ impl<F: Fs> FileSource<F> {
     }
 
     /// Follows an opened file from the next round on.
-    fn begin(
-        &mut self,
-        generation: Generation<F::File>,
-        path: &Path,
-        events: &mut dyn FnMut(Event),
-    ) {
+    fn begin(&mut self, generation: Generation<F::File>, events: &mut dyn FnMut(Event)) {
         self.tombs.open(generation.file_id);
         events(Event::Opened {
-            path: path.to_path_buf(),
+            path: generation.path.clone(),
             generation: generation.id,
             offset: generation.offset,
         });
@@ -347,7 +341,8 @@ impl<F: Fs> FileSource<F> {
         plain.chain(archives).collect()
     }
 
-    fn detached(&self) -> Link {
+    /// The link of a file to which no path leads any more, or none but a rotated one's.
+    pub(super) fn detached(&self) -> Link {
         Link::Detached {
             quiet_since: self.clock.monotonic(),
             discovery: self.discoveries,
@@ -368,14 +363,14 @@ impl<F: Fs> FileSource<F> {
 
 /// A copy that a rotation made of a file before it was truncated.
 enum Copy<F: Fs> {
-    Plain(PathBuf, Box<Generation<F::File>>),
+    Plain(Box<Generation<F::File>>),
     Packed(Box<Archive<F>>),
 }
 
 impl<F: Fs> Copy<F> {
     fn path(&self) -> &Path {
         match self {
-            Self::Plain(path, _) => path,
+            Self::Plain(generation) => &generation.path,
             Self::Packed(archive) => &archive.path,
         }
     }

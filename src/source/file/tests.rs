@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use crate::clock::ManualClock;
 use crate::source::{Event, READ_BYTES};
 
 mod faults;
+mod looks;
 mod model;
 mod reading;
 mod rotation;
@@ -25,21 +27,29 @@ mod trouble;
 const LIMIT: usize = 1_000;
 const WAIT: Duration = Duration::from_mins(1);
 
-/// The real file system, with some paths refused.
+/// The real file system, with some paths refused, that counts how often it is asked.
 #[derive(Clone, Default)]
-struct Refusing(Arc<Mutex<BTreeSet<PathBuf>>>);
+struct Refusing {
+    refused: Arc<Mutex<BTreeSet<PathBuf>>>,
+    calls: Arc<AtomicU64>,
+}
 
 impl Refusing {
     fn refuse(&self, path: PathBuf) {
-        self.0.lock().unwrap().insert(path);
+        self.refused.lock().unwrap().insert(path);
     }
 
     fn allow_all(&self) {
-        self.0.lock().unwrap().clear();
+        self.refused.lock().unwrap().clear();
+    }
+
+    fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
     }
 
     fn ask(&self, path: &Path) -> io::Result<()> {
-        if self.0.lock().unwrap().contains(path) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        if self.refused.lock().unwrap().contains(path) {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         Ok(())
@@ -66,6 +76,7 @@ impl Fs for Refusing {
     }
 
     fn fstat(&self, (file, _): &Self::File) -> io::Result<Meta> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
         RealFs.fstat(file)
     }
 

@@ -3,7 +3,7 @@
 //! Invariant: what was counted of a file is never counted again while its tomb stands, whatever its name,
 //! compressed or not; what was written after that is told from it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -36,6 +36,8 @@ pub(super) struct Tomb {
     pub(super) tail: Print,
     /// How much of the text was counted, in bytes; of history, what it held.
     pub(super) counted: u64,
+    /// Nothing more is written to the file that holds it.
+    is_whole: bool,
     buried: Duration,
 }
 
@@ -46,11 +48,14 @@ pub(super) struct Tombs {
     all: BTreeMap<u64, Tomb>,
     /// Which one the files that hold its text have.
     files: BTreeMap<FileId, u64>,
+    /// Those to which a writer may come back unseen.
+    growing: BTreeSet<u64>,
     made: u64,
 }
 
 impl Tomb {
-    /// A file as it was when it was closed, or not opened at all.
+    /// What is left of a text of `base` that stood at `path`, of which so many bytes are counted. No file
+    /// is known to hold it.
     pub(super) fn new(
         base: PathBuf,
         path: PathBuf,
@@ -65,13 +70,32 @@ impl Tomb {
             head: prints.0,
             tail: prints.1,
             counted,
+            is_whole: false,
             buried: now,
         }
     }
 
-    /// Remembers what a file that holds this text was like.
-    pub(super) fn seen_as(&mut self, path: &Path, meta: &Meta) {
+    /// The same of a text that a file holds, which was like this when it was looked at.
+    #[must_use]
+    pub(super) fn held_by(mut self, meta: &Meta) -> Self {
+        self.note(meta);
+        self
+    }
+
+    /// The same of a text that an archive holds from beginning to end.
+    #[must_use]
+    pub(super) fn whole(mut self) -> Self {
+        self.is_whole = true;
+        self
+    }
+
+    /// Remembers where a file that holds this text was seen, and what it was like.
+    fn seen_as(&mut self, path: &Path, meta: &Meta) {
         path.clone_into(&mut self.path);
+        self.note(meta);
+    }
+
+    fn note(&mut self, meta: &Meta) {
         self.looks.retain(|(id, ..)| *id != meta.id);
         if self.looks.len() == NAMES {
             self.looks.remove(0);
@@ -100,15 +124,24 @@ impl Tombs {
         for (id, ..) in &tomb.looks {
             self.files.insert(*id, self.made);
         }
+        if !tomb.is_whole {
+            self.growing.insert(self.made);
+        }
         self.all.insert(self.made, tomb);
     }
 
-    /// Lets the oldest fall.
+    /// Lets the oldest fall; to those that aren't young any more nobody comes back unseen.
     pub(super) fn expire(&mut self, now: Duration) {
         while let Some((_, tomb)) = self.all.first_key_value()
             && now.saturating_sub(tomb.buried) > STANDS
         {
             self.fall();
+        }
+        let is_young = |tomb: &Tomb| now.saturating_sub(tomb.buried) < YOUNG;
+        while let Some(number) = self.growing.first()
+            && !self.all.get(number).is_some_and(is_young)
+        {
+            self.growing.pop_first();
         }
     }
 
@@ -150,6 +183,11 @@ impl Tombs {
         }
     }
 
+    /// The text of the tomb of this number stands in a file that a writer may come back to.
+    pub(super) fn may_grow(&mut self, number: u64) {
+        self.growing.insert(number);
+    }
+
     /// A file is followed from here on, and has no tomb. The text that it, or another file of its number,
     /// held keeps one: it may still be found in others.
     pub(super) fn open(&mut self, id: FileId) {
@@ -160,11 +198,9 @@ impl Tombs {
         }
     }
 
-    /// Those to which a writer may come back unseen, the latest first.
-    pub(super) fn young(&self, now: Duration) -> impl Iterator<Item = &Tomb> {
-        self.all
-            .values()
-            .rev()
-            .take_while(move |tomb| now.saturating_sub(tomb.buried) < YOUNG)
+    /// Those to which a writer may come back unseen, the latest first; of archives only those that broke off.
+    pub(super) fn growing(&self) -> impl Iterator<Item = &Tomb> {
+        let numbers = self.growing.iter().rev();
+        numbers.filter_map(|number| self.all.get(number))
     }
 }

@@ -96,6 +96,11 @@ impl Watch {
         }
     }
 
+    /// Whether the system gives notifications, and of all directories that it was asked for.
+    pub fn is_whole(&self) -> bool {
+        self.watcher.is_some() && self.refused.is_empty()
+    }
+
     /// Whether, since the last call, files may have come, gone, moved or become readable, so that
     /// a discovery is due.
     pub fn take_names_changed(&self) -> bool {

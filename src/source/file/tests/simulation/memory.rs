@@ -87,7 +87,6 @@ impl State {
             size: inode.data.len() as u64,
             kind: Kind::Regular,
             modified: inode.modified,
-            links: inode.links,
         }
     }
 
@@ -172,7 +171,6 @@ impl Fs for Memory {
                 size: 0,
                 kind: Kind::Directory,
                 modified: *modified,
-                links: 1,
             });
         }
         let key = state.names.get(path).ok_or(io::ErrorKind::NotFound)?;
