@@ -307,7 +307,8 @@ impl<F: Fs> FileSource<F> {
 
     /// The directories, as of the last discovery, where a change may concern this source.
     pub fn directories(&self) -> impl Iterator<Item = &Path> {
-        self.watched.iter().map(PathBuf::as_path)
+        let homes = self.generations.iter().filter_map(|own| own.home.as_ref());
+        self.watched.iter().chain(homes).map(PathBuf::as_path)
     }
 
     /// Memory that reading takes, however many files there are.

@@ -8,7 +8,7 @@ use std::fmt;
 use std::fs::{File, FileType, Metadata};
 use std::io;
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{Mode, OFlags};
@@ -27,6 +27,9 @@ pub trait Fs: Clone + Send {
 
     /// Looks at what `path` leads to, through symbolic links.
     fn stat(&self, path: &Path) -> io::Result<Meta>;
+
+    /// The directory of what a symbolic link at `path` leads to in the end; `None` if there is no such link.
+    fn home(&self, path: &Path) -> Option<PathBuf>;
 
     /// Opens what `path` leads to, through symbolic links, if it is a regular file.
     fn open(&self, path: &Path) -> Result<Self::File, FileError>;
@@ -114,6 +117,14 @@ impl Fs for RealFs {
 
     fn stat(&self, path: &Path) -> io::Result<Meta> {
         Ok((&std::fs::metadata(path)?).into())
+    }
+
+    fn home(&self, path: &Path) -> Option<PathBuf> {
+        if !std::fs::symlink_metadata(path).ok()?.is_symlink() {
+            return None;
+        }
+        let mut home = path.canonicalize().ok()?;
+        home.pop().then_some(home)
     }
 
     fn open(&self, path: &Path) -> Result<File, FileError> {

@@ -32,6 +32,8 @@ pub(super) struct Generation<F> {
     pub(super) path: PathBuf,
     /// The path it had before it was rotated.
     pub(super) base: PathBuf,
+    /// Its directory, if a symbolic link led to it when it was opened.
+    pub(super) home: Option<PathBuf>,
     pub(super) link: Link,
     /// The start of the first line not handed over.
     pub(super) offset: u64,
@@ -104,6 +106,7 @@ impl<F> Generation<F> {
             file_id: meta.id,
             path: paths.0,
             base: paths.1,
+            home: None,
             link: Link::Attached,
             offset: 0,
             size: meta.size,

@@ -316,7 +316,8 @@ impl<F: Fs> FileSource<F> {
     }
 
     /// Follows an opened file from the next round on.
-    fn begin(&mut self, generation: Generation<F::File>, events: &mut dyn FnMut(Event)) {
+    fn begin(&mut self, mut generation: Generation<F::File>, events: &mut dyn FnMut(Event)) {
+        generation.home = self.fs.home(&generation.path);
         self.tombs.open(generation.file_id);
         events(Event::Opened {
             path: generation.path.clone(),

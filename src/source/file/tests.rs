@@ -70,6 +70,11 @@ impl Fs for Refusing {
         RealFs.stat(path)
     }
 
+    fn home(&self, path: &Path) -> Option<PathBuf> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        RealFs.home(path)
+    }
+
     fn open(&self, path: &Path) -> Result<Self::File, FileError> {
         self.ask(path)?;
         Ok((RealFs.open(path)?, path.to_path_buf()))

@@ -3,13 +3,14 @@
 //! Invariant: a notification only says when to look. One that is lost, late or impossible costs
 //! time until the slow poll, never a line; reading never causes one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use notify::event::{EventKind, ModifyKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use rustix::fs::FsWord;
 
 use super::fs::{Fs, Kind, RealFs};
 use super::identity::FileId;
@@ -24,6 +25,8 @@ pub struct Watch {
     shared: Arc<Shared>,
     /// Directories that can't be watched, and were reported.
     refused: BTreeMap<PathBuf, FileId>,
+    /// Directories of whose changes not all are told: other machines make some of them.
+    shared_with_others: BTreeSet<PathBuf>,
 }
 
 /// What the thread that delivers notifications shares with the [`Watch`].
@@ -56,6 +59,7 @@ impl Watch {
             watcher,
             shared,
             refused: BTreeMap::new(),
+            shared_with_others: BTreeSet::new(),
         }
     }
 
@@ -72,6 +76,8 @@ impl Watch {
         };
         let wanted = identify(dirs);
         self.refused.retain(|path, id| wanted.get(path) == Some(id));
+        self.shared_with_others
+            .retain(|path| wanted.contains_key(path));
         for path in self.shared.take_unwanted(&wanted) {
             // It fails if the directory is gone, and its watch with it.
             let _ = watcher.unwatch(&path);
@@ -81,7 +87,12 @@ impl Watch {
                 continue;
             }
             match watcher.watch(&path, RecursiveMode::NonRecursive) {
-                Ok(()) => self.shared.wake_for_names(),
+                Ok(()) => {
+                    self.shared.wake_for_names();
+                    if is_remote(&path) {
+                        self.shared_with_others.insert(path);
+                    }
+                }
                 Err(error) => {
                     self.shared.watched().remove(&path);
                     if !matches!(error.kind, notify::ErrorKind::PathNotFound) {
@@ -96,9 +107,9 @@ impl Watch {
         }
     }
 
-    /// Whether the system gives notifications, and of all directories that it was asked for.
+    /// Whether the system gives notifications, and of all changes in the directories that it was asked for.
     pub fn is_whole(&self) -> bool {
-        self.watcher.is_some() && self.refused.is_empty()
+        self.watcher.is_some() && self.refused.is_empty() && self.shared_with_others.is_empty()
     }
 
     /// Whether, since the last call, files may have come, gone, moved or become readable, so that
@@ -106,6 +117,27 @@ impl Watch {
     pub fn take_names_changed(&self) -> bool {
         self.shared.names_changed.swap(false, Ordering::AcqRel)
     }
+}
+
+/// Whether a directory lies on a file system to which other machines, or a program, may write without the
+/// kernel telling of it.
+fn is_remote(dir: &Path) -> bool {
+    rustix::fs::statfs(dir).is_ok_and(|system| is_remote_type(system.f_type))
+}
+
+/// The same by the number of the file system's type (`linux/magic.h`).
+fn is_remote_type(number: FsWord) -> bool {
+    matches!(
+        u32::try_from(number).unwrap_or_default(),
+        0x6969 // NFS
+            | 0x517b // SMB
+            | 0xff53_4d42 // CIFS
+            | 0xfe53_4d42 // SMB 2
+            | 0x6573_5546 // FUSE
+            | 0x0102_1997 // 9P
+            | 0x00c3_6400 // Ceph
+            | 0x5346_414f // AFS
+    )
 }
 
 /// The directories among these that exist, each under one absolute path.
@@ -212,6 +244,22 @@ mod tests {
         std::os::unix::fs::symlink("a.log", root.path().join("b.log")).unwrap();
         assert!(waker.wait(AT_MOST));
         assert!(watch.take_names_changed());
+    }
+
+    #[test]
+    fn only_systems_that_others_write_to_are_not_trusted() {
+        let root = tempfile::tempdir().unwrap();
+        let (watch, _) = watch(root.path());
+        assert_eq!(watch.is_whole(), !is_remote(root.path()));
+        for (remote, number) in [
+            (true, rustix::fs::NFS_SUPER_MAGIC),
+            (true, 0xff53_4d42),
+            (false, rustix::fs::PROC_SUPER_MAGIC),
+            (false, 0xef53),      // ext4
+            (false, 0x9123_683e), // btrfs
+        ] {
+            assert_eq!(is_remote_type(number), remote, "{number:#x}");
+        }
     }
 
     #[test]

@@ -137,3 +137,17 @@ fn looks_become_seldom_when_nothing_happens_and_changes_are_told() {
     bench.source.reconfigure(same, &mut |_| {});
     assert!(bench.source.until_due().is_zero());
 }
+
+#[test]
+fn a_symbolic_links_file_is_watched_where_it_is() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let real = elsewhere.path().canonicalize().unwrap();
+    write(real.join("0.log"), "a line\n").unwrap();
+    let mut bench = Bench::new(&["*.log"], Start::Beginning);
+    symlink(real.join("0.log"), real.join("current")).unwrap();
+    symlink(real.join("current"), bench.path("a.log")).unwrap();
+    bench.append("b.log", "another\n");
+    bench.drain();
+    let homes: Vec<&Path> = bench.source.directories().collect();
+    assert_eq!(homes, [bench.root.path(), &real]);
+}

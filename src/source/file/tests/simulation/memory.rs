@@ -177,6 +177,10 @@ impl Fs for Memory {
         Ok(state.meta(*key))
     }
 
+    fn home(&self, _: &Path) -> Option<PathBuf> {
+        None
+    }
+
     fn open(&self, path: &Path) -> Result<Reader, FileError> {
         let mut state = self.state();
         state.refuse(&[Failure::Open, Failure::Descriptors])?;
