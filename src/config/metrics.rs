@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::diag::{Fault, Place, Report, Section, Spot};
+use crate::diag::{Fault, Place, Report, Section, Spot, distinct};
 use crate::join;
+use crate::label::{Hosts, Label};
 use crate::metric::{Counts, Initial, Metric, Metrics, Set, read, sets};
 
 /// The sets for sources that do not say otherwise, and metrics of one's own.
@@ -14,15 +15,17 @@ pub(super) struct Wanted {
     sets: Vec<Set>,
     own: Vec<Metric>,
     initial: Option<Arc<Initial>>,
+    hosts: Hosts,
 }
 
 impl Wanted {
     /// Reads both tables of a configuration.
     pub(super) fn read(root: &mut Section<'_>, report: &mut Report) -> Self {
-        let (mut named, mut initial) = (None, None);
+        let (mut named, mut initial, mut hosts) = (None, None, None);
         if let Some(mut section) = root.section("metrics", report) {
             let sets = section.strings("sets", report);
             initial = Initial::read(&mut section, report);
+            hosts = section.strings("hosts", report);
             section.finish(report);
             named = sets.map(|sets| read_sets(&sets, report));
         }
@@ -31,7 +34,10 @@ impl Wanted {
             own.extend(read(section, report));
         }
         check_names(&own, report);
+        check_use(hosts.as_ref(), &own, report);
+        let hosts = hosts.map(|hosts| read_hosts(&hosts, report));
         Self {
+            hosts: hosts.unwrap_or_default(),
             sets: named.unwrap_or_else(|| vec![Set::DEFAULT]),
             own: own.into_iter().map(|metric| metric.value).collect(),
             initial: initial.map(Arc::new),
@@ -43,7 +49,52 @@ impl Wanted {
         let sets = sets.unwrap_or(&self.sets).iter();
         let shipped = sets.flat_map(|set| set.metrics());
         let metrics = Metrics::new(shipped.chain(self.own.iter().cloned()).collect());
-        metrics.starting_with(self.initial.clone())
+        metrics
+            .starting_with(self.initial.clone())
+            .telling(self.hosts.clone())
+    }
+}
+
+/// Hosts as they are shown.
+fn read_hosts(names: &Spot<Vec<Spot<String>>>, report: &mut Report) -> Hosts {
+    let normal = |name: &str| {
+        Hosts::normal(name).map_err(|help| Fault::error(format!("`{name}` is no host")).help(help))
+    };
+    let hosts = distinct(&names.value, normal, report);
+    if hosts.len() > Hosts::MOST {
+        report.push(
+            Fault::error(format!("more than {} hosts", Hosts::MOST))
+                .at(names.place.clone())
+                .help("`*.example.org` stands for all below it"),
+        );
+    }
+    Hosts::new(hosts)
+}
+
+/// Tells of hosts that nothing shows, and of metrics that show none.
+fn check_use(hosts: Option<&Spot<Vec<Spot<String>>>>, own: &[Spot<Metric>], report: &mut Report) {
+    let mut asking = own.iter().filter(|metric| {
+        let asked = metric.value.when.iter().map(|condition| condition.label);
+        metric
+            .value
+            .labels
+            .iter()
+            .copied()
+            .chain(asked)
+            .any(|label| label == Label::Host)
+    });
+    match (hosts, asking.next()) {
+        (Some(hosts), None) => report.push(
+            Fault::warning("this does nothing: no metric has the label `host`")
+                .at(hosts.place.clone())
+                .help("give it to a `[[metric]]` of your own"),
+        ),
+        (None, Some(metric)) => report.push(
+            Fault::warning(format!("`{}`: every host is `<other>`", metric.value.name))
+                .at(metric.place.clone())
+                .help("list those to be told apart: metrics.hosts = [\"www.example.org\"]"),
+        ),
+        _ => {}
     }
 }
 
@@ -60,21 +111,12 @@ pub(super) fn read_sets(names: &Spot<Vec<Spot<String>>>, report: &mut Report) ->
                 )),
         );
     }
-    let mut found: Vec<Set> = Vec::new();
-    for name in &names.value {
-        match Set::find(&name.value) {
-            Some(set) if found.contains(&set) => report.push(
-                Fault::error(format!("`{}` is listed twice", name.value)).at(name.place.clone()),
-            ),
-            Some(set) => found.push(set),
-            None => report.push(
-                Fault::error(format!("unknown metric set `{}`", name.value))
-                    .at(name.place.clone())
-                    .suggest(&name.value, known()),
-            ),
-        }
-    }
-    found
+    let find = |name: &str| {
+        let unknown =
+            || Fault::error(format!("unknown metric set `{name}`")).suggest(name, known());
+        Set::find(name).ok_or_else(unknown)
+    };
+    distinct(&names.value, find, report)
 }
 
 /// The names that a metric's series have.

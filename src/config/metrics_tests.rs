@@ -120,6 +120,46 @@ fn bounds_are_exact_and_ascend() {
 }
 
 #[test]
+fn hosts_are_listed_for_those_who_show_them() {
+    let check = |hosts: &str, labels: &str, expected: &[&str]| {
+        let metric = "name = 'a_total'\nhelp = 'h'\ntype = 'counter'";
+        let content = format!("[metrics]\n{hosts}\n[[metric]]\n{metric}\nlabels = [{labels}]");
+        assert_eq!(faults(&content), expected, "{hosts} {labels}");
+    };
+    check("hosts = ['Shop.example', '*.example.org']", "'host'", &[]);
+    check(
+        "hosts = ['shop.example', 'SHOP.example', 'http://a', 'b:80', 'é.test']",
+        "'host'",
+        &[
+            "`SHOP.example` is listed twice",
+            "`http://a` is no host; a host's name alone, without scheme, port and path; `*.` may stand before it",
+            "`b:80` is no host; a host's name alone, without scheme, port and path; `*.` may stand before it",
+            "`é.test` is no host; write it in ASCII, as clients send it: xn--…",
+        ],
+    );
+    check(
+        "hosts = ['shop.example']",
+        "'method'",
+        &[
+            "this does nothing: no metric has the label `host`; give it to a `[[metric]]` of your own",
+        ],
+    );
+    check(
+        "",
+        "'host'",
+        &[
+            "`a_total`: every host is `<other>`; list those to be told apart: metrics.hosts = [\"www.example.org\"]",
+        ],
+    );
+    let many: Vec<String> = (0..1_001).map(|number| format!("'h{number}'")).collect();
+    check(
+        &format!("hosts = [{}]", many.join(", ")),
+        "'host'",
+        &["more than 1000 hosts; `*.example.org` stands for all below it"],
+    );
+}
+
+#[test]
 fn what_is_to_start_at_0_is_read() {
     let initial = |keys: &str| {
         let content = format!("[metrics]\n{keys}\n{SOURCE}");

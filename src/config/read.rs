@@ -11,7 +11,7 @@ use super::behind::{self, Behind};
 use super::input;
 use super::metrics::{Wanted, read_sets};
 use super::{Config, DEFAULT_LISTEN, Limits, Routes, Source};
-use crate::diag::{Document, Fault, Report, Section, Spot, Text};
+use crate::diag::{Document, Fault, Report, Section, Spot, Text, distinct};
 use crate::http::Address;
 use crate::pattern::{Definition, Pattern, presets};
 
@@ -168,21 +168,14 @@ fn web(mut section: Section<'_>, report: &mut Report) -> Vec<Address> {
         );
         return Vec::new();
     }
-    let mut addresses: Vec<Address> = Vec::new();
-    for text in listen.value {
-        match text.value.parse::<Address>() {
-            Ok(address) if addresses.contains(&address) => {
-                report.push(Fault::error(format!("`{}` is listed twice", text.value)).at(text.place));
-            }
-            Ok(address) => addresses.push(address),
-            Err(error) => report.push(
-                Fault::error(format!("`{}` is no address to listen on: {error}", text.value))
-                    .at(text.place)
-                    .help(format!("for example \"{DEFAULT_LISTEN}\" or \"unix:/run/httplog-exporter/metrics.sock\"")),
-            ),
-        }
-    }
-    addresses
+    let address = |text: &str| {
+        text.parse::<Address>().map_err(|error| {
+            Fault::error(format!("`{text}` is no address to listen on: {error}")).help(format!(
+                "for example \"{DEFAULT_LISTEN}\" or \"unix:/run/httplog-exporter/metrics.sock\""
+            ))
+        })
+    };
+    distinct(&listen.value, address, report)
 }
 
 /// Reads what is to be kept; gives the directory for it.

@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub use render::Snippet;
-pub use section::{Document, Section, Spot};
+pub use section::{Document, Section, Spot, distinct};
 
 /// A text people wrote, with the name they know it by.
 #[derive(Clone, Debug, PartialEq, Eq)]

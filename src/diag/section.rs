@@ -321,6 +321,30 @@ fn article(noun: &str) -> &'static str {
     }
 }
 
+/// What `read` makes of each item of a list. What is listed twice is a fault, and so is what `read` refuses,
+/// at the item's place.
+pub fn distinct<T: PartialEq>(
+    items: &[Spot<String>],
+    read: impl Fn(&str) -> Result<T, Fault>,
+    report: &mut Report,
+) -> Vec<T> {
+    let mut found = Vec::new();
+    for item in items {
+        let fault = match read(&item.value) {
+            Ok(value) if found.contains(&value) => {
+                Fault::error(format!("`{}` is listed twice", item.value))
+            }
+            Ok(value) => {
+                found.push(value);
+                continue;
+            }
+            Err(fault) => fault,
+        };
+        report.push(fault.at(item.place.clone()));
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

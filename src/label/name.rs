@@ -10,6 +10,8 @@ use crate::model::Field;
 pub enum Label {
     /// The charset of the response's `Content-Type`, of a fixed list.
     Charset,
+    /// The host that was asked, of the list in the configuration.
+    Host,
     /// The request's method, of a fixed list.
     Method,
     /// The route: a view of the URLconf, or a folded path.
@@ -30,8 +32,9 @@ pub enum Label {
 
 impl Label {
     /// Every label, sorted by name.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Charset,
+        Self::Host,
         Self::Method,
         Self::Route,
         Self::Scheme,
@@ -46,6 +49,7 @@ impl Label {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Charset => "charset",
+            Self::Host => "host",
             Self::Method => "method",
             Self::Route => "route",
             Self::Scheme => "scheme",
@@ -67,6 +71,7 @@ impl Label {
         match self {
             Self::Source => None,
             Self::Charset => Some(Field::ContentType),
+            Self::Host => Some(Field::Host),
             Self::Method => Some(Field::Method),
             Self::Route | Self::View => Some(Field::Target),
             Self::Scheme | Self::Transport => Some(Field::Scheme),
@@ -84,7 +89,7 @@ impl Label {
             Field::Target | Field::RequestId | Field::TraceId => {
                 "it is text of a single request, so that each would have its own series; `route` is the path without what looks like data"
             }
-            Field::Host | Field::Protocol | Field::Time | Field::ContentType => {
+            Field::Protocol | Field::Time | Field::ContentType => {
                 "it is text that clients choose, without a bound"
             }
             _ => "it is a number to be summed or observed: give it as `value`",

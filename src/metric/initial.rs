@@ -2,7 +2,7 @@
 //!
 //! Invariant: it names only values that a label can have.
 
-use crate::diag::{Fault, Place, Report, Section, Spot};
+use crate::diag::{Fault, Place, Report, Section, distinct};
 use crate::label::Method;
 
 /// The values by which series start at 0, where a label's values are not known otherwise. A family with a
@@ -37,11 +37,11 @@ impl Initial {
         }
         let methods = methods.map_or_else(
             || Self::METHODS.into(),
-            |names| each(&names.value, method, report),
+            |names| distinct(&names.value, method, report),
         );
         let statuses = statuses.map_or_else(
             || Self::STATUSES.into(),
-            |codes| each(&codes.value, status, report),
+            |codes| distinct(&codes.value, status, report),
         );
         is_wanted.then(|| Self {
             methods,
@@ -51,42 +51,22 @@ impl Initial {
     }
 }
 
-/// What `read` makes of each text; what is listed twice is a fault.
-fn each<T: PartialEq>(
-    texts: &[Spot<String>],
-    read: impl Fn(&Spot<String>) -> Result<T, Fault>,
-    report: &mut Report,
-) -> Vec<T> {
-    let mut found = Vec::new();
-    for text in texts {
-        match read(text) {
-            Ok(value) if found.contains(&value) => report.push(
-                Fault::error(format!("`{}` is listed twice", text.value)).at(text.place.clone()),
-            ),
-            Ok(value) => found.push(value),
-            Err(fault) => report.push(fault.at(text.place.clone())),
-        }
-    }
-    found
-}
-
-fn method(name: &Spot<String>) -> Result<Method, Fault> {
-    match Method::of(Some(name.value.as_bytes())) {
+fn method(name: &str) -> Result<Method, Fault> {
+    match Method::of(Some(name.as_bytes())) {
         Method::Other => {
             let known = Method::ALL.into_iter();
             let known = known.filter(|method| *method != Method::Other);
-            Err(Fault::error(format!("unknown method `{}`", name.value))
-                .suggest(&name.value, known.map(Method::name)))
+            Err(Fault::error(format!("unknown method `{name}`"))
+                .suggest(name, known.map(Method::name)))
         }
         method => Ok(method),
     }
 }
 
-fn status(code: &Spot<String>) -> Result<u16, Fault> {
-    let number = code.value.parse().ok();
+fn status(code: &str) -> Result<u16, Fault> {
+    let number = code.parse().ok();
     let good = number.filter(|number| (100..=599).contains(number));
     good.ok_or_else(|| {
-        Fault::error(format!("`{}` is no status", code.value))
-            .help("a whole number from 100 to 599")
+        Fault::error(format!("`{code}` is no status")).help("a whole number from 100 to 599")
     })
 }

@@ -12,7 +12,7 @@ mod set;
 use std::sync::Arc;
 
 use crate::aggregate::Measure;
-use crate::label::Label;
+use crate::label::{Hosts, Label};
 use crate::model::{Field, FieldSet, Unit};
 
 pub use condition::Condition;
@@ -67,6 +67,7 @@ pub enum Quantity {
 pub struct Metrics {
     list: Arc<[Metric]>,
     initial: Option<Arc<Initial>>,
+    hosts: Hosts,
 }
 
 impl Quantity {
@@ -120,6 +121,7 @@ impl Metrics {
         Self {
             list: metrics.into(),
             initial: None,
+            hosts: Hosts::default(),
         }
     }
 
@@ -127,6 +129,17 @@ impl Metrics {
     #[must_use]
     pub fn starting_with(self, initial: Option<Arc<Initial>>) -> Self {
         Self { initial, ..self }
+    }
+
+    /// The same; the label `host` tells these apart.
+    #[must_use]
+    pub fn telling(self, hosts: Hosts) -> Self {
+        Self { hosts, ..self }
+    }
+
+    /// The hosts that are told apart.
+    pub fn hosts(&self) -> &Hosts {
+        &self.hosts
     }
 
     /// One after the other.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{Condition, Counts, Initial, Metric, Metrics, field};
 use crate::aggregate::{Definition, Kind};
-use crate::label::{Charset, Label, Method, OTHER, Scheme};
+use crate::label::{Charset, Hosts, Label, Method, OTHER, Scheme};
 use crate::model::{Field, FieldSet};
 
 /// What is counted of one source's lines.
@@ -19,6 +19,7 @@ pub struct Plan {
     /// What the source's lines bring, whether it is looked at or not.
     brought: FieldSet,
     initial: Option<Arc<Initial>>,
+    hosts: Hosts,
 }
 
 /// How a family's label values are made.
@@ -40,6 +41,7 @@ impl Plan {
             fields: FieldSet::EMPTY,
             brought: fields,
             initial: metrics.initial().cloned(),
+            hosts: metrics.hosts().clone(),
         };
         let is_rejected = |metric: &&Metric| metric.counts == Counts::Rejected;
         let counted = metrics.iter().filter(|metric| !is_rejected(metric));
@@ -134,6 +136,11 @@ impl Plan {
         self.initial.as_deref()
     }
 
+    /// The hosts that are told apart.
+    pub fn hosts(&self) -> &Hosts {
+        &self.hosts
+    }
+
     /// For each family, its name and how many values each of its labels may have, with so many routes.
     pub fn sizes(&self, routes: usize) -> impl Iterator<Item = (&str, Vec<(Label, usize)>)> {
         let counted = self.definitions.iter().zip(&self.families);
@@ -141,9 +148,24 @@ impl Plan {
             let sizes = family
                 .labels
                 .iter()
-                .map(|label| (*label, size(*label, routes)));
+                .map(|label| (*label, self.size(*label, routes)));
             (&*definition.name, sizes.collect())
         })
+    }
+
+    /// How many values a label may have, that for all others included.
+    fn size(&self, label: Label, routes: usize) -> usize {
+        match label {
+            Label::Source => 1,
+            Label::Method => Method::ALL.len(),
+            Label::Status => 501,
+            // Beside the routes, what no view answers.
+            Label::Route | Label::View => routes + 2,
+            Label::Scheme | Label::Transport => Scheme::ALL.len(),
+            Label::Upstream => 2,
+            Label::Charset => Charset::NAMES.len() + 1,
+            Label::Host => self.hosts.names().len() + 1,
+        }
     }
 
     /// Every label that a family shows or asks for.
@@ -152,20 +174,6 @@ impl Plan {
             let asked = family.when.iter().map(|condition| condition.label);
             family.labels.iter().copied().chain(asked)
         })
-    }
-}
-
-/// How many values a label may have, that for all others included.
-fn size(label: Label, routes: usize) -> usize {
-    match label {
-        Label::Source => 1,
-        Label::Method => Method::ALL.len(),
-        Label::Status => 501,
-        // Beside the routes, what no view answers.
-        Label::Route | Label::View => routes + 2,
-        Label::Scheme | Label::Transport => Scheme::ALL.len(),
-        Label::Upstream => 2,
-        Label::Charset => Charset::NAMES.len() + 1,
     }
 }
 

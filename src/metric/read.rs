@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::{Condition, Counts, Metric, Quantity};
-use crate::diag::{Fault, Report, Section, Spot};
+use crate::diag::{Fault, Report, Section, Spot, distinct};
 use crate::label::{Charset, Label, Method, OTHER, Scheme};
 use crate::model::{Bytes, Field, FieldSet, Micros, Unit};
 
@@ -93,30 +93,18 @@ fn check_name(name: &Spot<String>, report: &mut Report) {
 }
 
 /// A label, or why it is none.
-fn label(name: &Spot<String>, report: &mut Report) -> Option<Label> {
-    let found = Label::from_name(&name.value);
-    if found.is_none() {
-        let fault = match Field::from_name(&name.value) {
-            Some(field) => Fault::error(format!("`{}` can be no label", name.value))
-                .help(Label::refusal(field)),
-            None => Fault::error(format!("unknown label `{}`", name.value))
-                .suggest(&name.value, Label::ALL.map(Label::name)),
-        };
-        report.push(fault.at(name.place.clone()));
-    }
-    found
+fn label(name: &str) -> Result<Label, Fault> {
+    Label::from_name(name).ok_or_else(|| match Field::from_name(name) {
+        Some(field) => {
+            Fault::error(format!("`{name}` can be no label")).help(Label::refusal(field))
+        }
+        None => Fault::error(format!("unknown label `{name}`"))
+            .suggest(name, Label::ALL.map(Label::name)),
+    })
 }
 
 fn read_labels(names: &[Spot<String>], report: &mut Report) -> Vec<Label> {
-    let mut labels = Vec::new();
-    for name in names {
-        match label(name, report) {
-            Some(label) if labels.contains(&label) => report.push(
-                Fault::error(format!("`{}` is listed twice", name.value)).at(name.place.clone()),
-            ),
-            found => labels.extend(found),
-        }
-    }
+    let mut labels = distinct(names, label, report);
     labels.sort_by_key(|label| label.name());
     labels
 }
@@ -144,8 +132,11 @@ fn read_other(
     for (name, text) in entries {
         if text.value.is_empty() || text.value.len() > NAME_BYTES {
             report.push(Fault::error("a label's value has 1 to 128 bytes").at(text.place));
-        } else if let Some(label) = label(&name, report) {
-            other.push((label, text.value.into()));
+            continue;
+        }
+        match label(&name.value) {
+            Ok(label) => other.push((label, text.value.into())),
+            Err(fault) => report.push(fault.at(name.place)),
         }
     }
     other
@@ -194,7 +185,7 @@ fn check_glob(label: Label, glob: &Spot<String>, report: &mut Report) {
             .collect(),
         Label::Charset => Charset::NAMES.map(str::to_owned).into(),
         Label::Upstream => vec!["no".to_owned(), "yes".to_owned()],
-        Label::Route | Label::Source | Label::View => return,
+        Label::Host | Label::Route | Label::Source | Label::View => return,
     };
     values.push(OTHER.to_owned());
     let condition = Condition::new(label, [glob.value.trim_start_matches('!')]);

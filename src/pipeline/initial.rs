@@ -7,9 +7,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Pipeline;
-use super::names::{KeyNames, mask, pack, pack_more};
+use super::names::{KeyNames, mask, pack, pack_host, pack_more};
 use crate::aggregate::{Kind, LabelValues, Shard};
-use crate::label::{Charset, Label, Method, Scheme};
+use crate::label::{Charset, HostId, Label, Method, Scheme};
 use crate::metric::{Initial, Planned};
 use crate::model::Field;
 use crate::route::RouteId;
@@ -176,6 +176,7 @@ impl KeyNames<'_> {
                 Some([Scheme::Http, Scheme::Https].map(of_scheme).into())
             }
             Label::Upstream => Some([false, true].map(of_upstream).into()),
+            Label::Host => listed(self.hosts().map(pack_host).collect()),
             // There are many, and a site has one or two.
             Label::Charset => None,
         }
@@ -195,6 +196,10 @@ impl KeyNames<'_> {
             Label::Route | Label::View => {
                 let views = [RouteId::OTHER].into_iter().chain(self.views()?);
                 Some(views.map(of_route).collect())
+            }
+            Label::Host => {
+                let hosts = [HostId::OTHER].into_iter().chain(self.hosts());
+                Some(hosts.map(pack_host).collect())
             }
             Label::Scheme | Label::Transport => Some(Scheme::ALL.map(of_scheme).into()),
             Label::Upstream => Some([false, true].map(of_upstream).into()),

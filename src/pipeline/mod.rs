@@ -16,7 +16,7 @@ use memchr::memchr;
 
 use crate::aggregate::{Key, Ledger, Measure, Shard, Values};
 use crate::join::{End, Tap};
-use crate::label::{self, Budget, Charset, Label, Method, Scheme};
+use crate::label::{self, Budget, Charset, HostId, Label, Method, Scheme};
 use crate::metric::{Metrics, Plan};
 use crate::model::{Batch, Field, FieldSet, Micros, Record, Timestamp, UpstreamList};
 use crate::pattern::{Pattern, Reject, Scratch};
@@ -24,7 +24,7 @@ use crate::route::{Resolver, RouteId, Router};
 
 pub use initial::Initialised;
 
-use names::{SourceNames, mask, pack, pack_more};
+use names::{SourceNames, mask, pack, pack_host, pack_more};
 
 /// Lines that hold nothing.
 const BLANK: &str = "blank";
@@ -71,6 +71,9 @@ pub struct Pipeline {
     step: Option<NonZeroU32>,
 }
 
+/// Labels that few ask for.
+const WIDE_LABELS: [Label; 4] = [Label::Charset, Label::Host, Label::Scheme, Label::Upstream];
+
 /// Fields of which labels and values are made that few ask for.
 const WIDE: [Field; 4] = [
     Field::Scheme,
@@ -84,7 +87,7 @@ impl Pipeline {
     pub fn new(settings: Settings, budget: Budget) -> Self {
         let plan = Plan::new(&settings.metrics, settings.pattern.fields());
         let mask = mask(plan.labels());
-        let wide_labels = self::mask([Label::Upstream, Label::Scheme, Label::Charset].into_iter());
+        let wide_labels = self::mask(WIDE_LABELS.into_iter());
         let is_wide =
             mask & wide_labels != 0 || WIDE.iter().any(|field| plan.fields().contains(*field));
         let join = settings.join.as_ref();
@@ -262,7 +265,7 @@ impl Pipeline {
                 record.request_bytes.map(|bytes| bytes.0),
             );
         if self.is_wide {
-            key |= Self::wide_key(record);
+            key |= self.wide_key(record);
             values = Self::wide_values(record, values);
         }
         let names = self.names.with(&self.plan, &self.router);
@@ -287,12 +290,18 @@ impl Pipeline {
         })
     }
 
-    fn wide_key(record: &Record<'_>) -> u64 {
-        pack_more(
-            Scheme::of(record.scheme),
-            record.upstream_durations.is_some(),
-            Charset::of(record.content_type),
-        )
+    fn wide_key(&self, record: &Record<'_>) -> u64 {
+        let host = if self.mask & mask([Label::Host].into_iter()) == 0 {
+            HostId::OTHER
+        } else {
+            self.plan.hosts().find(record.host)
+        };
+        pack_host(host)
+            | pack_more(
+                Scheme::of(record.scheme),
+                record.upstream_durations.is_some(),
+                Charset::of(record.content_type),
+            )
     }
 
     fn wide_values(record: &Record<'_>, values: Values) -> Values {

@@ -6,12 +6,13 @@
 use std::sync::Arc;
 
 use crate::aggregate::{Key, LabelValues, Names};
-use crate::label::{Budget, Charset, Label, Method, OTHER, Scheme};
+use crate::label::{Budget, Charset, HostId, Label, Method, OTHER, Scheme};
 use crate::metric::Plan;
 use crate::model::Field;
 use crate::route::{RouteId, Router};
 
-const STATUS_AT: u32 = 8;
+const STATUS_AT: u32 = 4;
+const HOST_AT: u32 = 14;
 const ROUTE_AT: u32 = 24;
 const SCHEME_AT: u32 = 56;
 const UPSTREAM_AT: u32 = 58;
@@ -32,10 +33,16 @@ pub(super) struct KeyNames<'n> {
     router: &'n Router,
 }
 
-/// Method in the lowest 8 bits, status (0 for none) in the next 16, route in the next 32.
+/// Method in the lowest 4 bits, status (0 for none) in the next 10, route in the 32 behind the host's 10.
 #[inline]
 pub(super) fn pack(method: Method, status: Option<u16>, route: RouteId) -> u64 {
     method as u64 | u64::from(status.unwrap_or(0)) << STATUS_AT | u64::from(route.0) << ROUTE_AT
+}
+
+/// The host, in 10 bits before the route.
+#[inline]
+pub(super) fn pack_host(host: HostId) -> u64 {
+    u64::from(host.number()) << HOST_AT
 }
 
 /// What is above: the scheme in 2 bits, whether an upstream was asked in 1, the charset in 5.
@@ -51,8 +58,9 @@ pub(super) fn mask(labels: impl Iterator<Item = Label>) -> u64 {
     labels.fold(0, |mask, label| {
         mask | match label {
             Label::Source => 0,
-            Label::Method => 0xff,
-            Label::Status => 0xffff << STATUS_AT,
+            Label::Method => 0xf,
+            Label::Status => 0x3ff << STATUS_AT,
+            Label::Host => 0x3ff << HOST_AT,
             Label::Route | Label::View => 0xffff_ffff << ROUTE_AT,
             Label::Scheme | Label::Transport => 0x3 << SCHEME_AT,
             Label::Upstream => 1 << UPSTREAM_AT,
@@ -89,6 +97,12 @@ impl KeyNames<'_> {
         self.plan.brings(field)
     }
 
+    /// Every host that is told apart.
+    pub(super) fn hosts(&self) -> impl Iterator<Item = HostId> {
+        let numbers = (1..).take(self.plan.hosts().names().len());
+        numbers.map(HostId::from_number)
+    }
+
     /// Every route that is known whatever the lines say; `None` while routes are learned from them.
     pub(super) fn views(&self) -> Option<impl Iterator<Item = RouteId>> {
         self.router.views()
@@ -109,7 +123,7 @@ impl KeyNames<'_> {
         let low = key.0.to_le_bytes();
         let named: Option<&'static str> = match label {
             Label::Source => return Arc::clone(&self.names.source),
-            Label::Status => match key.0 >> STATUS_AT & 0xffff {
+            Label::Status => match key.0 >> STATUS_AT & 0x3ff {
                 0 => None,
                 status => return status.to_string().into(),
             },
@@ -120,10 +134,16 @@ impl KeyNames<'_> {
                     route => return self.router.name(route),
                 }
             }
+            Label::Host => {
+                let [low, high, ..] = (key.0 >> HOST_AT & 0x3ff).to_le_bytes();
+                let host = HostId::from_number(u16::from_le_bytes([low, high]));
+                let name = self.plan.hosts().name(host);
+                return Arc::clone(name.unwrap_or(other));
+            }
             Label::Method => Method::ALL
                 .into_iter()
                 .filter(|method| *method != Method::Other)
-                .find(|method| *method as u8 == low[0])
+                .find(|method| *method as u8 == low[0] & 0xf)
                 .map(Method::name),
             Label::Scheme | Label::Transport => Scheme::ALL
                 .into_iter()

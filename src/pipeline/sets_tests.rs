@@ -3,14 +3,19 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::metric::{Counts, Metric, Set};
-use crate::model::{Families, Family, GenerationId, Position};
+use crate::label::Hosts;
+use crate::metric::{Condition, Counts, Metric, Set};
+use crate::model::{Families, Family, GenerationId, Number, Position, Unit, Value};
 use crate::pattern::Dialect;
 use proptest::prelude::*;
 
 const NGINX: &str = "\"$request\" $status $request_time $upstream_response_time $bytes_sent $content_length $scheme \"$sent_http_content_type\"";
 
 fn counted_as(metrics: Vec<Metric>, dialect: Dialect, format: &str, lines: &[String]) -> Families {
+    counted_of(Metrics::new(metrics), dialect, format, lines)
+}
+
+fn counted_of(metrics: Metrics, dialect: Dialect, format: &str, lines: &[String]) -> Families {
     let pattern = Pattern::compile("test", dialect, format).unwrap();
     let settings = Settings {
         source: "test".into(),
@@ -18,7 +23,7 @@ fn counted_as(metrics: Vec<Metric>, dialect: Dialect, format: &str, lines: &[Str
         line_bytes: 1_000,
         routes: None,
         max_routes: 10,
-        metrics: Metrics::new(metrics),
+        metrics,
         join: None,
     };
     let mut pipeline = Pipeline::new(settings, Budget::new(10_000));
@@ -100,7 +105,7 @@ fn the_set_django_counts_what_reached_django_in_its_words() {
     let latency = families
         .get("django_http_requests_latency_including_middlewares_seconds")
         .unwrap();
-    let crate::model::Value::Histogram(latency) = &latency.series[0].value else {
+    let Value::Histogram(latency) = &latency.series[0].value else {
         panic!()
     };
     assert_eq!((latency.sum, latency.counts[0]), (12_000, 3));
@@ -143,6 +148,58 @@ fn the_set_nginxlog_tells_lines_that_it_could_not_read() {
     assert_eq!(total(&families, "nginx_http_response_size_bytes"), 10);
 }
 
+/// Requests by host and status, where the host is asked to be what `when` says.
+fn by_host(when: &[&str]) -> Metric {
+    Metric {
+        name: "by_host_total".into(),
+        help: "Requests.".into(),
+        counts: Counts::Lines,
+        labels: vec![Label::Host, Label::Status],
+        other: Vec::new(),
+        when: match when {
+            [] => Vec::new(),
+            globs => vec![Condition::new(Label::Host, globs.iter().copied())],
+        },
+        needs: FieldSet::EMPTY,
+    }
+}
+
+#[test]
+fn hosts_of_the_list_are_told_apart_and_no_others() {
+    let line = |host: &str| format!("\"GET / HTTP/1.1\" 200 {host}");
+    let lines = [
+        "shop.example",
+        "SHOP.example:443",
+        "a.example.org",
+        "jane@example.com",
+        "-",
+    ];
+    let lines = lines.map(line);
+    let hosts = ["shop.example", "*.example.org"].map(str::to_owned);
+    let counted = |when: &[&str], hosts: &[String]| {
+        let metrics = Metrics::new(vec![by_host(when)]).telling(Hosts::new(hosts.to_vec()));
+        let format = r#""$request" $status $http_host"#;
+        let families = counted_of(metrics, Dialect::Nginx, format, &lines);
+        let counts = families.get("by_host_total").unwrap().series.iter();
+        let counts = counts.map(|series| match series.value {
+            Value::Number(Number::Exact(count, Unit::One)) => count,
+            _ => panic!("{series:?}"),
+        });
+        labels(&families, "by_host_total")
+            .into_iter()
+            .zip(counts)
+            .collect::<Vec<_>>()
+    };
+    let of = |host: &str, count| (format!("host={host} status=200"), count);
+    let (below, other) = (of("*.example.org", 1), of("<other>", 2));
+    let shop = of("shop.example", 2);
+    let all = [below.clone(), other, shop.clone()];
+    assert_eq!(counted(&[], &hosts), all);
+    assert_eq!(counted(&["!<other>"], &hosts), [below, shop.clone()]);
+    assert_eq!(counted(&["shop.*"], &hosts), [shop]);
+    assert_eq!(counted(&[], &[]), [of("<other>", 5)]);
+}
+
 proptest! {
     #[test]
     fn a_set_counts_every_line_that_passes_its_filters_once(
@@ -176,7 +233,7 @@ proptest! {
         own.truncate(1);
         own[0].counts = Counts::Lines;
         own[0].labels.clear();
-        own[0].when = vec![crate::metric::Condition::new(Label::Status, ["5xx"])];
+        own[0].when = vec![Condition::new(Label::Status, ["5xx"])];
         let failed = lines.iter().filter(|line| line.2 == 503).count() as u64;
         let families = counted_as(own, Dialect::Nginx, NGINX, &texts);
         prop_assert_eq!(total(&families, "httplog_requests_total"), failed);
