@@ -94,6 +94,39 @@ fn counts_are_those_of_an_independent_reading() {
 }
 
 #[test]
+fn hosts_of_a_list_are_told_apart_in_a_recorded_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = fs::read_to_string(project("fixtures/corpora/nginx_vhost_main.log")).unwrap();
+    let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    fs::write(at("access.log"), &log).unwrap();
+    let config = format!(
+        "[metrics]\nhosts = ['Shop.example.test']\n[[metric]]\nname = 'by_host_total'\nhelp = 'h'\n\
+         type = 'counter'\nlabels = ['host']\n[[source]]\nname = 'nginx'\npaths = ['{}']\n\
+         pattern = 'nginx-vhost'\n",
+        at("access.log")
+    );
+    fs::write(at("config.toml"), config).unwrap();
+    let page = metrics(&["--config", &at("config.toml"), &at("access.log")], "");
+    // Each line begins with the host and the port that nginx listened on.
+    let listed = log
+        .lines()
+        .filter(|line| line.starts_with("shop.example.test:"))
+        .count();
+    let others = log.lines().count() - listed;
+    assert!(listed > 50 && others > 50);
+    let expected = [
+        format!("by_host_total{{host=\"<other>\"}} {others}"),
+        format!("by_host_total{{host=\"shop.example.test\"}} {listed}"),
+    ];
+    let shown: Vec<&str> = page
+        .lines()
+        .filter(|line| line.starts_with("by_host"))
+        .collect();
+    assert_eq!(shown, expected);
+    assert!(!page.contains("localhost"));
+}
+
+#[test]
 fn a_log_is_the_same_however_it_is_handed_over() {
     let dir = tempfile::tempdir().unwrap();
     let log = "fixtures/corpora/nginx_timed.log";
