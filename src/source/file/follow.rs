@@ -126,6 +126,9 @@ impl<F: Fs> FileSource<F> {
         let Some(looked) = self.looked else {
             return Duration::ZERO;
         };
+        if plant::is_planted(Fault::NoSeldomPoll) && self.is_at_rest() {
+            return Duration::MAX;
+        }
         let pause = if self.is_at_rest() {
             self.settings.poll.saturating_mul(SELDOM)
         } else {
