@@ -59,6 +59,10 @@ pub struct FileSource<F: Fs> {
     is_watched: bool,
     /// Looks since the last one that anything happened before.
     quiet_looks: u32,
+    /// The present look is a seldom one, and nobody asked for it.
+    is_seldom_look: bool,
+    /// Seldom looks that found what nobody had told of.
+    untold: u32,
 }
 
 /// Of so many rounds in which a file has more to read, one looks at all others too. A round takes less than
@@ -70,6 +74,9 @@ const QUIET_LOOKS: u32 = 8;
 
 /// How much less often is looked then. A wake-up costs far more than what it is for.
 const SELDOM: u32 = 4;
+
+/// So many of them find what nobody told of before they are given up: one may have come before the notification.
+const MOST_UNTOLD: u32 = 2;
 
 /// What became of a generation in a round.
 enum Visit {
@@ -114,6 +121,8 @@ impl<F: Fs> FileSource<F> {
             looked: None,
             is_watched: false,
             quiet_looks: 0,
+            is_seldom_look: false,
+            untold: 0,
             settings,
         }
     }
@@ -139,7 +148,8 @@ impl<F: Fs> FileSource<F> {
     }
 
     /// Says whether every change in [`Self::directories`] wakes the owner, as far as the system can tell. Then,
-    /// once nothing happened for a while, discoveries are due four times as seldom.
+    /// once nothing happened for a while, discoveries are due four times as seldom, unless it turns out that not
+    /// every change does: the system tells of none through a hard link elsewhere.
     pub fn set_watched(&mut self, is_watched: bool) {
         self.is_watched = is_watched;
     }
@@ -149,6 +159,7 @@ impl<F: Fs> FileSource<F> {
         let is_attached = |own: &Generation<F::File>| own.link == Link::Attached;
         self.is_watched
             && self.quiet_looks >= QUIET_LOOKS
+            && self.untold < MOST_UNTOLD
             && self.reported.is_empty()
             && self.generations.iter().all(is_attached)
     }
@@ -197,6 +208,9 @@ impl<F: Fs> FileSource<F> {
         if self.unpack(now, sink, events) {
             progress = Progress::More;
         }
+        if std::mem::take(&mut self.is_seldom_look) && self.quiet_looks == 0 {
+            self.untold += 1;
+        }
         self.busy_rounds = match progress {
             Progress::More => self.busy_rounds.wrapping_add(1),
             Progress::Idle => 0,
@@ -206,6 +220,7 @@ impl<F: Fs> FileSource<F> {
 
     /// Looks for files that came, went or moved, and tries again those that couldn't be opened.
     pub fn discover(&mut self, events: &mut dyn FnMut(Event)) {
+        self.is_seldom_look = self.is_at_rest() && self.until_due().is_zero();
         self.looked = Some(self.clock.monotonic());
         self.has_just_looked = true;
         let mut is_quiet = true;
@@ -275,6 +290,7 @@ impl<F: Fs> FileSource<F> {
         self.must_discover = true;
         self.looked = None;
         self.quiet_looks = 0;
+        self.untold = 0;
     }
 
     /// How far each open file was read, in the order they were opened; compressed ones come last.
