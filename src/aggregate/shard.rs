@@ -50,8 +50,8 @@ pub struct Shard {
     slots: Vec<usize>,
     /// The rows for what is over the cap, by the families they feed; none until the cap is met.
     overflow: Vec<(Box<[bool]>, u32)>,
-    /// Whether there are series that no line asked for.
-    is_initialised: bool,
+    /// Whether there may be series to which no row leads: those that no line asked for, and those taken over.
+    has_idle_series: bool,
     ledger: Ledger,
     positions: Vec<Position>,
     /// When it counted, if that is wanted.
@@ -73,7 +73,7 @@ impl Shard {
             hasher: RandomState::default(),
             slots: Vec::new(),
             overflow: Vec::new(),
-            is_initialised: false,
+            has_idle_series: false,
             ledger,
             positions: Vec::new(),
             history: None,
@@ -150,14 +150,12 @@ impl Shard {
         let Some(table) = self.tables.get_mut(family) else {
             return false;
         };
-        // Those that were taken over from another shard count as well.
-        self.is_initialised |= label_sets.iter().any(|labels| table.contains(labels));
         let mut fresh = label_sets;
         fresh.retain(|labels| !table.contains(labels));
         if !admit(fresh.len()) {
             return false;
         }
-        self.is_initialised |= !fresh.is_empty();
+        self.has_idle_series |= !fresh.is_empty();
         for labels in fresh {
             table.slot(labels);
         }
@@ -283,6 +281,7 @@ impl Shard {
                 table.restore(family);
             }
         }
+        self.has_idle_series |= self.series() > 0;
         self.positions.clone_from(&saved.positions);
         self.ledger.add(ledger);
     }
@@ -307,9 +306,9 @@ impl Shard {
     fn admit(&mut self, key: Key, hash: u64, names: &impl Names) -> u32 {
         let families = 0..self.tables.len();
         let feeds: Box<[bool]> = families.map(|family| names.feeds(key, family)).collect();
-        // Over the cap, a row whose series are all there costs none; without any that no line asked for,
-        // there are too few of these to look for them.
-        if self.overflow.is_empty() || self.is_initialised {
+        // Over the cap, a row whose series are all there costs none. Where rows lead to all series, there are too
+        // few of these to look for them.
+        if self.overflow.is_empty() || self.has_idle_series {
             let labels = Self::label_values(&feeds, |family| names.labels(key, family));
             let fresh = self
                 .tables
@@ -516,6 +515,25 @@ mod tests {
         assert_eq!(second.ledger().overflow, 0);
         second.forget(GenerationId(3));
         assert!(second.save().positions.is_empty());
+    }
+
+    #[test]
+    fn what_was_counted_elsewhere_is_counted_on_over_the_cap_too() {
+        let mut first = shard();
+        apply(&mut first, &[(12, Some(10)), (25, None)], &names(100));
+        let mut second = shard();
+        second.restore(&first.save(), first.ledger());
+        apply(
+            &mut second,
+            &[(99, None), (12, None), (25, None)],
+            &names(0),
+        );
+        assert_eq!(second.ledger().overflow, 1);
+        let families = families(&second);
+        let requests = families.get("requests").unwrap().series.iter();
+        let counts: Vec<_> = requests.map(|series| series.value.clone()).collect();
+        let counted = |lines| Value::Number(Number::Exact(lines, Unit::One));
+        assert_eq!(counts, [counted(2), counted(2), counted(1)]);
     }
 
     #[test]

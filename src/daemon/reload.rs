@@ -198,8 +198,8 @@ impl Daemon {
                 let before = old.lane.lock();
                 shard.restore(&before.save(), before.ledger());
                 drop(before);
-                // Counts are kept even if the cap was lowered below them.
-                budget.take(shard.series());
+                // Counts are kept even if the cap was lowered below them; series for what is over it are beside it.
+                budget.take_over(shard.series());
                 (old.input, old.waker, pipeline, shard)
             }
         };

@@ -122,7 +122,12 @@ impl Budget {
         self.take_within(series, self.limit)
     }
 
-    /// The same for series that no line asked for: they may fill half of it, so that whatever lines bring
+    /// Takes what series there are already, even if they are more than the limit lets be made.
+    pub fn take_over(&self, series: usize) {
+        self.used.fetch_add(series, Ordering::Relaxed);
+    }
+
+    /// The same as [`Self::take`] for series that no line asked for: they may fill half of it, so that whatever lines bring
     /// finds the other half.
     pub fn reserve(&self, series: usize) -> bool {
         series == 0 || self.take_within(series, self.limit / 2)
@@ -176,6 +181,14 @@ mod tests {
         assert!(budget.reserve(0));
         assert!(!budget.reserve(1));
         assert!(budget.take(1));
+    }
+
+    #[test]
+    fn what_is_over_the_limit_already_leaves_no_room() {
+        let budget = Budget::new(3);
+        budget.take_over(4);
+        assert!(!budget.take(1));
+        assert!(!budget.reserve(1));
     }
 
     #[test]

@@ -129,6 +129,41 @@ fn a_reload_adds_what_is_known_then_and_keeps_the_counts() {
 }
 
 #[test]
+fn a_reload_makes_no_room_where_there_is_none_and_counts_on_in_the_series_that_are_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let rest = format!("{ROUTES}{TEMPLATES}[limits]\nseries = 100\n");
+    for head in ["", KEYS] {
+        let dir = dir
+            .path()
+            .join(if head.is_empty() { "without" } else { "with" });
+        fs::create_dir(&dir).unwrap();
+        let daemon = Daemon::configured(&dir, &config(&dir, head, &rest));
+        let mut log = append(&dir.join("access.log"));
+        let mut answer = |statuses: std::ops::Range<u16>| {
+            let lines: String = statuses.map(|status| request("/a", status)).collect();
+            log.write_all(lines.as_bytes()).unwrap();
+        };
+        let series = |page: &str| {
+            Scrape::parse(page).value("httplog_exporter_series", &[("source", "nginx")])
+        };
+        answer(200..400);
+        let full = series(&daemon.metrics_after(&[("nginx", 200)]));
+        assert!(full >= Some(100.0), "{full:?}");
+
+        daemon.signal(Signal::HUP);
+        daemon.wait_until_said("configuration reloaded");
+        // What there is no room for comes first.
+        answer(400..500);
+        answer(200..201);
+        let page = daemon.metrics_after(&[("nginx", 301)]);
+        assert_eq!(series(&page), full, "{head}");
+        let labels = [("status", "200"), ("route", "home")];
+        let counted = Scrape::parse(&page).value("httplog_requests_total", &labels);
+        assert_eq!(counted, Some(2.0), "{head}");
+    }
+}
+
+#[test]
 fn views_of_a_dump_that_is_replaced_start_at_0_too() {
     let dir = tempfile::tempdir().unwrap();
     let dump = dir.path().join("shop.jsonl");

@@ -1,5 +1,6 @@
 //! The resolver answers as its slow twin does, whatever the routes and paths.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -66,7 +67,7 @@ fn reference(urlconf: &Urlconf, chains: &[Chain], path: &[u8]) -> Option<usize> 
 }
 
 /// Levels before the last.
-const INCLUDES: [(Kind, &str); 20] = [
+const INCLUDES: [(Kind, &str); 26] = [
     (Kind::Prefix, ""),
     (Kind::Prefix, "a/"),
     (Kind::Prefix, "a"),
@@ -87,10 +88,17 @@ const INCLUDES: [(Kind, &str); 20] = [
     (Kind::Search, "^a+?"),
     (Kind::Search, "^(?!a)[a-z]+/"),
     (Kind::Search, "^"),
+    // As long as two words, one byte less and one more; and what parameters take as well.
+    (Kind::Prefix, "abcdefg-fifteen/"),
+    (Kind::Prefix, "abcdefgh-sixteen/"),
+    (Kind::Prefix, "abcdefgh-sixteens/"),
+    (Kind::Prefix, "abcdefg-é-sixte/"),
+    (Kind::Prefix, "12/"),
+    (Kind::Prefix, "/"),
 ];
 
 /// Levels that are last.
-const ENDPOINTS: [(Kind, &str); 34] = [
+const ENDPOINTS: [(Kind, &str); 43] = [
     (Kind::Exact, ""),
     (Kind::Exact, "a/"),
     (Kind::Exact, "a"),
@@ -125,9 +133,21 @@ const ENDPOINTS: [(Kind, &str); 34] = [
     (Kind::Search, r"\Z"),
     (Kind::Search, r"^a\Zb?"),
     (Kind::Search, r"^[é-ü]+/\Z"),
+    (Kind::Exact, "abcdefg-fifteen/"),
+    (Kind::Exact, "abcdefgh-sixteen/"),
+    (Kind::Exact, "abcdefgh-sixteen"),
+    (Kind::Exact, "abcdefgh-sixteens"),
+    (Kind::Exact, "abcdefgh-sixteén"),
+    (Kind::Exact, "abcdefgh"),
+    (Kind::Exact, "12/"),
+    (Kind::Exact, "a//b"),
+    (
+        Kind::Exact,
+        "a-long-title-of-a-page-that-somebody-wrote-without-any-need-whatever/",
+    ),
 ];
 
-const PIECES: [&str; 26] = [
+const PIECES: [&str; 41] = [
     "a",
     "b",
     "ab",
@@ -154,6 +174,21 @@ const PIECES: [&str; 26] = [
     "\u{301}",
     "a-long-title-of-a-page-that-somebody-wrote-without-any-need/",
     "ab-cd-efgh-ijkl/",
+    "abcdefg-fifteen/",
+    "abcdefgh-sixteen",
+    "abcdefgh-sixteen/",
+    "abcdefgh-sixteens",
+    "abcdefgh-sixteens/",
+    "abcdefgh-sixteén",
+    "abcdefg-é-sixte/",
+    "abcdefgh-sixteem/",
+    "abcdefgh/",
+    "abcdefgh",
+    "12/",
+    "a//b",
+    "a-long-title-of-a-page-that-somebody-wrote-without-any-need-whatever/",
+    "a-title-of-thirty-one-bytes-or-/",
+    "\u{ff}\u{7f}",
 ];
 
 fn routes() -> impl Strategy<Value = Vec<Route>> {
@@ -180,8 +215,87 @@ fn paths() -> impl Strategy<Value = Vec<String>> {
     )
 }
 
+/// Levels of which deep routes are made: words of about sixteen bytes, and parameters that take them too.
+const DEEP: [(Kind, &str); 12] = [
+    (Kind::Prefix, "abcdefg-fifteen/"),
+    (Kind::Prefix, "abcdefgh-sixteen/"),
+    (Kind::Prefix, "abcdefgh-sixteens/"),
+    (Kind::Prefix, "abcdefg-é-sixte/"),
+    (Kind::Prefix, "a-title-of-thirty-one-bytes-or-/"),
+    (Kind::Prefix, "12345678/"),
+    (Kind::Prefix, "1234567/"),
+    (Kind::Prefix, "/"),
+    (Kind::Search, "^(?P<x>[^/]+)/"),
+    (Kind::Search, "^(?P<y>[-a-zA-Z0-9_]+)/"),
+    (Kind::Search, "^(?P<n>[0-9]+)/"),
+    (Kind::Search, r"^\w+/"),
+];
+
+/// Routes of many levels, and for each route paths of its own, some of them changed a little.
+fn deep() -> impl Strategy<Value = (Vec<Route>, Vec<String>)> {
+    let levels = prop::collection::vec(prop::sample::select(&DEEP[..]), 2..8);
+    let one = (levels, prop::sample::select(&ENDPOINTS[..]));
+    prop::collection::vec(one, 1..10).prop_flat_map(|chains| {
+        let all = prop::collection::vec(prop::sample::select(&PIECES[..]), 8);
+        let change = prop::sample::select(&["", "", "", "x", "/", "//", "-", "é"][..]);
+        let path = (0..chains.len(), all, change, any::<prop::sample::Index>());
+        let routes = chains.iter().map(|(before, last)| {
+            let all = before.iter().chain([last]);
+            route(all.map(|(kind, text)| level(*kind, text)).collect(), None)
+        });
+        let routes: Vec<_> = routes.collect();
+        let paths = path.prop_map(move |(at, pieces, change, place)| {
+            let mut path = String::from("/");
+            let (before, last) = &chains[at];
+            for ((kind, text), piece) in before.iter().chain([last]).zip(pieces) {
+                let is_text = matches!(kind, Kind::Prefix | Kind::Exact);
+                let text = if is_text { *text } else { piece };
+                path.push_str(text);
+                // A parameter's level ends with a slash.
+                if !is_text && !text.ends_with('/') {
+                    path.push('/');
+                }
+            }
+            let places: Vec<_> = path.char_indices().map(|(at, _)| at).skip(1).collect();
+            if !change.is_empty() && !places.is_empty() {
+                path.insert_str(*place.get(&places), change);
+            }
+            path
+        });
+        (Just(routes), prop::collection::vec(paths, 1..12))
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
+    #[test]
+    fn deep_routes_of_long_words_answer_too((routes, paths) in deep(), escapes: u64) {
+        let resolver = resolver(routes);
+        let chains = chains(resolver.urlconf());
+        let mut scratch = Vec::new();
+        for path in paths {
+            let expected = reference(resolver.urlconf(), &chains, path.as_bytes());
+            prop_assert_eq!(resolver.resolve(path.as_bytes(), &mut scratch), expected, "{:?}", path);
+            let mut target = String::from("/");
+            for (place, byte) in path.bytes().enumerate().skip(1) {
+                let is_escaped = escapes.rotate_right(u32::try_from(place).unwrap()) & 1 == 1;
+                if is_escaped || !byte.is_ascii() {
+                    write!(target, "%{byte:02x}").unwrap();
+                } else {
+                    target.push(char::from(byte));
+                }
+            }
+            for (before, after) in [("", ""), ("", "?a=/b#%41"), ("http://a.test:80", "#/é")] {
+                let target = format!("{before}{target}{after}");
+                let found = resolver.resolve(target.as_bytes(), &mut scratch);
+                prop_assert_eq!(found, expected, "{:?}", target);
+                let target = format!("{before}{path}{after}");
+                let found = resolver.resolve(target.as_bytes(), &mut scratch);
+                prop_assert_eq!(found, expected, "{:?}", target);
+            }
+        }
+    }
+
     #[test]
     fn the_first_route_that_matches_answers(routes in routes(), paths in paths()) {
         let resolver = resolver(routes);

@@ -12,7 +12,7 @@ use super::discover::{self, Directories, Listing, Wanted};
 use super::fs::Fs;
 use super::generation::{self, Generation, Link, Step};
 use super::identity::FileId;
-use super::place::{Known, Place, Trouble};
+use super::place::{Known, Place, Trouble, may_lead};
 use super::plant::{self, Fault};
 use super::print::Printer;
 use super::rotated::Rotated;
@@ -49,8 +49,7 @@ pub struct FileSource<F: Fs> {
     next_generation: u64,
     pub(super) discoveries: u64,
     must_discover: bool,
-    /// Nothing happened since the last discovery but that time may have passed.
-    has_just_looked: bool,
+    just_looked: JustLooked,
     /// Rounds since the last one that left nothing to read.
     busy_rounds: u32,
     /// When it was last looked for files because that was due, unless it is due at once.
@@ -59,6 +58,8 @@ pub struct FileSource<F: Fs> {
     is_watched: bool,
     /// Looks since the last one that anything happened before.
     quiet_looks: u32,
+    /// Seldom looks that found what nobody had told of.
+    untold: u32,
 }
 
 /// Of so many rounds in which a file has more to read, one looks at all others too. A round takes less than
@@ -70,6 +71,18 @@ const QUIET_LOOKS: u32 = 8;
 
 /// How much less often is looked then. A wake-up costs far more than what it is for.
 const SELDOM: u32 = 4;
+
+/// So many of them find what nobody told of before they are given up: one may have come before the notification.
+const MOST_UNTOLD: u32 = 2;
+
+/// Whether nothing happened since the last discovery but that time may have passed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum JustLooked {
+    No,
+    Yes,
+    /// And that was a seldom one, for which nobody asked.
+    Seldom,
+}
 
 /// What became of a generation in a round.
 enum Visit {
@@ -109,11 +122,12 @@ impl<F: Fs> FileSource<F> {
             next_generation: 0,
             discoveries: 0,
             must_discover: true,
-            has_just_looked: false,
+            just_looked: JustLooked::No,
             busy_rounds: 0,
             looked: None,
             is_watched: false,
             quiet_looks: 0,
+            untold: 0,
             settings,
         }
     }
@@ -126,6 +140,9 @@ impl<F: Fs> FileSource<F> {
         let Some(looked) = self.looked else {
             return Duration::ZERO;
         };
+        if plant::is_planted(Fault::NoSeldomPoll) && self.is_at_rest() {
+            return Duration::MAX;
+        }
         let pause = if self.is_at_rest() {
             self.settings.poll.saturating_mul(SELDOM)
         } else {
@@ -136,7 +153,8 @@ impl<F: Fs> FileSource<F> {
     }
 
     /// Says whether every change in [`Self::directories`] wakes the owner, as far as the system can tell. Then,
-    /// once nothing happened for a while, discoveries are due four times as seldom.
+    /// once nothing happened for a while, discoveries are due four times as seldom, unless it turns out that not
+    /// every change does: the system tells of none through a hard link elsewhere.
     pub fn set_watched(&mut self, is_watched: bool) {
         self.is_watched = is_watched;
     }
@@ -146,6 +164,7 @@ impl<F: Fs> FileSource<F> {
         let is_attached = |own: &Generation<F::File>| own.link == Link::Attached;
         self.is_watched
             && self.quiet_looks >= QUIET_LOOKS
+            && self.untold < MOST_UNTOLD
             && self.reported.is_empty()
             && self.generations.iter().all(is_attached)
     }
@@ -160,9 +179,10 @@ impl<F: Fs> FileSource<F> {
         events: &mut dyn FnMut(Event),
     ) -> Progress {
         // What changes behind a look is seen by the next one.
-        let has_just_looked = std::mem::take(&mut self.has_just_looked);
+        let just_looked = std::mem::replace(&mut self.just_looked, JustLooked::No);
         let is_short = !self.busy_rounds.is_multiple_of(WHOLE_ROUND);
-        if self.must_discover || (!has_just_looked && !is_short && self.has_changed()) {
+        if self.must_discover || (just_looked == JustLooked::No && !is_short && self.has_changed())
+        {
             self.look(events);
         }
         let now = self.clock.monotonic();
@@ -194,6 +214,9 @@ impl<F: Fs> FileSource<F> {
         if self.unpack(now, sink, events) {
             progress = Progress::More;
         }
+        if just_looked == JustLooked::Seldom && self.quiet_looks == 0 {
+            self.untold += 1;
+        }
         self.busy_rounds = match progress {
             Progress::More => self.busy_rounds.wrapping_add(1),
             Progress::Idle => 0,
@@ -203,8 +226,13 @@ impl<F: Fs> FileSource<F> {
 
     /// Looks for files that came, went or moved, and tries again those that couldn't be opened.
     pub fn discover(&mut self, events: &mut dyn FnMut(Event)) {
+        let is_seldom = self.is_at_rest() && self.until_due().is_zero();
+        self.just_looked = if is_seldom {
+            JustLooked::Seldom
+        } else {
+            JustLooked::Yes
+        };
         self.looked = Some(self.clock.monotonic());
-        self.has_just_looked = true;
         let mut is_quiet = true;
         self.look(&mut |event| {
             is_quiet = false;
@@ -272,6 +300,7 @@ impl<F: Fs> FileSource<F> {
         self.must_discover = true;
         self.looked = None;
         self.quiet_looks = 0;
+        self.untold = 0;
     }
 
     /// How far each open file was read, in the order they were opened; compressed ones come last.
@@ -467,12 +496,4 @@ pub(super) fn base_of(wanted: &[Wanted], path: &Path) -> PathBuf {
     let base = Rotated::base_of(path);
     let base = base.filter(|base| wanted.iter().any(|wanted| wanted.pattern.matches(base)));
     base.unwrap_or_else(|| path.to_path_buf())
-}
-
-/// Whether `path` leads to this file, or one can't see where it leads.
-fn may_lead<F: Fs>(fs: &F, path: &Path, id: FileId) -> bool {
-    match Place::from(&discover::stat(fs, path)) {
-        Place::Leads(other) => other == id,
-        Place::Not(trouble) => matches!(trouble, Trouble::Io(_)),
-    }
 }

@@ -248,7 +248,7 @@ impl<F> Generation<F> {
         if got < tail || !(is_same || plant::is_planted(Fault::NoTail)) {
             return Ok(Step::Replaced { unread });
         }
-        if is_as_long {
+        if is_as_long && self.seen == self.consumed {
             return Ok(Step::Quiet);
         }
         if has_shrunk {
@@ -263,6 +263,10 @@ impl<F> Generation<F> {
         self.size = self.size.max(self.seen);
         let start = tail + self.skip_hole(&buffer[tail..got]);
         let cut = self.framer.cut(&buffer[start..got]);
+        if is_as_long && cut.is_empty() {
+            return Ok(Step::Quiet);
+        }
+        // As long as it was: an unfinished line stood in room made before, and was written to its end.
         self.hand_over(&buffer[..got], start, &cut, sink);
         let more = got > tail && self.seen < self.size;
         Ok(Step::Grew { more })

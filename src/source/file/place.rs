@@ -3,9 +3,10 @@
 //! Invariant: two looks compare equal exactly if there is nothing to tell about the second.
 
 use std::io;
+use std::path::Path;
 
-use super::discover::is_absence;
-use super::fs::{FileError, Kind, Meta};
+use super::discover::{self, is_absence};
+use super::fs::{FileError, Fs, Kind, Meta};
 use super::identity::FileId;
 
 /// A path the last discovery found.
@@ -55,5 +56,13 @@ impl From<&FileError> for Trouble {
             FileError::Io(error) if is_absence(error) => Self::Missing,
             FileError::Io(error) => Self::Io(error.kind()),
         }
+    }
+}
+
+/// Whether `path` leads to this file, or one can't see where it leads.
+pub(super) fn may_lead<F: Fs>(fs: &F, path: &Path, id: FileId) -> bool {
+    match Place::from(&discover::stat(fs, path)) {
+        Place::Leads(other) => other == id,
+        Place::Not(trouble) => matches!(trouble, Trouble::Io(_)),
     }
 }

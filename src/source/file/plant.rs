@@ -13,6 +13,8 @@ pub(super) enum Fault {
     ByName,
     /// Nobody looks without a notification.
     NoPoll,
+    /// Nobody looks any more where nothing happens and every change is said to be told.
+    NoSeldomPoll,
     /// The hole a truncation left is read as text.
     Hole,
 }

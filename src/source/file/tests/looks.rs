@@ -139,6 +139,37 @@ fn looks_become_seldom_when_nothing_happens_and_changes_are_told() {
 }
 
 #[test]
+fn looks_do_not_become_seldom_where_changes_are_told_to_nobody() {
+    let poll = Duration::from_secs(1);
+    let mut bench = Bench::trusting(Start::Beginning);
+    bench.source.set_watched(true);
+    bench.append("a.log", "a line\n");
+    let rest = |bench: &mut Bench| {
+        for _ in 0..10 {
+            bench.clock.advance(bench.source.until_due());
+            bench.drain();
+        }
+        bench.source.until_due()
+    };
+    assert_eq!(rest(&mut bench), poll * 4);
+    for _ in 0..3 {
+        bench.append("a.log", "told\n");
+        bench.round();
+        assert_eq!(rest(&mut bench), poll * 4);
+    }
+    // Through a hard link, or a file that is mounted elsewhere as well.
+    bench.append("a.log", "untold\n");
+    assert_eq!(rest(&mut bench), poll * 4, "it may have been told too late");
+    bench.append("a.log", "untold\n");
+    assert_eq!(rest(&mut bench), poll);
+    assert_eq!(rest(&mut bench), poll);
+    let same = settings(&bench.root, &["a.log"], Start::Beginning, LIMIT);
+    bench.source.reconfigure(same, &mut |_| {});
+    bench.drain();
+    assert_eq!(rest(&mut bench), poll * 4);
+}
+
+#[test]
 fn a_symbolic_links_file_is_watched_where_it_is() {
     let elsewhere = tempfile::tempdir().unwrap();
     let real = elsewhere.path().canonicalize().unwrap();

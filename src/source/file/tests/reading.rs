@@ -16,6 +16,27 @@ fn partial_last_line_waits_for_its_newline() {
 }
 
 #[test]
+fn a_line_written_into_room_made_before_is_read_at_once() {
+    let mut bench = Bench::new(&["a.log"], Start::Beginning);
+    bench.append("a.log", "one\n");
+    assert_eq!(bench.take_lines(), ["one"]);
+    // What fallocate(2) or ftruncate(2) made, and what a write that is under way looks like over NFS.
+    let mut writer = OpenOptions::new()
+        .write(true)
+        .open(bench.path("a.log"))
+        .unwrap();
+    writer.set_len(12).unwrap();
+    assert!(bench.take_lines().is_empty());
+    writer.write_all(b"one\ntwo\n").unwrap();
+    assert_eq!(bench.take_lines(), ["two"]);
+    writer.write_all(b"t").unwrap();
+    assert!(bench.take_lines().is_empty());
+    writer.write_all(b"hr\n").unwrap();
+    assert_eq!(bench.take_lines(), ["thr"]);
+    assert_eq!(bench.offsets(), [12]);
+}
+
+#[test]
 fn a_file_that_appears_later_is_read_from_its_start() {
     let mut bench = Bench::new(&["a.log", "*.txt"], Start::End);
     bench.drain();

@@ -125,6 +125,11 @@ fn a_follower_that_does_not_look_is_found() {
 }
 
 #[test]
+fn a_follower_that_does_not_look_where_nothing_happens_is_found() {
+    finds(Fault::NoSeldomPoll);
+}
+
+#[test]
 fn a_follower_that_reads_holes_is_found() {
     finds(Fault::Hole);
 }

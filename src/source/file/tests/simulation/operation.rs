@@ -21,6 +21,8 @@ pub(super) enum Operation {
     RunOnce,
     /// Milliseconds pass; a look that is due is done.
     Pass(u16),
+    /// So much time passes, look by look, that looks become seldom.
+    Rest,
     /// The next changes wake nobody.
     Deafen,
     /// All changes wake again.
@@ -63,6 +65,8 @@ pub(super) struct Setting {
     /// Servers open with `O_APPEND`.
     pub(super) appends: bool,
     pub(super) has_births: bool,
+    /// The owner says that every change wakes it: where nothing happens, looks become seldom.
+    pub(super) is_watched: bool,
     /// What stands there at first is history.
     pub(super) has_history: bool,
     pub(super) read_bytes: usize,
@@ -103,6 +107,7 @@ impl Dice {
             },
             appends,
             has_births: !self.one_in(4),
+            is_watched: self.one_in(3),
             has_history: self.one_in(3),
             read_bytes: [16, 64, 4096][usize::try_from(self.roll(3)).unwrap()],
             rotation: Rotation {
@@ -136,6 +141,7 @@ impl Dice {
             63..76 => Operation::Run,
             76..80 => Operation::RunOnce,
             80..88 => Operation::Pass(u16::try_from(1 + self.roll(900)).unwrap()),
+            88 if setting.is_watched => Operation::Rest,
             88..90 => Operation::Pass(u16::try_from(1_000 + self.roll(40_000)).unwrap()),
             90..92 => Operation::Deafen,
             92..94 => Operation::Hear,

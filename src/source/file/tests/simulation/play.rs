@@ -22,6 +22,9 @@ const LIMIT: usize = 100;
 const MOST_LINES: usize = 60;
 const WAIT: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_secs(1);
+/// How much less often is looked where nothing happens, and after how many looks.
+const SELDOM: u32 = 4;
+const QUIET_LOOKS: u32 = 8;
 
 #[expect(
     clippy::struct_excessive_bools,
@@ -123,6 +126,24 @@ impl<W: World> Play<W> {
         for _ in 0..4 {
             self.pass(WAIT + Duration::from_millis(1));
         }
+        if self.setting.is_watched {
+            self.be_late();
+        }
+    }
+
+    /// What is told to nobody while looks are seldom is seen by the next of them.
+    fn be_late(&mut self) {
+        self.rest();
+        self.deaf = true;
+        self.write(0, 1);
+        self.write(0, 1);
+        self.pass(POLL * SELDOM + Duration::from_millis(1));
+    }
+
+    fn rest(&mut self) {
+        for _ in 0..=QUIET_LOOKS {
+            self.pass(POLL + Duration::from_millis(1));
+        }
     }
 
     fn operate(&mut self, operation: Operation) {
@@ -135,6 +156,7 @@ impl<W: World> Play<W> {
             Operation::Run => self.run(usize::MAX),
             Operation::RunOnce => self.run(1),
             Operation::Pass(millis) => self.pass(Duration::from_millis(millis.into())),
+            Operation::Rest => self.rest(),
             Operation::Deafen => self.deaf = true,
             Operation::Hear => self.deaf = false,
             Operation::Fail(failure) => {
@@ -264,6 +286,7 @@ impl<W: World> Play<W> {
         self.woken = false;
         if is_due || std::mem::take(&mut self.names_changed) {
             self.source.discover(&mut |_| {});
+            self.source.set_watched(self.setting.is_watched);
         }
         for _ in 0..rounds {
             let counted = &mut self.counted;
