@@ -323,9 +323,10 @@ mod tests {
                 "15: expected a string or a number, found an array",
             ]
         );
-        let pairs: String = (0..=Rewrites::MOST)
+        let pairs: Vec<String> = (0..=Rewrites::MOST)
             .map(|number| format!("'/{number:02}/' = '/'\n"))
             .collect();
+        let pairs = pairs.concat();
         let head = format!("[routes.shop]\n{templates}\n[routes.shop.rewrite]\n");
         let (_, faults) = parse(&format!("{head}{pairs}"));
         assert_eq!(faults, ["73: 65 prefixes are rewritten; the most is 64"]);
