@@ -87,7 +87,8 @@ impl Rewrite {
                 "where Django sees paths without `{prefix}`: strip_prefix = \"\""
             ))
         };
-        (!may_be_below).then(message)
+        // What is rewritten to itself is kept from a shorter prefix, wherever it lies.
+        (from != to && !may_be_below).then(message)
     }
 }
 
@@ -193,6 +194,7 @@ mod tests {
         check("/a/", "/app/x/", "/app", false);
         check("/a/", "/", "/app", false);
         check("/app/", "/", "/app", true);
+        check("/static/", "/static/", "/app", false);
         check("/a/", "/apple/", "/app", true);
         check("/a/", "/store/", "/app", true);
     }
