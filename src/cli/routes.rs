@@ -14,7 +14,9 @@ use clap::Args;
 use super::exit::{Exit, Failure, counted};
 use crate::config;
 use crate::diag::Report;
-use crate::route::{Engine, Explanation, Near, Resolver, Route, Router, Urlconf};
+use crate::route::{
+    Engine, Explanation, Near, NoRewrite, Resolver, Rewrite, Rewrites, Route, Router, Urlconf,
+};
 
 /// Show which view a path leads to and why, or all routes and how they are matched.
 ///
@@ -26,6 +28,10 @@ pub struct Routes {
     /// The dump of the site's URLconf
     #[arg(long, short, value_name = "FILE")]
     urlconf: PathBuf,
+    /// A prefix of logged paths that the server in front replaces, as in `/shop/=/store/`; the
+    /// longest that matches is replaced, before PREFIX is taken off. May be given several times
+    #[arg(long = "rewrite", value_name = "FROM=TO", value_parser = rewrite)]
+    rewrites: Vec<Rewrite>,
     /// What paths begin with before they reach the site [default: the dump's script name]
     #[arg(long, value_name = "PREFIX")]
     strip_prefix: Option<String>,
@@ -42,10 +48,7 @@ impl Routes {
                 .help("make it: python manage.py shell < dump_urlconf.py > urlconf.jsonl"));
         }
         let mut report = Report::default();
-        let resolver = config::read_urlconf(&self.urlconf, &mut report)
-            .and_then(|text| Urlconf::read(&text, &mut report))
-            .map(|urlconf| Resolver::new(urlconf, self.strip_prefix.as_deref(), &mut report));
-        let Some(resolver) = resolver else {
+        let Some(resolver) = self.resolver(&mut report) else {
             return Err(report.into());
         };
         let mut out = io::stdout().lock();
@@ -76,6 +79,29 @@ impl Routes {
     }
 }
 
+impl Routes {
+    /// What resolves as these options say; `None` if the report has an error of the dump.
+    fn resolver(&self, report: &mut Report) -> Option<Resolver> {
+        let text = config::read_urlconf(&self.urlconf, report)?;
+        let urlconf = Urlconf::read(&text, report)?;
+        let odd = self.rewrites.iter();
+        report.extend(odd.filter_map(|rewrite| rewrite.oddity(&self.rewrites)));
+        let resolver = Resolver::new(urlconf, self.strip_prefix.as_deref(), report);
+        Some(resolver.with_rewrites(Rewrites::new(self.rewrites.clone()), report))
+    }
+}
+
+/// Reads `FROM=TO`.
+fn rewrite(text: &str) -> Result<Rewrite, String> {
+    let (from, to) = text
+        .split_once('=')
+        .ok_or("not FROM=TO, as in `/shop/=/store/`")?;
+    Rewrite::new(from, to).map_err(|side| match side {
+        NoRewrite::From => format!("a prefix begins with `/`: `/{from}={to}`"),
+        NoRewrite::To => format!("a prefix begins with `/`: `{from}=/{to}`"),
+    })
+}
+
 fn list(resolver: &Resolver) -> String {
     let urlconf = resolver.urlconf();
     let width = |width: fn(&Route) -> usize| urlconf.routes.iter().map(width).max().unwrap_or(0);
@@ -103,6 +129,10 @@ fn list(resolver: &Resolver) -> String {
         let _ = write!(text, ", below {}", shown(resolver.prefix()));
     }
     text.push('\n');
+    for rewrite in resolver.rewrites().as_slice() {
+        let (from, to) = (shown(rewrite.from()), shown(rewrite.to()));
+        let _ = writeln!(text, "{from} is rewritten to {to}");
+    }
     text
 }
 
@@ -123,7 +153,16 @@ fn explained(resolver: &Resolver, explanation: &Explanation, target: &[u8]) -> S
     let mut line = |what: &str, words: &str| {
         let _ = writeln!(text, "  {what}: {words}");
     };
-    match (&explanation.path, &explanation.below) {
+    let seen = match (&explanation.path, &explanation.rewritten) {
+        (Some(path), Some((seen, rewrite))) => {
+            let (from, to) = (shown(rewrite.from()), shown(rewrite.to()));
+            line("path", &shown(path));
+            line("rewritten", &format!("{} ({from} to {to})", shown(seen)));
+            Some(seen)
+        }
+        (path, _) => path.as_ref(),
+    };
+    match (seen, &explanation.below) {
         (None, _) => line("why", "it has no path"),
         (Some(path), None) => {
             let prefix = shown(resolver.prefix());
@@ -132,6 +171,7 @@ fn explained(resolver: &Resolver, explanation: &Explanation, target: &[u8]) -> S
                 &format!("`{}` does not lie below {prefix}", shown(path)),
             );
         }
+        (Some(_), Some(_)) if explanation.rewritten.is_some() => {}
         (Some(path), Some(_)) => line("path", &shown(path)),
     }
     if let Some(code) = &explanation.language {

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Limits, files};
-use crate::diag::{Fault, Report, Section, Spot, Text};
-use crate::route::{Resolver, Route, Template, Urlconf};
+use crate::diag::{Fault, Place, Report, Section, Spot, Text};
+use crate::route::{NoRewrite, Resolver, Rewrite, Rewrites, Route, Template, Urlconf};
 
 /// The resolvers of a configuration's routes, by name.
 pub type Resolvers = BTreeMap<String, Arc<Resolver>>;
@@ -23,6 +23,8 @@ pub struct Routes {
     pub urlconf: Option<PathBuf>,
     /// Templates, in the order of the text; tried before the routes of the dump.
     pub templates: Vec<Route>,
+    /// Prefixes that the server in front replaces, before `strip_prefix` is taken off.
+    pub rewrites: Rewrites,
     /// What paths begin with before they reach the site; without, the dump's script name.
     pub strip_prefix: Option<String>,
     /// The languages of the site that are in use; without, all of the dump.
@@ -38,6 +40,7 @@ impl Routes {
             name: path.display().to_string(),
             urlconf: Some(path.to_owned()),
             templates: Vec::new(),
+            rewrites: Rewrites::default(),
             strip_prefix: None,
             languages: None,
             max_routes: Limits::MAX_ROUTES,
@@ -56,6 +59,7 @@ impl Routes {
         let converters = read_converters(&mut section, report);
         let mut templates = section.scalars("templates", report);
         templates.sort_by_key(|(template, _)| template.place.span.start);
+        let rewrites = read_rewrites(&mut section, report);
         let strip_prefix = section.string("strip_prefix", report);
         let languages = section.strings("languages", report);
         let max_routes = section.integer("max_routes", 1..=100_000, report);
@@ -86,6 +90,7 @@ impl Routes {
             name: name.value.clone(),
             urlconf: urlconf.map(|path| base.join(path.value)),
             templates,
+            rewrites,
             strip_prefix: strip_prefix.map(|prefix| prefix.value),
             languages: languages
                 .map(|codes| codes.value.into_iter().map(|code| code.value).collect()),
@@ -140,8 +145,45 @@ impl Routes {
             );
         }
         let resolver = Resolver::new(urlconf, self.strip_prefix.as_deref(), report);
+        let resolver = resolver.with_rewrites(self.rewrites.clone(), report);
         Some(Arc::new(resolver))
     }
+}
+
+/// Pairs of prefixes; what is odd about them is told.
+fn read_rewrites(section: &mut Section<'_>, report: &mut Report) -> Rewrites {
+    let mut pairs = section.scalars("rewrite", report);
+    pairs.sort_by_key(|(from, _)| from.place.span.start);
+    if let Some((past, _)) = pairs.get(Rewrites::MOST) {
+        let most = Rewrites::MOST;
+        report.push(
+            Fault::error(format!("{} prefixes are rewritten; the most is {most}", pairs.len()))
+                .at(past.place.clone())
+                .help("rewrite the prefix that these have in common, or give each site its own log and routes"),
+        );
+    }
+    let mut read: Vec<(Rewrite, Place)> = Vec::new();
+    for (from, to) in pairs {
+        match Rewrite::new(&from.value, &to.value) {
+            Ok(rewrite) => read.push((rewrite, from.place)),
+            Err(side) => {
+                let (wrong, keys) = match side {
+                    NoRewrite::From => (&from, format!("\"/{}\" = \"{}\"", from.value, to.value)),
+                    NoRewrite::To => (&to, format!("\"{}\" = \"/{}\"", from.value, to.value)),
+                };
+                report.push(
+                    Fault::error("a prefix begins with `/`")
+                        .at(wrong.place.clone())
+                        .help(format!("rewrite = {{ {keys} }}")),
+                );
+            }
+        }
+    }
+    let (rewrites, places): (Vec<Rewrite>, Vec<Place>) = read.into_iter().unzip();
+    for (rewrite, place) in rewrites.iter().zip(places) {
+        report.extend(rewrite.oddity(&rewrites).map(|fault| fault.at(place)));
+    }
+    Rewrites::new(rewrites)
 }
 
 fn read_converters(section: &mut Section<'_>, report: &mut Report) -> BTreeMap<String, String> {
@@ -238,6 +280,76 @@ mod tests {
             ]
         );
         assert_eq!(parse("").1, ["5: unknown routes `shop`"]);
+    }
+
+    #[test]
+    fn prefixes_are_rewritten_before_one_is_taken_off() {
+        let (config, faults) = parse(
+            "[routes.shop]\nrewrite = { '/shop/' = '/app/store/', '/' = '/app/', '/app/' = '/app/' }\n\
+             strip_prefix = '/app'\ntemplates = { '/a/' = 'a', '/store/a/' = 'b' }\n",
+        );
+        assert_eq!(faults, [""; 0]);
+        let resolver = config.unwrap().routes["shop"].load(&mut Report::default());
+        let resolver = resolver.unwrap();
+        let check = |target: &str, view: &str| {
+            let found = resolver.resolve(target.as_bytes(), &mut Vec::new());
+            let found = found.map_or("-", |place| &*resolver.urlconf().routes[place].view);
+            assert_eq!(found, view, "{target}");
+        };
+        check("/a/", "a");
+        check("/app/a/", "a");
+        check("/shop/a/?x", "b");
+        check("/%73hop/%61/", "b");
+        check("/store/a/", "b");
+        check("/shop", "-");
+    }
+
+    #[test]
+    fn every_fault_of_rewrites_is_told_with_its_place() {
+        let templates = "templates = { '/' = 'x' }";
+        let (_, faults) = parse(&format!(
+            "[routes.shop]\n{templates}\n[routes.shop.rewrite]\n'a' = '/'\n'/b/' = 'b/'\n'/c/' = '/c/'\n\
+             '/d/' = '/d'\n'/e' = '/'\n'/f/' = 1\n'/g/' = []\n",
+        ));
+        assert_eq!(
+            faults,
+            [
+                "9: a prefix begins with `/`",
+                "10: a prefix begins with `/`",
+                "11: `/c/` is rewritten to itself",
+                "12: `/d/` ends with a slash and `/d` does not: `/d/x` becomes `/dx`",
+                "13: `/` ends with a slash and `/e` does not: `/e/x` becomes `//x`",
+                "14: a prefix begins with `/`",
+                "15: expected a string or a number, found an array",
+            ]
+        );
+        let pairs: Vec<String> = (0..=Rewrites::MOST)
+            .map(|number| format!("'/{number:02}/' = '/'\n"))
+            .collect();
+        let pairs = pairs.concat();
+        let head = format!("[routes.shop]\n{templates}\n[routes.shop.rewrite]\n");
+        let (_, faults) = parse(&format!("{head}{pairs}"));
+        assert_eq!(faults, ["73: 65 prefixes are rewritten; the most is 64"]);
+        assert_eq!(
+            parse(&format!("[routes.shop]\n{templates}\nrewrite = 'x'"))
+                .1
+                .len(),
+            1
+        );
+    }
+
+    #[test]
+    fn a_rewrite_that_leads_past_the_site_is_told() {
+        let (config, faults) = parse(
+            "[routes.shop]\nrewrite = { '/app/' = '/' }\nstrip_prefix = '/app'\ntemplates = { '/' = 'x' }\n",
+        );
+        assert_eq!(faults, [""; 0]);
+        let mut report = Report::default();
+        config.unwrap().routes["shop"].load(&mut report);
+        assert_eq!(
+            report.faults()[0].message,
+            "`/app/` is rewritten to `/`, which does not lie below `/app`: its paths have no view"
+        );
     }
 
     #[test]

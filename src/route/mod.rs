@@ -15,7 +15,7 @@ use crate::model::Status;
 
 use names::Names;
 
-pub use resolver::{Engine, Explanation, Near, Resolver};
+pub use resolver::{Engine, Explanation, Near, NoRewrite, Resolver, Rewrite, Rewrites};
 pub use urlconf::{Kind, Languages, Level, Route, Template, Urlconf, VIEW_BYTES};
 
 /// A route of one [`Router`].

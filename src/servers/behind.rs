@@ -6,6 +6,7 @@ use super::Gunicorn;
 use super::draft::{Input, Source};
 use super::formats::{Chosen, Formats};
 use super::gunicorn::{FORMAT, Setting};
+use super::handing::Handing;
 use super::names;
 use super::nginx::Nginx;
 use super::paste;
@@ -76,6 +77,7 @@ pub(super) fn add(
         pattern: name,
         fields,
         behind: None,
+        handing: Handing::default(),
         comments,
         is_live,
     };

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use super::Gunicorn;
 use super::behind;
 use super::formats::{Chosen, Formats};
+use super::handing::Handing;
 use super::names;
 use super::nginx::{Log, Nginx, Target};
 use super::remark;
@@ -33,6 +34,8 @@ pub(super) struct Source {
     pub(super) pattern: String,
     pub(super) fields: FieldSet,
     pub(super) behind: Option<String>,
+    /// Under which paths its requests are handed on.
+    pub(super) handing: Handing,
     /// What stands above it.
     pub(super) comments: Vec<String>,
     pub(super) is_live: bool,
@@ -138,6 +141,7 @@ fn source(name: String, log: &Log, chosen: Option<Chosen>, problem: Option<Strin
         pattern: chosen.name,
         fields: chosen.fields,
         behind: None,
+        handing: Handing::of(&log.handed),
         comments,
         is_live,
     }

@@ -9,6 +9,7 @@ mod files;
 mod formats;
 mod glob;
 pub mod gunicorn;
+mod handing;
 mod names;
 pub mod nginx;
 mod paste;

@@ -133,6 +133,73 @@ fn requests_in_two_logs_are_remarked() {
     assert_eq!(messages(&both), (1, vec![]));
 }
 
+/// The lines in which a draft speaks of paths that nginx changes.
+fn handing(servers: &str) -> Vec<String> {
+    let (draft, report) = drafted(&format!("http {{ {servers} }}"));
+    assert_passes(&draft);
+    assert!(!report.has_errors(), "{report}");
+    let behind = draft.toml.split_once("start = \"end\"\n").unwrap().1;
+    let lines = behind.lines().take_while(|line| line.starts_with('#'));
+    lines
+        .map(|line| line[1..].trim_start().to_owned())
+        .collect()
+}
+
+#[test]
+fn paths_that_are_handed_on_otherwise_are_told() {
+    let at = "/etc/nginx/nginx.conf";
+    let untouched =
+        "server { location / { proxy_pass http://g; } location /a/ { proxy_pass http://g; } }";
+    assert_eq!(handing(untouched), [""; 0]);
+    let lines = handing(
+        "server { location / { proxy_pass http://g; } location /a/ { proxy_pass http://g/; }\n\
+         location /a/b/ { proxy_pass http://g; }\nlocation '/\"\\'x/' { proxy_pass http://g/y/; } }\n\
+         server { location /a/ { proxy_pass http://g; } }\nserver { location /a/ { proxy_pass http://g/c/; } }\n\
+         server { location /a/ { proxy_pass http://g/; } rewrite ^/x$ /y; }",
+    );
+    assert_eq!(
+        lines[2..],
+        [
+            "[routes.nginx]",
+            "urlconf = \"urlconf.jsonl\"",
+            "[routes.nginx.rewrite]",
+            &format!("\"/a/\" = \"/\" # {at}:1"),
+            &format!("\"/\\\"'x/\" = \"/y/\" # {at}:3"),
+            &format!("\"/a/b/\" = \"/a/b/\" # {at}:2"),
+            "Where these lead to Django, check which path it sees: routes.NAME.rewrite replaces prefixes, no more.",
+            &format!("{at}:5: /a/ becomes /c/, but / in {at}:1"),
+            &format!("{at}:6: rewrite ^/x$ /y"),
+            &format!("{at}:4: /a/ becomes /a/, but / in {at}:1"),
+        ]
+    );
+    let many = "rewrite ^/x$ /y;\n".repeat(22);
+    let lines = handing(&format!("server {{\n{many}}}"));
+    assert_eq!(lines.last().unwrap(), "and 2 more");
+    assert_eq!(lines.len(), 22);
+}
+
+#[test]
+fn what_is_told_of_paths_is_a_configuration_without_its_marks() {
+    let (draft, _) = drafted(
+        "http { server { location /a/ { proxy_pass http://g/; } location /a/b/ { proxy_pass http://g; } } }",
+    );
+    let (before, told) = draft.toml.split_once("# [routes").unwrap();
+    let told: String = format!("# [routes{told}")
+        .lines()
+        .flat_map(|line| [line.strip_prefix("# ").unwrap_or(line), "\n"])
+        .collect();
+    let before = before.replace("start = \"end\"", "start = \"end\"\nroutes = \"nginx\"");
+    let checked = Config::parse("config.toml", &(before + &told), Path::new("/etc/x"));
+    assert!(checked.report.faults().is_empty(), "{}", checked.report);
+    let config = checked.config.unwrap();
+    let rewrites = config.sources[0].routes.as_ref().unwrap().rewrites.clone();
+    let pairs = rewrites.as_slice().iter().map(|one| (one.from(), one.to()));
+    assert_eq!(
+        pairs.collect::<Vec<_>>(),
+        [("/a/b/", "/a/b/"), ("/a/", "/")]
+    );
+}
+
 #[test]
 fn a_text_that_is_no_configuration_leads_to_nothing() {
     for text in ["", "events { }", "a = b;"] {
@@ -221,6 +288,14 @@ fn piece() -> impl Strategy<Value = String> {
         "\t",
         "\u{7f}",
         "'{\"a\":$status}'",
+        "proxy_pass ",
+        "rewrite ",
+        "http://g/",
+        "unix:",
+        "^/a/(.*)$",
+        "/b/$1",
+        "break",
+        "~ ",
     ]);
     prop_oneof![
         8 => fixed.prop_map(str::to_owned),

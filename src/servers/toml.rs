@@ -39,6 +39,10 @@ pub(super) fn write(
         } else {
             table.lines().for_each(|line| comment(&mut text, line));
         }
+        let handing = source.handing.comment(&source.name);
+        if !handing.is_empty() {
+            comment(&mut text, &handing);
+        }
     }
     for own in own {
         text.push('\n');
@@ -88,17 +92,20 @@ fn comment(text: &mut String, remark: &str) {
 }
 
 /// A key, in quotes only where it needs them.
-fn key_of(name: &str) -> String {
+pub(super) fn key_of(name: &str) -> String {
     let is_bare = |next: char| next.is_ascii_alphanumeric() || matches!(next, '_' | '-');
     if !name.is_empty() && name.chars().all(is_bare) {
         name.to_owned()
+    } else if name.contains('\'') && name.contains(['"', '\\']) {
+        // A key cannot have three quotes.
+        escaped(name)
     } else {
         string(name)
     }
 }
 
 /// A string, as readable as its text allows.
-fn string(text: &str) -> String {
+pub(super) fn string(text: &str) -> String {
     let is_bare = !text.contains(char::is_control);
     if is_bare && !text.contains(['"', '\\']) {
         format!("\"{text}\"")
@@ -107,26 +114,31 @@ fn string(text: &str) -> String {
     } else if is_bare && !text.contains("'''") && !text.ends_with('\'') {
         format!("'''{text}'''")
     } else {
-        let mut quoted = String::from("\"");
-        for character in text.chars() {
-            match character {
-                '"' | '\\' => quoted.extend(['\\', character]),
-                '\t' => quoted.push_str("\\t"),
-                '\n' => quoted.push_str("\\n"),
-                _ if character.is_control() => {
-                    let _ = write!(quoted, "\\u{:04X}", u32::from(character));
-                }
-                _ => quoted.push(character),
-            }
-        }
-        quoted.push('"');
-        quoted
+        escaped(text)
     }
+}
+
+/// A string on one line, whatever its text holds.
+fn escaped(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            '\t' => quoted.push_str("\\t"),
+            '\n' => quoted.push_str("\\n"),
+            _ if character.is_control() => {
+                let _ = write!(quoted, "\\u{:04X}", u32::from(character));
+            }
+            _ => quoted.push(character),
+        }
+    }
+    quoted.push('"');
+    quoted
 }
 
 #[cfg(test)]
 mod tests {
-    use super::string;
+    use super::{key_of, string};
 
     #[test]
     fn strings_come_back_as_they_were() {
@@ -144,6 +156,8 @@ mod tests {
         ] {
             let document: toml::Table = format!("a = {}", string(text)).parse().unwrap();
             assert_eq!(document["a"].as_str(), Some(text), "{}", string(text));
+            let document: toml::Table = format!("{} = 1", key_of(text)).parse().unwrap();
+            assert_eq!(document.keys().collect::<Vec<_>>(), [text]);
         }
     }
 }

@@ -4,12 +4,14 @@ use std::fs;
 use std::sync::Arc;
 
 use httplog_exporter::aggregate::Shard;
+use httplog_exporter::diag::{Report, Text};
 use httplog_exporter::join::{Limits, Link};
 use httplog_exporter::label::Budget;
 use httplog_exporter::metric::Metrics;
 use httplog_exporter::model::{Batch, GenerationId, Micros, Position};
 use httplog_exporter::pattern::{Preset, presets};
 use httplog_exporter::pipeline::{Pipeline, Settings};
+use httplog_exporter::route::{Resolver, Rewrite, Rewrites, Urlconf};
 
 use crate::recorded::RECORDED;
 use crate::support::project;
@@ -72,6 +74,45 @@ fn lines_like_those_before_allocate_nothing() {
         assert_eq!(more, 0, "{}", preset.name);
         assert_eq!(shard.ledger().recorded, 3 * good, "{}", preset.name);
     }
+}
+
+#[test]
+fn rewritten_paths_allocate_nothing() {
+    let text = Text {
+        name: "urlconf.jsonl".into(),
+        content: fs::read_to_string(project("fixtures/urlconf/rich.jsonl")).unwrap(),
+    };
+    let mut report = Report::default();
+    let urlconf = Urlconf::read(&Arc::new(text), &mut report).unwrap();
+    let rewrite = Rewrite::new("/shop/", "/articles/of/the/shop/").unwrap();
+    let resolver = Resolver::new(urlconf, None, &mut report)
+        .with_rewrites(Rewrites::new(vec![rewrite]), &mut report);
+    let preset = Preset::find("nginx-combined").unwrap();
+    let settings = Settings {
+        source: "x".into(),
+        pattern: Arc::new(preset.pattern().unwrap()),
+        line_bytes: 65_536,
+        routes: Some(Arc::new(resolver)),
+        max_routes: 500,
+        metrics: Metrics::default(),
+        join: None,
+    };
+    let mut pipeline = Pipeline::new(settings, Budget::new(10_000));
+    let mut shard = pipeline.shard();
+    let paths = [
+        "/shop/1/",
+        "/sh%6fp/%C3%A9%ff/",
+        "/articles/2026/",
+        "/a%20b/",
+    ];
+    let long = format!("/shop/{}", "x".repeat(2_000));
+    let lines = paths.iter().copied().chain([&*long]);
+    let lines: String = lines
+        .map(|path| crate::recorded::line("GET", 200).replace("/a HTTP", &format!("{path} HTTP")))
+        .collect();
+    allocations(&mut pipeline, &mut shard, lines.as_bytes());
+    let more = allocations(&mut pipeline, &mut shard, lines.as_bytes());
+    assert_eq!((more, shard.ledger().recorded), (0, 10));
 }
 
 /// Requests that nobody else logs, each with an id of its own.

@@ -39,6 +39,9 @@ fn traffic(name: &str) -> &'static [Sent] {
         "ltsv" => &[
             ("ltsv.example.com", "/", Some("ltsv")),
             ("ltsv.example.com", "/app/x", Some("ltsv")),
+            ("ltsv.example.com", "/shop/x", Some("ltsv")),
+            ("ltsv.example.com", "/former/x", Some("ltsv")),
+            ("ltsv.example.com", "/v2/x", Some("ltsv")),
             ("ltsv.example.com", "/a.css", None),
         ],
         "django" => &[

@@ -38,6 +38,8 @@ mod replay;
 #[cfg(feature = "stack")]
 mod resolve;
 #[cfg(feature = "stack")]
+mod rewrite_stack;
+#[cfg(feature = "stack")]
 mod rotation;
 mod routes;
 mod scrape;

@@ -85,6 +85,58 @@ fn a_path_without_a_view_is_1() {
 }
 
 #[test]
+fn a_rewritten_path_is_explained_by_what_django_sees() {
+    let dir = tempfile::tempdir().unwrap();
+    let rewrites = ["--rewrite", "/shop/=/articles/", "--rewrite=/app/=/"];
+    let of = |paths: &[&'static str]| routes(dir.path(), &[&rewrites[..], paths].concat());
+    assert_snapshot!(of(&["/sh%6fp/2026/?page=2", "/app/de/kontakt/"]).succeeded(), @r"
+    /sh%6fp/2026/?page=2: articles:year
+      path: /shop/2026/
+      rewritten: /articles/2026/ (/shop/ to /articles/)
+      language: en
+      route: /articles/<int:year>/ (number 26, trie)
+      chain: lit `articles/`, re `^(?P<year>[0-9]+)/\Z`
+      year: 2026
+      nearly: articles:list takes `articles/`, not lit-end ``
+
+    /app/de/kontakt/: contact
+      path: /app/de/kontakt/
+      rewritten: /de/kontakt/ (/app/ to /)
+      language: de
+      route: /de/kontakt/ (number 88, trie)
+      chain: lit `de/`, lit-end `kontakt/`
+      nearly: about takes `de/`, not lit-end `about/`
+    ");
+    let ended = of(&["--strip-prefix", "/site", "/app/x"]);
+    assert_eq!(ended.code, Some(1));
+    assert_snapshot!(ended.out + &ended.err, @r"
+    /app/x: <unnamed view>
+      path: /app/x
+      rewritten: /x (/app/ to /)
+      why: `/x` does not lie below /site
+    error: no view takes the path
+    ");
+    let list = of(&[]).succeeded();
+    let said = "in the trie\n/shop/ is rewritten to /articles/\n/app/ is rewritten to /\n";
+    assert!(list.contains(said), "{list}");
+    let odd = routes(dir.path(), &["--rewrite", "/app=/"]).succeeded();
+    assert!(odd.contains("`/app/x` becomes `//x`"), "{odd}");
+}
+
+#[test]
+fn a_rewrite_that_is_none_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    for (rewrite, why) in [
+        ("/shop/", "not FROM=TO, as in `/shop/=/store/`"),
+        ("shop/=/", "a prefix begins with `/`: `/shop/=/`"),
+        ("/shop/=", "a prefix begins with `/`: `/shop/=/`"),
+    ] {
+        let told = routes(dir.path(), &["--rewrite", rewrite, "/"]).failed(64);
+        assert!(told.contains(why), "{told}");
+    }
+}
+
+#[test]
 fn all_routes_are_listed_with_their_engines_and_warnings() {
     let dir = tempfile::tempdir().unwrap();
     let list = routes(dir.path(), &[]).succeeded();
@@ -161,6 +213,45 @@ fn replay_counts_by_the_views_of_a_dump() {
     assert_eq!(
         counted(&[OsStr::new("--no-routes")]),
         [("<other>", 3.0)].map(owned)
+    );
+}
+
+#[test]
+fn replay_counts_rewritten_paths_by_their_views() {
+    let dir = tempfile::tempdir().unwrap();
+    let dump = project("fixtures/urlconf/rich.jsonl");
+    let paths = [
+        "/shop/2026/",
+        "/shop/",
+        "/app/about/",
+        "/articles/2026/",
+        "/shop",
+    ];
+    let log = dir.path().join("access.log");
+    fs::write(&log, paths.map(request).concat()).unwrap();
+    let config = format!(
+        "{HEAD}[[source]]\nname = 'x'\npaths = ['access.log']\npattern = 'nginx-combined'\nroutes = 'site'\n\
+         [routes.site]\nurlconf = '{}'\nrewrite = {{ '/shop/' = '/articles/', '/app/' = '/' }}\n",
+        dump.display()
+    );
+    fs::write(dir.path().join("config.toml"), config).unwrap();
+    let args = [
+        "--config",
+        "config.toml",
+        "--output",
+        "metrics",
+        "access.log",
+    ];
+    let ended = run(dir.path(), ["replay"].iter().chain(&args), "");
+    assert_eq!(
+        Scrape::parse(&ended.succeeded()).by("httplog_requests_total", "route"),
+        [
+            ("<unnamed view>", 1.0),
+            ("about", 1.0),
+            ("articles:list", 1.0),
+            ("articles:year", 2.0),
+        ]
+        .map(owned)
     );
 }
 

@@ -5,7 +5,7 @@
 
 use super::chain::{Chain, start_of};
 use super::path::{self, Path};
-use super::{Engine, Resolver};
+use super::{Engine, Resolver, Rewrite};
 use crate::route::urlconf::{Kind, Level};
 
 /// Routes shown that nearly matched.
@@ -14,9 +14,11 @@ const NEAR: usize = 3;
 /// What became of a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
-    /// The path that Django would see, escapes undone; `None` if the target has none.
+    /// The path, escapes undone; `None` if the target has none.
     pub path: Option<String>,
-    /// What is left of the path below the prefix; `None` if it lies elsewhere.
+    /// The path with a prefix replaced, and by what; `None` if it stays as it is.
+    pub rewritten: Option<(String, Rewrite)>,
+    /// What is left of the path that Django sees, below the prefix; `None` if it lies elsewhere.
     pub below: Option<String>,
     /// The language that the path speaks, where routes depend on it.
     pub language: Option<String>,
@@ -45,6 +47,7 @@ impl Resolver {
         let mut scratch = Vec::new();
         let mut explanation = Explanation {
             path: None,
+            rewritten: None,
             below: None,
             language: None,
             route: None,
@@ -55,6 +58,11 @@ impl Resolver {
             return explanation;
         };
         explanation.path = Some(text(path.bytes));
+        let rewrite = self.rewrites.of(path.bytes);
+        let (from, to) = rewrite.map_or(("", ""), |rewrite| (rewrite.from(), rewrite.to()));
+        let rewritten = [to.as_bytes(), &path.bytes[from.len()..]].concat();
+        let path = Path::decoded(&rewritten);
+        explanation.rewritten = rewrite.map(|rewrite| (text(path.bytes), rewrite.clone()));
         let Some(at) = path::below(path.bytes, self.prefix.as_bytes()) else {
             return explanation;
         };

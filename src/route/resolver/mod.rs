@@ -7,6 +7,7 @@ mod chain;
 mod explain;
 mod lower;
 mod path;
+mod rewrite;
 mod segment;
 mod table;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use path::Path;
 use trie::{Builder, Guard, NONE, Trie};
 
 pub use explain::{Explanation, Near};
+pub use rewrite::{NoRewrite, Rewrite, Rewrites};
 
 use super::urlconf::{Route, Urlconf};
 
@@ -28,7 +30,10 @@ use super::urlconf::{Route, Urlconf};
 #[derive(Clone, Debug)]
 pub struct Resolver {
     urlconf: Urlconf,
+    rewrites: Rewrites,
     prefix: String,
+    /// Whether paths of the log are not those that the URLconf sees: there is a prefix, or a rewrite.
+    is_moved: bool,
     trie: Trie,
     /// Routes that tokens cannot express, ascending.
     slow: Box<[(u32, Chain)]>,
@@ -104,6 +109,8 @@ impl Resolver {
             report.extend(refusing(&urlconf, converter));
         }
         Self {
+            rewrites: Rewrites::default(),
+            is_moved: !prefix.is_empty(),
             prefix,
             trie: builder.build(),
             first_slow: slow.first().map_or(NONE, |(order, _)| *order),
@@ -113,6 +120,17 @@ impl Resolver {
             guarded: guarded.into(),
             urlconf,
         }
+    }
+
+    /// With prefixes that are replaced before the one of the site is taken off. What leads past the
+    /// site is a warning.
+    #[must_use]
+    pub fn with_rewrites(mut self, rewrites: Rewrites, report: &mut Report) -> Self {
+        let all = rewrites.as_slice().iter();
+        report.extend(all.filter_map(|rewrite| rewrite.astray(&self.prefix)));
+        self.is_moved |= !rewrites.as_slice().is_empty();
+        self.rewrites = rewrites;
+        self
     }
 
     /// What it was made from.
@@ -125,22 +143,51 @@ impl Resolver {
         &self.engines
     }
 
+    /// Prefixes that are replaced before the one of the site is taken off.
+    pub fn rewrites(&self) -> &Rewrites {
+        &self.rewrites
+    }
+
     /// What paths begin with before they reach the site; without a slash at its end.
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// The place of the route that a request target leads to. `scratch` is room to undo escapes.
+    /// The place of the route that a request target leads to. `scratch` is room to undo escapes and
+    /// to replace a prefix.
     #[inline]
     pub fn resolve(&self, target: &[u8], scratch: &mut Vec<u8>) -> Option<usize> {
+        if self.is_moved {
+            return self.resolve_moved(target, scratch);
+        }
         let mut path = Path::empty();
         path.read(target, scratch)
-            .then(|| self.resolve_path(&path))?
+            .then(|| self.resolve_rest(&path, path::START))?
     }
 
-    #[inline]
+    /// The same where the URLconf sees other paths than the log.
+    fn resolve_moved(&self, target: &[u8], scratch: &mut Vec<u8>) -> Option<usize> {
+        let mut path = Path::empty();
+        if !path.read(target, scratch) {
+            return None;
+        }
+        let Some(rewrite) = self.rewrites.of(path.bytes) else {
+            return self.resolve_path(&path);
+        };
+        let (cut, by) = (rewrite.from().len(), rewrite.to().as_bytes());
+        let start = path::replaced(target, cut, by, scratch)?;
+        self.resolve_path(&Path::decoded(&scratch[start..]))
+    }
+
+    /// The place of the route of a path in which prefixes were replaced.
     fn resolve_path(&self, path: &Path<'_>) -> Option<usize> {
         let at = path::below(path.bytes, self.prefix.as_bytes())?;
+        self.resolve_rest(path, at)
+    }
+
+    /// The place of the route of what is left of a path from `at` on.
+    #[inline]
+    fn resolve_rest(&self, path: &Path<'_>, at: usize) -> Option<usize> {
         let best = if self.has_guards {
             self.first(path, at, &mut Spoken::new(self, &path.bytes[at..]))
         } else {

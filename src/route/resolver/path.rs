@@ -11,6 +11,9 @@ use crate::model::vector::{mask, mask_or_beyond_ascii};
 /// Bytes that are copied, so that sixteen can be read from each of the first 64 on.
 const NEAR: usize = 80;
 
+/// Where a path goes on behind its first slash, which Django takes off.
+pub(super) const START: usize = 1;
+
 /// A path, and where its first segments end.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Path<'p> {
@@ -119,7 +122,7 @@ impl<'p> Path<'p> {
         *self = Self::decoded(scratch);
     }
 
-    /// A path as it is.
+    /// A path as it is, its escapes undone.
     pub(super) fn decoded(bytes: &'p [u8]) -> Self {
         let mut path = Self::empty();
         let length = bytes.len().min(NEAR);
@@ -273,6 +276,27 @@ fn far_stop(target: &[u8]) -> usize {
     NEAR + stop.unwrap_or(far.len())
 }
 
+/// Writes the path of a target, then the same with its first `cut` bytes replaced. Where that begins in
+/// `scratch`; `None` if the target has no path.
+#[inline(never)]
+pub(super) fn replaced(
+    target: &[u8],
+    cut: usize,
+    by: &[u8],
+    scratch: &mut Vec<u8>,
+) -> Option<usize> {
+    let target = match target.first() {
+        Some(b'/') => target,
+        _ => path_of_absolute(target)?,
+    };
+    let end = memchr::memchr2(b'?', b'#', target).unwrap_or(target.len());
+    decode(&target[..end], scratch);
+    let whole = scratch.len();
+    scratch.extend_from_slice(by);
+    scratch.extend_from_within(cut.min(whole)..whole);
+    Some(whole)
+}
+
 /// What is left of an absolute form (RFC 9112, 3.2.2) without scheme and authority.
 fn path_of_absolute(target: &[u8]) -> Option<&[u8]> {
     let rest = match memchr(b':', target) {
@@ -375,7 +399,7 @@ fn padded(text: &[u8]) -> [u8; 16] {
 #[inline]
 pub(super) fn below(path: &[u8], prefix: &[u8]) -> Option<usize> {
     if prefix.is_empty() {
-        return Some(1.min(path.len()));
+        return Some(START.min(path.len()));
     }
     let left = path.strip_prefix(prefix)?;
     match left.first() {

@@ -404,6 +404,71 @@ fn only_what_lies_below_the_prefix_is_the_sites() {
     check(Some("/shop/"), "/shop/", true);
 }
 
+/// Pairs of prefixes that paths of these pieces begin with now and then.
+fn rewrites() -> impl Strategy<Value = Vec<(String, String)>> {
+    let prefix = || {
+        let pieces = prop::collection::vec(prop::sample::select(&PIECES[..]), 0..3);
+        pieces.prop_map(|pieces| format!("/{}", pieces.concat()))
+    };
+    prop::collection::vec((prefix(), prefix()), 0..6)
+}
+
+/// A path as its log may show it: some bytes escaped, a query behind.
+fn escaped(path: &str, every: usize) -> String {
+    let bytes = path.bytes().enumerate();
+    let bytes = bytes.map(|(place, byte)| {
+        if place > 0 && (place.is_multiple_of(every) || !byte.is_ascii()) {
+            format!("%{byte:02x}")
+        } else {
+            char::from(byte).to_string()
+        }
+    });
+    bytes.collect::<String>() + "?next=/a/"
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+    #[test]
+    fn to_rewrite_is_to_resolve_the_rewritten_path(
+        routes in routes(),
+        pairs in rewrites(),
+        paths in paths(),
+        prefix in prop::sample::select(vec!["", "/a"]),
+        every in 1_usize..9,
+    ) {
+        let mut report = Report::default();
+        let plain = Resolver::new(resolver(routes).urlconf().clone(), Some(prefix), &mut report);
+        let all = pairs.iter().map(|(from, to)| Rewrite::new(from, to).unwrap());
+        let rewriting = plain.clone().with_rewrites(Rewrites::new(all.collect()), &mut report);
+        let (mut scratch, mut other) = (Vec::new(), Vec::new());
+        for path in paths {
+            let matching = pairs.iter().filter(|(from, _)| path.starts_with(from.as_str()));
+            // Of those of one length, the first.
+            let longest = matching.rev().max_by_key(|(from, _)| from.len());
+            let seen = longest.map_or(path.clone(), |(from, to)| path.replacen(from.as_str(), to, 1));
+            let expected = plain.resolve(seen.as_bytes(), &mut other);
+            for target in [path.clone(), escaped(&path, every), format!("http://x.test{path}")] {
+                let found = rewriting.resolve(target.as_bytes(), &mut scratch);
+                prop_assert_eq!(found, expected, "{:?} as {:?}", target, seen);
+            }
+            let explanation = rewriting.explain(path.as_bytes());
+            prop_assert_eq!(explanation.route, expected);
+            prop_assert_eq!(explanation.rewritten.is_some(), seen != path);
+            prop_assert_eq!(explanation.rewritten.map_or(path, |(path, _)| path), seen);
+        }
+    }
+}
+
+#[test]
+fn what_has_no_path_is_not_rewritten() {
+    let all = Rewrites::new(vec![Rewrite::new("/", "/a/").unwrap()]);
+    let resolver = resolver(vec![route(vec![level(Kind::Search, "^")], None)]);
+    let resolver = resolver.with_rewrites(all, &mut Report::default());
+    let found = |target: &[u8]| resolver.resolve(target, &mut Vec::new());
+    assert_eq!((found(b"*"), found(b"x.test:443")), (None, None));
+    assert_eq!((found(b"/"), found(b"http://x.test?/")), (Some(0), Some(0)));
+}
+
 /// The dump of the site in `fixtures/site`.
 fn dump() -> Resolver {
     let text = Arc::new(Text {

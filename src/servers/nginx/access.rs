@@ -23,6 +23,7 @@ pub(super) fn compiled_in(path: &str) -> Log {
         servers: Vec::new(),
         conditions: Vec::new(),
         beside: Vec::new(),
+        handed: Vec::new(),
         is_buffered: false,
         place: None,
         others: Vec::new(),

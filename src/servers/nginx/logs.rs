@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use super::access::{self, Access};
+use super::handed::{self, Handed};
 use super::tree::Directive;
 use super::{Format, Log, Nginx, Target};
 use crate::diag::{Fault, Report};
@@ -44,7 +45,7 @@ pub(super) fn read(tree: &[Directive], prefix: &str, report: &mut Report) -> Ngi
         reader.server(server, &http);
     }
     if !is_served {
-        reader.write(&http, &[]);
+        reader.write(&http, &[], &[]);
     }
     reader.nginx.passes_request_id = tree.iter().any(passes_request_id);
     reader.nginx
@@ -135,7 +136,7 @@ impl Reader<'_> {
             words.extend(block.parameters());
             self.nginx.unlogged.push((words.join(" "), block.place()));
         }
-        self.write(&logs, names);
+        self.write(&logs, names, &handed::of(block));
         for directive in inside {
             if matches!(directive.name(), "location" | "if" | "limit_except") {
                 self.block(directive, &logs, names);
@@ -144,7 +145,7 @@ impl Reader<'_> {
     }
 
     /// Adds what a level writes to what others write.
-    fn write(&mut self, logs: &[Log], names: &[String]) {
+    fn write(&mut self, logs: &[Log], names: &[String], handed: &[Handed]) {
         for log in logs {
             let known = self
                 .nginx
@@ -174,15 +175,16 @@ impl Reader<'_> {
             });
             add(&beside.collect::<Vec<_>>(), &mut known.beside);
             add(names, &mut known.servers);
+            add(handed, &mut known.handed);
         }
     }
 }
 
 /// Adds what is not there yet.
-fn add(found: &[String], all: &mut Vec<String>) {
-    for text in found {
-        if !all.contains(text) {
-            all.push(text.clone());
+fn add<T: Clone + PartialEq>(found: &[T], all: &mut Vec<T>) {
+    for one in found {
+        if !all.contains(one) {
+            all.push(one.clone());
         }
     }
 }

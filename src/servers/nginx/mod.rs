@@ -3,6 +3,7 @@
 //! Invariant: a log is listed exactly if some request of some server may be written to it.
 
 mod access;
+mod handed;
 mod logs;
 mod lua;
 mod token;
@@ -12,6 +13,8 @@ use crate::diag::{Place, Report};
 
 use super::Files;
 use token::{Lexer, Token};
+
+pub use handed::{Change, Handed};
 
 /// All that nginx logs.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +40,8 @@ pub struct Log {
     pub conditions: Vec<String>,
     /// Paths to which the same requests are written.
     pub beside: Vec<String>,
+    /// What becomes of the paths of its requests where they are handed on; each once.
+    pub handed: Vec<Handed>,
     /// Whether `buffer=` or `flush=` may hold lines back.
     pub is_buffered: bool,
     /// The `access_log`; `None` where nginx logs without being told.

@@ -1,0 +1,115 @@
+//! A real nginx that hands other paths to a real Django site than it logs.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+use serde_json::Value;
+
+use crate::resolve::dump;
+use crate::scrape::Scrape;
+use crate::stack::Site;
+use crate::support::{HEAD, run};
+
+const SETTINGS: &str = "shop.compared_settings";
+const UNNAMED: &str = "<unnamed view>";
+
+/// Paths below each location of `fixtures/stack/nginx.conf` that changes them, and elsewhere.
+const LOCATIONS: [&str; 7] = [
+    "/stripped/",
+    "/moved/",
+    "/moved/archive/",
+    "/moved/kept/",
+    "/former/",
+    "/once/",
+    "/",
+];
+const RESTS: [&str; 14] = [
+    "",
+    "2026/",
+    "2026/?page=2",
+    "2019/page-3/",
+    "a/edit/",
+    "%61/b/edit/",
+    "news/feed/",
+    "articles/2026/",
+    "caf%C3%A9/",
+    "100%25/",
+    "de/kontakt/",
+    "admin/auth/user/3/change/",
+    "users/jos%C3%A9/",
+    "nothing",
+];
+
+/// One request, answered to its end.
+fn send(address: &str, target: &str) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 "), "{target}");
+}
+
+/// How often Django resolved each view.
+fn resolved(truth: &str) -> BTreeMap<String, f64> {
+    let mut views = BTreeMap::new();
+    let seen = truth
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    for request in seen.filter(|request| request.get("begins").is_none()) {
+        let view = request["view"].as_str().unwrap_or(UNNAMED);
+        *views.entry(view.to_owned()).or_default() += 1.0;
+    }
+    views
+}
+
+/// The pairs that `init` draws up of nginx's configuration, for the source of `combined.log`.
+fn drawn_up(draft: &str) -> String {
+    let (_, told) = draft.split_once("# [routes.combined.rewrite]\n").unwrap();
+    let pairs = told.lines().map_while(|line| line.strip_prefix("# \""));
+    pairs.flat_map(|pair| ["\"", pair, "\n"]).collect()
+}
+
+#[test]
+fn rewritten_paths_are_counted_for_the_views_that_django_resolved() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("urlconf.jsonl"), dump(SETTINGS)).unwrap();
+    let site = Site::start_with(dir.path(), &[SETTINGS]);
+    for location in LOCATIONS {
+        for rest in RESTS {
+            send(&site.address(), &format!("{location}{rest}"));
+        }
+    }
+    let log = site.log("combined.log");
+    site.stop();
+
+    let draft = run(dir.path(), ["init", "--nginx-config", "nginx.conf"], "");
+    assert_eq!(draft.code, Some(0), "{draft:?}");
+    let pairs = drawn_up(&draft.out);
+    let counted = |pairs: &str| {
+        let config = format!(
+            "{HEAD}[[source]]\nname = 'x'\npaths = ['{}']\npattern = 'nginx-combined'\nroutes = 'site'\n\
+             [routes.site]\nurlconf = 'urlconf.jsonl'\n[routes.site.rewrite]\n{pairs}",
+            log.display()
+        );
+        fs::write(dir.path().join("config.toml"), config).unwrap();
+        let args = ["replay", "--config", "config.toml", "--output", "metrics"];
+        let args = args.iter().copied().chain(log.to_str());
+        let page = run(dir.path(), args, "").succeeded();
+        let views = Scrape::parse(&page).by("httplog_requests_total", "route");
+        views.into_iter().collect::<BTreeMap<_, _>>()
+    };
+    let truth = fs::read_to_string(dir.path().join("truth.jsonl")).unwrap();
+    let requests = LOCATIONS.len() * RESTS.len();
+    assert_eq!(truth.lines().count(), 2 * requests, "each begins and ends");
+    let expected = resolved(&truth);
+    assert_eq!(counted(&pairs), expected, "{pairs}");
+    assert!(
+        expected.len() > 10 && expected[UNNAMED] < 70.0,
+        "{expected:?}"
+    );
+    // Without the pairs, far fewer paths have a view.
+    assert!(counted("")[UNNAMED] > expected[UNNAMED] + 10.0);
+}
