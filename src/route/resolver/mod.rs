@@ -166,6 +166,8 @@ impl Resolver {
     }
 
     /// The same where the URLconf sees other paths than the log.
+    #[cold] // Most sites have neither, and do not pay for it.
+    #[inline(never)]
     fn resolve_moved(&self, target: &[u8], scratch: &mut Vec<u8>) -> Option<usize> {
         let mut path = Path::empty();
         if !path.read(target, scratch) {
