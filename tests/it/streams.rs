@@ -175,13 +175,15 @@ fn hostile_peers_cost_neither_memory_nor_the_others_lines() {
             peer.write_all(&piece).unwrap();
         }
         peer.write_all(b"\n").unwrap();
+        peer
     });
     // More connections than may be open.
     let crowd: Vec<_> = (0..1_000).map(|_| TcpStream::connect(address)).collect();
     for _ in 0..1_000 {
         good.write_all(line("GET", 200).as_bytes()).unwrap();
     }
-    endless.join().unwrap();
+    // It stays open, and takes a place from the crowd however late that comes.
+    let _endless = endless.join().unwrap();
     let overlong = || {
         let labels = [("source", "site"), ("reason", "overlong")];
         let scrape = daemon.scrape();
