@@ -5,7 +5,7 @@
 
 use super::path::{WORDS_BYTES, Words};
 
-/// Short segments that are literals, and what stands behind each: open addresses, at most half full.
+/// Short segments that are literals, and what stands behind each: open addresses, four fifths full at most.
 #[derive(Clone, Debug)]
 pub(super) struct Table<T> {
     /// As many as a power of two, or none.
@@ -33,7 +33,7 @@ impl<T> Table<T> {
         let words: Vec<Words> = segments.iter().map(|(text, _)| Words::of(text)).collect();
         let size = match segments.len() {
             0 => 0,
-            count => (2 * count).next_power_of_two(),
+            count => (count + count / 4 + 1).next_power_of_two(),
         };
         let spread = Spread::new(&words, size);
         let free = || Slot {
