@@ -35,6 +35,9 @@ pub trait Names {
     fn admit(&self, series: usize) -> bool;
 }
 
+/// Most keys over the cap that are remembered; they take up to 2 MiB.
+const REFUSED: usize = 1 << 16;
+
 /// Counts, ledger and positions of one source.
 #[derive(Debug)]
 pub struct Shard {
@@ -50,6 +53,9 @@ pub struct Shard {
     slots: Vec<usize>,
     /// The rows for what is over the cap, by the families they feed; none until the cap is met.
     overflow: Vec<(Box<[bool]>, u32)>,
+    /// Keys over the cap that were met lately, and where they are counted: working that out anew for each line
+    /// would cost far more than counting it.
+    refused: HashTable<(Key, u32)>,
     /// Whether there may be series to which no row leads: those that no line asked for, and those taken over.
     has_idle_series: bool,
     ledger: Ledger,
@@ -73,6 +79,7 @@ impl Shard {
             hasher: RandomState::default(),
             slots: Vec::new(),
             overflow: Vec::new(),
+            refused: HashTable::new(),
             has_idle_series: false,
             ledger,
             positions: Vec::new(),
@@ -156,6 +163,7 @@ impl Shard {
             return false;
         }
         self.has_idle_series |= !fresh.is_empty();
+        self.refused.clear();
         for labels in fresh {
             table.slot(labels);
         }
@@ -282,6 +290,7 @@ impl Shard {
             }
         }
         self.has_idle_series |= self.series() > 0;
+        self.refused.clear();
         self.positions.clone_from(&saved.positions);
         self.ledger.add(ledger);
     }
@@ -304,6 +313,11 @@ impl Shard {
     /// The row of a key seen for the first time, or an overflow row.
     #[cold]
     fn admit(&mut self, key: Key, hash: u64, names: &impl Names) -> u32 {
+        let refused = self.refused.find(hash, |(known, _)| *known == key);
+        if let Some((_, row)) = refused {
+            self.ledger.overflow += 1;
+            return *row;
+        }
         let families = 0..self.tables.len();
         let feeds: Box<[bool]> = families.map(|family| names.feeds(key, family)).collect();
         // Over the cap, a row whose series are all there costs none. Where rows lead to all series, there are too
@@ -319,19 +333,25 @@ impl Shard {
             let has_room = fresh == 0 || (self.overflow.is_empty() && names.admit(fresh));
             if has_room {
                 let row = self.add_row(labels);
-                let hasher = &self.hasher;
-                self.rows
-                    .insert_unique(hash, (key, row), |(key, _)| hasher.hash_one(key.0));
+                insert(&mut self.rows, &self.hasher, hash, (key, row));
                 return row;
             }
         }
         self.ledger.overflow += 1;
-        if let Some((_, row)) = self.overflow.iter().find(|(known, _)| *known == feeds) {
-            return *row;
+        let known = self.overflow.iter().find(|(known, _)| *known == feeds);
+        let row = if let Some((_, row)) = known {
+            *row
+        } else {
+            let labels = Self::label_values(&feeds, |family| names.overflow(family));
+            let row = self.add_row(labels);
+            self.overflow.push((feeds, row));
+            row
+        };
+        // From now on no line makes a series, so a key that is refused stays so.
+        if self.refused.len() >= REFUSED {
+            self.refused.clear();
         }
-        let labels = Self::label_values(&feeds, |family| names.overflow(family));
-        let row = self.add_row(labels);
-        self.overflow.push((feeds, row));
+        insert(&mut self.refused, &self.hasher, hash, (key, row));
         row
     }
 
@@ -360,6 +380,10 @@ impl Shard {
     }
 }
 
+fn insert(rows: &mut HashTable<(Key, u32)>, hasher: &RandomState, hash: u64, entry: (Key, u32)) {
+    rows.insert_unique(hash, entry, |(key, _)| hasher.hash_one(key.0));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -371,6 +395,8 @@ mod tests {
     /// The key is route × 10 + status; `left` series may still be made.
     struct Plain {
         left: Cell<usize>,
+        /// How often it was asked for labels.
+        asked: Cell<usize>,
     }
 
     /// The labels of each family, as [`shard`] defines them, and one that counts odd routes only.
@@ -386,6 +412,7 @@ mod tests {
                 "route" => format!("/{}", key.0 / 10).into(),
                 _ => (key.0 % 10).to_string().into(),
             };
+            self.asked.set(self.asked.get() + 1);
             LABELS[family].iter().map(value).collect()
         }
 
@@ -403,6 +430,7 @@ mod tests {
     fn names(left: usize) -> Plain {
         Plain {
             left: Cell::new(left),
+            asked: Cell::new(0),
         }
     }
 
@@ -490,6 +518,40 @@ mod tests {
             .iter()
             .find(|series| series.label("route") == Some("<other>"));
         assert_eq!(other.unwrap().label("status"), Some("<other>"));
+    }
+
+    #[test]
+    fn a_key_over_the_cap_is_asked_about_once() {
+        let mut shard = shard();
+        assert!(shard.initialise(1, vec![["/7".into()].into()], |_| true));
+        let names = names(0);
+        let flood: Vec<_> = (0..1_000).map(|_| (12, Some(1))).collect();
+        apply(&mut shard, &flood, &names);
+        assert_eq!((shard.ledger().overflow, names.asked.get()), (1_000, 3));
+        // When its series are there after all, its lines are counted in them.
+        let series: [&[&str]; 3] = [&["/1", "2"], &["/1"], &[]];
+        for (family, labels) in series.into_iter().enumerate() {
+            let labels = labels.iter().map(|label| (*label).into()).collect();
+            assert!(shard.initialise(family, vec![labels], |_| true));
+        }
+        apply(&mut shard, &flood, &names);
+        assert_eq!(shard.ledger().overflow, 1_000);
+        let families = families(&shard);
+        let requests = families.get("requests").unwrap();
+        let own = |series: &&Series| series.label("route") == Some("/1");
+        let own = requests.series.iter().find(own).unwrap();
+        assert_eq!(own.value, Value::Number(Number::Exact(1_000, Unit::One)));
+    }
+
+    #[test]
+    fn more_keys_over_the_cap_than_are_remembered_lose_nothing() {
+        let mut shard = shard();
+        let keys = REFUSED as u64 + 10;
+        let lines: Vec<_> = (0..keys).chain(0..keys).map(|key| (key, None)).collect();
+        apply(&mut shard, &lines, &names(0));
+        assert_eq!(shard.ledger().overflow, 2 * keys);
+        assert_eq!(families(&shard).get("requests").unwrap().total(), 2 * keys);
+        assert!(shard.refused.len() <= REFUSED);
     }
 
     #[test]
