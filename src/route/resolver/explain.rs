@@ -4,7 +4,7 @@
 //! the routes before it one by one.
 
 use super::chain::{Chain, start_of};
-use super::path::{self, Path};
+use super::path::Path;
 use super::{Engine, Resolver, Rewrite};
 use crate::route::urlconf::{Kind, Level};
 
@@ -57,16 +57,16 @@ impl Resolver {
         let Some(path) = Path::of(target, &mut scratch) else {
             return explanation;
         };
-        explanation.path = Some(text(path.bytes));
-        let rewrite = self.rewrites.of(path.bytes);
+        explanation.path = Some(text(path.bytes()));
+        let rewrite = self.rewrites.of(path.bytes());
         let (from, to) = rewrite.map_or(("", ""), |rewrite| (rewrite.from(), rewrite.to()));
-        let rewritten = [to.as_bytes(), &path.bytes[from.len()..]].concat();
+        let rewritten = [to.as_bytes(), &path.bytes()[from.len()..]].concat();
         let path = Path::decoded(&rewritten);
-        explanation.rewritten = rewrite.map(|rewrite| (text(path.bytes), rewrite.clone()));
-        let Some(at) = path::below(path.bytes, self.prefix.as_bytes()) else {
+        explanation.rewritten = rewrite.map(|rewrite| (text(path.bytes()), rewrite.clone()));
+        let Some(at) = path.below(self.prefix.as_bytes()) else {
             return explanation;
         };
-        let rest = &path.bytes[at..];
+        let rest = path.rest(at);
         explanation.below = Some(text(rest));
         if self.has_guards {
             let languages = &self.urlconf.languages;

@@ -160,20 +160,28 @@ impl Resolver {
         if self.is_moved {
             return self.resolve_moved(target, scratch);
         }
-        let mut path = Path::empty();
-        path.read(target, scratch)
-            .then(|| self.resolve_rest(&path, path::START))?
+        let target = path::start(target)?;
+        let path = Path::scan(target);
+        if path.is_plain() {
+            self.resolve_rest(&path, path::START)
+        } else {
+            self.resolve_odd(target, scratch)
+        }
+    }
+
+    /// The same where the path has escapes, or bytes beyond ASCII.
+    #[cold]
+    #[inline(never)]
+    fn resolve_odd(&self, target: &[u8], scratch: &mut Vec<u8>) -> Option<usize> {
+        self.resolve_rest(&Path::of(target, scratch)?, path::START)
     }
 
     /// The same where the URLconf sees other paths than the log.
     #[cold] // Most sites have neither, and do not pay for it.
     #[inline(never)]
     fn resolve_moved(&self, target: &[u8], scratch: &mut Vec<u8>) -> Option<usize> {
-        let mut path = Path::empty();
-        if !path.read(target, scratch) {
-            return None;
-        }
-        let Some(rewrite) = self.rewrites.of(path.bytes) else {
+        let path = Path::of(target, scratch)?;
+        let Some(rewrite) = self.rewrites.of(path.bytes()) else {
             return self.resolve_path(&path);
         };
         let (cut, by) = (rewrite.from().len(), rewrite.to().as_bytes());
@@ -183,15 +191,15 @@ impl Resolver {
 
     /// The place of the route of a path in which prefixes were replaced.
     fn resolve_path(&self, path: &Path<'_>) -> Option<usize> {
-        let at = path::below(path.bytes, self.prefix.as_bytes())?;
+        let at = path.below(self.prefix.as_bytes())?;
         self.resolve_rest(path, at)
     }
 
     /// The place of the route of what is left of a path from `at` on.
     #[inline]
-    fn resolve_rest(&self, path: &Path<'_>, at: usize) -> Option<usize> {
+    fn resolve_rest(&self, path: &Path<'_>, at: u32) -> Option<usize> {
         let best = if self.has_guards {
-            self.first(path, at, &mut Spoken::new(self, &path.bytes[at..]))
+            self.first(path, at, &mut Spoken::new(self, path.rest(at)))
         } else {
             self.first(path, at, &mut Everywhere)
         };
@@ -199,7 +207,7 @@ impl Resolver {
     }
 
     #[inline]
-    fn first(&self, path: &Path<'_>, at: usize, guard: &mut impl Guard) -> u32 {
+    fn first(&self, path: &Path<'_>, at: u32, guard: &mut impl Guard) -> u32 {
         let best = self.trie.find(path, at, guard);
         if best <= self.first_slow {
             return best;
@@ -208,7 +216,7 @@ impl Resolver {
             if *order >= best {
                 break;
             }
-            if chain.matches(&path.bytes[at..]) && guard.admits(*order) {
+            if chain.matches(path.rest(at)) && guard.admits(*order) {
                 return *order;
             }
         }

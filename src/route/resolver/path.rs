@@ -5,30 +5,37 @@
 
 use memchr::memchr;
 
-use crate::model::digits::word;
 use crate::model::vector::{mask, mask_or_beyond_ascii};
 
-/// Bytes that are copied, so that sixteen can be read from each of the first 64 on.
-const NEAR: usize = 80;
-
 /// Where a path goes on behind its first slash, which Django takes off.
-pub(super) const START: usize = 1;
+pub(super) const START: u32 = 1;
 
 /// A path, and where its first segments end.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Path<'p> {
-    pub(super) bytes: &'p [u8],
-    /// Bits for the slashes and for the end of it, as far as these are among its first 64 bytes.
+    /// The path and what stands behind it: so sixteen bytes can be read at once from most of it.
+    around: &'p [u8],
+    /// The last sixteen bytes of that, or all if it has less, and anything behind them.
+    last: [u8; 32],
+    /// How much of it is the path, in bytes.
+    length: u32,
+    /// Bits for the slashes and for the end of the path, as far as these are among its first 64 bytes.
     ends: u64,
-    /// The first bytes of it, and anything behind its end.
-    near: [u8; NEAR],
 }
 
 /// A segment of a path.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Segment {
-    pub(super) at: usize,
-    pub(super) end: usize,
+    pub(super) at: u32,
+    pub(super) end: u32,
+}
+
+impl Segment {
+    /// In bytes.
+    #[inline]
+    pub(super) fn length(self) -> usize {
+        (self.end - self.at) as usize
+    }
 }
 
 /// The first sixteen bytes of a segment, what it does not have filled by a byte that UTF-8 never has: so
@@ -82,181 +89,178 @@ impl Words {
 impl<'p> Path<'p> {
     /// The path of a target; where it has to be rewritten, `scratch` holds it.
     pub(super) fn of(target: &'p [u8], scratch: &'p mut Vec<u8>) -> Option<Self> {
-        let mut path = Self::empty();
-        path.read(target, scratch).then_some(path)
-    }
-
-    /// A path to be read.
-    #[inline]
-    pub(super) fn empty() -> Self {
-        Self {
-            bytes: &[],
-            ends: 0,
-            near: [0; NEAR],
+        let target = start(target)?;
+        let path = Self::scan(target);
+        if path.is_plain() {
+            return Some(path);
         }
-    }
-
-    /// Becomes the path of a target if that has one. It was empty.
-    #[inline]
-    pub(super) fn read(&mut self, target: &'p [u8], scratch: &'p mut Vec<u8>) -> bool {
-        let target = match target.first() {
-            Some(b'/') => target,
-            _ => match path_of_absolute(target) {
-                Some(path) => path,
-                None => return false,
-            },
-        };
-        let end = self.scan(target);
-        match target.get(end) {
-            None | Some(b'?' | b'#') => self.bytes = target.get(..end).unwrap_or_default(),
-            Some(_) => self.undo(target, scratch),
-        }
-        true
-    }
-
-    /// Becomes the path of a target that has escapes, or bytes beyond ASCII.
-    #[cold]
-    fn undo(&mut self, target: &[u8], scratch: &'p mut Vec<u8>) {
         let end = memchr::memchr2(b'?', b'#', target).unwrap_or(target.len());
         decode(&target[..end], scratch);
-        *self = Self::decoded(scratch);
+        Some(Self::decoded(scratch))
+    }
+
+    /// Whether it ends where the path of the target does that was scanned: there is neither an escape nor
+    /// a byte beyond ASCII.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        let end = self.around.get(self.length as usize);
+        matches!(end, None | Some(b'?' | b'#'))
     }
 
     /// A path as it is, its escapes undone.
     pub(super) fn decoded(bytes: &'p [u8]) -> Self {
-        let mut path = Self::empty();
-        let length = bytes.len().min(NEAR);
-        path.near[..length].copy_from_slice(&bytes[..length]);
-        path.bytes = bytes;
-        let (chunks, _) = path.near.as_chunks();
-        let slashes = (0..4).zip(chunks).fold(0, |slashes, (place, chunk)| {
-            slashes | u64::from(mask(chunk, [b'/'])) << (16 * place)
+        let first = bytes.iter().take(64).zip(0..);
+        let slashes = first.fold(0, |slashes, (byte, place)| {
+            slashes | u64::from(*byte == b'/') << place
         });
-        path.end(bytes.len(), slashes);
-        path
+        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        Self::new(bytes, length, slashes, last(bytes))
     }
 
-    /// Looks at sixteen bytes at once, up to a query, a fragment, an escape or a byte beyond ASCII:
-    /// where that stands, or where the target ends.
+    /// Looks at sixteen bytes at once, up to a query, a fragment, an escape or a byte beyond ASCII: the
+    /// path ends there, or where the target does. This was what [`start`] gave.
     #[inline]
-    fn scan(&mut self, target: &[u8]) -> usize {
+    pub(super) fn scan(target: &'p [u8]) -> Self {
+        let last = last(target);
         let (chunks, rest) = target.as_chunks();
-        let (places, _) = self.near.as_chunks_mut();
-        let (mut base, mut slashes) = (0_usize, 0_u64);
-        for (place, chunk) in places.iter_mut().zip(chunks) {
-            *place = *chunk;
+        let (mut base, mut slashes) = (0_u32, 0_u64);
+        for chunk in chunks {
             let (found, stops) = looked(chunk);
-            if base < 64 {
-                slashes |= u64::from(found) << base;
-            }
+            slashes |= u64::from(found).unbounded_shl(base);
             if stops != 0 {
-                let end = base + stops.trailing_zeros() as usize;
-                self.end(end, slashes);
-                return end;
+                return Self::new(target, base + stops.trailing_zeros(), slashes, last);
             }
             base += 16;
         }
-        let end = if base >= NEAR {
-            far_stop(target)
-        } else if rest.is_empty() {
-            base
+        let whole = u32::try_from(target.len()).unwrap_or(u32::MAX);
+        if rest.is_empty() {
+            return Self::new(target, whole, slashes, last);
+        }
+        // Some were seen already, and say the same again.
+        let begin = whole.saturating_sub(16);
+        let (found, stops) = looked(&last);
+        slashes |= u64::from(found).unbounded_shl(begin);
+        let end = if stops == 0 {
+            whole
         } else {
-            // Some were seen already, and say the same again.
-            let start = target.len().saturating_sub(16);
-            let last = target.last_chunk().copied();
-            let last = last.unwrap_or_else(|| padded(target));
-            if let Some(place) = self.near.get_mut(start..start + 16) {
-                place.copy_from_slice(&last);
-            }
-            let (found, stops) = looked(&last);
-            slashes |= u64::from(found) << (start & 63);
-            if stops == 0 {
-                target.len()
-            } else {
-                start + stops.trailing_zeros() as usize
-            }
+            begin + stops.trailing_zeros()
         };
-        self.end(end, slashes);
-        end
+        Self::new(target, end, slashes, last)
     }
 
     #[inline]
-    fn end(&mut self, end: usize, slashes: u64) {
-        let last = if end < 64 { 1 << end } else { 0_u64 };
-        self.ends = slashes & last.wrapping_sub(1) | last;
+    fn new(around: &'p [u8], length: u32, slashes: u64, chunk: [u8; 16]) -> Self {
+        let end = 1_u64.unbounded_shl(length);
+        let mut last = [0; 32];
+        if let Some(first) = last.first_chunk_mut() {
+            *first = chunk;
+        }
+        Self {
+            around,
+            last,
+            length,
+            ends: slashes & end.wrapping_sub(1) | end,
+        }
+    }
+
+    /// In bytes.
+    #[inline]
+    pub(super) fn length(&self) -> u32 {
+        self.length
+    }
+
+    /// The whole of it.
+    #[inline]
+    pub(super) fn bytes(&self) -> &'p [u8] {
+        self.around.get(..self.length as usize).unwrap_or_default()
+    }
+
+    /// What is left of it from `at` on.
+    #[inline]
+    pub(super) fn rest(&self, at: u32) -> &'p [u8] {
+        self.bytes().get(at as usize..).unwrap_or_default()
+    }
+
+    /// Where what is left of it begins if it lies below `prefix`.
+    pub(super) fn below(&self, prefix: &[u8]) -> Option<u32> {
+        let left = below(self.bytes(), prefix)?;
+        Some(self.length - u32::try_from(left.len()).ok()?)
+    }
+
+    /// The bytes of a segment.
+    #[inline]
+    pub(super) fn text(&self, segment: Segment) -> &'p [u8] {
+        let place = segment.at as usize..segment.end as usize;
+        self.around.get(place).unwrap_or_default()
     }
 
     /// The ends of segments from `at` on, as far as these are among the first 64 bytes.
     #[inline]
-    pub(super) fn ends(&self, at: usize) -> u64 {
+    pub(super) fn ends(&self, at: u32) -> u64 {
         if at < 64 { self.ends >> at << at } else { 0 }
     }
 
     /// The segment that begins at `at`, the ends from there on known.
     #[inline]
-    pub(super) fn segment(&self, at: usize, ends: u64) -> Segment {
+    pub(super) fn segment(&self, at: u32, ends: u64) -> Segment {
         let end = if ends == 0 {
             self.far_end(at)
         } else {
-            ends.trailing_zeros() as usize
+            ends.trailing_zeros()
         };
         Segment { at, end }
     }
 
     #[cold]
     #[inline(never)]
-    fn far_end(&self, at: usize) -> usize {
-        let far = self.bytes.get(at..).unwrap_or_default();
-        memchr(b'/', far).map_or(self.bytes.len(), |far| at + far)
+    fn far_end(&self, at: u32) -> u32 {
+        let far = memchr(b'/', self.rest(at)).and_then(|far| u32::try_from(far).ok());
+        far.map_or(self.length, |far| at + far)
     }
 
     /// The first bytes of a segment.
     #[inline]
     pub(super) fn words(&self, segment: Segment) -> Words {
-        let length = segment.end - segment.at;
-        if segment.at < 64
-            && let Some(near) = self.near[segment.at & 63..].first_chunk()
-        {
-            return Words::new(near, length);
-        }
-        Words::new(&self.far_sixteen(segment.at), length)
+        Words::new(self.sixteen(segment.at), segment.length())
     }
 
     /// The eight bytes from `at` on, the first lowest, and anything behind the path's end.
     #[inline]
-    pub(super) fn word(&self, at: usize) -> u64 {
-        if at < 64
-            && let Some(near) = self.near[at & 63..].first_chunk()
-        {
-            return u64::from_le_bytes(*near);
-        }
-        word(self.bytes, at)
+    pub(super) fn word(&self, at: u32) -> u64 {
+        let eight = self.sixteen(at).first_chunk();
+        eight.map_or(0, |eight| u64::from_le_bytes(*eight))
     }
 
     /// The sixteen bytes from `at` on, and anything behind the path's end.
     #[inline]
-    fn sixteen(&self, at: usize) -> [u8; 16] {
-        if at < 64
-            && let Some(near) = self.near[at & 63..].first_chunk()
-        {
-            return *near;
-        }
-        self.far_sixteen(at)
+    pub(super) fn sixteen(&self, at: u32) -> &[u8; 16] {
+        let at = at as usize;
+        let near = self.around.get(at..at + 16);
+        let chunk = near.or_else(|| {
+            let start = self.around.len().saturating_sub(16);
+            // Sixteen bytes are left at most, of the end none.
+            let at = at.wrapping_sub(start) & 15;
+            self.last.get(at..at + 16)
+        });
+        chunk.and_then(<[u8]>::first_chunk).unwrap_or(&[0; 16])
     }
+}
 
-    #[cold]
-    #[inline(never)]
-    fn far_sixteen(&self, at: usize) -> [u8; 16] {
-        let far = self.bytes.get(at..).unwrap_or_default();
-        let chunk = far.first_chunk().copied();
-        chunk.unwrap_or_else(|| padded(far))
+/// A target without what stands before its path; `None` if it has no path, or takes 4 GiB.
+#[inline]
+pub(super) fn start(target: &[u8]) -> Option<&[u8]> {
+    u32::try_from(target.len()).ok()?;
+    match target.first() {
+        Some(b'/') => Some(target),
+        _ => path_of_absolute(target),
     }
+}
 
-    /// Which of a segment's bytes, at most sixteen from `at` on, are wanted ones.
-    #[inline]
-    pub(super) fn mask(&self, at: usize, wanted: impl Fn(&[u8; 16]) -> u32) -> u32 {
-        wanted(&self.sixteen(at))
-    }
+/// The last sixteen bytes of a text, or all of it and zeros.
+#[inline]
+fn last(text: &[u8]) -> [u8; 16] {
+    let last = text.last_chunk().copied();
+    last.unwrap_or_else(|| padded(text))
 }
 
 /// Which of sixteen bytes are slashes, and where a path may end.
@@ -264,16 +268,6 @@ impl<'p> Path<'p> {
 fn looked(chunk: &[u8; 16]) -> (u32, u32) {
     let stops = mask_or_beyond_ascii(chunk, [b'?', b'#', b'%']);
     (mask(chunk, [b'/']), stops)
-}
-
-/// Behind the bytes that are copied, where the path may end.
-#[cold]
-fn far_stop(target: &[u8]) -> usize {
-    let far = target.iter().skip(NEAR);
-    let stop = far
-        .clone()
-        .position(|byte| !byte.is_ascii() || b"?#%".contains(byte));
-    NEAR + stop.unwrap_or(far.len())
 }
 
 /// Writes the path of a target, then the same with its first `cut` bytes replaced. Where that begins in
@@ -285,10 +279,7 @@ pub(super) fn replaced(
     by: &[u8],
     scratch: &mut Vec<u8>,
 ) -> Option<usize> {
-    let target = match target.first() {
-        Some(b'/') => target,
-        _ => path_of_absolute(target)?,
-    };
+    let target = start(target)?;
     let end = memchr::memchr2(b'?', b'#', target).unwrap_or(target.len());
     decode(&target[..end], scratch);
     let whole = scratch.len();
@@ -395,16 +386,15 @@ fn padded(text: &[u8]) -> [u8; 16] {
     padded
 }
 
-/// Whether `path` lies below `prefix`, and where what is left of it begins.
-#[inline]
-pub(super) fn below(path: &[u8], prefix: &[u8]) -> Option<usize> {
+/// What is left of a path if it lies below `prefix`, without the slash between them.
+pub(super) fn below<'p>(path: &'p [u8], prefix: &[u8]) -> Option<&'p [u8]> {
     if prefix.is_empty() {
-        return Some(START.min(path.len()));
+        return Some(path.get(1..).unwrap_or_default());
     }
     let left = path.strip_prefix(prefix)?;
     match left.first() {
-        None => Some(path.len()),
-        Some(b'/') => Some(prefix.len() + 1),
+        None => Some(left),
+        Some(b'/') => Some(&left[1..]),
         Some(_) => None,
     }
 }
@@ -418,7 +408,7 @@ mod tests {
     fn path(target: &[u8]) -> Option<String> {
         let mut scratch = Vec::new();
         let path = Path::of(target, &mut scratch)?;
-        Some(String::from_utf8(path.bytes.to_vec()).unwrap())
+        Some(String::from_utf8(path.bytes().to_vec()).unwrap())
     }
 
     #[test]
@@ -450,10 +440,11 @@ mod tests {
 
     #[test]
     fn only_whole_segments_are_a_prefix() {
-        assert_eq!(below(b"/app/x", b"/app"), Some(5));
-        assert_eq!(below(b"/app", b"/app"), Some(4));
-        assert_eq!(below(b"/apple", b"/app"), None);
-        assert_eq!(below(b"/x", b""), Some(1));
+        let at = |path: &[u8], prefix| Path::decoded(path).below(prefix);
+        assert_eq!(at(b"/app/x", b"/app"), Some(5));
+        assert_eq!(at(b"/app", b"/app"), Some(4));
+        assert_eq!(at(b"/apple", b"/app"), None);
+        assert_eq!(at(b"/x", b""), Some(1));
     }
 
     fn target() -> impl Strategy<Value = Vec<u8>> {
@@ -468,15 +459,14 @@ mod tests {
 
     /// A path is these bytes, and its segments are where a plain search finds them.
     fn check(path: &Path<'_>, bytes: &[u8]) {
-        assert_eq!(path.bytes, bytes);
-        for at in 0..=bytes.len() {
+        assert_eq!(path.bytes(), bytes);
+        assert_eq!(path.length() as usize, bytes.len());
+        for (place, at) in (0..=bytes.len()).zip(0..) {
             let segment = path.segment(at, path.ends(at));
-            let end = bytes[at..].iter().position(|byte| *byte == b'/');
-            assert_eq!(
-                (segment.at, segment.end),
-                (at, end.map_or(bytes.len(), |far| at + far))
-            );
-            let expected = &bytes[at..segment.end];
+            let expected = bytes[place..].split(|byte| *byte == b'/').next().unwrap();
+            assert_eq!(segment.at, at);
+            assert_eq!(path.text(segment), expected);
+            assert_eq!(path.rest(at), &bytes[place..]);
             let near = expected.len().min(8);
             assert_eq!(path.word(at).to_le_bytes()[..near], expected[..near]);
             let mut filled = [0xff; 16];
@@ -486,10 +476,8 @@ mod tests {
             assert_eq!(words, Words::of(expected));
             let both = [words.first.to_le_bytes(), words.second.to_le_bytes()];
             assert_eq!(both.as_flattened(), filled);
-            let slashes = path.mask(at, |chunk| mask(chunk, [b'/']));
-            for (place, byte) in bytes[at..].iter().take(16).enumerate() {
-                assert_eq!(slashes >> place & 1 == 1, *byte == b'/');
-            }
+            let left = bytes[place..].iter();
+            assert!(left.zip(path.sixteen(at)).all(|(byte, seen)| byte == seen));
         }
     }
 
@@ -498,10 +486,10 @@ mod tests {
         fn sixteen_bytes_at_once_see_what_a_byte_by_byte_look_sees(target in target()) {
             let stops = |byte: &u8| b"?#%".contains(byte) || *byte >= 0x80;
             let end = target.iter().position(stops).unwrap_or(target.len());
-            let mut path = Path::empty();
-            prop_assert_eq!(path.scan(&target), end);
-            path.bytes = &target[..end];
+            let path = Path::scan(&target);
             check(&path, &target[..end]);
+            let is_plain = target.get(end).is_none_or(|byte| b"?#".contains(byte));
+            prop_assert_eq!(path.is_plain(), is_plain);
             check(&Path::decoded(&target), &target);
         }
 

@@ -1,4 +1,4 @@
-//! What a segment that is no literal may be.
+//! What a segment that is no literal may be, or all that is left of a path.
 //!
 //! Invariant: a segment is taken if and only if the tokens of its pattern match the whole of it.
 
@@ -12,7 +12,7 @@ const RANGES: usize = 8;
 /// Longest form, in bytes.
 const FORM: usize = 64;
 
-/// A segment that is no literal.
+/// What may stand where no literal does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Accepts {
     /// Anything that is not empty.
@@ -23,6 +23,8 @@ pub(super) enum Accepts {
     Form(Box<Form>),
     Run(Box<Run>),
     Tokens(Box<[Token]>),
+    /// What is left of a path from the segment on; the whole of it, or its beginning.
+    Rest(Box<[Token]>, bool),
 }
 
 /// Characters of one class, all of ASCII.
@@ -66,7 +68,7 @@ impl Accepts {
         }
     }
 
-    /// Whether it takes an empty segment.
+    /// Whether it takes an empty segment, or nothing that is left.
     pub(super) fn takes_nothing(&self) -> bool {
         match self {
             Self::Any | Self::Form(_) => false,
@@ -74,20 +76,30 @@ impl Accepts {
             Self::Ascii(ascii) => ascii.least == 0,
             Self::Run(run) => run.takes_segment(b""),
             Self::Tokens(tokens) => token::matches(tokens, true, b""),
+            Self::Rest(tokens, is_whole) => token::matches(tokens, *is_whole, b""),
         }
     }
 
     /// Whether it takes a segment of a path.
     #[inline]
     pub(super) fn takes(&self, path: &Path<'_>, segment: Segment) -> bool {
-        let length = segment.end - segment.at;
+        match self.takes_simply(path, segment) {
+            Some(takes) => takes,
+            None => self.takes_other(path, segment),
+        }
+    }
+
+    /// Whether it takes a segment of a path, if that is seen at once.
+    #[inline]
+    pub(super) fn takes_simply(&self, path: &Path<'_>, segment: Segment) -> Option<bool> {
+        let length = segment.length();
         match self {
-            Self::Any => length > 0,
+            Self::Any => Some(length > 0),
             Self::Digits(least, most) if length <= 8 => {
                 let is_long = (*least as usize..=*most as usize).contains(&length);
-                is_long & (digits::leading(path.word(segment.at)) >= length)
+                Some(is_long & (digits::leading(path.word(segment.at)) >= length))
             }
-            _ => self.takes_other(path, segment),
+            _ => None,
         }
     }
 
@@ -96,7 +108,10 @@ impl Accepts {
         match self {
             Self::Ascii(ascii) => ascii.takes(path, segment),
             Self::Form(form) => form.takes(path, segment),
-            _ => self.takes_text(&path.bytes[segment.at..segment.end]),
+            Self::Rest(tokens, is_whole) => {
+                token::matches(tokens, *is_whole, path.rest(segment.at))
+            }
+            _ => self.takes_text(path.text(segment)),
         }
     }
 
@@ -108,7 +123,7 @@ impl Accepts {
             }
             Self::Run(run) => run.takes_segment(segment),
             Self::Tokens(tokens) => token::matches(tokens, true, segment),
-            Self::Any | Self::Ascii(_) | Self::Form(_) => false,
+            Self::Any | Self::Ascii(_) | Self::Form(_) | Self::Rest(..) => false,
         }
     }
 }
@@ -125,13 +140,13 @@ impl Ascii {
 
     #[inline]
     fn takes(&self, path: &Path<'_>, segment: Segment) -> bool {
-        let mut left = segment.end - segment.at;
+        let mut left = segment.length();
         if left < self.least || left > self.most {
             return false;
         }
         let mut at = segment.at;
         loop {
-            let found = path.mask(at, |chunk| self.class.mask(chunk));
+            let found = self.class.mask(path.sixteen(at));
             if left <= 16 {
                 return !found & ((1 << left) - 1) == 0;
             }
@@ -179,13 +194,13 @@ impl Form {
 
     #[inline]
     fn takes(&self, path: &Path<'_>, segment: Segment) -> bool {
-        if segment.end - segment.at != self.length {
+        if segment.length() != self.length {
             return false;
         }
         let (mut at, mut marks, mut left) = (segment.at, self.marks, self.length);
         loop {
-            let marked = path.mask(at, |chunk| mask(chunk, [self.mark]));
-            let found = path.mask(at, |chunk| self.class.mask(chunk));
+            let marked = mask(path.sixteen(at), [self.mark]);
+            let found = self.class.mask(path.sixteen(at));
             #[expect(clippy::cast_possible_truncation, reason = "of sixteen at a time")]
             let wanted = marks as u32 & 0xffff;
             let right = marked & wanted | found & !wanted;
@@ -249,8 +264,9 @@ mod tests {
         let text = format!("{before}{segment}{after}");
         let path = Path::decoded(text.as_bytes());
         let expected = token::matches(tokens, true, segment.as_bytes());
-        let cut = path.segment(before.len(), path.ends(before.len()));
-        assert_eq!(&path.bytes[cut.at..cut.end], segment.as_bytes());
+        let at = u32::try_from(before.len()).unwrap();
+        let cut = path.segment(at, path.ends(at));
+        assert_eq!(path.text(cut), segment.as_bytes());
         assert_eq!(accepts.takes(&path, cut), expected, "{tokens:?} {segment}");
         assert_eq!(
             accepts.takes_nothing(),
