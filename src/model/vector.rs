@@ -63,66 +63,79 @@ pub(crate) fn mask_or_beyond_ascii<const N: usize>(chunk: &[u8; 16], wanted: [u8
     plain_mask_or_beyond_ascii(chunk, wanted)
 }
 
-/// A set of bytes, as ranges of them.
+/// A set of bytes of ASCII.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Ranges(Box<[Range]>);
-
-/// The first byte of a range, and how far the last is from it; written sixteen times.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Range {
-    first: [u8; 16],
-    span: [u8; 16],
+pub(crate) struct AsciiSet {
+    /// By the lower half of a byte, which upper halves it has in the set: a bit for each.
+    halves: [u8; 16],
+    #[cfg(target_arch = "x86_64")]
+    ssse3: Option<Ssse3>,
 }
 
-impl Ranges {
-    /// Of ranges with their ends included, the lower end first.
+/// Of processors that have SSSE3, nearly all: there is none without it.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Ssse3(());
+
+impl AsciiSet {
+    /// Of ranges with their ends included; of what is beyond ASCII, nothing is in the set.
     pub(crate) fn new(ranges: &[(u8, u8)]) -> Self {
-        let ranges = ranges.iter().map(|(first, last)| Range {
-            first: [*first; 16],
-            span: [last.saturating_sub(*first); 16],
-        });
-        Self(ranges.collect())
-    }
-
-    /// Which bytes are of the set, lowest bit first.
-    #[cfg(target_arch = "x86_64")]
-    #[inline]
-    pub(crate) fn mask(&self, chunk: &[u8; 16]) -> u32 {
-        use std::arch::x86_64::{
-            _mm_cmpeq_epi8, _mm_loadu_si128, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128,
-            _mm_setzero_si128, _mm_sub_epi8,
-        };
-
-        #[expect(unsafe_code, reason = "as in `mask`")]
-        // SAFETY: as in `mask`; the bounds of a range are arrays of the same size.
-        unsafe {
-            let chunk = _mm_loadu_si128(chunk.as_ptr().cast());
-            let mut found = _mm_setzero_si128();
-            for range in &self.0 {
-                let first = _mm_loadu_si128(range.first.as_ptr().cast());
-                let span = _mm_loadu_si128(range.span.as_ptr().cast());
-                let far = _mm_sub_epi8(chunk, first);
-                let is_near = _mm_cmpeq_epi8(_mm_min_epu8(far, span), far);
-                found = _mm_or_si128(found, is_near);
-            }
-            _mm_movemask_epi8(found).cast_unsigned()
+        let mut halves = [0; 16];
+        let bytes = ranges.iter().flat_map(|(first, last)| *first..=*last);
+        for byte in bytes.filter(u8::is_ascii) {
+            halves[usize::from(byte & 15)] |= 1 << (byte >> 4);
+        }
+        Self {
+            halves,
+            #[cfg(target_arch = "x86_64")]
+            ssse3: std::arch::is_x86_feature_detected!("ssse3").then_some(Ssse3(())),
         }
     }
 
     /// Which bytes are of the set, lowest bit first.
-    #[cfg(not(target_arch = "x86_64"))]
     #[inline]
     pub(crate) fn mask(&self, chunk: &[u8; 16]) -> u32 {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(Ssse3(())) = self.ssse3 {
+            #[expect(unsafe_code, reason = "the type is a proof that there is SSSE3")]
+            // SAFETY: the function needs nothing but SSSE3.
+            return unsafe { mask_by_ssse3(&self.halves, chunk) };
+        }
         self.plain_mask(chunk)
     }
 
-    #[cfg(any(test, not(target_arch = "x86_64")))]
     fn plain_mask(&self, chunk: &[u8; 16]) -> u32 {
         bits(chunk, |byte| {
-            let mut ranges = self.0.iter();
-            ranges.any(|range| byte.wrapping_sub(range.first[0]) <= range.span[0])
+            let upper = 1_u8.checked_shl(u32::from(byte >> 4)).unwrap_or(0);
+            self.halves[usize::from(byte & 15)] & upper != 0
         })
     }
+}
+
+/// Which bytes have their upper half among those that `halves` has for the lower one.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "ssse3")]
+fn mask_by_ssse3(halves: &[u8; 16], chunk: &[u8; 16]) -> u32 {
+    use std::arch::x86_64::{
+        _mm_and_si128, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_set1_epi8,
+        _mm_setr_epi8, _mm_setzero_si128, _mm_shuffle_epi8, _mm_srli_epi16,
+    };
+
+    #[expect(unsafe_code, reason = "loads of exactly the bytes of the arrays")]
+    // SAFETY: the pointers are to 16 readable bytes, and `loadu` asks for no alignment.
+    let (halves, chunk) = unsafe {
+        (
+            _mm_loadu_si128(halves.as_ptr().cast()),
+            _mm_loadu_si128(chunk.as_ptr().cast()),
+        )
+    };
+    // A shuffle gives 0 for what has the highest bit: nothing beyond ASCII is found.
+    let wanted = _mm_shuffle_epi8(halves, chunk);
+    let upper = _mm_and_si128(_mm_srli_epi16::<4>(chunk), _mm_set1_epi8(15));
+    let bits = _mm_setr_epi8(1, 2, 4, 8, 16, 32, 64, i8::MIN, 0, 0, 0, 0, 0, 0, 0, 0);
+    let found = _mm_and_si128(wanted, _mm_shuffle_epi8(bits, upper));
+    let missed = _mm_cmpeq_epi8(found, _mm_setzero_si128());
+    !_mm_movemask_epi8(missed).cast_unsigned() & 0xffff
 }
 
 #[cfg(any(test, not(target_arch = "x86_64")))]
@@ -135,7 +148,6 @@ fn plain_mask_or_beyond_ascii<const N: usize>(chunk: &[u8; 16], wanted: [u8; N])
     bits(chunk, |byte| byte >= 0x80 || wanted.contains(&byte))
 }
 
-#[cfg(any(test, not(target_arch = "x86_64")))]
 fn bits(chunk: &[u8; 16], is_wanted: impl Fn(u8) -> bool) -> u32 {
     let bits = chunk.iter().zip(0..);
     bits.fold(0, |mask, (byte, at)| {
@@ -158,10 +170,12 @@ mod tests {
             let beyond = mask_or_beyond_ascii(&chunk, wanted);
             proptest::prop_assert_eq!(beyond, plain_mask_or_beyond_ascii(&chunk, wanted));
             let ends: Vec<_> = ends.iter().map(|(a, b)| (*a.min(b), *a.max(b))).collect();
-            let ranges = Ranges::new(&ends);
-            let is_in = |byte| ends.iter().any(|(first, last)| (*first..=*last).contains(&byte));
-            proptest::prop_assert_eq!(ranges.mask(&chunk), bits(&chunk, is_in));
-            proptest::prop_assert_eq!(ranges.plain_mask(&chunk), bits(&chunk, is_in));
+            let set = AsciiSet::new(&ends);
+            let is_in = |byte: u8| {
+                byte.is_ascii() && ends.iter().any(|(first, last)| (*first..=*last).contains(&byte))
+            };
+            proptest::prop_assert_eq!(set.mask(&chunk), bits(&chunk, is_in));
+            proptest::prop_assert_eq!(set.plain_mask(&chunk), bits(&chunk, is_in));
         }
     }
 }

@@ -5,10 +5,8 @@
 use super::path::{Path, Segment};
 use super::token::{self, Run, Token};
 use crate::model::digits;
-use crate::model::vector::{Ranges, mask};
+use crate::model::vector::{AsciiSet, mask};
 
-/// Most ranges of a class whose bytes are looked at sixteen at a time.
-const RANGES: usize = 8;
 /// Longest form, in bytes.
 const FORM: usize = 64;
 
@@ -30,7 +28,7 @@ pub(super) enum Accepts {
 /// Characters of one class, all of ASCII.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Ascii {
-    class: Ranges,
+    class: AsciiSet,
     /// Bounds of its length, included.
     least: usize,
     most: usize,
@@ -40,7 +38,7 @@ pub(super) struct Ascii {
 /// date is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Form {
-    class: Ranges,
+    class: AsciiSet,
     mark: u8,
     /// One bit for each mark.
     marks: u64,
@@ -138,7 +136,7 @@ impl Ascii {
         })
     }
 
-    #[inline]
+    #[inline(never)]
     fn takes(&self, path: &Path<'_>, segment: Segment) -> bool {
         let mut left = segment.length();
         if left < self.least || left > self.most {
@@ -192,7 +190,7 @@ impl Form {
         })
     }
 
-    #[inline]
+    #[inline(never)]
     fn takes(&self, path: &Path<'_>, segment: Segment) -> bool {
         if segment.length() != self.length {
             return false;
@@ -217,10 +215,10 @@ impl Form {
     }
 }
 
-/// The class of a run, if it is of ASCII and of few ranges.
-fn class(run: &Run) -> Option<Ranges> {
+/// The class of a run, if it is of ASCII.
+fn class(run: &Run) -> Option<AsciiSet> {
     let ranges = run.class.ascii_ranges()?;
-    (ranges.len() <= RANGES).then(|| Ranges::new(&ranges))
+    Some(AsciiSet::new(&ranges))
 }
 
 #[cfg(test)]
