@@ -125,10 +125,12 @@ fn is_remote(dir: &Path) -> bool {
     rustix::fs::statfs(dir).is_ok_and(|system| is_remote_type(system.f_type))
 }
 
-/// The same by the number of the file system's type (`linux/magic.h`).
+/// The same by the number of the file system's type (`linux/magic.h`): 32 bits, of which systems with no
+/// more of them give the highest as a sign.
 fn is_remote_type(number: FsWord) -> bool {
+    let [a, b, c, d, ..] = number.to_le_bytes();
     matches!(
-        u32::try_from(number).unwrap_or_default(),
+        u32::from_le_bytes([a, b, c, d]),
         0x6969 // NFS
             | 0x517b // SMB
             | 0xff53_4d42 // CIFS
@@ -253,7 +255,8 @@ mod tests {
         assert_eq!(watch.is_whole(), !is_remote(root.path()));
         for (remote, number) in [
             (true, rustix::fs::NFS_SUPER_MAGIC),
-            (true, 0xff53_4d42),
+            (true, 0xff53_4d42),  // CIFS
+            (true, -0x00ac_b2be), // the same as a word of 32 bits
             (false, rustix::fs::PROC_SUPER_MAGIC),
             (false, 0xef53),      // ext4
             (false, 0x9123_683e), // btrfs
