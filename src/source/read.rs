@@ -47,6 +47,11 @@ impl<R: Read> LineReader<R> {
         self
     }
 
+    /// What it reads from.
+    pub fn get_mut(&mut self) -> &mut R {
+        &mut self.reader
+    }
+
     /// The next lines; `None` after the last ones. Waits as long as the stream does, and gives
     /// what one read brought, if a line ended in it. After an error the lines already read in
     /// part are kept: reading may be tried again.

@@ -11,7 +11,7 @@ use super::fs::Fs;
 use super::generation::{Generation, Link};
 use super::plant::{self, Fault};
 use super::tomb::Tomb;
-use super::unpack;
+use super::unpack::{self, is_damage};
 use crate::model::Batch;
 use crate::source::Event;
 
@@ -67,11 +67,14 @@ impl<F: Fs> FileSource<F> {
         sink: &mut dyn FnMut(&Batch<'_>),
         events: &mut dyn FnMut(Event),
     ) -> bool {
-        let line_bytes = self.settings.line_bytes;
+        let mut has_more = false;
         let (tombs, printer) = (&mut self.tombs, &self.printer);
         self.archives.retain_mut(|archive| {
-            let step = archive.read(line_bytes, sink);
-            if matches!(step, Ok(unpack::Step::More)) {
+            let step = archive.read(sink);
+            let fault = step.as_ref().err().filter(|error| !is_damage(error));
+            archive.note_fault(fault).map(&mut *events);
+            has_more |= matches!(step, Ok(unpack::Step::More));
+            if fault.is_some() || matches!(step, Ok(unpack::Step::More)) {
                 return true;
             }
             let (path, generation, offset) = (archive.path.clone(), archive.id, archive.offset);
@@ -94,6 +97,6 @@ impl<F: Fs> FileSource<F> {
             });
             false
         });
-        !self.archives.is_empty()
+        has_more
     }
 }

@@ -166,6 +166,7 @@ impl<F: Fs> FileSource<F> {
             && self.quiet_looks >= QUIET_LOOKS
             && self.untold < MOST_UNTOLD
             && self.reported.is_empty()
+            && self.archives.is_empty()
             && self.generations.iter().all(is_attached)
     }
 

@@ -11,7 +11,8 @@ use std::time::Duration;
 use memchr::memrchr;
 
 use super::calm::Calm;
-use super::fs::{FileError, Fs, Meta};
+use super::fault::ReadFault;
+use super::fs::{Fs, Meta};
 use super::identity::FileId;
 use super::plant::{self, Fault};
 use super::print::{HEAD_BYTES, Head, LEAST_BYTES, Print, Printer};
@@ -41,8 +42,7 @@ pub(super) struct Generation<F> {
     pub(super) size: u64,
     /// Whether there was more to read at once.
     pub(super) has_more: bool,
-    /// Why it can't be read, if it was reported.
-    fault: Option<io::ErrorKind>,
+    fault: ReadFault,
     calm: Calm,
     file: F,
     framer: Framer,
@@ -111,7 +111,7 @@ impl<F> Generation<F> {
             offset: 0,
             size: meta.size,
             has_more: true,
-            fault: None,
+            fault: ReadFault::default(),
             calm: Calm::default(),
             file,
             framer: Framer::new(line_bytes),
@@ -190,22 +190,9 @@ impl<F> Generation<F> {
         Ok(())
     }
 
-    /// Takes note of how reading went; tells once that it failed, and once that it doesn't any
-    /// more.
+    /// Takes note of how reading went; tells once that it failed, and once that it doesn't any more.
     pub(super) fn note_fault(&mut self, error: Option<&io::Error>) -> Option<Event> {
-        let fault = error.map(io::Error::kind);
-        let before = std::mem::replace(&mut self.fault, fault);
-        if before == fault {
-            return None;
-        }
-        let path = self.path.clone();
-        Some(match error {
-            Some(error) => {
-                let error = FileError::Io(copy_of(error));
-                Event::Unreadable { path, error }
-            }
-            None => Event::Readable { path },
-        })
+        self.fault.note(&self.path, error)
     }
 
     /// Applies another limit to lines not yet read, and to one of which a part was.
@@ -418,11 +405,4 @@ fn holds<S: Fs>(fs: &S, file: &S::File, bytes: &[u8], place: u64) -> io::Result<
 /// What of these bytes is remembered.
 fn last_bytes(bytes: &[u8]) -> &[u8] {
     &bytes[bytes.len().saturating_sub(TAIL_BYTES)..]
-}
-
-/// The same error, as far as it can be told.
-fn copy_of(error: &io::Error) -> io::Error {
-    error
-        .raw_os_error()
-        .map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
 }

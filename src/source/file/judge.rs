@@ -5,6 +5,7 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::discover::Sibling;
 use super::follow::FileSource;
@@ -18,7 +19,7 @@ use super::tomb::Tomb;
 use super::unpack;
 
 /// A compressed file and what its text begins with.
-type Unpacked<F> = (<F as Fs>::File, Vec<u8>);
+type Unpacked<F> = (Arc<<F as Fs>::File>, Vec<u8>);
 
 /// What is to be done with a rotated file.
 pub(super) enum Verdict<F> {
@@ -94,9 +95,9 @@ impl<F: Fs> FileSource<F> {
         if self.is_as_it_was(path, meta) {
             return Ok(Verdict::Counted);
         }
-        let file = self.fs.open(path)?;
+        let file = Arc::new(self.fs.open(path)?);
         let meta = self.fs.fstat(&file)?;
-        let (head, file) = unpack::head(&self.fs, file)?;
+        let head = unpack::head(&self.fs, &file)?;
         if self.is_copy(base, &head)? {
             return Ok(Verdict::Wait);
         }
@@ -179,7 +180,8 @@ impl<F: Fs> FileSource<F> {
             return Ok(unknown);
         };
         if sibling.packing == Packing::Gzip {
-            let Ok((head, file)) = unpack::head(&self.fs, file) else {
+            let file = Arc::new(file);
+            let Ok(head) = unpack::head(&self.fs, &file) else {
                 return Ok(unknown);
             };
             let size = unpack::size(&self.fs, &file, meta).map_or(0, u64::from);

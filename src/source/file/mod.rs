@@ -5,6 +5,7 @@
 
 mod calm;
 mod discover;
+mod fault;
 mod finish;
 mod follow;
 mod fs;

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::discover::{self, Listing, Sibling};
 use super::follow::{FileSource, base_of};
@@ -205,16 +206,17 @@ impl<F: Fs> FileSource<F> {
                     return Some(Copy::Plain(Box::new(copy)));
                 }
                 Packing::Gzip => {
-                    let Ok((head, file)) = unpack::head(&self.fs, file) else {
+                    let file = Arc::new(file);
+                    let Ok(head) = unpack::head(&self.fs, &file) else {
                         continue;
                     };
                     if !head.starts_with(original.head()) {
                         continue;
                     }
-                    let (print, offset) = (self.printer.head(original.head()), original.offset);
-                    let id = self.next_id();
+                    let text = (self.printer.head(original.head()), original.offset);
+                    let (id, line_bytes) = (self.next_id(), self.settings.line_bytes);
                     let file = (&self.fs, file, meta);
-                    let archive = Archive::new(id, (path, base), file, print, offset);
+                    let archive = Archive::new(id, (path, base), file, text, line_bytes);
                     return Some(Copy::Packed(Box::new(archive)));
                 }
                 _ => {}
@@ -249,10 +251,11 @@ impl<F: Fs> FileSource<F> {
             Verdict::Wait => self.directories.unsettle(),
             Verdict::From((file, head), meta, offset) => {
                 self.tombs.open(meta.id);
-                let print = self.printer.head(&head);
+                let text = (self.printer.head(&head), offset);
                 let paths = (path.to_path_buf(), sibling.base.clone());
-                let id = self.next_id();
-                let archive = Archive::new(id, paths, (&self.fs, file, meta), print, offset);
+                let (id, line_bytes) = (self.next_id(), self.settings.line_bytes);
+                let file = (&self.fs, file, meta);
+                let archive = Archive::new(id, paths, file, text, line_bytes);
                 self.begin_archive(archive, events);
             }
         }

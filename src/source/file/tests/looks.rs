@@ -29,7 +29,7 @@ impl Bench {
     }
 }
 
-fn gzip(text: &str) -> Vec<u8> {
+pub(super) fn gzip(text: &str) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(text.as_bytes()).unwrap();
     encoder.finish().unwrap()
@@ -85,6 +85,31 @@ fn an_archive_that_was_half_written_is_read_on_when_it_is_whole() {
     assert!(!bench.lines.is_empty());
     bench.overwrite("a.log.1.gz", &archive);
     assert_eq!(bench.take_lines(), lines);
+}
+
+#[test]
+fn an_archive_that_breaks_off_before_what_is_new_does_not_make_the_old_new() {
+    let mut bench = Bench::trusting(Start::Beginning);
+    let lines: Vec<_> = (0..20_000).map(|number| format!("line {number}")).collect();
+    let (old, new) = lines.split_at(15_000);
+    bench.append("a.log", &(old.join("\n") + "\n"));
+    bench.settle();
+    assert!(std::mem::take(&mut bench.lines) == old);
+    let archive = gzip(&(lines.join("\n") + "\n"));
+    remove_file(bench.path("a.log")).unwrap();
+    bench.append("a.log", "another text\n");
+    for _ in 0..3 {
+        bench.clock.advance(WAIT);
+        bench.settle();
+    }
+    write(bench.path("a.log.1.gz"), &archive[..archive.len() / 2]).unwrap();
+    bench.settle();
+    let events = bench.take_events();
+    assert!(events.contains(&"Damaged a.log.1.gz".to_owned()));
+    bench.overwrite("a.log.1.gz", &archive);
+    bench.settle();
+    assert_eq!(bench.lines.remove(0), "another text");
+    assert!(bench.lines == new);
 }
 
 #[test]

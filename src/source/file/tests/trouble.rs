@@ -1,5 +1,6 @@
 //! Files that are cut, and paths that lead to nothing readable.
 
+use super::looks::gzip;
 use super::*;
 
 #[test]
@@ -216,6 +217,37 @@ fn a_read_that_fails_is_told_once_and_tried_again() {
         bench.take_events(),
         ["Opened a.log", "Unreadable a.log", "Readable a.log"]
     );
+}
+
+#[test]
+fn an_archive_that_can_not_be_read_for_a_while_is_read_on() {
+    let mut bench = Bench::new(&["a.log"], Start::End);
+    bench.append("a.log", "a line of today\n");
+    bench.drain();
+    bench.take_events();
+    let lines: Vec<_> = (0..200_000)
+        .map(|number| format!("line {number}"))
+        .collect();
+    let archive = gzip(&(lines.join("\n") + "\n"));
+    write(bench.path("a.log.1.gz"), archive).unwrap();
+    bench.source.discover(&mut |event| bench.events.push(event));
+    for refused_after in [0, 1, 3] {
+        for _ in 0..refused_after {
+            assert_eq!(bench.round(), Progress::More);
+        }
+        bench.fs.refuse(bench.path("a.log.1.gz"));
+        for _ in 0..3 {
+            bench.drain();
+        }
+        bench.fs.allow_all();
+    }
+    assert!(bench.lines.len() < lines.len());
+    assert!(bench.take_lines() == lines);
+    let told = ["Unreadable a.log.1.gz", "Readable a.log.1.gz"];
+    let mut expected = vec!["Opened a.log.1.gz"];
+    expected.extend(told.repeat(3));
+    expected.push("Finished a.log.1.gz");
+    assert_eq!(bench.take_events(), expected);
 }
 
 #[test]
