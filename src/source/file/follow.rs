@@ -8,11 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::discover::{self, Directories, Listing, Wanted};
+use super::discover::{Directories, Wanted};
 use super::fs::Fs;
 use super::generation::{self, Generation, Link, Step};
-use super::identity::FileId;
-use super::place::{Known, Place, Trouble, may_lead};
+use super::place::{Known, Trouble};
 use super::plant::{self, Fault};
 use super::print::Printer;
 use super::rotated::Rotated;
@@ -40,18 +39,21 @@ pub struct FileSource<F: Fs> {
     pub(super) tombs: Tombs,
     pub(super) printer: Printer,
     pub(super) known: BTreeMap<PathBuf, Known>,
-    reported: BTreeMap<PathBuf, Trouble>,
+    /// Followed paths at which, when it was last looked, something stood that could not be opened: its size, if
+    /// that could be seen.
+    pub(super) unopened: BTreeMap<PathBuf, Option<u64>>,
+    pub(super) reported: BTreeMap<PathBuf, Trouble>,
     /// Where a change may concern this source.
-    watched: BTreeSet<PathBuf>,
+    pub(super) watched: BTreeSet<PathBuf>,
     pub(super) directories: Directories,
     pub(super) buffer: Vec<u8>,
     read_bytes: usize,
     next_generation: u64,
     pub(super) discoveries: u64,
-    must_discover: bool,
+    pub(super) must_discover: bool,
     just_looked: JustLooked,
     /// Rounds since the last one that left nothing to read.
-    busy_rounds: u32,
+    pub(super) busy_rounds: u32,
     /// When it was last looked for files because that was due, unless it is due at once.
     looked: Option<Duration>,
     /// Whether every change wakes the owner.
@@ -114,6 +116,7 @@ impl<F: Fs> FileSource<F> {
             tombs: Tombs::default(),
             printer: Printer::default(),
             known: BTreeMap::new(),
+            unopened: BTreeMap::new(),
             reported: BTreeMap::new(),
             watched: BTreeSet::new(),
             directories: Directories::default(),
@@ -246,20 +249,6 @@ impl<F: Fs> FileSource<F> {
         };
     }
 
-    fn look(&mut self, events: &mut dyn FnMut(Event)) {
-        let now = self.clock.monotonic();
-        self.must_discover = false;
-        self.discoveries += 1;
-        self.busy_rounds = 0;
-        self.tombs.expire(now);
-        let mut listing = discover::look(&self.fs, &mut self.wanted, &mut self.directories, now);
-        self.relink(&listing, events);
-        self.open_unopened(&mut listing, events);
-        self.take_up_rotated(&mut listing, events);
-        self.take_up_grown(events);
-        self.remember(listing, events);
-    }
-
     /// Follows other files from the next round on. Files still wanted, under the path they were
     /// last found at, are read on where they are; others are closed.
     pub fn reconfigure(&mut self, settings: FileSettings, events: &mut dyn FnMut(Event)) {
@@ -345,91 +334,6 @@ impl<F: Fs> FileSource<F> {
     #[cfg(test)]
     pub(super) fn buffer_bytes(&self) -> usize {
         self.buffer.capacity()
-    }
-
-    /// Whether a known path leads elsewhere than at the last discovery.
-    fn has_changed(&self) -> bool {
-        self.known
-            .iter()
-            .any(|(path, known)| Place::from(&discover::stat(&self.fs, path)) != known.place)
-    }
-
-    /// Finds out which generations are still led to, and by which path.
-    fn relink(&mut self, listing: &Listing, events: &mut dyn FnMut(Event)) {
-        let mut paths_to: BTreeMap<FileId, Vec<&Path>> = BTreeMap::new();
-        for (path, sighting) in &listing.sightings {
-            if let Ok(meta) = &sighting.seen {
-                paths_to.entry(meta.id).or_default().push(path);
-            }
-        }
-        let detached = self.detached();
-        for generation in &mut self.generations {
-            if plant::is_planted(Fault::ByName)
-                && let Ok(file) = self.fs.open(&generation.path)
-                && let Ok(meta) = self.fs.fstat(&file)
-            {
-                generation.reopen(file, meta);
-                continue;
-            }
-            let (id, path) = (generation.file_id, generation.path.as_path());
-            let paths = paths_to.get(&id).map_or(&[][..], Vec::as_slice);
-            let is_home = |to: &&Path| *to == base_of(&self.wanted, to);
-            let homes: Vec<&Path> = paths.iter().copied().filter(is_home).collect();
-            if homes.contains(&path) {
-                generation.link = Link::Attached;
-                continue;
-            }
-            let was_attached = generation.link == Link::Attached;
-            let stays = if was_attached {
-                paths.is_empty() && may_lead(&self.fs, path, id)
-            } else {
-                paths.is_empty() || paths.contains(&path)
-            };
-            if stays && homes.is_empty() {
-                continue;
-            }
-            if !homes.is_empty() {
-                generation.link = Link::Attached;
-            } else if was_attached {
-                generation.link = detached;
-            }
-            let moved_to = homes.first().or(paths.first()).map(|to| to.to_path_buf());
-            let path = moved_to.clone().unwrap_or_else(|| path.to_path_buf());
-            events(Event::Rotated {
-                path: std::mem::replace(&mut generation.path, path),
-                generation: generation.id,
-                moved_to,
-            });
-        }
-    }
-
-    /// Keeps what the next looks are compared with, and tells of troubles that weren't there.
-    fn remember(&mut self, listing: Listing, events: &mut dyn FnMut(Event)) {
-        self.watched = listing.directories;
-        self.known.clear();
-        let mut faults = listing.faults;
-        for (path, sighting) in listing.sightings {
-            let known = Known {
-                place: Place::from(&sighting.seen),
-                size_at_first: sighting.size_at_first,
-            };
-            if let Err(error) = sighting.seen {
-                faults.push((path.clone(), Some(error)));
-            }
-            self.known.insert(path, known);
-        }
-        let before = std::mem::take(&mut self.reported);
-        for (path, error) in faults {
-            let trouble = error.as_ref().map_or(Trouble::Missing, Trouble::from);
-            if before.get(&path) != Some(&trouble) {
-                let path = path.clone();
-                events(match error {
-                    Some(error) if trouble != Trouble::Missing => Event::Unreadable { path, error },
-                    _ => Event::Missing { path },
-                });
-            }
-            self.reported.insert(path, trouble);
-        }
     }
 
     /// Reads a file's next buffer, or finishes it.

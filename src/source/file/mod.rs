@@ -12,6 +12,7 @@ mod fs;
 mod generation;
 mod identity;
 mod judge;
+mod look;
 mod pattern;
 mod place;
 mod plant;

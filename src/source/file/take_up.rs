@@ -14,7 +14,7 @@ use super::fs::{FileError, Fs, Meta};
 use super::generation::{Generation, Link};
 use super::identity::FileId;
 use super::judge::Verdict;
-use super::place::Place;
+use super::place::{Place, Trouble};
 use super::print::LEAST_BYTES;
 use super::rotated::{Packing, Rotated};
 use super::settings::Start;
@@ -28,9 +28,16 @@ impl<F: Fs> FileSource<F> {
     /// error in `listing`; what has the name of a rotated file is left to [`Self::take_up_rotated`].
     pub(super) fn open_unopened(&mut self, listing: &mut Listing, events: &mut dyn FnMut(Event)) {
         let mut open = self.open_ids();
+        self.unopened.clear();
         for (path, sighting) in &mut listing.sightings {
-            let Ok(meta) = sighting.seen else {
-                continue;
+            let meta = match &sighting.seen {
+                Ok(meta) => *meta,
+                Err(error) => {
+                    if matches!(Trouble::from(error), Trouble::Io(_)) {
+                        self.unopened.insert(path.clone(), None);
+                    }
+                    continue;
+                }
             };
             if open.contains(&meta.id) {
                 continue;
@@ -60,6 +67,7 @@ impl<F: Fs> FileSource<F> {
                 Ok(_) => {}
                 Err(error) => {
                     sighting.size_at_first = size_at_first;
+                    self.unopened.insert(path.clone(), Some(meta.size));
                     listing.faults.push((path.clone(), Some(error)));
                 }
             }

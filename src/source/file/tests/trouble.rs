@@ -251,6 +251,22 @@ fn an_archive_that_can_not_be_read_for_a_while_is_read_on() {
 }
 
 #[test]
+fn what_may_be_a_copy_waits_for_a_log_that_can_not_be_opened() {
+    let mut bench = Bench::new(&["a.log"], Start::Beginning);
+    bench.drain();
+    bench.append("a.log", "one\ntwo\nthree\n");
+    bench.append("a.log.1", "one\ntwo\n");
+    write(bench.path("a.log.2.gz"), gzip("one\n")).unwrap();
+    bench.append("a.log.3", "more than the log holds\n");
+    bench.fs.refuse(bench.path("a.log"));
+    assert_eq!(bench.take_lines(), ["more than the log holds"]);
+    bench.fs.allow_all();
+    assert_eq!(bench.take_lines(), ["one", "two", "three"]);
+    bench.append("a.log", "four\n");
+    assert_eq!(bench.take_lines(), ["four"]);
+}
+
+#[test]
 fn a_file_truncated_within_an_overlong_line_begins_with_a_line() {
     let mut bench = Bench::new(&["a.log"], Start::Beginning);
     bench.append("a.log", &"x".repeat(5 * LIMIT));

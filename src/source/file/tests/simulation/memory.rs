@@ -27,6 +27,8 @@ struct State {
     now: u64,
     has_births: bool,
     failure: Option<Failure>,
+    /// Calls since the failure began.
+    calls: u64,
     made: u64,
     replaced: u32,
 }
@@ -58,6 +60,7 @@ impl Memory {
             now: 1_000_000_000_000,
             has_births,
             failure: None,
+            calls: 0,
             made: 0,
             replaced: 0,
         })))
@@ -69,8 +72,12 @@ impl Memory {
 }
 
 impl State {
-    fn refuse(&self, failures: &[Failure]) -> io::Result<()> {
+    fn refuse(&mut self, failures: &[Failure]) -> io::Result<()> {
+        self.calls += 1;
         match self.failure {
+            Some(failure @ Failure::OneOf(many)) if self.calls.is_multiple_of(many) => {
+                Err(failure.error())
+            }
             Some(failure) if failures.contains(&failure) => Err(failure.error()),
             _ => Ok(()),
         }
@@ -144,7 +151,7 @@ impl Fs for Memory {
     type File = Reader;
 
     fn list(&self, dir: &Path, found: &mut dyn FnMut(Entry)) -> io::Result<()> {
-        let state = self.state();
+        let mut state = self.state();
         state.refuse(&[Failure::List])?;
         if !state.directories.contains_key(dir) {
             return Err(io::ErrorKind::NotFound.into());
@@ -159,7 +166,7 @@ impl Fs for Memory {
     }
 
     fn stat(&self, path: &Path) -> io::Result<Meta> {
-        let state = self.state();
+        let mut state = self.state();
         state.refuse(&[Failure::Stat])?;
         if let Some((modified, made)) = state.directories.get(path) {
             return Ok(Meta {
@@ -191,11 +198,13 @@ impl Fs for Memory {
     }
 
     fn fstat(&self, file: &Reader) -> io::Result<Meta> {
-        Ok(self.state().meta(file.1))
+        let mut state = self.state();
+        state.refuse(&[])?;
+        Ok(state.meta(file.1))
     }
 
     fn read_at(&self, file: &Reader, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let state = self.state();
+        let mut state = self.state();
         state.refuse(&[Failure::Read])?;
         let data = &state.inodes[&file.1].data;
         let rest = &data[usize::try_from(offset).unwrap().min(data.len())..];
@@ -337,7 +346,8 @@ impl World for Memory {
     }
 
     fn fail(&mut self, failure: Option<Failure>) {
-        self.state().failure = failure;
+        let mut state = self.state();
+        (state.failure, state.calls) = (failure, 0);
     }
 
     fn set_time(&mut self, nanoseconds: u64) {

@@ -146,12 +146,13 @@ impl Dice {
             90..92 => Operation::Deafen,
             92..94 => Operation::Hear,
             // Behind a hole all beginnings are alike: a copy that can't be seen at once isn't known later.
-            94..96 if setting.appends => Operation::Fail(match self.roll(5) {
+            94..96 if setting.appends => Operation::Fail(match self.roll(6) {
                 0 => Failure::Open,
                 1 => Failure::Read,
                 2 => Failure::Stat,
                 3 => Failure::List,
-                _ => Failure::Descriptors,
+                4 => Failure::Descriptors,
+                _ => Failure::OneOf(2 + self.roll(6)),
             }),
             96..98 => Operation::Heal,
             98 if self.one_in(4) => Operation::ReplaceDirectory,

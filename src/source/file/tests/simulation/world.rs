@@ -47,6 +47,8 @@ pub(super) enum Failure {
     Stat,
     List,
     Descriptors,
+    /// One of so many calls, whatever it asks.
+    OneOf(u64),
 }
 
 impl Failure {
@@ -55,7 +57,7 @@ impl Failure {
         io::Error::from_raw_os_error(match self {
             Self::Open => 13,
             Self::Descriptors => 24,
-            Self::Read | Self::Stat | Self::List => 5,
+            Self::Read | Self::Stat | Self::List | Self::OneOf(_) => 5,
         })
     }
 }
