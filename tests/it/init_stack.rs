@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command};
@@ -12,7 +11,7 @@ use std::process::{Child, Command};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::init::{FIXTURES, assert_passes, dump, lay_out};
-use crate::stack::path_with_sbin;
+use crate::stack::{path_with_sbin, send};
 use crate::support::{Daemon, run, run_command, until, wait_for_end};
 
 /// How often each request is sent.
@@ -81,7 +80,7 @@ fn what_is_drawn_up_counts_what_nginx_answers() {
         let mut expected: BTreeMap<&str, u64> = BTreeMap::new();
         for (host, path, source) in traffic(name) {
             for _ in 0..TIMES {
-                send(port, host, path);
+                send(("127.0.0.1", port), host, path);
             }
             if let Some(source) = source {
                 *expected.entry(source).or_default() += TIMES;
@@ -196,15 +195,6 @@ fn dumped(dir: &Path) -> String {
 fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
-}
-
-/// One request, sent and answered to its end, however that is.
-fn send(port: u16, host: &str, path: &str) {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
 }
 
 impl Nginx {

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 
 use serde_json::Value;
 
 use crate::resolve::dump;
 use crate::scrape::Scrape;
-use crate::stack::Site;
+use crate::stack::{Site, send};
 use crate::support::{HEAD, run};
 
 const SETTINGS: &str = "shop.compared_settings";
@@ -42,16 +40,6 @@ const RESTS: [&str; 14] = [
     "nothing",
 ];
 
-/// One request, answered to its end.
-fn send(address: &str, target: &str) {
-    let mut stream = TcpStream::connect(address).unwrap();
-    let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
-    assert!(answer.starts_with(b"HTTP/1.1 "), "{target}");
-}
-
 /// How often Django resolved each view.
 fn resolved(truth: &str) -> BTreeMap<String, f64> {
     let mut views = BTreeMap::new();
@@ -79,7 +67,9 @@ fn rewritten_paths_are_counted_for_the_views_that_django_resolved() {
     let site = Site::start_with(dir.path(), &[SETTINGS]);
     for location in LOCATIONS {
         for rest in RESTS {
-            send(&site.address(), &format!("{location}{rest}"));
+            let target = format!("{location}{rest}");
+            let answer = send(site.address(), "localhost", &target);
+            assert!(answer.starts_with(b"HTTP/1.1 "), "{target}");
         }
     }
     let log = site.log("combined.log");

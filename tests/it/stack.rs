@@ -1,7 +1,8 @@
 //! A real nginx in front of a real gunicorn: their logs followed while requests come in.
 
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader, Lines, Read as _};
+use std::io::{BufRead as _, BufReader, Lines, Read as _, Write as _};
+use std::net::{TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
@@ -26,6 +27,16 @@ pub struct Site {
 pub struct Traffic {
     driver: Child,
     said: Lines<BufReader<ChildStdout>>,
+}
+
+/// Sends one request; its answer, read to the end, however that is.
+pub fn send(server: impl ToSocketAddrs, host: &str, target: &str) -> Vec<u8> {
+    let mut stream = TcpStream::connect(server).unwrap();
+    let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    answer
 }
 
 #[test]

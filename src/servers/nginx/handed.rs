@@ -198,16 +198,12 @@ fn words(directive: &Directive, location: Option<&[&str]>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::said;
     use super::*;
-    use crate::diag::Report;
-    use crate::servers::Dump;
 
     /// What a server does to paths, as `FROM TO` or the words of the directive.
     fn check(server: &str, expected: &[&str]) {
-        let dump = format!("# configuration file /n:\nserver {{ {server} }}\n");
-        let dump = Dump::read(&dump).unwrap();
-        let mut report = Report::default();
-        let nginx = super::super::read("/n", "", &dump, &mut report);
+        let (nginx, report) = said(&format!("server {{ {server} }}"));
         assert!(!report.has_errors(), "{report}");
         let logs = nginx.logs.iter();
         let handed = logs.flat_map(|log| &log.handed);

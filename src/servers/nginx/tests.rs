@@ -1,12 +1,17 @@
 use super::*;
 use crate::servers::Dump;
 
-/// What is logged, as `TARGET FORMAT [SERVERS]`, and what is wrong.
-fn logs(http: &str) -> (Vec<String>, Vec<String>) {
-    let dump = format!("# configuration file /n.conf:\nhttp {{ {http} }}\n");
-    let dump = Dump::read(&dump).unwrap();
+/// What a configuration says, and what is wrong with it.
+pub(super) fn said(text: &str) -> (Nginx, Report) {
+    let dump = Dump::read(&format!("# configuration file /n.conf:\n{text}\n")).unwrap();
     let mut report = Report::default();
     let nginx = read("/n.conf", "/usr/share/nginx", &dump, &mut report);
+    (nginx, report)
+}
+
+/// What is logged, as `TARGET FORMAT [SERVERS]`, and what is wrong.
+fn logs(http: &str) -> (Vec<String>, Vec<String>) {
+    let (nginx, report) = said(&format!("http {{ {http} }}"));
     let shown = |log: &Log| {
         let target = match &log.target {
             Target::File(path) => path.clone(),
@@ -125,8 +130,8 @@ fn a_directive_says_what_its_format_is() {
 #[test]
 fn headers_with_the_request_id_are_seen() {
     let passes = |http: &str| {
-        let dump = Dump::read(&format!("# configuration file /n:\nhttp {{ {http} }}")).unwrap();
-        read("/n", "", &dump, &mut Report::default()).passes_request_id
+        let (nginx, _) = said(&format!("http {{ {http} }}"));
+        nginx.passes_request_id
     };
     assert!(passes(
         "server { location / { proxy_set_header x-request-id $request_id; } }"

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use flate2::{Compression, write::GzEncoder};
 use tempfile::TempDir;
 
 use super::*;
@@ -89,6 +90,12 @@ impl Fs for Refusing {
         self.ask(path)?;
         RealFs.read_at(file, buffer, at)
     }
+}
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
 }
 
 /// A directory, a source that follows files in it, and what came out.

@@ -7,10 +7,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::{FileSettings, FileSource, PathPattern, Progress, Start};
+use super::super::{FileSettings, FileSource, PathPattern, Progress, Start, gzip};
 use super::operation::{Operation, Setting};
 use super::rotator::Act;
-use super::rotator::pack;
 use super::world::World;
 use crate::clock::{Clock, ManualClock};
 
@@ -58,7 +57,7 @@ impl<W: World> Play<W> {
         if setting.has_history {
             for (name, packed) in [(LOG, false), ("a.log.1", false), ("a.log.2.gz", true)] {
                 let text: Vec<u8> = (0..20).flat_map(|_| line(&mut next)).collect();
-                world.add(name, &if packed { pack(&text) } else { text });
+                world.add(name, &if packed { gzip(&text) } else { text });
             }
         }
         let clock = Arc::new(ManualClock::default());

@@ -1,10 +1,8 @@
 //! A rotation, in the order in which logrotate does it, one step at a time.
 
 use std::collections::VecDeque;
-use std::io::Write;
 
-use flate2::{Compression, write::GzEncoder};
-
+use super::super::gzip;
 use super::operation::{Packing, Rotation};
 use super::play::{LOG, Play, numbers};
 use super::world::World;
@@ -142,7 +140,7 @@ impl<W: World> Play<W> {
                 true
             }
             Act::PackFirst(name) if is_there(&self.world, &name) => {
-                let packed = pack(&self.world.read(&name));
+                let packed = gzip(&self.world.read(&name));
                 self.world
                     .add(&format!("{name}.gz"), &packed[..packed.len() / 2]);
                 true
@@ -150,7 +148,7 @@ impl<W: World> Play<W> {
             Act::PackRest(name) if is_there(&self.world, &name) => {
                 let to = format!("{name}.gz");
                 let text = self.world.read(&name);
-                let packed = pack(&text);
+                let packed = gzip(&text);
                 let there = self.world.read(&to).len();
                 self.copied = text.len();
                 // The compressor saw what was written while it ran, or not; the archive is whole.
@@ -184,12 +182,6 @@ impl<W: World> Play<W> {
             }
         }
     }
-}
-
-pub(super) fn pack(text: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(text).unwrap();
-    encoder.finish().unwrap()
 }
 
 fn is_packed(name: &str) -> bool {
