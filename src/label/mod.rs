@@ -127,8 +127,8 @@ impl Budget {
         self.used.fetch_add(series, Ordering::Relaxed);
     }
 
-    /// The same as [`Self::take`] for series that no line asked for: they may fill half of it, so that whatever lines bring
-    /// finds the other half.
+    /// The same as [`Self::take`] for series that no line asked for: they may fill half of it, so that
+    /// whatever lines bring finds the other half.
     pub fn reserve(&self, series: usize) -> bool {
         series == 0 || self.take_within(series, self.limit / 2)
     }
