@@ -77,9 +77,7 @@ impl Routes {
             )),
         }
     }
-}
 
-impl Routes {
     /// What resolves as these options say; `None` if the report has an error of the dump.
     fn resolver(&self, report: &mut Report) -> Option<Resolver> {
         let text = config::read_urlconf(&self.urlconf, report)?;

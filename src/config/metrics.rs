@@ -74,14 +74,8 @@ fn read_hosts(names: &Spot<Vec<Spot<String>>>, report: &mut Report) -> Hosts {
 /// Tells of hosts that nothing shows, and of metrics that show none.
 fn check_use(hosts: Option<&Spot<Vec<Spot<String>>>>, own: &[Spot<Metric>], report: &mut Report) {
     let mut asking = own.iter().filter(|metric| {
-        let asked = metric.value.when.iter().map(|condition| condition.label);
-        metric
-            .value
-            .labels
-            .iter()
-            .copied()
-            .chain(asked)
-            .any(|label| label == Label::Host)
+        let (shown, when) = (&metric.value.labels, &metric.value.when);
+        shown.contains(&Label::Host) || when.iter().any(|asked| asked.label == Label::Host)
     });
     match (hosts, asking.next()) {
         (Some(hosts), None) => report.push(

@@ -165,15 +165,15 @@ impl Resolver {
         if path.is_plain() {
             self.resolve_rest(&path, path::START)
         } else {
-            self.resolve_odd(target, scratch)
+            self.resolve_undone(target, scratch)
         }
     }
 
     /// The same where the path has escapes, or bytes beyond ASCII.
     #[cold]
     #[inline(never)]
-    fn resolve_odd(&self, target: &[u8], scratch: &mut Vec<u8>) -> Option<usize> {
-        self.resolve_rest(&Path::of(target, scratch)?, path::START)
+    fn resolve_undone(&self, target: &[u8], scratch: &mut Vec<u8>) -> Option<usize> {
+        self.resolve_rest(&Path::undone(target, scratch), path::START)
     }
 
     /// The same where the URLconf sees other paths than the log.
@@ -221,6 +221,15 @@ impl Resolver {
             }
         }
         best
+    }
+}
+
+#[cfg(test)]
+impl Resolver {
+    /// The view of a target; `-` if none answers it.
+    pub(crate) fn view_of(&self, target: &str) -> &str {
+        let route = self.resolve(target.as_bytes(), &mut Vec::new());
+        route.map_or("-", |route| &self.urlconf.routes[route].view)
     }
 }
 

@@ -91,12 +91,17 @@ impl<'p> Path<'p> {
     pub(super) fn of(target: &'p [u8], scratch: &'p mut Vec<u8>) -> Option<Self> {
         let target = start(target)?;
         let path = Self::scan(target);
-        if path.is_plain() {
-            return Some(path);
-        }
-        let end = memchr::memchr2(b'?', b'#', target).unwrap_or(target.len());
-        decode(&target[..end], scratch);
-        Some(Self::decoded(scratch))
+        Some(if path.is_plain() {
+            path
+        } else {
+            Self::undone(target, scratch)
+        })
+    }
+
+    /// The path of a target that has escapes, or bytes beyond ASCII. This was what [`start`] gave.
+    pub(super) fn undone(target: &[u8], scratch: &'p mut Vec<u8>) -> Self {
+        undo(target, scratch);
+        Self::decoded(scratch)
     }
 
     /// Whether it ends where the path of the target does that was scanned: there is neither an escape nor
@@ -279,9 +284,7 @@ pub(super) fn replaced(
     by: &[u8],
     scratch: &mut Vec<u8>,
 ) -> Option<usize> {
-    let target = start(target)?;
-    let end = memchr::memchr2(b'?', b'#', target).unwrap_or(target.len());
-    decode(&target[..end], scratch);
+    undo(start(target)?, scratch);
     let whole = scratch.len();
     scratch.extend_from_slice(by);
     scratch.extend_from_within(cut.min(whole)..whole);
@@ -309,6 +312,12 @@ fn is_scheme(text: &[u8]) -> bool {
         && text
             .iter()
             .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte))
+}
+
+/// Writes the path of a target.
+fn undo(target: &[u8], path: &mut Vec<u8>) {
+    let end = memchr::memchr2(b'?', b'#', target).unwrap_or(target.len());
+    decode(&target[..end], path);
 }
 
 /// Undoes escapes, then escapes what is no UTF-8.
@@ -389,7 +398,7 @@ fn padded(text: &[u8]) -> [u8; 16] {
 /// What is left of a path if it lies below `prefix`, without the slash between them.
 pub(super) fn below<'p>(path: &'p [u8], prefix: &[u8]) -> Option<&'p [u8]> {
     if prefix.is_empty() {
-        return Some(path.get(1..).unwrap_or_default());
+        return Some(path.get(START as usize..).unwrap_or_default());
     }
     let left = path.strip_prefix(prefix)?;
     match left.first() {

@@ -67,11 +67,7 @@ impl<F: Fs> FileSource<F> {
             .or_else(|| self.tombs.of_text(base, head, &self.printer))
             .or_else(|| own.filter(is_unknown));
         let Some((number, tomb)) = tomb else {
-            return Ok(if self.may_be_copy(base, meta.size) {
-                Verdict::Wait
-            } else {
-                Verdict::From(file, meta, 0)
-            });
+            return Ok(self.unknown(base, meta.size, file, meta));
         };
         if meta.size <= tomb.counted {
             // Shorter than that, it is a copy that lacks the end, or is still being made.
@@ -107,11 +103,7 @@ impl<F: Fs> FileSource<F> {
         }
         let size = unpack::size(&self.fs, &file, &meta)?;
         let Some((number, tomb)) = self.tombs.of_text(base, &head, &self.printer) else {
-            return Ok(if self.may_be_copy(base, size.into()) {
-                Verdict::Wait
-            } else {
-                Verdict::From((file, head), meta, 0)
-            });
+            return Ok(self.unknown(base, size.into(), (file, head), meta));
         };
         #[expect(clippy::cast_possible_truncation, reason = "as the trailer counts")]
         let is_counted =
@@ -153,10 +145,13 @@ impl<F: Fs> FileSource<F> {
         Ok(archives.any(|archive| self.printer.begins(head, archive.head())))
     }
 
-    /// Whether a text of this size may be a copy of a file that can't be opened, and will be read there.
-    fn may_be_copy(&self, base: &Path, size: u64) -> bool {
-        let original = self.unopened.get(base);
-        original.is_some_and(|original| original.is_none_or(|original| size <= original))
+    /// What is to be done with a text of this size of which nothing is known: it is new, or may be a copy of a
+    /// log that can't be opened yet and will be read there.
+    fn unknown<T>(&self, base: &Path, size: u64, file: T, meta: Meta) -> Verdict<T> {
+        match self.unopened.get(base) {
+            Some(original) if original.is_none_or(|original| size <= original) => Verdict::Wait,
+            _ => Verdict::From(file, meta, 0),
+        }
     }
 
     /// Remembers a file that was there before its path was followed: it is history, whatever it is
