@@ -3,6 +3,7 @@
 //! Invariant: a value of these types is valid by construction; no module needs to check it again.
 
 mod batch;
+pub(crate) mod byte_set;
 pub(crate) mod digits;
 mod families;
 mod gather;

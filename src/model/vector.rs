@@ -1,6 +1,8 @@
-//! Which bytes of sixteen are wanted ones.
+//! Kernels that test sixteen bytes at once.
 //!
-//! Invariant: the vector kernels say what their plain twins say.
+//! Invariant: each vector kernel returns the mask that its scalar twin returns.
+
+use super::byte_set::ByteSet;
 
 /// Which bytes are among the wanted ones, lowest bit first.
 #[cfg(target_arch = "x86_64")]
@@ -63,26 +65,25 @@ pub(crate) fn mask_or_beyond_ascii<const N: usize>(chunk: &[u8; 16], wanted: [u8
     plain_mask_or_beyond_ascii(chunk, wanted)
 }
 
-/// A set of bytes of ASCII.
+/// The ASCII members of a byte set, in the form that a byte shuffle tests.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct AsciiSet {
-    /// By the lower half of a byte, which upper halves it has in the set: a bit for each.
+pub(crate) struct AsciiMatcher {
+    /// Indexed by the low half of a byte: bit `h` is set if the byte with the high half `h` is a member.
     halves: [u8; 16],
     #[cfg(target_arch = "x86_64")]
     ssse3: Option<Ssse3>,
 }
 
-/// Of processors that have SSSE3, nearly all: there is none without it.
+/// Proof that this CPU has SSSE3, as nearly all have. Only `AsciiMatcher::new` makes one.
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Ssse3(());
 
-impl AsciiSet {
-    /// Of ranges with their ends included; of what is beyond ASCII, nothing is in the set.
-    pub(crate) fn new(ranges: &[(u8, u8)]) -> Self {
+impl AsciiMatcher {
+    /// Matches the ASCII members of a set and no other byte.
+    pub(crate) fn new(set: &ByteSet) -> Self {
         let mut halves = [0; 16];
-        let bytes = ranges.iter().flat_map(|(first, last)| *first..=*last);
-        for byte in bytes.filter(u8::is_ascii) {
+        for byte in (0..128_u8).filter(|byte| set.contains(*byte)) {
             halves[usize::from(byte & 15)] |= 1 << (byte >> 4);
         }
         Self {
@@ -170,12 +171,11 @@ mod tests {
             let beyond = mask_or_beyond_ascii(&chunk, wanted);
             proptest::prop_assert_eq!(beyond, plain_mask_or_beyond_ascii(&chunk, wanted));
             let ends: Vec<_> = ends.iter().map(|(a, b)| (*a.min(b), *a.max(b))).collect();
-            let set = AsciiSet::new(&ends);
-            let is_in = |byte: u8| {
-                byte.is_ascii() && ends.iter().any(|(first, last)| (*first..=*last).contains(&byte))
-            };
-            proptest::prop_assert_eq!(set.mask(&chunk), bits(&chunk, is_in));
-            proptest::prop_assert_eq!(set.plain_mask(&chunk), bits(&chunk, is_in));
+            let set = ByteSet::from_ranges(&ends);
+            let is_in = |byte: u8| byte.is_ascii() && set.contains(byte);
+            let matcher = AsciiMatcher::new(&set);
+            proptest::prop_assert_eq!(matcher.mask(&chunk), bits(&chunk, is_in));
+            proptest::prop_assert_eq!(matcher.plain_mask(&chunk), bits(&chunk, is_in));
         }
     }
 }

@@ -9,6 +9,7 @@ use regex_syntax::hir::{Class as HirClass, Hir, HirKind, Look};
 use super::plan::{Builder, Plan};
 use super::scan::{Class, Lazy, Scan};
 use super::template::Binding;
+use crate::model::byte_set::ByteSet;
 
 /// A piece of a simple expression.
 #[derive(Clone, Debug)]
@@ -17,7 +18,7 @@ enum Token {
     Close,
     Literal(Vec<u8>),
     Class {
-        members: Box<[bool; 256]>,
+        members: Box<ByteSet>,
         least: usize,
         most: usize,
         greedy: bool,
@@ -155,31 +156,25 @@ fn flatten(hir: &Hir, tokens: &mut Vec<Token>) -> Option<()> {
 }
 
 /// The bytes that a class, or a literal of one byte, stands for.
-fn members(hir: &Hir) -> Option<Box<[bool; 256]>> {
-    let mut members = Box::new([false; 256]);
-    match hir.kind() {
+fn members(hir: &Hir) -> Option<Box<ByteSet>> {
+    let ranges: Vec<(u8, u8)> = match hir.kind() {
         HirKind::Literal(literal) => match *literal.0 {
-            [byte] => members[usize::from(byte)] = true,
+            [byte] => vec![(byte, byte)],
             _ => return None,
         },
         HirKind::Class(HirClass::Bytes(class)) => {
-            for range in class.ranges() {
-                for byte in range.start()..=range.end() {
-                    members[usize::from(byte)] = true;
-                }
-            }
+            let ranges = class.ranges().iter();
+            ranges.map(|range| (range.start(), range.end())).collect()
         }
+        // Without Unicode, a class is written this way only if it is of ASCII.
         HirKind::Class(HirClass::Unicode(class)) => {
-            for range in class.ranges() {
-                for character in range.start()..=range.end() {
-                    // Without Unicode, only ASCII is written this way.
-                    members[usize::from(u8::try_from(character).ok().filter(u8::is_ascii)?)] = true;
-                }
-            }
+            let class = class.to_byte_class()?;
+            let ranges = class.ranges().iter();
+            ranges.map(|range| (range.start(), range.end())).collect()
         }
         _ => return None,
-    }
-    Some(members)
+    };
+    Some(Box::new(ByteSet::from_ranges(&ranges)))
 }
 
 fn scan(tokens: &[Token], at: usize) -> Option<Scan> {
@@ -198,7 +193,7 @@ fn scan(tokens: &[Token], at: usize) -> Option<Scan> {
             most,
             greedy: true,
         } => {
-            let mut class = Class::new(|byte| members[usize::from(byte)], *least, literal);
+            let mut class = Class::new(|byte| members.contains(byte), *least, literal);
             class.most = *most;
             Some(Scan::Class(Box::new(class)))
         }
@@ -214,7 +209,7 @@ fn scan(tokens: &[Token], at: usize) -> Option<Scan> {
                 (None, Some(_)) => return None,
             };
             Some(Scan::Lazy(Box::new(Lazy {
-                members: **members,
+                members: (**members).clone(),
                 least: *least,
                 before,
             })))

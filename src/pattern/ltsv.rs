@@ -8,6 +8,7 @@ use super::keys::{Found, Keys, Prefix};
 use super::search::first_of;
 use super::{Complaint, Reject};
 use crate::model::Record;
+use crate::model::byte_set::ByteSet;
 
 /// Reads lines of this format.
 #[derive(Clone, Debug)]
@@ -16,21 +17,12 @@ pub(super) struct Ltsv {
 }
 
 /// The bytes of a label (ltsv.org: `lbyte`).
-static LABEL: [bool; 256] = {
-    let mut members = [false; 256];
-    let mut byte = 0_u8;
-    while byte < 128 {
-        members[byte as usize] =
-            byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.' || byte == b'-';
-        byte += 1;
-    }
-    members
-};
+static LABEL: ByteSet = ByteSet::ALPHANUMERIC.and(b"_.-");
 
 impl Ltsv {
     /// Checks that lines can have these labels.
     pub(super) fn compile(keys: Keys) -> Result<Self, Complaint> {
-        let is_label = |name: &[u8]| name.iter().all(|byte| LABEL[usize::from(*byte)]);
+        let is_label = |name: &[u8]| name.iter().all(|byte| LABEL.contains(*byte));
         if let Some(name) = keys.names().find(|name| !is_label(name)) {
             let name = String::from_utf8_lossy(name);
             return Err(Complaint::new(format!("`{name}` is no label"), 0..0)
@@ -78,7 +70,7 @@ impl Ltsv {
         if let Some(known) = hints.find_further(rest, place) {
             return Some(known);
         }
-        let label = rest.iter().position(|byte| !LABEL[usize::from(*byte)])?;
+        let label = rest.iter().position(|byte| !LABEL.contains(*byte))?;
         if label == 0 || rest[label] != b':' {
             return None;
         }

@@ -6,6 +6,7 @@
 use memchr::memrchr;
 
 use crate::model::Record;
+use crate::model::byte_set::ByteSet;
 
 /// Fills method, target and protocol from a request line as the server logged it: normal
 /// (`GET / HTTP/1.1`), without a protocol (`GET /`), with blanks in the target, empty, or bytes
@@ -78,40 +79,12 @@ fn split_any<'l>(line: &'l [u8], record: &mut Record<'l>) {
 
 fn method_length(line: &[u8]) -> usize {
     line.iter()
-        .take_while(|byte| TOKEN[usize::from(**byte)])
+        .take_while(|byte| TOKEN.contains(**byte))
         .count()
 }
 
 /// The bytes a method may have (RFC 9110, 5.6.2).
-static TOKEN: [bool; 256] = {
-    let mut token = [false; 256];
-    let mut byte = 0_u8;
-    loop {
-        token[byte as usize] = byte.is_ascii_alphanumeric()
-            || matches!(
-                byte,
-                b'!' | b'#'
-                    | b'$'
-                    | b'%'
-                    | b'&'
-                    | b'\''
-                    | b'*'
-                    | b'+'
-                    | b'-'
-                    | b'.'
-                    | b'^'
-                    | b'_'
-                    | b'`'
-                    | b'|'
-                    | b'~'
-            );
-        if byte == 255 {
-            break;
-        }
-        byte += 1;
-    }
-    token
-};
+static TOKEN: ByteSet = ByteSet::ALPHANUMERIC.and(b"!#$%&'*+-.^_`|~");
 
 #[cfg(test)]
 mod tests {

@@ -8,6 +8,7 @@ use memchr::{memchr, memmem};
 use super::plan::Literal;
 use super::search::{first_of, within};
 use super::template::{Entry, Item, Shape};
+use crate::model::byte_set::ByteSet;
 use crate::model::digits::{leading, thousandths, word};
 
 /// How a step finds its end.
@@ -78,7 +79,7 @@ pub(super) struct Before {
 /// A repeated set of bytes.
 #[derive(Clone, Debug)]
 pub(super) struct Class {
-    members: [bool; 256],
+    members: ByteSet,
     /// The bytes that end it, if they are so few: a newline and two others, perhaps the same.
     stops: Option<[u8; 3]>,
     pub(super) least: usize,
@@ -90,7 +91,7 @@ pub(super) struct Class {
 /// A set of bytes repeated as little as can be.
 #[derive(Clone, Debug)]
 pub(super) struct Lazy {
-    pub(super) members: [bool; 256],
+    pub(super) members: ByteSet,
     pub(super) least: usize,
     /// The literal that follows; none at the end of the line.
     pub(super) before: Option<memmem::Finder<'static>>,
@@ -99,13 +100,8 @@ pub(super) struct Lazy {
 impl Class {
     /// At least `least` bytes for which `is_member` holds, before this literal.
     pub(super) fn new(is_member: impl Fn(u8) -> bool, least: usize, next: Option<&[u8]>) -> Self {
-        let mut members = [false; 256];
-        for byte in 0..=255 {
-            members[usize::from(byte)] = byte != b'\n' && is_member(byte);
-        }
-        let others: Vec<u8> = (0..=255)
-            .filter(|byte| !members[usize::from(*byte)])
-            .collect();
+        let members = ByteSet::from_fn(|byte| byte != b'\n' && is_member(byte));
+        let others: Vec<u8> = (0..=255).filter(|byte| !members.contains(*byte)).collect();
         let inside = next.filter(|next| next.first().is_some_and(|first| is_member(*first)));
         Self {
             members,
@@ -129,7 +125,7 @@ impl Class {
             Some(stops) => (first_of(text, at, stops) - at).min(most),
             None => rest[..most]
                 .iter()
-                .position(|byte| !self.members[usize::from(*byte)])
+                .position(|byte| !self.members.contains(*byte))
                 .unwrap_or(most),
         };
         if self.before.is_empty() {
@@ -149,11 +145,8 @@ impl Lazy {
             Some(literal) => self.least + literal.find(rest.get(self.least..)?)?,
             None => rest.len(),
         };
-        (end >= self.least
-            && rest[..end]
-                .iter()
-                .all(|byte| self.members[usize::from(*byte)]))
-        .then_some(at + end)
+        (end >= self.least && rest[..end].iter().all(|byte| self.members.contains(*byte)))
+            .then_some(at + end)
     }
 }
 
@@ -239,7 +232,7 @@ impl Scan {
             Shape::Escaped | Shape::User => lazy(Quotes::Escaped)?,
             Shape::Raw if literal.is_none() && next.is_some() => return None,
             Shape::Raw => Scan::Lazy(Box::new(Lazy {
-                members: [true; 256],
+                members: ByteSet::ALL,
                 least: 0,
                 before: literal.map(|literal| memmem::Finder::new(literal).into_owned()),
             })),

@@ -5,7 +5,7 @@
 use super::path::{Path, Segment};
 use super::token::{self, Run, Token};
 use crate::model::digits;
-use crate::model::vector::{AsciiSet, mask};
+use crate::model::vector::{AsciiMatcher, mask};
 
 /// Longest form, in bytes.
 const FORM: usize = 64;
@@ -28,7 +28,7 @@ pub(super) enum Accepts {
 /// Characters of one class, all of ASCII.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Ascii {
-    class: AsciiSet,
+    class: AsciiMatcher,
     /// Bounds of its length, included.
     least: usize,
     most: usize,
@@ -38,7 +38,7 @@ pub(super) struct Ascii {
 /// date is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Form {
-    class: AsciiSet,
+    class: AsciiMatcher,
     mark: u8,
     /// One bit for each mark.
     marks: u64,
@@ -216,9 +216,8 @@ impl Form {
 }
 
 /// The class of a run, if it is of ASCII.
-fn class(run: &Run) -> Option<AsciiSet> {
-    let ranges = run.class.ascii_ranges()?;
-    Some(AsciiSet::new(&ranges))
+fn class(run: &Run) -> Option<AsciiMatcher> {
+    Some(AsciiMatcher::new(run.class.ascii()?))
 }
 
 #[cfg(test)]

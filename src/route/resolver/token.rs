@@ -3,6 +3,8 @@
 //! Invariant: tokens are matched from left to right, each taking all it can, and the outcome is
 //! that of the expression they were made from.
 
+use crate::model::byte_set::ByteSet;
+
 /// A piece of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Token {
@@ -31,8 +33,8 @@ pub(super) struct Run {
 /// A set of characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Class {
-    /// Which bytes are characters of it: those of ASCII.
-    ascii: Box<[bool; 256]>,
+    /// Its ASCII characters.
+    ascii: Box<ByteSet>,
     rest: Rest,
 }
 
@@ -48,11 +50,8 @@ pub(super) enum Rest {
 impl Class {
     /// Of ranges that ascend, ends included.
     pub(super) fn new(ranges: &[(char, char)]) -> Self {
-        let mut ascii = Box::new([false; 256]);
-        for (has, byte) in ascii.iter_mut().zip(0..128_u8) {
-            let c = char::from(byte);
-            *has = ranges.iter().any(|(from, to)| (*from..=*to).contains(&c));
-        }
+        let has = |c: char| ranges.iter().any(|(from, to)| (*from..=*to).contains(&c));
+        let ascii = Box::new(ByteSet::from_fn(|byte| byte.is_ascii() && has(byte.into())));
         let beyond: Vec<(char, char)> = ranges
             .iter()
             .filter(|(_, to)| !to.is_ascii())
@@ -70,7 +69,7 @@ impl Class {
 
     pub(super) fn has(&self, c: char) -> bool {
         if let Some(byte) = u8::try_from(c).ok().filter(u8::is_ascii) {
-            self.ascii[usize::from(byte)]
+            self.ascii.contains(byte)
         } else {
             match &self.rest {
                 Rest::None => false,
@@ -82,30 +81,18 @@ impl Class {
 
     pub(super) fn is_disjoint(&self, other: &Self) -> bool {
         let rest = matches!(self.rest, Rest::None) || matches!(other.rest, Rest::None);
-        let mut pairs = self.ascii.iter().zip(&*other.ascii);
-        rest && !pairs.any(|(one, other)| *one && *other)
+        rest && self.ascii.is_disjoint(&other.ascii)
     }
 
     /// Everything but this one: `/`, as in `<str:…>`, or a newline, as in `<path:…>`.
     fn is_all_but(&self, one: u8) -> bool {
-        let mut bytes = self.ascii.iter().zip(0..128_u8);
-        matches!(self.rest, Rest::All) && bytes.all(|(has, byte)| *has == (byte != one))
+        let all_but = ByteSet::from_fn(|byte| byte.is_ascii() && byte != one);
+        matches!(self.rest, Rest::All) && *self.ascii == all_but
     }
 
-    /// Its characters as ranges that ascend, ends included, if all are of ASCII.
-    pub(super) fn ascii_ranges(&self) -> Option<Vec<(u8, u8)>> {
-        if !matches!(self.rest, Rest::None) {
-            return None;
-        }
-        let mut ranges: Vec<(u8, u8)> = Vec::new();
-        for (has, byte) in self.ascii.iter().zip(0..128_u8) {
-            match ranges.last_mut() {
-                _ if !has => {}
-                Some((_, last)) if *last + 1 == byte => *last = byte,
-                _ => ranges.push((byte, byte)),
-            }
-        }
-        Some(ranges)
+    /// Returns its characters if all are ASCII.
+    pub(super) fn ascii(&self) -> Option<&ByteSet> {
+        matches!(self.rest, Rest::None).then_some(&self.ascii)
     }
 }
 
@@ -130,7 +117,7 @@ impl Run {
 
     /// The same, where it takes only digits.
     pub(super) fn digits(&self) -> Option<(u32, u32)> {
-        let is_digits = self.class.ascii_ranges()? == [(b'0', b'9')];
+        let is_digits = *self.class.ascii()? == ByteSet::DIGITS;
         is_digits.then_some((self.least, self.most.min(self.limit)))
     }
 
@@ -142,7 +129,7 @@ impl Run {
         let near = text.get(..most).unwrap_or(text);
         let length = near
             .iter()
-            .position(|byte| !ascii[usize::from(*byte)])
+            .position(|byte| !ascii.contains(*byte))
             .unwrap_or(near.len());
         match near.get(length) {
             Some(byte) if *byte >= 128 && !matches!(self.class.rest, Rest::None) => {
