@@ -12,7 +12,7 @@ use super::{Config, Input};
 use crate::clock::ManualClock;
 use crate::diag::{Fault, Report, Text};
 use crate::source::{
-    Event, FileError, FileSettings, FileSource, JOURNAL_PROGRAM, RealFs, SHORT_QUEUE, Stream,
+    FileError, FileEvent, FileSettings, FileSource, JOURNAL_PROGRAM, RealFs, SHORT_QUEUE, Stream,
     SyslogAddress, unix_queue_length,
 };
 
@@ -150,13 +150,13 @@ fn is_on_path(program: &str) -> bool {
 }
 
 /// What a person should know of what was found.
-fn judge(source: &str, event: &Event) -> Option<Fault> {
+fn judge(source: &str, event: &FileEvent) -> Option<Fault> {
     match event {
-        Event::Missing { .. } => Some(
+        FileEvent::Missing { .. } => Some(
             Fault::warning(format!("source `{source}`: {event}"))
                 .help("it is followed as soon as it appears"),
         ),
-        Event::Unreadable { error, .. } => {
+        FileEvent::Unreadable { error, .. } => {
             let fault = Fault::error(format!("source `{source}`: {event}"));
             let denied = matches!(error, FileError::Io(error) if error.kind() == io::ErrorKind::PermissionDenied);
             Some(if denied {

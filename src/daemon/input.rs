@@ -12,7 +12,7 @@ use crate::clock::{Clock, Waker};
 use crate::config::{Input as Wanted, Limits};
 use crate::model::Batch;
 use crate::source::{
-    Event, FileSettings, FileSource, GAP_REASONS, Progress, RealFs, Receiver, Watch,
+    FILE_GAP_REASONS, FileEvent, FileSettings, FileSource, Progress, RealFs, Receiver, Watch,
 };
 
 /// Where a source's lines come from, opened.
@@ -76,7 +76,7 @@ impl Input {
         wanted: &Wanted,
         limits: Limits,
         open_files: usize,
-        events: &mut dyn FnMut(Event),
+        events: &mut dyn FnMut(FileEvent),
     ) {
         if let (Self::Files { source, watch }, Wanted::Files(files)) = (self, wanted) {
             source.reconfigure(file_settings(files, limits, open_files), events);
@@ -166,7 +166,7 @@ impl Input {
 /// Why lines of an input can be lost.
 pub(super) fn gap_reasons(wanted: &Wanted) -> &'static [&'static str] {
     match wanted {
-        Wanted::Files(_) => &GAP_REASONS,
+        Wanted::Files(_) => &FILE_GAP_REASONS,
         Wanted::Stream(stream) => stream.gap_reasons(),
     }
 }

@@ -17,7 +17,7 @@ use super::views::{Reread, Views};
 use crate::clock::{Clock, Waker};
 use crate::model::{Batch, Bytes, Micros, Position};
 use crate::pipeline::Pipeline;
-use crate::source::{Event, Progress, StreamEvent, Watch};
+use crate::source::{FileEvent, Progress, StreamEvent, Watch};
 use crate::telemetry::SourceTelemetry;
 
 /// How often is looked without a wake-up where something happens now and then: together with what the daemon
@@ -259,16 +259,16 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    pub(super) fn hear(&mut self, event: &Event) {
+    pub(super) fn hear(&mut self, event: &FileEvent) {
         if let Some(reason) = event.gap_reason() {
             self.telemetry.gaps(reason, 1);
         }
         let name = self.telemetry.name();
         match event {
-            Event::Opened {
+            FileEvent::Opened {
                 generation, offset, ..
             }
-            | Event::Truncated {
+            | FileEvent::Truncated {
                 generation,
                 resume: offset,
                 ..
@@ -281,27 +281,27 @@ impl Listener {
                     },
                 );
             }
-            Event::Finished { generation, .. }
-            | Event::Damaged { generation, .. }
-            | Event::Dropped { generation, .. } => {
+            FileEvent::Finished { generation, .. }
+            | FileEvent::Damaged { generation, .. }
+            | FileEvent::Dropped { generation, .. } => {
                 self.lane.lock().forget(*generation);
             }
             _ => {}
         }
         match event {
-            Event::Truncated { copy: None, .. }
-            | Event::Damaged { .. }
-            | Event::Unreadable { .. }
-            | Event::Unwatched { .. } => {
+            FileEvent::Truncated { copy: None, .. }
+            | FileEvent::Damaged { .. }
+            | FileEvent::Unreadable { .. }
+            | FileEvent::Unwatched { .. } => {
                 tracing::warn!(source = name, "{event}");
             }
-            Event::Finished { .. } => tracing::debug!(source = name, "{event}"),
-            Event::Opened { .. }
-            | Event::Truncated { .. }
-            | Event::Rotated { .. }
-            | Event::Missing { .. }
-            | Event::Readable { .. }
-            | Event::Dropped { .. } => tracing::info!(source = name, "{event}"),
+            FileEvent::Finished { .. } => tracing::debug!(source = name, "{event}"),
+            FileEvent::Opened { .. }
+            | FileEvent::Truncated { .. }
+            | FileEvent::Rotated { .. }
+            | FileEvent::Missing { .. }
+            | FileEvent::Readable { .. }
+            | FileEvent::Dropped { .. } => tracing::info!(source = name, "{event}"),
         }
     }
 

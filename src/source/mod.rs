@@ -9,16 +9,14 @@
 //! metrics. It starts two kinds of threads: one delivers wake-ups for files, one receives a stream.
 
 pub mod archive;
-mod event;
 mod file;
 mod frame;
 mod read;
 mod stream;
 
-pub use event::{Event, GAP_REASONS};
 pub use file::{
-    Entry, FileError, FileId, FilePosition, FileSettings, FileSource, Fs, Kind, Meta, PathPattern,
-    PatternError, Progress, RealFs, Start, Watch,
+    Entry, FILE_GAP_REASONS, FileError, FileEvent, FileId, FilePosition, FileSettings, FileSource,
+    Fs, Kind, Meta, PathPattern, PatternError, Progress, RealFs, Start, Watch,
 };
 pub use frame::{Cut, Framer};
 pub use read::LineReader;

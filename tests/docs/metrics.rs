@@ -13,7 +13,7 @@ use httplog_exporter::model::{Batch, Families, GenerationId, Micros, Position, S
 use httplog_exporter::pattern::{Dialect, Pattern};
 use httplog_exporter::pipeline::{Pipeline, Settings};
 use httplog_exporter::route::{Resolver, Router, Template, Urlconf};
-use httplog_exporter::source::{GAP_REASONS, STREAM_GAP_REASONS};
+use httplog_exporter::source::{FILE_GAP_REASONS, STREAM_GAP_REASONS};
 use httplog_exporter::telemetry::{Metric, Telemetry};
 
 use crate::markdown::{rows, spans, text};
@@ -105,7 +105,7 @@ fn joined() -> Families {
 /// Everything the exporter tells of itself, once each thing has happened.
 fn told() -> Families {
     let telemetry = Telemetry::new("0", UNIX_EPOCH).unwrap();
-    let source = telemetry.source("x", &GAP_REASONS);
+    let source = telemetry.source("x", &FILE_GAP_REASONS);
     source.set_last_line(UNIX_EPOCH);
     source.set_urlconf(Some(true));
     telemetry.config_loaded(UNIX_EPOCH);
@@ -205,7 +205,7 @@ fn every_reason_is_documented() {
         .series
         .iter()
         .map(|series| series.label("reason").unwrap())
-        .chain(GAP_REASONS)
+        .chain(FILE_GAP_REASONS)
         .chain(STREAM_GAP_REASONS)
         .chain(Reason::ALL.map(Reason::name))
         .chain(Outcome::ALL.map(Outcome::name));

@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 use super::fs::FileError;
-use crate::source::Event;
+use crate::source::FileEvent;
 
 /// Why a file can't be read, if that was told.
 #[derive(Debug, Default)]
@@ -14,7 +14,7 @@ pub(super) struct ReadFault(Option<io::ErrorKind>);
 
 impl ReadFault {
     /// Takes note of how reading went; says what there is to tell.
-    pub(super) fn note(&mut self, path: &Path, error: Option<&io::Error>) -> Option<Event> {
+    pub(super) fn note(&mut self, path: &Path, error: Option<&io::Error>) -> Option<FileEvent> {
         let fault = error.map(io::Error::kind);
         let before = std::mem::replace(&mut self.0, fault);
         if before == fault {
@@ -24,9 +24,9 @@ impl ReadFault {
         Some(match error {
             Some(error) => {
                 let error = FileError::Io(copy_of(error));
-                Event::Unreadable { path, error }
+                FileEvent::Unreadable { path, error }
             }
-            None => Event::Readable { path },
+            None => FileEvent::Readable { path },
         })
     }
 }

@@ -13,7 +13,7 @@ use super::plant::{self, Fault};
 use super::tomb::Tomb;
 use super::unpack::{self, is_damage};
 use crate::model::Batch;
-use crate::source::Event;
+use crate::source::FileEvent;
 
 impl<F: Fs> FileSource<F> {
     /// Whether nobody will write to this file any more. It takes another discovery than the one
@@ -65,7 +65,7 @@ impl<F: Fs> FileSource<F> {
         &mut self,
         now: Duration,
         sink: &mut dyn FnMut(&Batch<'_>),
-        events: &mut dyn FnMut(Event),
+        events: &mut dyn FnMut(FileEvent),
     ) -> bool {
         let mut has_more = false;
         let (tombs, printer) = (&mut self.tombs, &self.printer);
@@ -83,12 +83,12 @@ impl<F: Fs> FileSource<F> {
             let tomb = tomb.held_by(&archive.meta);
             tombs.bury(if step.is_ok() { tomb.whole() } else { tomb });
             events(match step {
-                Ok(_) => Event::Finished {
+                Ok(_) => FileEvent::Finished {
                     path,
                     generation,
                     offset,
                 },
-                Err(error) => Event::Damaged {
+                Err(error) => FileEvent::Damaged {
                     path,
                     generation,
                     offset,

@@ -20,7 +20,7 @@ use super::tomb::Tombs;
 use super::unpack::Archive;
 use crate::clock::Clock;
 use crate::model::{Batch, GenerationId};
-use crate::source::{Event, READ_BYTES};
+use crate::source::{FileEvent, READ_BYTES};
 
 /// Follows the files its settings name.
 ///
@@ -180,7 +180,7 @@ impl<F: Fs> FileSource<F> {
     pub fn poll(
         &mut self,
         sink: &mut dyn FnMut(&Batch<'_>),
-        events: &mut dyn FnMut(Event),
+        events: &mut dyn FnMut(FileEvent),
     ) -> Progress {
         // What changes behind a look is seen by the next one.
         let just_looked = std::mem::replace(&mut self.just_looked, JustLooked::No);
@@ -229,7 +229,7 @@ impl<F: Fs> FileSource<F> {
     }
 
     /// Looks for files that came, went or moved, and tries again those that couldn't be opened.
-    pub fn discover(&mut self, events: &mut dyn FnMut(Event)) {
+    pub fn discover(&mut self, events: &mut dyn FnMut(FileEvent)) {
         let is_seldom = self.is_at_rest() && self.until_due().is_zero();
         self.just_looked = if is_seldom {
             JustLooked::Seldom
@@ -251,7 +251,7 @@ impl<F: Fs> FileSource<F> {
 
     /// Follows other files from the next round on. Files still wanted, under the path they were
     /// last found at, are read on where they are; others are closed.
-    pub fn reconfigure(&mut self, settings: FileSettings, events: &mut dyn FnMut(Event)) {
+    pub fn reconfigure(&mut self, settings: FileSettings, events: &mut dyn FnMut(FileEvent)) {
         let before = std::mem::take(&mut self.wanted);
         self.wanted = settings.paths.iter().cloned().map(Wanted::new).collect();
         for wanted in &mut self.wanted {
@@ -267,7 +267,7 @@ impl<F: Fs> FileSource<F> {
             if is_wanted(&generation.path) || is_wanted(&generation.base) {
                 return true;
             }
-            events(Event::Dropped {
+            events(FileEvent::Dropped {
                 path: generation.path.clone(),
                 generation: generation.id,
                 unread: generation.unread(),
@@ -277,7 +277,7 @@ impl<F: Fs> FileSource<F> {
         self.archives.retain(|archive| {
             let is_kept = is_wanted(&archive.base);
             if !is_kept {
-                events(Event::Dropped {
+                events(FileEvent::Dropped {
                     path: archive.path.clone(),
                     generation: archive.id,
                     unread: archive.meta.size,
@@ -342,7 +342,7 @@ impl<F: Fs> FileSource<F> {
         generation: &mut Generation<F::File>,
         now: Duration,
         sink: &mut dyn FnMut(&Batch<'_>),
-        events: &mut dyn FnMut(Event),
+        events: &mut dyn FnMut(FileEvent),
     ) -> Visit {
         let step = generation.read(&self.fs, now, &mut self.buffer, sink);
         let step = match step {
@@ -359,14 +359,14 @@ impl<F: Fs> FileSource<F> {
         let (path, id) = (&generation.path, generation.id);
         match step {
             Ok(None) => {
-                events(Event::Finished {
+                events(FileEvent::Finished {
                     path: path.clone(),
                     generation: id,
                     offset: generation.offset,
                 });
                 return Visit::Finished;
             }
-            Ok(Some(Step::Cut { unread })) => events(Event::Truncated {
+            Ok(Some(Step::Cut { unread })) => events(FileEvent::Truncated {
                 path: path.clone(),
                 generation: id,
                 offset: generation.offset,

@@ -17,7 +17,7 @@ use super::identity::FileId;
 use super::plant::{self, Fault};
 use super::print::{HEAD_BYTES, Head, LEAST_BYTES, Print, Printer};
 use crate::model::{Batch, GenerationId, Position};
-use crate::source::Event;
+use crate::source::FileEvent;
 use crate::source::frame::{Cut, Framer};
 
 /// Bytes before the reading place that are compared at each read. More than a usual line, so that
@@ -191,7 +191,7 @@ impl<F> Generation<F> {
     }
 
     /// Takes note of how reading went; tells once that it failed, and once that it doesn't any more.
-    pub(super) fn note_fault(&mut self, error: Option<&io::Error>) -> Option<Event> {
+    pub(super) fn note_fault(&mut self, error: Option<&io::Error>) -> Option<FileEvent> {
         self.fault.note(&self.path, error)
     }
 

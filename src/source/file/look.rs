@@ -12,11 +12,11 @@ use super::generation::Link;
 use super::identity::FileId;
 use super::place::{Known, Place, Trouble, may_lead};
 use super::plant::{self, Fault};
-use crate::source::Event;
+use crate::source::FileEvent;
 
 impl<F: Fs> FileSource<F> {
     /// Looks at all that is wanted, and takes up what is new.
-    pub(super) fn look(&mut self, events: &mut dyn FnMut(Event)) {
+    pub(super) fn look(&mut self, events: &mut dyn FnMut(FileEvent)) {
         let now = self.clock.monotonic();
         self.must_discover = false;
         self.discoveries += 1;
@@ -38,7 +38,7 @@ impl<F: Fs> FileSource<F> {
     }
 
     /// Finds out which generations are still led to, and by which path.
-    fn relink(&mut self, listing: &Listing, events: &mut dyn FnMut(Event)) {
+    fn relink(&mut self, listing: &Listing, events: &mut dyn FnMut(FileEvent)) {
         let mut paths_to: BTreeMap<FileId, Vec<&Path>> = BTreeMap::new();
         for (path, sighting) in &listing.sightings {
             if let Ok(meta) = &sighting.seen {
@@ -78,7 +78,7 @@ impl<F: Fs> FileSource<F> {
             }
             let moved_to = homes.first().or(paths.first()).map(|to| to.to_path_buf());
             let path = moved_to.clone().unwrap_or_else(|| path.to_path_buf());
-            events(Event::Rotated {
+            events(FileEvent::Rotated {
                 path: std::mem::replace(&mut generation.path, path),
                 generation: generation.id,
                 moved_to,
@@ -87,7 +87,7 @@ impl<F: Fs> FileSource<F> {
     }
 
     /// Keeps what the next looks are compared with, and tells of troubles that weren't there.
-    fn remember(&mut self, listing: Listing, events: &mut dyn FnMut(Event)) {
+    fn remember(&mut self, listing: Listing, events: &mut dyn FnMut(FileEvent)) {
         self.watched = listing.directories;
         self.known.clear();
         let mut faults = listing.faults;
@@ -107,8 +107,10 @@ impl<F: Fs> FileSource<F> {
             if before.get(&path) != Some(&trouble) {
                 let path = path.clone();
                 events(match error {
-                    Some(error) if trouble != Trouble::Missing => Event::Unreadable { path, error },
-                    _ => Event::Missing { path },
+                    Some(error) if trouble != Trouble::Missing => {
+                        FileEvent::Unreadable { path, error }
+                    }
+                    _ => FileEvent::Missing { path },
                 });
             }
             self.reported.insert(path, trouble);

@@ -5,6 +5,7 @@
 
 mod calm;
 mod discover;
+mod event;
 mod fault;
 mod finish;
 mod follow;
@@ -26,6 +27,7 @@ mod tomb;
 mod unpack;
 mod watch;
 
+pub use event::{FILE_GAP_REASONS, FileEvent};
 pub use follow::FileSource;
 pub use fs::{Entry, FileError, Fs, Kind, Meta, RealFs};
 pub use identity::FileId;

@@ -21,12 +21,16 @@ use super::settings::Start;
 use super::tomb::Tomb;
 use super::unpack::{self, Archive};
 use crate::model::GenerationId;
-use crate::source::Event;
+use crate::source::FileEvent;
 
 impl<F: Fs> FileSource<F> {
     /// Opens what was found under a followed path and isn't open. What can't be opened turns into an
     /// error in `listing`; what has the name of a rotated file is left to [`Self::take_up_rotated`].
-    pub(super) fn open_unopened(&mut self, listing: &mut Listing, events: &mut dyn FnMut(Event)) {
+    pub(super) fn open_unopened(
+        &mut self,
+        listing: &mut Listing,
+        events: &mut dyn FnMut(FileEvent),
+    ) {
         let mut open = self.open_ids();
         self.unopened.clear();
         for (path, sighting) in &mut listing.sightings {
@@ -76,7 +80,11 @@ impl<F: Fs> FileSource<F> {
 
     /// Takes up the rotated files that nobody follows by name: those that came and went between two
     /// looks, and those that grew after they were closed.
-    pub(super) fn take_up_rotated(&mut self, listing: &mut Listing, events: &mut dyn FnMut(Event)) {
+    pub(super) fn take_up_rotated(
+        &mut self,
+        listing: &mut Listing,
+        events: &mut dyn FnMut(FileEvent),
+    ) {
         let rotated = std::mem::take(&mut listing.rotated);
         if rotated.is_empty() {
             return;
@@ -112,7 +120,7 @@ impl<F: Fs> FileSource<F> {
     }
 
     /// Opens again what grew after it was closed, where no change of a directory tells.
-    pub(super) fn take_up_grown(&mut self, events: &mut dyn FnMut(Event)) {
+    pub(super) fn take_up_grown(&mut self, events: &mut dyn FnMut(FileEvent)) {
         let fs = &self.fs;
         let grown = |tomb: &Tomb| {
             let meta = discover::stat(fs, &tomb.path).ok()?;
@@ -142,7 +150,7 @@ impl<F: Fs> FileSource<F> {
         &mut self,
         id: GenerationId,
         unread: u64,
-        events: &mut dyn FnMut(Event),
+        events: &mut dyn FnMut(FileEvent),
     ) {
         let Some(place) = self.generations.iter().position(|own| own.id == id) else {
             return;
@@ -164,7 +172,7 @@ impl<F: Fs> FileSource<F> {
             }
             generation.restart();
         }
-        events(Event::Truncated {
+        events(FileEvent::Truncated {
             path: generation.path.clone(),
             generation: id,
             offset,
@@ -239,7 +247,7 @@ impl<F: Fs> FileSource<F> {
         path: &Path,
         sibling: &Sibling,
         meta: Meta,
-        events: &mut dyn FnMut(Event),
+        events: &mut dyn FnMut(FileEvent),
     ) -> Result<(), FileError> {
         if sibling.fresh {
             return match self.tombs.of(meta.id) {
@@ -327,10 +335,10 @@ impl<F: Fs> FileSource<F> {
     }
 
     /// Follows an opened file from the next round on.
-    fn begin(&mut self, mut generation: Generation<F::File>, events: &mut dyn FnMut(Event)) {
+    fn begin(&mut self, mut generation: Generation<F::File>, events: &mut dyn FnMut(FileEvent)) {
         generation.home = self.fs.home(&generation.path);
         self.tombs.open(generation.file_id);
-        events(Event::Opened {
+        events(FileEvent::Opened {
             path: generation.path.clone(),
             generation: generation.id,
             offset: generation.offset,
@@ -338,8 +346,8 @@ impl<F: Fs> FileSource<F> {
         self.generations.push(generation);
     }
 
-    fn begin_archive(&mut self, archive: Archive<F>, events: &mut dyn FnMut(Event)) {
-        events(Event::Opened {
+    fn begin_archive(&mut self, archive: Archive<F>, events: &mut dyn FnMut(FileEvent)) {
+        events(FileEvent::Opened {
             path: archive.path.clone(),
             generation: archive.id,
             offset: archive.offset,

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::clock::ManualClock;
-use crate::source::{Event, READ_BYTES};
+use crate::source::{FileEvent, READ_BYTES};
 
 mod faults;
 mod looks;
@@ -106,7 +106,7 @@ struct Bench {
     source: FileSource<Refusing>,
     lines: Vec<String>,
     overlong: u64,
-    events: Vec<Event>,
+    events: Vec<FileEvent>,
 }
 
 impl Bench {
@@ -186,16 +186,16 @@ impl Bench {
                 let debug = format!("{event:?}");
                 let name = debug.split(' ').next().unwrap();
                 let path = match event {
-                    Event::Opened { path, .. }
-                    | Event::Rotated { path, .. }
-                    | Event::Finished { path, .. }
-                    | Event::Truncated { path, .. }
-                    | Event::Missing { path }
-                    | Event::Unreadable { path, .. }
-                    | Event::Readable { path }
-                    | Event::Damaged { path, .. }
-                    | Event::Dropped { path, .. } => path,
-                    Event::Unwatched { .. } => unreachable!(),
+                    FileEvent::Opened { path, .. }
+                    | FileEvent::Rotated { path, .. }
+                    | FileEvent::Finished { path, .. }
+                    | FileEvent::Truncated { path, .. }
+                    | FileEvent::Missing { path }
+                    | FileEvent::Unreadable { path, .. }
+                    | FileEvent::Readable { path }
+                    | FileEvent::Damaged { path, .. }
+                    | FileEvent::Dropped { path, .. } => path,
+                    FileEvent::Unwatched { .. } => unreachable!(),
                 };
                 format!("{name} {}", path.file_name().unwrap().display())
             })

@@ -13,7 +13,7 @@ use super::fault::ReadFault;
 use super::fs::{Fs, Meta};
 use super::print::{HEAD_BYTES, Head, Print, Printer};
 use crate::model::{Batch, GenerationId};
-use crate::source::{Event, LineReader};
+use crate::source::{FileEvent, LineReader};
 
 /// How much is passed over in one step: as long as reading a buffer takes.
 const STEP_BYTES: u64 = 1024 * 1024;
@@ -103,7 +103,7 @@ impl<F: Fs> Archive<F> {
     }
 
     /// Takes note of how reading went, as of any file.
-    pub(super) fn note_fault(&mut self, error: Option<&io::Error>) -> Option<Event> {
+    pub(super) fn note_fault(&mut self, error: Option<&io::Error>) -> Option<FileEvent> {
         self.fault.note(&self.path, error)
     }
 

@@ -15,7 +15,7 @@ use rustix::fs::FsWord;
 use super::fs::{Fs, Kind, RealFs};
 use super::identity::FileId;
 use crate::clock::Waker;
-use crate::source::Event;
+use crate::source::FileEvent;
 
 /// Watches directories, and wakes a [`Waker`] when a file in one of them is written, made,
 /// removed, renamed or changes its permissions.
@@ -41,7 +41,7 @@ struct Shared {
 
 impl Watch {
     /// Watches nothing yet. If the system refuses, that is an event and the watch stays inert.
-    pub fn new(waker: Waker, events: &mut dyn FnMut(Event)) -> Self {
+    pub fn new(waker: Waker, events: &mut dyn FnMut(FileEvent)) -> Self {
         let shared = Arc::new(Shared {
             waker,
             ..Shared::default()
@@ -51,7 +51,7 @@ impl Watch {
         let watcher = match notify::recommended_watcher(handler) {
             Ok(watcher) => Some(watcher),
             Err(error) => {
-                events(Event::Unwatched { path: None, error });
+                events(FileEvent::Unwatched { path: None, error });
                 None
             }
         };
@@ -69,7 +69,7 @@ impl Watch {
     pub fn refresh<'p>(
         &mut self,
         dirs: impl IntoIterator<Item = &'p Path>,
-        events: &mut dyn FnMut(Event),
+        events: &mut dyn FnMut(FileEvent),
     ) {
         let Some(watcher) = &mut self.watcher else {
             return;
@@ -97,7 +97,7 @@ impl Watch {
                     self.shared.watched().remove(&path);
                     if !matches!(error.kind, notify::ErrorKind::PathNotFound) {
                         self.refused.insert(path.clone(), id);
-                        events(Event::Unwatched {
+                        events(FileEvent::Unwatched {
                             path: Some(path),
                             error,
                         });
@@ -217,7 +217,7 @@ mod tests {
     const AT_MOST: Duration = Duration::from_secs(20);
 
     #[expect(clippy::needless_pass_by_value, reason = "what takes events owns them")]
-    fn no_events(event: Event) {
+    fn no_events(event: FileEvent) {
         panic!("{event}");
     }
 

@@ -47,7 +47,10 @@ impl Bench {
     }
 
     fn gaps(&self) -> Vec<&'static str> {
-        self.events.iter().filter_map(Event::gap_reason).collect()
+        self.events
+            .iter()
+            .filter_map(FileEvent::gap_reason)
+            .collect()
     }
 }
 

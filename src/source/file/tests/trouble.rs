@@ -27,7 +27,7 @@ fn truncation_restarts_at_zero_and_is_reported() {
     assert!(
         matches!(
             event,
-            Event::Truncated {
+            FileEvent::Truncated {
                 offset: 8,
                 unread: 3,
                 resume: 0,
@@ -97,7 +97,7 @@ fn a_file_cut_behind_what_was_read_goes_on_there() {
     assert!(
         matches!(
             bench.events[..],
-            [Event::Truncated {
+            [FileEvent::Truncated {
                 offset: 17,
                 unread: 2,
                 resume: 17,

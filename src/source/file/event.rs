@@ -8,15 +8,15 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::file::FileError;
+use super::fs::FileError;
 use crate::model::GenerationId;
 
-/// Every value of [`Event::gap_reason`].
-pub const GAP_REASONS: [&str; 3] = ["archive", "copytruncate", "truncated"];
+/// Every value of [`FileEvent::gap_reason`].
+pub const FILE_GAP_REASONS: [&str; 3] = ["archive", "copytruncate", "truncated"];
 
 /// A change of what is being read. [`fmt::Display`] is one line.
 #[derive(Debug)]
-pub enum Event {
+pub enum FileEvent {
     /// Reading of a file begins; its position is `offset` until its first batch moves it.
     Opened {
         /// Where the file was found.
@@ -111,8 +111,8 @@ pub enum Event {
     },
 }
 
-impl Event {
-    /// Why lines may have been lost unseen, as the label of a metric; one of [`GAP_REASONS`].
+impl FileEvent {
+    /// Why lines may have been lost unseen, as the label of a metric; one of [`FILE_GAP_REASONS`].
     pub fn gap_reason(&self) -> Option<&'static str> {
         match self {
             Self::Truncated { copy: None, .. } => Some("truncated"),
@@ -130,7 +130,7 @@ impl Event {
     }
 }
 
-impl fmt::Display for Event {
+impl fmt::Display for FileEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Opened { path, offset, .. } => {
@@ -228,13 +228,13 @@ impl fmt::Display for Causes<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::Kind;
+    use crate::source::file::Kind;
     use std::io;
 
-    fn check(event: &Event, expected: &str, gap: Option<&str>) {
+    fn check(event: &FileEvent, expected: &str, gap: Option<&str>) {
         assert_eq!(event.to_string(), expected);
         assert_eq!(event.gap_reason(), gap);
-        assert!(gap.is_none_or(|reason| GAP_REASONS.contains(&reason)));
+        assert!(gap.is_none_or(|reason| FILE_GAP_REASONS.contains(&reason)));
     }
 
     #[test]
@@ -242,7 +242,7 @@ mod tests {
         let path = || PathBuf::from("/log/a\nb");
         let generation = GenerationId(1);
         check(
-            &Event::Opened {
+            &FileEvent::Opened {
                 path: path(),
                 generation,
                 offset: 7,
@@ -251,7 +251,7 @@ mod tests {
             None,
         );
         check(
-            &Event::Rotated {
+            &FileEvent::Rotated {
                 path: path(),
                 generation,
                 moved_to: Some("/log/c".into()),
@@ -260,7 +260,7 @@ mod tests {
             None,
         );
         check(
-            &Event::Truncated {
+            &FileEvent::Truncated {
                 path: path(),
                 generation,
                 offset: 7,
@@ -272,7 +272,7 @@ mod tests {
             Some("truncated"),
         );
         check(
-            &Event::Unreadable {
+            &FileEvent::Unreadable {
                 path: path(),
                 error: FileError::NotRegular(Kind::Fifo),
             },
@@ -280,7 +280,7 @@ mod tests {
             None,
         );
         check(
-            &Event::Unreadable {
+            &FileEvent::Unreadable {
                 path: path(),
                 error: FileError::Io(io::Error::from_raw_os_error(13)),
             },
