@@ -362,3 +362,6 @@ fn cut(shown: &str) -> String {
         None => shown.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

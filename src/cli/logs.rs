@@ -271,8 +271,9 @@ impl Session {
                 // Files are read one after the other, so that time says nothing here.
                 lane.pipeline.settle(Micros(0));
                 let ledger = lane.shard.ledger();
-                if self.rejects.wants(&rejected, &ledger.rejected) {
-                    self.rejects.look(log, &lane.pattern, number, &batch);
+                if self.rejects.needs_examples(&rejected, &ledger.rejected) {
+                    self.rejects
+                        .collect_from(log, &lane.pattern, number, &batch);
                 }
                 number += ledger.lines() - lines;
             }

@@ -7,8 +7,6 @@ mod check;
 mod demo;
 mod exit;
 mod explain;
-#[cfg(test)]
-mod explain_tests;
 mod generate;
 mod init;
 mod logs;

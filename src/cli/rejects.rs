@@ -51,7 +51,7 @@ impl Rejects {
     }
 
     /// Whether a batch should be looked at, from the counts by reason before it and after.
-    pub(super) fn wants(
+    pub(super) fn needs_examples(
         &self,
         before: &BTreeMap<&'static str, u64>,
         after: &BTreeMap<&'static str, u64>,
@@ -67,7 +67,13 @@ impl Rejects {
     }
 
     /// Looks for examples in a batch; `before` counts the log's lines before it.
-    pub(super) fn look(&mut self, log: &Path, pattern: &Pattern, before: u64, batch: &Batch<'_>) {
+    pub(super) fn collect_from(
+        &mut self,
+        log: &Path,
+        pattern: &Pattern,
+        before: u64,
+        batch: &Batch<'_>,
+    ) {
         self.looks += 1;
         let mut scratch = pattern.scratch();
         // Lines too long to be held ended before the first one held.
@@ -130,7 +136,7 @@ impl fmt::Display for Rejects {
         writeln!(
             f,
             " = help: to see why: {}httplog-exporter explain{config} --pattern {} {}",
-            line_of(&example.log, example.number),
+            extract_command(&example.log, example.number),
             example.pattern,
             if example.log == Path::new("-") {
                 "'…'"
@@ -142,7 +148,7 @@ impl fmt::Display for Rejects {
 }
 
 /// A shell's words that write one line of a log to a pipe; nothing for standard input.
-pub(super) fn line_of(log: &Path, number: u64) -> String {
+pub(super) fn extract_command(log: &Path, number: u64) -> String {
     if log == Path::new("-") {
         return String::new();
     }
@@ -174,7 +180,8 @@ mod tests {
 
     #[test]
     fn commands_to_paste_name_the_file_whatever_it_is_called() {
-        let check = |log: &str, expected: &str| assert_eq!(line_of(Path::new(log), 7), expected);
+        let check =
+            |log: &str, expected: &str| assert_eq!(extract_command(Path::new(log), 7), expected);
         check(
             "/var/log/nginx/access.log",
             "sed -n 7p /var/log/nginx/access.log | ",
@@ -196,7 +203,7 @@ mod tests {
             generation: GenerationId(0),
             offset: 0,
         };
-        rejects.look(Path::new("a.log"), &pattern, 10, &Batch::new(text, 1, end));
+        rejects.collect_from(Path::new("a.log"), &pattern, 10, &Batch::new(text, 1, end));
         assert_eq!(
             rejects.to_string(),
             "rejected, mismatch: a.log:12, a.log:15, a.log:16\n\
@@ -210,25 +217,25 @@ mod tests {
         let pattern = Preset::find("nginx-combined").unwrap().pattern().unwrap();
         let mut rejects = Rejects::new(None, 20, false);
         let counts = |lines: u64| BTreeMap::from([("mismatch", lines), ("number", 0)]);
-        assert!(!rejects.wants(&counts(1), &counts(1)));
+        assert!(!rejects.needs_examples(&counts(1), &counts(1)));
         let end = Position {
             generation: GenerationId(0),
             offset: 0,
         };
         let mut looks = 0;
-        while rejects.wants(&counts(1), &counts(2)) {
-            rejects.look(Path::new("a"), &pattern, 0, &Batch::new(b"same\n", 0, end));
+        while rejects.needs_examples(&counts(1), &counts(2)) {
+            rejects.collect_from(Path::new("a"), &pattern, 0, &Batch::new(b"same\n", 0, end));
             looks += 1;
         }
         assert_eq!(looks, LOOKS);
         let mut rejects = Rejects::new(None, 20, false);
-        rejects.look(
+        rejects.collect_from(
             Path::new("a"),
             &pattern,
             0,
             &Batch::new(b"a\nb\nc\n", 0, end),
         );
-        assert!(!rejects.wants(&counts(1), &counts(2)));
+        assert!(!rejects.needs_examples(&counts(1), &counts(2)));
     }
 
     #[test]

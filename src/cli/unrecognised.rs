@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::exit::{Exit, Failure};
-use super::rejects::line_of;
+use super::rejects::extract_command;
 use crate::pattern::{Explainer, Outcome};
 
 /// Says which presets come near, and where the nearest one stops. `best` is what recognition
@@ -66,7 +66,7 @@ fn place<'l>(
         stop.remedy
     );
     if log != Path::new("-") {
-        let line = line_of(log, number);
+        let line = extract_command(log, number);
         let _ = writeln!(
             help,
             "to see it: {line}httplog-exporter explain --pattern {name} -"

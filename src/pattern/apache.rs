@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::escape::Escaping;
 use super::template::{Binding, Item, Shape, Slot, Template, TimeUnit};
-use super::{Complaint, header, lexer, paste};
+use super::{Complaint, extract, header, lexer};
 use crate::model::Field;
 
 /// The directives of one letter, and those that need an argument.
@@ -25,7 +25,7 @@ struct Directive<'f> {
 
 /// Reads a format string, or a whole `LogFormat`.
 pub(super) fn compile(source: &str) -> Result<Template, Complaint> {
-    let pasted = paste::apache(source)?;
+    let pasted = extract::apache(source)?;
     let mut template =
         read(&pasted.text).map_err(|complaint| pasted.complaint_in_source(complaint))?;
     pasted.place_in_source(&mut template);

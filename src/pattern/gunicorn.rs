@@ -6,7 +6,7 @@
 
 use super::escape::Escaping;
 use super::template::{Binding, Item, Shape, Slot, Template, TimeUnit};
-use super::{Complaint, header, lexer, paste};
+use super::{Complaint, extract, header, lexer};
 use crate::model::Field;
 
 /// The atoms of one letter.
@@ -14,7 +14,7 @@ const ATOMS: &str = "h l u t r m U q H s B b f a T M D L p";
 
 /// Reads a format string, or a whole `access_log_format = …`.
 pub(super) fn compile(source: &str) -> Result<Template, Complaint> {
-    let pasted = paste::gunicorn(source)?;
+    let pasted = extract::gunicorn(source)?;
     let mut template =
         read(&pasted.text).map_err(|complaint| pasted.complaint_in_source(complaint))?;
     pasted.place_in_source(&mut template);

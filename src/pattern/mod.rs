@@ -6,11 +6,10 @@
 mod advice;
 mod apache;
 mod complaint;
-#[cfg(test)]
-mod corpora_tests;
 mod definition;
 mod escape;
 mod explain;
+mod extract;
 mod gunicorn;
 mod header;
 mod hints;
@@ -22,7 +21,6 @@ mod lexer;
 mod lower;
 mod ltsv;
 mod nginx;
-mod paste;
 mod plan;
 #[cfg(test)]
 mod plan_tests;
@@ -542,6 +540,8 @@ impl TextMatcher {
 
 #[cfg(test)]
 mod tests {
+    pub(in crate::pattern) mod corpora;
+
     use super::*;
     use crate::model::Field;
 

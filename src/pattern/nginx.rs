@@ -7,7 +7,7 @@ use super::escape::Escaping;
 use super::keys::Keys;
 use super::template::{Item, Shape, Slot, Template};
 use super::variable::{describe, misspelt, rank};
-use super::{Complaint, json, lexer, paste};
+use super::{Complaint, extract, json, lexer};
 
 /// What a format string is read as.
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ pub(super) enum Format {
 
 /// Reads a format string, or a whole `log_format`.
 pub(super) fn compile(source: &str) -> Result<Format, Complaint> {
-    let pasted = paste::nginx(source)?;
+    let pasted = extract::nginx(source)?;
     let escaping = match &pasted.escape {
         None => Escaping::Nginx,
         Some((escape, span)) => escaping(escape).ok_or_else(|| {

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::{Dialect, Engine, Pattern, Reject, corpora_tests, presets};
+use super::{Dialect, Engine, Pattern, Reject, presets, tests::corpora};
 use crate::model::{Field, Record};
 
 /// A read line, by what each field says and where it stands.
@@ -67,7 +67,7 @@ fn check(pattern: &Pattern, line: &[u8]) {
 
 /// Every line that real servers wrote, but the longest.
 pub(super) fn corpora() -> Vec<Vec<u8>> {
-    let mut lines = corpora_tests::corpora();
+    let mut lines = corpora::corpora();
     lines.retain(|line| line.len() < 2_000);
     lines
 }

@@ -1,13 +1,15 @@
-//! Globs as the C library's `glob(3)` reads them, which nginx asks for its includes.
+//! Globs as the C library's `glob(3)` matches them, which nginx uses for `include`.
 //!
-//! Invariant: `*`, `?` and `[…]` match within one name, and never a dot that a name begins with.
+//! Invariant: `*`, `?` and `[…]` match within one name, and never its leading dot.
 
-/// Whether a text is a glob and not a plain path.
+use globset::GlobBuilder;
+
+/// Returns whether a text is a glob rather than a plain path.
 pub fn is_glob(text: &str) -> bool {
     text.contains(['*', '?', '['])
 }
 
-/// Whether a glob matches a whole path.
+/// Returns whether a glob matches a whole path.
 pub fn matches(glob: &str, path: &str) -> bool {
     let (mut globs, mut names) = (glob.split('/'), path.split('/'));
     loop {
@@ -19,68 +21,33 @@ pub fn matches(glob: &str, path: &str) -> bool {
     }
 }
 
-/// Whether a glob without a slash matches a name.
+/// Returns whether a glob without a slash matches a name.
 pub fn name_matches(glob: &str, name: &str) -> bool {
+    if !glob.contains(['*', '?', '[', '\\']) {
+        return glob == name;
+    }
     if name.starts_with('.') && !glob.starts_with('.') {
         return false;
     }
-    let glob: Vec<char> = glob.chars().collect();
-    let name: Vec<char> = name.chars().collect();
-    // The usual two cursors: on a mismatch, the last `*` takes one character more.
-    let (mut at, mut read) = (0, 0);
-    let mut last_star: Option<(usize, usize)> = None;
-    while read < name.len() {
-        let step = match glob.get(at) {
-            Some('*') => {
-                last_star = Some((at, read));
-                at += 1;
-                continue;
-            }
-            Some('?') => Some(at + 1),
-            Some('[') => class(&glob, at, name[read]),
-            Some('\\') => (glob.get(at + 1) == Some(&name[read])).then_some(at + 2),
-            Some(other) => (*other == name[read]).then_some(at + 1),
-            None => None,
-        };
-        match (step, last_star) {
-            (Some(next), _) => {
-                at = next;
-                read += 1;
-            }
-            (None, Some((star, taken))) => {
-                last_star = Some((star, taken + 1));
-                at = star + 1;
-                read = taken + 1;
-            }
-            (None, None) => return false,
+    // Braces are literal in `glob(3)`, and alternatives in `globset`.
+    let mut escaped = String::new();
+    let mut is_escaped = false;
+    for next in glob.chars() {
+        if matches!(next, '{' | '}') && !is_escaped {
+            escaped.push('\\');
         }
+        is_escaped = next == '\\' && !is_escaped;
+        escaped.push(next);
     }
-    glob[at..].iter().all(|rest| *rest == '*')
-}
-
-/// Where the glob goes on behind the `[…]` at `at`, if that matches; a `[` that is never closed is
-/// itself.
-fn class(glob: &[char], at: usize, character: char) -> Option<usize> {
-    let is_negated = matches!(glob.get(at + 1), Some('!' | '^'));
-    let start = at + 1 + usize::from(is_negated);
-    // A `]` that stands first is a member.
-    let close = (start + 1..glob.len()).find(|close| glob[*close] == ']');
-    let Some(close) = close else {
-        return (character == '[').then_some(at + 1);
-    };
-    let members = &glob[start..close];
-    let mut is_member = false;
-    let mut member = 0;
-    while member < members.len() {
-        if members.get(member + 1) == Some(&'-') && member + 2 < members.len() {
-            is_member |= (members[member]..=members[member + 2]).contains(&character);
-            member += 3;
-        } else {
-            is_member |= members[member] == character;
-            member += 1;
-        }
+    let built = GlobBuilder::new(&escaped)
+        .literal_separator(true)
+        .backslash_escape(true)
+        .build();
+    match built {
+        Ok(built) => built.compile_matcher().is_match(name),
+        // `[` without `]` is an ordinary character.
+        Err(_) => glob == name,
     }
-    (is_member != is_negated).then_some(close + 1)
 }
 
 #[cfg(test)]
@@ -105,8 +72,16 @@ mod tests {
         check("/e/[ab]?[!c-e].conf", "/e/axd.conf", false);
         check("/e/[", "/e/[", true);
         check("/e/\\*", "/e/*", true);
+        check("/e/\\*", "/e/x", false);
         check("/e/*a*b*", "/e/xaxxbx", true);
         check("/e/*a*b", "/e/xaxxbx", false);
+        check("/e/**.conf", "/e/a.conf", true);
+        check("/**/a", "/b/a", true);
+        check("/**/a", "/b/c/a", false);
+        check("/e/{a,b}*", "/e/ab", false);
+        check("/e/{a,b}*", "/e/{a,b}c", true);
+        check("/e/\\{a\\}*", "/e/{a}c", true);
+        check("/e/[{}]*", "/e/{c", true);
         check("a", "a/b", false);
     }
 }

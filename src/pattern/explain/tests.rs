@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::super::corpora_tests::corpora;
+use super::super::tests::corpora::corpora;
 use super::super::{Dialect, Preset, syslog};
 use super::*;
 

@@ -10,7 +10,7 @@ use super::template::{Item, Template};
 
 /// A format string taken out of a directive.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Pasted {
+pub(super) struct Extracted {
     /// The format.
     pub(super) text: String,
     /// For each byte of the text, where it stands in the source; then the source's end.
@@ -23,11 +23,11 @@ pub(super) struct Pasted {
 type Unescape = fn(char) -> Option<char>;
 
 /// nginx's `log_format name [escape=…] 'a' "b" c;`, or a format alone.
-pub(super) fn nginx(source: &str) -> Result<Pasted, Complaint> {
+pub(super) fn nginx(source: &str) -> Result<Extracted, Complaint> {
     let Some(start) = directive(source, "log_format") else {
-        return Ok(Pasted::whole(source));
+        return Ok(Extracted::whole(source));
     };
-    let mut pasted = Pasted::empty();
+    let mut pasted = Extracted::empty();
     let mut at = start;
     let mut words = 0;
     while let Some(next) = skip_blanks(source, at) {
@@ -40,7 +40,7 @@ pub(super) fn nginx(source: &str) -> Result<Pasted, Complaint> {
             }
             break;
         }
-        let (word, end) = word(source, at, Pasted::empty())?;
+        let (word, end) = word(source, at, Extracted::empty())?;
         if words == 1
             && let Some(escape) = word.text.strip_prefix("escape=")
         {
@@ -56,14 +56,14 @@ pub(super) fn nginx(source: &str) -> Result<Pasted, Complaint> {
 
 /// gunicorn's `access_log_format = "…"`, strings side by side and in parentheses included, its
 /// option `--access-logformat '…'`, or a format alone.
-pub(super) fn gunicorn(source: &str) -> Result<Pasted, Complaint> {
+pub(super) fn gunicorn(source: &str) -> Result<Extracted, Complaint> {
     let start = directive(source, "--access-logformat")
         .map(|at| after_equals(source, at).unwrap_or(at))
         .or_else(|| after_equals(source, keyword(source, "access_log_format")?));
     let Some(start) = start else {
-        return Ok(Pasted::whole(source));
+        return Ok(Extracted::whole(source));
     };
-    let mut pasted = Pasted::empty();
+    let mut pasted = Extracted::empty();
     let mut at = start;
     while let Some(next) = skip_blanks(source, at) {
         at = next;
@@ -89,8 +89,8 @@ pub(super) fn gunicorn(source: &str) -> Result<Pasted, Complaint> {
 
 /// Apache's `LogFormat "…" [name]`, or a format alone; in both, a backslash may stand before a
 /// quote.
-pub(super) fn apache(source: &str) -> Result<Pasted, Complaint> {
-    let mut pasted = Pasted::empty();
+pub(super) fn apache(source: &str) -> Result<Extracted, Complaint> {
+    let mut pasted = Extracted::empty();
     let Some(start) = directive(source, "LogFormat") else {
         unescape(source, 0..source.len(), apache_string, &mut pasted);
         return pasted.end(source);
@@ -106,7 +106,7 @@ pub(super) fn apache(source: &str) -> Result<Pasted, Complaint> {
     pasted.end(source)
 }
 
-impl Pasted {
+impl Extracted {
     fn empty() -> Self {
         Self {
             text: String::new(),
@@ -207,7 +207,7 @@ fn skip_blanks(source: &str, mut at: usize) -> Option<usize> {
 }
 
 /// A word of nginx's configuration, quoted or not, and where it ends.
-fn word(source: &str, at: usize, mut word: Pasted) -> Result<(Pasted, usize), Complaint> {
+fn word(source: &str, at: usize, mut word: Extracted) -> Result<(Extracted, usize), Complaint> {
     let rest = &source[at..];
     let end = if rest.starts_with(['"', '\'']) {
         string(source, at, nginx_string, false, &mut word)?
@@ -233,7 +233,7 @@ fn string(
     at: usize,
     meaning: Unescape,
     triple: bool,
-    pasted: &mut Pasted,
+    pasted: &mut Extracted,
 ) -> Result<usize, Complaint> {
     let rest = &source[at..];
     let quote = rest.get(..1).unwrap_or_default();
@@ -261,7 +261,7 @@ fn string(
 }
 
 /// Adds a piece of the source, its escapes undone.
-fn unescape(source: &str, span: Range<usize>, meaning: Unescape, pasted: &mut Pasted) {
+fn unescape(source: &str, span: Range<usize>, meaning: Unescape, pasted: &mut Extracted) {
     let mut characters = source[span.clone()].char_indices().peekable();
     while let Some((offset, character)) = characters.next() {
         let place = span.start + offset;
@@ -304,7 +304,7 @@ fn apache_string(escaped: char) -> Option<char> {
 mod tests {
     use super::*;
 
-    fn check(pasted: Result<Pasted, Complaint>, text: &str, escape: Option<&str>) {
+    fn check(pasted: Result<Extracted, Complaint>, text: &str, escape: Option<&str>) {
         let pasted = pasted.unwrap();
         assert_eq!(pasted.text, text);
         assert_eq!(

@@ -1,6 +1,6 @@
 //! Every line that real servers wrote, by the pattern that describes it.
 
-use super::{Dialect, Engine, Escaping, Pattern, Preset, Reject};
+use super::super::{Dialect, Engine, Escaping, Keys, Pattern, Preset, Reject};
 use crate::model::Field;
 
 /// A file, how its lines are written, and the lines that are no record.
@@ -139,7 +139,7 @@ fn files() -> Vec<String> {
 }
 
 /// Every recorded line.
-pub(super) fn corpora() -> Vec<Vec<u8>> {
+pub(in crate::pattern) fn corpora() -> Vec<Vec<u8>> {
     files().iter().flat_map(|file| lines(file)).collect()
 }
 
@@ -208,7 +208,7 @@ fn every_file_has_its_pattern() {
 
 #[test]
 fn a_list_without_quotes_is_no_json() {
-    let mut keys = super::Keys::new();
+    let mut keys = Keys::new();
     for (name, key) in [
         ("request", "r"),
         ("status", "s"),

@@ -1,4 +1,4 @@
-use super::explain::render;
+use super::render;
 use crate::pattern::{Cause, Dialect, Explainer, Outcome, Pattern};
 
 const FORMAT: &str = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent urt="$upstream_response_time" $request_time"#;
