@@ -98,7 +98,7 @@ impl Shard {
 
     /// Says in which step after 1970 the lines that follow were written; steps may come in any order.
     #[inline]
-    pub fn turn(&mut self, step: u32) {
+    pub fn begin_step(&mut self, step: u32) {
         if self
             .history
             .as_ref()
@@ -688,7 +688,7 @@ mod tests {
                 for (step, line) in lines.iter().filter(|(step, _)| wanted(*step)) {
                     match line {
                         Some(line) => {
-                            shard.turn(*step);
+                            shard.begin_step(*step);
                             apply(&mut shard, &[*line], &names);
                         }
                         None => shard.reject("mismatch"),
@@ -714,7 +714,7 @@ mod tests {
             let names = names(cap);
             for (step, line) in &lines {
                 if let Some(line) = line {
-                    capped.turn(*step);
+                    capped.begin_step(*step);
                     apply(&mut capped, &[*line], &names);
                 }
             }

@@ -11,7 +11,7 @@ use super::load;
 use crate::config::{self, Config, Limits, Source};
 use crate::diag::{Fault, Report};
 use crate::label::Budget;
-use crate::metric::Plan;
+use crate::metric::MetricPlan;
 use crate::pipeline::{Initialised, Pipeline, Settings};
 
 /// Check a configuration: its keys, patterns and their examples, files and permissions.
@@ -143,7 +143,7 @@ fn estimate(
     limit: usize,
     initial: &[Initialised],
 ) -> io::Result<()> {
-    let plan = Plan::new(&source.metrics, source.pattern.fields());
+    let plan = MetricPlan::new(&source.metrics, source.pattern.fields());
     let routes = source.routes.as_ref().map(|routes| routes.max_routes);
     for (name, sizes) in plan.sizes(routes.unwrap_or(Limits::MAX_ROUTES)) {
         let product = sizes

@@ -269,7 +269,7 @@ impl Session {
                 };
                 lane.pipeline.feed(&mut lane.shard, &batch);
                 // Files are read one after the other, so that time says nothing here.
-                lane.pipeline.settle(Micros(0));
+                lane.pipeline.flush_joins(Micros(0));
                 let ledger = lane.shard.ledger();
                 if self.rejects.needs_examples(&rejected, &ledger.rejected) {
                     self.rejects

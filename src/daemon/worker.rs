@@ -195,11 +195,11 @@ fn count(work: &mut Work, events: &mut Listener, clock: &dyn Clock) -> Progress 
     let mut sink = |batch: &Batch<'_>| {
         was_read = true;
         pipeline.feed(&mut lane.lock(), batch);
-        pipeline.settle(now);
+        pipeline.flush_joins(now);
     };
     let progress = work.input.poll(&mut sink, events);
     if progress == Progress::Idle {
-        work.pipeline.read_until(now);
+        work.pipeline.mark_read_until(now);
     }
     if was_read {
         work.telemetry.set_last_line(clock.wall());

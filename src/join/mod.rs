@@ -229,7 +229,7 @@ impl Tap {
     }
 
     /// Hands over what was noted. `now` is any clock's time, the same for all sides.
-    pub fn settle(&mut self, now: Micros) {
+    pub fn flush(&mut self, now: Micros) {
         if self.arrivals.is_empty() {
             return;
         }
@@ -239,7 +239,7 @@ impl Tap {
 
     /// Says that all the source had written until `now` was read: what waited long enough for one
     /// of its lines waits in vain.
-    pub fn read_until(&mut self, now: Micros) {
+    pub fn mark_read_until(&mut self, now: Micros) {
         let mut inner = self.end.link.lock();
         let until = &mut inner.read_until[self.end.side.place()];
         *until = now.max(*until);

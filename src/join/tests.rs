@@ -40,7 +40,7 @@ fn arrive(tap: &mut Tap, now: u64, records: &[Record<'_>]) {
     for record in records {
         tap.note(record);
     }
-    tap.settle(Micros(now));
+    tap.flush(Micros(now));
 }
 
 /// `source label` → count, of everything that is not 0; histograms by count and sum.
@@ -134,11 +134,11 @@ fn a_request_that_was_passed_on_is_unreached_after_the_wait() {
     arrive(&mut nginx, 5, &records);
     arrive(&mut gunicorn, 5, &[worked("e", 7)]);
     let end = Micros(WAIT.0 + 5);
-    nginx.read_until(end);
-    gunicorn.read_until(end);
-    other.read_until(Micros(end.0 - 1));
+    nginx.mark_read_until(end);
+    gunicorn.mark_read_until(end);
+    other.mark_read_until(Micros(end.0 - 1));
     check(&link, &[("nginx pending", 4), ("gunicorn pending", 1)]);
-    other.read_until(end);
+    other.mark_read_until(end);
     check(
         &link,
         &[
@@ -157,7 +157,7 @@ fn lines_that_are_read_late_are_waited_for() {
     let link = link(100);
     let (mut nginx, mut gunicorn) = (tap(&link, "nginx"), tap(&link, "gunicorn"));
     arrive(&mut nginx, 0, &[passed("a", "0.002", "200")]);
-    nginx.read_until(Micros(WAIT.0 * 9));
+    nginx.mark_read_until(Micros(WAIT.0 * 9));
     arrive(&mut gunicorn, WAIT.0 * 9, &[worked("a", 1_000)]);
     check(
         &link,
@@ -309,7 +309,7 @@ fn play(link: &Arc<Link>, steps: &[Step]) -> [u64; 3] {
             },
             Step::Read { after, .. } => {
                 now += after;
-                taps[side].read_until(Micros(now));
+                taps[side].mark_read_until(Micros(now));
                 continue;
             }
         };

@@ -17,7 +17,7 @@ use crate::model::{Field, FieldSet, Unit};
 
 pub use condition::Condition;
 pub use initial::Initial;
-pub use plan::{Plan, Planned};
+pub use plan::{MetricPlan, Planned};
 pub use read::read;
 pub use set::{Set, sets};
 

@@ -12,7 +12,7 @@ use crate::model::{Field, FieldSet};
 
 /// What is counted of one source's lines.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct MetricPlan {
     definitions: Vec<Definition>,
     families: Vec<Planned>,
     fields: FieldSet,
@@ -32,7 +32,7 @@ pub struct Planned {
     other: Vec<(Label, Arc<str>)>,
 }
 
-impl Plan {
+impl MetricPlan {
     /// The plan for lines that bring these fields.
     pub fn new(metrics: &Metrics, fields: FieldSet) -> Self {
         let mut plan = Self {
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn a_family_is_planned_only_if_the_lines_bring_its_fields() {
         let fields = [Field::Method, Field::Status].into_iter().collect();
-        let plan = Plan::new(&Metrics::default(), fields);
+        let plan = MetricPlan::new(&Metrics::default(), fields);
         let names: Vec<&str> = plan.sizes(500).map(|(name, _)| name).collect();
         assert_eq!(names, ["httplog_requests_total"]);
         assert_eq!(plan.definitions().len(), plan.families().len());
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn the_size_of_a_family_is_that_of_its_labels() {
-        let plan = Plan::new(&Metrics::default(), FieldSet::EMPTY);
+        let plan = MetricPlan::new(&Metrics::default(), FieldSet::EMPTY);
         let (_, sizes) = plan.sizes(500).next().unwrap();
         let sizes: Vec<usize> = sizes.into_iter().map(|(_, size)| size).collect();
         assert_eq!(sizes, [10, 502, 1, 501]);

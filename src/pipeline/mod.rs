@@ -17,7 +17,7 @@ use memchr::memchr;
 use crate::aggregate::{Key, Ledger, Measure, Shard, Values};
 use crate::join::{End, Tap};
 use crate::label::{self, Budget, Charset, HostId, Label, Method, Scheme};
-use crate::metric::{Metrics, Plan};
+use crate::metric::{MetricPlan, Metrics};
 use crate::model::{Batch, Field, FieldSet, Micros, Record, Timestamp, UpstreamList};
 use crate::pattern::{Pattern, Reject, Scratch};
 use crate::route::{Resolver, RouteId, Router};
@@ -61,7 +61,7 @@ pub struct Pipeline {
     /// A target whose escapes were undone.
     unescaped: Vec<u8>,
     names: SourceNames,
-    plan: Plan,
+    plan: MetricPlan,
     /// The bits of a key that the plan asks for.
     mask: u64,
     /// Whether it asks for what few do.
@@ -85,7 +85,7 @@ const WIDE: [Field; 4] = [
 impl Pipeline {
     /// A pipeline; `budget` is shared by all of them.
     pub fn new(settings: Settings, budget: Budget) -> Self {
-        let plan = Plan::new(&settings.metrics, settings.pattern.fields());
+        let plan = MetricPlan::new(&settings.metrics, settings.pattern.fields());
         let mask = mask(plan.labels());
         let wide_labels = self::mask(WIDE_LABELS.into_iter());
         let is_wide =
@@ -179,16 +179,16 @@ impl Pipeline {
 
     /// Joins the lines fed so far with those of another source, if that is wanted. `now` is the
     /// time of any clock, the same for both. Belongs after each batch, when no shard is locked.
-    pub fn settle(&mut self, now: Micros) {
+    pub fn flush_joins(&mut self, now: Micros) {
         if let Some(tap) = &mut self.tap {
-            tap.settle(now);
+            tap.flush(now);
         }
     }
 
     /// Says that all the source had written until `now` was fed and settled.
-    pub fn read_until(&mut self, now: Micros) {
+    pub fn mark_read_until(&mut self, now: Micros) {
         if let Some(tap) = &mut self.tap {
-            tap.read_until(now);
+            tap.mark_read_until(now);
         }
     }
 
@@ -232,7 +232,7 @@ impl Pipeline {
                 shard.reject(UNTIMED);
                 return;
             };
-            shard.turn(time.0 / step);
+            shard.begin_step(time.0 / step);
         }
         if let Some(tap) = &mut self.tap {
             tap.note(record);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::aggregate::{Key, LabelValues, Names};
 use crate::label::{Budget, Charset, HostId, Label, Method, OTHER, Scheme};
-use crate::metric::Plan;
+use crate::metric::MetricPlan;
 use crate::model::Field;
 use crate::route::{RouteId, Router};
 
@@ -29,7 +29,7 @@ pub(super) struct SourceNames {
 #[derive(Debug)]
 pub(super) struct KeyNames<'n> {
     names: &'n SourceNames,
-    plan: &'n Plan,
+    plan: &'n MetricPlan,
     router: &'n Router,
 }
 
@@ -77,7 +77,7 @@ impl SourceNames {
         }
     }
 
-    pub(super) fn with<'n>(&'n self, plan: &'n Plan, router: &'n Router) -> KeyNames<'n> {
+    pub(super) fn with<'n>(&'n self, plan: &'n MetricPlan, router: &'n Router) -> KeyNames<'n> {
         KeyNames {
             names: self,
             plan,

@@ -152,7 +152,7 @@ fn lines_that_wait_for_others_take_bounded_memory() {
         let batch = Batch::new(text.as_bytes(), 0, end);
         let more = allocation_counter::measure(|| {
             pipeline.feed(&mut shard, &batch);
-            pipeline.settle(Micros(round));
+            pipeline.flush_joins(Micros(round));
         });
         // The index makes room for what was taken out of it, once.
         assert!(round < ROUNDS / 2 || more.count_total == 0, "round {round}");
