@@ -1,123 +1,115 @@
-//! The house stays in order: who imports whom, how long files are, what every module says first.
+//! The structure of the source: who imports whom, how long files are, circles, and the words in use.
+//!
+//! Shipped code is what the compiler reaches from `lib.rs` and `main.rs`, without test items.
 
 #![expect(
     clippy::expect_used,
+    clippy::panic,
     clippy::unwrap_used,
-    reason = "tests: what goes wrong ends the test"
+    reason = "tests and their helpers: what goes wrong ends the test"
 )]
+
+#[path = "tidy/graph.rs"]
+mod graph;
+#[path = "tidy/source.rs"]
+mod source;
+#[path = "tidy/words.rs"]
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Longest file, in lines, tests apart.
-const FILE_LINES: usize = 500;
+use source::{SourceFile, crate_names, root, rust_files, shipped_files, without_tests};
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+/// Most lines of shipped code in a file. CONTRIBUTING.md repeats it.
+const FILE_LINES: usize = 400;
+
+/// Circles of files that stay, each with its reason.
+const CIRCLES: [(&[&str], &str); 0] = [];
+
+/// Modules and crates of the outside world, which the core does not name.
+const EDGES: [&str; 10] = [
+    "std::fs",
+    "std::net",
+    "std::thread",
+    "std::time",
+    "std::env",
+    "tokio",
+    "notify",
+    "warp",
+    "prometheus::",
+    "tracing",
+];
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap()
 }
 
-/// Every Rust file below a folder, sorted.
-fn rust_files(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(rust_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    files
+/// The top module that a file belongs to; `None` for `lib.rs` and `main.rs`.
+fn top(file: &SourceFile) -> Option<&str> {
+    file.module.first().map(String::as_str)
 }
 
-/// The part of a file that is shipped: everything before its first test module.
-fn shipped(path: &Path) -> String {
-    let text = fs::read_to_string(path).unwrap();
-    let is_test = path
-        .file_name()
-        .is_some_and(|name| name.to_string_lossy().ends_with("tests.rs"));
-    if is_test {
-        String::new()
-    } else {
-        text.split("\n#[cfg(test)]\nmod ")
-            .next()
-            .unwrap()
+/// The modules in the first column of ARCHITECTURE.md's table whose head begins with `core`.
+fn core_modules() -> BTreeSet<String> {
+    let text = read("ARCHITECTURE.md");
+    let table = text
+        .split("\n| core |")
+        .nth(1)
+        .expect("a table that begins with `| core |`");
+    let rows = table
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    rows.map(|row| {
+        row.split('`')
+            .nth(1)
+            .expect("a module in backquotes")
             .to_owned()
-    }
-}
-
-/// The top module a source file belongs to.
-fn module(path: &Path) -> String {
-    let below = path.strip_prefix(root().join("src")).unwrap();
-    let first = below
-        .components()
-        .next()
-        .unwrap()
-        .as_os_str()
-        .to_string_lossy();
-    first.trim_end_matches(".rs").to_owned()
+    })
+    .collect()
 }
 
 /// Who may import whom, as the block `layers` of ARCHITECTURE.md says.
 fn layers() -> BTreeMap<String, BTreeSet<String>> {
-    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
-    let block = text
-        .split("```layers\n")
-        .nth(1)
-        .expect("a block ```layers")
-        .split("```")
-        .next()
-        .unwrap();
+    let text = read("ARCHITECTURE.md");
+    let block = text.split("```layers\n").nth(1).expect("a block ```layers");
     let mut layers = BTreeMap::new();
-    for line in block.lines() {
+    for line in block.split("```").next().unwrap().lines() {
         let (modules, imports) = line.split_once("->").expect("MODULES -> IMPORTS");
         for module in modules.split_whitespace() {
-            layers.insert(
-                module.to_owned(),
-                imports.split_whitespace().map(str::to_owned).collect(),
-            );
+            let imports = imports.split_whitespace().map(str::to_owned);
+            layers.insert(module.to_owned(), imports.collect());
         }
     }
     layers
 }
 
-/// The modules that a text names as `crate::module`, comments apart.
-fn imports(text: &str) -> BTreeSet<String> {
-    let code = text
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"));
-    code.flat_map(|line| line.split("crate::").skip(1))
-        .map(|rest| {
-            rest.chars()
-                .take_while(|c| c.is_ascii_lowercase() || *c == '_')
-                .collect()
-        })
-        .filter(|module: &String| !module.is_empty())
-        .collect()
+/// A file's code without comments.
+fn code(file: &SourceFile) -> impl Iterator<Item = &str> {
+    let lines = file.shipped.lines();
+    lines.filter(|line| !line.trim_start().starts_with("//"))
 }
 
 #[test]
 fn imports_respect_the_layers() {
     let layers = layers();
     let mut seen = BTreeSet::new();
-    for path in rust_files(&root().join("src")) {
-        let module = module(&path);
-        if matches!(module.as_str(), "lib" | "main") {
-            continue;
-        }
+    for file in shipped_files() {
+        let Some(module) = top(&file) else { continue };
         let allowed = layers
-            .get(&module)
-            .unwrap_or_else(|| panic!("{module} is not in ARCHITECTURE.md"));
-        for import in imports(&shipped(&path)) {
+            .get(module)
+            .unwrap_or_else(|| panic!("{module} is missing from ARCHITECTURE.md"));
+        for import in crate_names(file.shipped.parse().unwrap()) {
+            let is_own = import == module || !layers.contains_key(&import);
             assert!(
-                import == module || allowed.contains(&import),
+                is_own || allowed.contains(&import),
                 "{} imports {import}, which ARCHITECTURE.md does not allow",
-                path.display()
+                file.path.display()
             );
         }
-        seen.insert(module);
+        seen.insert(module.to_owned());
     }
     let listed: BTreeSet<String> = layers.into_keys().collect();
     assert_eq!(
@@ -127,70 +119,108 @@ fn imports_respect_the_layers() {
 }
 
 #[test]
-fn files_are_short() {
-    for folder in ["src", "tests"] {
-        for path in rust_files(&root().join(folder)) {
-            let lines = shipped(&path).lines().count();
-            assert!(lines <= FILE_LINES, "{} has {lines} lines", path.display());
-        }
+fn every_source_file_is_compiled() {
+    let shipped: BTreeSet<PathBuf> = shipped_files().into_iter().map(|file| file.path).collect();
+    for path in rust_files(Path::new("src")) {
+        let is_test = path
+            .iter()
+            .any(|part| part == "tests" || part == "tests.rs");
+        assert!(
+            is_test || shipped.contains(&path),
+            "{} is neither shipped nor named as a test (`tests.rs`, `tests/`)",
+            path.display()
+        );
     }
 }
 
 #[test]
-fn every_file_begins_with_what_it_is_for() {
-    for folder in ["src", "tests"] {
-        for path in rust_files(&root().join(folder)) {
-            let text = fs::read_to_string(&path).unwrap();
-            let is_test = shipped(&path).is_empty();
-            assert!(
-                is_test || text.starts_with("//! "),
-                "{} does not begin with `//! `",
-                path.display()
-            );
-        }
+fn files_are_short() {
+    let limit = format!("at most {FILE_LINES} lines");
+    assert!(
+        read("CONTRIBUTING.md").contains(&limit),
+        "CONTRIBUTING.md does not say: {limit}"
+    );
+    let shipped = shipped_files()
+        .into_iter()
+        .map(|file| (file.path, file.shipped));
+    let tests = rust_files(Path::new("tests")).into_iter().map(|path| {
+        let text = fs::read_to_string(root().join(&path)).unwrap();
+        (path, text)
+    });
+    let lengths = shipped
+        .chain(tests)
+        .map(|(path, text)| (path, text.lines().count()));
+    let long: Vec<_> = lengths.filter(|(_, lines)| *lines > FILE_LINES).collect();
+    assert!(long.is_empty(), "over {FILE_LINES} lines: {long:#?}");
+}
+
+#[test]
+fn files_do_not_depend_on_each_other_in_circles() {
+    let circles = graph::circles(&graph::edges(&shipped_files()));
+    let excused = CIRCLES
+        .iter()
+        .map(|(files, _)| files.iter().map(PathBuf::from).collect());
+    let excused: BTreeSet<Vec<PathBuf>> = excused.collect();
+    assert_eq!(
+        circles, excused,
+        "circles of files (left) beside those with a reason (right)"
+    );
+}
+
+#[test]
+fn every_file_begins_with_its_purpose() {
+    let tests = rust_files(Path::new("tests")).into_iter();
+    for path in shipped_files()
+        .into_iter()
+        .map(|file| file.path)
+        .chain(tests)
+    {
+        let text = fs::read_to_string(root().join(&path)).unwrap();
+        assert!(
+            text.starts_with("//! "),
+            "{} does not begin with `//! `",
+            path.display()
+        );
     }
 }
 
 #[test]
 fn the_core_has_no_edges() {
-    const EDGES: [&str; 10] = [
-        "std::fs",
-        "std::net",
-        "std::thread",
-        "std::time",
-        "std::env",
-        "tokio",
-        "notify",
-        "warp",
-        "prometheus::",
-        "tracing",
-    ];
-    const CORE: [&str; 10] = [
-        "aggregate",
-        "diag",
-        "expose",
-        "join",
-        "label",
-        "model",
-        "pattern",
-        "pipeline",
-        "route",
-        "servers",
-    ];
-    for path in rust_files(&root().join("src")) {
-        if CORE.contains(&module(&path).as_str()) {
-            let text = shipped(&path);
-            let code: Vec<&str> = text
-                .lines()
-                .filter(|line| !line.trim_start().starts_with("//"))
-                .collect();
+    let core = core_modules();
+    for file in shipped_files() {
+        if top(&file).is_some_and(|module| core.contains(module)) {
             for edge in EDGES {
-                assert!(
-                    !code.iter().any(|line| line.contains(edge)),
-                    "{} names {edge}",
-                    path.display()
-                );
+                let is_named = code(&file).any(|line| line.contains(edge));
+                assert!(!is_named, "{} names {edge}", file.path.display());
             }
         }
     }
+}
+
+#[test]
+fn retired_words_stay_away() {
+    let found = words::retired_words();
+    assert!(
+        found.is_empty(),
+        "{} retired words:\n{}",
+        found.len(),
+        found.join("\n")
+    );
+}
+
+#[test]
+fn test_items_are_cut_out_wherever_they_stand() {
+    let text = "#[cfg(test)]\nmod tests;\nstruct A {\n    #[cfg(test)]\n    b: u8,\n    c: u8,\n}\nimpl A {\n    \
+                /// Doc.\n    #[cfg(test)]\n    fn d() {\n    }\n    fn e() {}\n}\n";
+    assert_eq!(
+        without_tests(text),
+        "struct A {\n    c: u8,\n}\nimpl A {\n    fn e() {}\n}\n"
+    );
+}
+
+#[test]
+fn imports_are_seen_in_groups_and_macros() {
+    let text = "use crate::{clock::Clock, model as m, pattern::{self, Reject}}; fn f() { g!(crate::route::x()); }";
+    let names: Vec<String> = crate_names(text.parse().unwrap()).into_iter().collect();
+    assert_eq!(names, ["clock", "model", "pattern", "route"]);
 }

@@ -1,0 +1,106 @@
+//! Words that the project no longer uses, each with the one to write.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use regex::Regex;
+
+use crate::source::root;
+
+/// Expressions of retired words, and the remedy.
+const RETIRED: [(&str, &str); 20] = [
+    (r"[Tt]omb(s|_|[A-Z]|\b)", "finished file, history"),
+    (r"(?i)\bbur(y|ied)\b", "close, finish"),
+    (r"\b[Ll]ane\b", "worker, shard"),
+    (r"(?i)\btold\b", "notified, given, distinguished, reported"),
+    (r"(?i)\banew\b", "again, from scratch"),
+    (
+        r"(?i)\b(is|are|can be|be|was) no\b",
+        "is not, does not exist, has no, cannot be",
+    ),
+    (r"(?i)\bone.s own\b", "custom"),
+    (r"(?i)\bdrawn up\b", "generated"),
+    (
+        r"(?i)\b(nobody|whoever)\b",
+        "name the program, the thread or the person",
+    ),
+    (r"(?i)\bspoilt\b", "undecided, incomplete"),
+    (r"(?i)\bteach(es)?\b", "learn, add"),
+    (
+        r"(?i)\b(stop|end|exit|shut|finish)\w*( down)? in order\b",
+        "cleanly",
+    ),
+    (r"(?i)\bordered stop\b", "clean shutdown"),
+    (r"\bAnswers\b", "Responses"),
+    (r"\bRuns for\b", "Uptime"),
+    (r"(?i)95 % stay under|\bunder which 95", "p95 latency"),
+    (
+        r"\bfn (turn|settle|take_up|hear|tell|teach)",
+        "a verb that names the operation",
+    ),
+    (r"\b(Printer|Print)\b", "fingerprint"),
+    (r"(?i)\bhears? of\b", "receives, is notified"),
+    (
+        r"//[/!] (The same[,;: ]|Whoever|Those that)",
+        "a sentence that is readable alone",
+    ),
+];
+
+/// Files and folders that people read.
+const READ: [&str; 14] = [
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "Cargo.toml",
+    "README.md",
+    "benches",
+    "deploy",
+    "docs",
+    "fuzz/fuzz_targets",
+    "metrics",
+    "patterns",
+    "src",
+    "systemd",
+    "tests",
+];
+
+/// Returns one message for each retired word that stands in a text of the project.
+pub fn retired_words() -> Vec<String> {
+    let retired: Vec<(Regex, &str)> = RETIRED
+        .iter()
+        .map(|(word, remedy)| (Regex::new(word).unwrap(), *remedy))
+        .collect();
+    let mut found = Vec::new();
+    for path in READ.iter().flat_map(|path| texts(Path::new(path))) {
+        // What is not UTF-8 is not a text: pictures.
+        let Ok(text) = fs::read_to_string(root().join(&path)) else {
+            continue;
+        };
+        for (line, number) in text.lines().zip(1..) {
+            for (word, remedy) in &retired {
+                if let Some(word) = word.find(line) {
+                    let (path, word) = (path.display(), word.as_str());
+                    found.push(format!("{path}:{number}: `{word}`; write: {remedy}"));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The files below a path; this file, which lists the words, apart.
+fn texts(path: &Path) -> Vec<PathBuf> {
+    if path == Path::new("tests/tidy/words.rs") {
+        return Vec::new();
+    }
+    if !root().join(path).is_dir() {
+        return vec![path.to_path_buf()];
+    }
+    let entries = fs::read_dir(root().join(path)).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    names
+        .iter()
+        .flat_map(|name| texts(&path.join(name)))
+        .collect()
+}
