@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use httplog_exporter::expose::{Format, encode};
+use httplog_exporter::expose::encode_text;
 use httplog_exporter::label::Budget;
 use httplog_exporter::metric::Metrics;
 use httplog_exporter::model::{Batch, Families, GenerationId, Position, Status};
@@ -194,7 +194,7 @@ fn scrape(criterion: &mut Criterion) {
     );
     let families = Families::new(shard.snapshot());
     let mut page = Vec::new();
-    encode(&families, Format::Text, &mut page);
+    encode_text(&families, &mut page);
     let samples = page
         .split(|byte| *byte == b'\n')
         .filter(|line| line.first().is_some_and(|byte| *byte != b'#'))
@@ -204,7 +204,7 @@ fn scrape(criterion: &mut Criterion) {
     group.bench_function("encode", |bencher| {
         bencher.iter(|| {
             page.clear();
-            encode(black_box(&families), Format::Text, &mut page);
+            encode_text(black_box(&families), &mut page);
         });
     });
     group.bench_function("snapshot", |bencher| {

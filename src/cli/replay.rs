@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use super::exit::Failure;
 use super::logs::{Aim, Logs, Session};
 use super::summary;
-use crate::expose::{Format, encode, encode_json};
+use crate::expose::{encode_json, encode_text};
 use crate::model::Families;
 
 /// Read whole logs once and print the result.
@@ -71,7 +71,7 @@ fn print(session: &Session, output: Output) -> Result<(), Failure> {
             }
             summary::write_joined(&mut out, &families)?;
         }
-        Output::Metrics => encode(&families, Format::Text, &mut bytes),
+        Output::Metrics => encode_text(&families, &mut bytes),
         Output::Json => {
             let accounts = session
                 .lanes

@@ -199,7 +199,7 @@ impl Daemon {
                 shard.restore(&before.save(), before.ledger());
                 drop(before);
                 // Counts are kept even if the cap was lowered below them; series for what is over it are beside it.
-                budget.take_over(shard.series());
+                budget.add_existing(shard.series());
                 (old.input, old.waker, pipeline, shard)
             }
         };

@@ -62,19 +62,14 @@ fn push_series(series: &Series, out: &mut Vec<u8>) {
 
 fn push_histogram(histogram: &Histogram, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"buckets\":[");
-    let mut below: u64 = 0;
-    for (bound, count) in histogram.bounds.iter().zip(&histogram.counts) {
-        below = below.wrapping_add(*count);
+    for (bound, count) in histogram.bounds.iter().zip(histogram.cumulative()) {
         out.extend_from_slice(b"{\"le\":");
         push_exact(*bound, histogram.unit, out);
         out.extend_from_slice(b",\"count\":");
-        push_integer(below, out);
+        push_integer(count, out);
         out.extend_from_slice(b"},");
     }
-    let all = histogram
-        .counts
-        .iter()
-        .fold(0, |all: u64, count| all.wrapping_add(*count));
+    let all = histogram.observations();
     out.extend_from_slice(b"{\"le\":\"+Inf\",\"count\":");
     push_integer(all, out);
     out.extend_from_slice(b"}],\"sum\":");

@@ -118,13 +118,11 @@ fn push_point(value: &Value, starts: &[Vec<u8>], time: &[u8], out: &mut Vec<u8>)
     match value {
         Value::Number(number) => push(&|out| push_number(*number, out)),
         Value::Histogram(histogram) => {
-            let mut all = 0_u64;
-            for count in &histogram.counts {
-                all = all.wrapping_add(*count);
-                push(&|out| push_integer(all, out));
+            for count in histogram.cumulative() {
+                push(&|out| push_integer(count, out));
             }
             push(&|out| push_exact(histogram.sum, histogram.unit, out));
-            push(&|out| push_integer(all, out));
+            push(&|out| push_integer(histogram.observations(), out));
         }
     }
 }

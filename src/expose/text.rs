@@ -9,8 +9,29 @@ use std::sync::Arc;
 use super::number::{push_exact, push_integer, push_number};
 use crate::model::{Families, Family, Histogram, Kind, Labels, Unit, Value};
 
-/// Appends every family that has series.
-pub(super) fn encode(families: &Families, out: &mut Vec<u8>) {
+/// The value of the `Content-Type` header.
+pub const TEXT_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Appends the families to `out`. A family without series is left out.
+///
+/// ```
+/// use httplog_exporter::expose::encode_text;
+/// use httplog_exporter::model::{Families, Family, Kind, Number, Series, Unit, Value};
+///
+/// let families = Families::new([Family {
+///     name: "lag_seconds".into(),
+///     help: "Age of the oldest unread line.".into(),
+///     kind: Kind::Gauge,
+///     series: vec![Series {
+///         labels: vec![("source".into(), "nginx".into())],
+///         value: Value::Number(Number::Exact(1_500_000, Unit::Micros)),
+///     }],
+/// }]);
+/// let mut out = Vec::new();
+/// encode_text(&families, &mut out);
+/// assert!(out.ends_with(b"lag_seconds{source=\"nginx\"} 1.5\n"));
+/// ```
+pub fn encode_text(families: &Families, out: &mut Vec<u8>) {
     let mut scratch = Scratch::default();
     for family in families.iter().filter(|family| !family.series.is_empty()) {
         push_head(family, out);
@@ -67,6 +88,8 @@ impl Bounds {
             self.text.extend_from_slice(b"\"} ");
             self.ends.push(self.text.len());
         }
+        self.text.extend_from_slice(b"le=\"+Inf\"} ");
+        self.ends.push(self.text.len());
         self.of = Some((Arc::clone(&histogram.bounds), histogram.unit));
     }
 
@@ -113,30 +136,18 @@ fn push_histogram(name: &str, histogram: &Histogram, scratch: &mut Scratch, out:
         None => bucket.push(b'{'),
     }
 
-    let mut below: u64 = 0;
-    for (tail, count) in bounds.tails().zip(&histogram.counts) {
-        below = below.wrapping_add(*count);
-        push_bucket(bucket, tail, below, out);
+    for (tail, count) in bounds.tails().zip(histogram.cumulative()) {
+        out.extend_from_slice(bucket);
+        out.extend_from_slice(tail);
+        push_integer(count, out);
+        out.push(b'\n');
     }
-    let all = histogram
-        .counts
-        .iter()
-        .fold(0, |all: u64, count| all.wrapping_add(*count));
-    push_bucket(bucket, b"le=\"+Inf\"} ", all, out);
 
     push_name(name, "_sum", labels, out);
     push_exact(histogram.sum, histogram.unit, out);
     out.push(b'\n');
     push_name(name, "_count", labels, out);
-    push_integer(all, out);
-    out.push(b'\n');
-}
-
-/// One bucket line.
-fn push_bucket(prefix: &[u8], tail: &[u8], value: u64, out: &mut Vec<u8>) {
-    out.extend_from_slice(prefix);
-    out.extend_from_slice(tail);
-    push_integer(value, out);
+    push_integer(histogram.observations(), out);
     out.push(b'\n');
 }
 
@@ -187,5 +198,4 @@ pub(super) fn push_escaped(text: &str, quoted: Quoted, out: &mut Vec<u8>) {
 }
 
 #[cfg(test)]
-#[path = "text_tests.rs"]
 mod tests;

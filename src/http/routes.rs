@@ -23,7 +23,7 @@ use super::progress::Table;
 use super::scrape::Scraper;
 use super::{Limits, Observer, Page, Scrape, page};
 use crate::clock::Clock;
-use crate::expose::Format;
+use crate::expose::TEXT_CONTENT_TYPE;
 
 const PLAIN_TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
@@ -179,7 +179,7 @@ fn is_read(method: &Method) -> bool {
 }
 
 fn metrics(body: Option<Bytes>) -> Response {
-    let content_type = HeaderValue::from_static(Format::Text.content_type());
+    let content_type = HeaderValue::from_static(TEXT_CONTENT_TYPE);
     match body {
         Some(body) => respond(StatusCode::OK, content_type, body),
         None => text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),

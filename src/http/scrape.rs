@@ -15,7 +15,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::progress::Table;
 use super::{Event, Limits, Observer};
 use crate::clock::Clock;
-use crate::expose::{Format, encode};
+use crate::expose::encode_text;
 use crate::model::Families;
 
 /// Gives the families of one instant.
@@ -134,7 +134,7 @@ impl Scraper {
         let last = self.size.load(Ordering::Relaxed);
         // Counters gain digits and series between two scrapes.
         let mut bytes = Vec::with_capacity(last + last / 16);
-        encode(&self.source.families(), Format::Text, &mut bytes);
+        encode_text(&self.source.families(), &mut bytes);
         self.size.store(bytes.len(), Ordering::Relaxed);
         self.observer.observe(Event::Scraped {
             took: self.clock.monotonic().saturating_sub(begun),

@@ -24,7 +24,7 @@ impl Scheme {
 
     /// The scheme of a request.
     #[inline]
-    pub fn of(scheme: Option<&[u8]>) -> Self {
+    pub fn from_bytes(scheme: Option<&[u8]>) -> Self {
         match scheme {
             Some(b"http") => Self::Http,
             Some(b"https") => Self::Https,
@@ -44,7 +44,7 @@ impl Scheme {
 
 impl Charset {
     /// No charset is said.
-    pub const UNSAID: Self = Self(0);
+    pub const ABSENT: Self = Self(0);
     /// One that is not in the list.
     pub const OTHER: Self = Self(1);
     /// The list, lower-cased; at most 30, so that a number takes five bits.
@@ -68,14 +68,14 @@ impl Charset {
     ];
 
     /// The charset that a `Content-Type` (RFC 9110, 8.3) names.
-    pub fn of(content_type: Option<&[u8]>) -> Self {
+    pub fn from_content_type(content_type: Option<&[u8]>) -> Self {
         const KEY: &[u8] = b"charset=";
         let Some(text) = content_type else {
-            return Self::UNSAID;
+            return Self::ABSENT;
         };
         let is_key = |window: &[u8]| window.eq_ignore_ascii_case(KEY);
         let Some(at) = text.windows(KEY.len()).position(is_key) else {
-            return Self::UNSAID;
+            return Self::ABSENT;
         };
         let name = &text[at + KEY.len()..];
         // A quote as it is, and as servers escape it.
@@ -118,23 +118,24 @@ mod tests {
 
     #[test]
     fn charsets_are_of_the_list_whatever_their_case() {
-        let check = |text: &[u8], expected| assert_eq!(Charset::of(Some(text)), expected);
-        let utf8 = Charset::of(Some(b"text/html; charset=utf-8"));
+        let check =
+            |text: &[u8], expected| assert_eq!(Charset::from_content_type(Some(text)), expected);
+        let utf8 = Charset::from_content_type(Some(b"text/html; charset=utf-8"));
         assert_eq!(utf8.name(), Some("utf-8"));
         check(b"text/html;Charset=UTF-8", utf8);
         check(b"text/html; charset=\"utf-8\"; x=y", utf8);
         check(b"text/html; charset=\\x22utf-8\\x22", utf8);
         check(b"text/html; charset=jane@example.com", Charset::OTHER);
         check(b"text/html; charset=", Charset::OTHER);
-        check(b"application/json", Charset::UNSAID);
-        assert_eq!(Charset::of(None), Charset::UNSAID);
+        check(b"application/json", Charset::ABSENT);
+        assert_eq!(Charset::from_content_type(None), Charset::ABSENT);
         assert!(Charset::NAMES.len() <= 30);
     }
 
     #[test]
     fn schemes_are_two() {
-        assert_eq!(Scheme::of(Some(b"https")).name(), Some("https"));
-        assert_eq!(Scheme::of(Some(b"HTTPS")).name(), None);
-        assert_eq!(Scheme::of(None), Scheme::Other);
+        assert_eq!(Scheme::from_bytes(Some(b"https")).name(), Some("https"));
+        assert_eq!(Scheme::from_bytes(Some(b"HTTPS")).name(), None);
+        assert_eq!(Scheme::from_bytes(None), Scheme::Other);
     }
 }

@@ -69,7 +69,7 @@ impl Method {
 
     /// The method of a request; names are case-sensitive (RFC 9110, 9.1).
     #[inline]
-    pub fn of(method: Option<&[u8]>) -> Self {
+    pub fn from_bytes(method: Option<&[u8]>) -> Self {
         match method {
             Some(b"GET") => Self::Get,
             Some(b"POST") => Self::Post,
@@ -123,7 +123,7 @@ impl Budget {
     }
 
     /// Takes what series there are already, even if they are more than the limit lets be made.
-    pub fn take_over(&self, series: usize) {
+    pub fn add_existing(&self, series: usize) {
         self.used.fetch_add(series, Ordering::Relaxed);
     }
 
@@ -153,11 +153,11 @@ mod tests {
 
     #[test]
     fn only_standard_methods_have_a_name() {
-        assert_eq!(Method::of(Some(b"GET")).name(), "GET");
+        assert_eq!(Method::from_bytes(Some(b"GET")).name(), "GET");
         for other in [&b"get"[..], b"PROPFIND", b"", b"GET "] {
-            assert_eq!(Method::of(Some(other)).name(), "<other>");
+            assert_eq!(Method::from_bytes(Some(other)).name(), "<other>");
         }
-        assert_eq!(Method::of(None), Method::Other);
+        assert_eq!(Method::from_bytes(None), Method::Other);
     }
 
     #[test]
@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn what_is_over_the_limit_already_leaves_no_room() {
         let budget = Budget::new(3);
-        budget.take_over(4);
+        budget.add_existing(4);
         assert!(!budget.take(1));
         assert!(!budget.reserve(1));
     }

@@ -52,7 +52,7 @@ impl Initial {
 }
 
 fn method(name: &str) -> Result<Method, Fault> {
-    match Method::of(Some(name.as_bytes())) {
+    match Method::from_bytes(Some(name.as_bytes())) {
         Method::Other => {
             let known = Method::ALL.into_iter();
             let known = known.filter(|method| *method != Method::Other);

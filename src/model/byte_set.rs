@@ -37,8 +37,8 @@ impl ByteSet {
         Self(members)
     }
 
-    /// Adds these bytes.
-    pub(crate) const fn and(mut self, bytes: &[u8]) -> Self {
+    /// Adds bytes.
+    pub(crate) const fn plus(mut self, bytes: &[u8]) -> Self {
         let mut at = 0;
         while at < bytes.len() {
             self.0[bytes[at] as usize] = true;
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn ranges_include_their_ends_and_bytes_are_added() {
-        const SET: ByteSet = ByteSet::from_ranges(&[(b'0', b'2'), (254, 255), (9, 8)]).and(b"-2");
+        const SET: ByteSet = ByteSet::from_ranges(&[(b'0', b'2'), (254, 255), (9, 8)]).plus(b"-2");
         let members: Vec<u8> = (0..=255).filter(|byte| SET.contains(*byte)).collect();
         assert_eq!(members, [b'-', b'0', b'1', b'2', 254, 255]);
         assert_eq!(SET, ByteSet::from_fn(|byte| members.contains(&byte)));

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use super::Unit;
-use super::gather::{Gather, gather};
 
 /// Label names and values, sorted by name.
 pub type Labels = Vec<(Arc<str>, Arc<str>)>;
@@ -83,9 +82,17 @@ impl Families {
     /// Sorts, joins families of one name, and adds up series of one label set.
     pub fn new(families: impl IntoIterator<Item = Family>) -> Self {
         let mut all: Vec<Family> = families.into_iter().collect();
-        gather(&mut all);
+        merge_by_key(
+            &mut all,
+            |family| &*family.name,
+            |first, other| first.series.append(&mut other.series),
+        );
         for family in &mut all {
-            gather(&mut family.series);
+            merge_by_key(
+                &mut family.series,
+                |series| &series.labels,
+                |first, other| first.value.add(&other.value),
+            );
         }
         Self(all)
     }
@@ -118,7 +125,7 @@ impl Family {
             .map(|series| match &series.value {
                 Value::Number(Number::Exact(value, _)) => *value,
                 Value::Number(Number::Float(_)) => 0,
-                Value::Histogram(histogram) => histogram.counts.iter().sum(),
+                Value::Histogram(histogram) => histogram.observations(),
             })
             .sum()
     }
@@ -134,27 +141,18 @@ impl Series {
     }
 }
 
-impl Gather for Family {
-    type Key = str;
-
-    fn key(&self) -> &str {
-        &self.name
+impl Histogram {
+    /// Returns the running total of observations at each bucket; the last item is their number.
+    pub fn cumulative(&self) -> impl Iterator<Item = u64> {
+        self.counts.iter().scan(0_u64, |total, count| {
+            *total = total.wrapping_add(*count);
+            Some(*total)
+        })
     }
 
-    fn take_up(&mut self, other: &mut Self) {
-        self.series.append(&mut other.series);
-    }
-}
-
-impl Gather for Series {
-    type Key = Labels;
-
-    fn key(&self) -> &Labels {
-        &self.labels
-    }
-
-    fn take_up(&mut self, other: &mut Self) {
-        self.value.add(&other.value);
+    /// Returns the number of observations.
+    pub fn observations(&self) -> u64 {
+        self.cumulative().last().unwrap_or_default()
     }
 }
 
@@ -178,6 +176,22 @@ impl Value {
             _ => {}
         }
     }
+}
+
+/// Sorts items by key and merges those with the same key into the first of them.
+pub(super) fn merge_by_key<T, K: Ord + ?Sized>(
+    items: &mut Vec<T>,
+    key: impl Fn(&T) -> &K,
+    merge: impl Fn(&mut T, &mut T),
+) {
+    items.sort_by(|a, b| key(a).cmp(key(b)));
+    items.dedup_by(|later, first| {
+        let is_same = key(later) == key(first);
+        if is_same {
+            merge(first, later);
+        }
+        is_same
+    });
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ mod batch;
 pub(crate) mod byte_set;
 pub(crate) mod digits;
 mod families;
-mod gather;
 mod record;
 mod saved;
 mod timeline;

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::gather::{Gather, gather};
+use super::families::merge_by_key;
 use super::{Kind, Labels, Number, Value};
 
 /// All families, step by step.
@@ -51,9 +51,20 @@ impl Timeline {
     /// Sorts, joins families of one name, and adds up series of one label set.
     pub fn new(courses: impl IntoIterator<Item = Course>) -> Self {
         let mut all: Vec<Course> = courses.into_iter().collect();
-        gather(&mut all);
+        merge_by_key(
+            &mut all,
+            |course| &*course.name,
+            |first, other| first.tracks.append(&mut other.tracks),
+        );
         for course in &mut all {
-            gather(&mut course.tracks);
+            merge_by_key(
+                &mut course.tracks,
+                |track| &track.labels,
+                |first, other| {
+                    first.changes.append(&mut other.changes);
+                    Change::add_up(&mut first.changes);
+                },
+            );
         }
         Self(all)
     }
@@ -79,31 +90,6 @@ impl Timeline {
             steps.dedup();
         }
         steps
-    }
-}
-
-impl Gather for Course {
-    type Key = str;
-
-    fn key(&self) -> &str {
-        &self.name
-    }
-
-    fn take_up(&mut self, other: &mut Self) {
-        self.tracks.append(&mut other.tracks);
-    }
-}
-
-impl Gather for Track {
-    type Key = Labels;
-
-    fn key(&self) -> &Labels {
-        &self.labels
-    }
-
-    fn take_up(&mut self, other: &mut Self) {
-        self.changes.append(&mut other.changes);
-        Change::add_up(&mut self.changes);
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) struct Ltsv {
 }
 
 /// The bytes of a label (ltsv.org: `lbyte`).
-static LABEL: ByteSet = ByteSet::ALPHANUMERIC.and(b"_.-");
+static LABEL: ByteSet = ByteSet::ALPHANUMERIC.plus(b"_.-");
 
 impl Ltsv {
     /// Checks that lines can have these labels.

@@ -84,7 +84,7 @@ fn method_length(line: &[u8]) -> usize {
 }
 
 /// The bytes a method may have (RFC 9110, 5.6.2).
-static TOKEN: ByteSet = ByteSet::ALPHANUMERIC.and(b"!#$%&'*+-.^_`|~");
+static TOKEN: ByteSet = ByteSet::ALPHANUMERIC.plus(b"!#$%&'*+-.^_`|~");
 
 #[cfg(test)]
 mod tests {

@@ -235,11 +235,11 @@ fn of_route(route: RouteId) -> u64 {
 }
 
 fn of_scheme(scheme: Scheme) -> u64 {
-    pack_more(scheme, false, Charset::UNSAID)
+    pack_more(scheme, false, Charset::ABSENT)
 }
 
 fn of_upstream(is_asked: bool) -> u64 {
-    pack_more(Scheme::Other, is_asked, Charset::UNSAID)
+    pack_more(Scheme::Other, is_asked, Charset::ABSENT)
 }
 
 fn of_charset(charset: Charset) -> u64 {

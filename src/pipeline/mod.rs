@@ -237,7 +237,7 @@ impl Pipeline {
         if let Some(tap) = &mut self.tap {
             tap.note(record);
         }
-        let method = Method::of(record.method);
+        let method = Method::from_bytes(record.method);
         let route = self.route(record);
         let mut key = pack(method, label::status(record.status), route);
         let upstream = record
@@ -298,9 +298,9 @@ impl Pipeline {
         };
         pack_host(host)
             | pack_more(
-                Scheme::of(record.scheme),
+                Scheme::from_bytes(record.scheme),
                 record.upstream_durations.is_some(),
-                Charset::of(record.content_type),
+                Charset::from_content_type(record.content_type),
             )
     }
 

@@ -155,7 +155,7 @@ impl KeyNames<'_> {
                 "no"
             }),
             Label::Charset => match Charset::from_number(low[7] >> 3) {
-                Charset::UNSAID => None,
+                Charset::ABSENT => None,
                 charset => Some(charset.name().unwrap_or(OTHER)),
             },
         };

@@ -9,8 +9,7 @@ mod metric;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use prometheus::core::{AtomicF64, AtomicI64, AtomicU64, Collector, GenericCounterVec};
-use prometheus::core::{GenericGauge, GenericGaugeVec};
+use prometheus::core::{Atomic, AtomicF64, AtomicI64, Collector, GenericGauge, GenericGaugeVec};
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
@@ -49,7 +48,7 @@ pub struct Telemetry {
 #[derive(Clone, Debug)]
 pub struct SourceTelemetry {
     name: String,
-    gap_events: GenericCounterVec<AtomicU64>,
+    gap_events: IntCounterVec,
     lag_bytes: IntGauge,
     lag_seconds: GenericGauge<AtomicF64>,
     last_line: GenericGaugeVec<AtomicF64>,
@@ -66,46 +65,37 @@ impl Telemetry {
     /// Never, as long as the names in [`Metric`] are valid and distinct.
     pub fn new(version: &str, started: SystemTime) -> Result<Self, TelemetryError> {
         let registry = Registry::new();
-        let build_info: GenericGaugeVec<AtomicI64> =
-            GenericGaugeVec::new(options(Metric::BuildInfo), Metric::BuildInfo.labels())?;
-        build_info.with_label_values(&[version]).set(1);
-
-        let telemetry = Self {
+        gauges::<AtomicI64>(&registry, Metric::BuildInfo)?
+            .with_label_values(&[version])
+            .set(1);
+        registry.register(Box::new(ProcessCollector::for_self()))?;
+        let buckets = SCRAPE_BUCKETS.to_vec();
+        let scrapes = HistogramOpts::from(options(Metric::ScrapeDuration)).buckets(buckets);
+        Ok(Self {
             started,
-            gap_events: counters(Metric::GapEvents)?,
-            lag_bytes: gauges(Metric::LagBytes)?,
-            lag_seconds: gauges(Metric::LagSeconds)?,
-            last_line: gauges(Metric::LastLineTimestamp)?,
-            files_open: gauges(Metric::FilesOpen)?,
-            urlconf_reload_successful: gauges(Metric::UrlconfReloadSuccessful)?,
-            reload_successful: IntGauge::with_opts(options(Metric::ReloadSuccessful))?,
-            reload_timestamp: gauges(Metric::ReloadSuccessTimestamp)?,
-            http_requests: counters(Metric::HttpRequests)?,
-            http_connections: IntGauge::with_opts(options(Metric::HttpConnections))?,
-            http_connections_rejected: IntCounter::with_opts(options(
-                Metric::HttpConnectionsRejected,
-            ))?,
-            scrape_duration: Histogram::with_opts(
-                HistogramOpts::from(options(Metric::ScrapeDuration))
-                    .buckets(SCRAPE_BUCKETS.to_vec()),
+            gap_events: counters(&registry, Metric::GapEvents)?,
+            lag_bytes: gauges(&registry, Metric::LagBytes)?,
+            lag_seconds: gauges(&registry, Metric::LagSeconds)?,
+            last_line: gauges(&registry, Metric::LastLineTimestamp)?,
+            files_open: gauges(&registry, Metric::FilesOpen)?,
+            urlconf_reload_successful: gauges(&registry, Metric::UrlconfReloadSuccessful)?,
+            reload_successful: register(
+                &registry,
+                IntGauge::with_opts(options(Metric::ReloadSuccessful)),
             )?,
+            reload_timestamp: gauges(&registry, Metric::ReloadSuccessTimestamp)?,
+            http_requests: counters(&registry, Metric::HttpRequests)?,
+            http_connections: register(
+                &registry,
+                IntGauge::with_opts(options(Metric::HttpConnections)),
+            )?,
+            http_connections_rejected: register(
+                &registry,
+                IntCounter::with_opts(options(Metric::HttpConnectionsRejected)),
+            )?,
+            scrape_duration: register(&registry, Histogram::with_opts(scrapes))?,
             registry,
-        };
-        telemetry.register(build_info)?;
-        telemetry.register(telemetry.gap_events.clone())?;
-        telemetry.register(telemetry.lag_bytes.clone())?;
-        telemetry.register(telemetry.lag_seconds.clone())?;
-        telemetry.register(telemetry.last_line.clone())?;
-        telemetry.register(telemetry.files_open.clone())?;
-        telemetry.register(telemetry.urlconf_reload_successful.clone())?;
-        telemetry.register(telemetry.reload_successful.clone())?;
-        telemetry.register(telemetry.reload_timestamp.clone())?;
-        telemetry.register(telemetry.http_requests.clone())?;
-        telemetry.register(telemetry.http_connections.clone())?;
-        telemetry.register(telemetry.http_connections_rejected.clone())?;
-        telemetry.register(telemetry.scrape_duration.clone())?;
-        telemetry.register(ProcessCollector::for_self())?;
-        Ok(telemetry)
+        })
     }
 
     /// Everything at this instant, for the encoder that also writes the product's families.
@@ -181,10 +171,6 @@ impl Telemetry {
     pub fn scraped(&self, took: Duration) {
         self.scrape_duration.observe(took.as_secs_f64());
     }
-
-    fn register(&self, collector: impl Collector + 'static) -> Result<(), prometheus::Error> {
-        self.registry.register(Box::new(collector))
-    }
 }
 
 impl SourceTelemetry {
@@ -244,14 +230,31 @@ fn options(metric: Metric) -> Opts {
     Opts::new(metric.name(), metric.help())
 }
 
-fn counters(metric: Metric) -> Result<IntCounterVec, prometheus::Error> {
-    IntCounterVec::new(options(metric), metric.labels())
+fn counters(registry: &Registry, metric: Metric) -> Result<IntCounterVec, prometheus::Error> {
+    register(
+        registry,
+        IntCounterVec::new(options(metric), metric.labels()),
+    )
 }
 
-fn gauges<P: prometheus::core::Atomic>(
+fn gauges<P: Atomic + 'static>(
+    registry: &Registry,
     metric: Metric,
 ) -> Result<GenericGaugeVec<P>, prometheus::Error> {
-    GenericGaugeVec::new(options(metric), metric.labels())
+    register(
+        registry,
+        GenericGaugeVec::new(options(metric), metric.labels()),
+    )
+}
+
+/// Registers a collector and returns the handle to it.
+fn register<C: Collector + Clone + 'static>(
+    registry: &Registry,
+    collector: Result<C, prometheus::Error>,
+) -> Result<C, prometheus::Error> {
+    let collector = collector?;
+    registry.register(Box::new(collector.clone()))?;
+    Ok(collector)
 }
 
 /// Seconds since 1970; 0 before.

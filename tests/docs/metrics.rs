@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use httplog_exporter::diag::Report;
-use httplog_exporter::expose::{Format, encode};
+use httplog_exporter::expose::encode_text;
 use httplog_exporter::join::{Limits, Link, Outcome, Reason};
 use httplog_exporter::label::{Budget, Method};
 use httplog_exporter::metric::{Counts, Initial, Metrics, sets};
@@ -32,7 +32,7 @@ struct Shown {
 /// What `/metrics` shows of these families.
 fn shown(families: &Families) -> BTreeMap<String, Shown> {
     let mut bytes = Vec::new();
-    encode(families, Format::Text, &mut bytes);
+    encode_text(families, &mut bytes);
     let page = String::from_utf8(bytes).unwrap();
     let mut all: BTreeMap<String, Shown> = BTreeMap::new();
     let mut current = String::new();

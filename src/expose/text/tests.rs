@@ -9,7 +9,7 @@ use crate::model::{Number, Series};
 
 fn written(families: &Families) -> String {
     let mut out = Vec::new();
-    encode(families, &mut out);
+    encode_text(families, &mut out);
     String::from_utf8(out).unwrap()
 }
 
