@@ -53,7 +53,7 @@ pub fn circles(edges: &Edges) -> BTreeSet<Vec<PathBuf>> {
             let circle = others
                 .iter()
                 .filter(|other| reached[**other].contains(file));
-            circles.insert(circle.map(|file| file.to_path_buf()).collect());
+            circles.insert(circle.map(|file| (*file).clone()).collect());
         }
     }
     circles
