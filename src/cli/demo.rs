@@ -21,7 +21,7 @@ use super::run::start;
 use super::summary::grouped;
 use crate::clock::Waker;
 use crate::config::{self, Config, Files, Input, Limits, Source};
-use crate::daemon::{Lanes, Stop};
+use crate::daemon::{Shards, Stop};
 use crate::http::Address;
 use crate::metric::Metrics;
 use crate::pattern::Preset;
@@ -85,22 +85,22 @@ impl Demo {
         let site =
             Site::new(path.clone(), self.rate).map_err(|error| cannot("write the log", error))?;
         let mut daemon = start(&config(&path, &self.listen)?, None)?;
-        let lanes = daemon.lanes();
+        let shards = daemon.shards();
         let address = daemon.addresses().into_iter().next().unwrap_or_default();
         introduce(&path, &address, self.rate)?;
         let tally = Arc::new(Tally::default());
         let waker = Waker::default();
         let stop = daemon.take_stop();
         let writer = {
-            let (tally, lanes, waker, ticks) = (
+            let (tally, shards, waker, ticks) = (
                 Arc::clone(&tally),
-                Arc::clone(&lanes),
+                Arc::clone(&shards),
                 waker.clone(),
                 self.ticks(),
             );
             thread::Builder::new()
                 .name("demo".into())
-                .spawn(move || live(site, &tally, &lanes, &waker, ticks, stop))
+                .spawn(move || live(site, &tally, &shards, &waker, ticks, stop))
                 .map_err(|error| cannot("start a thread", error))?
         };
         let ran = daemon.run();
@@ -112,9 +112,9 @@ impl Demo {
         wrote?;
         let (written, counted) = (
             tally.written.load(Ordering::Acquire),
-            lanes.ledger().recorded,
+            shards.ledger().recorded,
         );
-        say(&tally, &lanes, "\n")?;
+        say(&tally, &shards, "\n")?;
         if self.seconds.is_some() && written != counted {
             return Err(Failure::message(
                 Exit::Runtime,
@@ -179,7 +179,7 @@ fn introduce(path: &Path, address: &str, rate: u64) -> io::Result<()> {
 fn live(
     mut site: Site,
     tally: &Tally,
-    lanes: &Lanes,
+    shards: &Shards,
     waker: &Waker,
     ticks: Option<u64>,
     stop: Option<Stop>,
@@ -191,18 +191,18 @@ fn live(
             .map_err(|error| cannot("write the log", error))?;
         tick += 1;
         if terminal && tick.is_multiple_of(10) {
-            say(tally, lanes, "\r")?;
+            say(tally, shards, "\r")?;
         } else if !terminal && tick.is_multiple_of(100) {
-            say(tally, lanes, "\n")?;
+            say(tally, shards, "\n")?;
         }
         if waker.wait(TICK) {
             return Ok(());
         }
     }
     let written = tally.written.load(Ordering::Acquire);
-    let (mut counted, mut waited) = (lanes.ledger().recorded, Duration::ZERO);
+    let (mut counted, mut waited) = (shards.ledger().recorded, Duration::ZERO);
     while counted != written && waited < DRAIN && !waker.wait(TICK) {
-        let before = std::mem::replace(&mut counted, lanes.ledger().recorded);
+        let before = std::mem::replace(&mut counted, shards.ledger().recorded);
         waited = if counted == before {
             waited + TICK
         } else {
@@ -215,8 +215,8 @@ fn live(
     Ok(())
 }
 
-fn say(tally: &Tally, lanes: &Lanes, end: &str) -> io::Result<()> {
-    let counted = lanes.ledger().recorded;
+fn say(tally: &Tally, shards: &Shards, end: &str) -> io::Result<()> {
+    let counted = shards.ledger().recorded;
     let written = tally.written.load(Ordering::Acquire);
     let rotations = tally.rotations.load(Ordering::Acquire);
     let mut out = io::stdout().lock();

@@ -153,3 +153,6 @@ fn clash(name: &str, owner: &str, place: Place) -> Fault {
         .at(place)
         .help("give it another name")
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,8 +6,6 @@ mod behind;
 mod files;
 mod input;
 mod metrics;
-#[cfg(test)]
-mod metrics_tests;
 mod read;
 mod routes;
 
@@ -25,7 +23,7 @@ use crate::model::Micros;
 use crate::pattern::{Pattern, Preset, presets};
 use crate::source::{PathPattern, Start, Stream};
 
-pub use files::{check_files, read_urlconf};
+pub use files::read_urlconf;
 pub use routes::{Resolvers, Routes};
 
 /// Where the configuration is when nobody says otherwise.

@@ -1,16 +1,15 @@
-//! How many files may be open.
+//! Limits on the number of open files.
 //!
-//! Invariant: files that are followed never take the descriptors that connections, sockets and the
-//! program itself need.
+//! Invariant: followed files never take the descriptors that connections, sockets and the program itself need.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// What is left to the web side (`http::Limits::connections`), to streams and to the program.
+/// Descriptors reserved for the web side (`http::Limits::connections`), streams and the program.
 const RESERVED: u64 = 640;
-/// The part of all descriptors that is left where there are few.
+/// Share of all descriptors that followed files get at least: one in four.
 const LEAST_PART: u64 = 4;
 
-/// Takes as many as the system grants.
+/// Raises the soft limit of open files to the hard limit.
 pub(super) fn raise() {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
@@ -18,11 +17,11 @@ pub(super) fn raise() {
         ..limit
     };
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        tracing::debug!("the limit of open files stays as it is: {error}");
+        tracing::debug!("cannot raise the limit of open files: {error}");
     }
 }
 
-/// How many each of so many sources may have open.
+/// Returns how many files each of `sources` sources may have open.
 pub(super) fn share(sources: usize) -> usize {
     let all = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let reserved = RESERVED.min(all - all / LEAST_PART);

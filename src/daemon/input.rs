@@ -1,54 +1,66 @@
-//! What a thread reads: files that it follows, or a stream that another thread receives.
-//!
-//! Invariant: the thread treats both alike; what either reads goes through the same pipeline.
+//! Opened inputs: followed files, or a stream that a thread of its own receives.
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::ROTATE_WAIT;
-use super::worker::{LONE_POLL, Listener, SLOW_POLL};
+use super::event_sink::EventSink;
 use crate::clock::{Clock, Waker};
-use crate::config::{Input as Wanted, Limits};
+use crate::config::{Files, Input};
 use crate::model::Batch;
 use crate::source::{
-    FILE_GAP_REASONS, FileEvent, FileSettings, FileSource, Progress, RealFs, Receiver, Watch,
+    FILE_GAP_REASONS, FileSettings, FileSource, Progress, RealFs, Receiver, Watch,
 };
 
-/// Where a source's lines come from, opened.
-pub(super) enum Input {
-    /// Files, and whether notifications may wake us.
+/// Poll interval while inotify is active and something happens now and then: with the daemon's own wake-ups,
+/// less than one a second. `FileSource` polls four times as seldom while a log is quiet.
+pub(super) const SLOW_POLL: Duration = Duration::from_millis(1_500);
+/// Poll interval of files that are not watched with inotify.
+const LONE_POLL: Duration = Duration::from_millis(250);
+/// Quiet time after which a rotated file is closed.
+const ROTATE_WAIT: Duration = Duration::from_mins(1);
+
+/// An opened input of a source.
+pub(super) enum OpenInput {
+    /// Followed files; `watch` enables inotify.
     Files {
         source: Box<FileSource<RealFs>>,
         watch: bool,
     },
-    /// Anything else, and when its thread is to come round at the latest.
+    /// A pipe, socket or journal; `due` is the latest time of its next poll.
     Stream {
         receiver: Box<Receiver>,
         due: Duration,
     },
 }
 
-impl Input {
-    /// Opens what is wanted, at most so many files at one time; `waker` is woken when there may be
-    /// something to poll.
+/// Bounds of an input.
+#[derive(Clone, Copy)]
+pub(super) struct InputLimits {
+    /// Longest line, in bytes.
+    pub(super) line_bytes: usize,
+    /// Most files open at a time.
+    pub(super) open_files: usize,
+}
+
+impl OpenInput {
+    /// Opens a configured input; `waker` is woken when it may have something to poll.
     pub(super) fn open(
-        wanted: &Wanted,
-        limits: Limits,
-        open_files: usize,
+        wanted: &Input,
+        limits: InputLimits,
         waker: &Waker,
         clock: &Arc<dyn Clock>,
     ) -> io::Result<Self> {
         Ok(match wanted {
-            Wanted::Files(files) => {
-                let settings = file_settings(files, limits, open_files);
+            Input::Files(files) => {
+                let settings = file_settings(files, limits);
                 let source = FileSource::new(settings, RealFs, Arc::clone(clock));
                 Self::Files {
                     source: Box::new(source),
                     watch: files.watch,
                 }
             }
-            Wanted::Stream(stream) => {
+            Input::Stream(stream) => {
                 let (waker, clock) = (waker.clone(), Arc::clone(clock));
                 let receiver = Receiver::start(stream.clone(), limits.line_bytes, waker, clock)?;
                 Self::Stream {
@@ -59,32 +71,33 @@ impl Input {
         })
     }
 
-    /// Whether it can go on as what is wanted now.
-    pub(super) fn keeps(&self, wanted: &Wanted, limits: Limits) -> bool {
+    /// Returns whether a reload can keep this input for the configured one.
+    pub(super) fn keeps(&self, wanted: &Input, line_bytes: usize) -> bool {
         match (self, wanted) {
-            (Self::Files { .. }, Wanted::Files(_)) => true,
-            (Self::Stream { receiver, .. }, Wanted::Stream(stream)) => {
-                receiver.is(stream, limits.line_bytes)
+            (Self::Files { .. }, Input::Files(_)) => true,
+            (Self::Stream { receiver, .. }, Input::Stream(stream)) => {
+                receiver.is(stream, line_bytes)
             }
             _ => false,
         }
     }
 
-    /// Follows the files that are wanted now.
+    /// Follows the configured files from here on; streams stay as they are.
     pub(super) fn reconfigure(
         &mut self,
-        wanted: &Wanted,
-        limits: Limits,
-        open_files: usize,
-        events: &mut dyn FnMut(FileEvent),
+        wanted: &Input,
+        limits: InputLimits,
+        events: &mut EventSink,
     ) {
-        if let (Self::Files { source, watch }, Wanted::Files(files)) = (self, wanted) {
-            source.reconfigure(file_settings(files, limits, open_files), events);
+        if let (Self::Files { source, watch }, Input::Files(files)) = (self, wanted) {
+            source.reconfigure(file_settings(files, limits), &mut |event| {
+                events.file_event(&event);
+            });
             *watch = files.watch;
         }
     }
 
-    /// How long until it is to be looked for files without a wake-up.
+    /// Returns the time until the next discovery that needs no wake-up.
     pub(super) fn until_due(&self, now: Duration) -> Duration {
         match self {
             Self::Files { source, .. } => source.until_due(),
@@ -92,24 +105,24 @@ impl Input {
         }
     }
 
-    /// Whether its directories are to be watched.
+    /// Returns whether inotify is to watch the directories of this input.
     pub(super) fn is_watched(&self) -> bool {
         matches!(self, Self::Files { watch: true, .. })
     }
 
-    /// Looks for files.
+    /// Discovers files and refreshes the watched directories.
     pub(super) fn discover(
         &mut self,
         now: Duration,
         watch: Option<&mut Watch>,
-        events: &mut Listener,
+        events: &mut EventSink,
     ) {
         match self {
             Self::Files { source, .. } => {
-                let mut hear = |event| events.hear(&event);
-                source.discover(&mut hear);
+                let mut sink = |event| events.file_event(&event);
+                source.discover(&mut sink);
                 if let Some(watch) = watch {
-                    watch.refresh(source.directories(), &mut hear);
+                    watch.refresh(source.directories(), &mut sink);
                     source.set_watched(watch.is_whole());
                 }
             }
@@ -117,21 +130,21 @@ impl Input {
         }
     }
 
-    /// Hands over what there is to read. Never waits.
+    /// Hands what can be read to `sink`. Never waits.
     pub(super) fn poll(
         &mut self,
         sink: &mut dyn FnMut(&Batch<'_>),
-        events: &mut Listener,
+        events: &mut EventSink,
     ) -> Progress {
         match self {
-            Self::Files { source, .. } => source.poll(sink, &mut |event| events.hear(&event)),
+            Self::Files { source, .. } => source.poll(sink, &mut |event| events.file_event(&event)),
             Self::Stream { receiver, .. } => {
-                receiver.poll(sink, &mut |event| events.hear_of_stream(&event))
+                receiver.poll(sink, &mut |event| events.stream_event(&event))
             }
         }
     }
 
-    /// Whether everything was looked for.
+    /// Returns whether everything that exists has been opened.
     pub(super) fn has_looked(&self) -> bool {
         match self {
             Self::Files { .. } => true,
@@ -139,7 +152,7 @@ impl Input {
         }
     }
 
-    /// Bytes known to be there that were not read.
+    /// Returns the number of bytes that are known and not yet read.
     pub(super) fn lag_bytes(&self) -> u64 {
         match self {
             Self::Files { source, .. } => source.lag_bytes(),
@@ -147,7 +160,7 @@ impl Input {
         }
     }
 
-    /// Files, pipes, sockets and connections that are open.
+    /// Returns the number of open files, pipes, sockets and connections.
     pub(super) fn open_count(&self) -> usize {
         match self {
             Self::Files { source, .. } => source.open_files(),
@@ -163,21 +176,21 @@ impl Input {
     }
 }
 
-/// Why lines of an input can be lost.
-pub(super) fn gap_reasons(wanted: &Wanted) -> &'static [&'static str] {
+/// Returns the reasons for which lines of an input can be lost.
+pub(super) fn gap_reasons(wanted: &Input) -> &'static [&'static str] {
     match wanted {
-        Wanted::Files(_) => &FILE_GAP_REASONS,
-        Wanted::Stream(stream) => stream.gap_reasons(),
+        Input::Files(_) => &FILE_GAP_REASONS,
+        Input::Stream(stream) => stream.gap_reasons(),
     }
 }
 
-fn file_settings(files: &crate::config::Files, limits: Limits, open_files: usize) -> FileSettings {
+fn file_settings(files: &Files, limits: InputLimits) -> FileSettings {
     FileSettings {
         paths: files.paths.clone(),
         start: files.start,
         line_bytes: limits.line_bytes,
         rotate_wait: ROTATE_WAIT,
         poll: if files.watch { SLOW_POLL } else { LONE_POLL },
-        open_files,
+        open_files: limits.open_files,
     }
 }

@@ -1,11 +1,11 @@
-//! Brings what the web side tells into the exporter's own metrics.
+//! Counts HTTP events in the exporter's own metrics.
 
 use std::sync::Arc;
 
 use crate::http::{Event, Observer};
 use crate::telemetry::Telemetry;
 
-/// Counts connections, answers and scrapes.
+/// Counter of connections, responses and scrapes.
 #[derive(Debug)]
 pub(super) struct HttpObserver(pub(super) Arc<Telemetry>);
 

@@ -1,29 +1,31 @@
-//! Putting a configuration in force, the first one and every later one.
+//! Applies a configuration: at the start and at every reload.
 //!
-//! Invariant: a source that stays keeps its open files, its counts and its routes; a configuration
-//! with a fault changes nothing.
+//! Invariant: a source that stays keeps its open files, its counts and its routes; a configuration with an error
+//! changes nothing.
 
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use super::input::{Input, gap_reasons};
-use super::lane::Lane;
+use super::error::{RunError, StartError};
+use super::input::{InputLimits, OpenInput, gap_reasons};
+use super::shared_shard::SharedShard;
 use super::views::Views;
 use super::worker::{Work, Worker};
-use super::{Daemon, RunError, StartError, descriptors, systemd};
+use super::{Daemon, descriptors, systemd};
 use crate::clock::Waker;
 use crate::config::{Checked, Config, Limits, Resolvers, Source};
 use crate::diag::Report;
+use crate::join::End;
 use crate::label::Budget;
 use crate::pipeline::{Pipeline, Settings};
 
 impl Daemon {
-    /// Reads the configuration again and puts it in force, if it has no fault.
+    /// Reads the configuration again and applies it if it has no error.
     pub(super) async fn reload(&mut self) -> Result<(), RunError> {
         let Some(origin) = self.origin.clone() else {
-            tracing::warn!("nothing to reload: there is no configuration file");
+            tracing::warn!("nothing to reload: started without a configuration file");
             return Ok(());
         };
         systemd::reloading();
@@ -42,9 +44,11 @@ impl Daemon {
                     tracing::warn!("{fault}");
                 }
                 if !origin.listen_is_given && config.listen != self.listen {
-                    tracing::warn!("web.listen changed: that takes a restart");
+                    tracing::warn!("web.listen changed: restart the exporter to apply it");
                 }
-                self.swap(&config, &resolvers).await?;
+                let works = self.stop_workers().await?;
+                let budget = Budget::new(config.limits.series);
+                self.adopt(&config, &resolvers, works, &budget)?;
                 self.telemetry.config_loaded(self.clock.wall());
                 tracing::info!("configuration reloaded from {}", origin.path.display());
             }
@@ -64,20 +68,13 @@ impl Daemon {
 
     fn refuse(&self, why: &str) {
         self.telemetry.config_refused();
-        tracing::error!("configuration not reloaded, the one before stays in force: {why}");
+        tracing::error!("configuration not reloaded, the previous one stays in force: {why}");
     }
 
-    async fn swap(&mut self, config: &Config, resolvers: &Resolvers) -> Result<(), RunError> {
-        let works = self.stop_workers().await?;
-        let budget = Budget::new(config.limits.series);
-        self.adopt(config, resolvers, works, &budget)?;
-        Ok(())
-    }
-
-    /// Stops every thread and takes back what it worked on.
-    pub(super) async fn stop_workers(&mut self) -> Result<Vec<Work>, RunError> {
+    /// Stops every thread and returns its work.
+    async fn stop_workers(&mut self) -> Result<Vec<Work>, RunError> {
         let workers = std::mem::take(&mut self.workers);
-        workers.iter().for_each(Worker::tell_to_stop);
+        workers.iter().for_each(Worker::request_stop);
         let joined = tokio::task::spawn_blocking(move || {
             workers
                 .into_iter()
@@ -90,7 +87,7 @@ impl Daemon {
         }
     }
 
-    /// Stops every thread, and counts what streams had received until then.
+    /// Stops every thread and counts what streams had received until then.
     pub(super) async fn finish_workers(&mut self) -> Result<(), RunError> {
         let mut works = self.stop_workers().await?;
         let clock = Arc::clone(&self.clock);
@@ -104,7 +101,7 @@ impl Daemon {
             .map_err(|error| RunError::Panicked(error.to_string()))
     }
 
-    /// Starts a thread for each source of the configuration, on what is there of it already.
+    /// Starts a thread for each source of the configuration; a source that stays continues its work.
     pub(super) fn adopt(
         &mut self,
         config: &Config,
@@ -116,10 +113,14 @@ impl Daemon {
             config.fronts(),
             config.limits.join(Limits::PENDING_REQUESTS),
         );
-        // What ends is closed first, so that another source can have its address.
+        let limits = InputLimits {
+            line_bytes: config.limits.line_bytes,
+            open_files: descriptors::share(config.sources.len()),
+        };
+        // What ends is closed first, so that another source can bind its address.
         works.retain_mut(|work| {
             let source = config.sources.iter().find(|it| it.name == work.name);
-            if !source.is_some_and(|source| work.input.keeps(&source.input, config.limits)) {
+            if !source.is_some_and(|source| work.input.keeps(&source.input, limits.line_bytes)) {
                 work.finish(self.clock.as_ref());
             }
             if source.is_none() {
@@ -127,31 +128,29 @@ impl Daemon {
             }
             source.is_some()
         });
-        let open_files = descriptors::share(config.sources.len());
+        let thread_error = |source_name: &str, source| StartError::Thread {
+            source_name: source_name.to_owned(),
+            source,
+        };
         let mut next = Vec::new();
         for source in &config.sources {
             let old = works
                 .iter()
                 .position(|work| work.name == source.name)
                 .map(|at| works.swap_remove(at));
-            let work = self.work(source, resolvers, (config.limits, open_files), old, budget);
-            next.push(work.map_err(|error| StartError::Thread {
-                source_name: source.name.clone(),
-                source: error,
-            })?);
+            let join = self.links.end(&source.name);
+            let settings = pipeline_settings(source, limits.line_bytes, resolvers, join);
+            let work = self.work(source, settings, limits, old, budget);
+            next.push(work.map_err(|error| thread_error(&source.name, error))?);
         }
-        // After all counts are taken over, which have the first right to the budget.
+        // Counts that were taken over come first in the series budget.
         next.iter().for_each(Work::initialise);
-        let lanes = next.iter().map(|work| Arc::clone(&work.lane)).collect();
-        self.lanes.replace(lanes, self.links.clone());
+        let shards = next.iter().map(|work| Arc::clone(&work.shard)).collect();
+        self.shards.replace(shards, self.links.clone());
         for work in next {
-            let source_name = work.name.clone();
-            let worker = Worker::spawn(work, &self.clock, &self.notices.0).map_err(|source| {
-                StartError::Thread {
-                    source_name,
-                    source,
-                }
-            })?;
+            let name = work.name.clone();
+            let worker = Worker::spawn(work, &self.clock, &self.notice_sender)
+                .map_err(|error| thread_error(&name, error))?;
             self.workers.push(worker);
         }
         Ok(())
@@ -160,23 +159,12 @@ impl Daemon {
     fn work(
         &self,
         source: &Source,
-        resolvers: &Resolvers,
-        (limits, open_files): (Limits, usize),
+        settings: Settings,
+        limits: InputLimits,
         old: Option<Work>,
         budget: &Budget,
     ) -> io::Result<Work> {
-        let routes = source.routes.as_ref();
-        let settings = Settings {
-            source: source.name.clone(),
-            pattern: Arc::clone(&source.pattern),
-            line_bytes: limits.line_bytes,
-            routes: routes.and_then(|routes| resolvers.get(&routes.name).map(Arc::clone)),
-            max_routes: routes.map_or(Limits::MAX_ROUTES, |routes| routes.max_routes),
-            metrics: source.metrics.clone(),
-            join: self.links.end(&source.name),
-        };
-        let open =
-            |waker: &Waker| Input::open(&source.input, limits, open_files, waker, &self.clock);
+        let open = |waker: &Waker| OpenInput::open(&source.input, limits, waker, &self.clock);
         let (input, waker, pipeline, shard) = match old {
             None => {
                 let pipeline = Pipeline::new(settings, budget.clone());
@@ -185,25 +173,24 @@ impl Daemon {
                 (open(&waker)?, waker, pipeline, shard)
             }
             Some(mut old) => {
-                if old.input.keeps(&source.input, limits) {
-                    old.input
-                        .reconfigure(&source.input, limits, open_files, &mut |event| {
-                            tracing::info!(source = source.name, "{event}");
-                        });
+                if old.input.keeps(&source.input, limits.line_bytes) {
+                    let mut events = old.events();
+                    old.input.reconfigure(&source.input, limits, &mut events);
                 } else {
                     old.input = open(&old.waker)?;
                 }
                 let pipeline = old.pipeline.reconfigure(settings, budget.clone());
                 let mut shard = pipeline.shard();
-                let before = old.lane.lock();
+                let before = old.shard.lock();
                 shard.restore(&before.save(), before.ledger());
                 drop(before);
-                // Counts are kept even if the cap was lowered below them; series for what is over it are beside it.
+                // Series that exceed a lowered cap stay and are outside of the budget.
                 budget.add_existing(shard.series());
                 (old.input, old.waker, pipeline, shard)
             }
         };
         let now = self.clock.wall().duration_since(UNIX_EPOCH);
+        let routes = source.routes.as_ref();
         let views = routes.and_then(|routes| Views::new(routes, now.unwrap_or_default()));
         let telemetry = self
             .telemetry
@@ -215,8 +202,27 @@ impl Daemon {
             waker,
             views,
             pipeline,
-            lane: Arc::new(Lane::new(shard)),
+            shard: Arc::new(SharedShard::new(shard)),
             telemetry,
         })
+    }
+}
+
+/// Returns the settings of the pipeline of a configured source.
+pub fn pipeline_settings(
+    source: &Source,
+    line_bytes: usize,
+    resolvers: &Resolvers,
+    join: Option<End>,
+) -> Settings {
+    let routes = source.routes.as_ref();
+    Settings {
+        source: source.name.clone(),
+        pattern: Arc::clone(&source.pattern),
+        line_bytes,
+        routes: routes.and_then(|routes| resolvers.get(&routes.name).map(Arc::clone)),
+        max_routes: routes.map_or(Limits::MAX_ROUTES, |routes| routes.max_routes),
+        metrics: source.metrics.clone(),
+        join,
     }
 }

@@ -1,7 +1,7 @@
-//! The daemon's main loop: signals, threads, systemd, and the web side beside them.
+//! The daemon's main loop: signals, workers, systemd and the HTTP server.
 //!
-//! Invariant: it ends when told to, or with an error when a thread or the web side did; either
-//! way everything is stopped in order first.
+//! Invariant: the loop ends on request, or with the error of a thread or of the server; in both cases everything
+//! is shut down cleanly first.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,25 +9,27 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinError;
 
+use super::error::RunError;
 use super::observer::HttpObserver;
-use super::worker::Worker;
-use super::{Daemon, Notice, RunError, systemd};
+use super::worker::{Notice, Worker};
+use super::{Daemon, systemd};
 use crate::http::{Limits, Routes, Scrape, ServeError, serve};
 
-/// Silence of a thread after which it is taken for stuck, where systemd does not say.
+/// Silence after which a thread counts as stuck, unless systemd sets a watchdog timeout.
 const STUCK: Duration = Duration::from_secs(30);
 
-/// Silence of a thread that says nothing: one that has nothing to do comes round every six seconds.
-const SOUND: Duration = Duration::from_secs(15);
+/// Least silence after which a thread counts as stuck: an idle one runs every six seconds.
+const IDLE_SILENCE: Duration = Duration::from_secs(15);
 
-/// The most often that life is told of.
-const BREATH: Duration = Duration::from_millis(10);
+/// Least interval between two notifications of the watchdog.
+const LEAST_TICK: Duration = Duration::from_millis(10);
 
-/// How long a scrape may go on when all else has ended.
+/// Time that a scrape still has once everything else has ended.
 const LAST_SCRAPE: Duration = Duration::from_secs(1);
 
-/// The signals that mean something.
+/// Handled signals.
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -35,7 +37,7 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// From here on they no longer end the process; to be called in a runtime.
+    /// Installs the handlers, after which the signals do not end the process. Needs a runtime.
     pub(super) fn new() -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -46,11 +48,11 @@ impl Signals {
 }
 
 impl Daemon {
-    /// Serves and follows until SIGTERM, SIGINT or [`super::Stop`]; SIGHUP reloads.
+    /// Serves and reads until SIGTERM, SIGINT or [`super::Stop`]; SIGHUP reloads.
     pub fn run(self) -> Result<(), RunError> {
         let runtime = Arc::clone(&self.runtime);
         let ended = runtime.block_on(self.supervise());
-        // A scrape that is still at work must not hold up the end.
+        // A slow scrape must not delay the end of the process.
         if let Some(runtime) = Arc::into_inner(runtime) {
             runtime.shutdown_timeout(LAST_SCRAPE);
         }
@@ -58,8 +60,7 @@ impl Daemon {
     }
 
     async fn supervise(mut self) -> Result<(), RunError> {
-        let limits = Limits::default();
-        let scrape: Arc<dyn Scrape> = self.lanes.clone();
+        let scrape: Arc<dyn Scrape> = self.shards.clone();
         let observer = Arc::new(HttpObserver(Arc::clone(&self.telemetry)));
         let routes = Routes::new(
             scrape,
@@ -69,41 +70,33 @@ impl Daemon {
         );
         let (stop_web, mut web_stopped) = watch::channel(());
         let listeners = std::mem::take(&mut self.listeners);
-        let web = tokio::spawn(serve(listeners, routes, limits, async move {
-            // Also completes when the sender is gone: either way it is time to stop.
+        let web = tokio::spawn(serve(listeners, routes, Limits::default(), async move {
+            // An error means that the sender was dropped, which also requests a stop.
             let _ = web_stopped.changed().await;
         }));
         let mut web = std::pin::pin!(web);
-        let ended = tokio::select! {
-            ended = self.tend() => ended,
-            served = &mut web => return self.abandon(served).await,
+        let (ended, served) = tokio::select! {
+            ended = self.event_loop() => (ended, None),
+            served = &mut web => (Ok(()), Some(served)),
         };
         systemd::stopping();
         self.ready.set(false);
         tracing::info!("stopping");
         let stopped = self.finish_workers().await;
         drop(stop_web);
-        let served = web.await;
-        ended.and(stopped).and(outcome(served))
+        match served {
+            Some(served) => outcome(served).and(stopped),
+            None => ended.and(stopped).and(outcome(web.await)),
+        }
     }
 
-    /// The web side ended by itself: stop the rest and say why.
-    async fn abandon(
-        mut self,
-        served: Result<Result<(), ServeError>, tokio::task::JoinError>,
-    ) -> Result<(), RunError> {
-        systemd::stopping();
-        let stopped = self.finish_workers().await;
-        outcome(served).and(stopped)
-    }
-
-    /// Waits and reacts until it is time to stop.
-    async fn tend(&mut self) -> Result<(), RunError> {
+    /// Handles signals, notices and ticks until it is time to stop.
+    async fn event_loop(&mut self) -> Result<(), RunError> {
         let mut opening = self.source_names();
-        let every = systemd::watchdog();
-        // Who asks for signs of life waits for them; for the log alone, each tick is a wake-up too many.
-        let pause = every.map_or(STUCK, |every| every / 2);
-        let mut tick = tokio::time::interval(pause.max(BREATH));
+        let watchdog = systemd::watchdog();
+        // Without a watchdog, a tick only serves the log, which does not justify frequent wake-ups.
+        let pause = watchdog.map_or(STUCK, |timeout| timeout / 2);
+        let mut tick = tokio::time::interval(pause.max(LEAST_TICK));
         loop {
             tokio::select! {
                 _ = self.signals.terminate.recv() => return Ok(()),
@@ -111,13 +104,13 @@ impl Daemon {
                 _ = &mut self.stopped => return Ok(()),
                 _ = self.signals.hang_up.recv() => {
                     self.reload().await?;
-                    // A source that is gone is not waited for.
+                    // The reload may have removed a source that was not open yet.
                     let sources = self.source_names();
                     opening.retain(|source| sources.contains(source));
                     self.ready_if(opening.is_empty());
                 }
-                _ = tick.tick() => self.watch_over(every),
-                Some(notice) = self.notices.1.recv() => match notice {
+                _ = tick.tick() => self.watch_over(watchdog),
+                Some(notice) = self.notices.recv() => match notice {
                     Notice::Opened(source) => {
                         opening.remove(&source);
                         self.ready_if(opening.is_empty());
@@ -134,19 +127,19 @@ impl Daemon {
         names.collect()
     }
 
-    /// Tells everybody that all is opened, once it is.
+    /// Reports readiness, once, when every source is open.
     fn ready_if(&self, all_opened: bool) {
         if all_opened && !self.ready.get() {
             self.ready.set(true);
             systemd::ready();
-            tracing::info!("ready: every source is opened");
+            tracing::info!("ready: every source is open");
         }
     }
 
-    /// Tells systemd that we are alive, unless a thread has not come round for too long.
-    fn watch_over(&self, every: Option<Duration>) {
+    /// Notifies systemd's watchdog, unless a thread is stuck.
+    fn watch_over(&self, watchdog: Option<Duration>) {
         let now = self.clock.monotonic();
-        let limit = every.unwrap_or(STUCK).max(SOUND);
+        let limit = watchdog.unwrap_or(STUCK).max(IDLE_SILENCE);
         let stuck: Vec<&Worker> = self
             .workers
             .iter()
@@ -155,17 +148,17 @@ impl Daemon {
         for worker in &stuck {
             tracing::error!(
                 source = worker.name(),
-                "has made no progress for {:?}",
+                "no progress for {:?}",
                 worker.silence(now)
             );
         }
-        if every.is_some() && stuck.is_empty() {
+        if watchdog.is_some() && stuck.is_empty() {
             systemd::alive();
         }
     }
 }
 
-fn outcome(served: Result<Result<(), ServeError>, tokio::task::JoinError>) -> Result<(), RunError> {
+fn outcome(served: Result<Result<(), ServeError>, JoinError>) -> Result<(), RunError> {
     match served {
         Ok(served) => Ok(served?),
         Err(error) => Err(RunError::Serve(ServeError::Panicked(error))),

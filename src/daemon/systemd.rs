@@ -1,7 +1,6 @@
-//! What systemd wants to hear (`sd_notify(3)`).
+//! Notifications to systemd (`sd_notify(3)`).
 //!
-//! Invariant: without `NOTIFY_SOCKET` nothing happens; a message that cannot be sent is a line in
-//! the log, not a failure.
+//! Invariant: without `NOTIFY_SOCKET` nothing is sent; a notification that fails is logged and never fatal.
 
 use std::io;
 use std::time::Duration;
@@ -19,7 +18,7 @@ pub(super) fn stopping() {
 pub(super) fn reloading() {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => send(&[NotifyState::Reloading, now]),
-        Err(error) => complain(&error),
+        Err(error) => warn(&error),
     }
 }
 
@@ -27,17 +26,17 @@ pub(super) fn alive() {
     send(&[NotifyState::Watchdog]);
 }
 
-/// How often systemd wants to hear that we are alive, if at all.
+/// Returns the watchdog timeout, if systemd sets one.
 pub(super) fn watchdog() -> Option<Duration> {
     sd_notify::watchdog_enabled().filter(|every| !every.is_zero())
 }
 
 fn send(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
-        complain(&error);
+        warn(&error);
     }
 }
 
-fn complain(error: &io::Error) {
+fn warn(error: &io::Error) {
     tracing::warn!("cannot notify systemd: {error}");
 }

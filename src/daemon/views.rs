@@ -1,6 +1,6 @@
-//! The names of views, read again when their file changes.
+//! Reloads a URLconf dump when its file changes.
 //!
-//! Invariant: a file that cannot be used, or is still being written, changes nothing.
+//! Invariant: a dump that is invalid or still being written changes nothing.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
@@ -11,67 +11,67 @@ use crate::config::Routes;
 use crate::diag::Report;
 use crate::route::Resolver;
 
-/// How often the file is looked at.
+/// Poll interval.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Clocks of file systems are this coarse, or less.
+/// Upper bound on the granularity of a file system's timestamps.
 const COARSE: Duration = Duration::from_secs(3);
 
-/// The file that names a source's views.
+/// The URLconf dump that names a source's views.
 pub(super) struct Views {
     routes: Arc<Routes>,
     path: PathBuf,
-    /// What is in force; `None` if that may be another file than the one of today.
+    /// Stamp of the dump in force; `None` if the file may have changed since it was loaded.
     known: Option<Stamp>,
-    /// What stood there at the last look.
+    /// Stamp at the latest poll.
     seen: Option<Stamp>,
     due: Duration,
 }
 
-/// What tells a file and its content from others.
+/// Identity of a file and its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp {
     device: u64,
     inode: u64,
     size: u64,
-    /// In seconds and nanoseconds.
+    /// Seconds and nanoseconds.
     modified: (i64, i64),
     changed: (i64, i64),
 }
 
-/// A file that was read again.
+/// Result of a reload.
 pub(super) struct Reread {
-    /// What is to be put in force, if it can be used.
+    /// The resolver to apply; `None` if the dump is invalid.
     pub(super) resolver: Option<Arc<Resolver>>,
-    /// What was found on the way.
+    /// Faults of the dump.
     pub(super) report: Report,
 }
 
 impl Views {
-    /// Of routes that were just loaded; `since_1970` is the time of day. `None` if they have no file.
+    /// Starts to poll the dump of routes that were just loaded; `None` if they have no dump. `since_1970` is
+    /// the current time.
     pub(super) fn new(routes: &Arc<Routes>, since_1970: Duration) -> Option<Self> {
         let path = routes.urlconf.clone()?;
-        // What changed a moment ago may have changed after it was loaded.
-        let is_settled = |stamp: &Stamp| {
+        // A dump that changed a moment ago may have changed after it was loaded.
+        let is_older = |stamp: &Stamp| {
             let changed = u64::try_from(stamp.changed.0).unwrap_or(0);
             Duration::from_secs(changed) + COARSE < since_1970
         };
         Some(Self {
             routes: Arc::clone(routes),
-            known: Stamp::of(&path).filter(is_settled),
+            known: Stamp::read(&path).filter(is_older),
             seen: None,
             due: Duration::ZERO,
             path,
         })
     }
 
-    /// Looks at the file, once a second at most; reads it when it is another one, and was so at the
-    /// look before.
-    pub(super) fn look(&mut self, now: Duration) -> Option<Reread> {
+    /// Polls the file, at most once a second; loads it when two polls in a row find the same change.
+    pub(super) fn poll(&mut self, now: Duration) -> Option<Reread> {
         if now < self.due {
             return None;
         }
         self.due = now + PAUSE;
-        let stamp = Stamp::of(&self.path);
+        let stamp = Stamp::read(&self.path);
         let is_still = stamp == self.seen;
         self.seen = stamp;
         if !is_still || stamp == self.known {
@@ -85,8 +85,8 @@ impl Views {
 }
 
 impl Stamp {
-    /// `None` if there is no such file.
-    fn of(path: &PathBuf) -> Option<Self> {
+    /// Reads the stamp of a file; `None` if it cannot be read.
+    fn read(path: &PathBuf) -> Option<Self> {
         let file = std::fs::metadata(path).ok()?;
         Some(Self {
             device: file.dev(),
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
     use crate::clock::{Clock as _, ManualClock};
 
-    /// A dump of one view.
+    /// Returns a dump whose root view is `view`.
     fn dump(view: &str) -> String {
         include_str!("../../fixtures/urlconf/rich.jsonl")
             .replace("\"home\"", &format!("\"{view}\""))
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_read_again_once_it_changed_and_stayed_so_for_a_second() {
+    fn a_changed_dump_is_reloaded_once_it_was_stable_for_a_second() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("urlconf.jsonl");
         fs::write(&path, dump("one")).unwrap();
@@ -137,41 +137,38 @@ mod tests {
         let clock = ManualClock::default();
         // Long after the file was written.
         let mut views = Views::new(&routes, Duration::MAX).unwrap();
-        let mut look = |milliseconds| {
+        let mut poll = |milliseconds| {
             clock.advance(Duration::from_millis(milliseconds));
-            view(views.look(clock.monotonic()))
+            view(views.poll(clock.monotonic()))
         };
-        assert_eq!(look(1_000), "not read");
-        assert_eq!(look(1_000), "not read");
+        assert_eq!(poll(1_000), "not read");
+        assert_eq!(poll(1_000), "not read");
         let other = dir.path().join("other");
         fs::write(&other, dump("two")).unwrap();
         replace(&other, &path);
-        assert_eq!(look(999), "not read");
-        assert_eq!(look(1), "not read");
-        assert_eq!(look(999), "not read");
-        assert_eq!(look(1), "two");
-        assert_eq!(look(1_000), "not read");
+        assert_eq!(poll(999), "not read");
+        assert_eq!(poll(1), "not read");
+        assert_eq!(poll(999), "not read");
+        assert_eq!(poll(1), "two");
+        assert_eq!(poll(1_000), "not read");
         fs::remove_file(&path).unwrap();
-        assert_eq!(look(1_000), "not read");
-        assert!(look(1_000).starts_with("cannot read"));
-        assert_eq!(look(1_000), "not read");
+        assert_eq!(poll(1_000), "not read");
+        assert!(poll(1_000).starts_with("cannot read"));
+        assert_eq!(poll(1_000), "not read");
     }
 
     #[test]
-    fn a_file_that_changed_a_moment_before_it_was_loaded_is_read_again() {
+    fn a_dump_that_changed_a_moment_before_it_was_loaded_is_reloaded() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("urlconf.jsonl");
         fs::write(&path, dump("one")).unwrap();
         let mut views = Views::new(&Arc::new(Routes::of_dump(&path)), Duration::ZERO).unwrap();
-        assert_eq!(view(views.look(Duration::ZERO)), "not read");
-        assert_eq!(view(views.look(PAUSE)), "one");
-        assert_eq!(view(views.look(PAUSE * 2)), "not read");
+        assert_eq!(view(views.poll(Duration::ZERO)), "not read");
+        assert_eq!(view(views.poll(PAUSE)), "one");
+        assert_eq!(view(views.poll(PAUSE * 2)), "not read");
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a test that stands in for a deployment"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "a test that plays a deployment")]
     fn replace(from: &PathBuf, to: &PathBuf) {
         fs::rename(from, to).unwrap();
     }

@@ -1,18 +1,22 @@
 //! `check`: every fault of a configuration at once.
 
+mod files;
+
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::Args;
+
+use files::check_files;
 
 use super::exit::{Failure, counted};
 use super::load;
 use crate::config::{self, Config, Limits, Source};
+use crate::daemon::pipeline_settings;
 use crate::diag::{Fault, Report};
 use crate::label::Budget;
 use crate::metric::MetricPlan;
-use crate::pipeline::{Initialised, Pipeline, Settings};
+use crate::pipeline::{Initialised, Pipeline};
 
 /// Check a configuration: its keys, patterns and their examples, files and permissions.
 ///
@@ -29,7 +33,7 @@ impl Check {
     pub(super) fn execute(&self) -> Result<(), Failure> {
         let mut checked = load(&self.config)?;
         if let Some(config) = &checked.config {
-            config::check_files(config, &mut checked.report);
+            check_files(config, &mut checked.report);
         }
         let Some(config) = checked.config.filter(|_| !checked.report.has_errors()) else {
             return Err(checked.report.into());
@@ -74,16 +78,7 @@ fn initialised(config: &Config) -> Vec<Vec<Initialised>> {
     let sources = config.sources.iter();
     sources
         .map(|source| {
-            let routes = source.routes.as_ref();
-            let settings = Settings {
-                source: source.name.clone(),
-                pattern: Arc::clone(&source.pattern),
-                line_bytes: config.limits.line_bytes,
-                routes: routes.and_then(|routes| resolvers.get(&routes.name).map(Arc::clone)),
-                max_routes: routes.map_or(Limits::MAX_ROUTES, |routes| routes.max_routes),
-                metrics: source.metrics.clone(),
-                join: None,
-            };
+            let settings = pipeline_settings(source, config.limits.line_bytes, &resolvers, None);
             let pipeline = Pipeline::new(settings, budget.clone());
             pipeline.initialise(&mut pipeline.shard())
         })

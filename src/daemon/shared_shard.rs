@@ -1,6 +1,6 @@
-//! The counts of all sources, for whoever counts and whoever looks.
+//! The counts of all sources, shared by the workers that count and the scrapes that copy.
 //!
-//! Invariant: a shard is locked for a batch or for a copy, never while anything waits.
+//! Invariant: a shard is locked for one batch or one copy, never while its holder waits.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,40 +10,36 @@ use crate::join::Links;
 use crate::model::Families;
 use crate::telemetry::Telemetry;
 
-/// One source's counts.
+/// Counts of one source.
 #[derive(Debug)]
-pub(super) struct Lane {
-    shard: Mutex<Shard>,
-}
+pub(super) struct SharedShard(Mutex<Shard>);
 
-/// Every source's counts, and the exporter's own metrics.
+/// Counts of every source, and the exporter's own metrics.
 #[derive(Debug)]
-pub struct Lanes {
+pub struct Shards {
     sources: Mutex<Sources>,
     telemetry: Arc<Telemetry>,
 }
 
-/// What is in force.
+/// Sources of the configuration in force.
 #[derive(Clone, Debug, Default)]
 struct Sources {
-    lanes: Vec<Arc<Lane>>,
+    shards: Vec<Arc<SharedShard>>,
     links: Links,
 }
 
-impl Lane {
+impl SharedShard {
     pub(super) fn new(shard: Shard) -> Self {
-        Self {
-            shard: Mutex::new(shard),
-        }
+        Self(Mutex::new(shard))
     }
 
-    /// A panic while it was locked ends the process, so a poisoned shard is only ever read.
+    /// Locks the shard. A panic under the lock ends the process, so a poisoned shard is only read.
     pub(super) fn lock(&self) -> MutexGuard<'_, Shard> {
-        self.shard.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Lanes {
+impl Shards {
     pub(super) fn new(telemetry: Arc<Telemetry>) -> Self {
         Self {
             sources: Mutex::default(),
@@ -51,20 +47,21 @@ impl Lanes {
         }
     }
 
-    pub(super) fn replace(&self, lanes: Vec<Arc<Lane>>, links: Links) {
-        *self.sources.lock().unwrap_or_else(PoisonError::into_inner) = Sources { lanes, links };
+    /// Replaces the sources that a scrape reads.
+    pub(super) fn replace(&self, shards: Vec<Arc<SharedShard>>, links: Links) {
+        *self.sources.lock().unwrap_or_else(PoisonError::into_inner) = Sources { shards, links };
     }
 
-    /// The account of all lines of all sources.
+    /// Returns the account of all lines of all sources.
     pub fn ledger(&self) -> Ledger {
         let mut all = Ledger::default();
-        for lane in self.all().lanes {
-            all.add(lane.lock().ledger());
+        for shard in self.sources().shards {
+            all.add(shard.lock().ledger());
         }
         all
     }
 
-    fn all(&self) -> Sources {
+    fn sources(&self) -> Sources {
         self.sources
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -72,12 +69,12 @@ impl Lanes {
     }
 }
 
-impl Scrape for Lanes {
+impl Scrape for Shards {
     fn families(&self) -> Families {
         let mut families = Vec::new();
-        let sources = self.all();
-        for lane in sources.lanes {
-            let shard = lane.lock();
+        let sources = self.sources();
+        for shard in sources.shards {
+            let shard = shard.lock();
             families.extend(shard.snapshot());
             families.extend(shard.account());
         }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Config;
+use crate::config::Config;
 
 const SOURCE: &str =
     "[[source]]\nname = 'nginx'\npaths = ['access.log']\npattern = 'nginx-timed'\n";

@@ -1,0 +1,44 @@
+//! Reasons for which a daemon does not start or does not go on.
+
+use crate::diag::Report;
+use crate::http::{BindError, ServeError};
+use crate::telemetry::TelemetryError;
+
+/// Error of [`super::Daemon::start`].
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The exporter cannot listen on an address.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The view names of a source are not valid.
+    #[error("{0}")]
+    Routes(Report),
+    /// The exporter's own metrics cannot be registered.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
+    /// A system call failed.
+    #[error("cannot {0}")]
+    System(&'static str, #[source] std::io::Error),
+    /// The thread of a source cannot be started.
+    #[error("cannot start a thread for source `{source_name}`")]
+    Thread {
+        /// The name of the source.
+        source_name: String,
+        /// The error of the system.
+        source: std::io::Error,
+    },
+}
+
+/// Error that ends a running daemon.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The HTTP server failed.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// The thread of a source panicked.
+    #[error("the thread of source `{0}` panicked; this is a bug")]
+    Panicked(String),
+    /// A thread cannot be started after a reload.
+    #[error(transparent)]
+    Restart(#[from] StartError),
+}
