@@ -312,11 +312,11 @@ fn stopped(pattern: &str, stop: &Stop, line: &[u8], name: &str, number: usize) -
         let _ = writeln!(text, "{:indent$} = {what}: {words}", "");
     };
     note("found", &found);
-    note("likely cause", &stop.because);
-    note("help", &stop.remedy);
+    note("likely cause", &stop.diagnosis.reason);
+    note("help", &stop.diagnosis.remedy);
     let is_closer = |nearest: &&Nearest| !nearest.reads && nearest.at > stop.span.start;
     let is_about_format = matches!(
-        stop.cause,
+        stop.diagnosis.cause,
         Cause::More | Cause::Fewer | Cause::List | Cause::Dash | Cause::Unknown
     );
     if let Some(nearest) = stop

@@ -62,8 +62,8 @@ fn place<'l>(
         "`{name}` stops in line {number} at byte {}, where it expects {}\nlikely cause: {}; {}\n",
         stop.span.start + 1,
         stop.expected,
-        stop.because,
-        stop.remedy
+        stop.diagnosis.reason,
+        stop.diagnosis.remedy
     );
     if log != Path::new("-") {
         let line = extract_command(log, number);

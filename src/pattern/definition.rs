@@ -241,7 +241,7 @@ fn try_example(pattern: &Pattern, example: &Example, place: &Place, report: &mut
                 let at = stop.span.start + 1;
                 fault = fault.help(format!(
                     "at byte {at} of the line, {} is expected\nlikely cause: {}; {}",
-                    stop.expected, stop.because, stop.remedy
+                    stop.expected, stop.diagnosis.reason, stop.diagnosis.remedy
                 ));
             }
             report.push(fault);

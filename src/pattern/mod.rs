@@ -52,7 +52,7 @@ pub use advice::advice;
 pub use complaint::Complaint;
 pub use definition::{Definition, Example};
 pub use escape::Escaping;
-pub use explain::{Cause, Explainer, Explanation, Nearest, Outcome, Stop, Value};
+pub use explain::{Cause, Diagnosis, Explainer, Explanation, Nearest, Outcome, Stop, Value};
 pub use keys::Keys;
 pub use preset::{Preset, presets};
 pub use recognise::{Recognition, recognise};

@@ -11,7 +11,7 @@ fn check(snapshot: &str, pattern: &str, line: &str, cause: Cause) {
         .unwrap();
     let shown = render(&explanation, line.as_bytes(), "line", 1);
     match explanation.outcome {
-        Outcome::Stopped(stop) => assert_eq!(stop.cause, cause, "{shown}"),
+        Outcome::Stopped(stop) => assert_eq!(stop.diagnosis.cause, cause, "{shown}"),
         Outcome::Read(_) => panic!("{shown}"),
     }
     insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {

@@ -1,7 +1,6 @@
-//! A pattern as a row of pieces, and how many of them a line satisfies.
+//! A pattern as a sequence of pieces, and the number of them that a line matches.
 //!
-//! Invariant: the pieces, one behind the other, are the pattern: a line that satisfies them all up
-//! to its end is a line the pattern matches, and no other is.
+//! Invariant: the concatenated pieces are equivalent to the pattern: both match the same lines.
 
 use std::cell::OnceCell;
 use std::fmt::Write as _;
@@ -15,18 +14,19 @@ use super::super::template::{Binding, Item, Shape, Template};
 use super::super::{Dialect, Form, Pattern};
 use super::words;
 
-/// Largest compiled expression, in bytes: a group for each piece makes it larger than the pattern's.
+/// Size limit of a compiled expression, in bytes. One group per piece makes it larger than the
+/// pattern's own expression.
 const COMPILED_BYTES: usize = 8 * regexp::COMPILED_BYTES;
-/// Longest piece of a person's own expression that is quoted, in characters.
+/// Longest piece of a custom expression that is quoted, in characters.
 const QUOTED: usize = 60;
 
-/// A pattern, taken apart.
+/// The pieces of a pattern.
 #[derive(Debug)]
 pub(super) struct Outline {
     pub(super) pieces: Vec<Piece>,
     head: &'static str,
     tail: String,
-    /// The expressions of the first N pieces, made when asked for; the last one is the whole.
+    /// Expressions for the first N pieces, compiled on first use; the last one is the whole pattern.
     expressions: Vec<OnceCell<Option<Regex>>>,
 }
 
@@ -34,36 +34,36 @@ pub(super) struct Outline {
 #[derive(Clone, Debug)]
 pub(super) struct Piece {
     pub(super) kind: Kind,
-    /// What stands before the piece and matches no byte: flags, assertions.
+    /// Zero-width syntax before the piece: flags, assertions.
     lead: String,
     regex: String,
 }
 
-/// What a piece is.
+/// The kind of a piece.
 #[derive(Clone, Debug)]
 pub(super) enum Kind {
-    /// These very bytes.
+    /// Literal text.
     Literal(String),
     /// A value.
     Value {
-        /// As the format, or the person who wrote the expression, writes it; may be empty.
+        /// Name as written in the format or expression; may be empty.
         name: String,
-        /// `None` in a person's own expression.
+        /// `None` in a custom expression.
         shape: Option<Shape>,
         binding: Option<Binding>,
-        /// What it looks like.
+        /// Description of the text.
         words: String,
     },
 }
 
-/// How far a line goes along with a pattern.
+/// The leading pieces of a pattern that a line matches.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reach {
-    /// Pieces satisfied.
+    /// Number of matching pieces.
     pub(super) pieces: usize,
-    /// Where each of them stands in the line.
+    /// Span of each matching piece in the line.
     pub(super) spans: Vec<Range<usize>>,
-    /// The end of the last one.
+    /// End of the last matching piece.
     pub(super) at: usize,
 }
 
@@ -72,7 +72,7 @@ impl Outline {
         match pattern.form() {
             Some(Form::Template(template)) => Self::of_template(template, pattern.dialect()),
             Some(Form::Regex(source)) => Self::of_regex(source),
-            // Keys stand in any order: there is nothing to be outlined.
+            // Keys may come in any sequence, so such a pattern has no outline.
             None => Self::new("", Vec::new(), String::new()),
         }
     }
@@ -94,7 +94,7 @@ impl Outline {
         Self::new(Template::HEAD, pieces.collect(), Template::TAIL.to_owned())
     }
 
-    /// Cuts where the expression's parts meet; parts of parts stay together.
+    /// Splits an expression into its top-level parts.
     fn of_regex(source: &str) -> Self {
         let tree = ast::parse::Parser::new().parse(source);
         let parts = match &tree {
@@ -134,9 +134,9 @@ impl Outline {
                         GroupKind::CaptureIndex(_) | GroupKind::NonCapturing(_) => "",
                     };
                     let inner = group.ast.span();
-                    own_value(name, slice(inner.start.offset..inner.end.offset))
+                    custom_value(name, slice(inner.start.offset..inner.end.offset))
                 }
-                _ => own_value("", &regex),
+                _ => custom_value("", &regex),
             };
             pieces.push(Piece {
                 kind,
@@ -157,29 +157,29 @@ impl Outline {
         }
     }
 
-    /// Reads a line as far as it goes.
+    /// Matches as many pieces as possible.
     pub(super) fn reach(&self, line: &[u8]) -> Reach {
         let all = self.pieces.len();
         if let Some(reach) = self.first(all + 1, line) {
             return reach;
         }
-        // What satisfies the first N pieces satisfies the first N - 1: look where that ends.
-        let (mut satisfied, mut unsatisfied) = (0, all + 1);
-        while unsatisfied - satisfied > 1 {
-            let middle = usize::midpoint(satisfied, unsatisfied);
-            let is_satisfied = self
+        // A line that matches the first N pieces matches the first N - 1, so a binary search finds the end.
+        let (mut matching, mut failing) = (0, all + 1);
+        while failing - matching > 1 {
+            let middle = usize::midpoint(matching, failing);
+            let is_match = self
                 .expression(middle)
                 .is_some_and(|regex| regex.is_match(line));
-            if is_satisfied {
-                satisfied = middle;
+            if is_match {
+                matching = middle;
             } else {
-                unsatisfied = middle;
+                failing = middle;
             }
         }
-        self.first(satisfied, line).unwrap_or_default()
+        self.first(matching, line).unwrap_or_default()
     }
 
-    /// Whether the pattern's lines may begin so.
+    /// Returns whether a matching line may begin with this character.
     pub(super) fn may_begin_with(&self, byte: char) -> bool {
         match self.pieces.first().map(|piece| &piece.kind) {
             Some(Kind::Literal(literal)) => literal.starts_with(byte),
@@ -188,7 +188,7 @@ impl Outline {
         }
     }
 
-    /// Quotes that every line has.
+    /// Counts the quotes in literals, which every matching line has.
     pub(super) fn quotes(&self) -> usize {
         let literals = self.pieces.iter().map(|piece| match &piece.kind {
             Kind::Literal(literal) => literal.matches('"').count(),
@@ -197,14 +197,14 @@ impl Outline {
         literals.sum()
     }
 
-    /// Whether a line satisfies all pieces and ends there.
+    /// Returns whether a line matches all pieces to its end.
     #[cfg(test)]
     pub(super) fn matches(&self, line: &[u8]) -> bool {
         self.expression(self.pieces.len() + 1)
             .is_some_and(|regex| regex.is_match(line))
     }
 
-    /// Reads the first `count` pieces; one more than there are means: to the end of the line.
+    /// Matches the first `count` pieces; a count of all pieces plus one includes the end of the line.
     fn first(&self, count: usize, line: &[u8]) -> Option<Reach> {
         let captures = self.expression(count)?.captures(line)?;
         let pieces = count.min(self.pieces.len());
@@ -242,8 +242,8 @@ impl Outline {
 }
 
 impl Reach {
-    /// The same, seen from before a header.
-    pub(super) fn behind(mut self, header: usize) -> Self {
+    /// Shifts all places by the length of a header that was cut off.
+    pub(super) fn shifted(mut self, header: usize) -> Self {
         for span in &mut self.spans {
             *span = span.start + header..span.end + header;
         }
@@ -252,8 +252,18 @@ impl Reach {
     }
 }
 
+impl Kind {
+    /// Returns the shape of a value in a server's format.
+    pub(super) fn shape(&self) -> Option<Shape> {
+        match self {
+            Self::Value { shape, .. } => *shape,
+            Self::Literal(_) => None,
+        }
+    }
+}
+
 impl Piece {
-    /// What the server calls the value.
+    /// Returns the name of the value.
     pub(super) fn name(&self) -> Option<&str> {
         match &self.kind {
             Kind::Value { name, .. } if !name.is_empty() => Some(name),
@@ -261,25 +271,20 @@ impl Piece {
         }
     }
 
-    /// Whether the value goes on until this literal, wherever that stands.
-    pub(super) fn reaches_for(&self, literal: &str) -> bool {
-        match &self.kind {
-            Kind::Value {
-                shape: Some(Shape::Text | Shape::SlashText),
-                ..
-            } => !literal.starts_with('"'),
-            Kind::Value { .. } | Kind::Literal(_) => false,
-        }
+    /// Returns whether the value extends to the next occurrence of this literal.
+    pub(super) fn extends_to(&self, literal: &str) -> bool {
+        matches!(self.kind.shape(), Some(Shape::Text | Shape::SlashText))
+            && !literal.starts_with('"')
     }
 }
 
-/// The name of the group around a piece; no field is called so.
+/// Returns the name of the group around a piece. Field names do not have this form.
 fn group(piece: usize) -> String {
     format!("piece_{piece}")
 }
 
-/// A part of a person's own expression.
-fn own_value(name: &str, source: &str) -> Kind {
+/// Returns the kind of a part of a custom expression.
+fn custom_value(name: &str, source: &str) -> Kind {
     let mut quoted: String = source.chars().take(QUOTED).collect();
     if quoted.len() < source.len() {
         quoted.push('…');

@@ -6,7 +6,7 @@ use super::*;
 
 const LINE_BYTES: usize = 65_536;
 
-fn own() -> Vec<Pattern> {
+fn custom() -> Vec<Pattern> {
     let compile = |name, source| Pattern::compile(name, Dialect::Regex, source).unwrap();
     vec![
         compile(
@@ -36,7 +36,9 @@ fn check_inside(outcome: &Outcome, line: &[u8]) {
         Outcome::Stopped(stop) => {
             assert!(line.get(stop.span.clone()).is_some(), "{stop:?}");
             assert!(
-                !stop.expected.is_empty() && !stop.because.is_empty() && !stop.remedy.is_empty()
+                !stop.expected.is_empty()
+                    && !stop.diagnosis.reason.is_empty()
+                    && !stop.diagnosis.remedy.is_empty()
             );
         }
     }
@@ -81,7 +83,7 @@ fn examples_are_explained_as_they_are_read() {
 
 #[test]
 fn pieces_match_what_the_pattern_matches() {
-    let explainer = Explainer::new(own(), LINE_BYTES);
+    let explainer = Explainer::new(custom(), LINE_BYTES);
     let mut lines = corpora();
     let more = [
         "GET /a 200",
@@ -93,7 +95,7 @@ fn pieces_match_what_the_pattern_matches() {
         "a",
     ];
     lines.extend(more.map(|line| line.as_bytes().to_vec()));
-    // What is read by its keys has no pieces.
+    // Patterns of keys have no pieces.
     let readers = explainer.readers.iter();
     for reader in readers.filter(|reader| reader.pattern.form().is_some()) {
         let mut scratch = reader.pattern.scratch();
@@ -112,8 +114,8 @@ fn pieces_match_what_the_pattern_matches() {
 }
 
 #[test]
-fn own_expressions_stop_at_the_part_that_fails() {
-    let explainer = Explainer::new(own(), LINE_BYTES);
+fn custom_expressions_stop_at_the_part_that_fails() {
+    let explainer = Explainer::new(custom(), LINE_BYTES);
     let check = |name: &str, line: &str, at: &str, expected: &str| {
         let Outcome::Stopped(stop) = outcome(&explainer, name, line.as_bytes()) else {
             panic!("{line} is read")
@@ -145,12 +147,12 @@ fn a_number_that_does_not_fit_is_pointed_at() {
     let Outcome::Stopped(stop) = outcome(&explainer, "nginx-combined", line.as_bytes()) else {
         panic!("{line}")
     };
-    assert_eq!((stop.cause, stop.span.len()), (Cause::Number, 30));
+    assert_eq!((stop.diagnosis.cause, stop.span.len()), (Cause::Number, 30));
 }
 
 #[test]
 fn the_longest_lines_are_explained_in_time() {
-    let explainer = Explainer::new(own(), LINE_BYTES);
+    let explainer = Explainer::new(custom(), LINE_BYTES);
     for piece in [
         "x", "\"", "\\\"", " ", "-, ", "{", "[22/Nov/", "\u{0}", "é", "1.5 : ", "a\tb:",
     ] {
@@ -163,7 +165,7 @@ fn the_longest_lines_are_explained_in_time() {
 }
 
 #[test]
-fn lines_over_the_limit_are_not_looked_at() {
+fn lines_over_the_limit_are_not_examined() {
     let line = r#"::1 - - [22/Nov/2026:18:47:15 +0000] "GET / HTTP/1.1" 200 1 "-" "-""#;
     let check = |limit: usize, overlong: bool| {
         let found = outcome(
@@ -173,7 +175,7 @@ fn lines_over_the_limit_are_not_looked_at() {
         );
         let cause = match found {
             Outcome::Read(_) => None,
-            Outcome::Stopped(stop) => Some(stop.cause),
+            Outcome::Stopped(stop) => Some(stop.diagnosis.cause),
         };
         assert_eq!(cause, overlong.then_some(Cause::Overlong), "{limit}");
     };
@@ -195,7 +197,7 @@ proptest! {
 
     #[test]
     fn any_bytes_are_explained_by_every_pattern(line in line()) {
-        thread_local!(static EXPLAINER: Explainer = Explainer::new(own(), LINE_BYTES));
+        thread_local!(static EXPLAINER: Explainer = Explainer::new(custom(), LINE_BYTES));
         EXPLAINER.with(|explainer| {
             for reader in &explainer.readers {
                 check_inside(&explainer.outcome(reader, &line), &line);
@@ -204,7 +206,7 @@ proptest! {
     }
 }
 
-/// Bytes of any kind, and preset examples with bytes taken out, put in or changed.
+/// Generates arbitrary bytes, and preset examples with bytes removed, inserted or replaced.
 fn line() -> impl Strategy<Value = Vec<u8>> {
     let examples: Vec<String> = presets()
         .iter()

@@ -1,12 +1,10 @@
-//! What shapes and fields are, in words for people who did not write this program.
-//!
-//! Invariant: every shape and every field has words of its own; no word of a log line is in them.
+//! Descriptions of shapes and fields, for people who did not write this program.
 
 use super::super::Dialect;
 use super::super::template::{Entry, Shape};
 use crate::model::Field;
 
-/// A value's name as its format writes it.
+/// Returns the name of a value as its format writes it.
 pub(super) fn written(dialect: Dialect, name: &str) -> String {
     match dialect {
         Dialect::Nginx => format!("${name}"),
@@ -17,15 +15,15 @@ pub(super) fn written(dialect: Dialect, name: &str) -> String {
     }
 }
 
-/// What a value looks like.
+/// Describes the text of a value.
 pub(super) fn shape(shape: Shape) -> &'static str {
     match shape {
-        Shape::Text | Shape::SlashText => "text without a bare `\"`",
-        Shape::Escaped => "text in which a backslash stands before each `\"`",
-        Shape::User => "a user's name, or `-`",
+        Shape::Text | Shape::SlashText => "text without an unescaped `\"`",
+        Shape::Escaped => "text with a backslash before each `\"`",
+        Shape::User => "a user name, or `-`",
         Shape::Raw => "any text",
-        Shape::Word => "a word: no blank and no `\"` in it",
-        Shape::WordOrNothing => "a word (no blank and no `\"` in it) or nothing",
+        Shape::Word => "a word (without blanks and `\"`)",
+        Shape::WordOrNothing => "a word (without blanks and `\"`) or nothing",
         Shape::Digits => "a whole number",
         Shape::DigitsOrDash => "a whole number or `-`",
         Shape::Status => "a status: three digits",
@@ -44,38 +42,36 @@ pub(super) fn shape(shape: Shape) -> &'static str {
     }
 }
 
-/// What a field tells.
+/// Describes a field.
 pub(super) fn field(field: Field) -> &'static str {
     match field {
-        Field::Method => "the request's method",
-        Field::Target => "what was asked for: path and query; its route becomes a label",
-        Field::Protocol => "the protocol's version",
-        Field::Status => "the response's status",
-        Field::Duration => "how long the request took",
-        Field::UpstreamDurations => {
-            "the time of each attempt at an upstream; the last one answered"
-        }
-        Field::UpstreamStatuses => "the status each upstream answered with",
-        Field::ConnectDuration => "the time to connect to each upstream",
-        Field::HeaderDuration => "the time until each upstream's response headers",
-        Field::ResponseBytes => "the response's size in bytes",
-        Field::RequestBytes => "the request's size in bytes, headers included",
-        Field::ContentLength => "the size of the request's body in bytes, as its header says",
-        Field::Host => "the host that was asked",
+        Field::Method => "request method",
+        Field::Target => "request path and query; its route becomes a label",
+        Field::Protocol => "protocol version",
+        Field::Status => "response status",
+        Field::Duration => "time taken by the request",
+        Field::UpstreamDurations => "response time of each upstream tried; the last one responded",
+        Field::UpstreamStatuses => "response status of each upstream tried",
+        Field::ConnectDuration => "time to connect to each upstream",
+        Field::HeaderDuration => "time to the response headers of each upstream",
+        Field::ResponseBytes => "response size in bytes",
+        Field::RequestBytes => "request size in bytes, including headers",
+        Field::ContentLength => "size of the request body in bytes, from its header",
+        Field::Host => "requested host",
         Field::Scheme => "http or https",
-        Field::ContentType => "the response's content type",
-        Field::View => "the Django view that answered",
-        Field::RequestId => "the request's identifier",
-        Field::TraceId => "the trace it belongs to",
-        Field::Time => "when the line was written",
-        Field::RemoteAddr => "the client's address; never becomes a label",
-        Field::User => "the user's name; never becomes a label",
-        Field::Referer => "the page the client came from; never becomes a label",
-        Field::UserAgent => "what the client calls itself; never becomes a label",
+        Field::ContentType => "content type of the response",
+        Field::View => "Django view that handled the request",
+        Field::RequestId => "request ID",
+        Field::TraceId => "trace ID",
+        Field::Time => "time of the log line",
+        Field::RemoteAddr => "client address; never becomes a label",
+        Field::User => "user name; never becomes a label",
+        Field::Referer => "page that linked here; never becomes a label",
+        Field::UserAgent => "client software; never becomes a label",
     }
 }
 
-/// What a duration spans, where the server's name for it tells.
+/// Describes a duration as precisely as the server's name for it allows.
 pub(super) fn duration(name: &str) -> &'static str {
     match name {
         "$request_time" => "time from the client's first byte to the writing of the log line",

@@ -1,6 +1,4 @@
-//! What a line, or a piece of it, looks like at first sight.
-//!
-//! Invariant: a look is a guess for people; nothing is counted by it.
+//! Heuristics that classify a line or a piece of it, for explanations only.
 
 use super::super::syslog;
 
@@ -9,14 +7,14 @@ use super::super::syslog;
 pub(super) enum Time {
     /// `22/Nov/2026:18:47:15 +0000`.
     Clf,
-    /// `2026-11-22T18:47:15+00:00` and its kin.
+    /// `2026-11-22T18:47:15+00:00` and similar.
     Iso,
     /// Seconds since 1970.
     Epoch,
 }
 
-/// Whether a text begins as the mask does: `9` a digit, `A` a capital, `a` a small letter, `?` any
-/// byte; all else itself.
+/// Returns whether a text begins with a match of the mask: `9` is a digit, `A` an upper-case letter,
+/// `a` a lower-case letter, `?` any byte; other bytes are literal.
 pub(super) fn begins(text: &[u8], mask: &str) -> bool {
     text.len() >= mask.len()
         && mask.bytes().zip(text).all(|(mask, byte)| match mask {
@@ -28,7 +26,7 @@ pub(super) fn begins(text: &[u8], mask: &str) -> bool {
         })
 }
 
-/// The time format that a text begins with, behind an opening bracket or blanks.
+/// Returns the time format that a text begins with, after blanks and an opening bracket or quote.
 pub(super) fn time(text: &[u8]) -> Option<Time> {
     let skipped = text
         .iter()
@@ -45,7 +43,7 @@ pub(super) fn time(text: &[u8]) -> Option<Time> {
     }
 }
 
-/// The program that writes lines like this one, which are not an access log's.
+/// Names the program that writes lines like this one, if they are not from an access log.
 pub(super) fn other_log(line: &[u8]) -> Option<&'static str> {
     const MASKS: [(&str, &str); 8] = [
         ("9999/99/99 99:99:99 [", "nginx's error log"),
@@ -57,9 +55,9 @@ pub(super) fn other_log(line: &[u8]) -> Option<&'static str> {
         ),
         (
             "Traceback (most recent call last):",
-            "a Python program: a traceback",
+            "a traceback of a Python program",
         ),
-        ("  File \"", "a Python program: a traceback"),
+        ("  File \"", "a traceback of a Python program"),
         ("[pid: ", "uWSGI's request log"),
         ("Not Found: /", "Django's own log"),
     ];
@@ -72,13 +70,13 @@ pub(super) fn other_log(line: &[u8]) -> Option<&'static str> {
         line.strip_prefix(level.as_bytes())
             .is_some_and(|rest| rest.starts_with(b":") || rest.starts_with(b" "))
     });
-    // uvicorn's access log begins like its messages.
+    // uvicorn's access log starts with a level too.
     let is_request = line.windows(6).any(|window| window == b" HTTP/");
-    (is_message && !is_request).then_some("a Python program: its messages")
+    (is_message && !is_request).then_some("log messages of a Python program")
 }
 
-/// Bytes of a syslog header: one that is taken off before a line is read, or one that is not, without
-/// a priority or as rsyslog and journald write files.
+/// Returns the length of a syslog header: of one that patterns skip, or of one that they do not (a
+/// header without a priority, as rsyslog and journald write to files).
 pub(super) fn syslog_header(line: &[u8]) -> Option<usize> {
     let frame = line.len() - syslog::strip(line).len();
     if frame > 0 {
@@ -97,7 +95,7 @@ pub(super) fn syslog_header(line: &[u8]) -> Option<usize> {
     } else {
         return None;
     };
-    // The tag ends in a colon; the host before it may be missing (nginx's `nohostname`).
+    // The tag ends in a colon; the host before it is optional (nginx's `nohostname`).
     let after = &rest[time..];
     word_starts(after)
         .take(2)
@@ -105,12 +103,12 @@ pub(super) fn syslog_header(line: &[u8]) -> Option<usize> {
         .map(|start| at + time + start)
 }
 
-/// Where the second word begins, the third and so on; words are split at single blanks.
+/// Yields the offsets of the second and later words; words are separated by single blanks.
 pub(super) fn word_starts(text: &[u8]) -> impl Iterator<Item = usize> + '_ {
     memchr::memchr_iter(b' ', text).map(|blank| blank + 1)
 }
 
-/// Whether it is tab-separated `label:value`.
+/// Returns whether a line consists of tab-separated `label:value` pairs.
 pub(super) fn is_ltsv(line: &[u8]) -> bool {
     let is_pair = |pair: &[u8]| {
         memchr::memchr(b':', pair).is_some_and(|colon| {
@@ -123,7 +121,7 @@ pub(super) fn is_ltsv(line: &[u8]) -> bool {
     line.contains(&b'\t') && line.split(|byte| *byte == b'\t').all(is_pair)
 }
 
-/// Whether most of it is no text.
+/// Returns whether most of a line is not text.
 pub(super) fn is_binary(line: &[u8]) -> bool {
     let is_control = |byte: &&u8| matches!(byte, 0..=8 | 11..=12 | 14..=26 | 28..=31 | 127);
     let controls = line.iter().filter(is_control).count();
@@ -131,7 +129,7 @@ pub(super) fn is_binary(line: &[u8]) -> bool {
     line.contains(&0) || controls * 10 > line.len() || high * 10 > line.len() * 4
 }
 
-/// Where the quotes stand that nothing escapes.
+/// Counts the unescaped quotes.
 pub(super) fn bare_quotes(line: &[u8], backslash_escapes: bool) -> usize {
     memchr::memchr_iter(b'"', line)
         .filter(|at| !backslash_escapes || *at == 0 || line[at - 1] != b'\\')
@@ -174,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_are_told_from_requests() {
+    fn messages_are_distinguished_from_requests() {
         let check = |line: &str, found: bool| {
             assert_eq!(other_log(line.as_bytes()).is_some(), found, "{line}");
         };
