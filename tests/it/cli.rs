@@ -301,14 +301,14 @@ fn a_log_that_nobody_recognises_is_78() {
     assert_snapshot!(run_refuses("hello\nworld\n", 78), @"
     error: the format of access.log is not recognised: no preset reads any of its lines
      = help: `nginx-combined` stops in line 1 at byte 6, where it expects ` - `
-             likely cause: the line has less than the format: `$remote_user` is missing; was the line written before nginx's log_format was changed, or by another `access_log` line? give each format a file of its own
+             likely cause: the line has fewer fields than the format: `$remote_user` is missing; the line may predate a change of nginx's log_format, or come from another `access_log`; give each format its own file
              to see it: sed -n 1p access.log | httplog-exporter explain --pattern nginx-combined -
              name it with --pattern, or describe it in a configuration: [pattern.mine] nginx = '…'
     ");
     assert_snapshot!(run_refuses(line("GET", 200) + "hello\n", 78), @"
     error: the format of access.log is not recognised: nginx-combined reads 50 % of its first lines, gunicorn reads 50 % of its first lines
      = help: `nginx-combined` stops in line 2 at byte 6, where it expects ` - `
-             likely cause: the line has less than the format: `$remote_user` is missing; was the line written before nginx's log_format was changed, or by another `access_log` line? give each format a file of its own
+             likely cause: the line has fewer fields than the format: `$remote_user` is missing; the line may predate a change of nginx's log_format, or come from another `access_log`; give each format its own file
              to see it: sed -n 2p access.log | httplog-exporter explain --pattern nginx-combined -
              name it with --pattern, or describe it in a configuration: [pattern.mine] nginx = '…'
     ");

@@ -131,12 +131,12 @@ pub(super) fn list(case: &Case<'_>) -> Option<Diagnosis> {
     let reason = if unquoted {
         "an upstream value lacks the quotes that the format puts around it"
     } else {
-        "a list of upstream values (one for each attempt) takes the place of one number"
+        "a list of upstream values (one for each attempt) where the format expects one number"
     };
     let remedy = match case.reader.pattern.dialect() {
         Dialect::Regex => "let the group match a list: (?<upstream_durations>[-0-9., :]+), in quotes if the server writes them".to_owned(),
         _ => format!(
-            "write the variable the same way in {} and here; quotes separate a list from its neighbours: urt=\"$upstream_response_time\"",
+            "write the variable the same way in {} and in the pattern; quotes separate a list from its neighbours: urt=\"$upstream_response_time\"",
             case.setting()
         ),
     };
