@@ -1,24 +1,24 @@
-//! A stretch of whole lines and the position after it.
+//! Whole lines of a source and the position after them.
 //!
-//! Invariant: lines are disjoint, in order, inside the buffer; `end` is a line boundary.
+//! Invariant: lines are disjoint, ascending and inside the buffer; `end` is a line boundary.
 
 use memchr::memchr;
 
-/// One incarnation of a followed file: a new one for each inode seen at a path. Unique within a
-/// source for the life of the process.
+/// The identifier of one followed file. Each inode seen at a path gets another one, unique within
+/// its source for the life of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GenerationId(pub u64);
 
-/// How far a generation has been read.
+/// A byte offset in a followed file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// Which file.
+    /// The file.
     pub generation: GenerationId,
-    /// Bytes from its start; always the start of a line.
+    /// Bytes from the file's start; always the start of a line.
     pub offset: u64,
 }
 
-/// Whole lines, read in one go.
+/// Whole lines that one read returned.
 #[derive(Clone, Copy, Debug)]
 pub struct Batch<'b> {
     bytes: &'b [u8],
@@ -27,9 +27,9 @@ pub struct Batch<'b> {
 }
 
 impl<'b> Batch<'b> {
-    /// `bytes` holds whole lines, each ended by `\n`; only the last line of a file that will not
-    /// grow any more may lack it. `overlong` counts the lines ended in this stretch that passed
-    /// the reader's limit and are not in `bytes`.
+    /// Creates a batch. `bytes` holds whole lines, each ended by `\n`; only the last line of a file
+    /// that will not grow any more may lack it. `overlong` counts the lines between the previous
+    /// batch and `end` that exceeded the reader's limit and are not in `bytes`.
     pub fn new(bytes: &'b [u8], overlong: u64, end: Position) -> Self {
         Self {
             bytes,
@@ -38,28 +38,28 @@ impl<'b> Batch<'b> {
         }
     }
 
-    /// The lines, without their `\n` (and without the `\r` of a `\r\n`).
+    /// Returns the lines without their `\n` or `\r\n`.
     pub fn lines(&self) -> Lines<'b> {
         Lines { rest: self.bytes }
     }
 
-    /// Bytes of whole lines held.
+    /// Returns the lines with their terminators.
     pub fn bytes(&self) -> &'b [u8] {
         self.bytes
     }
 
-    /// Lines that were too long to be held.
+    /// Returns the number of lines that exceeded the reader's limit.
     pub fn overlong(&self) -> u64 {
         self.overlong
     }
 
-    /// Where the next batch of this generation begins.
+    /// Returns the position at which the next batch of this file begins.
     pub fn end(&self) -> Position {
         self.end
     }
 }
 
-/// Iterator over the lines of a [`Batch`].
+/// An iterator over the lines of a [`Batch`].
 #[derive(Clone, Debug)]
 pub struct Lines<'b> {
     rest: &'b [u8],
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_lose_their_terminator_and_nothing_else() {
+    fn only_terminators_are_removed_from_lines() {
         let empty: [&[u8]; 0] = [];
         assert_eq!(lines(b""), empty);
         assert_eq!(lines(b"a\n\nb\r\nc"), [&b"a"[..], b"", b"b", b"c"]);

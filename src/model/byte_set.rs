@@ -1,4 +1,4 @@
-//! A set of bytes, tested by one load.
+//! Sets of bytes, tested with one table lookup.
 
 /// A set of bytes. Sets of fixed members are built at compile time.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
-//! Decimal digits, eight at a time.
+//! Decimal digits parsed eight at a time.
 //!
-//! Invariant: a word holds eight bytes of a text, the first of them lowest.
+//! A *word* is a `u64` that holds eight bytes of a text, the first of them in the lowest byte.
 
-/// The eight bytes of `text` from `at`, zeros behind its end.
+/// Loads the eight bytes of `text` from `at`; bytes past its end are zero.
 #[inline]
 pub fn word(text: &[u8], at: usize) -> u64 {
     match text.get(at..).and_then(<[u8]>::first_chunk) {
@@ -19,27 +19,27 @@ fn last_word(text: &[u8], at: usize) -> u64 {
         .fold(0, |word, byte| word << 8 | u64::from(*byte))
 }
 
-/// How many digits a word begins with, 0 to 8.
+/// Returns the number of digits that a word begins with, 0 to 8.
 #[inline]
 pub fn leading(word: u64) -> usize {
     let values = word ^ 0x3030_3030_3030_3030;
-    // The high bit of each byte that is over 9. A carry can only spoil bytes behind such a one.
+    // The high bit of each byte over 9. A carry reaches only bytes after the first of these.
     let over = (values.wrapping_add(0x7676_7676_7676_7676) | values) & 0x8080_8080_8080_8080;
     (over.trailing_zeros() / 8) as usize
 }
 
-/// The number that the first `count` bytes of a word write, 1 to 8 digits.
+/// Returns the number written in the first `count` bytes of a word, which are 1 to 8 digits.
 #[inline]
 pub fn number(word: u64, count: usize) -> u64 {
-    // Zeros before it, then pairs, fours and the whole.
+    // Pads with leading zeros, then combines digits to pairs, pairs to fours, fours to the number.
     let digits = (word & 0x0f0f_0f0f_0f0f_0f0f) << (64 - 8 * count);
     let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8) & 0x00ff_00ff_00ff_00ff;
     let fours = pairs.wrapping_mul(100).wrapping_add(pairs >> 16) & 0x0000_ffff_0000_ffff;
     fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xffff_ffff
 }
 
-/// The thousandths in `d.ddd`, if a word begins so and no digit follows: what nginx writes nearly
-/// always.
+/// Returns the thousandths of a `d.ddd` that a word begins with, unless another digit follows. nginx
+/// writes nearly all its times in this form.
 #[inline]
 pub fn thousandths(word: u64) -> Option<u64> {
     let values = word ^ 0x0030_3030_2e30;
@@ -83,7 +83,7 @@ mod tests {
         }
 
         #[test]
-        fn thousandths_are_those_of_nginx(text in text()) {
+        fn thousandths_are_one_digit_a_point_and_three_digits(text in text()) {
             let expected = match text.as_slice() {
                 [a, b'.', b, c, d, rest @ ..]
                     if [a, b, c, d].into_iter().all(u8::is_ascii_digit)

@@ -1,7 +1,7 @@
-//! What a scrape shows: sorted families of sorted series of integers.
+//! The content of a scrape: sorted families of sorted series of integers.
 //!
-//! Invariant: families are sorted by name, series by labels, and no name or label set repeats;
-//! so the same counts always give the same bytes, whoever encodes them.
+//! Invariant: families are sorted by name, series by labels, and each name and label set is unique;
+//! so equal counts encode to equal bytes.
 
 use std::sync::Arc;
 
@@ -10,76 +10,76 @@ use super::Unit;
 /// Label names and values, sorted by name.
 pub type Labels = Vec<(Arc<str>, Arc<str>)>;
 
-/// All families of one instant.
+/// All families of one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Families(Vec<Family>);
 
-/// One metric name with its series.
+/// A metric name with its series.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Family {
-    /// Full name, unit and `_total` included.
+    /// The full name, including the unit and `_total`.
     pub name: Arc<str>,
-    /// One sentence for the `HELP` line.
+    /// The text of the `HELP` line, one sentence.
     pub help: Arc<str>,
-    /// What the values are.
+    /// The type of the values.
     pub kind: Kind,
-    /// Sorted by labels.
+    /// The series, sorted by labels.
     pub series: Vec<Series>,
 }
 
 /// The type of a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Only grows, but for a reset at start.
+    /// A number that only grows; it restarts at 0 with the process.
     Counter,
-    /// Goes up and down.
+    /// A number that goes up and down.
     Gauge,
-    /// Counts of observations by upper bound, and their sum.
+    /// Counts of observations by bucket, and their sum.
     Histogram,
 }
 
-/// One label set and its value.
+/// A label set and its value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
-    /// Sorted by name.
+    /// The labels, sorted by name.
     pub labels: Labels,
-    /// Of the family's kind.
+    /// The value, of the family's kind.
     pub value: Value,
 }
 
 /// The value of a series.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// Of a counter or gauge.
+    /// The value of a counter or gauge.
     Number(Number),
-    /// Of a histogram.
+    /// The value of a histogram.
     Histogram(Histogram),
 }
 
-/// A number, exact unless it comes from outside.
+/// The number of a counter or gauge.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Number {
     /// An integer in the given unit.
     Exact(u64, Unit),
-    /// What the operating system or another library gave as a float.
+    /// A float from the operating system or another library.
     Float(f64),
 }
 
 /// A histogram with integer bounds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Histogram {
-    /// Inclusive upper bounds, ascending, in `unit`; +Inf is not among them.
+    /// Inclusive upper bounds in `unit`, ascending, without +Inf.
     pub bounds: Arc<[u64]>,
-    /// Observations per bucket (not cumulative); one more than `bounds`, the last for +Inf.
+    /// Observations per bucket, not cumulative; one more than `bounds`, the last for +Inf.
     pub counts: Vec<u64>,
     /// Sum of the observed values, in `unit`.
     pub sum: u64,
-    /// Unit of bounds and sum.
+    /// The unit of `bounds` and `sum`.
     pub unit: Unit,
 }
 
 impl Families {
-    /// Sorts, joins families of one name, and adds up series of one label set.
+    /// Sorts families and series, merges families of one name and adds up series of one label set.
     pub fn new(families: impl IntoIterator<Item = Family>) -> Self {
         let mut all: Vec<Family> = families.into_iter().collect();
         merge_by_key(
@@ -97,12 +97,12 @@ impl Families {
         Self(all)
     }
 
-    /// The families, sorted by name.
+    /// Returns the families, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = &Family> {
         self.0.iter()
     }
 
-    /// The family of this name.
+    /// Returns the family of a name.
     pub fn get(&self, name: &str) -> Option<&Family> {
         self.0
             .binary_search_by(|family| (*family.name).cmp(name))
@@ -110,7 +110,7 @@ impl Families {
             .and_then(|at| self.0.get(at))
     }
 
-    /// Both together, as one scrape of two shards.
+    /// Merges the families of two shards.
     #[must_use]
     pub fn merge(self, other: Self) -> Self {
         Self::new(self.0.into_iter().chain(other.0))
@@ -118,7 +118,7 @@ impl Families {
 }
 
 impl Family {
-    /// The sum of all its series: of counts, or of observations.
+    /// Returns the sum over all series of the exact numbers and the observations.
     pub fn total(&self) -> u64 {
         self.series
             .iter()
@@ -132,7 +132,7 @@ impl Family {
 }
 
 impl Series {
-    /// The value of a label.
+    /// Returns the value of a label.
     pub fn label(&self, name: &str) -> Option<&str> {
         self.labels
             .iter()
@@ -157,7 +157,7 @@ impl Histogram {
 }
 
 impl Value {
-    /// Adds what another shard counted for the same series.
+    /// Adds the value of the same series in another shard.
     fn add(&mut self, other: &Self) {
         match (self, other) {
             (Self::Number(Number::Exact(mine, _)), Self::Number(Number::Exact(theirs, _))) => {
@@ -172,7 +172,7 @@ impl Value {
                 }
                 mine.sum = mine.sum.wrapping_add(theirs.sum);
             }
-            // One name has one definition, so one kind; `aggregate` and `telemetry` see to it.
+            // Not reached: a name has one definition, hence one kind.
             _ => {}
         }
     }
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn order_of_arrival_does_not_show() {
+    fn the_order_of_insertion_does_not_matter() {
         let one = Families::new([
             counter("b", "/", 1),
             counter("a", "/y", 2),
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn same_series_of_two_shards_add_up() {
+    fn the_same_series_of_two_shards_adds_up() {
         let merged =
             Families::new([counter("a", "/", 1)]).merge(Families::new([counter("a", "/", 41)]));
         let family = merged.get("a").unwrap();

@@ -1,6 +1,6 @@
-//! The types that cross module borders, and nothing else.
+//! Types that cross module borders.
 //!
-//! Invariant: a value of these types is valid by construction; no module needs to check it again.
+//! Invariant: a value of these types is valid by construction; modules rely on it without checks.
 
 mod batch;
 pub(crate) mod byte_set;

@@ -1,69 +1,70 @@
-//! One request, as a line tells it.
+//! The fields of a log line.
 //!
-//! Invariant: everything borrows from the line; what the line does not say is `None`, never 0.
+//! Invariant: text borrows from the line; a field that the line lacks is `None`, never 0.
 
 use std::fmt::{self, Write as _};
 
 use super::{Bytes, Micros, Status};
 
-/// The fields of one line. Text is as the server wrote it, its escapes not undone.
+/// The fields of one line. Text is as the server wrote it, with its escapes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Record<'l> {
     /// The request's method, any token (RFC 9110, 9.1).
     pub method: Option<&'l [u8]>,
     /// The request target (RFC 9112, 3.2), query included.
     pub target: Option<&'l [u8]>,
-    /// `HTTP/1.1` and its like.
+    /// The protocol of the request line, such as `HTTP/1.1` (RFC 9112, 2.3).
     pub protocol: Option<&'l [u8]>,
-    /// The response's status.
+    /// The response's status code (RFC 9110, 15).
     pub status: Option<Status>,
-    /// Time the server needed for the request.
+    /// Time to serve the request (nginx `$request_time`, gunicorn `%(D)s`).
     pub duration: Option<Micros>,
-    /// nginx's time for each upstream attempt, in seconds.
+    /// Response time of each upstream attempt in seconds (nginx `$upstream_response_time`).
     pub upstream_durations: Option<UpstreamList<'l>>,
-    /// The status of each upstream attempt.
+    /// Status code of each upstream attempt (nginx `$upstream_status`).
     pub upstream_statuses: Option<UpstreamList<'l>>,
-    /// Time to connect, each upstream attempt, in seconds.
+    /// Time to connect of each upstream attempt in seconds (nginx `$upstream_connect_time`).
     pub connect_duration: Option<UpstreamList<'l>>,
-    /// Time to the response's header, each upstream attempt, in seconds.
+    /// Time to the response header of each upstream attempt in seconds (nginx
+    /// `$upstream_header_time`).
     pub header_duration: Option<UpstreamList<'l>>,
-    /// Bytes sent to the client.
+    /// Bytes sent to the client (nginx `$bytes_sent`, or `$body_bytes_sent` without the header).
     pub response_bytes: Option<Bytes>,
-    /// Bytes received from the client, header included.
+    /// Bytes received from the client, including the header (nginx `$request_length`).
     pub request_bytes: Option<Bytes>,
-    /// The request's `Content-Length`.
+    /// The request's `Content-Length` (RFC 9110, 8.6).
     pub content_length: Option<Bytes>,
-    /// The host asked for.
+    /// The requested host (RFC 9110, 7.2).
     pub host: Option<&'l [u8]>,
-    /// `http` or `https`.
+    /// The request's scheme, `http` or `https` (RFC 9110, 4.2).
     pub scheme: Option<&'l [u8]>,
-    /// The response's `Content-Type`.
+    /// The response's `Content-Type` (RFC 9110, 8.3).
     pub content_type: Option<&'l [u8]>,
-    /// Django's view, as the site said in a response header.
+    /// Django's view, from a response header that the site sets.
     pub view: Option<&'l [u8]>,
-    /// The request's id.
+    /// The request's id (nginx `$request_id`).
     pub request_id: Option<&'l [u8]>,
-    /// The request's trace id.
+    /// The request's trace id (W3C Trace Context).
     pub trace_id: Option<&'l [u8]>,
-    /// When the line was written, in the server's own notation.
+    /// The time of the line, in the server's notation; see [`Timestamp`](super::Timestamp).
     pub time: Option<&'l [u8]>,
-    /// Parsed so that the line matches; can never become a label.
+    /// The client's address. Parsed so that the line matches; never a label.
     pub remote_addr: Option<&'l [u8]>,
-    /// Parsed so that the line matches; can never become a label.
+    /// The authenticated user. Parsed so that the line matches; never a label.
     pub user: Option<&'l [u8]>,
-    /// Parsed so that the line matches; can never become a label.
+    /// The `Referer`. Parsed so that the line matches; never a label.
     pub referer: Option<&'l [u8]>,
-    /// Parsed so that the line matches; can never become a label.
+    /// The `User-Agent`. Parsed so that the line matches; never a label.
     pub user_agent: Option<&'l [u8]>,
 }
 
-/// nginx's list of what each upstream attempt gave: `-`, `N`, `N, N` (retries) and
+/// nginx's list of one value for each upstream attempt: `-`, `N`, `N, N` (retries) and
 /// `N, N : N` (internal redirects), where an entry may be `-`
 /// (`src/http/ngx_http_upstream.c`, `ngx_http_upstream_response_time_variable`).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct UpstreamList<'l>(pub &'l [u8]);
 
-/// The name of everything a pattern may yield.
+/// The name of a field of [`Record`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Field {
     /// [`Record::method`].
@@ -119,7 +120,7 @@ pub enum Field {
 pub struct FieldSet(u32);
 
 impl<'l> Record<'l> {
-    /// The place of a field that is text.
+    /// Returns the slot of a text field; `None` if the field has another type.
     pub fn text_mut(&mut self, field: Field) -> Option<&mut Option<&'l [u8]>> {
         Some(match field {
             Field::Method => &mut self.method,
@@ -140,7 +141,7 @@ impl<'l> Record<'l> {
         })
     }
 
-    /// The place of a field that is an upstream list.
+    /// Returns the slot of an upstream list; `None` if the field has another type.
     pub fn list_mut(&mut self, field: Field) -> Option<&mut Option<UpstreamList<'l>>> {
         Some(match field {
             Field::UpstreamDurations => &mut self.upstream_durations,
@@ -151,7 +152,7 @@ impl<'l> Record<'l> {
         })
     }
 
-    /// The place of a field that is a number of bytes.
+    /// Returns the slot of a number of bytes; `None` if the field has another type.
     pub fn bytes_mut(&mut self, field: Field) -> Option<&mut Option<Bytes>> {
         Some(match field {
             Field::ResponseBytes => &mut self.response_bytes,
@@ -161,8 +162,8 @@ impl<'l> Record<'l> {
         })
     }
 
-    /// A field's value for a person to read: a duration as `12.5ms`, text with its raw bytes
-    /// escaped. `None` where the line does not say it.
+    /// Formats a field's value for display: a duration as `12.5ms`, bytes of text other than printable
+    /// ASCII as `\xHH`. `None` if the line lacks the field.
     pub fn show(&self, field: Field) -> Option<String> {
         let mut copy = *self;
         match field {
@@ -190,11 +191,11 @@ impl<'l> UpstreamList<'l> {
             .map(<[u8]>::trim_ascii)
     }
 
-    /// The time of the last attempt, the one whose response the client got (`None` for `-`), and the
-    /// attempts beyond the first.
+    /// Returns the time of the last attempt, whose response the client received (`None` for `-`), and
+    /// the number of attempts beyond the first.
     #[inline]
     pub fn last_and_retries(self) -> (Option<Micros>, u64) {
-        // Nearly always there is one entry.
+        // Nearly every list has one entry.
         match Micros::from_seconds(self.0) {
             Some(only) => (Some(only), 0),
             None => (self.last_duration(), self.retries()),
@@ -217,7 +218,7 @@ impl fmt::Debug for UpstreamList<'_> {
 }
 
 impl Field {
-    /// Every field, in the order in which they are documented.
+    /// Every field, in documented order.
     pub const ALL: [Self; 23] = [
         Self::Method,
         Self::Target,
@@ -244,7 +245,7 @@ impl Field {
         Self::UserAgent,
     ];
 
-    /// As patterns, configuration and documentation write it.
+    /// Returns the field's name in patterns, configuration and documentation.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Method => "method",
@@ -273,34 +274,34 @@ impl Field {
         }
     }
 
-    /// The field of this name.
+    /// Returns the field of a name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|field| field.name() == name)
     }
 }
 
 impl FieldSet {
-    /// No field.
+    /// The empty set.
     pub const EMPTY: Self = Self(0);
 
-    /// With `field` in it.
+    /// Adds a field.
     #[must_use]
     pub const fn with(self, field: Field) -> Self {
         Self(self.0 | 1 << field as u32)
     }
 
-    /// Whether `field` is in it.
+    /// Returns whether a field is a member.
     pub const fn contains(self, field: Field) -> bool {
         self.0 & 1 << field as u32 != 0
     }
 
-    /// The fields of both.
+    /// Returns the fields of either set.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Its fields, in documented order.
+    /// Returns the fields in documented order.
     pub fn iter(self) -> impl Iterator<Item = Field> {
         Field::ALL
             .into_iter()
@@ -314,7 +315,7 @@ impl FromIterator<Field> for FieldSet {
     }
 }
 
-/// Text as it stands, but for bytes that are no printable ASCII, which become `\\xHH`.
+/// Escapes bytes other than printable ASCII as `\\xHH`.
 fn printable(text: &[u8]) -> String {
     let mut shown = String::with_capacity(text.len());
     for byte in text {

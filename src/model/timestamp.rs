@@ -1,23 +1,27 @@
-//! When a line was written.
+//! The time of a log line.
 //!
-//! Invariant: a timestamp was read from a whole text that says its time zone; nothing is guessed.
+//! Invariant: a timestamp comes from a complete text with a time zone; nothing is guessed.
 
-/// Whole seconds since 1970-01-01T00:00:00Z; up to the year 2106.
+/// Whole seconds since 1970-01-01T00:00:00Z, until 2106-02-07T06:28:15Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub u32);
 
-/// Days from 0000-03-01 to 1970-01-01 in the calendar of today.
+/// Days from 0000-03-01 to 1970-01-01 in the proleptic Gregorian calendar.
 const DAYS_TO_1970: i64 = 719_468;
 const MONTHS: [&[u8; 3]; 12] = [
     b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
 ];
 
 impl Timestamp {
-    /// Reads what servers write: `22/Nov/2026:18:47:15 +0000` (nginx's `$time_local`, gunicorn's `%(t)s`, Apache's
-    /// `%t`, brackets or not), `2026-11-22T18:47:15+00:00` (`$time_iso8601`; also with a blank for the `T`, a
-    /// fraction, `Z`), and seconds with a fraction or not, milliseconds or microseconds since 1970, told apart by
-    /// their 10, 13 and 16 digits (`$msec`; Apache's `%{msec}t`). Fractions are cut off. `None` for anything else,
-    /// a time without a zone, and one outside 1970 to 2106.
+    /// Parses the notations that servers write. Fractions are cut off. `None` for anything else, a time without a
+    /// zone, and a time outside 1970 to 2106.
+    ///
+    /// - `22/Nov/2026:18:47:15 +0000`, with or without brackets: nginx `$time_local`, gunicorn `%(t)s`, Apache `%t`
+    ///   (nginx `src/core/ngx_times.c`).
+    /// - `2026-11-22T18:47:15+00:00`: nginx `$time_iso8601` (RFC 3339); also with a blank instead of the `T`, with a
+    ///   fraction, and with `Z` as the zone.
+    /// - Seconds since 1970 (10 digits) with or without a fraction, milliseconds (13) or microseconds (16): nginx
+    ///   `$msec`, Apache `%{msec}t` and `%{usec}t`.
     ///
     /// ```
     /// use httplog_exporter::model::Timestamp;
@@ -39,7 +43,7 @@ impl Timestamp {
     }
 }
 
-/// `22/Nov/2026:18:47:15 +0000`
+/// Parses `22/Nov/2026:18:47:15 +0000`.
 fn clf(text: &[u8]) -> Option<i64> {
     let [
         d1,
@@ -67,7 +71,7 @@ fn clf(text: &[u8]) -> Option<i64> {
     Some(days * 86_400 + of_day(time)? - offset(zone)?)
 }
 
-/// `2026-11-22T18:47:15+00:00`
+/// Parses `2026-11-22T18:47:15+00:00`.
 fn iso(text: &[u8]) -> Option<i64> {
     let [
         y1,
@@ -99,7 +103,7 @@ fn iso(text: &[u8]) -> Option<i64> {
     Some(days * 86_400 + of_day(time)? - offset(zone)?)
 }
 
-/// Seconds, milliseconds or microseconds since 1970.
+/// Parses seconds, milliseconds or microseconds since 1970.
 fn epoch(text: &[u8]) -> Option<i64> {
     let whole = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (number, rest) = text.split_at(whole);
@@ -113,7 +117,7 @@ fn epoch(text: &[u8]) -> Option<i64> {
     }
 }
 
-/// `18:47:15`; a leap second is the first of the next minute.
+/// Parses `18:47:15` as seconds since midnight. A leap second counts as the first second of the next minute.
 fn of_day(text: &[u8]) -> Option<i64> {
     let [h1, h2, b':', m1, m2, b':', s1, s2] = *text else {
         return None;
@@ -122,7 +126,7 @@ fn of_day(text: &[u8]) -> Option<i64> {
     (hours < 24 && minutes < 60 && seconds <= 60).then_some(hours * 3_600 + minutes * 60 + seconds)
 }
 
-/// `+0000`, `+00:00` or `Z`, in seconds east.
+/// Parses `+0000`, `+00:00` or `Z` as seconds east of UTC.
 fn offset(zone: &[u8]) -> Option<i64> {
     let (sign, [h1, h2, m1, m2]) = match *zone {
         [b'Z'] => return Some(0),
@@ -139,8 +143,9 @@ fn offset(zone: &[u8]) -> Option<i64> {
     }
 }
 
-/// Days since 1970-01-01 of a day that exists. Years begin in March here, so that the day that some lack is
-/// their last.
+/// Returns the days from 1970-01-01 to a date; `None` if the date does not exist.
+///
+/// Counts years from March, so that the leap day is the last day of a year.
 fn days(year: i64, month: i64, day: i64) -> Option<i64> {
     let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let length = match month {
@@ -160,7 +165,7 @@ fn days(year: i64, month: i64, day: i64) -> Option<i64> {
     Some(year * 365 + leap_days + of_year - DAYS_TO_1970)
 }
 
-/// Digits only.
+/// Parses a number of digits alone.
 fn digits(text: &[u8]) -> Option<i64> {
     text.iter().try_fold(0, |number, byte| {
         let digit = byte.is_ascii_digit().then(|| i64::from(byte - b'0'))?;
@@ -174,7 +179,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn every_notation_of_a_server_gives_the_same_second() {
+    fn every_notation_is_parsed_to_the_same_second() {
         for text in [
             "22/Nov/2026:18:47:15 +0000",
             "[22/Nov/2026:12:47:15 -0600]",
@@ -196,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_or_has_no_zone_is_none() {
+    fn other_text_and_times_without_a_zone_are_none() {
         for text in [
             "",
             "-",
@@ -230,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn each_day_follows_the_one_before() {
+    fn consecutive_dates_have_consecutive_numbers() {
         let mut expected = 0;
         for year in 1970..2200 {
             for month in 1..=12 {
@@ -247,12 +252,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_fail(text in proptest::collection::vec(any::<u8>(), 0..40)) {
+        fn arbitrary_bytes_do_not_panic(text in proptest::collection::vec(any::<u8>(), 0..40)) {
             let _ = Timestamp::parse(&text);
         }
 
         #[test]
-        fn nearly_right_texts_neither(text in "[0-9]{2}/(Nov|Feb)/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}") {
+        fn nearly_valid_texts_do_not_panic(text in "[0-9]{2}/(Nov|Feb)/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}") {
             let _ = Timestamp::parse(text.as_bytes());
         }
     }

@@ -1,12 +1,12 @@
 //! Integers with their unit in the type.
 //!
-//! Invariant: no floating point number exists before an encoder; sums of these are exact.
+//! Invariant: sums are exact; floating point numbers appear only in encoders.
 
 use std::fmt;
 
 use super::digits;
 
-/// A duration or an instant's offset, in microseconds.
+/// A duration in microseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Micros(pub u64);
 
@@ -14,28 +14,28 @@ pub struct Micros(pub u64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Bytes(pub u64);
 
-/// A status as logged: three decimal digits, 000 to 999.
+/// A logged status code of three decimal digits, 000 to 999.
 ///
-/// nginx also writes 000 and 009 (HTTP/0.9), 444 and 494 to 499
-/// (`src/http/ngx_http_request.h`), which no RFC defines.
+/// RFC 9110 defines 100 to 599. nginx also writes 000, 009 (HTTP/0.9), 444 and 494 to 499
+/// (`src/http/ngx_http_request.h`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Status(u16);
 
-/// What an integer of a series counts, and so how an encoder writes it.
+/// The unit of an integer in a series, by which encoders format it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Unit {
-    /// Things; written as they are.
+    /// A count; written as it is.
     One,
-    /// Microseconds; written as seconds with up to six decimals.
+    /// Microseconds; written as seconds with at most six decimals.
     Micros,
-    /// Bytes; written as they are.
+    /// Bytes; written as a whole number.
     Bytes,
 }
 
 impl Micros {
-    /// Reads whole seconds with an optional fraction, as nginx writes `$request_time` and
-    /// gunicorn `%(L)s`. Digits past the sixth decimal are cut off. `None` for anything else,
-    /// and for what does not fit 64 bits.
+    /// Parses whole seconds with an optional fraction (nginx `$request_time`, gunicorn `%(L)s`).
+    /// Digits past the sixth decimal are cut off. `None` for anything else and above `u64::MAX`
+    /// microseconds.
     ///
     /// ```
     /// use httplog_exporter::model::Micros;
@@ -44,7 +44,7 @@ impl Micros {
     /// ```
     #[inline]
     pub fn from_seconds(text: &[u8]) -> Option<Self> {
-        // What nginx writes nearly always; the general way gives the same.
+        // Fast path for `d.ddd`, which nginx writes nearly always; `from_any_seconds` agrees with it.
         if let [a, b, c, d, e] = *text
             && let word = u64::from_le_bytes([a, b, c, d, e, 0, 0, 0])
             && let Some(thousandths) = digits::thousandths(word)
@@ -74,19 +74,19 @@ impl Micros {
         whole.checked_add(micros).map(Self)
     }
 
-    /// Reads a whole number of milliseconds (gunicorn `%(M)s`).
+    /// Parses a whole number of milliseconds (gunicorn `%(M)s`).
     pub fn from_millis(text: &[u8]) -> Option<Self> {
         parse_integer(text)?.checked_mul(1_000).map(Self)
     }
 
-    /// Reads a whole number of microseconds (gunicorn `%(D)s`, Apache `%D`).
+    /// Parses a whole number of microseconds (gunicorn `%(D)s`, Apache `%D`).
     pub fn from_micros(text: &[u8]) -> Option<Self> {
         parse_integer(text).map(Self)
     }
 }
 
 impl fmt::Display for Micros {
-    /// In milliseconds, exactly: `12ms`, `0.25ms`.
+    /// Formats the exact value in milliseconds: `12ms`, `0.25ms`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.0 / 1_000, self.0 % 1_000) {
             (millis, 0) => write!(f, "{millis}ms"),
@@ -99,14 +99,14 @@ impl fmt::Display for Micros {
 }
 
 impl Bytes {
-    /// Reads a whole number of bytes; `None` for `-` and anything else that is not one.
+    /// Parses a whole number of bytes; `None` for anything else, such as `-`.
     pub fn from_decimal(text: &[u8]) -> Option<Self> {
         parse_integer(text).map(Self)
     }
 }
 
 impl Status {
-    /// Reads exactly three digits.
+    /// Parses exactly three digits.
     pub fn from_digits(text: &[u8]) -> Option<Self> {
         match text {
             [a @ b'0'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9'] => {
@@ -117,14 +117,14 @@ impl Status {
         }
     }
 
-    /// Reads the three digits that a word (see `digits`) begins with.
+    /// Parses the three digits that a word (see `digits`) begins with; later bytes are ignored.
     #[inline]
     pub(crate) fn from_word(word: u64) -> Option<Self> {
-        let code = u16::try_from(digits::number(word, 3)).unwrap_or(0);
+        let code = u16::try_from(digits::number(word, 3)).ok()?;
         (digits::leading(word) >= 3).then_some(Self(code))
     }
 
-    /// The number, 0 to 999.
+    /// Returns the code, 0 to 999.
     pub fn code(self) -> u16 {
         self.0
     }
@@ -136,7 +136,7 @@ impl fmt::Display for Status {
     }
 }
 
-/// Decimal digits only, at least one, no sign; `None` past 64 bits.
+/// Parses one or more decimal digits without a sign; `None` above `u64::MAX`.
 #[inline]
 fn parse_integer(text: &[u8]) -> Option<u64> {
     if text.is_empty() {
@@ -144,7 +144,7 @@ fn parse_integer(text: &[u8]) -> Option<u64> {
     }
     let mut value: u64 = 0;
     if text.len() < 19 {
-        // Up to 18 digits fit whatever they are.
+        // 18 digits cannot overflow.
         for byte in text {
             let digit = byte.wrapping_sub(b'0');
             if digit > 9 {
@@ -231,7 +231,7 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_make_a_number_panic(text: Vec<u8>) {
+        fn arbitrary_bytes_do_not_panic(text: Vec<u8>) {
             let _ = (Micros::from_seconds(&text), Bytes::from_decimal(&text), Status::from_digits(&text));
         }
     }

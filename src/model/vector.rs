@@ -4,7 +4,7 @@
 
 use super::byte_set::ByteSet;
 
-/// Which bytes are among the wanted ones, lowest bit first.
+/// Returns a mask of the bytes that are among the wanted ones, the first byte in the lowest bit.
 #[cfg(target_arch = "x86_64")]
 #[inline]
 pub(crate) fn mask<const N: usize>(chunk: &[u8; 16], wanted: [u8; N]) -> u32 {
@@ -13,11 +13,8 @@ pub(crate) fn mask<const N: usize>(chunk: &[u8; 16], wanted: [u8; N]) -> u32 {
         _mm_setzero_si128,
     };
 
-    #[expect(
-        unsafe_code,
-        reason = "the compiler asks for it although SSE2 is never absent"
-    )]
-    // SAFETY: every x86-64 processor has SSE2, and the load is of exactly the bytes of the array.
+    #[expect(unsafe_code, reason = "vector loads take a pointer")]
+    // SAFETY: every x86-64 CPU has SSE2, and the load covers exactly the bytes of the array.
     unsafe {
         let chunk = _mm_loadu_si128(chunk.as_ptr().cast());
         let mut found = _mm_setzero_si128();
@@ -29,14 +26,15 @@ pub(crate) fn mask<const N: usize>(chunk: &[u8; 16], wanted: [u8; N]) -> u32 {
     }
 }
 
-/// Which bytes are among the wanted ones, lowest bit first.
+/// Returns a mask of the bytes that are among the wanted ones, the first byte in the lowest bit.
 #[cfg(not(target_arch = "x86_64"))]
 #[inline]
 pub(crate) fn mask<const N: usize>(chunk: &[u8; 16], wanted: [u8; N]) -> u32 {
     plain_mask(chunk, wanted)
 }
 
-/// Which bytes are among the wanted ones or beyond ASCII, lowest bit first.
+/// Returns a mask of the bytes that are among the wanted ones or not ASCII, the first byte in the
+/// lowest bit.
 #[cfg(target_arch = "x86_64")]
 #[inline]
 pub(crate) fn mask_or_beyond_ascii<const N: usize>(chunk: &[u8; 16], wanted: [u8; N]) -> u32 {
@@ -48,7 +46,7 @@ pub(crate) fn mask_or_beyond_ascii<const N: usize>(chunk: &[u8; 16], wanted: [u8
     // SAFETY: as in `mask`.
     unsafe {
         let chunk = _mm_loadu_si128(chunk.as_ptr().cast());
-        // What is beyond ASCII has the highest bit of its byte, which is all that the mask takes.
+        // The mask is made of the highest bit of each byte, which is set unless the byte is ASCII.
         let mut found = chunk;
         for byte in wanted {
             let equal = _mm_cmpeq_epi8(chunk, _mm_set1_epi8(byte.cast_signed()));
@@ -58,17 +56,18 @@ pub(crate) fn mask_or_beyond_ascii<const N: usize>(chunk: &[u8; 16], wanted: [u8
     }
 }
 
-/// Which bytes are among the wanted ones or beyond ASCII, lowest bit first.
+/// Returns a mask of the bytes that are among the wanted ones or not ASCII, the first byte in the
+/// lowest bit.
 #[cfg(not(target_arch = "x86_64"))]
 #[inline]
 pub(crate) fn mask_or_beyond_ascii<const N: usize>(chunk: &[u8; 16], wanted: [u8; N]) -> u32 {
     plain_mask_or_beyond_ascii(chunk, wanted)
 }
 
-/// The ASCII members of a byte set, in the form that a byte shuffle tests.
+/// Tests sixteen bytes at once for the ASCII members of a byte set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AsciiMatcher {
-    /// Indexed by the low half of a byte: bit `h` is set if the byte with the high half `h` is a member.
+    /// Bit `h` of item `l` is set if the byte with the high half `h` and the low half `l` is a member.
     halves: [u8; 16],
     #[cfg(target_arch = "x86_64")]
     ssse3: Option<Ssse3>,
@@ -93,13 +92,13 @@ impl AsciiMatcher {
         }
     }
 
-    /// Which bytes are of the set, lowest bit first.
+    /// Returns a mask of the bytes that are members, the first byte in the lowest bit.
     #[inline]
     pub(crate) fn mask(&self, chunk: &[u8; 16]) -> u32 {
         #[cfg(target_arch = "x86_64")]
         if let Some(Ssse3(())) = self.ssse3 {
-            #[expect(unsafe_code, reason = "the type is a proof that there is SSSE3")]
-            // SAFETY: the function needs nothing but SSSE3.
+            #[expect(unsafe_code, reason = "`Ssse3` proves that the CPU has SSSE3")]
+            // SAFETY: the function requires SSSE3 alone.
             return unsafe { mask_by_ssse3(&self.halves, chunk) };
         }
         self.plain_mask(chunk)
@@ -113,7 +112,8 @@ impl AsciiMatcher {
     }
 }
 
-/// Which bytes have their upper half among those that `halves` has for the lower one.
+/// Returns a mask of the members by two shuffles: one looks up the low half of each byte in `halves`,
+/// the other turns the high half into a bit.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "ssse3")]
 fn mask_by_ssse3(halves: &[u8; 16], chunk: &[u8; 16]) -> u32 {
@@ -122,15 +122,15 @@ fn mask_by_ssse3(halves: &[u8; 16], chunk: &[u8; 16]) -> u32 {
         _mm_setr_epi8, _mm_setzero_si128, _mm_shuffle_epi8, _mm_srli_epi16,
     };
 
-    #[expect(unsafe_code, reason = "loads of exactly the bytes of the arrays")]
-    // SAFETY: the pointers are to 16 readable bytes, and `loadu` asks for no alignment.
+    #[expect(unsafe_code, reason = "vector loads take a pointer")]
+    // SAFETY: both pointers are to 16 readable bytes, and `loadu` has no alignment requirement.
     let (halves, chunk) = unsafe {
         (
             _mm_loadu_si128(halves.as_ptr().cast()),
             _mm_loadu_si128(chunk.as_ptr().cast()),
         )
     };
-    // A shuffle gives 0 for what has the highest bit: nothing beyond ASCII is found.
+    // A shuffle yields 0 for an index with the highest bit: only ASCII is found.
     let wanted = _mm_shuffle_epi8(halves, chunk);
     let upper = _mm_and_si128(_mm_srli_epi16::<4>(chunk), _mm_set1_epi8(15));
     let bits = _mm_setr_epi8(1, 2, 4, 8, 16, 32, 64, i8::MIN, 0, 0, 0, 0, 0, 0, 0, 0);
@@ -162,7 +162,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn the_vector_kernels_agree_with_their_twins(
+        fn vector_kernels_agree_with_their_scalar_twins(
             chunk: [u8; 16],
             wanted: [u8; 2],
             ends in proptest::collection::vec((0..=255_u8, 0..=255_u8), 0..4),
