@@ -45,7 +45,7 @@ fn known_keys(content: &str) -> BTreeSet<String> {
     let checked = parse(content);
     let is_unknown = |fault: &&&Fault| {
         fault.message == format!("unknown key `{NO_KEY}`")
-            || fault.message == format!("`{NO_KEY}` is no field")
+            || fault.message == format!("`{NO_KEY}` is not a field")
     };
     let faults = checked.report.faults();
     let fault = faults.iter().find(is_unknown).expect("a fault");

@@ -211,7 +211,7 @@ fn size(given: Option<&Spot<u64>>, default: usize) -> usize {
 
 fn read_address(text: &Spot<String>, base: &Path, report: &mut Report) -> Option<SyslogAddress> {
     let refused = |error: String| {
-        Fault::error(format!("`{}` is no address for syslog", text.value))
+        Fault::error(format!("`{}` is not a valid syslog address", text.value))
             .at(text.place.clone())
             .help(error)
     };
@@ -248,7 +248,7 @@ fn journal(
     if !(1..=UNIT_BYTES).contains(&name.len()) || !name.bytes().all(is_unit) || !name.contains('.')
     {
         report.push(
-            Fault::error(format!("`{name}` is no unit"))
+            Fault::error(format!("`{name}` is not a systemd unit"))
                 .at(unit.place.clone())
                 .help("write its full name: journal = \"gunicorn.service\""),
         );
@@ -426,18 +426,24 @@ mod tests {
         };
         assert_eq!(
             one("syslog = '127.0.0.1:514'"),
-            "`127.0.0.1:514` is no address for syslog"
+            "`127.0.0.1:514` is not a valid syslog address"
         );
         assert_eq!(
             one(&format!("syslog = 'unix:{}'", "x".repeat(104))),
-            format!("`unix:{}` is no address for syslog", "x".repeat(104))
+            format!("`unix:{}` is not a valid syslog address", "x".repeat(104))
         );
         assert_eq!(
             one("syslog = 'udp://0.0.0.0:514'"),
             "whoever can reach udp://0.0.0.0:514 can write numbers"
         );
-        assert_eq!(one("journal = 'gunicorn'"), "`gunicorn` is no unit");
-        assert_eq!(one("journal = 'g*.service'"), "`g*.service` is no unit");
+        assert_eq!(
+            one("journal = 'gunicorn'"),
+            "`gunicorn` is not a systemd unit"
+        );
+        assert_eq!(
+            one("journal = 'g*.service'"),
+            "`g*.service` is not a systemd unit"
+        );
         assert_eq!(one("fifo = ''"), "an empty path");
     }
 

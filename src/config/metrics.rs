@@ -58,7 +58,8 @@ impl Wanted {
 /// Hosts as they are shown.
 fn read_hosts(names: &Spot<Vec<Spot<String>>>, report: &mut Report) -> Hosts {
     let normal = |name: &str| {
-        Hosts::normal(name).map_err(|help| Fault::error(format!("`{name}` is no host")).help(help))
+        Hosts::normal(name)
+            .map_err(|help| Fault::error(format!("`{name}` is not a host name")).help(help))
     };
     let hosts = distinct(&names.value, normal, report);
     if hosts.len() > Hosts::MOST {

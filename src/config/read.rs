@@ -170,7 +170,7 @@ fn web(mut section: Section<'_>, report: &mut Report) -> Vec<Address> {
     }
     let address = |text: &str| {
         text.parse::<Address>().map_err(|error| {
-            Fault::error(format!("`{text}` is no address to listen on: {error}")).help(format!(
+            Fault::error(format!("`{text}` is not a valid listen address: {error}")).help(format!(
                 "for example \"{DEFAULT_LISTEN}\" or \"unix:/run/httplog-exporter/metrics.sock\""
             ))
         })
@@ -405,7 +405,7 @@ sets = ['httplog', 'django2']
         assert_eq!(
             faults(content),
             [
-                "2: `127.0.0.1` is no address to listen on: `127.0.0.1` has no port; write for example `127.0.0.1:9914`",
+                "2: `127.0.0.1` is not a valid listen address: `127.0.0.1` has no port; write for example `127.0.0.1:9914`",
                 "5: `[.log` is not a glob for one name",
                 "6: unknown pattern `nginx-combind`",
                 "7: unknown start `begining`",

@@ -64,9 +64,9 @@ impl Hosts {
         let is_address = bare.starts_with('[') && bare.ends_with(']');
         let is_good = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
         if !name.is_ascii() {
-            Err("write it in ASCII, as clients send it: xn--…")
+            Err("write it in ASCII, as clients send it (`xn--…`)")
         } else if bare.is_empty() || name.len() > Self::NAME_BYTES {
-            Err("it has 1 to 128 bytes")
+            Err("host names have 1 to 128 bytes")
         } else if is_address
             && name
                 .bytes()
@@ -74,7 +74,7 @@ impl Hosts {
         {
             Ok(name.to_ascii_lowercase())
         } else if !bare.bytes().all(is_good) || bare.starts_with('.') || bare.ends_with('.') {
-            Err("a host's name alone, without scheme, port and path; `*.` may stand before it")
+            Err("write the host name alone, without scheme, port and path; `*.` may precede it")
         } else {
             Ok(name.to_ascii_lowercase())
         }

@@ -84,15 +84,15 @@ impl Label {
     pub const fn refusal(field: Field) -> &'static str {
         match field {
             Field::RemoteAddr | Field::User | Field::Referer | Field::UserAgent => {
-                "it tells who a client was, and such text never leaves the log"
+                "it identifies the client, and such text never leaves the log"
             }
             Field::Target | Field::RequestId | Field::TraceId => {
-                "it is text of a single request, so that each would have its own series; `route` is the path without what looks like data"
+                "it differs for each request, which would make a series of each; `route` is the path with ids and other data folded"
             }
             Field::Protocol | Field::Time | Field::ContentType => {
-                "it is text that clients choose, without a bound"
+                "clients choose its text, so its values are unbounded"
             }
-            _ => "it is a number to be summed or observed: give it as `value`",
+            _ => "it is a number to sum or observe: use it as `value`",
         }
     }
 }

@@ -67,6 +67,7 @@ fn status(code: &str) -> Result<u16, Fault> {
     let number = code.parse().ok();
     let good = number.filter(|number| (100..=599).contains(number));
     good.ok_or_else(|| {
-        Fault::error(format!("`{code}` is no status")).help("a whole number from 100 to 599")
+        Fault::error(format!("`{code}` is not a status code"))
+            .help("a whole number from 100 to 599")
     })
 }

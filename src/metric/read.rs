@@ -73,7 +73,7 @@ fn check_name(name: &Spot<String>, report: &mut Report) {
     let begins = text.first().is_some_and(|byte| !byte.is_ascii_digit());
     if !begins || !text.iter().all(is_good) || text.len() > NAME_BYTES {
         report.push(
-            Fault::error(format!("`{}` is no name of a metric", name.value))
+            Fault::error(format!("`{}` is not a valid metric name", name.value))
                 .at(name.place.clone())
                 .help("letters, digits and `_`, a letter first, at most 128"),
         );
@@ -96,7 +96,7 @@ fn check_name(name: &Spot<String>, report: &mut Report) {
 fn label(name: &str) -> Result<Label, Fault> {
     Label::from_name(name).ok_or_else(|| match Field::from_name(name) {
         Some(field) => {
-            Fault::error(format!("`{name}` can be no label")).help(Label::refusal(field))
+            Fault::error(format!("`{name}` cannot be a label")).help(Label::refusal(field))
         }
         None => Fault::error(format!("unknown label `{name}`"))
             .suggest(name, Label::ALL.map(Label::name)),
@@ -115,7 +115,7 @@ fn read_needs(names: &[Spot<String>], report: &mut Report) -> FieldSet {
         match Field::from_name(&name.value) {
             Some(field) => needs = needs.with(field),
             None => report.push(
-                Fault::error(format!("`{}` is no field", name.value))
+                Fault::error(format!("`{}` is not a field", name.value))
                     .at(name.place.clone())
                     .suggest(&name.value, Field::ALL.map(Field::name)),
             ),
@@ -280,7 +280,7 @@ fn bounds(texts: &Spot<Vec<Spot<String>>>, unit: Unit, report: &mut Report) -> O
         match number {
             None => report.push(
                 Fault::error(format!(
-                    "`{}` is no bound: these are {expected}",
+                    "`{}` is not a valid bound: bounds are {expected}",
                     text.value
                 ))
                 .at(text.place.clone()),

@@ -202,7 +202,7 @@ fn read_example(mut section: Section<'_>, report: &mut Report) -> Option<(Exampl
         match Field::from_name(&name.value) {
             Some(field) => record.push((field, value.value)),
             None => report.push(
-                Fault::error(format!("`{}` is no field", name.value))
+                Fault::error(format!("`{}` is not a field", name.value))
                     .at(name.place)
                     .suggest(&name.value, Field::ALL.map(Field::name)),
             ),
@@ -335,7 +335,7 @@ mod tests {
         check(
             "json = { statsu = 's', request = 'r', method = 'm', target = '' }",
             &[
-                "statsu: json keys: `statsu` is no field",
+                "statsu: json keys: `statsu` is not a field",
                 "method: json keys: `method` tells a field that another key tells",
                 "target: json keys: a key has 1 to 256 bytes",
             ],
@@ -350,7 +350,7 @@ mod tests {
         );
         check(
             "ltsv = { status = 'the status' }",
-            &["mine: ltsv keys: `the status` is no label"],
+            &["mine: ltsv keys: `the status` is not a valid label"],
         );
         check(
             "nginx = { status = 's' }",

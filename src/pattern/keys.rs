@@ -73,7 +73,7 @@ impl Keys {
     /// Reads `key`'s value as the field `name`, or as `request`, `duration_ms` or `duration_us`.
     pub fn bind(&mut self, name: &str, key: &str) -> Result<(), Complaint> {
         let binding = Binding::named(name).ok_or_else(|| {
-            Complaint::new(format!("`{name}` is no field"), 0..0).suggest(name, Binding::names())
+            Complaint::new(format!("`{name}` is not a field"), 0..0).suggest(name, Binding::names())
         })?;
         if key.is_empty() || key.len() > KEY_BYTES {
             return Err(Complaint::new(
@@ -423,7 +423,10 @@ mod tests {
             complaint(&mut keys, "method", "m"),
             "`method` tells a field that another key tells"
         );
-        assert_eq!(complaint(&mut keys, "statsu", "s"), "`statsu` is no field");
+        assert_eq!(
+            complaint(&mut keys, "statsu", "s"),
+            "`statsu` is not a field"
+        );
         assert_eq!(
             complaint(&mut keys, "status", ""),
             "a key has 1 to 256 bytes"

@@ -25,8 +25,10 @@ impl Ltsv {
         let is_label = |name: &[u8]| name.iter().all(|byte| LABEL.contains(*byte));
         if let Some(name) = keys.names().find(|name| !is_label(name)) {
             let name = String::from_utf8_lossy(name);
-            return Err(Complaint::new(format!("`{name}` is no label"), 0..0)
-                .help("labels are made of letters, digits, `_`, `.` and `-`"));
+            return Err(
+                Complaint::new(format!("`{name}` is not a valid label"), 0..0)
+                    .help("labels are made of letters, digits, `_`, `.` and `-`"),
+            );
         }
         Ok(Self { keys })
     }
@@ -146,7 +148,7 @@ mod tests {
         keys.bind("status", "the status").unwrap();
         assert_eq!(
             Ltsv::compile(keys).unwrap_err().message,
-            "`the status` is no label"
+            "`the status` is not a valid label"
         );
     }
 

@@ -672,7 +672,7 @@ mod tests {
         check(
             Dialect::Regex,
             "^(?<statsu>[0-9]{3})$",
-            "`statsu` is no field",
+            "`statsu` is not a field",
             "statsu",
         );
         check(

@@ -45,7 +45,7 @@ pub(super) fn compile(source: &str) -> Result<TextMatcher, Complaint> {
             let at = source
                 .find(&format!("<{name}>"))
                 .map_or(0..0, |at| at + 1..at + 1 + name.len());
-            Complaint::new(format!("`{name}` is no field"), at).suggest(name, Binding::names())
+            Complaint::new(format!("`{name}` is not a field"), at).suggest(name, Binding::names())
         })?;
         if binding.fields().iter().any(|field| fields.contains(field)) {
             let at = source

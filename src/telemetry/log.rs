@@ -45,7 +45,7 @@ pub enum LogLevel {
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// Logging was set up before; the first set-up stays.
-    #[error("logging is set up already")]
+    #[error("logging is already set up")]
     AlreadySet(#[source] tracing::subscriber::SetGlobalDefaultError),
     /// No such format.
     #[error("unknown log format `{0}`: use `text` or `json`")]

@@ -35,7 +35,7 @@ regex = '(?P<status>\d+'
 "#;
 
 /// The same, as a person sees them.
-const FIVE_REPORTED: &str = r#"error: `127.0.0.1` is no address to listen on: `127.0.0.1` has no port; write for example `127.0.0.1:9914`
+const FIVE_REPORTED: &str = r#"error: `127.0.0.1` is not a valid listen address: `127.0.0.1` has no port; write for example `127.0.0.1:9914`
  --> config.toml:2:11
   |
 2 | listen = ["127.0.0.1"]
@@ -204,7 +204,7 @@ fn an_address_that_is_none_is_a_fault_of_the_configuration() {
     let config = listening_on(dir.path(), "127.0.0.1:99140");
     fs::write(dir.path().join("config.toml"), config).unwrap();
     assert_snapshot!(run(dir.path(), ["run", "--config", "config.toml"], "").failed(78), @r#"
-    error: `127.0.0.1:99140` is no address to listen on: `99140` in `127.0.0.1:99140` is not a port from 0 to 65535; write for example `127.0.0.1:9914`
+    error: `127.0.0.1:99140` is not a valid listen address: `99140` in `127.0.0.1:99140` is not a port from 0 to 65535; write for example `127.0.0.1:9914`
      --> config.toml:2:11
       |
     2 | listen = ["127.0.0.1:99140"]

@@ -49,11 +49,11 @@ fn what_tells_who_a_client_was_is_refused_with_the_reason() {
     for field in ["remote_addr", "user", "referer", "user_agent"] {
         let told = metric(&format!("labels = ['{field}']"));
         let expected = format!(
-            "`{field}` can be no label; it tells who a client was, and such text never leaves the log"
+            "`{field}` cannot be a label; it identifies the client, and such text never leaves the log"
         );
         assert_eq!(told, [expected]);
     }
-    assert!(metric("labels = ['request_id']")[0].contains("can be no label"));
+    assert!(metric("labels = ['request_id']")[0].contains("cannot be a label"));
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn words_that_do_not_exist_come_with_those_that_do() {
     );
     check(
         "needs = ['schem']",
-        "`schem` is no field; did you mean `scheme`?",
+        "`schem` is not a field; did you mean `scheme`?",
     );
     check(
         "when = { rout = ['/'] }",
@@ -100,12 +100,12 @@ fn bounds_are_exact_and_ascend() {
     check(
         "duration",
         "[0.0000001]",
-        "`0.0000001` is no bound: these are seconds with at most six decimals",
+        "`0.0000001` is not a valid bound: bounds are seconds with at most six decimals",
     );
     check(
         "response_bytes",
         "[0.5]",
-        "`0.5` is no bound: these are whole bytes",
+        "`0.5` is not a valid bound: bounds are whole bytes",
     );
     check(
         "duration",
@@ -132,9 +132,9 @@ fn hosts_are_listed_for_those_who_show_them() {
         "'host'",
         &[
             "`SHOP.example` is listed twice",
-            "`http://a` is no host; a host's name alone, without scheme, port and path; `*.` may stand before it",
-            "`b:80` is no host; a host's name alone, without scheme, port and path; `*.` may stand before it",
-            "`é.test` is no host; write it in ASCII, as clients send it: xn--…",
+            "`http://a` is not a host name; write the host name alone, without scheme, port and path; `*.` may precede it",
+            "`b:80` is not a host name; write the host name alone, without scheme, port and path; `*.` may precede it",
+            "`é.test` is not a host name; write it in ASCII, as clients send it (`xn--…`)",
         ],
     );
     check(
@@ -195,8 +195,8 @@ fn what_cannot_start_at_0_is_told() {
     check(
         "initialise = true\ninitialise_statuses = [99, 200.5, 200, 200]",
         &[
-            "`99` is no status; a whole number from 100 to 599",
-            "`200.5` is no status; a whole number from 100 to 599",
+            "`99` is not a status code; a whole number from 100 to 599",
+            "`200.5` is not a status code; a whole number from 100 to 599",
             "`200` is listed twice",
         ],
     );
