@@ -30,3 +30,5 @@ pub mod http;
 pub mod source;
 #[cfg(feature = "daemon")]
 pub mod telemetry;
+#[cfg(feature = "daemon")]
+pub mod unix_socket;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::http::{Event, Observer};
+use crate::http::{HttpEvent, Observer};
 use crate::telemetry::Telemetry;
 
 /// Counter of connections, responses and scrapes.
@@ -10,15 +10,15 @@ use crate::telemetry::Telemetry;
 pub(super) struct HttpObserver(pub(super) Arc<Telemetry>);
 
 impl Observer for HttpObserver {
-    fn observe(&self, event: Event) {
+    fn observe(&self, event: HttpEvent) {
         match event {
-            Event::Opened => self.0.http_connection_opened(),
-            Event::Closed => self.0.http_connection_closed(),
-            Event::Displaced | Event::Refused | Event::AcceptFailed => {
+            HttpEvent::Opened => self.0.http_connection_opened(),
+            HttpEvent::Closed => self.0.http_connection_closed(),
+            HttpEvent::Displaced | HttpEvent::Refused | HttpEvent::AcceptFailed => {
                 self.0.http_connection_rejected();
             }
-            Event::Answered { page, status } => self.0.http_request(page.path(), status),
-            Event::Scraped { took, .. } => self.0.scraped(took),
+            HttpEvent::Responded { page, status } => self.0.http_request(page.path(), status),
+            HttpEvent::Scraped { took } => self.0.scraped(took),
         }
     }
 }

@@ -61,13 +61,12 @@ impl Daemon {
 
     async fn supervise(mut self) -> Result<(), RunError> {
         let scrape: Arc<dyn Scrape> = self.shards.clone();
-        let observer = Arc::new(HttpObserver(Arc::clone(&self.telemetry)));
-        let routes = Routes::new(
+        let routes = Routes {
             scrape,
-            self.ready.clone(),
-            Arc::clone(&self.clock),
-            observer,
-        );
+            ready: self.ready.clone(),
+            clock: Arc::clone(&self.clock),
+            observer: Arc::new(HttpObserver(Arc::clone(&self.telemetry))),
+        };
         let (stop_web, mut web_stopped) = watch::channel(());
         let listeners = std::mem::take(&mut self.listeners);
         let web = tokio::spawn(serve(listeners, routes, Limits::default(), async move {

@@ -1,15 +1,15 @@
-//! Where to listen, as people write it.
+//! Addresses to listen on, as written in the configuration and on the command line.
 //!
-//! Invariant: an [`Address`] names exactly one socket to try; nothing is resolved or opened yet.
+//! Invariant: an [`Address`] names exactly one socket to try; parsing resolves and opens nothing.
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use crate::unix_socket::MAX_PATH_BYTES;
+
 const UNIX_PREFIX: &str = "unix:";
-/// `sun_path` holds 108 bytes with its final NUL, unix(7).
-const UNIX_PATH_BYTES: usize = 107;
 
 /// An address to listen on.
 ///
@@ -23,13 +23,13 @@ const UNIX_PATH_BYTES: usize = 107;
 pub enum Address {
     /// `127.0.0.1:9914`, `[::1]:9914`.
     Ip(SocketAddr),
-    /// `:9914`, every interface: IPv6 and IPv4, or IPv4 alone where there is no IPv6.
+    /// `:9914`: every interface, over IPv6 and IPv4, or IPv4 alone on a machine without IPv6.
     AnyInterface(u16),
-    /// `localhost:9914`; the first address it resolves to and that this machine has.
+    /// `localhost:9914`: the first address the name resolves to that this machine has.
     Name {
-        /// The host name.
+        /// Host name.
         host: String,
-        /// The port.
+        /// Port.
         port: u16,
     },
     /// `unix:/run/httplog-exporter/metrics.sock`.
@@ -39,13 +39,13 @@ pub enum Address {
 /// Why a text is not an address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
-    /// Nothing there.
+    /// The text is empty.
     #[error("the address is empty; write for example `127.0.0.1:9914`")]
     Empty,
-    /// No colon and port at the end.
+    /// The text does not end with a colon and a port.
     #[error("`{0}` has no port; write for example `{0}:9914`")]
     NoPort(String),
-    /// Only a port.
+    /// The text is a port without a host.
     #[error(
         "`{0}` is only a port; write `127.0.0.1:{0}` for this machine, `:{0}` for all interfaces"
     )]
@@ -55,35 +55,33 @@ pub enum AddressError {
         "`{port}` in `{address}` is not a port from 0 to 65535; write for example `127.0.0.1:9914`"
     )]
     BadPort {
-        /// The whole text.
+        /// Whole text.
         address: String,
-        /// What stands in the port's place.
+        /// Text after the last colon.
         port: String,
     },
-    /// An IPv6 address without brackets, or with wrong ones.
-    #[error(
-        "an IPv6 address stands in brackets before its port, for example `[::1]:9914`, not `{0}`"
-    )]
+    /// An IPv6 address stands without brackets, or with wrong ones.
+    #[error("an IPv6 address needs brackets before its port, for example `[::1]:9914`, not `{0}`")]
     BadIpv6(String),
-    /// Something that is no host name.
+    /// The host is not a valid host name.
     #[error(
         "`{host}` in `{address}` is neither an IP address nor a host name; write for example `127.0.0.1:9914`"
     )]
     BadHost {
-        /// The whole text.
+        /// Whole text.
         address: String,
-        /// What stands in the host's place.
+        /// Text before the last colon.
         host: String,
     },
-    /// A URL.
+    /// The text is a URL.
     #[error("`{0}` is a URL; write host and port only, for example `127.0.0.1:9914`")]
     Url(String),
-    /// A unix socket whose path is not absolute.
+    /// The path of a unix socket is not absolute.
     #[error(
         "a unix socket needs an absolute path, for example `unix:/run/httplog-exporter/metrics.sock`, not `{0}`"
     )]
     RelativePath(String),
-    /// A unix socket whose path the system cannot hold.
+    /// The path of a unix socket is longer than the system allows.
     #[error("the path of a unix socket has at most 107 bytes, `{0}` has more")]
     LongPath(String),
 }
@@ -96,7 +94,7 @@ impl FromStr for Address {
             return Err(AddressError::Empty);
         }
         if let Some(path) = text.strip_prefix(UNIX_PREFIX) {
-            return unix(path);
+            return parse_unix(path);
         }
         if text.contains("://") {
             return Err(AddressError::Url(text.to_owned()));
@@ -113,7 +111,7 @@ impl FromStr for Address {
         let Some((host, port)) = text.rsplit_once(':') else {
             return Err(AddressError::NoPort(text.to_owned()));
         };
-        // `parse` alone would take a plus sign.
+        // `parse` alone would accept a plus sign.
         let digits = port.bytes().all(|byte| byte.is_ascii_digit());
         let port = port
             .parse()
@@ -139,18 +137,18 @@ impl FromStr for Address {
     }
 }
 
-fn unix(path: &str) -> Result<Address, AddressError> {
+fn parse_unix(path: &str) -> Result<Address, AddressError> {
     if !path.starts_with('/') || path.contains('\0') {
         return Err(AddressError::RelativePath(format!("{UNIX_PREFIX}{path}")));
     }
-    if path.len() > UNIX_PATH_BYTES {
+    if path.len() > MAX_PATH_BYTES {
         return Err(AddressError::LongPath(path.to_owned()));
     }
     Ok(Address::Unix(path.into()))
 }
 
-/// RFC 1123 letters, digits, hyphens and dots, and the underscore found in practice; a name of
-/// digits and dots only is a broken IPv4 address.
+/// Returns whether `host` consists of letters, digits, hyphens and dots (RFC 1123) or underscores,
+/// which occur in practice. A name of digits and dots alone is a malformed IPv4 address.
 fn is_host_name(host: &str) -> bool {
     host.bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
@@ -176,7 +174,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn every_form_is_read_and_written_back() {
+    fn every_form_is_parsed_and_displayed_unchanged() {
         let check = |text: &str, expected: Address| {
             let address: Address = text.parse().unwrap();
             assert_eq!(address, expected);
@@ -196,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_address_is_answered_with_a_right_one() {
+    fn errors_show_a_correct_address() {
         let check = |text: &str, expected: &str| {
             let error = text.parse::<Address>().unwrap_err();
             assert_eq!(error.to_string(), expected);
@@ -223,7 +221,7 @@ mod tests {
         );
         check(
             "::1:9914",
-            "an IPv6 address stands in brackets before its port, for example `[::1]:9914`, not `::1:9914`",
+            "an IPv6 address needs brackets before its port, for example `[::1]:9914`, not `::1:9914`",
         );
         check(
             "256.0.0.1:80",
@@ -240,8 +238,8 @@ mod tests {
     }
 
     #[test]
-    fn a_path_the_system_cannot_hold_is_refused() {
-        let longest = format!("unix:/{}", "x".repeat(UNIX_PATH_BYTES - 1));
+    fn a_path_longer_than_the_system_allows_is_refused() {
+        let longest = format!("unix:/{}", "x".repeat(MAX_PATH_BYTES - 1));
         assert!(longest.parse::<Address>().is_ok());
         assert!(matches!(
             format!("{longest}x").parse::<Address>(),

@@ -1,7 +1,8 @@
-//! One connection, from its first byte to its last.
+//! Serves one connection.
 //!
-//! Invariant: the connection's seat is held exactly as long as its socket.
+//! Invariant: the connection's registration is held exactly as long as its socket.
 
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -14,73 +15,83 @@ use hyper_util::server::graceful::Watcher;
 use tokio::io::{AsyncRead, AsyncWrite};
 use warp::reply::Response;
 
-use super::guard::Guard;
-use super::progress::{Seat, Table};
-use super::{Event, Limits, Observer, Page};
+use super::connections::{Connections, Registration};
+use super::deadline::DeadlineStream;
+use super::event::{HttpEvent, Observer, Page};
+use super::limits::Limits;
 
-/// An answer in the making.
-pub(super) type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
-/// Answers requests.
-pub(super) type Answer = Arc<dyn Fn(Request<Incoming>) -> Answering + Send + Sync>;
+/// Longest head of a request, in bytes; hyper works with 8192 or more.
+const HEAD_BYTES: usize = 16 * 1024;
+/// Header fields of a request.
+const HEADER_FIELDS: usize = 64;
 
-/// What all connections share.
-pub(super) struct Context {
-    pub(super) http: http1::Builder,
-    pub(super) answer: Answer,
+/// The future of a response.
+pub(super) type Responding = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+/// State shared by all connections.
+pub(super) struct Shared {
+    pub(super) respond: Box<dyn Fn(Request<Incoming>) -> Responding + Send + Sync>,
     pub(super) observer: Arc<dyn Observer>,
-    pub(super) table: Arc<Table>,
+    pub(super) connections: Arc<Connections>,
     pub(super) limits: Limits,
 }
 
-/// HTTP/1.1 under the limits.
-pub(super) fn protocol(limits: &Limits) -> http1::Builder {
+/// Serves one connection until it ends, is evicted, or exceeds a limit.
+pub(super) async fn serve<S>(
+    stream: S,
+    registration: Registration,
+    shared: Arc<Shared>,
+    watcher: Watcher,
+) where
+    S: AsyncRead + AsyncWrite + Send + 'static,
+{
+    let registration = Arc::new(registration);
+    let stream = DeadlineStream::new(stream, Arc::clone(&registration), &shared.limits);
+    let service = service_fn(|request| respond(request, &registration, &shared));
+    let connection = protocol(&shared.limits).serve_connection(TokioIo::new(stream), service);
+    tokio::select! {
+        ended = watcher.watch(connection) => {
+            if let Err(error) = ended && let Some(status) = error_status(&error) {
+                let page = Page::Other;
+                shared.observer.observe(HttpEvent::Responded { page, status });
+            }
+        }
+        () = registration.evicted() => shared.observer.observe(HttpEvent::Displaced),
+    }
+}
+
+/// Configures HTTP/1.1 with the limits.
+fn protocol(limits: &Limits) -> http1::Builder {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.head + limits.idle)
         .keep_alive(true)
-        // A client may end its side once it has asked; it gets its answer.
+        // A client may shut down its side after the request and still get the response.
         .half_close(true)
-        .max_headers(limits.headers)
-        .max_header_size(limits.buffer_bytes())
-        .max_buf_size(limits.buffer_bytes());
+        .max_headers(HEADER_FIELDS)
+        .max_header_size(HEAD_BYTES)
+        .max_buf_size(HEAD_BYTES);
     http
 }
 
-/// Serves one connection until it ends, is told to leave, or breaks a limit.
-pub(super) async fn run<S>(stream: S, seat: Seat, context: Arc<Context>, watcher: Watcher)
-where
-    S: AsyncRead + AsyncWrite + Send + 'static,
-{
-    let _open = Open::new(Arc::clone(&context.observer));
-    let seat = Arc::new(seat);
-    let guard = Guard::new(stream, Arc::clone(&seat), &context.limits);
-    let service = service_fn(|request| {
-        let (seat, context) = (Arc::clone(&seat), Arc::clone(&context));
-        async move { Ok::<_, std::convert::Infallible>(respond(request, &seat, &context).await) }
-    });
-    let connection = context.http.serve_connection(TokioIo::new(guard), service);
-    tokio::select! {
-        ended = watcher.watch(connection) => {
-            if let Err(error) = ended && let Some(status) = refusal(&error) {
-                context.observer.observe(Event::Answered { page: Page::Other, status });
-            }
-        }
-        () = seat.told_to_leave() => context.observer.observe(Event::Displaced),
-    }
-}
-
-async fn respond(request: Request<Incoming>, seat: &Seat, context: &Context) -> Response {
-    seat.work();
+async fn respond(
+    request: Request<Incoming>,
+    registration: &Registration,
+    shared: &Shared,
+) -> Result<Response, Infallible> {
+    registration.set_working();
     let page = Page::at(request.uri().path());
-    let response = (context.answer)(request).await;
+    let response = (shared.respond)(request).await?;
     let status = response.status().as_u16();
-    context.observer.observe(Event::Answered { page, status });
-    seat.answer();
-    response
+    shared
+        .observer
+        .observe(HttpEvent::Responded { page, status });
+    registration.set_responding();
+    Ok(response)
 }
 
-/// The status with which hyper answered a request it could not read.
-fn refusal(error: &hyper::Error) -> Option<u16> {
+/// Returns the status of hyper's own response to a request that it could not parse.
+fn error_status(error: &hyper::Error) -> Option<u16> {
     let status = if error.is_parse_too_large() {
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
     } else if error.is_parse() {
@@ -89,20 +100,4 @@ fn refusal(error: &hyper::Error) -> Option<u16> {
         return None;
     };
     Some(status.as_u16())
-}
-
-/// Tells of a connection's beginning and end.
-struct Open(Arc<dyn Observer>);
-
-impl Open {
-    fn new(observer: Arc<dyn Observer>) -> Self {
-        observer.observe(Event::Opened);
-        Self(observer)
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.observe(Event::Closed);
-    }
 }

@@ -1,59 +1,56 @@
-//! What the web side tells whoever counts.
+//! Events of the HTTP server, for its metrics.
 //!
-//! Invariant: an event carries this program's own words only, nothing a client sent.
+//! Invariant: an event contains nothing that a client sent.
 
 use std::time::Duration;
 
-/// Something that happened.
+/// Something that happened in the HTTP server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Event {
-    /// A connection was taken in; its [`Event::Closed`] follows.
+pub enum HttpEvent {
+    /// A connection was accepted; its [`HttpEvent::Closed`] follows.
     Opened,
     /// A connection ended.
     Closed,
     /// A connection was closed to make room for another one.
     Displaced,
-    /// A connection was closed at once: there was no room and nobody to displace.
+    /// A connection was closed at once: the limit was reached and no other could be displaced.
     Refused,
-    /// The system gave no connection, for want of descriptors or memory.
+    /// The system refused to accept a connection, for lack of descriptors or memory.
     AcceptFailed,
-    /// A request was answered.
-    Answered {
-        /// What was asked for.
+    /// A response was produced.
+    Responded {
+        /// Page that was requested.
         page: Page,
-        /// The status of the answer.
+        /// Status code of the response.
         status: u16,
     },
-    /// A scrape was gathered and encoded.
+    /// The metrics were gathered and encoded.
     Scraped {
-        /// How long both took together.
+        /// Time that gathering and encoding took together.
         took: Duration,
-        /// Size of the result.
-        bytes: usize,
     },
 }
 
-/// A path that is served, or none of them.
+/// A path that is served, or any other one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Page {
-    /// What this is, for people.
+    /// Landing page for people.
     Landing,
-    /// The scrape.
+    /// Metrics.
     Metrics,
-    /// Whether the process lives.
+    /// Liveness of the process.
     Healthy,
-    /// Whether it does its work.
+    /// Readiness of the daemon.
     Ready,
-    /// Any other path, and requests that could not be read.
+    /// Any other path, and requests that could not be parsed.
     Other,
 }
 
 impl Page {
-    /// The pages that are served.
+    /// Pages that are served.
     pub const SERVED: [Self; 4] = [Self::Landing, Self::Metrics, Self::Healthy, Self::Ready];
 
-    /// The path; `<other>` if it is none of ours.
+    /// Returns the path, or `<other>` for [`Page::Other`].
     pub fn path(self) -> &'static str {
         match self {
             Self::Landing => "/",
@@ -64,7 +61,7 @@ impl Page {
         }
     }
 
-    /// The page at a path.
+    /// Returns the page at a path.
     pub fn at(path: &str) -> Self {
         Self::SERVED
             .into_iter()
@@ -73,16 +70,8 @@ impl Page {
     }
 }
 
-/// Is told of events, from any thread; must not block.
+/// Receives events, from any thread; must not block.
 pub trait Observer: Send + Sync {
-    /// Something happened.
-    fn observe(&self, event: Event);
-}
-
-/// Looks away.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoObserver;
-
-impl Observer for NoObserver {
-    fn observe(&self, _event: Event) {}
+    /// Records one event.
+    fn observe(&self, event: HttpEvent);
 }

@@ -1,25 +1,26 @@
-//! The web side: scrapes, health, and a page that says what this is.
+//! The HTTP server: metrics, health, readiness, and a landing page.
 //!
-//! Invariant: no client can hold a connection, memory or the process for longer than [`Limits`]
-//! allow, and no request text reaches a metric or the log.
+//! Invariant: a client cannot hold a connection or memory beyond [`Limits`], and no request text
+//! reaches a metric or the log.
 //!
-//! The order of use: parse an [`Address`], [`Listener::bind`] it before anything else is started,
-//! build [`Routes`], then [`serve`] until told to stop.
+//! Parse an [`Address`], [`Listener::bind`] it before anything else is started, fill in
+//! [`Routes`], then [`serve`] until stopped.
 
 mod address;
 mod connection;
+mod connections;
+mod deadline;
 mod event;
-mod guard;
 mod limits;
 mod listener;
 mod page;
-mod progress;
+mod response;
 mod routes;
 mod scrape;
 mod server;
 
 pub use address::{Address, AddressError};
-pub use event::{Event, NoObserver, Observer, Page};
+pub use event::{HttpEvent, Observer, Page};
 pub use limits::Limits;
 pub use listener::{BindError, Listener};
 pub use routes::{Ready, Routes};

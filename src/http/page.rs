@@ -1,18 +1,18 @@
-//! The page at `/`, for people who open the address in a browser.
+//! The landing page at `/`, for people who open the address in a browser.
 //!
-//! Invariant: it needs no script, no other file and no style to be read; nothing in it comes
+//! Invariant: the page is readable without scripts, styles and other files; nothing in it comes
 //! from a request.
 
-use super::Page;
+use super::event::Page;
 
 const STYLE: &str = include_str!("page.css");
 
-/// Allows the page's own style, named by its hash, and nothing else.
+/// Content security policy that allows the page's own style, by its hash, and nothing else.
 pub(super) const POLICY: &str = "default-src 'none'; \
     style-src 'sha256-0Ic/bgL0rBdI7W1NQfmu6TJTi7Zy7ctc/0zNDtFWkWg='; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// The whole page.
+/// Returns the page as HTML.
 pub(super) fn html() -> String {
     let version = env!("CARGO_PKG_VERSION");
     let [metrics, healthy, ready] = [Page::Metrics, Page::Healthy, Page::Ready].map(Page::path);
@@ -30,14 +30,14 @@ pub(super) fn html() -> String {
 <h1>httplog-exporter</h1>
 <p>Version {version}. Prometheus metrics for a Django site, from the access logs that nginx and
 gunicorn already write.</p>
-<h2>What is here</h2>
+<h2>Endpoints</h2>
 <dl>
 <dt><a href="{metrics}">Metrics</a></dt>
-<dd><code>{metrics}</code> is what Prometheus scrapes.</dd>
+<dd><code>{metrics}</code> is the page for Prometheus to scrape.</dd>
 <dt><a href="{healthy}">Health</a></dt>
-<dd><code>{healthy}</code> answers 200 as long as the process lives.</dd>
+<dd><code>{healthy}</code> returns 200 while the process is running.</dd>
 <dt><a href="{ready}">Readiness</a></dt>
-<dd><code>{ready}</code> answers 200 once every source is open, 503 before.</dd>
+<dd><code>{ready}</code> returns 200 once every source is open, 503 until then.</dd>
 </dl>
 </main>
 </body>
@@ -50,7 +50,7 @@ gunicorn already write.</p>
 mod tests {
     use super::*;
 
-    /// SHA-256, FIPS 180-4, for one short text.
+    /// Returns the SHA-256 of a short text (FIPS 180-4).
     fn sha256(text: &[u8]) -> [u8; 32] {
         let primes =
             || (2_u32..).filter(|n| (2..*n).take_while(|d| d * d <= *n).all(|d| n % d != 0));
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn the_policy_names_the_styles_hash() {
+    fn the_policy_contains_the_hash_of_the_style() {
         let known = sha256(b"abc");
         assert_eq!(known[..4], [0xba, 0x78, 0x16, 0xbf]);
         let hash = base64(&sha256(STYLE.as_bytes()));
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_links_to_everything_and_needs_nothing() {
+    fn the_page_links_to_every_endpoint_and_loads_nothing() {
         let html = html();
         for page in [Page::Metrics, Page::Healthy, Page::Ready] {
             assert!(html.contains(&format!("href=\"{}\"", page.path())));

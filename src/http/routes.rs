@@ -1,46 +1,32 @@
-//! What is served where.
+//! Dispatches requests to pages.
 //!
-//! Invariant: GET and HEAD only; no request body is read; every answer has the headers that keep
-//! browsers from guessing or storing.
+//! Invariant: only GET and HEAD are served; no request body is read; every request gets a
+//! response.
 
 use std::convert::Infallible;
+use std::future::ready;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue,
-    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-};
 use hyper::service::Service;
-use hyper::{Method, Request, StatusCode};
+use hyper::{Request, StatusCode};
 use hyper_util::service::TowerToHyperService;
+use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Filter, Rejection};
 
-use super::connection::{self, Answering, Context};
-use super::progress::Table;
-use super::scrape::Scraper;
-use super::{Limits, Observer, Page, Scrape, page};
+use super::connection::{Responding, Shared};
+use super::connections::Connections;
+use super::event::{Observer, Page};
+use super::limits::Limits;
+use super::scrape::{Scrape, Scraper};
+use super::{page, response};
 use crate::clock::Clock;
-use crate::expose::TEXT_CONTENT_TYPE;
 
-const PLAIN_TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
-const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
-/// For answers that are not pages: nothing may load or run.
-const BARE_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'");
-
-/// Whether the daemon does its work. Clones share one flag, which is down at first.
+/// A flag that says whether the daemon is ready. Clones share it; it starts lowered.
 #[derive(Clone, Debug, Default)]
 pub struct Ready(Arc<AtomicBool>);
-
-/// What is served.
-pub struct Routes {
-    scrape: Arc<dyn Scrape>,
-    ready: Ready,
-    clock: Arc<dyn Clock>,
-    observer: Arc<dyn Observer>,
-}
 
 impl Ready {
     /// Raises or lowers the flag.
@@ -48,91 +34,74 @@ impl Ready {
         self.0.store(ready, Ordering::Release);
     }
 
-    /// Whether the flag is up.
+    /// Returns whether the flag is raised.
     pub fn get(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
 }
 
-impl Routes {
-    /// `/metrics` shows `scrape`, `/-/ready` shows `ready`; `observer` is told what happens.
-    pub fn new(
-        scrape: Arc<dyn Scrape>,
-        ready: Ready,
-        clock: Arc<dyn Clock>,
-        observer: Arc<dyn Observer>,
-    ) -> Self {
-        Self {
-            scrape,
-            ready,
-            clock,
-            observer,
-        }
-    }
+/// Sources of the pages' contents.
+pub struct Routes {
+    /// Metrics for `/metrics`.
+    pub scrape: Arc<dyn Scrape>,
+    /// Readiness for `/-/ready`.
+    pub ready: Ready,
+    /// Clock for deadlines and durations.
+    pub clock: Arc<dyn Clock>,
+    /// Receiver of all events.
+    pub observer: Arc<dyn Observer>,
+}
 
-    /// What connections share.
-    pub(super) fn into_context(self, limits: Limits) -> Context {
-        let table = Arc::new(Table::new(Arc::clone(&self.clock)));
+impl Routes {
+    /// Builds the state shared by all connections.
+    pub(super) fn into_shared(self, limits: Limits) -> Shared {
         let observer = self.observer;
+        let connections = Connections::new(Arc::clone(&self.clock), Arc::clone(&observer));
+        let connections = Arc::new(connections);
         let scraper = Scraper::new(
             self.scrape,
             self.clock,
             Arc::clone(&observer),
-            Arc::clone(&table),
+            Arc::clone(&connections),
             limits,
         );
         let filter = filter(Arc::new(scraper), self.ready);
         let service = TowerToHyperService::new(warp::service(filter));
-        let answer = move |mut request: Request<Incoming>| {
-            let page = Page::at(request.uri().path());
-            request.extensions_mut().insert(page);
-            let answering = service.call(request);
-            let answering = async move {
-                match answering.await {
-                    Ok(response) => response,
-                    Err(never) => match never {},
-                }
-            };
-            Box::pin(answering) as Answering
+        let respond = move |request: Request<Incoming>| -> Responding {
+            // warp's path filters panic on a target without a path, such as CONNECT's.
+            if request.uri().path_and_query().is_none() {
+                return Box::pin(ready(Ok(response::not_found())));
+            }
+            Box::pin(service.call(request))
         };
-        Context {
-            http: connection::protocol(&limits),
-            answer: Arc::new(answer),
+        Shared {
+            respond: Box::new(respond),
             observer,
-            table,
+            connections,
             limits,
         }
     }
 }
 
-/// All routes. Each answers its path whatever the method is, so that nothing is ever rejected.
+/// Returns the tree of all pages: first what is served, then what is wrong with the request.
 fn filter(
     scraper: Arc<Scraper>,
     ready: Ready,
 ) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync + 'static {
-    let landing_page = Bytes::from(page::html());
-    let landing = on(Page::Landing, move || landing(&landing_page));
-    let healthy = on(Page::Healthy, || text(StatusCode::OK, "ok\n"));
-    let ready = on(Page::Ready, move || {
-        if ready.get() {
-            text(StatusCode::OK, "ready\n")
-        } else {
-            text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
-        }
+    let html = Bytes::from(page::html());
+
+    let metrics = get(Page::Metrics)
+        .then(move || Arc::clone(&scraper).body())
+        .map(response::metrics);
+    let healthy = get(Page::Healthy).map(|| response::text(StatusCode::OK, "ok\n"));
+    let ready = get(Page::Ready).map(move || match ready.get() {
+        true => response::text(StatusCode::OK, "ready\n"),
+        false => response::text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
     });
-    let metrics = at(Page::Metrics)
-        .and(warp::method())
-        .then(move |method: Method| {
-            let scraper = Arc::clone(&scraper);
-            async move {
-                if is_read(&method) {
-                    metrics(scraper.body().await)
-                } else {
-                    not_allowed()
-                }
-            }
-        });
-    let other = warp::any().map(not_found);
+    let landing = get(Page::Landing).map(move || response::landing(&html));
+    let method_not_allowed = at(|page| page != Page::Other).map(response::method_not_allowed);
+    let not_found = warp::any().map(response::not_found);
+
     metrics
         .or(healthy)
         .unify()
@@ -140,104 +109,26 @@ fn filter(
         .unify()
         .or(landing)
         .unify()
-        .or(other)
+        .or(method_not_allowed)
+        .unify()
+        .or(not_found)
         .unify()
 }
 
-/// A page that is made on the spot.
-fn on(
-    page: Page,
-    answer: impl Fn() -> Response + Clone + Send + Sync + 'static,
-) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
-    at(page).and(warp::method()).map(move |method: Method| {
-        if is_read(&method) {
-            answer()
-        } else {
-            not_allowed()
-        }
-    })
+/// Matches GET and HEAD requests of a page.
+fn get(page: Page) -> impl Filter<Extract = (), Error = Rejection> + Copy {
+    let method = warp::get().or(warp::head()).unify();
+    method.and(at(move |found| found == page))
 }
 
-/// Requests for one page.
-///
-/// The page was found before the filters see the request: `warp::path::full` panics at a target
-/// without a path (`CONNECT example.org:443`).
-fn at(page: Page) -> impl Filter<Extract = (), Error = Rejection> + Clone + Send + Sync + 'static {
-    warp::ext::get::<Page>()
-        .and_then(move |asked: Page| async move {
-            if asked == page {
-                Ok(())
-            } else {
-                Err(warp::reject())
-            }
+/// Matches the exact paths of the wanted pages; warp's own `path` ignores a slash at the end.
+fn at(
+    is_wanted: impl Fn(Page) -> bool + Copy + Send + Sync + 'static,
+) -> impl Filter<Extract = (), Error = Rejection> + Copy {
+    warp::path::full()
+        .and_then(move |path: FullPath| {
+            let is_found = is_wanted(Page::at(path.as_str()));
+            ready(is_found.then_some(()).ok_or_else(warp::reject))
         })
         .untuple_one()
-}
-
-fn is_read(method: &Method) -> bool {
-    matches!(*method, Method::GET | Method::HEAD)
-}
-
-fn metrics(body: Option<Bytes>) -> Response {
-    let content_type = HeaderValue::from_static(TEXT_CONTENT_TYPE);
-    match body {
-        Some(body) => respond(StatusCode::OK, content_type, body),
-        None => text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
-    }
-}
-
-fn landing(html: &Bytes) -> Response {
-    let mut response = respond(StatusCode::OK, HTML, html.clone());
-    let policy = HeaderValue::from_static(page::POLICY);
-    set(&mut response, CONTENT_SECURITY_POLICY, policy);
-    response
-}
-
-fn not_allowed() -> Response {
-    let mut response = text(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "only GET and HEAD are allowed\n",
-    );
-    set(&mut response, ALLOW, HeaderValue::from_static("GET, HEAD"));
-    response
-}
-
-fn not_found() -> Response {
-    let mut body = String::from("not found; there are\n");
-    for page in Page::SERVED {
-        body.push_str(page.path());
-        body.push('\n');
-    }
-    respond(StatusCode::NOT_FOUND, PLAIN_TEXT, body.into())
-}
-
-fn text(status: StatusCode, body: &'static str) -> Response {
-    respond(status, PLAIN_TEXT, Bytes::from_static(body.as_bytes()))
-}
-
-fn respond(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Response {
-    let mut response = Response::new(body.into());
-    *response.status_mut() = status;
-    set(&mut response, CONTENT_TYPE, content_type);
-    set(
-        &mut response,
-        CACHE_CONTROL,
-        HeaderValue::from_static("no-store"),
-    );
-    set(&mut response, CONTENT_SECURITY_POLICY, BARE_POLICY);
-    set(
-        &mut response,
-        X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    set(
-        &mut response,
-        REFERRER_POLICY,
-        HeaderValue::from_static("no-referrer"),
-    );
-    response
-}
-
-fn set(response: &mut Response, name: HeaderName, value: HeaderValue) {
-    response.headers_mut().insert(name, value);
 }

@@ -1,6 +1,6 @@
 //! The accept loop.
 //!
-//! Invariant: every connection is a task of one set; when [`serve`] returns, none runs any more.
+//! Invariant: every connection is a task of one set; none is left when [`serve`] returns.
 
 use std::future::poll_fn;
 use std::io;
@@ -13,22 +13,24 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::connection::{self, Context};
-use super::listener::{Accepted, Accepting};
-use super::{Event, Limits, Listener, Routes};
+use super::connection::{self, Shared};
+use super::event::HttpEvent;
+use super::limits::Limits;
+use super::listener::{Accepted, Acceptor, Listener};
+use super::routes::Routes;
 
-/// Between two attempts to accept when the system has no descriptors or memory left.
+/// Pause before accepting again after the system has run out of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Between two attempts to make room when all connections have a request in work.
+/// Pause before trying again to make room while every connection has a request in progress.
 const ROOM_PAUSE: Duration = Duration::from_millis(10);
 
-/// Why serving ended before it was told to.
+/// Why the server ended before it was stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// A listener could not be handed to the runtime.
-    #[error("cannot wait for connections")]
+    /// A listener could not be registered with the runtime.
+    #[error("cannot accept connections")]
     Listen(#[source] io::Error),
-    /// An answer panicked, so the state behind it cannot be trusted.
+    /// A request handler panicked, so the state behind it cannot be trusted.
     #[error("a request handler panicked")]
     Panicked(#[source] JoinError),
 }
@@ -36,59 +38,59 @@ pub enum ServeError {
 /// Serves the routes on all listeners until `stop` completes; needs a tokio runtime with I/O and
 /// time.
 ///
-/// At stop the listeners close (and unix socket files go), idle connections end at once, answers
-/// in work are finished within [`Limits::stop`], and what is left then is cut off. All
-/// connections are over when this returns.
+/// At stop the listeners close (and unix socket files are removed), idle connections end at once,
+/// responses in progress have [`Limits::stop`] to finish, and what is left then is aborted. Every
+/// connection has ended when this returns.
 ///
 /// # Errors
 ///
-/// [`ServeError::Panicked`] ends serving at once, in the same order.
+/// [`ServeError::Panicked`] stops the server in the same way.
 pub async fn serve(
     listeners: Vec<Listener>,
     routes: Routes,
     limits: Limits,
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let accepting = listeners
+    let acceptors = listeners
         .into_iter()
         .map(Listener::start)
         .collect::<Result<Vec<_>, _>>()
         .map_err(ServeError::Listen)?;
     let mut server = Server {
-        context: Arc::new(routes.into_context(limits)),
+        shared: Arc::new(routes.into_shared(limits)),
         graceful: GracefulShutdown::new(),
         tasks: JoinSet::new(),
     };
-    let outcome = server.run(&accepting, stop).await;
-    drop(accepting);
+    let outcome = server.run(&acceptors, stop).await;
+    drop(acceptors);
     let drained = server.drain().await;
     outcome.and(drained)
 }
 
 struct Server {
-    context: Arc<Context>,
+    shared: Arc<Shared>,
     graceful: GracefulShutdown,
     tasks: JoinSet<()>,
 }
 
-/// A connection for which there is no room yet.
+/// An accepted connection that waits for room.
 struct Newcomer {
     stream: Accepted,
-    patience: Instant,
+    deadline: Instant,
 }
 
 impl Server {
     async fn run(
         &mut self,
-        accepting: &[Accepting],
+        acceptors: &[Acceptor],
         stop: impl Future<Output = ()>,
     ) -> Result<(), ServeError> {
         let mut stop = pin!(stop);
-        let mut turn = 0;
+        let mut last = 0;
         let mut newcomer = None;
         loop {
             newcomer = match newcomer {
-                Some(newcomer) => self.take_in(newcomer).await?,
+                Some(newcomer) => self.admit(newcomer).await?,
                 None => None,
             };
             tokio::select! {
@@ -96,16 +98,18 @@ impl Server {
                 () = &mut stop => return Ok(()),
                 Some(ended) = self.tasks.join_next() => check(ended)?,
                 () = sleep(ROOM_PAUSE), if newcomer.is_some() => {}
-                accepted = accept(accepting, &mut turn), if newcomer.is_none() => match accepted {
+                accepted = accept(acceptors, &mut last), if newcomer.is_none() => match accepted {
                     Ok(stream) => newcomer = Some(Newcomer {
                         stream,
-                        patience: Instant::now() + self.context.limits.stall,
+                        deadline: Instant::now() + self.shared.limits.stall,
                     }),
-                    Err(error) if is_of_client(&error) => self.tell(Event::AcceptFailed),
-                    Err(_) => {
-                        self.tell(Event::AcceptFailed);
-                        // Its descriptor may be what is missing.
-                        self.context.table.displace();
+                    Err(error) => {
+                        self.shared.observer.observe(HttpEvent::AcceptFailed);
+                        if is_of_client(&error) {
+                            continue;
+                        }
+                        // Closing a connection frees a descriptor, which may be what is missing.
+                        self.shared.connections.displace();
                         tokio::select! {
                             () = &mut stop => return Ok(()),
                             () = sleep(ACCEPT_PAUSE) => {}
@@ -116,40 +120,40 @@ impl Server {
         }
     }
 
-    /// Serves a connection, if room for it is there or can be made; gives it back if it has to
-    /// wait on.
-    async fn take_in(&mut self, newcomer: Newcomer) -> Result<Option<Newcomer>, ServeError> {
-        while self.tasks.len() >= self.context.limits.connections.max(1) {
-            if !self.context.table.displace() {
-                if Instant::now() < newcomer.patience {
+    /// Serves a connection if there is room or room can be made; returns it if it has to wait.
+    async fn admit(&mut self, newcomer: Newcomer) -> Result<Option<Newcomer>, ServeError> {
+        while self.tasks.len() >= self.shared.limits.connections.max(1) {
+            if !self.shared.connections.displace() {
+                if Instant::now() < newcomer.deadline {
                     return Ok(Some(newcomer));
                 }
-                self.tell(Event::Refused);
+                self.shared.observer.observe(HttpEvent::Refused);
                 return Ok(None);
             }
-            // A connection told to leave ends without waiting for anything.
+            // An evicted connection ends without waiting for anything.
             if let Some(ended) = self.tasks.join_next().await {
                 check(ended)?;
             }
         }
-        let seat = self.context.table.enter();
-        let context = Arc::clone(&self.context);
-        let watcher = self.graceful.watcher();
+        let registration = self.shared.connections.register();
+        let (shared, watcher) = (Arc::clone(&self.shared), self.graceful.watcher());
         match newcomer.stream {
-            Accepted::Tcp(stream) => self
-                .tasks
-                .spawn(connection::run(stream, seat, context, watcher)),
-            Accepted::Unix(stream) => self
-                .tasks
-                .spawn(connection::run(stream, seat, context, watcher)),
+            Accepted::Tcp(stream) => {
+                self.tasks
+                    .spawn(connection::serve(stream, registration, shared, watcher))
+            }
+            Accepted::Unix(stream) => {
+                self.tasks
+                    .spawn(connection::serve(stream, registration, shared, watcher))
+            }
         };
         Ok(None)
     }
 
-    /// Finishes what is in work, cuts off the rest, and waits for all of it.
+    /// Waits for responses in progress, aborts the rest, and joins every task.
     async fn drain(mut self) -> Result<(), ServeError> {
-        // Past the deadline the tasks are aborted; that it passed needs no further word.
-        let _ = timeout(self.context.limits.stop, self.graceful.shutdown()).await;
+        // What remains after the deadline is aborted below, so its outcome does not matter.
+        let _ = timeout(self.shared.limits.stop, self.graceful.shutdown()).await;
         self.tasks.abort_all();
         let mut outcome = Ok(());
         while let Some(ended) = self.tasks.join_next().await {
@@ -157,21 +161,17 @@ impl Server {
         }
         outcome
     }
-
-    fn tell(&self, event: Event) {
-        self.context.observer.observe(event);
-    }
 }
 
-/// The next connection of any listener; they take turns.
-async fn accept(accepting: &[Accepting], turn: &mut usize) -> io::Result<Accepted> {
+/// Accepts the next connection of any listener, round-robin from the one after `last`.
+async fn accept(acceptors: &[Acceptor], last: &mut usize) -> io::Result<Accepted> {
     poll_fn(|cx| {
-        for _ in 0..accepting.len() {
-            *turn = (*turn + 1) % accepting.len();
-            let Some(listener) = accepting.get(*turn) else {
+        for _ in 0..acceptors.len() {
+            *last = (*last + 1) % acceptors.len();
+            let Some(acceptor) = acceptors.get(*last) else {
                 continue;
             };
-            if let Poll::Ready(accepted) = listener.poll_accept(cx) {
+            if let Poll::Ready(accepted) = acceptor.poll_accept(cx) {
                 return Poll::Ready(accepted);
             }
         }
@@ -180,7 +180,8 @@ async fn accept(accepting: &[Accepting], turn: &mut usize) -> io::Result<Accepte
     .await
 }
 
-/// Errors of the connection that was to be accepted, accept(2); the next one may be fine.
+/// Returns whether an error concerns only the connection that was to be accepted (accept(2)); the
+/// next one may succeed.
 fn is_of_client(error: &io::Error) -> bool {
     matches!(
         error.kind(),

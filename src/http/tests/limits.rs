@@ -1,14 +1,14 @@
-//! What a client cannot do.
+//! Limits on clients.
 
 use super::stop::held;
 use super::*;
 
 const SHORT: Duration = Duration::from_millis(50);
 
-/// Enough for an honest head on a busy machine.
+/// Enough time for an honest head on a busy machine.
 const HEAD: Duration = Duration::from_millis(500);
 
-/// Longer than a socket's buffers, so that it is not written until somebody reads.
+/// Bytes of a response that exceeds a socket's buffers, so that writing it needs a reader.
 const LONG: usize = 16 * 1024 * 1024;
 
 fn cut_by_head() -> Server {
@@ -38,7 +38,7 @@ fn a_second_head_that_does_not_end_is_cut_off() {
     stream
         .write_all(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
         .unwrap();
-    assert!(answer_on(&mut stream).ends_with("ok\n"));
+    assert!(response_on(&mut stream).ends_with("ok\n"));
     stream.write_all(b"GET").unwrap();
     assert_eq!(rest_of(&mut stream), "");
 }
@@ -53,11 +53,11 @@ fn a_connection_may_idle_for_longer_than_a_head_may_take() {
     let mut stream = server.connect();
     let ask = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n";
     stream.write_all(ask).unwrap();
-    assert!(answer_on(&mut stream).ends_with("ok\n"));
-    // A connection opened after the answer runs into the head's deadline, this one does not.
+    assert!(response_on(&mut stream).ends_with("ok\n"));
+    // A connection opened after the response exceeds the head's deadline, this one does not.
     assert_eq!(rest_of(&mut server.connect()), "");
     stream.write_all(ask).unwrap();
-    assert!(answer_on(&mut stream).ends_with("ok\n"));
+    assert!(response_on(&mut stream).ends_with("ok\n"));
 }
 
 #[test]
@@ -77,11 +77,11 @@ fn an_idle_connection_is_closed() {
 fn a_head_too_large_is_refused() {
     let server = Server::start();
     let field = "a".repeat(20 * 1024);
-    let answer = server.exchange(format!(
+    let response = server.exchange(format!(
         "GET /metrics HTTP/1.1\r\nHost: x\r\nX: {field}\r\n\r\n"
     ));
-    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
-    let refused = Event::Answered {
+    assert!(response.starts_with("HTTP/1.1 431 "), "{response}");
+    let refused = HttpEvent::Responded {
         page: Page::Other,
         status: 431,
     };
@@ -91,8 +91,8 @@ fn a_head_too_large_is_refused() {
 #[test]
 fn a_target_too_long_is_refused() {
     let server = Server::start();
-    let answer = server.exchange(format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(20 * 1024)));
-    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    let response = server.exchange(format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(20 * 1024)));
+    assert!(response.starts_with("HTTP/1.1 431 "), "{response}");
 }
 
 #[test]
@@ -111,19 +111,19 @@ fn too_many_header_fields_are_refused() {
 #[test]
 fn a_body_is_not_waited_for() {
     let server = Server::start();
-    let answer = server.exchange(
+    let response = server.exchange(
         "POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\nfirst bytes",
     );
-    assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
+    assert!(response.starts_with("HTTP/1.1 405 "), "{response}");
 }
 
 #[test]
-fn a_body_announced_for_later_is_not_asked_for() {
+fn a_body_announced_with_expect_is_not_requested() {
     let server = Server::start();
-    let answer = server.exchange(
+    let response = server.exchange(
         "GET /-/healthy HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n",
     );
-    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
 }
 
 #[test]
@@ -134,12 +134,12 @@ fn the_oldest_connection_without_a_request_makes_room() {
     });
     let mut oldest = server.connect();
     oldest.write_all(b"GET /metrics").unwrap();
-    server.seen.wait_for(1, |event| *event == Event::Opened);
+    server.seen.wait_for(1, |event| *event == HttpEvent::Opened);
     let mut younger = server.connect();
-    server.seen.wait_for(2, |event| *event == Event::Opened);
+    server.seen.wait_for(2, |event| *event == HttpEvent::Opened);
     assert!(server.get("/-/healthy").ends_with("ok\n"));
     assert_eq!(rest_of(&mut oldest), "");
-    assert_eq!(server.seen.count(Event::Displaced), 1);
+    assert_eq!(server.seen.count(HttpEvent::Displaced), 1);
     younger
         .write_all(b"GET /-/healthy HTTP/1.1\r\nConnection: close\r\n\r\n")
         .unwrap();
@@ -147,7 +147,7 @@ fn the_oldest_connection_without_a_request_makes_room() {
 }
 
 #[test]
-fn a_newcomer_is_refused_while_all_others_are_in_work() {
+fn a_new_connection_is_refused_while_all_others_are_working() {
     let (scrape, has_begun, let_go) = held();
     let limits = Limits {
         connections: 1,
@@ -161,13 +161,13 @@ fn a_newcomer_is_refused_while_all_others_are_in_work() {
         .unwrap();
     has_begun.recv_timeout(PATIENCE).unwrap();
     assert_eq!(server.get("/-/healthy"), "");
-    assert_eq!(server.seen.count(Event::Refused), 1);
+    assert_eq!(server.seen.count(HttpEvent::Refused), 1);
     let_go.send(()).unwrap();
     assert!(rest_of(&mut first).ends_with("up 1\n"));
 }
 
 #[test]
-fn a_newcomer_waits_for_room() {
+fn a_new_connection_waits_for_room() {
     let (scrape, has_begun, let_go) = held();
     let limits = Limits {
         connections: 1,
@@ -189,7 +189,7 @@ fn a_newcomer_waits_for_room() {
     assert!(rest_of(&mut newcomer).ends_with("ok\n"));
 }
 
-/// Asks for a long answer, takes only its first byte, and so is stalled.
+/// Requests a long response and reads only its first byte, so that the connection stalls.
 fn stall(server: &Server) -> TcpStream {
     let mut stream = server.connect();
     stream
@@ -200,7 +200,7 @@ fn stall(server: &Server) -> TcpStream {
 }
 
 #[test]
-fn clients_that_do_not_take_their_answers_make_room() {
+fn stalled_clients_make_room() {
     let limits = Limits {
         connections: 2,
         write: PATIENCE * 2,
@@ -211,13 +211,13 @@ fn clients_that_do_not_take_their_answers_make_room() {
     let _second = stall(&server);
     assert!(server.get("/-/healthy").ends_with("ok\n"));
     assert!(rest_of(&mut first).len() < LONG);
-    assert_eq!(server.seen.count(Event::Displaced), 1);
+    assert_eq!(server.seen.count(HttpEvent::Displaced), 1);
 }
 
 #[test]
-fn when_memory_is_short_clients_that_take_nothing_go() {
+fn stalled_clients_are_disconnected_when_memory_is_short() {
     let limits = Limits {
-        answer_bytes: LONG / 2,
+        response_bytes: LONG / 2,
         stall: Duration::ZERO,
         write: PATIENCE * 2,
         ..Limits::default()
@@ -226,13 +226,15 @@ fn when_memory_is_short_clients_that_take_nothing_go() {
     let mut first = stall(&server);
     let _second = stall(&server);
     assert!(rest_of(&mut first).len() < LONG);
-    server.seen.wait_for(1, |event| *event == Event::Displaced);
+    server
+        .seen
+        .wait_for(1, |event| *event == HttpEvent::Displaced);
 }
 
 #[test]
-fn when_memory_is_short_answers_are_shared() {
+fn responses_are_shared_when_memory_is_short() {
     let limits = Limits {
-        answer_bytes: LONG / 2,
+        response_bytes: LONG / 2,
         stall: PATIENCE * 2,
         write: PATIENCE * 2,
         ..Limits::default()
@@ -242,7 +244,7 @@ fn when_memory_is_short_answers_are_shared() {
     for _ in 0..3 {
         assert!(server.get("/metrics").ends_with("up 1\n"));
     }
-    let is_scrape = |event: &Event| matches!(event, Event::Scraped { .. });
+    let is_scrape = |event: &HttpEvent| matches!(event, HttpEvent::Scraped { .. });
     assert_eq!(
         server
             .seen
@@ -257,19 +259,19 @@ fn when_memory_is_short_answers_are_shared() {
 }
 
 #[test]
-fn a_client_that_takes_nothing_is_cut_off_in_the_end() {
+fn a_stalled_client_is_cut_off_after_the_write_limit() {
     let limits = Limits {
         write: SHORT,
         ..Limits::default()
     };
     let server = Server::with(Gauge(LONG), limits);
     let mut stream = stall(&server);
-    server.seen.wait_for(1, |event| *event == Event::Closed);
+    server.seen.wait_for(1, |event| *event == HttpEvent::Closed);
     assert!(rest_of(&mut stream).len() < LONG);
 }
 
 #[test]
-fn garbage_is_answered_or_cut_off_and_the_next_client_served() {
+fn garbage_gets_an_error_or_is_cut_off_and_the_next_client_is_served() {
     let server = cut_by_head();
     let garbage: [&[u8]; 12] = [
         b"\0\0\0\0\r\n\r\n",
@@ -286,7 +288,7 @@ fn garbage_is_answered_or_cut_off_and_the_next_client_served() {
         b"CONNECT example.org:443 HTTP/1.1\r\nHost: example.org\r\nConnection: close\r\n\r\n",
     ];
     for request in garbage {
-        let answer = server.exchange(request);
+        let response = server.exchange(request);
         let acceptable = [
             "",
             "HTTP/1.1 400 ",
@@ -295,8 +297,8 @@ fn garbage_is_answered_or_cut_off_and_the_next_client_served() {
             "HTTP/1.1 405 ",
         ];
         assert!(
-            acceptable.iter().any(|start| answer.starts_with(start)),
-            "{request:?}: {answer}"
+            acceptable.iter().any(|start| response.starts_with(start)),
+            "{request:?}: {response}"
         );
     }
     assert!(server.get("/-/healthy").ends_with("ok\n"));

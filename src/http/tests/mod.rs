@@ -1,4 +1,4 @@
-//! The web side, over real sockets.
+//! Tests of the HTTP server over real sockets.
 
 mod limits;
 mod routes;
@@ -18,7 +18,7 @@ use super::*;
 use crate::clock::SystemClock;
 use crate::model::{Families, Family, Kind, Number, Series, Unit, Value};
 
-/// Ends a test that would hang; never waited out by one that passes.
+/// Timeout of a test that hangs; a passing test never reaches it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A server on a free port, stopped and joined when dropped.
@@ -30,36 +30,43 @@ struct Server {
     thread: Option<JoinHandle<Result<(), ServeError>>>,
 }
 
-/// What the server told.
+/// Events of the server.
 #[derive(Default)]
 struct Seen {
-    events: Mutex<Vec<Event>>,
-    came: Condvar,
+    events: Mutex<Vec<HttpEvent>>,
+    arrived: Condvar,
 }
 
 impl Observer for Seen {
-    fn observe(&self, event: Event) {
+    fn observe(&self, event: HttpEvent) {
         self.events.lock().unwrap().push(event);
-        self.came.notify_all();
+        self.arrived.notify_all();
     }
 }
 
 impl Seen {
-    /// Waits until as many such events came.
-    fn wait_for(&self, count: usize, is: impl Fn(&Event) -> bool) {
+    /// Waits until `count` matching events have arrived.
+    fn wait_for(&self, count: usize, is: impl Fn(&HttpEvent) -> bool) {
         let events = self.events.lock().unwrap();
-        let few = |events: &mut Vec<Event>| events.iter().filter(|event| is(event)).count() < count;
-        let (events, outcome) = self.came.wait_timeout_while(events, PATIENCE, few).unwrap();
-        assert!(!outcome.timed_out(), "only these events came: {events:?}");
+        let few =
+            |events: &mut Vec<HttpEvent>| events.iter().filter(|event| is(event)).count() < count;
+        let (events, outcome) = self
+            .arrived
+            .wait_timeout_while(events, PATIENCE, few)
+            .unwrap();
+        assert!(
+            !outcome.timed_out(),
+            "only these events arrived: {events:?}"
+        );
     }
 
-    fn count(&self, event: Event) -> usize {
+    fn count(&self, event: HttpEvent) -> usize {
         let events = self.events.lock().unwrap();
         events.iter().filter(|seen| **seen == event).count()
     }
 }
 
-/// One gauge, whose help text makes the answer as long as one wants.
+/// One gauge, with a help text of this length, in bytes.
 struct Gauge(usize);
 
 impl Scrape for Gauge {
@@ -97,8 +104,12 @@ impl Server {
         let mut listeners = vec![listener];
         listeners.extend(more.iter().map(|more| Listener::bind(more).unwrap()));
         let (ready, seen) = (Ready::default(), Arc::<Seen>::default());
-        let clock = Arc::new(SystemClock::new());
-        let routes = Routes::new(Arc::new(scrape), ready.clone(), clock, seen.clone());
+        let routes = Routes {
+            scrape: Arc::new(scrape),
+            ready: ready.clone(),
+            clock: Arc::new(SystemClock::new()),
+            observer: seen.clone(),
+        };
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -124,10 +135,10 @@ impl Server {
         stream
     }
 
-    /// Sends bytes on a connection of their own and reads until the server closes it.
+    /// Sends bytes on a separate connection and reads until the server closes it.
     fn exchange(&self, request: impl AsRef<[u8]>) -> String {
         let mut stream = self.connect();
-        // The server may answer and close before it has read everything.
+        // The server may respond and close before it has read everything.
         let _ = stream.write_all(request.as_ref());
         rest_of(&mut stream)
     }
@@ -138,28 +149,28 @@ impl Server {
         ))
     }
 
-    /// Asks for the stop, does not wait for it.
-    fn tell_to_stop(&mut self) {
+    /// Requests the stop, without waiting for it.
+    fn request_stop(&mut self) {
         self.stop.take();
     }
 
-    /// Waits for the end.
+    /// Stops the server and returns its outcome.
     fn join(&mut self) -> Result<(), ServeError> {
-        self.tell_to_stop();
+        self.request_stop();
         self.thread.take().unwrap().join().unwrap()
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.tell_to_stop();
+        self.request_stop();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
 }
 
-/// What comes until the other side closes.
+/// Reads until the other side closes.
 fn rest_of(stream: &mut impl Read) -> String {
     let mut bytes = Vec::new();
     let mut chunk = [0; 4096];
@@ -174,8 +185,8 @@ fn rest_of(stream: &mut impl Read) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-/// One answer with its body of the announced length; the connection stays.
-fn answer_on(stream: &mut TcpStream) -> String {
+/// Reads one response with its body; the connection stays open.
+fn response_on(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     while !bytes.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
@@ -189,14 +200,14 @@ fn answer_on(stream: &mut TcpStream) -> String {
     head + &String::from_utf8(body).unwrap()
 }
 
-fn header<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
-    let head = answer.split("\r\n\r\n").next()?;
+fn header<'a>(response: &'a str, name: &str) -> Option<&'a str> {
+    let head = response.split("\r\n\r\n").next()?;
     head.lines()
         .filter_map(|line| line.split_once(": "))
         .find(|(found, _)| found.eq_ignore_ascii_case(name))
         .map(|(_, value)| value)
 }
 
-fn body(answer: &str) -> &str {
-    answer.split_once("\r\n\r\n").map_or("", |(_, body)| body)
+fn body(response: &str) -> &str {
+    response.split_once("\r\n\r\n").map_or("", |(_, body)| body)
 }

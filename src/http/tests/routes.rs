@@ -1,25 +1,25 @@
-//! What each path answers.
+//! Responses of each path.
 
 use super::*;
 
 #[test]
 fn metrics_are_in_text_format() {
     let server = Server::start();
-    let answer = server.get("/metrics");
-    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"));
+    let response = server.get("/metrics");
+    assert!(response.starts_with("HTTP/1.1 200 OK\r\n"));
     assert_eq!(
-        header(&answer, "content-type"),
+        header(&response, "content-type"),
         Some("text/plain; version=0.0.4; charset=utf-8")
     );
-    assert_eq!(header(&answer, "cache-control"), Some("no-store"));
-    assert_eq!(body(&answer), "# HELP up h\n# TYPE up gauge\nup 1\n");
+    assert_eq!(header(&response, "cache-control"), Some("no-store"));
+    assert_eq!(body(&response), "# HELP up h\n# TYPE up gauge\nup 1\n");
 }
 
 #[test]
-fn a_scrape_is_told_with_its_size() {
+fn a_scrape_is_reported() {
     let server = Server::start();
-    let size = body(&server.get("/metrics")).len();
-    let is_scrape = |event: &Event| matches!(event, Event::Scraped { bytes, .. } if *bytes == size);
+    server.get("/metrics");
+    let is_scrape = |event: &HttpEvent| matches!(event, HttpEvent::Scraped { .. });
     server.seen.wait_for(1, is_scrape);
 }
 
@@ -30,13 +30,13 @@ fn a_query_does_not_hide_the_page() {
 }
 
 #[test]
-fn another_client_reads_the_metrics_too() {
+fn an_http_client_library_reads_the_metrics() {
     let server = Server::start();
-    let mut answer = ureq::get(format!("http://{}/metrics", server.address))
+    let mut response = ureq::get(format!("http://{}/metrics", server.address))
         .call()
         .unwrap();
     assert!(
-        answer
+        response
             .body_mut()
             .read_to_string()
             .unwrap()
@@ -47,9 +47,9 @@ fn another_client_reads_the_metrics_too() {
 #[test]
 fn health_is_always_ok() {
     let server = Server::start();
-    let answer = server.get("/-/healthy");
-    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"));
-    assert_eq!(body(&answer), "ok\n");
+    let response = server.get("/-/healthy");
+    assert!(response.starts_with("HTTP/1.1 200 OK\r\n"));
+    assert_eq!(body(&response), "ok\n");
 }
 
 #[test]
@@ -65,19 +65,19 @@ fn readiness_follows_the_flag() {
 #[test]
 fn the_landing_page_is_locked_down() {
     let server = Server::start();
-    let answer = server.get("/");
+    let response = server.get("/");
     assert_eq!(
-        header(&answer, "content-type"),
+        header(&response, "content-type"),
         Some("text/html; charset=utf-8")
     );
-    let policy = header(&answer, "content-security-policy").unwrap();
+    let policy = header(&response, "content-security-policy").unwrap();
     assert!(
         policy.starts_with("default-src 'none'; style-src 'sha256-"),
         "{policy}"
     );
-    assert_eq!(header(&answer, "x-content-type-options"), Some("nosniff"));
-    assert_eq!(header(&answer, "referrer-policy"), Some("no-referrer"));
-    assert!(body(&answer).starts_with("<!DOCTYPE html>"));
+    assert_eq!(header(&response, "x-content-type-options"), Some("nosniff"));
+    assert_eq!(header(&response, "referrer-policy"), Some("no-referrer"));
+    assert!(body(&response).starts_with("<!DOCTYPE html>"));
 }
 
 #[test]
@@ -101,22 +101,22 @@ fn head_has_the_headers_of_get_and_no_body() {
 }
 
 #[test]
-fn other_methods_are_told_which_ones_there_are() {
+fn other_methods_get_the_allowed_ones() {
     let server = Server::start();
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "BREW"] {
         for page in Page::SERVED {
             let path = page.path();
-            let answer = server.exchange(format!(
+            let response = server.exchange(format!(
                 "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
             ));
-            assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
-            assert_eq!(header(&answer, "allow"), Some("GET, HEAD"));
+            assert!(response.starts_with("HTTP/1.1 405 "), "{response}");
+            assert_eq!(header(&response, "allow"), Some("GET, HEAD"));
         }
     }
 }
 
 #[test]
-fn an_unknown_path_is_told_which_ones_there_are() {
+fn an_unknown_path_gets_the_list_of_pages() {
     let server = Server::start();
     for path in [
         "/metric",
@@ -126,31 +126,31 @@ fn an_unknown_path_is_told_which_ones_there_are() {
         "/%6detrics",
         "*",
     ] {
-        let answer = server.get(path);
-        assert!(answer.starts_with("HTTP/1.1 404 "), "{path}: {answer}");
+        let response = server.get(path);
+        assert!(response.starts_with("HTTP/1.1 404 "), "{path}: {response}");
         assert_eq!(
-            header(&answer, "content-type"),
+            header(&response, "content-type"),
             Some("text/plain; charset=utf-8")
         );
         assert_eq!(
-            body(&answer),
-            "not found; there are\n/\n/metrics\n/-/healthy\n/-/ready\n"
+            body(&response),
+            "not found; the pages are\n/\n/metrics\n/-/healthy\n/-/ready\n"
         );
     }
 }
 
 #[test]
-fn requests_are_told_by_page_and_status_never_by_their_text() {
+fn requests_are_reported_by_page_and_status_without_their_text() {
     let server = Server::start();
     server.get("/metrics");
     server.get("/secret");
-    let answered = |page, status| Event::Answered { page, status };
+    let responded = |page, status| HttpEvent::Responded { page, status };
     server
         .seen
-        .wait_for(1, |event| *event == answered(Page::Metrics, 200));
+        .wait_for(1, |event| *event == responded(Page::Metrics, 200));
     server
         .seen
-        .wait_for(1, |event| *event == answered(Page::Other, 404));
+        .wait_for(1, |event| *event == responded(Page::Other, 404));
     assert_eq!(Page::Other.path(), "<other>");
 }
 

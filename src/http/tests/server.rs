@@ -1,4 +1,4 @@
-//! Connections and listeners.
+//! Tests of connections and listeners.
 
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -13,27 +13,27 @@ fn a_connection_serves_several_requests() {
         stream
             .write_all(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
             .unwrap();
-        assert!(answer_on(&mut stream).ends_with("ok\n"));
+        assert!(response_on(&mut stream).ends_with("ok\n"));
     }
-    assert_eq!(server.seen.count(Event::Opened), 1);
+    assert_eq!(server.seen.count(HttpEvent::Opened), 1);
 }
 
 #[test]
-fn requests_sent_at_once_are_answered_in_order() {
+fn pipelined_requests_get_their_responses_in_sequence() {
     let server = Server::start();
-    let answers = server.exchange(
+    let responses = server.exchange(
         "GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n\
          GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
     );
     let (first, second) = (
-        answers.find("ok\n").unwrap(),
-        answers.find("up 1\n").unwrap(),
+        responses.find("ok\n").unwrap(),
+        responses.find("up 1\n").unwrap(),
     );
     assert!(first < second);
 }
 
 #[test]
-fn a_client_that_ends_its_side_still_gets_its_answer() {
+fn a_client_that_shuts_down_its_side_still_gets_its_response() {
     let server = Server::start();
     let mut stream = server.connect();
     stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
@@ -47,12 +47,12 @@ fn every_opened_connection_is_closed() {
     for _ in 0..3 {
         server.get("/");
     }
-    server.seen.wait_for(3, |event| *event == Event::Closed);
-    assert_eq!(server.seen.count(Event::Opened), 3);
+    server.seen.wait_for(3, |event| *event == HttpEvent::Closed);
+    assert_eq!(server.seen.count(HttpEvent::Opened), 3);
 }
 
 #[test]
-fn a_unix_socket_is_served_beside_tcp_and_gone_afterwards() {
+fn a_unix_socket_is_served_beside_tcp_and_removed_at_the_end() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("metrics.sock");
     let unix = Address::Unix(path.clone());
@@ -95,7 +95,7 @@ fn two_listeners_take_turns() {
 
 #[test]
 fn loopback_of_ipv6_is_served() {
-    // A machine without IPv6 has no such address.
+    // Absent on a machine without IPv6.
     if Listener::bind(&"[::1]:0".parse().unwrap()).is_ok() {
         let server = Server::on("[::1]:0", Gauge(1), Limits::default(), &[]);
         assert!(server.get("/-/healthy").ends_with("ok\n"));

@@ -1,9 +1,9 @@
-//! Which requests share a scrape.
+//! Tests of requests that share a scrape.
 
 use super::stop::held;
 use super::*;
 
-fn ask(server: &Server) -> TcpStream {
+fn request_metrics(server: &Server) -> TcpStream {
     let mut stream = server.connect();
     stream
         .write_all(b"GET /metrics HTTP/1.1\r\nConnection: close\r\n\r\n")
@@ -11,18 +11,18 @@ fn ask(server: &Server) -> TcpStream {
     stream
 }
 
-fn is_scrape(event: &Event) -> bool {
-    matches!(event, Event::Scraped { .. })
+fn is_scrape(event: &HttpEvent) -> bool {
+    matches!(event, HttpEvent::Scraped { .. })
 }
 
 #[test]
-fn requests_that_come_during_a_scrape_share_the_next_one() {
+fn requests_during_a_scrape_share_the_next_one() {
     let (scrape, has_begun, let_go) = held();
     let server = Server::with(scrape, Limits::default());
-    let mut first = ask(&server);
+    let mut first = request_metrics(&server);
     has_begun.recv_timeout(PATIENCE).unwrap();
-    let mut later: Vec<TcpStream> = (0..5).map(|_| ask(&server)).collect();
-    // Answered on connections taken in after those five, so their requests have been read.
+    let mut later: Vec<TcpStream> = (0..5).map(|_| request_metrics(&server)).collect();
+    // These connections were accepted after the five, so the requests of those have been read.
     for _ in 0..2 {
         assert!(server.get("/-/healthy").ends_with("ok\n"));
     }
@@ -34,11 +34,11 @@ fn requests_that_come_during_a_scrape_share_the_next_one() {
         assert!(rest_of(stream).ends_with("up 1\n"));
     }
     server.seen.wait_for(2, is_scrape);
-    assert!(has_begun.try_recv().is_err(), "a third scrape was begun");
+    assert!(has_begun.try_recv().is_err(), "a third scrape was started");
 }
 
 #[test]
-fn a_request_that_comes_after_a_scrape_gets_its_own() {
+fn a_request_after_a_scrape_gets_another_one() {
     let server = Server::start();
     server.get("/metrics");
     server.get("/metrics");

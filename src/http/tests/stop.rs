@@ -1,10 +1,10 @@
-//! The end: ordered, within its deadline, and never silent.
+//! Tests of the shutdown: graceful, within its deadline, and with its errors reported.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::*;
 
-/// Says when a scrape begins, and goes on when told to.
+/// Signals the start of a scrape, and waits for permission to finish it.
 pub(super) struct Held {
     begun: Sender<()>,
     go_on: Mutex<Receiver<()>>,
@@ -13,7 +13,7 @@ pub(super) struct Held {
 impl Scrape for Held {
     fn families(&self) -> Families {
         self.begun.send(()).unwrap();
-        // A test that drops its end lets the scrape go on, too.
+        // A test that drops its end lets the scrape finish, too.
         let _ = self.go_on.lock().unwrap().recv();
         Gauge(1).families()
     }
@@ -27,7 +27,7 @@ pub(super) fn held() -> (Held, Receiver<()>, Sender<()>) {
 }
 
 #[test]
-fn an_answer_in_work_is_finished() {
+fn a_response_in_progress_is_finished() {
     let (scrape, has_begun, let_go) = held();
     let limits = Limits {
         stop: PATIENCE,
@@ -39,8 +39,8 @@ fn an_answer_in_work_is_finished() {
         .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
         .unwrap();
     has_begun.recv_timeout(PATIENCE).unwrap();
-    server.tell_to_stop();
-    // Once the listener is gone, the stop is under way.
+    server.request_stop();
+    // The listener is closed first.
     while TcpStream::connect(server.address).is_ok() {
         std::thread::yield_now();
     }
@@ -50,7 +50,7 @@ fn an_answer_in_work_is_finished() {
 }
 
 #[test]
-fn an_answer_that_takes_too_long_is_cut_off() {
+fn a_response_that_takes_too_long_is_cut_off() {
     let (scrape, has_begun, let_go) = held();
     let limits = Limits {
         stop: Duration::from_millis(50),
@@ -62,14 +62,14 @@ fn an_answer_that_takes_too_long_is_cut_off() {
         .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
         .unwrap();
     has_begun.recv_timeout(PATIENCE).unwrap();
-    server.tell_to_stop();
+    server.request_stop();
     assert_eq!(rest_of(&mut stream), "");
     drop(let_go);
     server.join().unwrap();
 }
 
 #[test]
-fn an_idle_connection_does_not_hold_up_the_stop() {
+fn an_idle_connection_does_not_delay_the_stop() {
     let limits = Limits {
         idle: PATIENCE * 4,
         head: PATIENCE * 4,
@@ -80,14 +80,14 @@ fn an_idle_connection_does_not_hold_up_the_stop() {
     let mut used = server.connect();
     used.write_all(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
         .unwrap();
-    assert!(answer_on(&mut used).ends_with("ok\n"));
+    assert!(response_on(&mut used).ends_with("ok\n"));
     let mut unused = server.connect();
-    server.seen.wait_for(2, |event| *event == Event::Opened);
-    server.tell_to_stop();
+    server.seen.wait_for(2, |event| *event == HttpEvent::Opened);
+    server.request_stop();
     assert_eq!(rest_of(&mut used), "");
     assert_eq!(rest_of(&mut unused), "");
     server.join().unwrap();
-    assert_eq!(server.seen.count(Event::Closed), 2);
+    assert_eq!(server.seen.count(HttpEvent::Closed), 2);
 }
 
 struct Broken;
@@ -99,7 +99,7 @@ impl Scrape for Broken {
 }
 
 #[test]
-fn a_panic_ends_the_server_and_is_told() {
+fn a_panic_ends_the_server_with_an_error() {
     let mut server = Server::with(Broken, Limits::default());
     assert_eq!(server.get("/metrics"), "");
     let thread = server.thread.take().unwrap();
@@ -110,13 +110,13 @@ fn a_panic_ends_the_server_and_is_told() {
 }
 
 #[test]
-fn nothing_runs_any_more_when_serve_returns() {
+fn every_connection_has_ended_when_serve_returns() {
     let mut server = Server::start();
     server.get("/metrics");
     server.join().unwrap();
     assert_eq!(
-        server.seen.count(Event::Opened),
-        server.seen.count(Event::Closed)
+        server.seen.count(HttpEvent::Opened),
+        server.seen.count(HttpEvent::Closed)
     );
     assert!(TcpStream::connect(server.address).is_err());
 }

@@ -1,13 +1,13 @@
-//! A connection's bytes, under deadlines.
+//! Applies deadlines to a connection's reads and writes.
 //!
-//! Invariant: whatever the client does or leaves undone, some deadline runs: for the head of a
-//! request, for the next request, or for bytes of the answer to be taken.
+//! Invariant: at any time one deadline runs: for the head of a request, for the next request, or
+//! for the client to read its response.
 //!
-//! hyper's own `header_read_timeout` runs from the moment a request is waited for: between two
-//! requests of one connection it is the idle time as well. With one bound for both, either a
+//! hyper's own `header_read_timeout` starts when hyper begins to wait for a request, so between
+//! two requests of one connection it is the idle time as well. With one bound for both, either a
 //! head may take as long as a connection may idle, or a scraper that comes every fifteen seconds
-//! finds its connection closed each time. So it is set to the sum and only backs up the
-//! two bounds kept here.
+//! finds its connection closed each time. hyper's timeout is therefore the sum of both, and only
+//! backs up the two bounds kept here.
 
 use std::io;
 use std::pin::Pin;
@@ -19,66 +19,69 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_io_timeout::TimeoutStream;
 
-use super::Limits;
-use super::progress::Seat;
+use super::connections::Registration;
+use super::limits::Limits;
 
-/// What is read and thrown away at the end, so that the last answer is not lost: a socket closed
-/// with unread bytes resets the connection (RFC 9112, 9.6).
+/// Bytes read and discarded at the end, so that the client gets the whole response: closing a
+/// socket with unread bytes resets the connection (RFC 9112, 9.6).
 const LINGER_BYTES: usize = 64 * 1024;
 const LINGER_CHUNK: usize = 4 * 1024;
 
-/// A stream under deadlines, which keeps its seat's progress.
-pub(super) struct Guard<S> {
+/// A stream with deadlines, which records its connection's progress.
+pub(super) struct DeadlineStream<S> {
     stream: Pin<Box<TimeoutStream<S>>>,
-    seat: Arc<Seat>,
-    awaits: Awaits,
+    registration: Arc<Registration>,
+    awaited: Awaited,
     deadline: Pin<Box<Sleep>>,
     head: Duration,
     idle: Duration,
 }
 
-/// What the read deadline is for.
+/// Input that the read deadline applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Awaits {
+enum Awaited {
     /// The rest of a request's head.
     Head,
     /// The first byte of another request.
     Request,
 }
 
-impl<S: AsyncRead + AsyncWrite> Guard<S> {
-    /// Starts with the deadline for the first request's head.
-    pub(super) fn new(stream: S, seat: Arc<Seat>, limits: &Limits) -> Self {
+impl<S: AsyncRead + AsyncWrite> DeadlineStream<S> {
+    /// Wraps a stream, and starts the deadline for the first request's head.
+    pub(super) fn new(stream: S, registration: Arc<Registration>, limits: &Limits) -> Self {
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(limits.write));
         Self {
             stream: Box::pin(stream),
-            seat,
-            awaits: Awaits::Head,
+            registration,
+            awaited: Awaited::Head,
             deadline: Box::pin(sleep(limits.head)),
             head: limits.head,
             idle: limits.idle,
         }
     }
 
-    fn expect(&mut self, awaits: Awaits) {
-        self.awaits = awaits;
-        let within = match awaits {
-            Awaits::Head => self.head,
-            Awaits::Request => self.idle,
+    /// Restarts the read deadline.
+    fn expect(&mut self, awaited: Awaited) {
+        self.awaited = awaited;
+        let within = match awaited {
+            Awaited::Head => self.head,
+            Awaited::Request => self.idle,
         };
         self.deadline.as_mut().reset(Instant::now() + within);
     }
 
-    fn note_write<T>(&self, outcome: &Poll<io::Result<T>>) {
+    fn record_write<T>(&self, outcome: &Poll<io::Result<T>>) {
         match outcome {
-            Poll::Pending => self.seat.stall(),
-            Poll::Ready(_) if self.seat.is_answering() => self.seat.answer(),
+            Poll::Pending => self.registration.set_stalled(),
+            Poll::Ready(_) if self.registration.is_responding() => {
+                self.registration.set_responding();
+            }
             Poll::Ready(_) => {}
         }
     }
 
-    /// Throws away what has arrived; does not wait for more.
+    /// Discards what has arrived, without waiting for more.
     fn discard(&mut self, cx: &mut Context<'_>) {
         let mut chunk = [0; LINGER_CHUNK];
         for _ in 0..LINGER_BYTES / LINGER_CHUNK {
@@ -91,7 +94,7 @@ impl<S: AsyncRead + AsyncWrite> Guard<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite> AsyncRead for Guard<S> {
+impl<S: AsyncRead + AsyncWrite> AsyncRead for DeadlineStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -100,13 +103,13 @@ impl<S: AsyncRead + AsyncWrite> AsyncRead for Guard<S> {
         let before = buffer.filled().len();
         match self.stream.as_mut().poll_read(cx, buffer) {
             Poll::Ready(outcome) => {
-                let came = buffer.filled().len() > before;
-                if came && self.awaits == Awaits::Request && self.seat.is_waiting() {
-                    self.expect(Awaits::Head);
+                let received = buffer.filled().len() > before;
+                if received && self.awaited == Awaited::Request && self.registration.is_waiting() {
+                    self.expect(Awaited::Head);
                 }
                 Poll::Ready(outcome)
             }
-            Poll::Pending if self.seat.is_waiting() => {
+            Poll::Pending if self.registration.is_waiting() => {
                 ready!(self.deadline.as_mut().poll(cx));
                 Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
             }
@@ -115,14 +118,14 @@ impl<S: AsyncRead + AsyncWrite> AsyncRead for Guard<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite> AsyncWrite for Guard<S> {
+impl<S: AsyncRead + AsyncWrite> AsyncWrite for DeadlineStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let outcome = self.stream.as_mut().poll_write(cx, bytes);
-        self.note_write(&outcome);
+        self.record_write(&outcome);
         outcome
     }
 
@@ -132,7 +135,7 @@ impl<S: AsyncRead + AsyncWrite> AsyncWrite for Guard<S> {
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let outcome = self.stream.as_mut().poll_write_vectored(cx, pieces);
-        self.note_write(&outcome);
+        self.record_write(&outcome);
         outcome
     }
 
@@ -142,10 +145,10 @@ impl<S: AsyncRead + AsyncWrite> AsyncWrite for Guard<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.stream.as_mut().poll_flush(cx))?;
-        // hyper flushes after the last byte of an answer.
-        if self.seat.is_answering() {
-            self.seat.wait();
-            self.expect(Awaits::Request);
+        // hyper flushes after the last byte of a response.
+        if self.registration.is_responding() {
+            self.registration.set_waiting();
+            self.expect(Awaited::Request);
         }
         Poll::Ready(Ok(()))
     }
