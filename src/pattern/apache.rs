@@ -5,8 +5,9 @@
 
 use std::ops::Range;
 
+use super::binding::{Binding, TimeUnit};
 use super::escape::Escaping;
-use super::template::{Binding, Item, Shape, Slot, Template, TimeUnit};
+use super::template::{Item, Shape, Slot, Template};
 use super::{Complaint, extract, header, lexer};
 use crate::model::Field;
 

@@ -120,7 +120,7 @@ impl Source {
                 if !is_whole {
                     return None;
                 }
-                Pattern::of_keys(&name.value, dialect, keys)
+                Pattern::from_keys(&name.value, dialect, keys)
                     .map_err(|complaint| report.push(keys_fault(&complaint, dialect, &name.place)))
             }
         };
@@ -336,8 +336,8 @@ mod tests {
             "json = { statsu = 's', request = 'r', method = 'm', target = '' }",
             &[
                 "statsu: json keys: `statsu` is not a field",
-                "method: json keys: `method` tells a field that another key tells",
-                "target: json keys: a key has 1 to 256 bytes",
+                "method: json keys: `method` sets a field that another key sets",
+                "target: json keys: a key must have 1 to 256 bytes",
             ],
         );
         check(

@@ -4,8 +4,9 @@
 //! (`gunicorn/glogging.py`, `Logger.atoms` and `SafeAtoms`, which writes `"` as `\"` and leaves a
 //! backslash bare).
 
+use super::binding::{Binding, TimeUnit};
 use super::escape::Escaping;
-use super::template::{Binding, Item, Shape, Slot, Template, TimeUnit};
+use super::template::{Item, Shape, Slot, Template};
 use super::{Complaint, extract, header, lexer};
 use crate::model::Field;
 

@@ -2,7 +2,7 @@
 //!
 //! Invariant: names are looked up in lower case, as HTTP compares them; environment keys too.
 
-use super::template::Binding;
+use super::binding::Binding;
 use crate::model::Field;
 
 /// What a request header tells.

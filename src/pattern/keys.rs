@@ -3,8 +3,8 @@
 //! Invariant: each field has one key; what a line must have to be a request's does not depend on
 //! which fields are wanted.
 
-use super::template::{Binding, TimeUnit};
-use super::{Complaint, Reject};
+use super::binding::{Binding, TimeUnit};
+use super::{Ahead, Complaint, Reject};
 use crate::model::{Bytes, Field, FieldSet, Micros, Record, Status};
 
 /// Longest key, in bytes.
@@ -72,12 +72,12 @@ impl Keys {
 
     /// Reads `key`'s value as the field `name`, or as `request`, `duration_ms` or `duration_us`.
     pub fn bind(&mut self, name: &str, key: &str) -> Result<(), Complaint> {
-        let binding = Binding::named(name).ok_or_else(|| {
+        let binding = Binding::from_name(name).ok_or_else(|| {
             Complaint::new(format!("`{name}` is not a field"), 0..0).suggest(name, Binding::names())
         })?;
         if key.is_empty() || key.len() > KEY_BYTES {
             return Err(Complaint::new(
-                format!("a key has 1 to {KEY_BYTES} bytes"),
+                format!("a key must have 1 to {KEY_BYTES} bytes"),
                 0..0,
             ));
         }
@@ -87,7 +87,7 @@ impl Keys {
             .any(|field| self.fields.contains(field))
         {
             return Err(Complaint::new(
-                format!("`{name}` tells a field that another key tells"),
+                format!("`{name}` sets a field that another key sets"),
                 0..0,
             ));
         }
@@ -139,7 +139,7 @@ impl Keys {
 
     /// The keys that are `prefix` and then `part`.
     #[inline]
-    pub(super) fn at(&self, prefix: Prefix, part: &[u8]) -> u32 {
+    pub(super) fn find(&self, prefix: Prefix, part: &[u8]) -> u32 {
         let length = prefix.length as usize + part.len();
         let mut left = self.by_length[length.min(LENGTHS - 1)] & prefix.keys;
         let mut found = 0;
@@ -205,21 +205,23 @@ impl Keys {
 
     /// Whether one of these is the key of the status.
     #[inline]
-    pub(super) fn tell_status(&self, keys: u32) -> bool {
+    pub(super) fn include_status(&self, keys: u32) -> bool {
         keys & self.status != 0
     }
 
-    /// Whether a line that ended well is a request's.
-    pub(super) fn finish(&self, found: &Found<'_, '_>) -> Result<(), Reject> {
+    /// Ends a line of `length` bytes; it is rejected if a key that every request has is missing.
+    pub(super) fn finish(&self, found: &Found<'_, '_>, length: usize) -> Ahead {
         let is_request = if self.required == 0 {
             found.seen != 0
         } else {
             found.seen & self.required == self.required
         };
-        if !is_request {
-            return Err(Reject::Mismatch);
-        }
-        found.outcome
+        let outcome = if is_request {
+            found.outcome
+        } else {
+            Err(Reject::Mismatch)
+        };
+        Ahead::Line { length, outcome }
     }
 }
 
@@ -277,7 +279,7 @@ fn read<'l>(binding: Binding, text: &'l [u8], record: &mut Record<'l>) -> Result
             record.status.map(|_| ()).ok_or(Reject::Number)
         }
         Binding::Bytes(field) => {
-            super::read(binding, text, record)?;
+            binding.read(text, record)?;
             if let Some(size) = record.bytes_mut(field)
                 && size.is_none()
             {
@@ -285,7 +287,7 @@ fn read<'l>(binding: Binding, text: &'l [u8], record: &mut Record<'l>) -> Result
             }
             Ok(())
         }
-        _ => super::read(binding, text, record),
+        _ => binding.read(text, record),
     }
 }
 
@@ -421,7 +423,7 @@ mod tests {
         let complaint = |keys: &mut Keys, name, key| keys.bind(name, key).unwrap_err().message;
         assert_eq!(
             complaint(&mut keys, "method", "m"),
-            "`method` tells a field that another key tells"
+            "`method` sets a field that another key sets"
         );
         assert_eq!(
             complaint(&mut keys, "statsu", "s"),
@@ -429,7 +431,7 @@ mod tests {
         );
         assert_eq!(
             complaint(&mut keys, "status", ""),
-            "a key has 1 to 256 bytes"
+            "a key must have 1 to 256 bytes"
         );
     }
 

@@ -1,4 +1,4 @@
-//! Plans for regular expressions that people wrote themselves.
+//! Plans of custom regular expressions.
 //!
 //! Invariant: an expression is lowered only if it is a row of literals and repeated classes, some
 //! of them inside one group; then the plan's steps prefer what the regex prefers.
@@ -6,9 +6,10 @@
 use memchr::memmem;
 use regex_syntax::hir::{Class as HirClass, Hir, HirKind, Look};
 
-use super::plan::{Builder, Plan};
+use super::binding::Binding;
+use super::plan::{Builder, LinePlan};
 use super::scan::{Class, Lazy, Scan};
-use super::template::Binding;
+
 use crate::model::byte_set::ByteSet;
 
 /// A piece of a simple expression.
@@ -25,8 +26,8 @@ enum Token {
     },
 }
 
-/// The plan of an anchored expression; `None` if it is not simple. `binding` knows the groups.
-pub(super) fn plan(source: &str, binding: impl Fn(&str) -> Option<Binding>) -> Option<Plan> {
+/// Lowers an anchored expression; `None` if it is not simple.
+pub(super) fn plan(source: &str) -> Option<LinePlan> {
     let mut parser = regex_syntax::ParserBuilder::new()
         .unicode(false)
         .utf8(false)
@@ -62,7 +63,7 @@ pub(super) fn plan(source: &str, binding: impl Fn(&str) -> Option<Binding>) -> O
                 {
                     return None;
                 }
-                let binding = name.as_deref().and_then(&binding);
+                let binding = name.as_deref().and_then(Binding::from_name);
                 let scan = match inner.len() {
                     1 => scan(&tokens, inner.start)?,
                     _ => Scan::Row(
@@ -83,21 +84,21 @@ pub(super) fn plan(source: &str, binding: impl Fn(&str) -> Option<Binding>) -> O
     builder.finish()
 }
 
-/// Whether an expression begins by asking for this very byte.
+/// Returns whether an expression requires this byte at the start of a line, on one of its ways at least.
 pub(super) fn begins_with(source: &str, byte: u8) -> bool {
-    fn asks(hir: &Hir, byte: u8) -> bool {
+    fn starts(hir: &Hir, byte: u8) -> bool {
         match hir.kind() {
             HirKind::Literal(literal) => literal.0.first() == Some(&byte),
-            HirKind::Capture(capture) => asks(&capture.sub, byte),
-            HirKind::Repetition(repetition) => asks(&repetition.sub, byte),
+            HirKind::Capture(capture) => starts(&capture.sub, byte),
+            HirKind::Repetition(repetition) => starts(&repetition.sub, byte),
             HirKind::Concat(parts) => {
                 let mut parts = parts.iter();
                 let is_look = |part: &&Hir| matches!(part.kind(), HirKind::Look(_));
                 parts
                     .find(|part| !is_look(part))
-                    .is_some_and(|part| asks(part, byte))
+                    .is_some_and(|part| starts(part, byte))
             }
-            HirKind::Alternation(ways) => ways.iter().any(|way| asks(way, byte)),
+            HirKind::Alternation(ways) => ways.iter().any(|way| starts(way, byte)),
             HirKind::Empty | HirKind::Class(_) | HirKind::Look(_) => false,
         }
     }
@@ -106,10 +107,10 @@ pub(super) fn begins_with(source: &str, byte: u8) -> bool {
         .utf8(false)
         .build()
         .parse(source)
-        .is_ok_and(|hir| asks(&hir, byte))
+        .is_ok_and(|hir| starts(&hir, byte))
 }
 
-/// Writes an expression as a row of tokens; `None` if it is none.
+/// Writes an expression as a row of tokens; `None` if it is not simple.
 fn flatten(hir: &Hir, tokens: &mut Vec<Token>) -> Option<()> {
     match hir.kind() {
         HirKind::Empty => Some(()),
@@ -155,7 +156,7 @@ fn flatten(hir: &Hir, tokens: &mut Vec<Token>) -> Option<()> {
     }
 }
 
-/// The bytes that a class, or a literal of one byte, stands for.
+/// Returns the bytes that a class, or a literal of one byte, matches.
 fn members(hir: &Hir) -> Option<Box<ByteSet>> {
     let ranges: Vec<(u8, u8)> = match hir.kind() {
         HirKind::Literal(literal) => match *literal.0 {
@@ -193,8 +194,7 @@ fn scan(tokens: &[Token], at: usize) -> Option<Scan> {
             most,
             greedy: true,
         } => {
-            let mut class = Class::new(|byte| members.contains(byte), *least, literal);
-            class.most = *most;
+            let class = Class::new(|byte| members.contains(byte), *least, *most, literal);
             Some(Scan::Class(Box::new(class)))
         }
         Token::Class {

@@ -1,108 +1,103 @@
 //! Labelled tab-separated values: `status:200<TAB>reqtime:0.012`.
 //!
-//! Invariant: every piece of an accepted line is a label, a colon and a value, and of two pieces
-//! with one label the first is read.
+//! Invariant: every piece of an accepted line is a label, a colon and a value; of two pieces with
+//! the same label the first is read.
 
 use super::hints::{Hints, Member, Place};
 use super::keys::{Found, Keys, Prefix};
 use super::search::first_of;
-use super::{Complaint, Reject};
+use super::{Ahead, Complaint};
 use crate::model::Record;
 use crate::model::byte_set::ByteSet;
-
-/// Reads lines of this format.
-#[derive(Clone, Debug)]
-pub(super) struct Ltsv {
-    pub(super) keys: Keys,
-}
 
 /// The bytes of a label (ltsv.org: `lbyte`).
 static LABEL: ByteSet = ByteSet::ALPHANUMERIC.plus(b"_.-");
 
-impl Ltsv {
-    /// Checks that lines can have these labels.
-    pub(super) fn compile(keys: Keys) -> Result<Self, Complaint> {
-        let is_label = |name: &[u8]| name.iter().all(|byte| LABEL.contains(*byte));
-        if let Some(name) = keys.names().find(|name| !is_label(name)) {
+/// Refuses keys that cannot be labels.
+pub(super) fn check(keys: &Keys) -> Result<(), Complaint> {
+    let is_label = |name: &[u8]| name.iter().all(|byte| LABEL.contains(*byte));
+    match keys.names().find(|name| !is_label(name)) {
+        Some(name) => {
             let name = String::from_utf8_lossy(name);
-            return Err(
+            Err(
                 Complaint::new(format!("`{name}` is not a valid label"), 0..0)
-                    .help("labels are made of letters, digits, `_`, `.` and `-`"),
-            );
+                    .help("labels consist of letters, digits, `_`, `.` and `-`"),
+            )
         }
-        Ok(Self { keys })
+        None => Ok(()),
     }
+}
 
-    /// Reads the line that `text` begins with, which ends at the first newline or the text's end, and
-    /// says how long it is and whether it is a request's; `None` if a piece is no label and value.
-    /// `hints` are those of the lines before it.
-    #[inline]
-    pub(super) fn parse_ahead<'l>(
-        &self,
-        hints: &mut Hints,
-        text: &'l [u8],
-        record: &mut Record<'l>,
-    ) -> Option<(usize, Result<(), Reject>)> {
-        let place = Place::new(Prefix::ROOT, false);
-        let mut found = Found::new(record);
-        let mut at = 0;
-        hints.rewind();
-        loop {
-            let rest = text.get(at..).unwrap_or_default();
-            let (length, member) = match hints.find(rest, place) {
-                Some(known) => known,
-                None => self.label(hints, rest, place)?,
-            };
-            let start = at + length;
-            let end = first_of(text, start, [b'\t', b'\n']);
-            if member.keys != 0 {
-                self.keys
-                    .give(member.keys, text.get(start..end), &mut found);
-            }
-            if text.get(end) != Some(&b'\t') {
-                return Some((end, self.keys.finish(&found)));
-            }
-            at = end + 1;
-        }
-    }
-
-    /// The length of a label and its colon, and what the label is, where no hint tells it at once.
-    #[inline(never)]
-    fn label(&self, hints: &mut Hints, rest: &[u8], place: Place) -> Option<(usize, Member)> {
-        if let Some(known) = hints.find_further(rest, place) {
-            return Some(known);
-        }
-        let label = rest.iter().position(|byte| !LABEL.contains(*byte))?;
-        if label == 0 || rest[label] != b':' {
-            return None;
-        }
-        let member = Member {
-            keys: self.keys.at(Prefix::ROOT, &rest[..label]),
-            ..Member::NONE
+/// Reads the line that `text` begins with, which ends at the first newline or the text's end.
+/// [`Ahead::Undecided`] if a piece is not a label and a value.
+#[inline]
+pub(super) fn read<'l>(
+    keys: &Keys,
+    hints: &mut Hints,
+    text: &'l [u8],
+    record: &mut Record<'l>,
+) -> Ahead {
+    let place = Place::new(Prefix::ROOT, false);
+    let mut found = Found::new(record);
+    let mut at = 0;
+    hints.rewind();
+    loop {
+        let rest = text.get(at..).unwrap_or_default();
+        let hint = hints.find(rest, place);
+        let Some((length, member)) = hint.or_else(|| label(keys, hints, rest, place)) else {
+            return Ahead::Undecided;
         };
-        hints.learn(&rest[..=label], place, member);
-        Some((label + 1, member))
+        let start = at + length;
+        let end = first_of(text, start, [b'\t', b'\n']);
+        if member.keys != 0 {
+            keys.give(member.keys, text.get(start..end), &mut found);
+        }
+        if text.get(end) != Some(&b'\t') {
+            return keys.finish(&found, end);
+        }
+        at = end + 1;
     }
+}
+
+/// Returns the length of a label and its colon, and the keys that the label is, without the nearest
+/// hint.
+#[inline(never)]
+fn label(keys: &Keys, hints: &mut Hints, rest: &[u8], place: Place) -> Option<(usize, Member)> {
+    if let Some(known) = hints.find_further(rest, place) {
+        return Some(known);
+    }
+    let label = rest.iter().position(|byte| !LABEL.contains(*byte))?;
+    if label == 0 || rest[label] != b':' {
+        return None;
+    }
+    let member = Member {
+        keys: keys.find(Prefix::ROOT, &rest[..label]),
+        ..Member::NONE
+    };
+    hints.learn(&rest[..=label], place, member);
+    Some((label + 1, member))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Reject;
     use super::*;
     use crate::model::Field;
     use proptest::prelude::*;
 
-    fn ltsv() -> Ltsv {
+    fn ltsv() -> Keys {
         let mut keys = Keys::new();
         keys.bind("status", "status").unwrap();
         keys.bind("duration", "req-time").unwrap();
         keys.bind("user_agent", "ua").unwrap();
-        Ltsv::compile(keys).unwrap()
+        check(&keys).unwrap();
+        keys
     }
 
-    fn parse<'l>(ltsv: &Ltsv, line: &'l str) -> Result<Record<'l>, Reject> {
+    fn parse<'l>(keys: &Keys, line: &'l str) -> Result<Record<'l>, Reject> {
         let mut record = Record::default();
-        match ltsv.parse_ahead(&mut Hints::new(), line.as_bytes(), &mut record) {
-            Some((length, outcome)) if length == line.len() => outcome.map(|()| record),
+        match read(keys, &mut Hints::new(), line.as_bytes(), &mut record) {
+            Ahead::Line { length, outcome } if length == line.len() => outcome.map(|()| record),
             _ => Err(Reject::Mismatch),
         }
     }
@@ -143,11 +138,11 @@ mod tests {
     }
 
     #[test]
-    fn a_label_that_no_line_can_have_is_refused() {
+    fn a_key_that_cannot_be_a_label_is_refused() {
         let mut keys = Keys::new();
         keys.bind("status", "the status").unwrap();
         assert_eq!(
-            Ltsv::compile(keys).unwrap_err().message,
+            check(&keys).unwrap_err().message,
             "`the status` is not a valid label"
         );
     }

@@ -1,21 +1,22 @@
-//! The lowered matcher: finds delimiters instead of running an automaton.
+//! The plan of a line: finds delimiters instead of running an automaton.
 //!
 //! Invariant: a plan takes, at each step, the choice that the regex prefers there. So a line that it
-//! reads to the end is read exactly as the regex reads it; of any other line it says nothing, and
-//! the regex decides.
+//! reads to the end is read exactly as the regex reads it; every other line is left to the regex.
 
+use super::binding::{Binding, TimeUnit};
+use super::literal::Literal;
 use super::scan::{CLF_TIME, Scan, word_end};
 #[cfg(target_arch = "x86_64")]
 use super::search::Avx2;
 use super::search::{Kernel, Plain, Window};
-use super::template::{Binding, Entry, Item, Template, TimeUnit};
-use super::{Reject, read, request};
+use super::template::{Entry, Item, Template};
+use super::{Ahead, Reject, request};
 use crate::model::digits::{leading, number, thousandths, word};
 use crate::model::{Bytes, Field, Micros, Record, Status, UpstreamList};
 
-/// Steps that read a line from left to right.
+/// Steps that read a line from left to right, and the literal at its end.
 #[derive(Clone, Debug)]
-pub(super) struct Plan {
+pub(super) struct LinePlan {
     steps: Box<[Step]>,
     tail: Box<[u8]>,
 }
@@ -28,50 +29,36 @@ struct Step {
     binding: Option<Binding>,
 }
 
-/// A few fixed bytes, compared as one number.
-#[derive(Clone, Debug)]
-pub(super) struct Literal {
-    word: u64,
-    mask: u64,
-    length: usize,
-}
-
-/// Makes a plan step by step.
+/// Builds a plan step by step.
 #[derive(Debug, Default)]
 pub(super) struct Builder {
     steps: Vec<Step>,
     lead: Vec<u8>,
 }
 
-impl Plan {
-    /// The plan of a template; `None` where a lazy text is followed by no literal.
-    pub(super) fn of_template(template: &Template) -> Option<Self> {
+impl LinePlan {
+    /// Lowers a template; `None` where no literal follows a lazy text.
+    pub(super) fn from_template(template: &Template) -> Option<Self> {
         let mut builder = Builder::default();
         for (at, item) in template.items.iter().enumerate() {
             match item {
                 Item::Literal(literal) => builder.literal(literal.as_bytes()),
                 Item::Slot(slot) => {
                     let after = &template.items[at + 1..];
-                    builder.value(Scan::of_shape(slot.shape, after)?, slot.binding);
+                    builder.value(Scan::from_shape(slot.shape, after)?, slot.binding);
                 }
             }
         }
         builder.finish()
     }
 
-    /// Reads the line that `text` begins with, which ends at the first newline or the text's end, and
-    /// says how long it is and whether its values could be read. `None` means nothing: the record
-    /// may have been given wrong values.
+    /// Reads the line that `text` begins with, which ends at the first newline or the text's end.
     #[inline]
-    pub(super) fn run<'l>(
-        &self,
-        text: &'l [u8],
-        record: &mut Record<'l>,
-    ) -> Option<(usize, Result<(), Reject>)> {
+    pub(super) fn run<'l>(&self, text: &'l [u8], record: &mut Record<'l>) -> Ahead {
         #[cfg(target_arch = "x86_64")]
-        if let Some(avx2) = Avx2::new() {
-            #[expect(unsafe_code, reason = "the processor has just been asked for AVX2")]
-            // SAFETY: `run_by_avx2` needs nothing but AVX2.
+        if let Some(avx2) = Avx2::detect() {
+            #[expect(unsafe_code, reason = "AVX2 was just detected")]
+            // SAFETY: `run_by_avx2` requires AVX2 alone.
             return unsafe { self.run_by_avx2(avx2, text, record) };
         }
         self.run_by(Plain, text, record)
@@ -79,32 +66,36 @@ impl Plan {
 
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2")]
-    fn run_by_avx2<'l>(
-        &self,
-        avx2: Avx2,
-        text: &'l [u8],
-        record: &mut Record<'l>,
-    ) -> Option<(usize, Result<(), Reject>)> {
+    fn run_by_avx2<'l>(&self, avx2: Avx2, text: &'l [u8], record: &mut Record<'l>) -> Ahead {
         self.run_by(avx2, text, record)
     }
 
     #[expect(
         clippy::inline_always,
-        reason = "it has to be compiled for the processor that its caller was compiled for"
+        reason = "compiled for the same CPU features as its caller"
     )]
     #[inline(always)]
-    fn run_by<'l>(
+    fn run_by<'l>(&self, kernel: impl Kernel, text: &'l [u8], record: &mut Record<'l>) -> Ahead {
+        let mut outcome = Ok(());
+        let length = self.read(kernel, text, record, &mut outcome);
+        Ahead::from_length(length, outcome)
+    }
+
+    /// Returns the line's length; `None` leaves the record with values that may be wrong.
+    #[expect(clippy::inline_always, reason = "see `run_by`")]
+    #[inline(always)]
+    fn read<'l>(
         &self,
         kernel: impl Kernel,
         text: &'l [u8],
         record: &mut Record<'l>,
-    ) -> Option<(usize, Result<(), Reject>)> {
+        outcome: &mut Result<(), Reject>,
+    ) -> Option<usize> {
         let mut at = 0;
-        let mut outcome = Ok(());
         let mut quotes = Window::new(kernel);
         for step in &self.steps {
             at = step.lead.end(text, at)?;
-            // What most lines consist of, without a call; numbers are scanned and read at once.
+            // The most frequent scans are inlined; numbers are scanned and read in one pass.
             let end = match &step.scan {
                 Scan::ToQuote => quotes.find(text, at),
                 Scan::ToBareQuote => match quotes.find(text, at) {
@@ -164,8 +155,8 @@ impl Plan {
                 None => {}
                 Some(Binding::Request) => request::split(&text[at..end], record),
                 Some(binding) => {
-                    let read = read(binding, &text[at..end], record);
-                    outcome = outcome.and(read);
+                    let read = binding.read(&text[at..end], record);
+                    *outcome = outcome.and(read);
                 }
             }
             at = end;
@@ -176,10 +167,10 @@ impl Plan {
                 .starts_with(&self.tail)
                 .then_some(at + self.tail.len())?;
         }
-        (at == text.len() || text[at] == b'\n').then_some((at, outcome))
+        (at == text.len() || text[at] == b'\n').then_some(at)
     }
 
-    /// Leaves out the values that nobody wants.
+    /// Drops the bindings that `wanted` refuses.
     pub(super) fn retain(&mut self, wanted: impl Fn(Binding) -> bool) {
         for step in &mut self.steps {
             step.binding = step.binding.filter(|binding| wanted(*binding));
@@ -188,14 +179,14 @@ impl Plan {
 }
 
 impl Builder {
-    /// Then these bytes.
+    /// Appends a literal.
     pub(super) fn literal(&mut self, bytes: &[u8]) {
         self.lead.extend_from_slice(bytes);
     }
 
-    /// Then a value.
+    /// Appends a value.
     pub(super) fn value(&mut self, scan: Scan, binding: Option<Binding>) {
-        // The part of a long literal that the lead has no room for.
+        // A long literal does not fit into the lead.
         let rest = self.lead.split_off(self.lead.len().min(Literal::BYTES));
         let lead = Literal::new(&std::mem::take(&mut self.lead));
         let step = |lead, scan, binding| Step {
@@ -212,43 +203,17 @@ impl Builder {
         }
     }
 
-    /// Then nothing more. `None` if a line would have to hold a newline.
-    pub(super) fn finish(self) -> Option<Plan> {
+    /// Ends the plan; `None` if a line would have to contain a newline.
+    pub(super) fn finish(self) -> Option<LinePlan> {
         let mut steps = self.steps.iter();
         let is_whole = !self.lead.contains(&b'\n')
-            && !steps.any(|step| step.lead.asks_for_newline() || step.scan.asks_for_newline());
-        is_whole.then(|| Plan {
+            && !steps.any(|step| step.lead.contains_newline() || step.scan.contains_newline());
+        is_whole.then(|| LinePlan {
             tail: self.lead.into(),
             steps: self.steps.into(),
         })
     }
 }
 
-impl Literal {
-    /// How many bytes there can be.
-    pub(super) const BYTES: usize = 8;
-
-    /// These bytes, no more than [`Literal::BYTES`].
-    pub(super) fn new(bytes: &[u8]) -> Self {
-        let (mut word, mut mask) = ([0; Self::BYTES], [0; Self::BYTES]);
-        for ((byte, word), mask) in bytes.iter().zip(&mut word).zip(&mut mask) {
-            (*word, *mask) = (*byte, 0xff);
-        }
-        Self {
-            word: u64::from_le_bytes(word),
-            mask: u64::from_le_bytes(mask),
-            length: bytes.len(),
-        }
-    }
-
-    /// Where it ends if the text goes on with it.
-    #[inline]
-    pub(super) fn end(&self, text: &[u8], at: usize) -> Option<usize> {
-        let end = at + self.length;
-        (word(text, at) & self.mask == self.word && end <= text.len()).then_some(end)
-    }
-
-    fn asks_for_newline(&self) -> bool {
-        self.word.to_le_bytes()[..self.length].contains(&b'\n')
-    }
-}
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,21 +1,20 @@
-//! Regular expressions that people write themselves.
+//! Custom regular expressions.
 //!
-//! Invariant: the expression is anchored at both ends, names at least one field, and each of its
+//! Invariant: an accepted expression is anchored at both ends, names at least one field, and each of its
 //! named groups is a field.
 
 use regex_syntax::hir::Look;
 
-use super::template::Binding;
+use super::binding::Binding;
+use super::text::{COMPILED_BYTES, Form, TextMatcher};
 use super::walk::Walk;
-use super::{Complaint, Form, TextMatcher, lower};
+use super::{Complaint, lower};
 use crate::model::FieldSet;
 
 /// Longest expression, in bytes.
 const SOURCE_BYTES: usize = 4096;
-/// Largest compiled expression, in bytes.
-pub(super) const COMPILED_BYTES: usize = 1 << 20;
 
-/// Reads an expression.
+/// Compiles an expression into a matcher.
 pub(super) fn compile(source: &str) -> Result<TextMatcher, Complaint> {
     let whole = 0..source.len();
     if source.len() > SOURCE_BYTES {
@@ -41,20 +40,16 @@ pub(super) fn compile(source: &str) -> Result<TextMatcher, Complaint> {
     let mut fields = FieldSet::EMPTY;
     for (group, name) in regex.capture_names().enumerate() {
         let Some(name) = name else { continue };
-        let binding = Binding::named(name).ok_or_else(|| {
-            let at = source
-                .find(&format!("<{name}>"))
-                .map_or(0..0, |at| at + 1..at + 1 + name.len());
-            Complaint::new(format!("`{name}` is not a field"), at).suggest(name, Binding::names())
-        })?;
+        let at = source
+            .find(&format!("<{name}>"))
+            .map_or(0..0, |at| at + 1..at + 1 + name.len());
+        let Some(binding) = Binding::from_name(name) else {
+            return Err(Complaint::new(format!("`{name}` is not a field"), at)
+                .suggest(name, Binding::names()));
+        };
         if binding.fields().iter().any(|field| fields.contains(field)) {
-            let at = source
-                .find(&format!("<{name}>"))
-                .map_or(0..0, |at| at + 1..at + 1 + name.len());
-            return Err(Complaint::new(
-                format!("`{name}` tells a field that another group tells"),
-                at,
-            ));
+            let message = format!("`{name}` sets a field that another group sets");
+            return Err(Complaint::new(message, at));
         }
         fields = fields.union(binding.fields());
         groups.push((group, binding));
@@ -62,11 +57,11 @@ pub(super) fn compile(source: &str) -> Result<TextMatcher, Complaint> {
     if groups.is_empty() {
         return Err(
             Complaint::new("no named group: nothing would be read", whole)
-                .help("name what it finds, as in `(?<status>[0-9]{3})`"),
+                .help("name the groups to read, as in `(?<status>[0-9]{3})`"),
         );
     }
     Ok(TextMatcher {
-        plan: lower::plan(source, Binding::named),
+        plan: lower::plan(source),
         walk: Walk::new(source, groups.iter().map(|(group, _)| *group)).into(),
         regex,
         groups,
@@ -74,7 +69,7 @@ pub(super) fn compile(source: &str) -> Result<TextMatcher, Complaint> {
     })
 }
 
-/// Whether every match begins where the line does and ends where it does.
+/// Returns whether every match begins and ends with the line.
 fn is_anchored(source: &str) -> bool {
     let mut parser = regex_syntax::ParserBuilder::new()
         .unicode(false)
@@ -86,7 +81,7 @@ fn is_anchored(source: &str) -> bool {
     })
 }
 
-/// The regex crate's own words, on one line.
+/// Returns the regex crate's message on one line, with its place in the source.
 fn complaint(error: &regex::Error, source: &str) -> Complaint {
     let text = error.to_string();
     let last = text
@@ -96,7 +91,7 @@ fn complaint(error: &regex::Error, source: &str) -> Complaint {
         .trim()
         .trim_start_matches("error: ")
         .to_owned();
-    // Its second line is the expression, its third the caret; both are indented by four.
+    // The second line is the expression, the third the caret; both are indented by four.
     let caret = text
         .lines()
         .nth(2)

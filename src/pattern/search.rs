@@ -32,16 +32,16 @@ pub(super) trait Kernel: Copy {
 #[derive(Clone, Copy)]
 pub(super) struct Plain;
 
-/// Of those that have AVX2: there is none without it.
+/// Proof that this CPU has AVX2. Only [`Avx2::detect`] makes one.
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy)]
 pub(super) struct Avx2(());
 
 #[cfg(target_arch = "x86_64")]
 impl Avx2 {
-    /// Asks the processor, once.
+    /// Detects AVX2; the standard library caches the answer.
     #[inline]
-    pub(super) fn new() -> Option<Self> {
+    pub(super) fn detect() -> Option<Self> {
         std::arch::is_x86_feature_detected!("avx2").then_some(Self(()))
     }
 }
@@ -264,7 +264,7 @@ mod tests {
         #[test]
         #[cfg(target_arch = "x86_64")]
         fn both_kernels_find_the_same(block in proptest::array::uniform::<_, 64>(prop_oneof![any::<u8>(), Just(b'"'), Just(b'\n')])) {
-            if let Some(avx2) = Avx2::new() {
+            if let Some(avx2) = Avx2::detect() {
                 prop_assert_eq!(avx2.quotes_and_newlines(&block), Plain.quotes_and_newlines(&block));
             }
         }

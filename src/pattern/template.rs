@@ -4,8 +4,9 @@
 
 use std::ops::Range;
 
+use super::binding::Binding;
 use super::escape::Escaping;
-use crate::model::{Field, FieldSet};
+use crate::model::FieldSet;
 
 /// A log format, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,34 +82,6 @@ pub enum Entry {
     Digits,
     /// `127.0.0.1:8000`, `unix:/run/g.sock`.
     Address,
-}
-
-/// What a value tells, and how to read it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Binding {
-    /// The request line: method, target and protocol.
-    Request,
-    /// Text, as it is.
-    Text(Field),
-    /// The response's status.
-    Status,
-    /// The duration, in the given unit.
-    Duration(TimeUnit),
-    /// A number of bytes.
-    Bytes(Field),
-    /// An upstream list.
-    List(Field),
-}
-
-/// Units in which servers log durations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimeUnit {
-    /// With or without decimals.
-    Seconds,
-    /// Whole ones.
-    Millis,
-    /// Whole ones.
-    Micros,
 }
 
 impl Template {
@@ -254,67 +227,6 @@ impl Shape {
             | Self::ClfTime
             | Self::IsoTime
             | Self::List(Entry::Decimal | Entry::Digits) => false,
-        }
-    }
-}
-
-impl Binding {
-    /// The fields it fills.
-    pub fn fields(self) -> FieldSet {
-        match self {
-            Self::Request => FieldSet::EMPTY
-                .with(Field::Method)
-                .with(Field::Target)
-                .with(Field::Protocol),
-            Self::Status => FieldSet::EMPTY.with(Field::Status),
-            Self::Duration(_) => FieldSet::EMPTY.with(Field::Duration),
-            Self::Text(field) | Self::Bytes(field) | Self::List(field) => {
-                FieldSet::EMPTY.with(field)
-            }
-        }
-    }
-
-    /// What is read under this name when a person names the fields.
-    pub(super) fn named(name: &str) -> Option<Self> {
-        match name {
-            "request" => Some(Self::Request),
-            "duration_ms" => Some(Self::Duration(TimeUnit::Millis)),
-            "duration_us" => Some(Self::Duration(TimeUnit::Micros)),
-            _ => Field::from_name(name).map(Self::of_field),
-        }
-    }
-
-    /// The names that a person may use.
-    pub(super) fn names() -> impl Iterator<Item = &'static str> {
-        Field::ALL
-            .into_iter()
-            .map(Field::name)
-            .chain(["request", "duration_ms", "duration_us"])
-    }
-
-    fn of_field(field: Field) -> Self {
-        match field {
-            Field::Status => Self::Status,
-            Field::Duration => Self::Duration(TimeUnit::Seconds),
-            Field::ResponseBytes | Field::RequestBytes | Field::ContentLength => Self::Bytes(field),
-            Field::UpstreamDurations
-            | Field::UpstreamStatuses
-            | Field::ConnectDuration
-            | Field::HeaderDuration => Self::List(field),
-            Field::Method
-            | Field::Target
-            | Field::Protocol
-            | Field::Host
-            | Field::Scheme
-            | Field::ContentType
-            | Field::View
-            | Field::RequestId
-            | Field::TraceId
-            | Field::Time
-            | Field::RemoteAddr
-            | Field::User
-            | Field::Referer
-            | Field::UserAgent => Self::Text(field),
         }
     }
 }

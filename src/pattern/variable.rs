@@ -3,7 +3,8 @@
 //! Invariant: a variable's shape accepts everything nginx can write for it with `escape=default`,
 //! and no bare `"`. A name we don't know is some text: `map` and `set` make variables of any name.
 
-use super::template::{Binding, Entry, Shape, TimeUnit};
+use super::binding::{Binding, TimeUnit};
+use super::template::{Entry, Shape};
 use crate::model::Field;
 
 /// Variables whose text tells nothing we use, and which are no misspelling of one that does

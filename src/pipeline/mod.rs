@@ -19,7 +19,7 @@ use crate::join::{End, Tap};
 use crate::label::{self, Budget, Charset, HostId, Label, Method, Scheme};
 use crate::metric::{MetricPlan, Metrics};
 use crate::model::{Batch, Field, FieldSet, Micros, Record, Timestamp, UpstreamList};
-use crate::pattern::{Pattern, Reject, Scratch};
+use crate::pattern::{Ahead, Pattern, Reject, Scratch};
 use crate::route::{Resolver, RouteId, Router};
 
 pub use initial::Initialised;
@@ -200,8 +200,11 @@ impl Pipeline {
             .pattern
             .parse_ahead(&mut self.scratch, text, &mut record)
         {
-            Some((length, Ok(()))) if (1..=self.settings.line_bytes).contains(&length) => {
-                self.count(shard, &record);
+            Ahead::Line { length, outcome } if (1..=self.settings.line_bytes).contains(&length) => {
+                match outcome {
+                    Ok(()) => self.count(shard, &record),
+                    Err(reject) => shard.reject(reject.name()),
+                }
                 length
             }
             _ => self.odd_line(shard, text),
@@ -211,14 +214,20 @@ impl Pipeline {
     /// The same for any line.
     fn odd_line(&mut self, shard: &mut Shard, text: &[u8]) -> usize {
         let length = memchr(b'\n', text).unwrap_or(text.len());
-        let line = &text[..length];
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let whole = &text[..length];
+        let line = whole.strip_suffix(b"\r").unwrap_or(whole);
         if line.is_empty() {
             shard.skip(BLANK);
         } else if line.len() > self.settings.line_bytes {
             shard.reject(Reject::Overlong.name());
         } else {
-            match self.pattern.parse(&mut self.scratch, line) {
+            let scratch = &mut self.scratch;
+            let parsed = if line.len() == whole.len() {
+                self.pattern.parse_undecided(scratch, line)
+            } else {
+                self.pattern.parse(scratch, line)
+            };
+            match parsed {
                 Ok(record) => self.count(shard, &record),
                 Err(reject) => shard.reject(reject.name()),
             }

@@ -1,7 +1,8 @@
 //! Causes inside the format: lines of an access log whose format differs from the pattern's.
 
 use super::super::Dialect;
-use super::super::template::{Binding, Shape, TimeUnit};
+use super::super::binding::{Binding, TimeUnit};
+use super::super::template::Shape;
 use super::case::Case;
 use super::detect::{self, Time};
 use super::outcome::{Cause, Diagnosis};

@@ -9,14 +9,15 @@ use std::ops::Range;
 use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::ast::{self, Ast, GroupKind};
 
-use super::super::regexp;
-use super::super::template::{Binding, Item, Shape, Template};
-use super::super::{Dialect, Form, Pattern};
+use super::super::binding::Binding;
+use super::super::template::{Item, Shape, Template};
+use super::super::text::{self, Form};
+use super::super::{Dialect, Pattern};
 use super::words;
 
 /// Size limit of a compiled expression, in bytes. One group per piece makes it larger than the
 /// pattern's own expression.
-const COMPILED_BYTES: usize = 8 * regexp::COMPILED_BYTES;
+const COMPILED_BYTES: usize = 8 * text::COMPILED_BYTES;
 /// Longest piece of a custom expression that is quoted, in characters.
 const QUOTED: usize = 60;
 
@@ -292,7 +293,7 @@ fn custom_value(name: &str, source: &str) -> Kind {
     Kind::Value {
         name: name.to_owned(),
         shape: None,
-        binding: Binding::named(name),
+        binding: Binding::from_name(name),
         words: format!("text that matches `{quoted}`"),
     }
 }

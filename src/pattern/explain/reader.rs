@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::super::template::Binding;
-use super::super::{Dialect, Pattern, Reject, read};
+use super::super::binding::Binding;
+use super::super::{Dialect, Pattern, Reject};
 use super::outcome::{Nearest, Value};
 use super::outline::{Kind, Outline, Piece, Reach};
 use super::words;
@@ -159,7 +159,7 @@ impl Reader {
                 return None;
             };
             let text = line.get(span.clone())?;
-            read((*binding)?, text, &mut Record::default()).err()?;
+            (*binding)?.read(text, &mut Record::default()).err()?;
             Some((span.clone(), format!("`{name}`: {words}, below 2^64")))
         })
     }

@@ -6,13 +6,11 @@
 //! zeros, as nginx writes 009.
 
 mod lower;
-#[cfg(test)]
-mod tests;
 
+use super::Ahead;
 use super::escape::Escaping;
 use super::hints::{Hints, Member, Place};
 use super::keys::{Found, KEY_BYTES, Keys, Prefix};
-use super::reject::Reject;
 use super::search::first_special;
 use crate::model::Record;
 use crate::model::digits::{leading, thousandths, word};
@@ -22,35 +20,30 @@ pub(super) use lower::lower;
 /// Objects and arrays inside one another, at most.
 const DEPTH: usize = 32;
 
-/// Reads lines of this format. A key finds its value whether its dots stand for nested objects or
-/// for themselves; of several values the first is read. Objects and arrays are no values: a key
-/// that holds one is as good as not there. `null` is one that says nothing, like `-`.
-#[derive(Clone, Debug)]
-pub(super) struct Json {
-    pub(super) keys: Keys,
-}
-
-impl Json {
-    /// Reads the line that `text` begins with, which ends at the first newline or the text's end, and
-    /// says how long it is and whether it is a request's; `None` if it is no object. `hints` are
-    /// those of the lines before it. Values are given as they stand, their escapes not undone.
-    #[inline]
-    pub(super) fn parse_ahead<'l>(
-        &self,
-        hints: &mut Hints,
-        text: &'l [u8],
-        record: &mut Record<'l>,
-    ) -> Option<(usize, Result<(), Reject>)> {
-        hints.rewind();
-        let mut scanner = Scanner {
-            keys: &self.keys,
-            hints,
-            line: text,
-            at: 0,
-            found: Found::new(record),
-        };
-        scanner.document()?;
-        Some((scanner.at, self.keys.finish(&scanner.found)))
+/// Reads the line that `text` begins with, which ends at the first newline or the text's end.
+/// [`Ahead::Undecided`] if the line is not an object. Values keep their escapes.
+///
+/// A dot in a key may stand for a nested object or for itself, and the first value of a key is
+/// read. Objects and arrays are not values: a key that holds one counts as missing. `null` is a
+/// missing value, like `-`.
+#[inline]
+pub(super) fn read<'l>(
+    keys: &Keys,
+    hints: &mut Hints,
+    text: &'l [u8],
+    record: &mut Record<'l>,
+) -> Ahead {
+    hints.rewind();
+    let mut scanner = Scanner {
+        keys,
+        hints,
+        line: text,
+        at: 0,
+        found: Found::new(record),
+    };
+    match scanner.document() {
+        Some(()) => keys.finish(&scanner.found, scanner.at),
+        None => Ahead::Undecided,
     }
 }
 
@@ -111,7 +104,7 @@ impl<'l> Scanner<'_, '_, 'l> {
                     (line.get(start + 1..end)?, end + 1)
                 }
                 b'-' | b'0'..=b'9' => {
-                    let end = number_end(line, start, self.keys.tell_status(member.keys))?;
+                    let end = number_end(line, start, self.keys.include_status(member.keys))?;
                     (line.get(start..end)?, end)
                 }
                 _ => {
@@ -174,7 +167,7 @@ impl<'l> Scanner<'_, '_, 'l> {
 
     fn member(&self, prefix: Prefix, key: &[u8]) -> Member {
         Member {
-            keys: self.keys.at(prefix, key),
+            keys: self.keys.find(prefix, key),
             below: self.keys.below(prefix, key),
         }
     }
@@ -308,7 +301,7 @@ impl<'l> Scanner<'_, '_, 'l> {
     #[inline]
     fn number(&mut self, keys: u32) -> Option<&'l [u8]> {
         let start = self.at;
-        self.at = number_end(self.line, start, self.keys.tell_status(keys))?;
+        self.at = number_end(self.line, start, self.keys.include_status(keys))?;
         self.line.get(start..self.at)
     }
 
@@ -414,3 +407,6 @@ fn escape_length(rest: &[u8]) -> Option<usize> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,23 +2,24 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use serde::de::IgnoredAny;
 
-use super::super::plan_tests::{corpora, mutate};
+use super::super::Reject;
+use super::super::plan::tests::{corpora, mutate};
 use super::lower::Node;
 use super::*;
 use crate::model::Field;
 
-fn json(keys: &[(&str, &str)]) -> Json {
+fn json(keys: &[(&str, &str)]) -> Keys {
     let mut of = Keys::new();
     for (name, key) in keys {
         of.bind(name, key).unwrap();
     }
-    Json { keys: of }
+    of
 }
 
-fn parse<'l>(json: &Json, line: &'l [u8]) -> Result<Record<'l>, Reject> {
+fn parse<'l>(keys: &Keys, line: &'l [u8]) -> Result<Record<'l>, Reject> {
     let mut record = Record::default();
-    match json.parse_ahead(&mut Hints::new(), line, &mut record) {
-        Some((length, outcome)) if length == line.len() => outcome.map(|()| record),
+    match read(keys, &mut Hints::new(), line, &mut record) {
+        Ahead::Line { length, outcome } if length == line.len() => outcome.map(|()| record),
         _ => Err(Reject::Mismatch),
     }
 }

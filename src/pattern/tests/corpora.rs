@@ -217,7 +217,7 @@ fn a_list_without_quotes_is_no_json() {
     ] {
         keys.bind(name, key).unwrap();
     }
-    let pattern = Pattern::of_keys("keys", Dialect::Json, keys).unwrap();
+    let pattern = Pattern::from_keys("keys", Dialect::Json, keys).unwrap();
     let lines = lines("nginx_json_unquoted_urt.log");
     let found = rejected(&pattern, &lines);
     for (at, line) in lines.iter().enumerate() {

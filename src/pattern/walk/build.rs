@@ -9,11 +9,12 @@ use regex_automata::util::look::Look;
 use regex_automata::util::primitives::StateID;
 use regex_automata::util::syntax;
 
-use super::super::regexp::COMPILED_BYTES;
 use super::{DEAD, FORK, NOWHERE, START, Step, Walk};
 
 /// Most cells of a table, and most bits of the sets.
 const CELLS: usize = 1 << 18;
+/// Largest automaton, in bytes.
+const NFA_BYTES: usize = 1 << 20;
 /// Most states of the automaton: sets of them have to be kept.
 const STATES: usize = 1 << 13;
 
@@ -58,7 +59,7 @@ impl Tables {
             .configure(
                 NFA::config()
                     .utf8(false)
-                    .nfa_size_limit(Some(COMPILED_BYTES))
+                    .nfa_size_limit(Some(NFA_BYTES))
                     .which_captures(WhichCaptures::All),
             )
             .build(source)

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
-use super::super::{LONG, Preset};
+use super::super::Preset;
+use super::super::text::LONG;
 use super::*;
 
 /// Walks agree with the regex on where every group stands. `false` if there is no walk.

@@ -1,10 +1,9 @@
-//! Lines are read by hints as they are read without.
-
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::plan_tests::{corpora, mutate};
-use super::{Dialect, Keys, Pattern, Preset, Scratch};
+use super::super::plan::tests::{corpora, mutate};
+use super::super::{Dialect, Keys, Pattern, Preset, Scratch};
+use super::*;
 use crate::model::{Field, Record};
 
 /// A change to the pieces of a line.
@@ -50,7 +49,7 @@ fn patterns(dialect: Dialect) -> Vec<Pattern> {
         for (name, key) in *names {
             keys.bind(name, key).unwrap();
         }
-        Pattern::of_keys("own", dialect, keys).unwrap()
+        Pattern::from_keys("own", dialect, keys).unwrap()
     });
     let preset = match dialect {
         Dialect::Ltsv => "nginx-ltsv",
@@ -160,4 +159,99 @@ proptest! {
             }
         });
     }
+}
+
+fn member(keys: u32) -> Member {
+    Member {
+        keys,
+        ..Member::NONE
+    }
+}
+
+/// What a line's leads are known to be.
+fn read(hints: &mut Hints, leads: &[&str]) -> Vec<Option<u32>> {
+    hints.rewind();
+    let place = Place::new(Prefix::ROOT, false);
+    let read = |lead: &&str| {
+        let line = format!("{lead}value").into_bytes();
+        let found = hints
+            .find(&line, place)
+            .or_else(|| hints.find_further(&line, place));
+        if found.is_none() {
+            let keys = u32::from(lead.as_bytes()[0]);
+            hints.learn(lead.as_bytes(), place, member(keys));
+        }
+        found.map(|(length, member)| {
+            assert_eq!(length, lead.len());
+            member.keys
+        })
+    };
+    leads.iter().map(read).collect()
+}
+
+#[test]
+fn keys_that_some_lines_leave_out_are_learned_once() {
+    let mut hints = Hints::new();
+    let known = |leads: &[&str]| -> Vec<_> {
+        let keys = leads.iter().map(|lead| u32::from(lead.as_bytes()[0]));
+        keys.map(Some).collect()
+    };
+    let long = "longer than sixteen bytes";
+    let lines: [&[&str]; 4] = [
+        &["a", long, "c", "d"],
+        &["a", "x", long, "c", "d"],
+        &["a", long, "d"],
+        &["d"],
+    ];
+    assert_eq!(read(&mut hints, lines[0]), [None; 4]);
+    assert_eq!(read(&mut hints, lines[0]), known(lines[0]));
+    read(&mut hints, lines[1]);
+    for line in &lines[..3] {
+        assert_eq!(read(&mut hints, line), known(line));
+    }
+}
+
+#[test]
+fn a_hint_holds_at_its_place_only() {
+    let mut hints = Hints::new();
+    let places = [
+        Place::new(Prefix::ROOT, false),
+        Place::new(Prefix::ROOT, true),
+        Place::new(
+            Prefix {
+                length: 1,
+                ..Prefix::ROOT
+            },
+            false,
+        ),
+        Place::new(Prefix { keys: 1, length: 0 }, false),
+    ];
+    hints.learn(b"{\"a\":", places[0], member(1));
+    for place in places {
+        hints.rewind();
+        let found = hints.find(b"{\"a\":1}", place);
+        assert_eq!(found.is_some(), place == places[0]);
+    }
+    for rest in ["", "{", "{\"a\"", "{\"a\" :1, and much more behind it"] {
+        hints.rewind();
+        assert!(hints.find(rest.as_bytes(), places[0]).is_none());
+    }
+}
+
+#[test]
+fn memory_is_bounded() {
+    let mut hints = Hints::new();
+    let lead = [b'x'; LEAD_BYTES + 1];
+    let place = Place::new(Prefix::ROOT, false);
+    for _ in 0..2 * MOST {
+        hints.learn(&lead, place, member(1));
+        hints.learn(&lead[1..], place, member(2));
+    }
+    assert_eq!(hints.all.len(), MOST);
+    hints.rewind();
+    let found = hints
+        .find_further(&lead, place)
+        .map(|(length, member)| (length, member.keys));
+    assert_eq!(found, Some((LEAD_BYTES, 2)));
+    assert!(Hints::default().find(&lead, place).is_none());
 }

@@ -1,0 +1,69 @@
+//! The notations of patterns, and the ways lines are read.
+
+/// A notation that a pattern may be written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// nginx's `log_format`.
+    Nginx,
+    /// gunicorn's `access_log_format`.
+    Gunicorn,
+    /// Apache's `LogFormat`.
+    Apache,
+    /// A regular expression with named groups.
+    Regex,
+    /// The keys of JSON objects; dots separate the keys of nested objects.
+    Json,
+    /// The labels of labelled tab-separated values.
+    Ltsv,
+}
+
+/// How a pattern reads lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// By finding delimiters; the regex decides on lines where that is not enough.
+    Plan,
+    /// By the regex's walk, or by the regex itself where the walk would be too large.
+    Regex,
+    /// By the keys of JSON or LTSV.
+    Scanner,
+}
+
+impl Dialect {
+    /// Every dialect.
+    pub const ALL: [Self; 6] = [
+        Self::Nginx,
+        Self::Gunicorn,
+        Self::Apache,
+        Self::Regex,
+        Self::Json,
+        Self::Ltsv,
+    ];
+
+    /// Returns the configuration key that introduces a pattern of this dialect.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Nginx => "nginx",
+            Self::Gunicorn => "gunicorn",
+            Self::Apache => "apache",
+            Self::Regex => "regex",
+            Self::Json => "json",
+            Self::Ltsv => "ltsv",
+        }
+    }
+
+    /// Returns whether a pattern is a table from fields to [`Keys`](super::Keys) instead of a format string.
+    pub const fn takes_keys(self) -> bool {
+        matches!(self, Self::Json | Self::Ltsv)
+    }
+}
+
+impl Engine {
+    /// Returns the name that `patterns` prints.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Plan => "plan",
+            Self::Regex => "regex",
+            Self::Scanner => "scanner",
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Repetitions: as many bytes of a set as possible, or as few as reach a literal.
+
+use memchr::{memchr, memmem};
+
+use super::super::literal::Literal;
+use super::super::search::first_of;
+use super::fixed::Fixed;
+use crate::model::byte_set::ByteSet;
+
+/// The quotes that a lazy text may contain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Quotes {
+    /// None.
+    None,
+    /// Quotes after a backslash.
+    AfterBackslash,
+    /// Quotes after a backslash that is not itself escaped.
+    Escaped,
+}
+
+/// As few bytes as reach a literal.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Before {
+    /// The literal, if it is short and does not begin with `-`: tried first after the text `-`.
+    dash: Option<Literal>,
+    literal: memmem::Finder<'static>,
+    quotes: Quotes,
+    /// A value of fixed width that follows the literal. An occurrence of the literal without that value
+    /// belongs to the text.
+    then: Option<&'static Fixed>,
+}
+
+/// A greedy repetition of a set of bytes.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Class {
+    members: ByteSet,
+    /// The bytes that end the repetition, if they are a newline and at most two others.
+    stops: Option<[u8; 3]>,
+    least: usize,
+    most: usize,
+    /// A literal that follows and begins with a member: its last occurrence ends the repetition.
+    before: Box<[u8]>,
+}
+
+/// A lazy repetition of a set of bytes.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Lazy {
+    pub(in super::super) members: ByteSet,
+    pub(in super::super) least: usize,
+    /// The literal that follows; `None` at the end of the line.
+    pub(in super::super) before: Option<memmem::Finder<'static>>,
+}
+
+impl Class {
+    /// Repeats the bytes for which `is_member` holds, `least` to `most` times, before the literal
+    /// `next`.
+    pub(in super::super) fn new(
+        is_member: impl Fn(u8) -> bool,
+        least: usize,
+        most: usize,
+        next: Option<&[u8]>,
+    ) -> Self {
+        let members = ByteSet::from_fn(|byte| byte != b'\n' && is_member(byte));
+        let others: Vec<u8> = (0..=255).filter(|byte| !members.contains(*byte)).collect();
+        let inside = next.filter(|next| next.first().is_some_and(|first| is_member(*first)));
+        Self {
+            members,
+            stops: match *others {
+                [a] => Some([a; 3]),
+                [a, b] => Some([a, b, b]),
+                [a, b, c] => Some([a, b, c]),
+                _ => None,
+            },
+            least,
+            most,
+            before: inside.unwrap_or_default().into(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn end(&self, text: &[u8], at: usize) -> Option<usize> {
+        let rest = text.get(at..)?;
+        let most = rest.len().min(self.most);
+        let run = match self.stops {
+            Some(stops) => (first_of(text, at, stops) - at).min(most),
+            None => rest[..most]
+                .iter()
+                .position(|byte| !self.members.contains(*byte))
+                .unwrap_or(most),
+        };
+        if self.before.is_empty() {
+            return (run >= self.least).then_some(at + run);
+        }
+        (self.least..=run)
+            .rev()
+            .find(|run| rest[*run..].starts_with(&self.before))
+            .map(|run| at + run)
+    }
+}
+
+impl Lazy {
+    pub(super) fn end(&self, text: &[u8], at: usize) -> Option<usize> {
+        let rest = &text[at..line_end(text, at)];
+        let end = match &self.before {
+            Some(literal) => self.least + literal.find(rest.get(self.least..)?)?,
+            None => rest.len(),
+        };
+        (end >= self.least && rest[..end].iter().all(|byte| self.members.contains(*byte)))
+            .then_some(at + end)
+    }
+}
+
+impl Before {
+    pub(super) fn new(literal: &[u8], quotes: Quotes, then: Option<&'static Fixed>) -> Self {
+        Self {
+            dash: (literal.len() <= Literal::BYTES && !literal.starts_with(b"-"))
+                .then(|| Literal::new(literal)),
+            literal: memmem::Finder::new(literal).into_owned(),
+            quotes,
+            then,
+        }
+    }
+
+    #[inline]
+    pub(in super::super) fn end(&self, text: &[u8], at: usize) -> Option<usize> {
+        // The text is nearly always `-`.
+        if text.get(at) == Some(&b'-')
+            && let Some(literal) = &self.dash
+            && literal.end(text, at + 1).is_some()
+        {
+            return Some(at + 1);
+        }
+        self.later_end(text, at)
+    }
+
+    #[inline(never)]
+    fn later_end(&self, text: &[u8], at: usize) -> Option<usize> {
+        let line = &text[..line_end(text, at)];
+        let mut end = at;
+        loop {
+            end += self.literal.find(&line[end..])?;
+            let behind = end + self.literal.needle().len();
+            if self
+                .then
+                .is_none_or(|then| then.end(line, behind).is_some())
+            {
+                return self.quotes.covers(line, at, end).then_some(end);
+            }
+            end += 1;
+        }
+    }
+}
+
+impl Quotes {
+    /// Returns whether the text between `at` and `end` contains allowed quotes only.
+    #[inline]
+    pub(super) fn covers(self, text: &[u8], at: usize, end: usize) -> bool {
+        let value = &text[..end];
+        match self {
+            Self::None => first_of(value, at, [b'"']) == end,
+            Self::AfterBackslash => bare_quote(value, at) == end,
+            Self::Escaped => unescaped_quote(value, at) == end,
+        }
+    }
+}
+
+/// Returns the end of the line.
+#[inline]
+pub(super) fn line_end(text: &[u8], at: usize) -> usize {
+    memchr(b'\n', &text[at..]).map_or(text.len(), |length| at + length)
+}
+
+/// Returns the first quote from `at` that no backslash precedes, or the end of the line.
+#[inline]
+pub(super) fn bare_quote(text: &[u8], at: usize) -> usize {
+    let mut quote = first_of(text, at, [b'"', b'\n']);
+    while quote > at && text.get(quote) == Some(&b'"') && text[quote - 1] == b'\\' {
+        quote = first_of(text, quote + 1, [b'"', b'\n']);
+    }
+    quote
+}
+
+/// Returns the end of the longest text in which a backslash escapes the byte after it.
+pub(super) fn unescaped_quote(text: &[u8], mut at: usize) -> usize {
+    loop {
+        at = first_of(text, at, [b'"', b'\\', b'\n']);
+        match text[at..] {
+            // A backslash at the end of the line does not belong to the text: the regex stops before it.
+            [b'\\', byte, ..] if byte != b'\n' => at += 2,
+            _ => return at,
+        }
+    }
+}
