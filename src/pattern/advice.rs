@@ -1,13 +1,13 @@
-//! What could be better about a format that works.
+//! Advice on formats that work but could be better.
 //!
-//! Invariant: advice never refuses a format; each piece points at the format and says what to write.
+//! Invariant: every piece of advice points into the format and proposes a change.
 
 use super::template::{Item, Shape, Slot, Template};
 use super::{Complaint, Dialect, Escaping, Form, Matcher, Pattern};
 use crate::model::Field;
 
-/// Remarks on a pattern and the format it was compiled from, in the notation it was given: no
-/// duration, values that let a client write lines of their own, lists whose end nobody can tell.
+/// Reviews a pattern and the format from which it was compiled: a missing duration, values that let
+/// clients forge log lines, lists whose end is ambiguous.
 pub fn advice(pattern: &Pattern, dialect: Dialect, source: &str) -> Vec<Complaint> {
     let mut remarks = Vec::new();
     if let Some(Form::Template(template)) = pattern.form() {
@@ -32,11 +32,15 @@ pub fn advice(pattern: &Pattern, dialect: Dialect, source: &str) -> Vec<Complain
 fn no_duration(pattern: &Pattern, dialect: Dialect, source: &str) -> Complaint {
     let piece = match dialect {
         Dialect::Nginx if pattern.dialect() == Dialect::Json => {
-            "add `,\"request_time\":$request_time` to its object, in nginx's log_format and here"
+            "add `,\"request_time\":$request_time` to its object, in nginx's log_format and in the pattern"
         }
-        Dialect::Nginx => "add ` $request_time` at its end, in nginx's log_format and here",
-        Dialect::Gunicorn => "add ` %(L)s` at its end, in gunicorn's access_log_format and here",
-        Dialect::Apache => "add ` %D` at its end, in Apache's LogFormat and here",
+        Dialect::Nginx => {
+            "add ` $request_time` at its end, in nginx's log_format and in the pattern"
+        }
+        Dialect::Gunicorn => {
+            "add ` %(L)s` at its end, in gunicorn's access_log_format and in the pattern"
+        }
+        Dialect::Apache => "add ` %D` at its end, in Apache's LogFormat and in the pattern",
         Dialect::Json | Dialect::Ltsv => {
             "if the lines hold one, name its key: duration = \"…\" for seconds, duration_ms or duration_us"
         }
@@ -48,15 +52,15 @@ fn no_duration(pattern: &Pattern, dialect: Dialect, source: &str) -> Complaint {
     Complaint::new("no duration: response times will not be measured", end..end).help(piece)
 }
 
-/// An expression that has no walk: the regex may try many ways at each byte.
+/// Warns of an expression whose automaton is too large, so that the regex may backtrack.
 fn slow(source: &str) -> Complaint {
     let message = "long lines may be slow to read: the expression can match in too many ways";
     Complaint::new(message, 0..source.len()).help(
-        "say what ends a value instead of how long it is: `[^\"]*` for `.{40}`, `+` for `{1,500}`; leave out `(?u)`",
+        "describe the end of a value instead of its length: `[^\"]*` for `.{40}`, `+` for `{1,500}`; leave out `(?u)`",
     )
 }
 
-/// nginx writes what a client sent as it came: quotes, and in decoded values line breaks.
+/// Warns of `escape=none`: nginx then writes quotes, and line breaks in decoded values, unescaped.
 fn unescaped(template: &Template, source: &str) -> Option<Complaint> {
     const FLAG: &str = "escape=none";
     let takes_anything = |item: &Item| matches!(item, Item::Slot(slot) if slot.shape == Shape::Raw);
@@ -65,32 +69,34 @@ fn unescaped(template: &Template, source: &str) -> Option<Complaint> {
     }
     let at = source.find(FLAG).map_or(0..0, |at| at..at + FLAG.len());
     let message = format!(
-        "`{FLAG}` lets a client write log lines: quotes and line breaks stand in them as they came"
+        "`{FLAG}` lets clients forge log lines: quotes and line breaks are logged unescaped"
     );
-    Some(Complaint::new(message, at).help("leave it out, in nginx's log_format and here"))
+    Some(Complaint::new(message, at).help("leave it out, in nginx's log_format and in the pattern"))
 }
 
-/// gunicorn decodes these: a newline that a client put into them ends the line.
+/// Warns of values that gunicorn decodes: a newline sent by a client ends the log line.
 fn injection(slot: &Slot, dialect: Dialect) -> Option<Complaint> {
     let Dialect::Gunicorn = dialect else {
         return None;
     };
     let remedy = match slot.name.to_ascii_lowercase().as_str() {
-        "u" if slot.name == "u" => "write `-` instead, in gunicorn's access_log_format and here",
-        "u" | "{path_info}e" => {
-            "take the path from \"%(r)s\", which is logged as it came, in gunicorn's access_log_format and here"
+        "u" if slot.name == "u" => {
+            "write `-` instead, in gunicorn's access_log_format and in the pattern"
         }
-        "{remote_user}e" => "leave it out, in gunicorn's access_log_format and here",
+        "u" | "{path_info}e" => {
+            "take the path from \"%(r)s\", which is logged as received, in gunicorn's access_log_format and in the pattern"
+        }
+        "{remote_user}e" => "leave it out, in gunicorn's access_log_format and in the pattern",
         _ => return None,
     };
     let message = format!(
-        "`%({})s` lets a client write log lines: gunicorn decodes it, newlines included",
+        "`%({})s` lets clients forge log lines: gunicorn decodes it, newlines included",
         slot.name
     );
     Some(Complaint::new(message, slot.span.clone()).help(remedy))
 }
 
-/// An upstream list that what follows can prolong.
+/// Warns of an upstream list that the text after it may continue.
 fn endless_list(slot: &Slot, after: &[Item]) -> Option<Complaint> {
     let (Shape::List(_), [Item::Literal(literal), next @ ..]) = (slot.shape, after) else {
         return None;
@@ -105,14 +111,18 @@ fn endless_list(slot: &Slot, after: &[Item]) -> Option<Complaint> {
             ..
         }))
     );
-    let is_prolonged = is_separator || literal.trim_ascii().is_empty() && is_free;
-    is_prolonged.then(|| {
+    let is_ambiguous = is_separator || literal.trim_ascii().is_empty() && is_free;
+    is_ambiguous.then(|| {
         let name = &slot.name;
         Complaint::new(
-            format!("the end of `${name}` cannot be told: it may be a list, as in `0.001, 0.004 : 0.002`"),
+            format!(
+                "the end of `${name}` is ambiguous: it may be a list, as in `0.001, 0.004 : 0.002`"
+            ),
             slot.span.clone(),
         )
-        .help(format!("write it in quotes, in nginx's log_format and here: \"${name}\""))
+        .help(format!(
+            "write it in quotes, in nginx's log_format and in the pattern: \"${name}\""
+        ))
     })
 }
 
@@ -135,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_format_without_a_duration_is_remarked() {
+    fn a_format_without_a_duration_is_reported() {
         check(Dialect::Nginx, "$status $request_time", &[]);
         check(Dialect::Nginx, "$status", &[("no", "")]);
         check(Dialect::Gunicorn, "%(s)s %(D)s", &[]);
@@ -145,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_a_client_can_break_lines_with_is_remarked() {
+    fn a_value_that_lets_clients_forge_lines_is_reported() {
         check(Dialect::Gunicorn, "%(u)s %(L)s", &[("`%(u)s`", "%(u)s")]);
         check(
             Dialect::Gunicorn,
@@ -161,28 +171,28 @@ mod tests {
     }
 
     #[test]
-    fn a_format_that_escapes_nothing_is_remarked() {
+    fn a_format_without_escaping_is_reported() {
         let format = |flag: &str, values: &str| format!("log_format x {flag}'{values}';");
-        let remark = &[("`escape=none`", "escape=none")];
+        let expected = &[("`escape=none`", "escape=none")];
         let values = "$status \"$request\" $request_time";
-        check(Dialect::Nginx, &format("escape=none ", values), remark);
+        check(Dialect::Nginx, &format("escape=none ", values), expected);
         check(Dialect::Nginx, &format("escape=default ", values), &[]);
         check(Dialect::Nginx, &format("escape=json ", values), &[]);
         check(Dialect::Nginx, &format("", values), &[]);
-        // Nothing in it is the client's.
+        // None of these values comes from the client.
         let own = "$status $request_time";
         check(Dialect::Nginx, &format("escape=none ", own), &[]);
     }
 
     #[test]
-    fn an_expression_without_a_bound_is_remarked() {
+    fn an_expression_without_a_bound_is_reported() {
         let slow = "^(?<host>.{60})a(?<duration>.*)$";
         check(Dialect::Regex, slow, &[("long", slow)]);
         check(Dialect::Regex, "^(?<host>.*) (?<duration>.*)$", &[]);
     }
 
     #[test]
-    fn a_duration_is_added_as_the_format_is_written() {
+    fn a_duration_is_added_in_the_notation_of_the_format() {
         let help = |dialect, format: &str| {
             let pattern = Pattern::compile("test", dialect, format).unwrap();
             let remarks = advice(&pattern, dialect, format);
@@ -195,9 +205,9 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_goes_on_into_its_neighbour_is_remarked() {
+    fn a_list_without_a_clear_end_is_reported() {
         let list = "$upstream_response_time";
-        let remark = &[("the", list)];
+        let expected = &[("the", list)];
         check(Dialect::Nginx, &format!("$request_time {list}"), &[]);
         check(Dialect::Nginx, &format!("\"{list}\", $request_time"), &[]);
         check(
@@ -210,12 +220,12 @@ mod tests {
             &format!("{list} $status $request_time"),
             &[],
         );
-        check(Dialect::Nginx, &format!("{list}, $request_time"), remark);
-        check(Dialect::Nginx, &format!("{list} : $request_time"), remark);
+        check(Dialect::Nginx, &format!("{list}, $request_time"), expected);
+        check(Dialect::Nginx, &format!("{list} : $request_time"), expected);
         check(
             Dialect::Nginx,
             &format!("{list} $http_x|$request_time"),
-            remark,
+            expected,
         );
     }
 }

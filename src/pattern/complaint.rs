@@ -1,20 +1,20 @@
-//! What is wrong with a format, for the person who wrote it.
+//! Errors in a format string, and advice on it.
 //!
-//! Invariant: a complaint points into the text that the person wrote, on character borders.
+//! Invariant: the span of a complaint lies in the format string, on character boundaries.
 
 use std::fmt;
 use std::ops::Range;
 
 use crate::diag;
 
-/// What is wrong with a format string.
+/// An error in a format string, or advice on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Complaint {
-    /// Lower case, no full stop.
+    /// The problem; lower case, no full stop.
     pub message: String,
     /// Bytes of the format string.
     pub span: Range<usize>,
-    /// What to do.
+    /// The recommended change.
     pub help: Option<String>,
 }
 

@@ -1,39 +1,40 @@
-//! A pattern as people write it in TOML: `[pattern.NAME]`, in a configuration or a file of its own.
+//! Pattern definitions in TOML: `[pattern.NAME]` in a configuration or in a file of `patterns/`.
 //!
-//! Invariant: a definition that compiles has had its own examples run.
+//! Invariant: every example of a definition has been tried.
 
 use std::fmt::Write as _;
 
-use super::{Complaint, Dialect, Explainer, Keys, Outcome, Pattern, advice};
+use super::explain::stop;
+use super::{Complaint, Dialect, Keys, Pattern, advice};
 use crate::diag::{Fault, Place, Report, Section, Severity, Spot};
 use crate::model::Field;
 
-/// A pattern and the lines that show what it does.
+/// A compiled pattern, its source and its examples.
 #[derive(Clone, Debug)]
 pub struct Definition {
-    /// Compiled.
+    /// The compiled pattern.
     pub pattern: Pattern,
-    /// The notation of `source`.
+    /// Notation of `source`.
     pub dialect: Dialect,
-    /// The format string, or the table of keys as TOML.
+    /// Format string, or table of keys as TOML.
     pub source: String,
-    /// One sentence.
+    /// Description in one sentence.
     pub description: String,
-    /// Lines and what must be read from them.
+    /// Example lines and their expected values.
     pub examples: Vec<Example>,
 }
 
-/// A line and what must be read from it.
+/// An example line and its expected values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Example {
-    /// As it stands in the log.
+    /// The line as logged.
     pub line: String,
     /// Field names and values; `duration` with its unit, as in `12ms`.
     pub record: Vec<(Field, String)>,
 }
 
 impl Definition {
-    /// Reads, compiles and tries one definition. `None` when it has an error.
+    /// Reads and compiles a definition and tries its examples. Returns `None` if it does not compile.
     pub fn read(
         name: &Spot<String>,
         mut section: Section<'_>,
@@ -57,7 +58,7 @@ impl Definition {
             };
             sources.extend(source.map(|source| (dialect, source)));
         }
-        let is_torn = report.errors() > before;
+        let has_errors = report.errors() > before;
         let examples = section
             .sections("example", report)
             .into_iter()
@@ -71,11 +72,11 @@ impl Definition {
             report.push(
                 Fault::error(format!("pattern `{}` has {given} formats", name.value))
                     .at(name.place.clone())
-                    .help(format!("give it exactly one of {keys}")),
+                    .help(format!("specify exactly one of {keys}")),
             );
             return None;
         }
-        let (dialect, source) = sources.pop().filter(|_| !is_torn)?;
+        let (dialect, source) = sources.pop().filter(|_| !has_errors)?;
         let pattern = source.compile(name, dialect, report)?;
         source.advise(&pattern, dialect, name, report);
         for (example, place) in &examples {
@@ -91,10 +92,10 @@ impl Definition {
     }
 }
 
-/// What a pattern is made of, as it stands in the TOML text.
+/// The source of a pattern, with its places in the TOML text.
 enum Source {
     Text(Spot<String>),
-    /// Fields and their keys.
+    /// Pairs of field and key.
     Keys(Vec<(Spot<String>, Spot<String>)>),
 }
 
@@ -110,14 +111,14 @@ impl Source {
                 .map_err(|complaint| report.push(fault(&complaint, dialect, source))),
             Self::Keys(entries) => {
                 let mut keys = Keys::new();
-                let mut is_whole = true;
+                let mut is_valid = true;
                 for (field, key) in entries {
                     if let Err(complaint) = keys.bind(&field.value, &key.value) {
-                        is_whole = false;
+                        is_valid = false;
                         report.push(keys_fault(&complaint, dialect, &field.place));
                     }
                 }
-                if !is_whole {
+                if !is_valid {
                     return None;
                 }
                 Pattern::from_keys(&name.value, dialect, keys)
@@ -127,7 +128,7 @@ impl Source {
         outcome.ok()
     }
 
-    /// Adds what could be better about it.
+    /// Reports warnings about the format.
     fn advise(
         &self,
         pattern: &Pattern,
@@ -170,7 +171,7 @@ fn keys_fault(complaint: &Complaint, dialect: Dialect, place: &Place) -> Fault {
     fault
 }
 
-/// Points into the format string inside the TOML text.
+/// Turns a complaint about a format string into a fault that points into the TOML text.
 fn fault(complaint: &Complaint, dialect: Dialect, source: &Spot<String>) -> Fault {
     let place = &source.place;
     let written = place
@@ -178,7 +179,7 @@ fn fault(complaint: &Complaint, dialect: Dialect, source: &Spot<String>) -> Faul
         .content
         .get(place.span.clone())
         .unwrap_or_default();
-    // Only where nothing is escaped do the two texts run in step.
+    // Without escapes, offsets in the string are offsets in the TOML text.
     let span = match written.find(source.value.as_str()) {
         Some(quote) if !source.value.is_empty() => {
             let base = place.span.start + quote;
@@ -211,7 +212,7 @@ fn read_example(mut section: Section<'_>, report: &mut Report) -> Option<(Exampl
     let place = section.place();
     section.finish(report);
     let Some(line) = line else {
-        report.push(Fault::error("an example without a `line`").at(place));
+        report.push(Fault::error("an example needs a `line`").at(place));
         return None;
     };
     Some((
@@ -223,7 +224,7 @@ fn read_example(mut section: Section<'_>, report: &mut Report) -> Option<(Exampl
     ))
 }
 
-/// Runs an example; what differs goes to the report.
+/// Parses an example and reports unexpected values.
 fn try_example(pattern: &Pattern, example: &Example, place: &Place, report: &mut Report) {
     let mut scratch = pattern.scratch();
     let record = match pattern.parse(&mut scratch, example.line.as_bytes()) {
@@ -234,17 +235,14 @@ fn try_example(pattern: &Pattern, example: &Example, place: &Place, report: &mut
                 pattern.name(),
                 reject.name()
             );
-            let explainer = Explainer::alone(pattern.clone());
-            let explanation = explainer.explain(pattern.name(), example.line.as_bytes());
-            let mut fault = Fault::error(message).at(place.clone());
-            if let Some(Outcome::Stopped(stop)) = explanation.map(|found| found.outcome) {
-                let at = stop.span.start + 1;
-                fault = fault.help(format!(
-                    "at byte {at} of the line, {} is expected\nlikely cause: {}; {}",
-                    stop.expected, stop.diagnosis.reason, stop.diagnosis.remedy
-                ));
-            }
-            report.push(fault);
+            let stop = stop::rejected(pattern, example.line.as_bytes(), reject);
+            report.push(Fault::error(message).at(place.clone()).help(format!(
+                "expected at byte {} of the line: {}\nlikely cause: {}; {}",
+                stop.span.start + 1,
+                stop.expected,
+                stop.diagnosis.reason,
+                stop.diagnosis.remedy
+            )));
             return;
         }
     };
@@ -279,7 +277,7 @@ mod tests {
     use super::*;
     use crate::diag::{Document, Text};
 
-    /// The pattern's notation, and the faults with the text they point at.
+    /// Returns the source of the pattern, and the faults with the text that they point at.
     fn read(toml: &str) -> (Option<String>, Vec<String>) {
         let text = Arc::new(Text {
             name: "t".into(),
@@ -321,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn every_wrong_key_is_pointed_at() {
+    fn every_wrong_key_is_reported() {
         let check = |toml: &str, expected: &[&str]| {
             let (source, faults) = read(toml);
             assert_eq!(
@@ -359,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_without_a_duration_are_remarked() {
+    fn tables_without_a_duration_are_warned_about() {
         let message = "mine: json keys: no duration: response times will not be measured";
         let (source, faults) = read("json.status = 's'");
         assert!(source.is_some());

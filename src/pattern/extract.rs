@@ -1,33 +1,41 @@
-//! Formats pasted as they stand in a server's configuration.
+//! Extracts the format string from a directive found from a server's configuration.
 //!
-//! Invariant: what is quoted becomes the text that the server reads, and every byte of that text
-//! knows where it came from.
+//! Invariant: the text is what the server reads after unquoting, and every byte of it has a place in
+//! the source.
 
 use std::ops::Range;
 
 use super::Complaint;
 use super::template::{Item, Template};
 
-/// A format string taken out of a directive.
+/// A format string extracted from a directive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Extracted {
-    /// The format.
+    /// The format string.
     pub(super) text: String,
-    /// For each byte of the text, where it stands in the source; then the source's end.
+    /// Offset in the source of each byte of the text, followed by the length of the source.
     places: Vec<usize>,
-    /// The value of nginx's `escape=` and where it stands.
+    /// Value and span of nginx's `escape=`.
     pub(super) escape: Option<(String, Range<usize>)>,
 }
 
-/// What a backslash and this character mean; `None` where they mean themselves.
-type Unescape = fn(char) -> Option<char>;
+/// The kind of quoting around a string.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Quoting {
+    /// A string of nginx or Apache.
+    Server,
+    /// A Python string, perhaps triple-quoted.
+    Python,
+    /// A raw Python string, in which backslashes are literal.
+    PythonRaw,
+}
 
-/// nginx's `log_format name [escape=…] 'a' "b" c;`, or a format alone.
+/// Extracts from nginx's `log_format name [escape=…] 'a' "b" c;`, or from a bare format.
 pub(super) fn nginx(source: &str) -> Result<Extracted, Complaint> {
     let Some(start) = directive(source, "log_format") else {
         return Ok(Extracted::whole(source));
     };
-    let mut pasted = Extracted::empty();
+    let mut found = Extracted::empty();
     let mut at = start;
     let mut words = 0;
     while let Some(next) = skip_blanks(source, at) {
@@ -35,8 +43,8 @@ pub(super) fn nginx(source: &str) -> Result<Extracted, Complaint> {
         let rest = &source[at..];
         if rest.starts_with(';') {
             if skip_blanks(source, at + 1).is_some() {
-                return Err(Complaint::new("text behind the `;`", at + 1..source.len())
-                    .help("a pattern is one `log_format`"));
+                return Err(Complaint::new("text after the `;`", at + 1..source.len())
+                    .help("a pattern has exactly one `log_format`"));
             }
             break;
         }
@@ -44,18 +52,18 @@ pub(super) fn nginx(source: &str) -> Result<Extracted, Complaint> {
         if words == 1
             && let Some(escape) = word.text.strip_prefix("escape=")
         {
-            pasted.escape = Some((escape.to_owned(), at..end));
+            found.escape = Some((escape.to_owned(), at..end));
         } else if words > 0 {
-            pasted.append(word);
+            found.append(word);
         }
         words += 1;
         at = end;
     }
-    pasted.end(source)
+    found.end(source)
 }
 
-/// gunicorn's `access_log_format = "…"`, strings side by side and in parentheses included, its
-/// option `--access-logformat '…'`, or a format alone.
+/// Extracts from gunicorn's `access_log_format = "…"`, including adjacent strings in parentheses, from
+/// its option `--access-logformat '…'`, or from a bare format.
 pub(super) fn gunicorn(source: &str) -> Result<Extracted, Complaint> {
     let start = directive(source, "--access-logformat")
         .map(|at| after_equals(source, at).unwrap_or(at))
@@ -63,7 +71,7 @@ pub(super) fn gunicorn(source: &str) -> Result<Extracted, Complaint> {
     let Some(start) = start else {
         return Ok(Extracted::whole(source));
     };
-    let mut pasted = Extracted::empty();
+    let mut found = Extracted::empty();
     let mut at = start;
     while let Some(next) = skip_blanks(source, at) {
         at = next;
@@ -72,38 +80,41 @@ pub(super) fn gunicorn(source: &str) -> Result<Extracted, Complaint> {
         let quote = usize::from(rest.starts_with(['r', 'R', 'u', 'U']));
         match &rest.as_bytes()[quote..] {
             [b'"' | b'\'', ..] => {
-                let unescape: Unescape = if raw { |_| None } else { python };
-                at = string(source, at + quote, unescape, true, &mut pasted)?;
+                let quoting = if raw {
+                    Quoting::PythonRaw
+                } else {
+                    Quoting::Python
+                };
+                at = string(source, at + quote, quoting, &mut found)?;
             }
             _ if rest.starts_with(['(', ')', ',', '\\']) => at += 1,
             _ => {
                 return Err(
-                    Complaint::new("neither a string nor the end", at..source.len())
+                    Complaint::new("expected a string or the end", at..source.len())
                         .help("paste the format string itself, or the assignment with its quotes"),
                 );
             }
         }
     }
-    pasted.end(source)
+    found.end(source)
 }
 
-/// Apache's `LogFormat "…" [name]`, or a format alone; in both, a backslash may stand before a
-/// quote.
+/// Extracts from Apache's `LogFormat "…" [name]`, or from a bare format. Quotes may be escaped in both.
 pub(super) fn apache(source: &str) -> Result<Extracted, Complaint> {
-    let mut pasted = Extracted::empty();
+    let mut found = Extracted::empty();
     let Some(start) = directive(source, "LogFormat") else {
-        unescape(source, 0..source.len(), apache_string, &mut pasted);
-        return pasted.end(source);
+        unescape(source, 0..source.len(), Quoting::Server, &mut found);
+        return found.end(source);
     };
     let Some(at) = skip_blanks(source, start) else {
-        return pasted.end(source);
+        return found.end(source);
     };
     if !source[at..].starts_with(['"', '\'']) {
-        return Err(Complaint::new("a format without quotes", at..source.len())
+        return Err(Complaint::new("the format needs quotes", at..source.len())
             .help("LogFormat \"%h %l %u %t \\\"%r\\\" %>s %b\" common"));
     }
-    string(source, at, apache_string, false, &mut pasted)?;
-    pasted.end(source)
+    string(source, at, Quoting::Server, &mut found)?;
+    found.end(source)
 }
 
 impl Extracted {
@@ -125,7 +136,7 @@ impl Extracted {
 
     fn push(&mut self, character: char, place: usize) {
         self.text.push(character);
-        // The bytes of one character run on, so that spans between characters stay whole.
+        // The bytes of a character are contiguous in the source.
         let bytes = place..place + character.len_utf8();
         self.places.extend(bytes);
     }
@@ -144,11 +155,11 @@ impl Extracted {
         Ok(self)
     }
 
-    /// Where a piece of the text stands in the source.
+    /// Maps a span of the text to a span of the source.
     fn place(&self, span: &Range<usize>) -> Range<usize> {
         let whole = || *self.places.last().unwrap_or(&0);
         let start = self.places.get(span.start).copied().unwrap_or_else(whole);
-        // Behind the last byte, not before the next: a quote may stand between the two.
+        // The end follows the last byte; quotes may separate it from the next byte.
         let end = match span.end.checked_sub(1) {
             Some(last) if span.end > span.start => {
                 self.places.get(last).map_or_else(whole, |place| place + 1)
@@ -158,7 +169,7 @@ impl Extracted {
         start..end.max(start)
     }
 
-    /// Lets the slots' spans point into the source.
+    /// Maps the spans of all slots to the source.
     pub(super) fn place_in_source(&self, template: &mut Template) {
         for item in &mut template.items {
             if let Item::Slot(slot) = item {
@@ -167,14 +178,14 @@ impl Extracted {
         }
     }
 
-    /// The same for a complaint.
+    /// Maps the span of a complaint to the source.
     pub(super) fn complaint_in_source(&self, mut complaint: Complaint) -> Complaint {
         complaint.span = self.place(&complaint.span);
         complaint
     }
 }
 
-/// Where the directive's own words end, if the source begins with it.
+/// Returns the offset after the name of a directive with which the source begins.
 fn directive(source: &str, name: &str) -> Option<usize> {
     let end = keyword(source, name)?;
     source[end..]
@@ -194,7 +205,7 @@ fn after_equals(source: &str, at: usize) -> Option<usize> {
     rest.starts_with('=').then(|| source.len() - rest.len() + 1)
 }
 
-/// Where the next word begins; comments are blanks. `None` at the end.
+/// Skips blanks and comments. Returns the offset of the next word, or `None` at the end.
 fn skip_blanks(source: &str, mut at: usize) -> Option<usize> {
     loop {
         let rest = source[at..].trim_start();
@@ -206,11 +217,11 @@ fn skip_blanks(source: &str, mut at: usize) -> Option<usize> {
     }
 }
 
-/// A word of nginx's configuration, quoted or not, and where it ends.
+/// Reads a word of nginx's configuration, quoted or bare. Returns it and the offset after it.
 fn word(source: &str, at: usize, mut word: Extracted) -> Result<(Extracted, usize), Complaint> {
     let rest = &source[at..];
     let end = if rest.starts_with(['"', '\'']) {
-        string(source, at, nginx_string, false, &mut word)?
+        string(source, at, Quoting::Server, &mut word)?
     } else {
         let mut is_escaped = false;
         let length = rest
@@ -220,25 +231,23 @@ fn word(source: &str, at: usize, mut word: Extracted) -> Result<(Extracted, usiz
                 is_end
             })
             .unwrap_or(rest.len());
-        unescape(source, at..at + length, nginx_string, &mut word);
+        unescape(source, at..at + length, Quoting::Server, &mut word);
         at + length
     };
     Ok((word, end))
 }
 
-/// The quoted string at `at`, added to `pasted`; gives where it ends. `triple`: Python's `"""` is
-/// known.
+/// Appends the quoted string at `at` to `found`. Returns the offset after it.
 fn string(
     source: &str,
     at: usize,
-    meaning: Unescape,
-    triple: bool,
-    pasted: &mut Extracted,
+    quoting: Quoting,
+    found: &mut Extracted,
 ) -> Result<usize, Complaint> {
     let rest = &source[at..];
     let quote = rest.get(..1).unwrap_or_default();
     let thrice = quote.repeat(3);
-    let quote = if triple && rest.starts_with(&thrice) {
+    let quote = if quoting != Quoting::Server && rest.starts_with(&thrice) {
         &thrice
     } else {
         quote
@@ -256,31 +265,32 @@ fn string(
             at..source.len(),
         ));
     };
-    unescape(source, start..end, meaning, pasted);
+    unescape(source, start..end, quoting, found);
     Ok(end + quote.len())
 }
 
-/// Adds a piece of the source, its escapes undone.
-fn unescape(source: &str, span: Range<usize>, meaning: Unescape, pasted: &mut Extracted) {
+/// Appends a piece of the source without its escapes.
+fn unescape(source: &str, span: Range<usize>, quoting: Quoting, found: &mut Extracted) {
     let mut characters = source[span.clone()].char_indices().peekable();
     while let Some((offset, character)) = characters.next() {
         let place = span.start + offset;
         let meant = match (character, characters.peek()) {
-            ('\\', Some((_, next))) => meaning(*next),
+            ('\\', Some((_, next))) if quoting != Quoting::PythonRaw => unescaped(*next),
             _ => None,
         };
         match meant {
             Some(meant) => {
                 characters.next();
-                pasted.push(meant, place);
+                found.push(meant, place);
             }
-            None => pasted.push(character, place),
+            None => found.push(character, place),
         }
     }
 }
 
-/// `src/core/ngx_conf_file.c`, `ngx_conf_read_token`.
-fn nginx_string(escaped: char) -> Option<char> {
+/// Returns the character that a backslash and `escaped` stand for. nginx (`ngx_conf_read_token`),
+/// Apache (`ap_getword_conf`, then `parse_log_misc_string`) and, as far as formats need it, Python agree.
+fn unescaped(escaped: char) -> Option<char> {
     match escaped {
         '"' | '\'' | '\\' => Some(escaped),
         't' => Some('\t'),
@@ -290,28 +300,18 @@ fn nginx_string(escaped: char) -> Option<char> {
     }
 }
 
-fn python(escaped: char) -> Option<char> {
-    nginx_string(escaped)
-}
-
-/// `server/util.c`, `ap_getword_conf`, then `modules/loggers/mod_log_config.c`,
-/// `parse_log_misc_string`.
-fn apache_string(escaped: char) -> Option<char> {
-    nginx_string(escaped)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check(pasted: Result<Extracted, Complaint>, text: &str, escape: Option<&str>) {
-        let pasted = pasted.unwrap();
-        assert_eq!(pasted.text, text);
+    fn check(found: Result<Extracted, Complaint>, text: &str, escape: Option<&str>) {
+        let found = found.unwrap();
+        assert_eq!(found.text, text);
         assert_eq!(
-            pasted.escape.as_ref().map(|(escape, _)| escape.as_str()),
+            found.escape.as_ref().map(|(escape, _)| escape.as_str()),
             escape
         );
-        assert_eq!(pasted.places.len(), pasted.text.len() + 1);
+        assert_eq!(found.places.len(), found.text.len() + 1);
     }
 
     #[test]
@@ -344,7 +344,7 @@ mod tests {
         );
         assert_eq!(
             complaint("log_format a '$status'; log_format b '$host';"),
-            "text behind the `;`"
+            "text after the `;`"
         );
     }
 
@@ -379,22 +379,22 @@ mod tests {
     #[test]
     fn places_lead_back_into_the_source() {
         let source = r#"log_format a 'é$status ' "\"$host\"";"#;
-        let pasted = nginx(source).unwrap();
+        let found = nginx(source).unwrap();
         for variable in ["$status", "$host", "é"] {
-            let at = pasted.text.find(variable).unwrap();
-            let place = pasted.place(&(at..at + variable.len()));
+            let at = found.text.find(variable).unwrap();
+            let place = found.place(&(at..at + variable.len()));
             assert_eq!(&source[place], variable);
         }
     }
 
     proptest::proptest! {
         #[test]
-        fn no_source_makes_pasting_panic(source in r#"(log_format |access_log_format ?= ?|LogFormat |--access-logformat[ =])?[ru]?['"]{0,3}(\PC|[\\'"; #\n=(]){0,20}"#) {
-            for pasted in [nginx(&source), gunicorn(&source), apache(&source)] {
-                match pasted {
-                    Ok(pasted) => {
-                        for at in 0..=pasted.text.len() {
-                            let place = pasted.place(&(at..pasted.text.len()));
+        fn extraction_never_panics(source in r#"(log_format |access_log_format ?= ?|LogFormat |--access-logformat[ =])?[ru]?['"]{0,3}(\PC|[\\'"; #\n=(]){0,20}"#) {
+            for found in [nginx(&source), gunicorn(&source), apache(&source)] {
+                match found {
+                    Ok(found) => {
+                        for at in 0..=found.text.len() {
+                            let place = found.place(&(at..found.text.len()));
                             assert!(place.end <= source.len());
                         }
                     }

@@ -1,4 +1,4 @@
-//! The patterns we ship, embedded from `patterns/*.toml`.
+//! Patterns shipped with the program, embedded from `patterns/*.toml`.
 //!
 //! Invariant: every file in `patterns/` is embedded, compiles, and reads its own examples.
 
@@ -10,7 +10,7 @@ use crate::diag::{Document, Report, Text};
 /// A shipped pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Preset {
-    /// As `pattern = "…"` names it.
+    /// Name as used in `pattern = "…"`.
     pub name: &'static str,
     toml: &'static str,
 }
@@ -21,7 +21,7 @@ macro_rules! presets {
     };
 }
 
-/// In the order in which they are documented, and in which recognition prefers them.
+/// Sorted as documented, which is also the preference of recognition.
 const PRESETS: &[Preset] = presets![
     "nginx-combined",
     "nginx-main",
@@ -41,18 +41,18 @@ const PRESETS: &[Preset] = presets![
     "apache-timed",
 ];
 
-/// Every shipped pattern.
+/// Returns every shipped pattern.
 pub fn presets() -> &'static [Preset] {
     PRESETS
 }
 
 impl Preset {
-    /// The preset of this name.
+    /// Finds the preset of this name.
     pub fn find(name: &str) -> Option<Self> {
         PRESETS.iter().copied().find(|preset| preset.name == name)
     }
 
-    /// Compiles it and runs its examples; the report is empty unless the build is broken.
+    /// Compiles the preset and tries its examples. An error means a broken build.
     pub fn definition(self) -> Result<Definition, Report> {
         let text = Arc::new(Text {
             name: format!("patterns/{}.toml", self.name),
@@ -73,7 +73,7 @@ impl Preset {
         }
     }
 
-    /// The compiled pattern alone.
+    /// Compiles the preset.
     pub fn pattern(self) -> Result<Pattern, Report> {
         self.definition().map(|definition| definition.pattern)
     }

@@ -1,28 +1,26 @@
-//! Which preset wrote these lines?
+//! Recognises the preset that describes a log, from its first lines.
 //!
-//! Invariant: a preset is named only when it reads nearly every line as its server could have
-//! written it, none reads more of them or the same with more fields, and none reads the same lines
-//! to mean something else.
+//! Invariant: the recognised preset reads at least 90 % of the lines, each as its server could have
+//! written it; other presets read fewer lines or fewer fields, or the same values.
 
 use memchr::memmem;
 
 use super::{Dialect, Pattern, presets};
 use crate::model::Record;
 
-/// Lines looked at.
+/// Largest number of lines examined.
 const SAMPLE_LINES: usize = 200;
 
-/// What recognition found.
+/// The result of recognition.
 #[derive(Debug)]
 pub enum Recognition {
-    /// This one. Where the lines fit the formats of several servers alike, the first of the list
-    /// of presets: they are read the same either way.
+    /// One preset reads the lines. Of presets that read the same values, it is the first in the list.
     Known(Pattern),
-    /// None is good enough; the best two with the share of lines they read, in percent.
+    /// None is good enough. Holds the best two, with the percentage of lines that they read.
     Unknown(Vec<(&'static str, usize)>),
 }
 
-/// A preset and how it did.
+/// A preset and its score.
 struct Candidate<'p> {
     read: usize,
     fields: usize,
@@ -30,9 +28,9 @@ struct Candidate<'p> {
     pattern: &'p Pattern,
 }
 
-/// Tries every preset on the first 200 of `lines`. Lines that are blank do not count.
+/// Tries every preset on the first 200 non-empty `lines`.
 pub fn recognise<'l>(lines: impl IntoIterator<Item = &'l [u8]>) -> Recognition {
-    // A preset that does not compile is a broken build, and the tests say so.
+    // A preset that does not compile is a broken build; its own tests report that.
     let compiled = presets()
         .iter()
         .filter_map(|preset| Some((preset.name, preset.pattern().ok()?)));
@@ -76,8 +74,8 @@ fn among<'l>(
 }
 
 impl Candidate<'_> {
-    /// Whether another one does as well and reads something else, or would: in another unit, a
-    /// duration of 0 is the same.
+    /// Returns whether another preset scores the same but reads other values. Another unit counts as
+    /// other values even if all durations are 0.
     fn is_rivalled(&self, other: &Self, lines: &[&[u8]]) -> bool {
         (self.read, self.fields) == (other.read, other.fields)
             && (self.pattern.duration_unit() != other.pattern.duration_unit()
@@ -96,11 +94,11 @@ fn read_lines<'a, 'l: 'a>(
     })
 }
 
-/// Whether the server escapes so that this line can be its own.
+/// Returns whether the line is escaped the way its server escapes.
 fn could_write(dialect: Dialect, line: &[u8]) -> bool {
     match dialect {
-        // `\xHH` for quotes, backslashes and all that is no printable ASCII
-        // (`ngx_http_log_escape`); a tab may stand in the format itself.
+        // `\xHH` for quotes, backslashes and bytes outside printable ASCII (`ngx_http_log_escape`); a
+        // tab may be part of the format.
         Dialect::Nginx => line.iter().enumerate().all(|(at, byte)| match byte {
             b'\\' => {
                 let is_hex = |byte: &u8| matches!(byte, b'0'..=b'9' | b'A'..=b'F');
@@ -109,7 +107,7 @@ fn could_write(dialect: Dialect, line: &[u8]) -> bool {
             b' '..=b'~' | b'\t' => true,
             _ => false,
         }),
-        // `\"`, `\\`, C's letters, and `\xhh` in small letters for all that is no printable ASCII
+        // `\"`, `\\`, C's letters, and `\xhh` in lower case for bytes outside printable ASCII
         // (`ap_escape_logitem`, server/util.c).
         Dialect::Apache => {
             let mut bytes = line.iter();
@@ -126,7 +124,8 @@ fn could_write(dialect: Dialect, line: &[u8]) -> bool {
                 }
             }
         }
-        // Clients' own bytes, but for quotes and controls: what looks escaped was not by gunicorn.
+        // Bytes as the client sent them, except quotes and control characters: gunicorn does not write
+        // other escapes.
         Dialect::Gunicorn => {
             !memmem::find_iter(line, b"\\x").any(|at| is_apache_hex(&line[at + 2..]))
         }
@@ -134,7 +133,8 @@ fn could_write(dialect: Dialect, line: &[u8]) -> bool {
     }
 }
 
-/// Two small hexadecimal digits of a byte that is no printable ASCII.
+/// Returns whether the text begins with two lower-case hexadecimal digits of a byte outside printable
+/// ASCII.
 fn is_apache_hex(text: &[u8]) -> bool {
     matches!(
         text,
@@ -163,7 +163,7 @@ mod tests {
                 .map(|example| example.line.as_bytes());
             match recognise(lines) {
                 Recognition::Known(pattern) => assert_eq!(pattern.name(), preset.name),
-                // A whole number of what? Nothing in the line tells.
+                // The unit of a whole number is ambiguous.
                 Recognition::Unknown(_) => {
                     let whole_numbers = ["gunicorn-micros", "gunicorn-millis", "apache-timed"];
                     assert!(whole_numbers.contains(&preset.name), "{}", preset.name);
@@ -173,14 +173,14 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_wrote_is_not_recognised() {
+    fn unknown_formats_are_not_recognised() {
         let lines = [&b"hello"[..], b"", b"\xff\x00"];
         assert!(matches!(recognise(lines), Recognition::Unknown(best) if best.is_empty()));
         assert!(matches!(recognise([]), Recognition::Unknown(_)));
     }
 
-    /// What a recorded file is, whatever stretch of it is seen; files not listed are no preset's.
-    const OWN: [(&str, &str); 13] = [
+    /// Recorded files and the preset that describes each of them.
+    const KNOWN: [(&str, &str); 13] = [
         ("nginx_combined", "nginx-combined"),
         ("nginx_timed", "nginx-timed"),
         ("nginx_vhost_main", "nginx-vhost"),
@@ -196,8 +196,8 @@ mod tests {
         ("apache_vhost_combined", "apache-vhost"),
     ];
 
-    /// Recorded files whose lines no preset is for, or whose unit nothing tells.
-    const NOBODYS: [&str; 9] = [
+    /// Recorded files without a preset, or with an ambiguous unit.
+    const UNKNOWN: [&str; 9] = [
         "apache_combined_D_us",
         "gunicorn_D_us",
         "gunicorn_M_ms",
@@ -214,7 +214,7 @@ mod tests {
         std::fs::read(path).unwrap()
     }
 
-    /// The name found for every stretch of so many lines, and the stretch.
+    /// Calls `check` with every stretch of 1, 5, 20 and all lines, and the preset recognised in it.
     fn stretches(name: &str, mut check: impl FnMut(Option<&str>, &[&[u8]])) {
         let patterns = compiled();
         let text = recorded(name);
@@ -233,19 +233,19 @@ mod tests {
     }
 
     #[test]
-    fn any_stretch_of_a_recorded_file_is_recognised_as_what_it_is() {
+    fn any_stretch_of_a_recorded_file_is_recognised() {
         let patterns = compiled();
         let find = |name: &str| &patterns.iter().find(|known| known.0 == name).unwrap().1;
-        for (file, own) in OWN {
+        for (file, preset) in KNOWN {
             stretches(file, |found, stretch| {
                 let Some(found) = found else {
-                    // A few lines may be two servers' own, and mean different things.
+                    // A few lines may fit the formats of two servers, with different meanings.
                     assert!(stretch.len() < 20, "{file}: {}", stretch.len());
                     return;
                 };
-                if found != own {
-                    // No line of the stretch tells the two apart.
-                    assert!(read_lines(find(found), stretch).eq(read_lines(find(own), stretch)));
+                if found != preset {
+                    // Both presets read the same values from this stretch.
+                    assert!(read_lines(find(found), stretch).eq(read_lines(find(preset), stretch)));
                     assert!(stretch.len() <= 20, "{file} as {found}: {}", stretch.len());
                 }
             });
@@ -253,17 +253,17 @@ mod tests {
     }
 
     #[test]
-    fn what_no_preset_is_for_is_never_taken_for_one() {
-        for file in NOBODYS {
+    fn files_without_a_preset_are_not_recognised() {
+        for file in UNKNOWN {
             stretches(file, |found, _| assert_eq!(found, None, "{file}"));
         }
     }
 
     #[test]
-    fn some_junk_hinders_nothing_and_much_is_admitted() {
+    fn a_little_junk_is_tolerated_and_much_is_not() {
         let junk = b"2026/11/22 18:47:15 [error] 12#12: *1 open() failed";
         let patterns = compiled();
-        for (file, own) in OWN {
+        for (file, preset) in KNOWN {
             let text = recorded(file);
             let mut lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
             for every in [15, 3] {
@@ -271,8 +271,10 @@ mod tests {
                     lines.insert(at, junk);
                 }
                 match among(&patterns, lines.iter().copied()) {
-                    Recognition::Known(pattern) => assert_eq!((pattern.name(), every), (own, 15)),
-                    Recognition::Unknown(best) => assert_eq!((best[0].0, every), (own, 3)),
+                    Recognition::Known(pattern) => {
+                        assert_eq!((pattern.name(), every), (preset, 15))
+                    }
+                    Recognition::Unknown(best) => assert_eq!((best[0].0, every), (preset, 3)),
                 }
             }
         }

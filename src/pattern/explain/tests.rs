@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::super::tests::corpora::corpora;
-use super::super::{Dialect, Preset, syslog};
+use super::super::{Dialect, Pattern, Preset, Reject, presets, syslog};
 use super::*;
 
 const LINE_BYTES: usize = 65_536;

@@ -1,50 +1,50 @@
-//! Every line that real servers wrote, by the pattern that describes it.
+//! Tests of every recorded log with the pattern that describes it.
 
 use super::super::{Dialect, Engine, Escaping, Keys, Pattern, Preset, Reject};
 use crate::model::Field;
 
-/// A file, how its lines are written, and the lines that are no record.
+/// A recorded file, its format, and the lines that the pattern rejects.
 struct Corpus {
     file: &'static str,
     format: Format,
-    /// Numbers of lines, from 1.
+    /// Line numbers, from 1.
     rejected: &'static [usize],
 }
 
 enum Format {
     Preset(&'static str),
-    Own(Dialect, &'static str),
+    Custom(Dialect, &'static str),
 }
 
 use Dialect::{Apache, Gunicorn, Nginx};
-use Format::{Own, Preset as Shipped};
+use Format::{Custom, Preset as Shipped};
 
 const COMBINED: &str = "apache-combined";
 
-/// nginx's, as `log_format` has them; line N of each is the same request.
+/// Logs of nginx, one per `log_format`. Line N of each is the same request.
 const NGINX: [Corpus; 8] = [
     whole("nginx_combined.log", Shipped("nginx-combined")),
     whole("nginx_vhost_main.log", Shipped("nginx-vhost")),
     whole("nginx_timed.log", Shipped("nginx-timed")),
     whole(
         "nginx_timedkv.log",
-        Own(
+        Custom(
             Nginx,
             r#"log_format timedkv '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" "$http_x_forwarded_for" rt=$request_time uct="$upstream_connect_time" uht="$upstream_header_time" urt="$upstream_response_time" ua="$upstream_addr" us="$upstream_status" cs=$upstream_cache_status $pipe $connection $connection_requests';"#,
         ),
     ),
     whole("nginx_json.log", Shipped("nginx-json")),
-    // Read as text: a variable without quotes that may be a list is no JSON.
+    // Read as text: an unquoted list is not valid JSON.
     whole(
         "nginx_json_unquoted_urt.log",
-        Own(
+        Custom(
             Nginx,
             r#"log_format jsonraw escape=json '{"t":"$time_iso8601","r":"$request","s":$status,"rt":$request_time,"urt":$upstream_response_time}';"#,
         ),
     ),
     whole(
         "nginx_json_escape_none.log",
-        Own(
+        Custom(
             Nginx,
             r#"log_format jsonnoesc escape=none '{"t":"$time_iso8601","r":"$request","s":$status,"rt":$request_time,"ua":"$http_user_agent"}';"#,
         ),
@@ -56,14 +56,14 @@ const OTHERS: [Corpus; 15] = [
     whole("nginx_syslog.log", Shipped("nginx-timed")),
     whole(
         "nginx_ltsv.log",
-        Own(
+        Custom(
             Nginx,
             r"log_format ltsv 'time:$time_local\thost:$remote_addr\tforwardedfor:$http_x_forwarded_for\treq:$request\tstatus:$status\tmethod:$request_method\turi:$request_uri\tsize:$body_bytes_sent\treferer:$http_referer\tua:$http_user_agent\treqtime:$request_time\tapptime:$upstream_response_time\tvhost:$host';",
         ),
     ),
     whole(
         "nginx_upstream_colon.log",
-        Own(
+        Custom(
             Nginx,
             r#"$remote_addr - - [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" $request_time $upstream_response_time|us="$upstream_status" ua="$upstream_addr" uct="$upstream_connect_time" uri="$uri""#,
         ),
@@ -75,19 +75,19 @@ const OTHERS: [Corpus; 15] = [
     whole("gunicorn_M_ms.log", Shipped("gunicorn-millis")),
     whole(
         "gunicorn_T_int_s.log",
-        Own(
+        Custom(
             Gunicorn,
             r#"access_log_format = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s" %(T)s'"#,
         ),
     ),
     Corpus {
         file: "gunicorn_xff_mUqH.log",
-        format: Own(
+        format: Custom(
             Gunicorn,
             r#"%({x-forwarded-for}i)s %(l)s %(u)s %(t)s "%(m)s %(U)s?%(q)s %(H)s" %(s)s %(b)s "%(f)s" "%(a)s" %(L)s %(p)s %({x-request-id}i)s %({content-type}o)s"#,
         ),
-        // `%(U)s` is percent-decoded: a client's %0A splits the line in two. Of 73 and 219 the
-        // other halves were not recorded.
+        // `%(U)s` is percent-decoded: a client's %0A splits the line in two. The second halves of lines
+        // 73 and 219 were not recorded.
         rejected: &[38, 39, 73, 132, 133, 219],
     },
     whole("uvicorn_default.log", Shipped("uvicorn")),
@@ -96,7 +96,7 @@ const OTHERS: [Corpus; 15] = [
     whole("apache_vhost_combined.log", Shipped("apache-vhost")),
     whole(
         "apache_combined_D_us.log",
-        Own(
+        Custom(
             Apache,
             r#"LogFormat "%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-agent}i\" %D %{ms}T %T" timed"#,
         ),
@@ -115,7 +115,7 @@ impl Corpus {
     fn pattern(&self) -> Pattern {
         match self.format {
             Shipped(name) => Preset::find(name).unwrap().pattern().unwrap(),
-            Own(dialect, source) => Pattern::compile(self.file, dialect, source).unwrap(),
+            Custom(dialect, source) => Pattern::compile(self.file, dialect, source).unwrap(),
         }
     }
 
@@ -126,7 +126,7 @@ impl Corpus {
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/corpora");
 
-/// The names of the recorded files, sorted.
+/// Returns the names of the recorded files, sorted.
 fn files() -> Vec<String> {
     let entries = std::fs::read_dir(FOLDER).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path());
@@ -138,7 +138,7 @@ fn files() -> Vec<String> {
     names
 }
 
-/// Every recorded line.
+/// Returns every recorded line.
 pub(in crate::pattern) fn corpora() -> Vec<Vec<u8>> {
     files().iter().flat_map(|file| lines(file)).collect()
 }
@@ -153,7 +153,7 @@ fn lines(file: &str) -> Vec<Vec<u8>> {
     lines
 }
 
-/// The numbers of the lines that a pattern rejects.
+/// Returns the numbers of the lines that a pattern rejects.
 fn rejected(pattern: &Pattern, lines: &[Vec<u8>]) -> Vec<usize> {
     let mut scratch = pattern.scratch();
     let mut numbers = Vec::new();
@@ -202,12 +202,12 @@ fn every_file_has_its_pattern() {
     for name in files() {
         let mut corpora = NGINX.iter().chain(&OTHERS);
         let is_read = corpora.any(|corpus| corpus.file == name);
-        assert!(is_read, "{name} is read by nobody");
+        assert!(is_read, "{name} has no pattern");
     }
 }
 
 #[test]
-fn a_list_without_quotes_is_no_json() {
+fn a_list_without_quotes_is_not_json() {
     let mut keys = Keys::new();
     for (name, key) in [
         ("request", "r"),
@@ -222,14 +222,14 @@ fn a_list_without_quotes_is_no_json() {
     let found = rejected(&pattern, &lines);
     for (at, line) in lines.iter().enumerate() {
         let urt = &line[memchr::memmem::rfind(line, b"\"urt\":").unwrap() + 6..line.len() - 1];
-        // Nothing, or more than one attempt.
+        // An empty list, or more than one attempt.
         let is_torn = urt.is_empty() || urt.contains(&b',') || urt == b"-";
         assert_eq!(found.contains(&(at + 1)), is_torn, "line {}", at + 1);
     }
     assert_eq!(found.len(), 44);
 }
 
-/// A field as the client or the site had it: escapes undone, times in one notation.
+/// Returns a field without escapes, with times in one notation.
 fn meaning(pattern: &Pattern, line: &[u8], field: Field) -> Option<String> {
     let mut record = pattern.parse(&mut pattern.scratch(), line).unwrap();
     let Some(text) = record.text_mut(field) else {
@@ -248,7 +248,7 @@ fn meaning(pattern: &Pattern, line: &[u8], field: Field) -> Option<String> {
 }
 
 #[test]
-fn all_formats_of_nginx_say_the_same_of_a_request() {
+fn all_formats_of_nginx_agree_on_a_request() {
     let read: Vec<(Pattern, Vec<Vec<u8>>)> = NGINX
         .iter()
         .map(|corpus| (corpus.pattern(), corpus.lines()))
@@ -256,11 +256,11 @@ fn all_formats_of_nginx_say_the_same_of_a_request() {
     let mut compared = 0;
     let mut differences = Vec::new();
     for field in Field::ALL {
-        let telling: Vec<_> = read
+        let with_field: Vec<_> = read
             .iter()
             .filter(|(pattern, _)| pattern.fields().contains(field))
             .collect();
-        let Some(((first, first_lines), others)) = telling.split_first() else {
+        let Some(((first, first_lines), others)) = with_field.split_first() else {
             continue;
         };
         for (other, other_lines) in others {
