@@ -174,7 +174,7 @@ fn check_warns_of_formats_that_could_be_better() {
     assert_eq!(code, Some(0), "{out}");
     assert!(out.contains("config.toml:2:19\n"), "{out}");
     assert!(
-        out.contains("`%(u)s` lets a client write log lines"),
+        out.contains("`%(u)s` lets clients forge log lines"),
         "{out}"
     );
     assert!(

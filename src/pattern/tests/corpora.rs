@@ -223,8 +223,8 @@ fn a_list_without_quotes_is_not_json() {
     for (at, line) in lines.iter().enumerate() {
         let urt = &line[memchr::memmem::rfind(line, b"\"urt\":").unwrap() + 6..line.len() - 1];
         // An empty list, or more than one attempt.
-        let is_torn = urt.is_empty() || urt.contains(&b',') || urt == b"-";
-        assert_eq!(found.contains(&(at + 1)), is_torn, "line {}", at + 1);
+        let is_invalid = urt.is_empty() || urt.contains(&b',') || urt == b"-";
+        assert_eq!(found.contains(&(at + 1)), is_invalid, "line {}", at + 1);
     }
     assert_eq!(found.len(), 44);
 }
