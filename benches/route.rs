@@ -1,8 +1,8 @@
-//! What it costs to name the view of a path: `cargo bench --bench route`.
+//! Measures resolving a path to its view: `cargo bench --bench route`.
 
 #![expect(
     clippy::unwrap_used,
-    reason = "a benchmark: what goes wrong ends it, and macros write its main"
+    reason = "a failing benchmark should stop, and macros generate its main function"
 )]
 
 use std::collections::BTreeMap;
@@ -12,12 +12,12 @@ use std::sync::Arc;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use httplog_exporter::diag::{Report, Text};
 use httplog_exporter::model::Status;
-use httplog_exporter::route::{Resolver, Router, Template, Urlconf};
+use httplog_exporter::route::{PathTemplate, Resolver, Router, Urlconf};
 
-/// Paths of one round.
+/// Number of paths in one round.
 const PATHS: usize = 1_000;
 
-/// What an application of a site has: routes, and paths that lead to them.
+/// Routes of one application and a path for each.
 const APPLICATION: [(&str, &str); 10] = [
     ("", ""),
     ("new/", "new/"),
@@ -34,7 +34,7 @@ const APPLICATION: [(&str, &str); 10] = [
     ("<slug:slug>/comments/", "a-long-title-of-17/comments/"),
 ];
 
-/// A router of so many routes, and paths of which a few are frequent.
+/// Makes a router of `routes` routes, and paths for it, a few of them frequent.
 fn site(routes: usize) -> (Router, Vec<String>) {
     let mut urlconf = Urlconf::default();
     let mut paths = Vec::new();
@@ -46,17 +46,17 @@ fn site(routes: usize) -> (Router, Vec<String>) {
         } else {
             format!("application-{application}")
         };
-        let template = Template::parse(&format!("/{application}/{route}"), &BTreeMap::new());
+        let template = PathTemplate::parse(&format!("/{application}/{route}"), &BTreeMap::new());
         let view = format!("view-{number}");
         urlconf.routes.push(template.unwrap().route(&view).unwrap());
         paths.push(format!("/{application}/{path}"));
     }
     let resolver = Resolver::new(urlconf, None, &mut Report::default());
-    let named = Router::of_urlconf(Arc::new(resolver), routes);
+    let named = Router::from_urlconf(Arc::new(resolver), routes);
     (named, popular(&paths))
 }
 
-/// As traffic is: the n-th path comes about 1/n as often as the first.
+/// Picks paths as traffic does: the n-th comes about 1/n as often as the first.
 fn popular(paths: &[String]) -> Vec<String> {
     let mut state: u64 = 42;
     let shares: Vec<u64> = (1..=paths.len() as u64)
@@ -105,7 +105,7 @@ fn route(criterion: &mut Criterion) {
     group.bench_function("unresolved", |bencher| {
         bencher.iter(|| resolve_all(&mut router, &unknown, status));
     });
-    // Fifteen of its routes are beyond the trie: what those cost who do not need them.
+    // Fifteen of its routes are not in the trie; the paths measured do not need them.
     let text = Arc::new(Text {
         name: "rich.jsonl".into(),
         content: include_str!("../fixtures/urlconf/rich.jsonl").into(),
@@ -113,7 +113,7 @@ fn route(criterion: &mut Criterion) {
     let mut report = Report::default();
     let urlconf = Urlconf::read(&text, &mut report).unwrap();
     let resolver = Resolver::new(urlconf, None, &mut report);
-    let mut rich = Router::of_urlconf(Arc::new(resolver), 500);
+    let mut rich = Router::from_urlconf(Arc::new(resolver), 500);
     let paths = [
         "/",
         "/articles/2026/11/slug-17/",

@@ -1,7 +1,6 @@
-//! `routes`: which view a path leads to, and why.
+//! The `routes` command: resolves paths to views and explains the result.
 //!
-//! Invariant: values captured from a path go to standard output, for the person who asked, and
-//! nowhere else; control characters are shown escaped.
+//! Invariant: values captured from a path go to standard output only; control characters are escaped.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -15,27 +14,28 @@ use super::exit::{Exit, Failure, counted};
 use crate::config;
 use crate::diag::Report;
 use crate::route::{
-    Engine, Explanation, Near, NoRewrite, Resolver, Rewrite, Rewrites, Route, Router, Urlconf,
+    Engine, Explanation, NearMiss, Resolver, Rewrite, RewriteError, Rewrites, Route, Router,
+    Urlconf,
 };
 
-/// Show which view a path leads to and why, or all routes and how they are matched.
+/// Show which view a path resolves to and why, or list all routes.
 ///
-/// FILE is what `dump_urlconf.py` wrote. Without PATH, all routes are listed in the
-/// order in which Django tries them, with warnings about what cannot be matched as Django does.
-/// Exit code 0 if every path has a view, 1 otherwise.
+/// FILE is the output of `dump_urlconf.py`. Without PATH, all routes are listed in the order in which
+/// Django tries them, with warnings about routes that cannot be matched exactly as Django does. Exits
+/// with 0 if every path resolves to a view, 1 otherwise.
 #[derive(Debug, Args)]
 pub struct Routes {
     /// The dump of the site's URLconf
     #[arg(long, short, value_name = "FILE")]
     urlconf: PathBuf,
-    /// A prefix of logged paths that the server in front replaces, as in `/shop/=/store/`; the
-    /// longest that matches is replaced, before PREFIX is taken off. May be given several times
-    #[arg(long = "rewrite", value_name = "FROM=TO", value_parser = rewrite)]
+    /// A prefix of logged paths that the front server replaces, as in `/shop/=/store/`. The longest match is
+    /// replaced, before --strip-prefix. Can be given more than once
+    #[arg(long = "rewrite", value_name = "FROM=TO", value_parser = parse_rewrite)]
     rewrites: Vec<Rewrite>,
-    /// What paths begin with before they reach the site [default: the dump's script name]
+    /// Prefix of logged paths that Django does not see [default: the dump's script name]
     #[arg(long, value_name = "PREFIX")]
     strip_prefix: Option<String>,
-    /// A path as a log shows it, query and escapes included
+    /// A path as logged, including query and escapes
     #[arg(value_name = "PATH")]
     paths: Vec<OsString>,
 }
@@ -45,7 +45,7 @@ impl Routes {
         if !self.urlconf.exists() {
             let message = format!("cannot read {}: no such file", self.urlconf.display());
             return Err(Failure::message(Exit::NoInput, message)
-                .help("make it: python manage.py shell < dump_urlconf.py > urlconf.jsonl"));
+                .help("generate it: python manage.py shell < dump_urlconf.py > urlconf.jsonl"));
         }
         let mut report = Report::default();
         let Some(resolver) = self.resolver(&mut report) else {
@@ -70,33 +70,39 @@ impl Routes {
         }
         match (self.paths.len(), unresolved) {
             (_, 0) => Ok(()),
-            (1, _) => Err(Failure::message(Exit::Runtime, "no view takes the path")),
+            (1, _) => Err(Failure::message(
+                Exit::Runtime,
+                "the path does not resolve to a view",
+            )),
             (paths, _) => Err(Failure::message(
                 Exit::Runtime,
-                format!("no view takes {unresolved} of {}", counted(paths, "path")),
+                format!(
+                    "{unresolved} of {} not resolved to a view",
+                    counted(paths, "path")
+                ),
             )),
         }
     }
 
-    /// What resolves as these options say; `None` if the report has an error of the dump.
+    /// Makes the resolver; `None` if the report has an error of the dump.
     fn resolver(&self, report: &mut Report) -> Option<Resolver> {
         let text = config::read_urlconf(&self.urlconf, report)?;
         let urlconf = Urlconf::read(&text, report)?;
-        let odd = self.rewrites.iter();
-        report.extend(odd.filter_map(|rewrite| rewrite.oddity(&self.rewrites)));
+        let rewrites = self.rewrites.iter();
+        report.extend(rewrites.filter_map(|rewrite| rewrite.warning(&self.rewrites)));
         let resolver = Resolver::new(urlconf, self.strip_prefix.as_deref(), report);
         Some(resolver.with_rewrites(Rewrites::new(self.rewrites.clone()), report))
     }
 }
 
-/// Reads `FROM=TO`.
-fn rewrite(text: &str) -> Result<Rewrite, String> {
+/// Parses `FROM=TO`.
+fn parse_rewrite(text: &str) -> Result<Rewrite, String> {
     let (from, to) = text
         .split_once('=')
-        .ok_or("not FROM=TO, as in `/shop/=/store/`")?;
+        .ok_or("expected FROM=TO, as in `/shop/=/store/`")?;
     Rewrite::new(from, to).map_err(|side| match side {
-        NoRewrite::From => format!("a prefix begins with `/`: `/{from}={to}`"),
-        NoRewrite::To => format!("a prefix begins with `/`: `{from}=/{to}`"),
+        RewriteError::From => format!("a prefix must start with `/`: `/{from}={to}`"),
+        RewriteError::To => format!("a prefix must start with `/`: `{from}=/{to}`"),
     })
 }
 
@@ -115,16 +121,15 @@ fn list(resolver: &Resolver) -> String {
             shown(&route.shown)
         );
     }
-    let count =
-        |engine: fn(&Engine) -> bool| resolver.engines().iter().filter(|e| engine(e)).count();
-    let trie = count(|engine| *engine == Engine::Trie);
+    let engines = resolver.engines().iter();
+    let trie = engines.filter(|engine| **engine == Engine::Trie).count();
     let _ = write!(
         text,
         "\n{}, {trie} in the trie",
         counted(urlconf.routes.len(), "route")
     );
     if !resolver.prefix().is_empty() {
-        let _ = write!(text, ", below {}", shown(resolver.prefix()));
+        let _ = write!(text, ", under {}", shown(resolver.prefix()));
     }
     text.push('\n');
     for rewrite in resolver.rewrites().as_slice() {
@@ -161,13 +166,10 @@ fn explained(resolver: &Resolver, explanation: &Explanation, target: &[u8]) -> S
         (path, _) => path.as_ref(),
     };
     match (seen, &explanation.below) {
-        (None, _) => line("why", "it has no path"),
+        (None, _) => line("reason", "the target has no path"),
         (Some(path), None) => {
             let prefix = shown(resolver.prefix());
-            line(
-                "why",
-                &format!("`{}` does not lie below {prefix}", shown(path)),
-            );
+            line("reason", &format!("`{}` is outside {prefix}", shown(path)));
         }
         (Some(_), Some(_)) if explanation.rewritten.is_some() => {}
         (Some(path), Some(_)) => line("path", &shown(path)),
@@ -176,48 +178,51 @@ fn explained(resolver: &Resolver, explanation: &Explanation, target: &[u8]) -> S
         line("language", code);
     }
     if let Some((route, place)) = route {
-        let engine = resolver.engines().get(place).map_or("", Engine::name);
+        let engine = resolver
+            .engines()
+            .get(place)
+            .map_or("", |engine| engine.name());
         let number = place + 1;
         line(
             "route",
             &format!("/{} (number {number}, {engine})", shown(&route.shown)),
         );
-        line("chain", &chain(route));
+        line("patterns", &patterns(route));
         for (name, value) in &explanation.captured {
             line(&shown(name), &shown(value));
         }
         for converter in route.refusing(urlconf) {
-            let words = format!("the converter `{converter}` may refuse the value");
+            let words = format!("the converter `{converter}` may reject the value");
             line("warning", &words);
         }
     }
-    for near in &explanation.near {
+    for near in &explanation.near_misses {
         if let Some(route) = urlconf.routes.get(near.route) {
-            line("nearly", &nearly(urlconf, route, near));
+            line("near miss", &near_miss(urlconf, route, near));
         }
     }
     text
 }
 
-fn chain(route: &Route) -> String {
+fn patterns(route: &Route) -> String {
     let levels = route.chain.iter();
     let levels = levels.map(|level| format!("{} `{}`", level.kind.name(), shown(&level.pattern)));
     levels.collect::<Vec<_>>().join(", ")
 }
 
-fn nearly(urlconf: &Urlconf, route: &Route, near: &Near) -> String {
+fn near_miss(urlconf: &Urlconf, route: &Route, near: &NearMiss) -> String {
     let (view, reach) = (shown(&route.view), shown(&near.reach));
     let because = match near.level.and_then(|level| route.chain.get(level)) {
-        Some(level) => format!("not {} `{}`", level.kind.name(), shown(&level.pattern)),
+        Some(level) => format!("but not {} `{}`", level.kind.name(), shown(&level.pattern)),
         None => match languages(urlconf, route) {
-            Some(codes) => format!("but only in {codes}"),
-            None => "but a converter refuses".to_owned(),
+            Some(codes) => format!("but exists only in {codes}"),
+            None => "but a converter rejects the value".to_owned(),
         },
     };
-    format!("{view} takes `{reach}`, {because}")
+    format!("{view} matches `{reach}` {because}")
 }
 
-/// Text without what a terminal would obey.
+/// Escapes control characters, which a terminal would obey.
 fn shown(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {

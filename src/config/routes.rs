@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::{Limits, files};
 use crate::diag::{Fault, Place, Report, Section, Spot, Text};
-use crate::route::{NoRewrite, Resolver, Rewrite, Rewrites, Route, Template, Urlconf};
+use crate::route::{PathTemplate, Resolver, Rewrite, RewriteError, Rewrites, Route, Urlconf};
 
 /// The resolvers of a configuration's routes, by name.
 pub type Resolvers = BTreeMap<String, Arc<Resolver>>;
@@ -168,8 +168,10 @@ fn read_rewrites(section: &mut Section<'_>, report: &mut Report) -> Rewrites {
             Ok(rewrite) => read.push((rewrite, from.place)),
             Err(side) => {
                 let (wrong, keys) = match side {
-                    NoRewrite::From => (&from, format!("\"/{}\" = \"{}\"", from.value, to.value)),
-                    NoRewrite::To => (&to, format!("\"{}\" = \"/{}\"", from.value, to.value)),
+                    RewriteError::From => {
+                        (&from, format!("\"/{}\" = \"{}\"", from.value, to.value))
+                    }
+                    RewriteError::To => (&to, format!("\"{}\" = \"/{}\"", from.value, to.value)),
                 };
                 report.push(
                     Fault::error("a prefix begins with `/`")
@@ -181,7 +183,7 @@ fn read_rewrites(section: &mut Section<'_>, report: &mut Report) -> Rewrites {
     }
     let (rewrites, places): (Vec<Rewrite>, Vec<Place>) = read.into_iter().unzip();
     for (rewrite, place) in rewrites.iter().zip(places) {
-        report.extend(rewrite.oddity(&rewrites).map(|fault| fault.at(place)));
+        report.extend(rewrite.warning(&rewrites).map(|fault| fault.at(place)));
     }
     Rewrites::new(rewrites)
 }
@@ -189,7 +191,7 @@ fn read_rewrites(section: &mut Section<'_>, report: &mut Report) -> Rewrites {
 fn read_converters(section: &mut Section<'_>, report: &mut Report) -> BTreeMap<String, String> {
     let mut converters = BTreeMap::new();
     for (name, expression) in section.scalars("converters", report) {
-        match Template::check_converter(&name.value, &expression.value) {
+        match PathTemplate::check_converter(&name.value, &expression.value) {
             Ok(()) => {
                 converters.insert(name.value, expression.value);
             }
@@ -210,7 +212,7 @@ fn read_template(
     report: &mut Report,
 ) -> Option<Route> {
     let place = &template.place;
-    let parsed = Template::parse(&template.value, converters).map_err(|message| {
+    let parsed = PathTemplate::parse(&template.value, converters).map_err(|message| {
         let fault = Fault::error(format!("template `{}`: {message}", template.value));
         fault
             .at(place.clone())
@@ -267,10 +269,10 @@ mod tests {
             [
                 "7: a prefix begins with `/`",
                 "8: expected a whole number from 1 to 100000, found 0",
-                "9: converter `h`: a class that is not closed",
-                "10: template `a`: a template begins with `/`",
+                "9: converter `h`: unterminated character set",
+                "10: template `a`: a template must start with `/`",
                 "10: template `/<x:y>`: unknown converter `x`; Django has `int`, `str`, `uuid`, `slug`, `path`",
-                "10: a view's name has 1 to 256 bytes",
+                "10: a view name must have 1 to 256 bytes",
                 "11: unknown key `urlcnf`",
                 "12: routes `none` name no view",
             ]
@@ -340,7 +342,7 @@ mod tests {
         config.unwrap().routes["shop"].load(&mut report);
         assert_eq!(
             report.faults()[0].message,
-            "`/app/` is rewritten to `/`, which does not lie below `/app`: its paths have no view"
+            "`/app/` is rewritten to `/`, which is outside `/app`: these paths resolve to no view"
         );
     }
 

@@ -8,7 +8,7 @@ use crate::diag::Report;
 use crate::metric::{Condition, Counts, Initial, Metric, Quantity, Set};
 use crate::model::{Families, Family, GenerationId, Position, Value};
 use crate::pattern::Dialect;
-use crate::route::{Resolver, Template, Urlconf};
+use crate::route::{PathTemplate, Resolver, Urlconf};
 use proptest::prelude::*;
 
 const NGINX: &str = "\"$request\" $status $request_time $upstream_response_time $scheme";
@@ -17,7 +17,7 @@ const NGINX: &str = "\"$request\" $status $request_time $upstream_response_time 
 fn views(names: &[&str]) -> Arc<Resolver> {
     let mut urlconf = Urlconf::default();
     for name in names {
-        let template = Template::parse(&format!("/{name}/<int:x>/"), &BTreeMap::new());
+        let template = PathTemplate::parse(&format!("/{name}/<int:x>/"), &BTreeMap::new());
         urlconf.routes.push(template.unwrap().route(name).unwrap());
     }
     Arc::new(Resolver::new(urlconf, None, &mut Report::default()))

@@ -101,7 +101,7 @@ impl Pipeline {
             plan,
             scratch: settings.pattern.scratch(),
             router: match &settings.routes {
-                Some(resolver) => Router::of_urlconf(Arc::clone(resolver), settings.max_routes),
+                Some(resolver) => Router::from_urlconf(Arc::clone(resolver), settings.max_routes),
                 None => Router::new(settings.max_routes),
             },
             unescaped: Vec::new(),
@@ -288,7 +288,7 @@ impl Pipeline {
             return RouteId::OTHER;
         }
         if let Some(view) = record.view
-            && let Some(named) = self.router.named(view)
+            && let Some(named) = self.router.register_view(view)
         {
             return named;
         }

@@ -1,21 +1,21 @@
-//! What looks like data in a path becomes a placeholder.
+//! Replaces what looks like data in a path by placeholders.
 //!
-//! Invariant: the query, the fragment, the authority, and any segment that looks like an id, an
-//! e-mail address or a token leave no trace in the result, which is ASCII.
+//! Invariant: the result is ASCII and holds nothing of the query, the fragment, the authority, or of a
+//! segment that looks like an id, an e-mail address or a token.
 
 use memchr::{memchr, memchr2, memchr3, memmem};
 
-use super::Router;
-
+/// Longest folded path, in bytes.
+pub(super) const NAME_BYTES: usize = 128;
 /// Segments kept; deeper ones become one `<path>`.
 const SEGMENTS: usize = 8;
-/// Longest segment that is looked at; a longer one is a token.
+/// Longest segment that is classified, in bytes; a longer one is a token.
 const LONG_BYTES: usize = 128;
-/// Longest segment taken literally.
+/// Longest segment kept as it is, in bytes.
 const LITERAL_BYTES: usize = 32;
 
-/// The template of `target`: a piece of it where nothing is folded, else written to `folded`.
-/// `None` when it has no path, or the template is too long for a name.
+/// Folds the path of a target: returns a slice of the target where nothing is folded, otherwise of `folded`.
+/// `None` if the target has no path, or the result is longer than [`NAME_BYTES`].
 #[inline]
 pub(super) fn fold<'f>(target: &'f [u8], folded: &'f mut Vec<u8>) -> Option<&'f [u8]> {
     let path = if target.first() == Some(&b'/') {
@@ -61,17 +61,15 @@ pub(super) fn fold<'f>(target: &'f [u8], folded: &'f mut Vec<u8>) -> Option<&'f 
         seen = Seen::default();
     }
     if folded.is_empty() && segments < SEGMENTS {
-        return path
-            .get(..at)
-            .filter(|path| path.len() <= Router::NAME_BYTES);
+        return path.get(..at).filter(|path| path.len() <= NAME_BYTES);
     }
     if segments < SEGMENTS {
         folded.extend_from_slice(&path[copied..at]);
     }
-    Some(&**folded).filter(|folded| folded.len() <= Router::NAME_BYTES)
+    Some(&**folded).filter(|folded| folded.len() <= NAME_BYTES)
 }
 
-/// The path of the absolute form (RFC 9112, 3.2.2), `/` if it has none.
+/// Returns the path of a target in absolute form (RFC 9112, 3.2.2), `/` if it has none.
 fn absolute(target: &[u8]) -> Option<&[u8]> {
     let origin = match memchr2(b'?', b'#', target) {
         Some(end) => &target[..end],
@@ -81,7 +79,7 @@ fn absolute(target: &[u8]) -> Option<&[u8]> {
     Some(memchr(b'/', authority).map_or(b"/", |slash| &authority[slash..]))
 }
 
-/// How often each kind of byte was seen in a segment, eight bits each; right for up to [`LONG_BYTES`].
+/// Bytes of each kind in a segment of up to [`LONG_BYTES`]: five counters of eight bits.
 #[derive(Clone, Copy, Default)]
 struct Seen(u64);
 
@@ -120,11 +118,11 @@ impl Seen {
         ((self.0 / kind) & 0xff) as usize
     }
 
-    /// What stands for a segment; `None` when it stands for itself.
+    /// Returns the placeholder of a segment; `None` if the segment is kept.
     #[inline]
     fn placeholder(self, segment: &[u8]) -> Option<&'static [u8]> {
         if segment.len() <= LITERAL_BYTES && self.0 & !((0xff * LOWER) | (0xff * HEX)) == 0 {
-            return None; // Small letters and marks alone.
+            return None; // Only small letters and marks.
         }
         self.odd_placeholder(segment)
     }
@@ -160,7 +158,7 @@ impl Seen {
     }
 }
 
-/// `v1`, `v12`: part of an interface's name.
+/// Matches `v1` and `v12`, as in the name of an API.
 fn is_version(segment: &[u8]) -> bool {
     matches!(segment, [b'v', rest @ ..] if rest.len() <= 2 && rest.iter().all(u8::is_ascii_digit))
 }

@@ -1,8 +1,8 @@
-//! From a request target to the route it belongs to.
+//! Maps a request target to a route.
 //!
-//! Invariant: a route's name is a view of the site's URLconf, or, without one, a path the site
-//! answered well, what looks like data in it folded; there are never more of them than the
-//! configured number, and everything else is [`RouteId::OTHER`] or unresolved.
+//! Invariant: a route is a view of the site's URLconf or, without one, a path that the site served, with
+//! everything that looks like data folded. There are at most as many routes as configured; every other
+//! request counts as [`RouteId::OTHER`] or as unresolved.
 
 mod fold;
 mod names;
@@ -15,40 +15,37 @@ use crate::model::Status;
 
 use names::Names;
 
-pub use resolver::{Engine, Explanation, Near, NoRewrite, Resolver, Rewrite, Rewrites};
-pub use urlconf::{Kind, Languages, Level, Route, Template, Urlconf, VIEW_BYTES};
+pub use names::RouteId;
+pub use resolver::{Engine, Explanation, NearMiss, Resolver, Rewrite, RewriteError, Rewrites};
+pub use urlconf::{Languages, Level, LevelKind, PathTemplate, Route, Urlconf, VIEW_BYTES};
 
-/// A route of one [`Router`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RouteId(pub u32);
-
-/// What became of a target.
+/// Outcome of routing one target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resolution {
-    /// A view of the URLconf answers it.
+    /// The target resolves to a view of the URLconf.
     View(RouteId),
-    /// No view of the URLconf answers it; the id is that of [`Router::UNRESOLVED`].
+    /// The target resolves to no view; the id is that of [`Router::UNRESOLVED`].
     Unresolved(RouteId),
-    /// There is no URLconf: what the target looks like, [`RouteId::OTHER`] until that is learned.
+    /// Without a URLconf: the folded path, [`RouteId::OTHER`] until it is learned.
     Folded(RouteId),
 }
 
 /// Names the routes of one source's requests.
 ///
-/// Of a URLconf, every request belongs to the view that Django resolves its path to.
+/// With a URLconf, a request counts for the view that Django resolves its path to.
 ///
-/// Without one, routes are learned from the traffic, by folding what looks like data in a path. A
-/// template becomes a route when the site answers it well (2xx, 302 to 304, 307) or fails on it
-/// (500); until then, and past the cap, requests for it are [`RouteId::OTHER`]. So a scan for
-/// `/wp-login.php` makes no series.
+/// Without one, routes are learned from the traffic by folding what looks like data in a path. A folded
+/// path becomes a route when the site serves it (2xx, 302 to 304, 307) or fails on it (500); until
+/// then, and past the cap, its requests count as [`RouteId::OTHER`]. So a scan for `/wp-login.php`
+/// creates no series.
 #[derive(Debug)]
 pub struct Router {
     names: Names,
     mode: Mode,
     max_routes: usize,
-    /// Views that lines named.
-    named: usize,
-    /// A path that was folded, or whose escapes were undone.
+    /// Views that were registered by a line's view field.
+    registered: usize,
+    /// Holds a folded or unescaped path.
     scratch: Vec<u8>,
 }
 
@@ -62,18 +59,13 @@ enum Mode {
 #[derive(Debug)]
 struct Views {
     resolver: Arc<Resolver>,
-    /// The view of each route.
+    /// The view of each route of the URLconf.
     ids: Box<[RouteId]>,
     unresolved: RouteId,
 }
 
-impl RouteId {
-    /// Whatever is no known route.
-    pub const OTHER: Self = Self(0);
-}
-
 impl Resolution {
-    /// The route to count it for.
+    /// Returns the route that the request counts for.
     #[inline]
     pub fn id(self) -> RouteId {
         match self {
@@ -83,29 +75,27 @@ impl Resolution {
 }
 
 impl Router {
-    /// Longest name of a learned route, in bytes.
-    pub const NAME_BYTES: usize = 128;
-    /// The name of what no view answers, as django-prometheus writes it.
+    /// Name of requests that resolve to no view, as django-prometheus writes it.
     pub const UNRESOLVED: &str = "<unnamed view>";
 
-    /// Learns at most `max_routes` routes.
+    /// Makes a router that learns at most `max_routes` routes.
     pub fn new(max_routes: usize) -> Self {
         Self {
             names: Names::new("<other>"),
             mode: Mode::Learning(0),
             max_routes,
-            named: 0,
-            scratch: Vec::with_capacity(2 * Self::NAME_BYTES),
+            registered: 0,
+            scratch: Vec::with_capacity(2 * fold::NAME_BYTES),
         }
     }
 
-    /// Names views; those past the first `max_routes` are [`RouteId::OTHER`].
-    pub fn of_urlconf(resolver: Arc<Resolver>, max_routes: usize) -> Self {
+    /// Makes a router for a URLconf. Views past the first `max_routes` are [`RouteId::OTHER`].
+    pub fn from_urlconf(resolver: Arc<Resolver>, max_routes: usize) -> Self {
         Self::new(max_routes).with_urlconf(resolver, max_routes)
     }
 
-    /// The same with another URLconf. Ids given out keep their names, so that what was counted by
-    /// them stays right; views that both have keep their ids.
+    /// Replaces the URLconf. Ids already given out keep their names, so counts made under them stay
+    /// right; a view that both have keeps its id.
     #[must_use]
     pub fn with_urlconf(mut self, resolver: Arc<Resolver>, max_routes: usize) -> Self {
         let unresolved = self.names.intern(Self::UNRESOLVED.as_bytes());
@@ -129,7 +119,7 @@ impl Router {
         self
     }
 
-    /// The resolver it asks, if there is one.
+    /// Returns the resolver; `None` while routes are learned.
     pub fn resolver(&self) -> Option<&Arc<Resolver>> {
         match &self.mode {
             Mode::Learning(_) => None,
@@ -137,25 +127,25 @@ impl Router {
         }
     }
 
-    /// Every view of the URLconf that has a name of its own, and that of what no view answers; `None`
-    /// while routes are learned.
+    /// Returns the routes of all views under the cap and of [`Router::UNRESOLVED`]; `None` while routes
+    /// are learned.
     pub fn views(&self) -> Option<impl Iterator<Item = RouteId>> {
         let Mode::Views(views) = &self.mode else {
             return None;
         };
         let ids = views.ids.iter().copied().chain([views.unresolved]);
-        let own: std::collections::BTreeSet<RouteId> =
+        let distinct: std::collections::BTreeSet<RouteId> =
             ids.filter(|id| *id != RouteId::OTHER).collect();
-        Some(own.into_iter())
+        Some(distinct.into_iter())
     }
 
-    /// The route of a request target as logged, and of the status it got.
+    /// Returns the route of a request target as logged. The status matters only while learning.
     #[inline]
     pub fn route(&mut self, target: &[u8], status: Option<Status>) -> RouteId {
         self.resolve(target, status).id()
     }
 
-    /// The same, and whether a view answers it. The status matters only while learning.
+    /// Resolves a request target as logged. The status matters only while learning.
     #[inline]
     pub fn resolve(&mut self, target: &[u8], status: Option<Status>) -> Resolution {
         match &mut self.mode {
@@ -170,9 +160,9 @@ impl Router {
         }
     }
 
-    /// The route of a view that the site itself names in a line; `None` if that is no name of a view.
-    /// Past the cap a new one is [`RouteId::OTHER`].
-    pub fn named(&mut self, view: &[u8]) -> Option<RouteId> {
+    /// Returns the route of a view that a line names, registering it up to the cap and as
+    /// [`RouteId::OTHER`] past it. `None` if the text is not a valid view name.
+    pub fn register_view(&mut self, view: &[u8]) -> Option<RouteId> {
         let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.:-".contains(byte);
         if view == b"-" || !(1..=VIEW_BYTES).contains(&view.len()) || !view.iter().all(is_part) {
             return None;
@@ -180,10 +170,10 @@ impl Router {
         if let Some(known) = self.names.find(view) {
             return Some(known);
         }
-        if self.named >= self.max_routes {
+        if self.registered >= self.max_routes {
             return Some(RouteId::OTHER);
         }
-        self.named += 1;
+        self.registered += 1;
         Some(self.names.intern(view))
     }
 
@@ -197,21 +187,21 @@ impl Router {
         let Mode::Learning(learned) = &mut self.mode else {
             return RouteId::OTHER;
         };
-        if *learned >= self.max_routes || !status.is_some_and(teaches) {
+        if *learned >= self.max_routes || !status.is_some_and(proves_path) {
             return RouteId::OTHER;
         }
         *learned += 1;
         self.names.intern(folded)
     }
 
-    /// The name of a route, as the label `route` shows it.
+    /// Returns the name of a route, as the label `route` shows it.
     pub fn name(&self, id: RouteId) -> Arc<str> {
         self.names.name(id)
     }
 }
 
-/// Whether a response of this status says that the path exists.
-fn teaches(status: Status) -> bool {
+/// Returns whether a response of this status proves that the site serves the path.
+fn proves_path(status: Status) -> bool {
     matches!(status.code(), 200..=299 | 302..=304 | 307 | 500)
 }
 
@@ -225,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_route_is_learned_from_a_good_answer_only() {
+    fn only_served_paths_become_routes() {
         let mut router = Router::new(10);
         assert_eq!(name(&mut router, "/articles/7/", "404"), "<other>");
         assert_eq!(name(&mut router, "/articles/7/", "200"), "/articles/<int>/");
@@ -238,10 +228,10 @@ mod tests {
     }
 
     #[test]
-    fn a_view_that_a_line_names_is_taken_up_to_the_cap() {
+    fn a_view_named_by_a_line_is_registered_up_to_the_cap() {
         let mut router = Router::new(2);
         let mut named = |view: &str| {
-            let id = router.named(view.as_bytes());
+            let id = router.register_view(view.as_bytes());
             id.map(|id| router.name(id).to_string())
         };
         assert_eq!(named("shop:cart").as_deref(), Some("shop:cart"));
@@ -275,7 +265,7 @@ mod tests {
     fn views(names: &[&str]) -> Arc<Resolver> {
         let mut urlconf = Urlconf::default();
         for name in names {
-            let template = Template::parse(
+            let template = PathTemplate::parse(
                 &format!("/{name}/<int:x>/"),
                 &std::collections::BTreeMap::new(),
             );
@@ -286,8 +276,8 @@ mod tests {
     }
 
     #[test]
-    fn a_target_is_named_by_its_view_whatever_its_status() {
-        let mut router = Router::of_urlconf(views(&["a", "b"]), 10);
+    fn a_target_counts_for_its_view_whatever_its_status() {
+        let mut router = Router::from_urlconf(views(&["a", "b"]), 10);
         assert_eq!(name(&mut router, "/a/1/?q", "404"), "a");
         assert_eq!(name(&mut router, "/a/x/", "200"), "<unnamed view>");
         assert_eq!(name(&mut router, "*", "200"), "<unnamed view>");
@@ -303,7 +293,7 @@ mod tests {
 
     #[test]
     fn views_past_the_cap_are_other_but_resolved() {
-        let mut router = Router::of_urlconf(views(&["a", "b", "a"]), 1);
+        let mut router = Router::from_urlconf(views(&["a", "b", "a"]), 1);
         assert_eq!(
             router.resolve(b"/b/2/", None),
             Resolution::View(RouteId::OTHER)
@@ -312,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn another_urlconf_renames_no_id() {
+    fn replacing_the_urlconf_keeps_ids() {
         let mut router = Router::new(10);
         let learned = router.route(b"/c/1/", Status::from_digits(b"200"));
         let mut router = router.with_urlconf(views(&["a", "b"]), 10);
@@ -326,12 +316,12 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn any_targets_stay_under_the_cap(targets: Vec<Vec<u8>>) {
+        fn arbitrary_targets_stay_under_the_cap(targets: Vec<Vec<u8>>) {
             let mut router = Router::new(3);
             for target in targets {
                 let id = router.route(&[b"/", &*target].concat(), Status::from_digits(b"200"));
                 let name = router.name(id);
-                proptest::prop_assert!(id.0 <= 3 && name.len() <= Router::NAME_BYTES && name.is_ascii());
+                proptest::prop_assert!(id.0 <= 3 && name.len() <= fold::NAME_BYTES && name.is_ascii());
             }
         }
     }

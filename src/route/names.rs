@@ -1,6 +1,6 @@
-//! The names of routes.
+//! Interns route names.
 //!
-//! Invariant: an id keeps its name; no name has two ids.
+//! Invariant: an id keeps its name, and a name has one id.
 
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -8,9 +8,16 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
-use super::RouteId;
+/// A route of one [`Router`](super::Router).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RouteId(pub u32);
 
-/// Names and their ids.
+impl RouteId {
+    /// The route of every request that no other route counts.
+    pub const OTHER: Self = Self(0);
+}
+
+/// Route names and their ids.
 #[derive(Debug)]
 pub(super) struct Names {
     texts: Vec<Arc<str>>,
@@ -19,7 +26,7 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// `other` is the name of [`RouteId::OTHER`], which no look-up finds.
+    /// Makes a table without names. `other` is the name of [`RouteId::OTHER`], which `find` never returns.
     pub(super) fn new(other: &str) -> Self {
         Self {
             texts: vec![other.into()],
@@ -28,6 +35,7 @@ impl Names {
         }
     }
 
+    /// Looks up the id of a name.
     #[inline]
     pub(super) fn find(&self, name: &[u8]) -> Option<RouteId> {
         let hash = self.hasher.hash_one(name);
@@ -35,7 +43,7 @@ impl Names {
         self.ids.find(hash, is_it).map(|id| RouteId(*id))
     }
 
-    /// The id of a name, a new one if it has none; [`RouteId::OTHER`] if it is no text.
+    /// Returns the id of a name, adding the name if it is missing; [`RouteId::OTHER`] if it is not UTF-8.
     pub(super) fn intern(&mut self, name: &[u8]) -> RouteId {
         if let Some(known) = self.find(name) {
             return known;
@@ -51,6 +59,7 @@ impl Names {
         RouteId(id)
     }
 
+    /// Returns the name of an id.
     pub(super) fn name(&self, id: RouteId) -> Arc<str> {
         let known = self.texts.get(id.0 as usize).or(self.texts.first());
         known.map_or_else(|| "<other>".into(), Arc::clone)

@@ -12,7 +12,7 @@ use httplog_exporter::metric::{Counts, Initial, Metrics, sets};
 use httplog_exporter::model::{Batch, Families, GenerationId, Micros, Position, Status};
 use httplog_exporter::pattern::{Dialect, Pattern};
 use httplog_exporter::pipeline::{Pipeline, Settings};
-use httplog_exporter::route::{Resolver, Router, Template, Urlconf};
+use httplog_exporter::route::{PathTemplate, Resolver, Router, Urlconf};
 use httplog_exporter::source::{FILE_GAP_REASONS, STREAM_GAP_REASONS};
 use httplog_exporter::telemetry::{Metric, Telemetry};
 
@@ -154,7 +154,7 @@ fn the_table_of_series_at_0_is_what_starts_at_0() {
         place: None,
     };
     let mut urlconf = Urlconf::default();
-    let home = Template::parse("/", &BTreeMap::new()).unwrap();
+    let home = PathTemplate::parse("/", &BTreeMap::new()).unwrap();
     urlconf.routes.push(home.route("home").unwrap());
     let resolver = Resolver::new(urlconf, None, &mut Report::default());
     let plain = everything();

@@ -1,6 +1,6 @@
-//! A real Django site behind real servers: the views and the numbers in its logs are its own.
+//! A real Django site behind real servers: the exporter's views and counts agree with the site's own.
 //!
-//! Invariant: the site is run once; every test looks at what that run left behind.
+//! Invariant: the site is run once; every test reads the results of that run.
 
 mod exporter;
 mod request;
@@ -18,7 +18,7 @@ use crate::resolve::{dump, resolver};
 use crate::stack::Site;
 use crate::support::{HEAD, project, run};
 
-use exporter::{Exporters, Told};
+use exporter::{Exporters, Outputs};
 use request::{Logged, Seen, cause};
 use table::{Account, cells, sums};
 
@@ -26,16 +26,16 @@ const SETTINGS: &str = "shop.compared_settings";
 const REQUESTS: usize = 5200;
 const SEED: u64 = 4;
 
-/// The section that asks for what is compared.
+/// Section that enables the compared metrics.
 const DJANGO: &str = "[metrics]\nsets = [\"httplog\", \"django\"]\n";
 
-/// What a site's boards and alerts ask a Prometheus for.
+/// Queries that dashboards and alerts of a site use.
 const QUERIES: [&str; 2] = [
     "rate(httplog_request_duration_seconds_sum{job=\"django\"}[1m]) \
      / rate(httplog_request_duration_seconds_count{job=\"django\"}[1m])",
     "sum by (route, status) (rate(httplog_requests_total{job=\"django\"}[1m])) > 0",
 ];
-/// The same of django-prometheus: the source document's query, then those of django-mixin's boards.
+/// Queries for django-prometheus' names: a typical one, then those of django-mixin's dashboards.
 const DJANGO_QUERIES: [&str; 4] = [
     "rate(django_http_requests_latency_seconds_by_view_method_sum{job=\"django\"}[1m]) \
      / rate(django_http_requests_latency_seconds_by_view_method_count{job=\"django\"}[1m])",
@@ -59,26 +59,26 @@ const CANARIES: [&str; 7] = [
     "canaryuser",
 ];
 
-/// Logs of the same requests: name, pattern.
+/// Logs of the same requests: file name and pattern.
 const LOGS: [(&str, &str); 3] = [
     ("access.log", "nginx-django"),
     ("typed.log", "typed"),
     ("gunicorn.log", "gunicorn-django"),
 ];
 
-/// What the run left behind.
+/// Results of the run.
 struct Run {
     seen: BTreeMap<String, Seen>,
-    /// Ids that came to Django twice.
+    /// Ids that reached Django twice.
     retried: usize,
-    /// django-prometheus' own page.
+    /// The page of django-prometheus.
     theirs: String,
     logs: Vec<Log>,
     dump: String,
-    /// What a Prometheus answered while the exporter followed the logs.
+    /// Queries and the number of series that Prometheus returned while the exporter followed the logs.
     answers: Vec<(&'static str, usize)>,
-    /// What the exporter showed, said and wrote.
-    told: Told,
+    /// Everything that the exporter served, logged and wrote.
+    outputs: Outputs,
 }
 
 struct Log {
@@ -127,16 +127,16 @@ impl Run {
                 .into_iter()
                 .map(|(query, found)| (query, found.len()))
                 .collect(),
-            told: exporters.tell(),
+            outputs: exporters.into_outputs(),
         }
     }
 }
 
-/// A preset, or the format of the servers' configuration that none describes.
+/// Compiles a preset, or the format `typed` of the servers' configuration.
 fn compiled(pattern: &str) -> Pattern {
     let config = format!(
         "{}[[source]]\nname = 'x'\npaths = ['x']\npattern = '{pattern}'\n",
-        own_pattern()
+        typed_pattern()
     );
     let checked = Config::parse("config.toml", &config, Path::new("/"));
     eprintln!("{}", checked.report);
@@ -144,8 +144,8 @@ fn compiled(pattern: &str) -> Pattern {
     (*config.sources[0].pattern).clone()
 }
 
-/// The format `typed` of nginx.conf, as a pattern.
-fn own_pattern() -> String {
+/// Returns the format `typed` of nginx.conf as a pattern.
+fn typed_pattern() -> String {
     let conf = fs::read_to_string(project("fixtures/stack/nginx.conf")).unwrap();
     let start = conf.find("log_format typed").unwrap();
     let end = start + conf[start..].find(';').unwrap();
@@ -192,7 +192,7 @@ fn the_view_of_every_logged_request_is_the_one_that_django_resolved() {
 }
 
 impl Run {
-    /// What each side counts of each request of a log.
+    /// Computes what each side counts of each request of a log.
     fn account(&self, log: &Log) -> Account {
         let mut account = Account::default();
         let mut rest = self.seen.clone();
@@ -226,7 +226,7 @@ fn what_django_prometheus_counts_follows_from_the_requests() {
 }
 
 #[test]
-fn a_prometheus_that_scrapes_the_exporter_as_django_has_data() {
+fn queries_of_django_dashboards_return_data() {
     for (query, series) in &RUN.answers {
         eprintln!("{series} series: {query}");
         assert!(*series > 5, "{series} series: {query}");
@@ -235,7 +235,7 @@ fn a_prometheus_that_scrapes_the_exporter_as_django_has_data() {
 }
 
 #[test]
-fn personal_data_that_is_logged_comes_out_nowhere() {
+fn personal_data_in_logs_is_never_exposed() {
     let logged =
         |canary: &str, log: &Log| memchr::memmem::find(&log.bytes, canary.as_bytes()).is_some();
     let mut hits = Vec::new();
@@ -244,13 +244,13 @@ fn personal_data_that_is_logged_comes_out_nowhere() {
             RUN.logs.iter().any(|log| logged(canary, log)),
             "{canary} is not logged"
         );
-        for (name, text) in &RUN.told {
+        for (name, text) in &RUN.outputs {
             if memchr::memmem::find(text, canary.as_bytes()).is_some() {
                 hits.push(format!("{canary} in {name}"));
             }
         }
     }
-    // The ids that nginx gave, by which lines are joined.
+    // Request ids of nginx, by which lines are joined.
     let ids: Vec<&String> = RUN.seen.keys().step_by(50).collect();
     assert!(ids.len() > 80 && ids.iter().all(|id| id.len() == 32));
     for id in ids {
@@ -258,24 +258,24 @@ fn personal_data_that_is_logged_comes_out_nowhere() {
             RUN.logs.iter().all(|log| logged(id, log)),
             "{id} is not logged"
         );
-        for (name, text) in &RUN.told {
+        for (name, text) in &RUN.outputs {
             if memchr::memmem::find(text, id.as_bytes()).is_some() {
                 hits.push(format!("the id {id} in {name}"));
             }
         }
     }
-    let bytes: usize = RUN.told.iter().map(|(_, text)| text.len()).sum();
+    let bytes: usize = RUN.outputs.iter().map(|(_, text)| text.len()).sum();
     eprintln!(
         "{} canaries, {} texts of {bytes} bytes, {} hits",
         CANARIES.len(),
-        RUN.told.len(),
+        RUN.outputs.len(),
         hits.len()
     );
     assert_eq!(hits, [""; 0]);
     assert!(
-        RUN.told.len() > 20
+        RUN.outputs.len() > 20
             && RUN
-                .told
+                .outputs
                 .iter()
                 .all(|(name, text)| !text.is_empty() || name.contains("log"))
     );
@@ -291,7 +291,7 @@ fn every_family_equals_django_prometheus_s_but_for_documented_differences() {
         fs::write(path("urlconf.jsonl"), &RUN.dump).unwrap();
         let config = format!(
             "{HEAD}{sets}{}[[source]]\nname = 'x'\npaths = ['{}']\npattern = '{}'\n",
-            own_pattern(),
+            typed_pattern(),
             path(log.name),
             log.pattern
         );
@@ -310,7 +310,7 @@ fn every_family_equals_django_prometheus_s_but_for_documented_differences() {
         assert_eq!(ended.code, Some(0), "{}", ended.err);
         let ours = ended.out;
         let account = RUN.account(log);
-        // A family is there if the log has its field.
+        // A family exists if the log has its field.
         let families: Vec<&str> = request::FAMILIES
             .into_iter()
             .filter(|family| *family != request::BY_CHARSET || log.pattern == "typed")
@@ -322,7 +322,7 @@ fn every_family_equals_django_prometheus_s_but_for_documented_differences() {
     }
 }
 
-/// The time that a server measured is more than Django's own, nginx's but for its resolution.
+/// Asserts that the time measured by a server is at least Django's own, up to the resolution of nginx.
 fn assert_latencies_are_upper_bounds(account: &Account, ours: &str, log: &str) {
     const RESOLUTION: f64 = 0.001;
     let mut compared = 0;
@@ -330,7 +330,7 @@ fn assert_latencies_are_upper_bounds(account: &Account, ours: &str, log: &str) {
         let counts = cells(ours);
         let theirs: BTreeMap<_, _> = sums(&RUN.theirs, family).into_iter().collect();
         for (labels, sum) in sums(ours, family) {
-            // Where they count twice, or nginx stopped the clock when the client left.
+            // django-prometheus counts some twice; nginx stops the clock when the client disconnects.
             let is_left = labels.get("view").is_some_and(|view| view == request::HELD);
             if is_left || family != request::LATENCY && account.differs(family, &labels) {
                 continue;

@@ -1,4 +1,4 @@
-//! Django's own resolver, asked beside ours: the same view for every path.
+//! Compares the resolver with Django's own: both resolve every path to the same view.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +10,7 @@ use httplog_exporter::route::{Engine, Resolver, Urlconf};
 
 use crate::support::project;
 
-/// Paths for each script name.
+/// Number of paths for each script name.
 const PATHS: usize = 30_000;
 const SETTINGS: &str = "shop.rich_settings";
 
@@ -22,7 +22,7 @@ fn python(settings: &str) -> Command {
     command
 }
 
-/// The dump of the site, made as the documentation says.
+/// Dumps the URLconf of a site as the documentation describes.
 pub fn dump(settings: &str) -> String {
     let script = fs::File::open(project("deploy/django/dump_urlconf.py")).unwrap();
     let output = python(settings)
@@ -34,12 +34,12 @@ pub fn dump(settings: &str) -> String {
         .unwrap();
     let faults = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && faults.is_empty(), "{faults}");
-    let said = String::from_utf8(output.stdout).unwrap();
-    // Some versions of the shell say first what they have imported.
-    said[said.find('{').unwrap()..].to_owned()
+    let printed = String::from_utf8(output.stdout).unwrap();
+    // Some versions of the shell first list the objects that they imported.
+    printed[printed.find('{').unwrap()..].to_owned()
 }
 
-/// What resolves paths by a dump.
+/// Makes the resolver of a dump.
 pub fn resolver(dump: &str, prefix: &str) -> Resolver {
     let text = Arc::new(Text {
         name: "urlconf.jsonl".into(),
@@ -64,7 +64,7 @@ fn unhex(text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn the_fixture_is_what_the_site_dumps() {
+fn the_fixture_is_the_dump_of_the_site() {
     let dump = dump(SETTINGS);
     let fixture = fs::read_to_string(project("fixtures/urlconf/rich.jsonl")).unwrap();
     let routes = |text: &str| text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
@@ -72,7 +72,7 @@ fn the_fixture_is_what_the_site_dumps() {
 }
 
 #[test]
-fn every_path_leads_to_the_view_that_django_resolves() {
+fn every_path_resolves_to_the_view_of_django() {
     let dump = dump(SETTINGS);
     for script_name in ["", "/app"] {
         let output = python(SETTINGS)
@@ -126,6 +126,6 @@ fn check(resolver: &Resolver, answers: &str) {
     assert_eq!(wrong, [""; 0]);
     assert_eq!(seen, PATHS);
     assert!(answered > PATHS / 4 && refused < PATHS / 50 && refused > 0);
-    let names = [Engine::Trie, Engine::Regex, Engine::Backtracking].map(|engine| engine.name());
-    assert_eq!(engines, names.into(), "an engine that nothing tried");
+    let names = [Engine::Trie, Engine::Regex, Engine::Backtracking].map(Engine::name);
+    assert_eq!(engines, names.into(), "an engine is untested");
 }

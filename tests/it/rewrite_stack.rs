@@ -1,4 +1,4 @@
-//! A real nginx that hands other paths to a real Django site than it logs.
+//! A real nginx that rewrites paths in front of a real Django site.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +13,7 @@ use crate::support::{HEAD, run};
 const SETTINGS: &str = "shop.compared_settings";
 const UNNAMED: &str = "<unnamed view>";
 
-/// Paths below each location of `fixtures/stack/nginx.conf` that changes them, and elsewhere.
+/// Locations of `fixtures/stack/nginx.conf` that rewrite paths, and `/`.
 const LOCATIONS: [&str; 7] = [
     "/stripped/",
     "/moved/",
@@ -40,7 +40,7 @@ const RESTS: [&str; 14] = [
     "nothing",
 ];
 
-/// How often Django resolved each view.
+/// Counts how often Django resolved each view.
 fn resolved(truth: &str) -> BTreeMap<String, f64> {
     let mut views = BTreeMap::new();
     let seen = truth
@@ -53,10 +53,10 @@ fn resolved(truth: &str) -> BTreeMap<String, f64> {
     views
 }
 
-/// The pairs that `init` draws up of nginx's configuration, for the source of `combined.log`.
-fn drawn_up(draft: &str) -> String {
-    let (_, told) = draft.split_once("# [routes.combined.rewrite]\n").unwrap();
-    let pairs = told.lines().map_while(|line| line.strip_prefix("# \""));
+/// Returns the rewrites that `init` generated for the source of `combined.log`.
+fn generated_rewrites(draft: &str) -> String {
+    let (_, section) = draft.split_once("# [routes.combined.rewrite]\n").unwrap();
+    let pairs = section.lines().map_while(|line| line.strip_prefix("# \""));
     pairs.flat_map(|pair| ["\"", pair, "\n"]).collect()
 }
 
@@ -77,7 +77,7 @@ fn rewritten_paths_are_counted_for_the_views_that_django_resolved() {
 
     let draft = run(dir.path(), ["init", "--nginx-config", "nginx.conf"], "");
     assert_eq!(draft.code, Some(0), "{draft:?}");
-    let pairs = drawn_up(&draft.out);
+    let pairs = generated_rewrites(&draft.out);
     let counted = |pairs: &str| {
         let config = format!(
             "{HEAD}[[source]]\nname = 'x'\npaths = ['{}']\npattern = 'nginx-combined'\nroutes = 'site'\n\
@@ -93,13 +93,13 @@ fn rewritten_paths_are_counted_for_the_views_that_django_resolved() {
     };
     let truth = fs::read_to_string(dir.path().join("truth.jsonl")).unwrap();
     let requests = LOCATIONS.len() * RESTS.len();
-    assert_eq!(truth.lines().count(), 2 * requests, "each begins and ends");
+    assert_eq!(truth.lines().count(), 2 * requests, "two lines a request");
     let expected = resolved(&truth);
     assert_eq!(counted(&pairs), expected, "{pairs}");
     assert!(
         expected.len() > 10 && expected[UNNAMED] < 70.0,
         "{expected:?}"
     );
-    // Without the pairs, far fewer paths have a view.
+    // Without the rewrites, far fewer paths resolve to a view.
     assert!(counted("")[UNNAMED] > expected[UNNAMED] + 10.0);
 }

@@ -1,4 +1,4 @@
-//! `routes`: which view a path leads to, and why.
+//! The `routes` command, and counting by view in `replay` and `run`.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -27,7 +27,7 @@ fn routes<'a>(dir: &Path, args: &[&'a str]) -> crate::support::Ended {
 }
 
 #[test]
-fn a_path_is_explained_by_its_chain_and_what_nearly_took_it() {
+fn a_path_is_explained_by_its_patterns_and_near_misses() {
     let dir = tempfile::tempdir().unwrap();
     let ended = routes(dir.path(), &["/articles/2026/?page=2", "/de/kontakt/"]);
     assert_snapshot!(ended.succeeded(), @r"
@@ -35,21 +35,21 @@ fn a_path_is_explained_by_its_chain_and_what_nearly_took_it() {
       path: /articles/2026/
       language: en
       route: /articles/<int:year>/ (number 26, trie)
-      chain: lit `articles/`, re `^(?P<year>[0-9]+)/\Z`
+      patterns: lit `articles/`, re `^(?P<year>[0-9]+)/\Z`
       year: 2026
-      nearly: articles:list takes `articles/`, not lit-end ``
+      near miss: articles:list matches `articles/` but not lit-end ``
 
     /de/kontakt/: contact
       path: /de/kontakt/
       language: de
       route: /de/kontakt/ (number 88, trie)
-      chain: lit `de/`, lit-end `kontakt/`
-      nearly: about takes `de/`, not lit-end `about/`
+      patterns: lit `de/`, lit-end `kontakt/`
+      near miss: about matches `de/` but not lit-end `about/`
     ");
 }
 
 #[test]
-fn a_path_without_a_view_is_1() {
+fn an_unresolved_path_exits_with_1() {
     let dir = tempfile::tempdir().unwrap();
     let check = |args: &[&str]| {
         let ended = routes(dir.path(), args);
@@ -60,79 +60,79 @@ fn a_path_without_a_view_is_1() {
     /articles/x: <unnamed view>
       path: /articles/x
       language: en
-      nearly: articles:list takes `articles/`, not lit-end ``
-      nearly: articles:year takes `articles/`, not re `^(?P<year>[0-9]+)/\Z`
-      nearly: articles:detail takes `articles/`, not re `^(?P<year>[0-9]+)/(?P<month>[0-9]+)/(?P<slug>[-a-zA-Z0-9_]+)/\Z`
-    error: no view takes the path
+      near miss: articles:list matches `articles/` but not lit-end ``
+      near miss: articles:year matches `articles/` but not re `^(?P<year>[0-9]+)/\Z`
+      near miss: articles:detail matches `articles/` but not re `^(?P<year>[0-9]+)/(?P<month>[0-9]+)/(?P<slug>[-a-zA-Z0-9_]+)/\Z`
+    error: the path does not resolve to a view
     ");
     assert_snapshot!(check(&["/", "/nope"]), @"
     /: home
       path: /
       language: en
       route: / (number 1, trie)
-      chain: lit-end ``
+      patterns: lit-end ``
 
     /nope: <unnamed view>
       path: /nope
       language: en
-    error: no view takes 1 of 2 paths
+    error: 1 of 2 paths not resolved to a view
     ");
     assert_snapshot!(check(&["--strip-prefix", "/app", "/x"]), @"
     /x: <unnamed view>
-      why: `/x` does not lie below /app
-    error: no view takes the path
+      reason: `/x` is outside /app
+    error: the path does not resolve to a view
     ");
 }
 
 #[test]
-fn a_rewritten_path_is_explained_by_what_django_sees() {
+fn a_rewritten_path_is_explained_by_the_path_that_django_receives() {
     let dir = tempfile::tempdir().unwrap();
     let rewrites = ["--rewrite", "/shop/=/articles/", "--rewrite=/app/=/"];
-    let of = |paths: &[&'static str]| routes(dir.path(), &[&rewrites[..], paths].concat());
-    assert_snapshot!(of(&["/sh%6fp/2026/?page=2", "/app/de/kontakt/"]).succeeded(), @r"
+    let rewritten = |paths: &[&'static str]| routes(dir.path(), &[&rewrites[..], paths].concat());
+    assert_snapshot!(rewritten(&["/sh%6fp/2026/?page=2", "/app/de/kontakt/"]).succeeded(), @r"
     /sh%6fp/2026/?page=2: articles:year
       path: /shop/2026/
       rewritten: /articles/2026/ (/shop/ to /articles/)
       language: en
       route: /articles/<int:year>/ (number 26, trie)
-      chain: lit `articles/`, re `^(?P<year>[0-9]+)/\Z`
+      patterns: lit `articles/`, re `^(?P<year>[0-9]+)/\Z`
       year: 2026
-      nearly: articles:list takes `articles/`, not lit-end ``
+      near miss: articles:list matches `articles/` but not lit-end ``
 
     /app/de/kontakt/: contact
       path: /app/de/kontakt/
       rewritten: /de/kontakt/ (/app/ to /)
       language: de
       route: /de/kontakt/ (number 88, trie)
-      chain: lit `de/`, lit-end `kontakt/`
-      nearly: about takes `de/`, not lit-end `about/`
+      patterns: lit `de/`, lit-end `kontakt/`
+      near miss: about matches `de/` but not lit-end `about/`
     ");
-    let ended = of(&["--strip-prefix", "/site", "/app/x"]);
+    let ended = rewritten(&["--strip-prefix", "/site", "/app/x"]);
     assert_eq!(ended.code, Some(1));
     assert_snapshot!(ended.out + &ended.err, @r"
     /app/x: <unnamed view>
       path: /app/x
       rewritten: /x (/app/ to /)
-      why: `/x` does not lie below /site
-    error: no view takes the path
+      reason: `/x` is outside /site
+    error: the path does not resolve to a view
     ");
-    let list = of(&[]).succeeded();
-    let said = "in the trie\n/shop/ is rewritten to /articles/\n/app/ is rewritten to /\n";
-    assert!(list.contains(said), "{list}");
+    let list = rewritten(&[]).succeeded();
+    let expected = "in the trie\n/shop/ is rewritten to /articles/\n/app/ is rewritten to /\n";
+    assert!(list.contains(expected), "{list}");
     let odd = routes(dir.path(), &["--rewrite", "/app=/"]).succeeded();
     assert!(odd.contains("`/app/x` becomes `//x`"), "{odd}");
 }
 
 #[test]
-fn a_rewrite_that_is_none_is_refused() {
+fn an_invalid_rewrite_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     for (rewrite, why) in [
-        ("/shop/", "not FROM=TO, as in `/shop/=/store/`"),
-        ("shop/=/", "a prefix begins with `/`: `/shop/=/`"),
-        ("/shop/=", "a prefix begins with `/`: `/shop/=/`"),
+        ("/shop/", "expected FROM=TO, as in `/shop/=/store/`"),
+        ("shop/=/", "a prefix must start with `/`: `/shop/=/`"),
+        ("/shop/=", "a prefix must start with `/`: `/shop/=/`"),
     ] {
-        let told = routes(dir.path(), &["--rewrite", rewrite, "/"]).failed(64);
-        assert!(told.contains(why), "{told}");
+        let error = routes(dir.path(), &["--rewrite", rewrite, "/"]).failed(64);
+        assert!(error.contains(why), "{error}");
     }
 }
 
@@ -145,7 +145,7 @@ fn all_routes_are_listed_with_their_engines_and_warnings() {
         "backtracking  twice ",
         "regex         open ",
         "/de/kontakt/  (de)",
-        "the converter `shop.rich_urls.Hex4` of view `hex` may refuse",
+        "the converter `shop.rich_urls.Hex4` of view `hex` may reject",
         "2 warnings\n",
     ] {
         assert!(list.contains(expected), "no {expected:?} in {list}");
@@ -153,28 +153,28 @@ fn all_routes_are_listed_with_their_engines_and_warnings() {
 }
 
 #[test]
-fn a_dump_that_cannot_be_used_ends_it() {
+fn a_dump_that_cannot_be_used_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let ended = run(dir.path(), ["routes", "--urlconf", "none.jsonl", "/"], "");
     assert_snapshot!(ended.failed(66), @"
     error: cannot read none.jsonl: no such file
-     = help: make it: python manage.py shell < dump_urlconf.py > urlconf.jsonl
+     = help: generate it: python manage.py shell < dump_urlconf.py > urlconf.jsonl
     ");
     fs::write(dir.path().join("bad.jsonl"), "{}\n").unwrap();
     let ended = run(dir.path(), ["routes", "--urlconf", "bad.jsonl", "/"], "");
     assert_snapshot!(ended.failed(78), @"
-    error: not the first line of a dump of a URLconf
+    error: not the first line of a URLconf dump
      --> bad.jsonl:1:1
       |
     1 | {}
       | ^^
-      = help: make it anew: python manage.py shell < dump_urlconf.py > urlconf.jsonl
+      = help: generate it: python manage.py shell < dump_urlconf.py > urlconf.jsonl
 
     1 error
     ");
 }
 
-/// A line of the log of a site at this path.
+/// Returns a log line of a request for this path.
 fn request(path: &str) -> String {
     recorded::line("GET", 200).replace("/a HTTP", &format!("{path} HTTP"))
 }
@@ -283,21 +283,21 @@ fn the_daemon_counts_by_the_views_of_its_configuration() {
             .then_some(())
             .ok_or(format!("{found:?}"))
     });
-    // A dump with a fault changes nothing.
+    // A broken dump changes nothing.
     let broken = dir.path().join("broken.jsonl");
     fs::write(&broken, "{\"format\": \"something else\"}\n").unwrap();
     fs::write(dir.path().join("config.toml"), config(&broken)).unwrap();
     daemon.signal(Signal::HUP);
     daemon.wait_until_said("configuration not reloaded");
     assert_eq!(views().len(), 2);
-    // Nor is a daemon started on it.
+    // A daemon does not start with it either.
     let mut command = program(["run", "--config"]);
     command.arg(dir.path().join("config.toml"));
     assert!(run_command(command, "").failed(78).contains("broken.jsonl"));
 }
 
 #[test]
-fn a_dump_that_is_replaced_names_the_lines_behind_it() {
+fn a_replaced_dump_applies_to_later_lines() {
     let dir = tempfile::tempdir().unwrap();
     let (log, dump) = (dir.path().join("access.log"), dir.path().join("shop.jsonl"));
     fs::write(&log, request("/articles/2026/")).unwrap();
@@ -335,7 +335,7 @@ fn a_dump_that_is_replaced_names_the_lines_behind_it() {
     let expected = [("articles:annual", 1.0), ("articles:year", 1.0)].map(owned);
     assert_eq!(views(), expected);
 
-    // One that cannot be used changes nothing.
+    // A broken dump changes nothing.
     replace("{}\n");
     daemon.wait_until_said("shop.jsonl:1:1");
     assert_eq!(state(), "0");

@@ -1,105 +1,96 @@
-//! A route's levels tried as Django tries them: the reference, and what serves routes that tokens
-//! cannot express.
+//! Matches the levels of a route one by one, as Django does: the reference, and the engine of routes that
+//! tokens cannot express.
 //!
-//! Invariant: each level sees what the one before it left, and none is tried a second time.
+//! Invariant: each level is matched once, on what the level before it left of the path.
 
 use std::ops::Range;
 
-use crate::route::urlconf::{Kind, Level, Route, translate};
+use crate::route::urlconf::{Level, LevelKind, Route, translate};
 
 /// Largest compiled expression, in bytes.
 const COMPILED_BYTES: usize = 1 << 20;
 
-/// The levels of a route, compiled.
+/// The compiled levels of a route.
 #[derive(Clone, Debug)]
 pub(super) struct Chain {
-    /// Text that every path of this route begins with.
+    /// Text that every path of the route begins with.
     prefix: Box<[u8]>,
-    steps: Box<[Step]>,
+    levels: Box<[CompiledLevel]>,
     int_digits: usize,
 }
 
 #[derive(Clone, Debug)]
-enum Step {
+enum CompiledLevel {
     Prefix(Box<[u8]>),
     Exact(Box<[u8]>),
     Regex(Box<Expression<regex::bytes::Regex>>),
-    Fancy(Box<Expression<fancy_regex::Regex>>),
+    Backtracking(Box<Expression<fancy_regex::Regex>>),
 }
 
 #[derive(Clone, Debug)]
 struct Expression<R> {
     regex: R,
-    /// Groups that Python reads as numbers.
+    /// Groups of `int` converters.
     numbers: Box<[usize]>,
 }
 
-/// How far a chain came.
+/// How far a chain matched a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Trace {
-    /// Levels that matched.
+    /// Number of levels that matched.
     pub(super) levels: usize,
-    /// Bytes that these took.
+    /// Bytes that these levels took.
     pub(super) taken: usize,
-    /// Parameters and where their values are, of levels that matched.
+    /// Parameters of these levels and the ranges of their values.
     pub(super) captured: Vec<(String, Range<usize>)>,
 }
 
-/// The engines of chains.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Needs {
-    Nothing,
-    Regex,
-    Fancy,
-}
-
 impl Chain {
-    /// Compiles a route; refuses by a reason.
+    /// Compiles a route. The error is the reason why an expression cannot be compiled.
     pub(super) fn compile(route: &Route, int_digits: Option<usize>) -> Result<Self, String> {
-        let steps: Vec<Step> = route.chain.iter().map(step).collect::<Result<_, _>>()?;
+        let levels: Result<Vec<_>, _> = route.chain.iter().map(compile_level).collect();
         Ok(Self {
-            prefix: prefix(&route.chain),
-            steps: steps.into(),
+            prefix: literal_prefix(&route.chain),
+            levels: levels?.into(),
             int_digits: int_digits.unwrap_or(usize::MAX),
         })
     }
 
-    pub(super) fn needs(&self) -> Needs {
-        let needs = self.steps.iter().map(|step| match step {
-            Step::Prefix(_) | Step::Exact(_) => Needs::Nothing,
-            Step::Regex(_) => Needs::Regex,
-            Step::Fancy(_) => Needs::Fancy,
-        });
-        needs.max().unwrap_or(Needs::Nothing)
+    /// Returns whether some level needs the backtracking engine.
+    pub(super) fn is_backtracking(&self) -> bool {
+        let mut levels = self.levels.iter();
+        levels.any(|level| matches!(level, CompiledLevel::Backtracking(_)))
     }
 
-    /// Whether what is left of a path leads to this route.
+    /// Returns whether a path, without its first slash, resolves to the route.
     pub(super) fn matches(&self, path: &[u8]) -> bool {
         path.starts_with(&self.prefix) && {
             let mut rest = path;
-            self.steps.iter().all(|step| match self.step(step, rest) {
-                Some(end) => {
-                    rest = &rest[end..];
-                    true
-                }
-                None => false,
-            })
+            self.levels
+                .iter()
+                .all(|level| match self.match_level(level, rest) {
+                    Some(end) => {
+                        rest = &rest[end..];
+                        true
+                    }
+                    None => false,
+                })
         }
     }
 
-    /// The same, for a person to follow.
+    /// Matches a path, without its first slash, and records how far it came.
     pub(super) fn trace(&self, path: &[u8]) -> Trace {
         let mut trace = Trace {
             levels: 0,
             taken: 0,
             captured: Vec::new(),
         };
-        for step in &self.steps {
+        for level in &self.levels {
             let rest = &path[trace.taken..];
-            let Some(end) = self.step(step, rest) else {
+            let Some(end) = self.match_level(level, rest) else {
                 break;
             };
-            for (name, range) in captured(step, rest) {
+            for (name, range) in captures(level, rest) {
                 let range = trace.taken + range.start..trace.taken + range.end;
                 trace.captured.push((name, range));
             }
@@ -109,59 +100,56 @@ impl Chain {
         trace
     }
 
-    /// The bytes up to where a level's match ends.
-    fn step(&self, step: &Step, rest: &[u8]) -> Option<usize> {
-        match step {
-            Step::Prefix(literal) => rest.starts_with(literal).then_some(literal.len()),
-            Step::Exact(literal) => (*rest == **literal).then_some(rest.len()),
-            Step::Regex(expression) => {
+    /// Returns the end of a level's match.
+    fn match_level(&self, level: &CompiledLevel, rest: &[u8]) -> Option<usize> {
+        match level {
+            CompiledLevel::Prefix(literal) => rest.starts_with(literal).then_some(literal.len()),
+            CompiledLevel::Exact(literal) => (*rest == **literal).then_some(rest.len()),
+            CompiledLevel::Regex(expression) => {
                 if expression.numbers.is_empty() || rest.len() <= self.int_digits {
                     return expression.regex.find(rest).map(|found| found.end());
                 }
                 let found = expression.regex.captures(rest)?;
                 let numbers = expression.numbers.iter();
                 let lengths = numbers.filter_map(|group| found.get(*group).map(|m| m.len()));
-                self.are_readable(lengths)?;
+                self.check_digits(lengths)?;
                 found.get(0).map(|whole| whole.end())
             }
-            Step::Fancy(expression) => {
-                // Paths are UTF-8, and levels end between characters. An expression that goes back
-                // too often is given up and does not match.
+            CompiledLevel::Backtracking(expression) => {
+                // Paths are UTF-8, and levels end between characters. An expression that exceeds the
+                // backtracking limit does not match.
                 let text = std::str::from_utf8(rest).ok()?;
                 let found = expression.regex.captures(text).ok()??;
                 let numbers = expression.numbers.iter();
                 let lengths =
                     numbers.filter_map(|group| found.get(*group).map(|m| m.as_str().len()));
-                self.are_readable(lengths)?;
+                self.check_digits(lengths)?;
                 found.get(0).map(|whole| whole.end())
             }
         }
     }
 
-    fn are_readable(&self, mut lengths: impl Iterator<Item = usize>) -> Option<()> {
+    /// Returns `None` if a number has more digits than Python's `int()` accepts.
+    fn check_digits(&self, mut lengths: impl Iterator<Item = usize>) -> Option<()> {
         lengths
             .all(|length| length <= self.int_digits)
             .then_some(())
     }
 }
 
-fn step(level: &Level) -> Result<Step, String> {
+fn compile_level(level: &Level) -> Result<CompiledLevel, String> {
     let literal = || level.pattern.as_bytes().into();
     let is_full = match level.kind {
-        Kind::Prefix => return Ok(Step::Prefix(literal())),
-        Kind::Exact => return Ok(Step::Exact(literal())),
-        Kind::Search => false,
-        Kind::Full => true,
+        LevelKind::Prefix => return Ok(CompiledLevel::Prefix(literal())),
+        LevelKind::Exact => return Ok(CompiledLevel::Exact(literal())),
+        LevelKind::Search => false,
+        LevelKind::Full => true,
     };
     let translated = translate(&level.pattern, is_full)?;
     let numbers = |names: Vec<Option<&str>>| {
-        let is_number = |name: &str| {
-            let mut converters = level.converters.iter();
-            converters.any(|(known, by)| known == name && by == "int")
-        };
         let groups = names.into_iter().enumerate();
         groups
-            .filter(|(_, name)| name.is_some_and(is_number))
+            .filter(|(_, name)| name.is_some_and(|name| level.is_int(name)))
             .map(|(group, _)| group)
             .collect()
     };
@@ -169,10 +157,13 @@ fn step(level: &Level) -> Result<Step, String> {
         let regex = regex::bytes::RegexBuilder::new(&translated.text)
             .size_limit(COMPILED_BYTES)
             .build();
-        // Classes that are too large for an automaton are left to the other engine.
+        // An expression over the size limit of the automaton is left to the other engine.
         if let Ok(regex) = regex {
             let numbers = numbers(regex.capture_names().collect());
-            return Ok(Step::Regex(Box::new(Expression { regex, numbers })));
+            return Ok(CompiledLevel::Regex(Box::new(Expression {
+                regex,
+                numbers,
+            })));
         }
     }
     let regex = fancy_regex::RegexBuilder::new(&translated.text)
@@ -180,18 +171,22 @@ fn step(level: &Level) -> Result<Step, String> {
         .build()
         .map_err(|error| error.to_string().lines().collect::<Vec<_>>().join(" "))?;
     let numbers = numbers(regex.capture_names().collect());
-    Ok(Step::Fancy(Box::new(Expression { regex, numbers })))
+    Ok(CompiledLevel::Backtracking(Box::new(Expression {
+        regex,
+        numbers,
+    })))
 }
 
-fn captured(step: &Step, rest: &[u8]) -> Vec<(String, Range<usize>)> {
+/// Returns the groups of a level, by name or number, and the ranges that they captured.
+fn captures(level: &CompiledLevel, rest: &[u8]) -> Vec<(String, Range<usize>)> {
     let name = |group: usize, name: Option<&str>| match name {
         Some(name) => name.to_owned(),
         None => group.to_string(),
     };
     let mut all = Vec::new();
-    match step {
-        Step::Prefix(_) | Step::Exact(_) => {}
-        Step::Regex(expression) => {
+    match level {
+        CompiledLevel::Prefix(_) | CompiledLevel::Exact(_) => {}
+        CompiledLevel::Regex(expression) => {
             let Some(found) = expression.regex.captures(rest) else {
                 return all;
             };
@@ -200,7 +195,7 @@ fn captured(step: &Step, rest: &[u8]) -> Vec<(String, Range<usize>)> {
                 all.extend(found.get(group).map(|m| (name(group, named), m.range())));
             }
         }
-        Step::Fancy(expression) => {
+        CompiledLevel::Backtracking(expression) => {
             let text = std::str::from_utf8(rest).unwrap_or_default();
             let Ok(Some(found)) = expression.regex.captures(text) else {
                 return all;
@@ -215,26 +210,28 @@ fn captured(step: &Step, rest: &[u8]) -> Vec<(String, Range<usize>)> {
     all
 }
 
-/// The text that a chain begins with, as far as it is easily told.
-pub(super) fn prefix(chain: &[Level]) -> Box<[u8]> {
+/// Returns a literal that every path of a chain begins with, as long as it can be found cheaply.
+pub(super) fn literal_prefix(chain: &[Level]) -> Box<[u8]> {
     let mut prefix = Vec::new();
     for level in chain {
-        match level.kind {
-            Kind::Prefix | Kind::Exact => prefix.extend_from_slice(level.pattern.as_bytes()),
-            Kind::Search | Kind::Full => {
-                prefix.extend_from_slice(&start_of(&level.pattern, level.kind == Kind::Full));
-                break;
-            }
+        prefix.extend_from_slice(&level_prefix(level));
+        if matches!(level.kind, LevelKind::Search | LevelKind::Full) {
+            break;
         }
     }
     prefix.into()
 }
 
-/// The literal that an expression begins with, if it is anchored.
-pub(super) fn start_of(pattern: &str, is_full: bool) -> Vec<u8> {
+/// Returns the literal that a level begins with; of an expression only if it is anchored.
+pub(super) fn level_prefix(level: &Level) -> Vec<u8> {
     use regex_syntax::hir::literal::Extractor;
 
-    let Ok(translated) = translate(pattern, is_full) else {
+    let is_full = match level.kind {
+        LevelKind::Prefix | LevelKind::Exact => return level.pattern.as_bytes().to_vec(),
+        LevelKind::Search => false,
+        LevelKind::Full => true,
+    };
+    let Ok(translated) = translate(&level.pattern, is_full) else {
         return Vec::new();
     };
     let parsed = regex_syntax::Parser::new().parse(&translated.text);

@@ -1,67 +1,58 @@
-//! Why a path leads where it leads.
+//! Explains how a path is resolved.
 //!
-//! Invariant: the route found is the one that [`Resolver::resolve`] finds; reasons come from trying
-//! the routes before it one by one.
+//! Invariant: the route is the one that [`Resolver::resolve`] returns.
 
-use super::chain::{Chain, start_of};
+use super::chain::{Chain, level_prefix};
 use super::path::Path;
-use super::{Engine, Resolver, Rewrite};
-use crate::route::urlconf::{Kind, Level};
+use super::rewrite::Rewrite;
+use super::{Engine, Resolver};
 
-/// Routes shown that nearly matched.
-const NEAR: usize = 3;
+/// Largest number of near misses.
+const NEAR_MISSES: usize = 3;
 
-/// What became of a target.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// How a target was resolved.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Explanation {
-    /// The path, escapes undone; `None` if the target has none.
+    /// The path with escapes undone; `None` if the target has no path.
     pub path: Option<String>,
-    /// The path with a prefix replaced, and by what; `None` if it stays as it is.
+    /// The rewritten path and the rewrite; `None` if no rewrite applies.
     pub rewritten: Option<(String, Rewrite)>,
-    /// What is left of the path that Django sees, below the prefix; `None` if it lies elsewhere.
+    /// The part of the path that Django resolves; `None` if the path is outside the prefix.
     pub below: Option<String>,
-    /// The language that the path speaks, where routes depend on it.
+    /// The language of the path, if routes depend on it.
     pub language: Option<String>,
-    /// The route that answers, by its place.
+    /// Index of the route that matches.
     pub route: Option<usize>,
     /// Parameters of the route and their values.
     pub captured: Vec<(String, String)>,
-    /// Routes before it that came far, the furthest first.
-    pub near: Vec<Near>,
+    /// Routes before it that matched part of the path, the longest part first.
+    pub near_misses: Vec<NearMiss>,
 }
 
-/// A route that did not answer.
+/// A route that matched only part of the path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Near {
-    /// The route, by its place.
+pub struct NearMiss {
+    /// Index of the route.
     pub route: usize,
-    /// How much of the path it would have taken.
+    /// The beginning of the path that matched.
     pub reach: String,
-    /// The level that did not match; `None` if all did, and the route is of another language.
+    /// Index of the level that failed; `None` if all matched, and the route is of another language.
     pub level: Option<usize>,
 }
 
 impl Resolver {
-    /// Says how a request target is resolved. Slower than [`Resolver::resolve`] by far.
+    /// Explains how a request target is resolved. Much slower than [`Resolver::resolve`].
     pub fn explain(&self, target: &[u8]) -> Explanation {
         let mut scratch = Vec::new();
-        let mut explanation = Explanation {
-            path: None,
-            rewritten: None,
-            below: None,
-            language: None,
-            route: None,
-            captured: Vec::new(),
-            near: Vec::new(),
-        };
-        let Some(path) = Path::of(target, &mut scratch) else {
+        let mut explanation = Explanation::default();
+        let Some(path) = Path::from_target(target, &mut scratch) else {
             return explanation;
         };
         explanation.path = Some(text(path.bytes()));
-        let rewrite = self.rewrites.of(path.bytes());
+        let rewrite = self.rewrites.find(path.bytes());
         let (from, to) = rewrite.map_or(("", ""), |rewrite| (rewrite.from(), rewrite.to()));
         let rewritten = [to.as_bytes(), &path.bytes()[from.len()..]].concat();
-        let path = Path::decoded(&rewritten);
+        let path = Path::from_unescaped(&rewritten);
         explanation.rewritten = rewrite.map(|rewrite| (text(path.bytes()), rewrite.clone()));
         let Some(at) = path.below(self.prefix.as_bytes()) else {
             return explanation;
@@ -70,22 +61,22 @@ impl Resolver {
         explanation.below = Some(text(rest));
         if self.has_guards {
             let languages = &self.urlconf.languages;
-            let code = languages.of_path(rest).map(usize::from);
+            let code = languages.detect(rest).map(usize::from);
             explanation.language = code.and_then(|code| languages.codes.get(code).cloned());
         }
         explanation.route = self.resolve_path(&path);
         let routes = self.urlconf.routes.iter().zip(&self.engines).enumerate();
         let tried = explanation.route.map_or(usize::MAX, |route| route + 1);
         let mut near = Vec::new();
-        for (place, (route, engine)) in routes.take(tried) {
-            if matches!(engine, Engine::None(_)) {
+        for (index, (route, engine)) in routes.take(tried) {
+            if *engine == Engine::None {
                 continue;
             }
             let Ok(chain) = Chain::compile(route, self.urlconf.int_digits) else {
                 continue;
             };
             let trace = chain.trace(rest);
-            if explanation.route == Some(place) {
+            if explanation.route == Some(index) {
                 let values = trace.captured.into_iter();
                 explanation.captured = values
                     .map(|(name, range)| (name, text(&rest[range])))
@@ -93,16 +84,19 @@ impl Resolver {
                 break;
             }
             let level = route.chain.get(trace.levels);
-            let reach = trace.taken + level.map_or(0, |level| begun(level, &rest[trace.taken..]));
-            // Of a first segment that only begins alike, nothing is to be learned.
+            let begun = level.map_or(0, |level| {
+                common_prefix(&level_prefix(level), &rest[trace.taken..])
+            });
+            let reach = trace.taken + begun;
+            // A match of less than one segment explains nothing.
             if rest[..reach].contains(&b'/') {
-                near.push((reach, place, level.map(|_| trace.levels)));
+                near.push((reach, index, level.map(|_| trace.levels)));
             }
         }
-        near.sort_by_key(|(reach, place, _)| (usize::MAX - reach, *place));
-        let near = near.into_iter().take(NEAR);
-        explanation.near = near
-            .map(|(reach, route, level)| Near {
+        near.sort_by_key(|(reach, index, _)| (usize::MAX - reach, *index));
+        let near = near.into_iter().take(NEAR_MISSES);
+        explanation.near_misses = near
+            .map(|(reach, route, level)| NearMiss {
                 route,
                 reach: text(&rest[..reach]),
                 level,
@@ -112,13 +106,9 @@ impl Resolver {
     }
 }
 
-/// Bytes of a path that a level's own text begins with.
-fn begun(level: &Level, rest: &[u8]) -> usize {
-    let start = match level.kind {
-        Kind::Prefix | Kind::Exact => level.pattern.as_bytes().to_vec(),
-        Kind::Search | Kind::Full => start_of(&level.pattern, level.kind == Kind::Full),
-    };
-    let pairs = start.iter().zip(rest);
+/// Returns the number of bytes with which both texts begin.
+fn common_prefix(one: &[u8], other: &[u8]) -> usize {
+    let pairs = one.iter().zip(other);
     pairs.take_while(|(one, other)| one == other).count()
 }
 

@@ -1,67 +1,68 @@
-//! From a route's chain of expressions to tokens, where that loses nothing.
+//! Lowers a route's chain of expressions to tokens.
 //!
-//! Invariant: what is lowered matches what the chain matches, level by level without going back;
-//! what cannot be is `None`, never nearly right.
+//! Invariant: the tokens match what the chain matches, level by level without backtracking. A route that tokens
+//! cannot express exactly is not lowered.
 
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Hir, HirKind, Look, Repetition};
 
-use super::token::{Class, Run, Token};
-use crate::route::urlconf::{Kind, Level, Route, translate};
+use super::token::{CharClass, CharRun, PathToken};
+use crate::route::urlconf::{Level, LevelKind, Route, translate};
 
-/// Most ways in which the alternatives of a route combine.
-const WAYS: usize = 32;
+/// Largest number of alternatives of a route.
+const ALTERNATIVES: usize = 32;
 
-/// One way to write a route without alternatives.
+/// One alternative of a route or a level.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Way {
-    pub(super) tokens: Vec<Token>,
-    /// Whether nothing may be left of the path.
+pub(super) struct Alternative {
+    pub(super) tokens: Vec<PathToken>,
+    /// The tokens match the whole path, not only its beginning.
     pub(super) is_whole: bool,
 }
 
-/// A piece of an expression.
+/// One piece of an expression.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Piece {
     Start,
     End,
-    Token(Token),
+    Token(PathToken),
 }
 
-/// The ways to match a route; each of them leads to it.
-pub(super) fn lower(route: &Route, int_digits: Option<usize>) -> Option<Vec<Way>> {
+/// Lowers a route to its alternatives; `None` if tokens cannot express it.
+pub(super) fn lower_route(route: &Route, int_digits: Option<usize>) -> Option<Vec<Alternative>> {
     let (last, before) = route.chain.split_last()?;
-    let mut ways = vec![Way::default()];
+    let mut alternatives = vec![Alternative::default()];
     for level in before {
         let sequences = level_pieces(level, int_digits)?;
-        let sequences: Vec<Way> = sequences
+        let sequences: Vec<Alternative> = sequences
             .into_iter()
-            .map(|pieces| way(pieces, false).filter(|way| !way.is_whole))
+            .map(|pieces| alternative(pieces, false).filter(|one| !one.is_whole))
             .collect::<Option<_>>()?;
         if !are_exclusive(&sequences) {
             return None;
         }
-        ways = combine(&ways, &sequences)?;
+        alternatives = combine(&alternatives, &sequences)?;
     }
-    let sequences: Vec<Way> = level_pieces(last, int_digits)?
+    let sequences: Vec<Alternative> = level_pieces(last, int_digits)?
         .into_iter()
-        .map(|pieces| way(pieces, true))
+        .map(|pieces| alternative(pieces, true))
         .collect::<Option<_>>()?;
-    combine(&ways, &sequences)
+    combine(&alternatives, &sequences)
 }
 
-fn combine(ways: &[Way], sequences: &[Way]) -> Option<Vec<Way>> {
-    if ways.len() * sequences.len() > WAYS {
+/// Appends each of `sequences` to each alternative.
+fn combine(alternatives: &[Alternative], sequences: &[Alternative]) -> Option<Vec<Alternative>> {
+    if alternatives.len() * sequences.len() > ALTERNATIVES {
         return None;
     }
     let mut combined = Vec::new();
-    for way in ways {
+    for before in alternatives {
         for sequence in sequences {
-            let mut tokens = way.tokens.clone();
+            let mut tokens = before.tokens.clone();
             for token in &sequence.tokens {
-                push(&mut tokens, token.clone());
+                push_token(&mut tokens, token.clone());
             }
-            combined.push(Way {
+            combined.push(Alternative {
                 tokens,
                 is_whole: sequence.is_whole,
             });
@@ -70,39 +71,40 @@ fn combine(ways: &[Way], sequences: &[Way]) -> Option<Vec<Way>> {
     Some(combined)
 }
 
-/// Appends a token; literals side by side are one.
-fn push(tokens: &mut Vec<Token>, token: Token) {
+/// Appends a token, merging adjacent literals.
+fn push_token(tokens: &mut Vec<PathToken>, token: PathToken) {
     match (tokens.last_mut(), token) {
-        (_, Token::Literal(literal)) if literal.is_empty() => {}
-        (Some(Token::Literal(before)), Token::Literal(literal)) => {
+        (_, PathToken::Literal(literal)) if literal.is_empty() => {}
+        (Some(PathToken::Literal(before)), PathToken::Literal(literal)) => {
             *before = [&**before, &*literal].concat().into();
         }
         (_, token) => tokens.push(token),
     }
 }
 
-/// Whether at most one of these can match at a place.
-fn are_exclusive(ways: &[Way]) -> bool {
-    let first = |way: &Way| match way.tokens.first() {
-        Some(Token::Literal(literal)) => Some(literal.clone()),
+/// Returns whether at most one alternative can match at any position.
+fn are_exclusive(alternatives: &[Alternative]) -> bool {
+    let first = |one: &Alternative| match one.tokens.first() {
+        Some(PathToken::Literal(literal)) => Some(literal.clone()),
         _ => None,
     };
-    ways.iter().enumerate().all(|(place, way)| {
-        ways[..place].iter().all(|other| {
-            first(way)
+    alternatives.iter().enumerate().all(|(place, one)| {
+        alternatives[..place].iter().all(|other| {
+            first(one)
                 .zip(first(other))
                 .is_some_and(|(one, other)| !one.starts_with(&other) && !other.starts_with(&one))
         })
     })
 }
 
+/// Returns the alternatives of a level.
 fn level_pieces(level: &Level, int_digits: Option<usize>) -> Option<Vec<Vec<Piece>>> {
-    let literal = || Piece::Token(Token::Literal(level.pattern.as_bytes().into()));
+    let literal = || Piece::Token(PathToken::Literal(level.pattern.as_bytes().into()));
     let is_full = match level.kind {
-        Kind::Prefix => return Some(vec![vec![Piece::Start, literal()]]),
-        Kind::Exact => return Some(vec![vec![Piece::Start, literal(), Piece::End]]),
-        Kind::Search => false,
-        Kind::Full => true,
+        LevelKind::Prefix => return Some(vec![vec![Piece::Start, literal()]]),
+        LevelKind::Exact => return Some(vec![vec![Piece::Start, literal(), Piece::End]]),
+        LevelKind::Search => false,
+        LevelKind::Full => true,
     };
     let translated = translate(&level.pattern, is_full).ok()?;
     if translated.is_fancy {
@@ -113,35 +115,37 @@ fn level_pieces(level: &Level, int_digits: Option<usize>) -> Option<Vec<Vec<Piec
     flattener.flatten(&hir, false)
 }
 
-/// Takes an expression apart.
+/// Flattens an expression to its alternatives.
 struct Flattener<'l> {
     level: &'l Level,
     int_digits: Option<usize>,
 }
 
 impl Flattener<'_> {
-    /// The sequences it stands for; `is_int` inside a parameter that Python reads as a number.
+    /// Returns the alternatives of an expression. `is_int` inside a parameter with the `int` converter.
     fn flatten(&self, hir: &Hir, is_int: bool) -> Option<Vec<Vec<Piece>>> {
         let one = |piece| Some(vec![vec![piece]]);
         match hir.kind() {
             HirKind::Empty => Some(vec![Vec::new()]),
-            HirKind::Literal(literal) => one(Piece::Token(Token::Literal(literal.0.clone()))),
-            HirKind::Class(_) => one(Piece::Token(Token::Run(self.run(hir, (1, 1), is_int)?))),
+            HirKind::Literal(literal) => one(Piece::Token(PathToken::Literal(literal.0.clone()))),
+            HirKind::Class(_) => one(Piece::Token(PathToken::Run(self.run(
+                hir,
+                (1, 1),
+                is_int,
+            )?))),
             HirKind::Look(Look::Start) => one(Piece::Start),
             HirKind::Look(Look::End) => one(Piece::End),
             HirKind::Look(_) => None,
             HirKind::Repetition(repetition) => self.repetition(repetition, is_int),
             HirKind::Capture(capture) => {
                 let name = capture.name.as_deref().unwrap_or_default();
-                let mut converters = self.level.converters.iter();
-                let is_int = converters.any(|(known, by)| known == name && by == "int");
-                self.flatten(&capture.sub, is_int)
+                self.flatten(&capture.sub, self.level.is_int(name))
             }
             HirKind::Concat(parts) => {
                 let mut sequences = vec![Vec::new()];
                 for part in parts {
                     let more = self.flatten(part, is_int)?;
-                    if sequences.len() * more.len() > WAYS {
+                    if sequences.len() * more.len() > ALTERNATIVES {
                         return None;
                     }
                     sequences = sequences
@@ -158,19 +162,19 @@ impl Flattener<'_> {
                 for part in parts {
                     sequences.extend(self.flatten(part, is_int)?);
                 }
-                (sequences.len() <= WAYS).then_some(sequences)
+                (sequences.len() <= ALTERNATIVES).then_some(sequences)
             }
         }
     }
 
     fn repetition(&self, repetition: &Repetition, is_int: bool) -> Option<Vec<Vec<Piece>>> {
-        let bounds = (repetition.min, repetition.max.unwrap_or(u32::MAX));
+        let most = repetition.max.map_or(usize::MAX, |most| most as usize);
+        let bounds = (repetition.min as usize, most);
         let is_fixed = bounds.0 == bounds.1;
         if let Some(run) = self.run(&repetition.sub, bounds, is_int) {
-            // A lazy run takes what a greedy one takes where only one length fits; where it ends a
-            // level, it does not.
+            // Of several lengths, a lazy run may take a shorter one than a greedy run.
             return (repetition.greedy || is_fixed)
-                .then(|| vec![vec![Piece::Token(Token::Run(run))]]);
+                .then(|| vec![vec![Piece::Token(PathToken::Run(run))]]);
         }
         if bounds == (0, 1) {
             let mut sequences = self.flatten(&repetition.sub, is_int)?;
@@ -180,8 +184,8 @@ impl Flattener<'_> {
         None
     }
 
-    /// A run of what stands for one character.
-    fn run(&self, hir: &Hir, bounds: (u32, u32), is_int: bool) -> Option<Run> {
+    /// Makes a run of an expression that matches one character.
+    fn run(&self, hir: &Hir, bounds: (usize, usize), is_int: bool) -> Option<CharRun> {
         let class = match hir.kind() {
             HirKind::Class(class) => {
                 let class = match class {
@@ -190,7 +194,7 @@ impl Flattener<'_> {
                 };
                 let ranges = class.ranges().iter();
                 let ranges: Vec<_> = ranges.map(|range| (range.start(), range.end())).collect();
-                Class::new(&ranges)
+                CharClass::new(&ranges)
             }
             HirKind::Literal(literal) => {
                 let text = std::str::from_utf8(&literal.0).ok()?;
@@ -199,61 +203,60 @@ impl Flattener<'_> {
                 if chars.next().is_some() {
                     return None;
                 }
-                Class::new(&[(c, c)])
+                CharClass::new(&[(c, c)])
             }
             _ => return None,
         };
         let limit = self.int_digits.filter(|_| is_int);
-        let limit = limit.and_then(|limit| u32::try_from(limit).ok());
-        Some(Run::new(class, bounds, limit))
+        Some(CharRun::new(class, bounds, limit))
     }
 }
 
-/// The tokens of one level, if going back would change nothing.
-fn way(pieces: Vec<Piece>, is_last: bool) -> Option<Way> {
-    let mut way = Way::default();
+/// Makes the tokens of one level; `None` if backtracking could change what they match.
+fn alternative(pieces: Vec<Piece>, is_last: bool) -> Option<Alternative> {
+    let mut lowered = Alternative::default();
     let mut is_anchored = false;
     for piece in pieces {
         match piece {
-            Piece::Start if way.tokens.is_empty() => is_anchored = true,
-            Piece::End => way.is_whole = true,
-            // Of what stands behind the end only nothing can match: left to the expression.
-            _ if way.is_whole || !is_anchored => return None,
-            Piece::Token(token) => push(&mut way.tokens, token),
+            Piece::Start if lowered.tokens.is_empty() => is_anchored = true,
+            Piece::End => lowered.is_whole = true,
+            // Left to the expression: pieces behind the end match only if they can be empty.
+            _ if lowered.is_whole || !is_anchored => return None,
+            Piece::Token(token) => push_token(&mut lowered.tokens, token),
             Piece::Start => return None,
         }
     }
     if !is_anchored {
         return None;
     }
-    for place in 0..way.tokens.len() {
-        let Token::Run(run) = &way.tokens[place] else {
+    for place in 0..lowered.tokens.len() {
+        let PathToken::Run(run) = &lowered.tokens[place] else {
             continue;
         };
-        if run.least == run.most || is_settled(run, &way.tokens[place + 1..]) {
+        if run.least == run.most || is_deterministic(run, &lowered.tokens[place + 1..]) {
             continue;
         }
-        match &way.tokens[place + 1..] {
-            [Token::Literal(literal)] if is_last && way.is_whole => {
-                let until = Token::Until(run.clone(), literal.len());
-                way.tokens[place] = until;
+        match &lowered.tokens[place + 1..] {
+            [PathToken::Literal(literal)] if is_last && lowered.is_whole => {
+                let until = PathToken::Until(run.clone(), literal.len());
+                lowered.tokens[place] = until;
             }
             _ => return None,
         }
     }
-    Some(way)
+    Some(lowered)
 }
 
-/// Whether taking all it can is all that a run can do before these tokens.
-fn is_settled(run: &Run, after: &[Token]) -> bool {
+/// Returns whether a greedy run is the only one that can match before these tokens.
+fn is_deterministic(run: &CharRun, after: &[PathToken]) -> bool {
     match after.first() {
         None => true,
-        Some(Token::Literal(literal)) => {
+        Some(PathToken::Literal(literal)) => {
             let text = std::str::from_utf8(literal).ok();
             let first = text.and_then(|text| text.chars().next());
             first.is_some_and(|c| !run.class.has(c))
         }
-        Some(Token::Run(next)) => next.least > 0 && run.class.is_disjoint(&next.class),
-        Some(Token::Until(..)) => false,
+        Some(PathToken::Run(next)) => next.least > 0 && run.class.is_disjoint(&next.class),
+        Some(PathToken::Until(..)) => false,
     }
 }

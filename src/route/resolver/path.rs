@@ -1,29 +1,30 @@
-//! From a request target to the path that Django resolves.
+//! A path and its segments.
 //!
-//! Invariant: the path is what the WSGI server and Django make of the target: its query gone, its
-//! escapes undone, bytes that are no UTF-8 escaped again; so it is always UTF-8.
+//! Invariant: a path is UTF-8, as [`target`] makes it; reads of a fixed width never leave its buffer.
 
 use memchr::memchr;
 
+use super::target;
+use super::words::{Words, padded};
 use crate::model::vector::{mask, mask_or_beyond_ascii};
 
-/// Where a path goes on behind its first slash, which Django takes off.
+/// Offset behind the first slash, which Django strips.
 pub(super) const START: u32 = 1;
 
-/// A path, and where its first segments end.
+/// A path and the ends of its first segments.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Path<'p> {
-    /// The path and what stands behind it: so sixteen bytes can be read at once from most of it.
+    /// The path and the bytes behind it in the target, so that most reads of sixteen bytes need no copy.
     around: &'p [u8],
-    /// The last sixteen bytes of that, or all if it has less, and anything behind them.
+    /// The last sixteen bytes of `around`, or all of them if there are fewer, then arbitrary bytes.
     last: [u8; 32],
-    /// How much of it is the path, in bytes.
+    /// Length of the path in bytes.
     length: u32,
-    /// Bits for the slashes and for the end of the path, as far as these are among its first 64 bytes.
+    /// One bit for each slash and for the end of the path, among its first 64 bytes.
     ends: u64,
 }
 
-/// A segment of a path.
+/// Offsets of one segment of a path.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Segment {
     pub(super) at: u32,
@@ -31,119 +32,71 @@ pub(super) struct Segment {
 }
 
 impl Segment {
-    /// In bytes.
+    /// Returns the length in bytes.
     #[inline]
     pub(super) fn length(self) -> usize {
         (self.end - self.at) as usize
     }
 }
 
-/// The first sixteen bytes of a segment, what it does not have filled by a byte that UTF-8 never has: so
-/// segments of no more bytes have the same words if and only if they are the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Words {
-    pub(super) first: u64,
-    pub(super) second: u64,
-}
-
-/// Bytes of two words.
-pub(super) const WORDS_BYTES: usize = 16;
-
-/// What a segment of so many bytes does not have of two words.
-const FILL: [Words; WORDS_BYTES + 1] = {
-    let none = Words {
-        first: 0,
-        second: 0,
-    };
-    let mut fill = [none; WORDS_BYTES + 1];
-    let mut length: u32 = 0;
-    while length as usize <= WORDS_BYTES {
-        fill[length as usize] = Words {
-            first: u64::MAX.unbounded_shl(8 * length),
-            second: u64::MAX.unbounded_shl(8 * length.saturating_sub(8)),
-        };
-        length += 1;
-    }
-    fill
-};
-
-impl Words {
-    /// Of a segment of so many bytes and the sixteen that begin with it, anything behind it.
-    #[inline]
-    fn new(bytes: &[u8; 16], length: usize) -> Self {
-        let fill = FILL[length.min(WORDS_BYTES)];
-        let half = |half: Option<&[u8; 8]>| half.map_or(0, |half| u64::from_le_bytes(*half));
-        Self {
-            first: half(bytes.first_chunk()) | fill.first,
-            second: half(bytes.last_chunk()) | fill.second,
-        }
-    }
-
-    /// Of a segment.
-    pub(super) fn of(segment: &[u8]) -> Self {
-        let bytes = segment.first_chunk().copied();
-        Self::new(&bytes.unwrap_or_else(|| padded(segment)), segment.len())
-    }
-}
-
 impl<'p> Path<'p> {
-    /// The path of a target; where it has to be rewritten, `scratch` holds it.
-    pub(super) fn of(target: &'p [u8], scratch: &'p mut Vec<u8>) -> Option<Self> {
-        let target = start(target)?;
+    /// Makes the path of a target, in `scratch` if it has escapes or bytes beyond ASCII; `None` if the
+    /// target has no path.
+    pub(super) fn from_target(target: &'p [u8], scratch: &'p mut Vec<u8>) -> Option<Self> {
+        let target = target::from_path(target)?;
         let path = Self::scan(target);
         Some(if path.is_plain() {
             path
         } else {
-            Self::undone(target, scratch)
+            Self::unescaped(target, scratch)
         })
     }
 
-    /// The path of a target that has escapes, or bytes beyond ASCII. This was what [`start`] gave.
-    pub(super) fn undone(target: &[u8], scratch: &'p mut Vec<u8>) -> Self {
-        undo(target, scratch);
-        Self::decoded(scratch)
+    /// Makes the path of what [`target::from_path`] returned, writing it to `scratch`.
+    pub(super) fn unescaped(target: &[u8], scratch: &'p mut Vec<u8>) -> Self {
+        target::unescape(target, scratch);
+        Self::from_unescaped(scratch)
     }
 
-    /// Whether it ends where the path of the target does that was scanned: there is neither an escape nor
-    /// a byte beyond ASCII.
+    /// Returns whether a scanned path is complete: the target's path has neither escapes nor bytes beyond
+    /// ASCII.
     #[inline]
     pub(super) fn is_plain(&self) -> bool {
         let end = self.around.get(self.length as usize);
         matches!(end, None | Some(b'?' | b'#'))
     }
 
-    /// A path as it is, its escapes undone.
-    pub(super) fn decoded(bytes: &'p [u8]) -> Self {
+    /// Makes a path of bytes whose escapes are undone.
+    pub(super) fn from_unescaped(bytes: &'p [u8]) -> Self {
         let first = bytes.iter().take(64).zip(0..);
         let slashes = first.fold(0, |slashes, (byte, place)| {
             slashes | u64::from(*byte == b'/') << place
         });
-        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        Self::new(bytes, length, slashes, last(bytes))
+        Self::new(bytes, offset(bytes.len()), slashes, last(bytes))
     }
 
-    /// Looks at sixteen bytes at once, up to a query, a fragment, an escape or a byte beyond ASCII: the
-    /// path ends there, or where the target does. This was what [`start`] gave.
+    /// Scans what [`target::from_path`] returned, sixteen bytes at a time. The path ends before the first
+    /// `?`, `#`, `%` or byte beyond ASCII.
     #[inline]
     pub(super) fn scan(target: &'p [u8]) -> Self {
         let last = last(target);
         let (chunks, rest) = target.as_chunks();
         let (mut base, mut slashes) = (0_u32, 0_u64);
         for chunk in chunks {
-            let (found, stops) = looked(chunk);
+            let (found, stops) = slashes_and_stops(chunk);
             slashes |= u64::from(found).unbounded_shl(base);
             if stops != 0 {
                 return Self::new(target, base + stops.trailing_zeros(), slashes, last);
             }
             base += 16;
         }
-        let whole = u32::try_from(target.len()).unwrap_or(u32::MAX);
+        let whole = offset(target.len());
         if rest.is_empty() {
             return Self::new(target, whole, slashes, last);
         }
-        // Some were seen already, and say the same again.
+        // Overlaps the last chunk, whose bytes set the same bits again.
         let begin = whole.saturating_sub(16);
-        let (found, stops) = looked(&last);
+        let (found, stops) = slashes_and_stops(&last);
         slashes |= u64::from(found).unbounded_shl(begin);
         let end = if stops == 0 {
             whole
@@ -168,44 +121,43 @@ impl<'p> Path<'p> {
         }
     }
 
-    /// In bytes.
+    /// Returns the length in bytes.
     #[inline]
     pub(super) fn length(&self) -> u32 {
         self.length
     }
 
-    /// The whole of it.
+    /// Returns the whole path.
     #[inline]
     pub(super) fn bytes(&self) -> &'p [u8] {
         self.around.get(..self.length as usize).unwrap_or_default()
     }
 
-    /// What is left of it from `at` on.
+    /// Returns the path from `at` on.
     #[inline]
     pub(super) fn rest(&self, at: u32) -> &'p [u8] {
         self.bytes().get(at as usize..).unwrap_or_default()
     }
 
-    /// Where what is left of it begins if it lies below `prefix`.
+    /// Returns the offset of what Django resolves under `prefix`; `None` if the path is outside it.
     pub(super) fn below(&self, prefix: &[u8]) -> Option<u32> {
-        let left = below(self.bytes(), prefix)?;
-        Some(self.length - u32::try_from(left.len()).ok()?)
+        Some(self.length - offset(below(self.bytes(), prefix)?.len()))
     }
 
-    /// The bytes of a segment.
+    /// Returns the bytes of a segment.
     #[inline]
     pub(super) fn text(&self, segment: Segment) -> &'p [u8] {
         let place = segment.at as usize..segment.end as usize;
         self.around.get(place).unwrap_or_default()
     }
 
-    /// The ends of segments from `at` on, as far as these are among the first 64 bytes.
+    /// Returns the ends of segments from `at` on, one bit each, among the first 64 bytes.
     #[inline]
     pub(super) fn ends(&self, at: u32) -> u64 {
         if at < 64 { self.ends >> at << at } else { 0 }
     }
 
-    /// The segment that begins at `at`, the ends from there on known.
+    /// Returns the segment that begins at `at`, given [`Path::ends`] from there on.
     #[inline]
     pub(super) fn segment(&self, at: u32, ends: u64) -> Segment {
         let end = if ends == 0 {
@@ -219,31 +171,31 @@ impl<'p> Path<'p> {
     #[cold]
     #[inline(never)]
     fn far_end(&self, at: u32) -> u32 {
-        let far = memchr(b'/', self.rest(at)).and_then(|far| u32::try_from(far).ok());
-        far.map_or(self.length, |far| at + far)
+        memchr(b'/', self.rest(at)).map_or(self.length, |far| at + offset(far))
     }
 
-    /// The first bytes of a segment.
+    /// Returns the first bytes of a segment.
     #[inline]
     pub(super) fn words(&self, segment: Segment) -> Words {
         Words::new(self.sixteen(segment.at), segment.length())
     }
 
-    /// The eight bytes from `at` on, the first lowest, and anything behind the path's end.
+    /// Returns the eight bytes from `at` on as a little-endian number; those past the path's end are
+    /// arbitrary.
     #[inline]
     pub(super) fn word(&self, at: u32) -> u64 {
         let eight = self.sixteen(at).first_chunk();
         eight.map_or(0, |eight| u64::from_le_bytes(*eight))
     }
 
-    /// The sixteen bytes from `at` on, and anything behind the path's end.
+    /// Returns the sixteen bytes from `at` on; those past the path's end are arbitrary.
     #[inline]
     pub(super) fn sixteen(&self, at: u32) -> &[u8; 16] {
         let at = at as usize;
         let near = self.around.get(at..at + 16);
         let chunk = near.or_else(|| {
             let start = self.around.len().saturating_sub(16);
-            // Sixteen bytes are left at most, of the end none.
+            // At most sixteen bytes are left, none at the end.
             let at = at.wrapping_sub(start) & 15;
             self.last.get(at..at + 16)
         });
@@ -251,151 +203,31 @@ impl<'p> Path<'p> {
     }
 }
 
-/// A target without what stands before its path; `None` if it has no path, or takes 4 GiB.
+/// Returns an offset or length of a path as 32 bits.
 #[inline]
-pub(super) fn start(target: &[u8]) -> Option<&[u8]> {
-    u32::try_from(target.len()).ok()?;
-    match target.first() {
-        Some(b'/') => Some(target),
-        _ => path_of_absolute(target),
-    }
+#[expect(
+    clippy::expect_used,
+    reason = "`target::from_path` refuses targets over 1 GiB, and escapes are three bytes"
+)]
+fn offset(bytes: usize) -> u32 {
+    u32::try_from(bytes).expect("a path is shorter than 4 GiB")
 }
 
-/// The last sixteen bytes of a text, or all of it and zeros.
+/// Returns the last sixteen bytes of a text, padded with zeros if it is shorter.
 #[inline]
 fn last(text: &[u8]) -> [u8; 16] {
     let last = text.last_chunk().copied();
     last.unwrap_or_else(|| padded(text))
 }
 
-/// Which of sixteen bytes are slashes, and where a path may end.
+/// Returns the slashes of a chunk and the bytes at which a path may end, one bit each.
 #[inline]
-fn looked(chunk: &[u8; 16]) -> (u32, u32) {
+fn slashes_and_stops(chunk: &[u8; 16]) -> (u32, u32) {
     let stops = mask_or_beyond_ascii(chunk, [b'?', b'#', b'%']);
     (mask(chunk, [b'/']), stops)
 }
 
-/// Writes the path of a target, then the same with its first `cut` bytes replaced. Where that begins in
-/// `scratch`; `None` if the target has no path.
-#[inline(never)]
-pub(super) fn replaced(
-    target: &[u8],
-    cut: usize,
-    by: &[u8],
-    scratch: &mut Vec<u8>,
-) -> Option<usize> {
-    undo(start(target)?, scratch);
-    let whole = scratch.len();
-    scratch.extend_from_slice(by);
-    scratch.extend_from_within(cut.min(whole)..whole);
-    Some(whole)
-}
-
-/// What is left of an absolute form (RFC 9112, 3.2.2) without scheme and authority.
-fn path_of_absolute(target: &[u8]) -> Option<&[u8]> {
-    let rest = match memchr(b':', target) {
-        Some(colon) if is_scheme(&target[..colon]) => &target[colon + 1..],
-        _ => return None,
-    };
-    let Some(rest) = rest.strip_prefix(b"//") else {
-        return rest.starts_with(b"/").then_some(rest);
-    };
-    let start = memchr::memchr3(b'/', b'?', b'#', rest);
-    match start.map(|start| &rest[start..]) {
-        Some(path) if path.starts_with(b"/") => Some(path),
-        _ => Some(b"/"),
-    }
-}
-
-fn is_scheme(text: &[u8]) -> bool {
-    text.first().is_some_and(u8::is_ascii_alphabetic)
-        && text
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte))
-}
-
-/// Writes the path of a target.
-fn undo(target: &[u8], path: &mut Vec<u8>) {
-    let end = memchr::memchr2(b'?', b'#', target).unwrap_or(target.len());
-    decode(&target[..end], path);
-}
-
-/// Undoes escapes, then escapes what is no UTF-8.
-fn decode(path: &[u8], decoded: &mut Vec<u8>) {
-    decoded.clear();
-    let mut rest = path;
-    while let Some(escape) = memchr(b'%', rest) {
-        decoded.extend_from_slice(&rest[..escape]);
-        rest = &rest[escape + 1..];
-        if let [high, low, after @ ..] = rest
-            && let (Some(high), Some(low)) = (digit(*high), digit(*low))
-        {
-            decoded.push(high << 4 | low);
-            rest = after;
-        } else {
-            decoded.push(b'%');
-        }
-    }
-    decoded.extend_from_slice(rest);
-    let Err(error) = std::str::from_utf8(decoded) else {
-        return;
-    };
-    // What is right so far stays; the rest is written behind it, then moved down.
-    let right = error.valid_up_to();
-    let whole = decoded.len();
-    let mut at = right;
-    while at < whole {
-        let (valid, bad) = match std::str::from_utf8(&decoded[at..whole]) {
-            Ok(_) => (whole - at, 0),
-            Err(error) => {
-                let valid = error.valid_up_to();
-                (valid, error.error_len().unwrap_or(whole - at - valid))
-            }
-        };
-        decoded.extend_from_within(at..at + valid);
-        for place in at + valid..at + valid + bad {
-            let byte = decoded[place];
-            decoded.extend([
-                b'%',
-                HEX[usize::from(byte >> 4)],
-                HEX[usize::from(byte & 15)],
-            ]);
-        }
-        at += valid + bad;
-    }
-    decoded.drain(right..whole);
-}
-
-const HEX: [u8; 16] = *b"0123456789ABCDEF";
-
-fn digit(byte: u8) -> Option<u8> {
-    char::from(byte)
-        .to_digit(16)
-        .and_then(|digit| u8::try_from(digit).ok())
-}
-
-/// A text of less than sixteen bytes, zeros behind it.
-#[inline]
-fn padded(text: &[u8]) -> [u8; 16] {
-    let length = text.len();
-    if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
-        let (first, last) = (u64::from_le_bytes(*first), u64::from_le_bytes(*last));
-        let both = u128::from(first) | u128::from(last) << (8 * (length - 8));
-        return both.to_le_bytes();
-    }
-    if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
-        let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
-        let both = u128::from(first) | u128::from(last) << (8 * (length - 4));
-        return both.to_le_bytes();
-    }
-    let mut padded = [0; 16];
-    for (to, byte) in padded.iter_mut().zip(text) {
-        *to = *byte;
-    }
-    padded
-}
-
-/// What is left of a path if it lies below `prefix`, without the slash between them.
+/// Strips `prefix` and the slash behind it from a path; `None` if the path is outside the prefix.
 pub(super) fn below<'p>(path: &'p [u8], prefix: &[u8]) -> Option<&'p [u8]> {
     if prefix.is_empty() {
         return Some(path.get(START as usize..).unwrap_or_default());
@@ -416,7 +248,7 @@ mod tests {
 
     fn path(target: &[u8]) -> Option<String> {
         let mut scratch = Vec::new();
-        let path = Path::of(target, &mut scratch)?;
+        let path = Path::from_target(target, &mut scratch)?;
         Some(String::from_utf8(path.bytes().to_vec()).unwrap())
     }
 
@@ -449,7 +281,7 @@ mod tests {
 
     #[test]
     fn only_whole_segments_are_a_prefix() {
-        let at = |path: &[u8], prefix| Path::decoded(path).below(prefix);
+        let at = |path: &[u8], prefix| Path::from_unescaped(path).below(prefix);
         assert_eq!(at(b"/app/x", b"/app"), Some(5));
         assert_eq!(at(b"/app", b"/app"), Some(4));
         assert_eq!(at(b"/apple", b"/app"), None);
@@ -466,7 +298,7 @@ mod tests {
         ]
     }
 
-    /// A path is these bytes, and its segments are where a plain search finds them.
+    /// Asserts that a path has these bytes, and the segments that a plain search finds.
     fn check(path: &Path<'_>, bytes: &[u8]) {
         assert_eq!(path.bytes(), bytes);
         assert_eq!(path.length() as usize, bytes.len());
@@ -482,7 +314,7 @@ mod tests {
             let near = expected.len().min(16);
             filled[..near].copy_from_slice(&expected[..near]);
             let words = path.words(segment);
-            assert_eq!(words, Words::of(expected));
+            assert_eq!(words, Words::from_segment(expected));
             let both = [words.first.to_le_bytes(), words.second.to_le_bytes()];
             assert_eq!(both.as_flattened(), filled);
             let left = bytes[place..].iter();
@@ -492,28 +324,27 @@ mod tests {
 
     proptest! {
         #[test]
-        fn sixteen_bytes_at_once_see_what_a_byte_by_byte_look_sees(target in target()) {
+        fn a_scan_agrees_with_a_byte_by_byte_search(target in target()) {
             let stops = |byte: &u8| b"?#%".contains(byte) || *byte >= 0x80;
             let end = target.iter().position(stops).unwrap_or(target.len());
             let path = Path::scan(&target);
             check(&path, &target[..end]);
             let is_plain = target.get(end).is_none_or(|byte| b"?#".contains(byte));
             prop_assert_eq!(path.is_plain(), is_plain);
-            check(&Path::decoded(&target), &target);
+            check(&Path::from_unescaped(&target), &target);
         }
 
         #[test]
-        fn a_path_that_is_odd_is_undone(target in target()) {
+        fn escapes_are_undone_up_to_the_query(target in target()) {
             let target = [b"/", &*target].concat();
-            let end = target.iter().position(|byte| b"?#".contains(byte)).unwrap_or(target.len());
             let mut expected = Vec::new();
-            decode(&target[..end], &mut expected);
+            target::unescape(&target, &mut expected);
             let mut scratch = Vec::new();
-            check(&Path::of(&target, &mut scratch).unwrap(), &expected);
+            check(&Path::from_target(&target, &mut scratch).unwrap(), &expected);
         }
 
         #[test]
-        fn a_decoded_path_is_utf8(target in proptest::collection::vec(any::<u8>(), 0..40), escaped: Vec<u8>) {
+        fn an_unescaped_path_is_utf8(target in proptest::collection::vec(any::<u8>(), 0..40), escaped: Vec<u8>) {
             use std::fmt::Write as _;
             let mut text = vec![b'/'];
             text.extend(target);

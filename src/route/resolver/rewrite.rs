@@ -1,61 +1,62 @@
-//! Prefixes that a server in front replaces before it hands a path on.
+//! Prefixes that a server in front replaces before it passes a request on.
 //!
-//! Invariant: of a path, the longest prefix that matches is replaced, byte for byte and once, as
-//! nginx does for `location FROM { proxy_pass http://upstream/TO; }`; every other path stays.
+//! Invariant: the longest matching prefix of a path is replaced, byte for byte and once, as nginx does for
+//! `location FROM { proxy_pass http://upstream/TO; }`. Every other path is left unchanged.
 
 use std::cmp::Reverse;
 
 use super::path;
 use crate::diag::Fault;
 
-/// A prefix, and what stands in its place when Django sees the path.
+/// A prefix of logged paths and its replacement in the paths that Django receives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rewrite {
     from: String,
     to: String,
 }
 
-/// Why two texts are no [`Rewrite`].
+/// Reason why two texts are not a valid [`Rewrite`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoRewrite {
-    /// What is replaced does not begin with `/`.
+pub enum RewriteError {
+    /// The prefix does not start with `/`.
     From,
-    /// What it is replaced by does not begin with `/`.
+    /// The replacement does not start with `/`.
     To,
 }
 
 impl Rewrite {
-    /// `from` is replaced by `to`; both with escapes undone, both begin with `/`.
-    pub fn new(from: &str, to: &str) -> Result<Self, NoRewrite> {
+    /// Makes the rewrite of `from` to `to`. Both start with `/`, with escapes undone.
+    pub fn new(from: &str, to: &str) -> Result<Self, RewriteError> {
         let (from, to) = (from.to_owned(), to.to_owned());
         match (from.starts_with('/'), to.starts_with('/')) {
-            (false, _) => Err(NoRewrite::From),
-            (_, false) => Err(NoRewrite::To),
+            (false, _) => Err(RewriteError::From),
+            (_, false) => Err(RewriteError::To),
             _ => Ok(Self { from, to }),
         }
     }
 
-    /// What paths begin with in the log.
+    /// Returns the prefix of logged paths.
     pub fn from(&self) -> &str {
         &self.from
     }
 
-    /// What they begin with when Django sees them.
+    /// Returns the prefix of the paths that Django receives.
     pub fn to(&self) -> &str {
         &self.to
     }
 
-    /// A warning if it does what hardly anybody wants, given all others; it has no place.
-    pub fn oddity(&self, all: &[Self]) -> Option<Fault> {
+    /// Returns a warning, without a place, if the rewrite is probably a mistake beside `all` others.
+    pub fn warning(&self, all: &[Self]) -> Option<Fault> {
         let (from, to) = (&self.from, &self.to);
         if from == to {
-            // It may keep what is below it from a shorter prefix.
+            // It may exempt paths from the rewrite of a shorter prefix.
             let is_needed = all
                 .iter()
                 .any(|other| other.from.len() < from.len() && from.starts_with(&other.from));
             let fault = Fault::warning(format!("`{from}` is rewritten to itself"));
-            return (!is_needed)
-                .then(|| fault.help("paths that no prefix matches stay as they are"));
+            return (!is_needed).then(|| {
+                fault.help("remove it: paths without a matching prefix are left unchanged")
+            });
         }
         let ended = |text: &str| format!("{}/", text.trim_end_matches('/'));
         let (with, without, becomes) = match (from.ends_with('/'), to.ends_with('/')) {
@@ -72,47 +73,47 @@ impl Rewrite {
         )
     }
 
-    /// A warning if what it makes of paths does not lie below the prefix of the site; it has no place.
-    pub(super) fn astray(&self, prefix: &str) -> Option<Fault> {
+    /// Returns a warning, without a place, if the rewritten paths are outside the site's prefix.
+    pub(super) fn outside_warning(&self, prefix: &str) -> Option<Fault> {
         let (from, to, site) = (self.from.as_bytes(), self.to.as_bytes(), prefix.as_bytes());
         let is_below = |path| path::below(path, site).is_some();
-        // What is left of a path may begin with the prefix, if that was not taken off just now.
+        // The rest of a path may supply the prefix, unless `from` already contained it.
         let may_be_below = is_below(to) || (site.starts_with(to) && !is_below(from));
         let message = || {
             Fault::warning(format!(
-                "`{}` is rewritten to `{}`, which does not lie below `{prefix}`: its paths have no view",
+                "`{}` is rewritten to `{}`, which is outside `{prefix}`: these paths resolve to no view",
                 self.from, self.to
             ))
             .help(format!(
-                "where Django sees paths without `{prefix}`: strip_prefix = \"\""
+                "if Django receives paths without `{prefix}`: strip_prefix = \"\""
             ))
         };
-        // What is rewritten to itself is kept from a shorter prefix, wherever it lies.
+        // A rewrite to itself only exempts paths from a shorter prefix.
         (from != to && !may_be_below).then(message)
     }
 }
 
-/// All prefixes that are replaced; the longest stand first.
+/// Rewrites by the length of their prefix, longest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rewrites(Box<[Rewrite]>);
 
 impl Rewrites {
-    /// Most pairs: each path is compared with all of them.
+    /// Largest number of rewrites; each path is compared with all of them.
     pub const MOST: usize = 64;
 
-    /// Of two with the same prefix, the first counts.
+    /// Sorts rewrites. Of two with the same prefix, the first applies.
     pub fn new(mut all: Vec<Rewrite>) -> Self {
         all.sort_by_key(|rewrite| Reverse(rewrite.from.len()));
         Self(all.into())
     }
 
-    /// The longest prefix first.
+    /// Returns the rewrites, longest prefix first.
     pub fn as_slice(&self) -> &[Rewrite] {
         &self.0
     }
 
-    /// The one that changes a path, its escapes undone.
-    pub(super) fn of(&self, path: &[u8]) -> Option<&Rewrite> {
+    /// Finds the rewrite that changes a path whose escapes are undone.
+    pub(super) fn find(&self, path: &[u8]) -> Option<&Rewrite> {
         let mut all = self.0.iter();
         let longest = all.find(|rewrite| path.starts_with(rewrite.from.as_bytes()));
         longest.filter(|rewrite| rewrite.from != rewrite.to)
@@ -139,7 +140,7 @@ mod tests {
             ("/d", "/e"),
         ]);
         let check = |path: &str, expected: Option<&str>| {
-            let found = all.of(path.as_bytes()).map(Rewrite::to);
+            let found = all.find(path.as_bytes()).map(Rewrite::to);
             assert_eq!(found, expected, "{path}");
         };
         check("/a/", Some("/x/"));
@@ -153,13 +154,13 @@ mod tests {
     }
 
     #[test]
-    fn what_hardly_anybody_wants_is_told() {
+    fn probable_mistakes_are_warned_of() {
         let check = |pairs: &[(&str, &str)], expected: &[&str]| {
             let all = rewrites(pairs);
             let faults = all
                 .as_slice()
                 .iter()
-                .filter_map(|one| one.oddity(all.as_slice()));
+                .filter_map(|one| one.warning(all.as_slice()));
             let messages: Vec<_> = faults.map(|fault| fault.message).collect();
             assert_eq!(messages, expected);
         };
@@ -176,17 +177,21 @@ mod tests {
     }
 
     #[test]
-    fn both_sides_are_paths() {
-        assert_eq!(Rewrite::new("a", "b"), Err(NoRewrite::From));
-        assert_eq!(Rewrite::new("/a", "b"), Err(NoRewrite::To));
-        assert_eq!(Rewrite::new("/a", ""), Err(NoRewrite::To));
+    fn both_sides_must_be_paths() {
+        assert_eq!(Rewrite::new("a", "b"), Err(RewriteError::From));
+        assert_eq!(Rewrite::new("/a", "b"), Err(RewriteError::To));
+        assert_eq!(Rewrite::new("/a", ""), Err(RewriteError::To));
     }
 
     #[test]
-    fn what_leads_past_the_site_is_told() {
-        let check = |from: &str, to: &str, prefix: &str, is_astray: bool| {
+    fn rewrites_out_of_the_site_are_warned_of() {
+        let check = |from: &str, to: &str, prefix: &str, is_outside: bool| {
             let rewrite = Rewrite::new(from, to).unwrap();
-            assert_eq!(rewrite.astray(prefix).is_some(), is_astray, "{from} {to}");
+            assert_eq!(
+                rewrite.outside_warning(prefix).is_some(),
+                is_outside,
+                "{from} {to}"
+            );
         };
         check("/a/", "/", "", false);
         check("/a/", "/app/", "/app", false);

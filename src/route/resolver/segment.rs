@@ -1,100 +1,100 @@
-//! What a segment that is no literal may be, or all that is left of a path.
+//! Patterns of one segment, or of the rest of a path.
 //!
-//! Invariant: a segment is taken if and only if the tokens of its pattern match the whole of it.
+//! Invariant: a segment is accepted if and only if the tokens of its pattern match all of it.
 
 use super::path::{Path, Segment};
-use super::token::{self, Run, Token};
+use super::token::{self, CharRun, PathToken};
 use crate::model::digits;
 use crate::model::vector::{AsciiMatcher, mask};
 
-/// Longest form, in bytes.
-const FORM: usize = 64;
+/// Longest grouped form, in bytes: one bit each in [`Grouped::marks`].
+const GROUPED_BYTES: usize = 64;
 
-/// What may stand where no literal does.
+/// Pattern of a segment that is not a literal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Accepts {
-    /// Anything that is not empty.
+pub(super) enum SegmentPattern {
+    /// Any segment that is not empty.
     Any,
-    /// So many digits, bounds included.
-    Digits(u32, u32),
+    /// Digits; bounds of their number, inclusive.
+    Digits(usize, usize),
     Ascii(Box<Ascii>),
-    Form(Box<Form>),
-    Run(Box<Run>),
-    Tokens(Box<[Token]>),
-    /// What is left of a path from the segment on; the whole of it, or its beginning.
-    Rest(Box<[Token]>, bool),
+    Grouped(Box<Grouped>),
+    Run(Box<CharRun>),
+    Tokens(Box<[PathToken]>),
+    /// The rest of a path from the segment on: all of it if true, else its beginning.
+    Rest(Box<[PathToken]>, bool),
 }
 
-/// Characters of one class, all of ASCII.
+/// Characters of one ASCII class.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Ascii {
     class: AsciiMatcher,
-    /// Bounds of its length, included.
+    /// Bounds of the length, inclusive.
     least: usize,
     most: usize,
 }
 
-/// Characters of one class in groups of fixed length with one mark between them, as a UUID or a
-/// date is.
+/// Groups of fixed length of one ASCII class, separated by one mark, as in a UUID or a date.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Form {
+pub(super) struct Grouped {
     class: AsciiMatcher,
     mark: u8,
-    /// One bit for each mark.
+    /// One bit for the position of each mark.
     marks: u64,
     length: usize,
 }
 
-impl Accepts {
-    /// What tokens take that hold no `/`.
-    pub(super) fn new(tokens: Vec<Token>) -> Self {
-        if let [Token::Run(run)] = &*tokens {
+impl SegmentPattern {
+    /// Makes the pattern of tokens that match no `/`.
+    pub(super) fn new(tokens: Vec<PathToken>) -> Self {
+        if let [PathToken::Run(run)] = &*tokens {
             if run.is_segment {
                 return Self::Any;
             }
-            if let Some((least, most)) = run.digits() {
+            let (least, most) = run.lengths();
+            if run.is_digits() {
                 return Self::Digits(least, most);
             }
-            return match Ascii::new(run) {
-                Some(ascii) => Self::Ascii(Box::new(ascii)),
+            return match ascii_class(run) {
+                Some(class) => Self::Ascii(Box::new(Ascii { class, least, most })),
                 None => Self::Run(Box::new(run.clone())),
             };
         }
-        match Form::new(&tokens) {
-            Some(form) => Self::Form(Box::new(form)),
+        match Grouped::new(&tokens) {
+            Some(grouped) => Self::Grouped(Box::new(grouped)),
             None => Self::Tokens(tokens.into()),
         }
     }
 
-    /// Whether it takes an empty segment, or nothing that is left.
-    pub(super) fn takes_nothing(&self) -> bool {
+    /// Returns whether the pattern accepts an empty segment, or an empty rest of a path.
+    pub(super) fn accepts_empty(&self) -> bool {
         match self {
-            Self::Any | Self::Form(_) => false,
+            Self::Any | Self::Grouped(_) => false,
             Self::Digits(least, _) => *least == 0,
             Self::Ascii(ascii) => ascii.least == 0,
-            Self::Run(run) => run.takes_segment(b""),
+            Self::Run(run) => run.matches_segment(b""),
             Self::Tokens(tokens) => token::matches(tokens, true, b""),
             Self::Rest(tokens, is_whole) => token::matches(tokens, *is_whole, b""),
         }
     }
 
-    /// Whether it takes a segment of a path.
+    /// Returns whether the pattern accepts a segment of a path.
     #[inline]
-    pub(super) fn takes(&self, path: &Path<'_>, segment: Segment) -> bool {
-        match self.takes_simply(path, segment) {
-            Some(takes) => takes,
-            None => self.takes_other(path, segment),
+    pub(super) fn accepts(&self, path: &Path<'_>, segment: Segment) -> bool {
+        match self.accepts_quickly(path, segment) {
+            Some(accepts) => accepts,
+            None => self.accepts_slowly(path, segment),
         }
     }
 
-    /// Whether it takes a segment of a path, if that is seen at once.
+    /// Returns whether the pattern accepts a segment; `None` if a few instructions cannot decide it.
     #[inline]
-    pub(super) fn takes_simply(&self, path: &Path<'_>, segment: Segment) -> Option<bool> {
+    pub(super) fn accepts_quickly(&self, path: &Path<'_>, segment: Segment) -> Option<bool> {
         let length = segment.length();
         match self {
             Self::Any => Some(length > 0),
             Self::Digits(least, most) if length <= 8 => {
-                let is_long = (*least as usize..=*most as usize).contains(&length);
+                let is_long = (*least..=*most).contains(&length);
                 Some(is_long & (digits::leading(path.word(segment.at)) >= length))
             }
             _ => None,
@@ -102,42 +102,27 @@ impl Accepts {
     }
 
     #[inline(never)]
-    fn takes_other(&self, path: &Path<'_>, segment: Segment) -> bool {
+    fn accepts_slowly(&self, path: &Path<'_>, segment: Segment) -> bool {
         match self {
-            Self::Ascii(ascii) => ascii.takes(path, segment),
-            Self::Form(form) => form.takes(path, segment),
+            Self::Any => segment.length() > 0,
+            Self::Digits(least, most) => {
+                (*least..=*most).contains(&segment.length())
+                    && path.text(segment).iter().all(u8::is_ascii_digit)
+            }
+            Self::Ascii(ascii) => ascii.accepts(path, segment),
+            Self::Grouped(grouped) => grouped.accepts(path, segment),
+            Self::Run(run) => run.matches_segment(path.text(segment)),
+            Self::Tokens(tokens) => token::matches(tokens, true, path.text(segment)),
             Self::Rest(tokens, is_whole) => {
                 token::matches(tokens, *is_whole, path.rest(segment.at))
             }
-            _ => self.takes_text(path.text(segment)),
-        }
-    }
-
-    fn takes_text(&self, segment: &[u8]) -> bool {
-        match self {
-            Self::Digits(least, most) => {
-                (*least as usize..=*most as usize).contains(&segment.len())
-                    && segment.iter().all(u8::is_ascii_digit)
-            }
-            Self::Run(run) => run.takes_segment(segment),
-            Self::Tokens(tokens) => token::matches(tokens, true, segment),
-            Self::Any | Self::Ascii(_) | Self::Form(_) | Self::Rest(..) => false,
         }
     }
 }
 
 impl Ascii {
-    fn new(run: &Run) -> Option<Self> {
-        let (least, most) = run.lengths();
-        Some(Self {
-            class: class(run)?,
-            least,
-            most,
-        })
-    }
-
     #[inline(never)]
-    fn takes(&self, path: &Path<'_>, segment: Segment) -> bool {
+    fn accepts(&self, path: &Path<'_>, segment: Segment) -> bool {
         let mut left = segment.length();
         if left < self.least || left > self.most {
             return false;
@@ -157,33 +142,33 @@ impl Ascii {
     }
 }
 
-impl Form {
-    fn new(tokens: &[Token]) -> Option<Self> {
+impl Grouped {
+    fn new(tokens: &[PathToken]) -> Option<Self> {
         let (mut marks, mut length) = (0, 0);
         let (mut class_run, mut mark) = (None, None);
         for token in tokens {
             match token {
-                Token::Literal(literal) => {
+                PathToken::Literal(literal) => {
                     let [byte] = **literal else { return None };
-                    if *mark.get_or_insert(byte) != byte || length >= FORM {
+                    if *mark.get_or_insert(byte) != byte || length >= GROUPED_BYTES {
                         return None;
                     }
                     marks |= 1 << length;
                     length += 1;
                 }
-                Token::Run(run) => {
+                PathToken::Run(run) => {
                     let (least, most) = run.lengths();
                     if least != most || class_run.get_or_insert(run).class != run.class {
                         return None;
                     }
                     length = usize::saturating_add(length, least);
                 }
-                Token::Until(..) => return None,
+                PathToken::Until(..) => return None,
             }
         }
         let mark = mark?;
-        (0 < length && length <= FORM).then_some(Self {
-            class: class(class_run?)?,
+        (0 < length && length <= GROUPED_BYTES).then_some(Self {
+            class: ascii_class(class_run?)?,
             mark,
             marks,
             length,
@@ -191,7 +176,7 @@ impl Form {
     }
 
     #[inline(never)]
-    fn takes(&self, path: &Path<'_>, segment: Segment) -> bool {
+    fn accepts(&self, path: &Path<'_>, segment: Segment) -> bool {
         if segment.length() != self.length {
             return false;
         }
@@ -199,7 +184,7 @@ impl Form {
         loop {
             let marked = mask(path.sixteen(at), [self.mark]);
             let found = self.class.mask(path.sixteen(at));
-            #[expect(clippy::cast_possible_truncation, reason = "of sixteen at a time")]
+            #[expect(clippy::cast_possible_truncation, reason = "sixteen bits at a time")]
             let wanted = marks as u32 & 0xffff;
             let right = marked & wanted | found & !wanted;
             if left <= 16 {
@@ -215,8 +200,8 @@ impl Form {
     }
 }
 
-/// The class of a run, if it is of ASCII.
-fn class(run: &Run) -> Option<AsciiMatcher> {
+/// Returns the class of a run if it is ASCII.
+fn ascii_class(run: &CharRun) -> Option<AsciiMatcher> {
     Some(AsciiMatcher::new(run.class.ascii()?))
 }
 
@@ -224,14 +209,14 @@ fn class(run: &Run) -> Option<AsciiMatcher> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::token::Class;
+    use super::super::token::CharClass;
     use super::*;
 
-    fn run(ranges: &[(char, char)], lengths: (u32, u32), limit: Option<u32>) -> Token {
-        Token::Run(Run::new(Class::new(ranges), lengths, limit))
+    fn run(ranges: &[(char, char)], lengths: (usize, usize), limit: Option<usize>) -> PathToken {
+        PathToken::Run(CharRun::new(CharClass::new(ranges), lengths, limit))
     }
 
-    fn token() -> impl Strategy<Value = Token> {
+    fn token() -> impl Strategy<Value = PathToken> {
         let class = prop::sample::select(vec![
             vec![('0', '9')],
             vec![('0', '9'), ('a', 'f')],
@@ -241,8 +226,8 @@ mod tests {
         ]);
         let lengths = prop::sample::select(vec![
             (0, 1),
-            (1, u32::MAX),
-            (0, u32::MAX),
+            (1, usize::MAX),
+            (0, usize::MAX),
             (2, 2),
             (8, 8),
             (12, 12),
@@ -252,21 +237,25 @@ mod tests {
         prop_oneof![
             2 => (class, lengths, limit).prop_map(|(class, lengths, limit)| run(&class, lengths, limit)),
             1 => prop::sample::select(vec!["-", "a", "-a"])
-                .prop_map(|literal| Token::Literal(literal.as_bytes().into())),
+                .prop_map(|literal| PathToken::Literal(literal.as_bytes().into())),
         ]
     }
 
-    fn check(tokens: &[Token], before: &str, segment: &str, after: &str) {
-        let accepts = Accepts::new(tokens.to_vec());
+    fn check(tokens: &[PathToken], before: &str, segment: &str, after: &str) {
+        let pattern = SegmentPattern::new(tokens.to_vec());
         let text = format!("{before}{segment}{after}");
-        let path = Path::decoded(text.as_bytes());
+        let path = Path::from_unescaped(text.as_bytes());
         let expected = token::matches(tokens, true, segment.as_bytes());
         let at = u32::try_from(before.len()).unwrap();
         let cut = path.segment(at, path.ends(at));
         assert_eq!(path.text(cut), segment.as_bytes());
-        assert_eq!(accepts.takes(&path, cut), expected, "{tokens:?} {segment}");
         assert_eq!(
-            accepts.takes_nothing(),
+            pattern.accepts(&path, cut),
+            expected,
+            "{tokens:?} {segment}"
+        );
+        assert_eq!(
+            pattern.accepts_empty(),
             token::matches(tokens, true, b""),
             "{tokens:?}"
         );
@@ -275,7 +264,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
         #[test]
-        fn a_segment_is_taken_as_its_tokens_take_it(
+        fn a_segment_is_accepted_if_its_tokens_match(
             tokens in prop::collection::vec(token(), 1..4),
             before in "/|/[a-z]{0,70}/",
             segment in prop_oneof!["[0-9a-z]{0,40}", "[0-9]{0,20}", "[0-9a-f]{2}-[0-9a-f]{2}", "[-a-zA-Z0-9_.éø]{0,20}"],
@@ -285,16 +274,16 @@ mod tests {
         }
 
         #[test]
-        fn a_uuid_is_taken_and_nothing_like_it(
+        fn only_a_uuid_is_accepted_as_a_uuid(
             before in "/|/[a-z]{0,50}/",
             at in 0..36_usize,
             other in "[-0-9a-gA-F]",
             after in "|/|/[a-z]{0,30}",
         ) {
             let group = |length| run(&[('0', '9'), ('a', 'f')], (length, length), None);
-            let mark = || Token::Literal(b"-".as_slice().into());
+            let mark = || PathToken::Literal(b"-".as_slice().into());
             let tokens = [group(8), mark(), group(4), mark(), group(4), mark(), group(4), mark(), group(12)];
-            prop_assert!(matches!(Accepts::new(tokens.to_vec()), Accepts::Form(_)));
+            prop_assert!(matches!(SegmentPattern::new(tokens.to_vec()), SegmentPattern::Grouped(_)));
             let mut uuid = String::from("0e984725-c51c-4bf4-9960-e1c80e27aba0");
             check(&tokens, &before, &uuid, &after);
             uuid.replace_range(at..=at, &other);

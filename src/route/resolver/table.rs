@@ -1,17 +1,16 @@
-//! From a node and a segment to what stands behind it.
+//! Hash table of the short literal segments of a trie node.
 //!
-//! Invariant: a table is as large as the URLconf made it; looking up never changes it, whatever
-//! paths come.
+//! Invariant: the URLconf alone decides the size of a table; lookups never change it.
 
-use super::path::{WORDS_BYTES, Words};
+use super::words::{WORDS_BYTES, Words};
 
-/// Short segments that are literals, and what stands behind each: open addresses, four fifths full at most.
+/// Maps short segments to values: open addressing, linear probing, at most four fifths full.
 #[derive(Clone, Debug)]
-pub(super) struct Table<T> {
-    /// As many as a power of two, or none.
+pub(super) struct LiteralTable<T> {
+    /// A power of two of them, or none.
     slots: Box<[Slot<T>]>,
     seed: u64,
-    /// What is left of a product is as many bits as the size has.
+    /// Shift that leaves as many bits of a product as the size has.
     shift: u32,
 }
 
@@ -21,23 +20,26 @@ struct Slot<T> {
     value: Option<T>,
 }
 
-/// Factors that are tried to find one that spreads the segments of a node.
+/// Seeds tried to find one that spreads the segments of a node without collisions.
 const SEEDS: usize = 64;
 
-impl<T> Table<T> {
-    /// Longest segment, in bytes.
+impl<T> LiteralTable<T> {
+    /// Longest segment of a table, in bytes.
     pub(super) const LONGEST: usize = WORDS_BYTES;
 
-    /// Of segments, each different from the others, none of them longer than the longest.
+    /// Makes a table of distinct segments of at most [`Self::LONGEST`] bytes.
     pub(super) fn new(segments: Vec<(Vec<u8>, T)>) -> Self {
-        let words: Vec<Words> = segments.iter().map(|(text, _)| Words::of(text)).collect();
+        let words: Vec<Words> = segments
+            .iter()
+            .map(|(text, _)| Words::from_segment(text))
+            .collect();
         let size = match segments.len() {
             0 => 0,
             count => (count + count / 4 + 1).next_power_of_two(),
         };
         let spread = Spread::new(&words, size);
         let free = || Slot {
-            words: Words::of(b""),
+            words: Words::from_segment(b""),
             value: None,
         };
         let mut slots: Vec<_> = (0..size).map(|_| free()).collect();
@@ -52,13 +54,13 @@ impl<T> Table<T> {
         }
     }
 
-    /// What stands behind a segment that is not longer than the longest.
+    /// Looks up a segment of at most [`Self::LONGEST`] bytes.
     #[expect(clippy::inline_always, reason = "a call would cost a third of it")]
     #[inline(always)]
     pub(super) fn find(&self, words: Words) -> Option<&T> {
         let mut place = home(words, self.seed, self.shift);
         while let Some(slot) = self.slots.get(place) {
-            // A free slot looks like one of an empty segment, which has no value there either.
+            // A free slot has the words of an empty segment, and no value.
             if slot.words == words {
                 return slot.value.as_ref();
             }
@@ -69,42 +71,42 @@ impl<T> Table<T> {
     }
 }
 
-/// A way to spread segments over a table.
+/// Slots of all segments under one seed.
 struct Spread {
     shift: u32,
     seed: u64,
     places: Vec<usize>,
-    /// What it takes to find all that are not at home.
-    steps: usize,
+    /// Probes past the first that lookups of all segments take.
+    probes: usize,
 }
 
 impl Spread {
-    /// The best found over so many slots, a power of two; they must be enough.
+    /// Finds the best of [`SEEDS`] seeds. `size` is a power of two and at least the number of words.
     fn new(words: &[Words], size: usize) -> Self {
         let mut seed = 0x9e37_79b9_7f4a_7c15;
-        let mut best = Self::with(words, size, seed);
+        let mut best = Self::from_seed(words, size, seed);
         for _ in 1..SEEDS {
-            if best.steps == 0 {
+            if best.probes == 0 {
                 break;
             }
             seed = seed.wrapping_mul(0xd134_2543_de82_ef95) | 1;
-            let other = Self::with(words, size, seed);
-            if other.steps < best.steps {
+            let other = Self::from_seed(words, size, seed);
+            if other.probes < best.probes {
                 best = other;
             }
         }
         best
     }
 
-    fn with(words: &[Words], size: usize, seed: u64) -> Self {
+    fn from_seed(words: &[Words], size: usize, seed: u64) -> Self {
         let shift = 64 - size.max(2).trailing_zeros();
         let mut taken = vec![false; size];
-        let (mut places, mut steps) = (Vec::new(), 0);
+        let (mut places, mut probes) = (Vec::new(), 0);
         for words in words {
             let mut at = home(*words, seed, shift);
             while taken[at] {
                 at = (at + 1) & (size - 1);
-                steps += 1;
+                probes += 1;
             }
             taken[at] = true;
             places.push(at);
@@ -113,7 +115,7 @@ impl Spread {
             shift,
             seed,
             places,
-            steps,
+            probes,
         }
     }
 }
@@ -121,7 +123,7 @@ impl Spread {
 #[inline]
 fn home(words: Words, seed: u64, shift: u32) -> usize {
     let mixed = words.first ^ words.second.rotate_left(29);
-    #[expect(clippy::cast_possible_truncation, reason = "few bits are left")]
+    #[expect(clippy::cast_possible_truncation, reason = "the shift leaves few bits")]
     let home = (mixed.wrapping_mul(seed) >> (shift & 63)) as usize;
     home
 }
@@ -134,15 +136,15 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn a_segment_is_found_where_it_was_put_and_nowhere_else(
+        fn exactly_the_inserted_segments_are_found(
             segments in proptest::collection::btree_set("[ab]{0,16}", 0..60),
             asked in proptest::collection::vec("[ab]{0,16}", 0..60),
         ) {
             let known: BTreeMap<_, _> = segments.into_iter().zip(1..).collect();
             let entries = known.iter().map(|(segment, value)| (segment.clone().into_bytes(), *value));
-            let table: Table<u32> = Table::new(entries.collect());
+            let table: LiteralTable<u32> = LiteralTable::new(entries.collect());
             for segment in known.keys().chain(&asked) {
-                let found = table.find(Words::of(segment.as_bytes()));
+                let found = table.find(Words::from_segment(segment.as_bytes()));
                 proptest::prop_assert_eq!(found, known.get(segment));
             }
         }

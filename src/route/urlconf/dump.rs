@@ -1,23 +1,22 @@
-//! Reading what `deploy/django/dump_urlconf.py` wrote.
+//! Reads a dump that `deploy/django/dump_urlconf.py` wrote.
 //!
-//! Invariant: every fault is found in one pass and points at its line; a dump with an error is not
-//! used at all, since a route that is missing gives its paths to another view.
+//! Invariant: every fault is found in one pass and points at its line. A dump with an error is not used at all: a
+//! missing route would leave its paths to another view.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::{Kind, Languages, Level, Route, Urlconf, VIEW_BYTES};
+use super::language::Languages;
+use super::routes::{Level, LevelKind, Route, Urlconf, VIEW_BYTES};
 use crate::diag::{Fault, Place, Report, Text};
 
-/// What a dump's first line says it is.
+/// Format that the first line of a dump names.
 const FORMAT: &str = "httplog-exporter urlconf";
-/// The version that is read; dumps without one are of the time before.
+/// Supported version of the format.
 const VERSION: u64 = 1;
-/// Django's own converters.
-const BUILT_IN: [&str; 5] = ["int", "str", "slug", "uuid", "path"];
-const REMEDY: &str = "make it anew: python manage.py shell < dump_urlconf.py > urlconf.jsonl";
+const REMEDY: &str = "generate it: python manage.py shell < dump_urlconf.py > urlconf.jsonl";
 
 /// The first line.
 #[derive(Debug, Deserialize)]
@@ -27,77 +26,58 @@ struct Header {
     script_name: Option<String>,
     #[serde(default)]
     languages: Vec<String>,
-    #[serde(default)]
     otherwise: Option<String>,
     #[serde(default)]
     fallbacks: BTreeMap<String, Vec<String>>,
-    #[serde(default)]
     int_digits: Option<usize>,
     #[serde(default)]
     refusing: Vec<String>,
-    /// Only in dumps without a version; there it says nothing about the routes.
-    append_slash: Option<bool>,
 }
 
 /// Every other line.
 #[derive(Debug, Deserialize)]
-struct Line {
+struct RouteLine {
     view: String,
     chain: Vec<(String, String, BTreeMap<String, String>)>,
-    #[serde(default)]
     route: Option<String>,
-    #[serde(default)]
     languages: Option<Vec<String>>,
 }
 
 impl Urlconf {
-    /// Reads a dump; `None` if there is an error in the report.
+    /// Reads a dump; `None` if the report has an error of it.
     pub fn read(text: &Arc<Text>, report: &mut Report) -> Option<Self> {
         let before = report.errors();
         let mut lines = lines(text).skip_while(|(line, _)| !line.starts_with('{'));
         let Some((line, place)) = lines.next() else {
-            report.push(
-                Fault::error(format!(
-                    "{} is no dump of a URLconf: it is empty",
-                    text.name
-                ))
-                .help(REMEDY),
-            );
+            let message = format!("{} is not a URLconf dump: it is empty", text.name);
+            report.push(Fault::error(message).help(REMEDY));
             return None;
         };
-        let mut urlconf = header(line, place, report)?;
-        let is_versioned = urlconf.1;
+        let mut fault = |message: String, place| {
+            report.push(Fault::error(message).at(place).help(REMEDY));
+        };
+        let mut urlconf = read_header(line)
+            .map_err(|message| fault(message, place))
+            .ok()?;
         for (line, place) in lines {
             if line.trim().is_empty() {
                 continue;
             }
-            match serde_json::from_str::<Line>(line) {
-                Ok(line) => match route(line, &urlconf.0, is_versioned) {
-                    Ok((route, refusing)) => {
-                        for converter in refusing {
-                            if !urlconf.0.refusing.contains(&converter) {
-                                urlconf.0.refusing.push(converter);
-                            }
-                        }
-                        urlconf.0.routes.push(route);
-                    }
-                    Err(message) => report.push(Fault::error(message).at(place).help(REMEDY)),
-                },
-                Err(error) => report.push(
-                    Fault::error(format!("not a route: {}", without_place(&error)))
-                        .at(place)
-                        .help(REMEDY),
-                ),
+            let parsed = serde_json::from_str(line)
+                .map_err(|error| format!("invalid route: {}", without_place(&error)));
+            match parsed.and_then(|line| read_route(line, &urlconf.languages)) {
+                Ok(route) => urlconf.routes.push(route),
+                Err(message) => fault(message, place),
             }
         }
-        if urlconf.0.routes.is_empty() && report.errors() == before {
-            report.push(Fault::error(format!("{} holds no route", text.name)).help(REMEDY));
+        if urlconf.routes.is_empty() && report.errors() == before {
+            report.push(Fault::error(format!("{} has no routes", text.name)).help(REMEDY));
         }
-        (report.errors() == before).then_some(urlconf.0)
+        (report.errors() == before).then_some(urlconf)
     }
 }
 
-/// The lines and where they stand.
+/// Returns the lines and their places.
 fn lines(text: &Arc<Text>) -> impl Iterator<Item = (&str, Place)> {
     let mut start = 0;
     text.content.split('\n').map(move |line| {
@@ -108,38 +88,20 @@ fn lines(text: &Arc<Text>) -> impl Iterator<Item = (&str, Place)> {
     })
 }
 
-/// An empty URLconf, and whether the dump has a version.
-fn header(line: &str, place: Place, report: &mut Report) -> Option<(Urlconf, bool)> {
-    let header = match serde_json::from_str::<Header>(line) {
-        Ok(header) => header,
-        Err(error) => {
-            let message = format!("not the first line of a dump: {}", without_place(&error));
-            report.push(Fault::error(message).at(place).help(REMEDY));
-            return None;
-        }
-    };
-    let is_versioned = match (header.format.as_deref(), header.version) {
-        (Some(FORMAT), Some(VERSION)) => true,
-        (Some(FORMAT), version) => {
-            let version = version.map_or("none".to_owned(), |version| version.to_string());
-            let message =
-                format!("a dump of version {version}; this program reads version {VERSION}");
-            report.push(Fault::error(message).at(place).help(REMEDY));
-            return None;
-        }
-        (None, None) if header.append_slash.is_some() => {
-            let message =
-                "a dump without a version: languages of unprefixed routes are not told apart";
-            report.push(Fault::warning(message).at(place).help(REMEDY));
-            false
-        }
-        _ => {
-            let message = "not the first line of a dump of a URLconf";
-            report.push(Fault::error(message).at(place).help(REMEDY));
-            return None;
-        }
-    };
-    let urlconf = Urlconf {
+/// Makes a URLconf without routes of the first line.
+fn read_header(line: &str) -> Result<Urlconf, String> {
+    let header = serde_json::from_str::<Header>(line)
+        .map_err(|error| format!("invalid first line: {}", without_place(&error)))?;
+    if header.format.as_deref() != Some(FORMAT) {
+        return Err("not the first line of a URLconf dump".into());
+    }
+    if header.version != Some(VERSION) {
+        let version = header.version.map_or("none".into(), |v| v.to_string());
+        return Err(format!(
+            "unsupported dump version: {version}, expected {VERSION}"
+        ));
+    }
+    Ok(Urlconf {
         routes: Vec::new(),
         languages: Languages {
             codes: header.languages,
@@ -149,38 +111,28 @@ fn header(line: &str, place: Place, report: &mut Report) -> Option<(Urlconf, boo
         script_name: header.script_name.filter(|name| !name.is_empty()),
         int_digits: header.int_digits.filter(|digits| *digits > 0),
         refusing: header.refusing,
-    };
-    Some((urlconf, is_versioned))
+    })
 }
 
-/// A route, and converters of which it is not known that they accept everything.
-fn route(
-    line: Line,
-    urlconf: &Urlconf,
-    is_versioned: bool,
-) -> Result<(Route, Vec<String>), String> {
+fn read_route(line: RouteLine, site: &Languages) -> Result<Route, String> {
     if line.view.is_empty() || line.view.len() > VIEW_BYTES {
-        return Err(format!("a view's name has 1 to {VIEW_BYTES} bytes"));
+        return Err(format!("a view name must have 1 to {VIEW_BYTES} bytes"));
     }
     if line.chain.is_empty() {
-        return Err("a route without a level".into());
+        return Err("the chain of a route must not be empty".into());
     }
-    let mut refusing = Vec::new();
-    let mut chain = Vec::new();
     let last = line.chain.len() - 1;
-    for (place, (kind, pattern, converters)) in line.chain.into_iter().enumerate() {
-        let kinds = Kind::ALL.into_iter();
-        let kind = kinds
+    let mut chain = Vec::new();
+    for (index, (kind, pattern, converters)) in line.chain.into_iter().enumerate() {
+        let kind = LevelKind::ALL
             .into_iter()
             .find(|known| known.name() == kind)
-            .ok_or_else(|| format!("unknown kind of level `{kind}`"))?;
-        if place < last && matches!(kind, Kind::Exact | Kind::Full) {
-            return Err(format!("a level `{}` before the last", kind.name()));
-        }
-        for converter in converters.values() {
-            if !is_versioned && !BUILT_IN.contains(&converter.as_str()) {
-                refusing.push(converter.clone());
-            }
+            .ok_or_else(|| format!("unknown kind of pattern `{kind}`"))?;
+        if index < last && matches!(kind, LevelKind::Exact | LevelKind::Full) {
+            return Err(format!(
+                "`{}` is only valid as the last pattern",
+                kind.name()
+            ));
         }
         chain.push(Level {
             kind,
@@ -189,8 +141,8 @@ fn route(
         });
     }
     let find = |code: String| {
-        let found = urlconf.languages.find(&code);
-        found.ok_or_else(|| format!("`{code}` is none of the languages"))
+        site.find(&code)
+            .ok_or_else(|| format!("`{code}` is not one of the site's languages"))
     };
     let languages = line
         .languages
@@ -198,16 +150,15 @@ fn route(
         .transpose()?;
     let patterns = || chain.iter().map(|level| level.pattern.as_str());
     let shown = line.route.unwrap_or_else(|| patterns().collect());
-    let route = Route {
+    Ok(Route {
         view: line.view,
         shown,
         chain,
         languages,
-    };
-    Ok((route, refusing))
+    })
 }
 
-/// What `serde_json` says, without its line and column: it saw one line only.
+/// Returns a message of `serde_json` without its line and column: it parsed a single line.
 fn without_place(error: &serde_json::Error) -> String {
     let message = error.to_string();
     match message.rfind(" at line ") {
@@ -238,17 +189,20 @@ mod tests {
     }
 
     #[test]
-    fn a_dump_is_read_whatever_the_shell_said_before_it() {
+    fn output_of_the_shell_before_a_dump_is_skipped() {
         let route = r#"{"chain": [["lit", "a/", {}], ["re", "^(?P<x>[0-9]+)/\\Z", {"x": "int"}]], "view": "a:x", "languages": ["en"]}"#;
         let (urlconf, faults) = read(&format!("7 objects imported.\n{HEADER}\n{route}\n"));
         assert_eq!(faults, [""; 0]);
         let route = &urlconf.unwrap().routes[0];
-        assert_eq!((&*route.view, route.chain[1].kind), ("a:x", Kind::Search));
+        assert_eq!(
+            (&*route.view, route.chain[1].kind),
+            ("a:x", LevelKind::Search)
+        );
         assert_eq!(route.languages, Some(vec![0]));
     }
 
     #[test]
-    fn every_fault_of_a_dump_is_told_with_its_line() {
+    fn every_fault_of_a_dump_is_reported_with_its_line() {
         let content = format!(
             "{HEADER}\n{}\n{}\n{}\n{}\nnonsense\n",
             r#"{"chain": [["lit", "", {}]], "view": ""}"#,
@@ -259,21 +213,21 @@ mod tests {
         assert_eq!(
             read(&content).1,
             [
-                "2: a view's name has 1 to 256 bytes",
-                "3: unknown kind of level `lot`",
-                "4: `fr` is none of the languages",
-                "5: a level `lit-end` before the last",
-                "6: not a route: expected ident",
+                "2: a view name must have 1 to 256 bytes",
+                "3: unknown kind of pattern `lot`",
+                "4: `fr` is not one of the site's languages",
+                "5: `lit-end` is only valid as the last pattern",
+                "6: invalid route: expected ident",
             ]
         );
         assert_eq!(
             read("").1,
-            ["0: urlconf.jsonl is no dump of a URLconf: it is empty"]
+            ["0: urlconf.jsonl is not a URLconf dump: it is empty"]
         );
-        assert_eq!(read(HEADER).1, ["0: urlconf.jsonl holds no route"]);
+        assert_eq!(read(HEADER).1, ["0: urlconf.jsonl has no routes"]);
         assert_eq!(
             read(&HEADER.replace(": 1", ": 2")).1,
-            ["1: a dump of version 2; this program reads version 1"]
+            ["1: unsupported dump version: 2, expected 1"]
         );
     }
 }

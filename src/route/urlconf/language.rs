@@ -1,37 +1,37 @@
-//! Which language a path speaks.
+//! Detects the language of a path.
 //!
-//! Invariant: the answer is that of Django's `get_language_from_path`, for the languages of the
-//! dump and its table of fallbacks.
+//! Invariant: the result is that of Django's `get_language_from_path`, given the languages and fallbacks of the
+//! dump.
 
-/// Longest code that is looked at, as in Django.
-const CODE_BYTES: usize = 500;
+/// Longest code, in characters, as in Django.
+const CODE_CHARS: usize = 500;
 
 /// The languages of a site.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Languages {
-    /// Their codes, in the order of the settings.
+    /// Language codes in the order of `LANGUAGES`.
     pub codes: Vec<String>,
-    /// What is spoken where the path does not say, if that is known.
+    /// Language of paths that name none; `None` if a cookie or a header decides.
     pub otherwise: Option<String>,
-    /// Codes that stand for others: `zh-cn` for `zh-hans`.
+    /// Codes and the languages that serve them: `zh-hans` for `zh-cn`.
     pub fallbacks: Vec<(String, Vec<String>)>,
 }
 
 impl Languages {
-    /// The place of a code in [`Languages::codes`].
+    /// Returns the index of a code in [`Languages::codes`].
     pub fn find(&self, code: &str) -> Option<u16> {
         let place = self.codes.iter().position(|known| known == code)?;
         u16::try_from(place).ok()
     }
 
-    /// The language of a path without its first slash; `None` when a cookie or a header decides.
-    pub fn of_path(&self, path: &[u8]) -> Option<u16> {
-        self.named_by(path)
+    /// Detects the language of a path without its first slash; `None` if a cookie or a header decides.
+    pub fn detect(&self, path: &[u8]) -> Option<u16> {
+        self.find_in_first_segment(path)
             .or_else(|| self.find(self.otherwise.as_deref()?))
     }
 
-    /// The language that the first segment of a path names.
-    fn named_by(&self, path: &[u8]) -> Option<u16> {
+    /// Returns the language that the first segment of a path names.
+    fn find_in_first_segment(&self, path: &[u8]) -> Option<u16> {
         let segment = match memchr::memchr(b'/', path) {
             Some(end) => path.get(..end)?,
             None => path.strip_suffix(b"\n").unwrap_or(path),
@@ -39,8 +39,8 @@ impl Languages {
         let mut code = std::str::from_utf8(segment)
             .ok()
             .filter(|code| is_code(code))?;
-        if code.chars().count() > CODE_BYTES {
-            let end = code.char_indices().nth(CODE_BYTES)?.0;
+        if code.chars().count() > CODE_CHARS {
+            let end = code.char_indices().nth(CODE_CHARS)?.0;
             code = code.get(..code.get(..end)?.rfind('-')?)?;
         }
         let mut generic = code;
@@ -72,7 +72,7 @@ impl Languages {
     }
 }
 
-/// `\w+([@-]\w+){0,2}`.
+/// Matches `\w+([@-]\w+){0,2}`.
 fn is_code(text: &str) -> bool {
     let mut words = 0;
     text.split(['@', '-']).all(|word| {
@@ -86,14 +86,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_speaks_the_language_of_its_first_segment() {
+    fn the_first_segment_decides_the_language() {
         let languages = Languages {
             codes: ["en", "de", "pt-br", "zh-hans"].map(String::from).into(),
             otherwise: Some("en".into()),
             fallbacks: vec![("zh-cn".into(), vec!["zh-hans".into()])],
         };
         let check = |path: &str, code: &str| {
-            let found = languages.of_path(path.as_bytes()).unwrap();
+            let found = languages.detect(path.as_bytes()).unwrap();
             assert_eq!(languages.codes[usize::from(found)], code, "{path}");
         };
         check("", "en");
@@ -116,6 +116,6 @@ mod tests {
             otherwise: None,
             ..languages
         };
-        assert_eq!(unknown.of_path(b"about/"), None);
+        assert_eq!(unknown.detect(b"about/"), None);
     }
 }

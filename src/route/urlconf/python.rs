@@ -1,29 +1,29 @@
-//! Python's regular expressions in Rust's notation.
+//! Translates Python's regular expressions to Rust's.
 //!
-//! Invariant: a translated expression accepts what Python's `re` accepts, code point by code point;
-//! what cannot be translated is refused by name.
+//! Invariant: a translated expression matches what Python's `re` matches, code point by code point. Syntax that
+//! has no translation is an error that names it.
 
 use std::fmt::Write as _;
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// An expression in Rust's notation.
+/// A translated expression.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Translated {
-    /// The expression.
+    /// The expression in Rust's syntax.
     pub(crate) text: String,
-    /// Whether it looks around or back, which automata cannot.
+    /// Uses look-around, backreferences or possessive quantifiers, which automata do not support.
     pub(crate) is_fancy: bool,
 }
 
 /// Python's `\w`: letters, numbers of any kind, the underscore; not marks, unlike Rust's.
 const WORD: &str = r"\p{L}\p{N}_";
 const ASCII_WORD: &str = "0-9A-Za-z_";
-/// Python's `\s`: Rust's, and the four separators of ASCII.
+/// Python's `\s`: Rust's and the four ASCII separators.
 const SPACE: &str = r"\s\x1c-\x1f";
 const ASCII_SPACE: &str = r"\t\n\x0b\x0c\r\x20";
 
-/// Translates an expression. `is_full` says that only a match of the whole text counts.
+/// Translates an expression. With `is_full`, only a match of the whole text counts.
 pub(crate) fn translate(pattern: &str, is_full: bool) -> Result<Translated, String> {
     let mut translator = Translator {
         rest: pattern.chars().peekable(),
@@ -46,7 +46,7 @@ pub(crate) fn translate(pattern: &str, is_full: bool) -> Result<Translated, Stri
 
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "flags of the expression, each its own"
+    reason = "independent flags of the expression"
 )]
 struct Translator<'p> {
     rest: Peekable<Chars<'p>>,
@@ -69,7 +69,7 @@ impl Translator<'_> {
                 '$' => self.dollar(),
                 '*' | '+' | '?' => {
                     self.text.push(c);
-                    self.possessive();
+                    self.quantifier_suffix();
                 }
                 '.' | '^' | '|' | ')' => self.text.push(c),
                 '#' if self.is_verbose => {
@@ -82,7 +82,7 @@ impl Translator<'_> {
         Ok(())
     }
 
-    /// The end, or before a line break that is last.
+    /// Translates `$`: the end, or before a final newline.
     fn dollar(&mut self) {
         if self.is_multiline {
             self.text.push('$');
@@ -94,8 +94,8 @@ impl Translator<'_> {
         }
     }
 
-    /// A `+` behind a quantifier forbids it to give back.
-    fn possessive(&mut self) {
+    /// Translates `+` (possessive) and `?` (lazy) behind a quantifier.
+    fn quantifier_suffix(&mut self) {
         if self.rest.next_if_eq(&'+').is_some() {
             self.is_fancy = true;
             self.text.push('+');
@@ -104,7 +104,7 @@ impl Translator<'_> {
         }
     }
 
-    /// A quantifier, if it is one; else the brace stands for itself.
+    /// Translates a quantifier in braces, or the brace as a literal.
     fn braces(&mut self) {
         let mut ahead = self.rest.clone();
         let mut digits = |text: &mut String| {
@@ -130,12 +130,12 @@ impl Translator<'_> {
         self.rest = ahead;
         let least = if least.is_empty() { "0" } else { &least };
         let _ = write!(self.text, "{{{least},{most}}}");
-        self.possessive();
+        self.quantifier_suffix();
     }
 
     fn escape(&mut self) -> Result<(), String> {
         let Some(c) = self.rest.next() else {
-            return Err("it ends in a backslash".into());
+            return Err("trailing backslash".into());
         };
         match c {
             'd' | 'w' | 's' => {
@@ -173,7 +173,7 @@ impl Translator<'_> {
         Ok(())
     }
 
-    /// What a shorthand holds, for the inside of a class.
+    /// Returns the members of `\d`, `\w` or `\s`, to stand inside a class.
     fn shorthand(&self, c: char) -> &'static str {
         match (c, self.is_ascii) {
             ('d', false) => r"\p{Nd}",
@@ -185,7 +185,7 @@ impl Translator<'_> {
         }
     }
 
-    /// The character that an escape stands for.
+    /// Returns the character of an escape.
     fn character(&mut self, c: char) -> Result<char, String> {
         let mut code = |digits: usize, radix: u32| {
             let mut value = 0;
@@ -218,7 +218,7 @@ impl Translator<'_> {
             c if c.is_ascii_alphanumeric() => None,
             c => Some(c),
         };
-        found.ok_or_else(|| format!(r"the escape `\{c}`"))
+        found.ok_or_else(|| format!(r"unsupported escape `\{c}`"))
     }
 
     fn class(&mut self) -> Result<(), String> {
@@ -229,7 +229,7 @@ impl Translator<'_> {
         let mut is_first = true;
         loop {
             let Some(c) = self.rest.next() else {
-                return Err("a class that is not closed".into());
+                return Err("unterminated character set".into());
             };
             if c == ']' && !is_first {
                 self.text.push(']');
@@ -253,7 +253,7 @@ impl Translator<'_> {
         }
     }
 
-    /// A character of a class; `None` if it was a shorthand, which is written already.
+    /// Returns a character of a class; `None` for a shorthand, which is already written.
     fn member(&mut self, c: char) -> Result<Option<char>, String> {
         if c != '\\' {
             return Ok(Some(c));
@@ -271,7 +271,7 @@ impl Translator<'_> {
             }
             Some('b') => Ok(Some('\x08')),
             Some(c) => self.character(c).map(Some),
-            None => Err("it ends in a backslash".into()),
+            None => Err("trailing backslash".into()),
         }
     }
 
@@ -289,7 +289,7 @@ impl Translator<'_> {
                 let is_reference = self.rest.peek() == Some(&'=');
                 self.is_fancy |= is_reference;
                 self.text.push_str("(?P");
-                self.until(if is_reference { ')' } else { '>' });
+                self.copy_through(if is_reference { ')' } else { '>' });
             }
             Some(':') => {
                 self.rest.next();
@@ -309,15 +309,15 @@ impl Translator<'_> {
             Some('(') => {
                 self.is_fancy = true;
                 self.text.push_str("(?");
-                self.until(')');
+                self.copy_through(')');
             }
             _ => self.flags()?,
         }
         Ok(())
     }
 
-    /// Copies up to a character, with it.
-    fn until(&mut self, end: char) {
+    /// Copies the text up to and including a character.
+    fn copy_through(&mut self, end: char) {
         for c in self.rest.by_ref() {
             self.text.push(c);
             if c == end {
@@ -350,14 +350,14 @@ impl Translator<'_> {
                     let _ = write!(self.text, "(?{kept}{end}");
                     return Ok(());
                 }
-                Some(c) => return Err(format!("the flag `{c}` inside")),
-                None => return Err("a group that is not closed".into()),
+                Some(c) => return Err(format!("unsupported inline flag `{c}`")),
+                None => return Err("unterminated group".into()),
             }
         }
     }
 }
 
-/// A character that stands for itself.
+/// Appends a character, escaped if need be.
 fn literal(text: &mut String, c: char) {
     match c {
         '<' | '>' => text.push(c),
@@ -425,14 +425,14 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_translated_is_named() {
+    fn unsupported_syntax_is_named_in_the_error() {
         assert_eq!(
             translate(r"\N{DIGIT ONE}", false),
-            Err(r"the escape `\N`".into())
+            Err(r"unsupported escape `\N`".into())
         );
         assert_eq!(
             translate("a(?a:b)", false),
-            Err("the flag `a` inside".into())
+            Err("unsupported inline flag `a`".into())
         );
         assert!(translate("[a", false).is_err());
     }

@@ -1,13 +1,14 @@
-//! Paths as `path()` takes them, written by hand.
+//! Parses routes in the syntax of Django's `path()`.
 //!
-//! Invariant: a template is read as Django's `_route_to_regex` reads it.
+//! Invariant: a template becomes what Django's `_route_to_regex` makes of it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{Kind, Level, Route, VIEW_BYTES, translate};
+use super::python::translate;
+use super::routes::{Level, LevelKind, Route, VIEW_BYTES};
 
-/// Django's own converters and what they accept.
+/// Django's own converters and their expressions.
 const CONVERTERS: [(&str, &str); 5] = [
     ("int", "[0-9]+"),
     ("str", "[^/]+"),
@@ -19,45 +20,48 @@ const CONVERTERS: [(&str, &str); 5] = [
     ("path", ".+"),
 ];
 
-/// A path with parameters.
+/// A route with parameters, as in `path()`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Template {
+pub struct PathTemplate {
     level: Level,
     shown: String,
 }
 
-impl Template {
-    /// Reads `/articles/<int:year>/`; `own` are converters besides Django's, with their expressions.
-    pub fn parse(text: &str, own: &BTreeMap<String, String>) -> Result<Self, String> {
+impl PathTemplate {
+    /// Parses `/articles/<int:year>/`. `custom` maps converters to their expressions; they override
+    /// Django's.
+    pub fn parse(text: &str, custom: &BTreeMap<String, String>) -> Result<Self, String> {
         let Some(route) = text.strip_prefix('/') else {
-            return Err("a template begins with `/`".into());
+            return Err("a template must start with `/`".into());
         };
         let mut expression = String::from("^");
         let mut converters: Vec<(String, String)> = Vec::new();
         let mut rest = route;
-        while let Some((before, parameter, after)) = parameter(rest) {
+        while let Some((before, parameter, after)) = split_parameter(rest) {
             if parameter.contains(char::is_whitespace) {
-                return Err(format!("`<{parameter}>` holds a blank"));
+                return Err(format!("`<{parameter}>` contains whitespace"));
             }
             let (converter, name) = parameter.split_once(':').unwrap_or(("str", parameter));
             if !is_identifier(name) {
-                return Err(format!("`{name}` is no name for a parameter"));
+                return Err(format!("`{name}` is not a valid parameter name"));
             }
             if converters.iter().any(|(known, _)| known == name) {
-                return Err(format!("two parameters are named `{name}`"));
+                return Err(format!(
+                    "the parameter name `{name}` is used more than once"
+                ));
             }
-            let accepted = accepted(converter, own).ok_or_else(|| {
+            let accepts = expression_of(converter, custom).ok_or_else(|| {
                 let known = CONVERTERS.map(|(name, _)| name).join("`, `");
                 format!("unknown converter `{converter}`; Django has `{known}`")
             })?;
             escape(&mut expression, before);
-            let _ = write!(expression, "(?P<{name}>{accepted})");
+            let _ = write!(expression, "(?P<{name}>{accepts})");
             converters.push((name.to_owned(), converter.to_owned()));
             rest = after;
         }
         let level = if converters.is_empty() {
             Level {
-                kind: Kind::Exact,
+                kind: LevelKind::Exact,
                 pattern: route.to_owned(),
                 converters,
             }
@@ -65,7 +69,7 @@ impl Template {
             escape(&mut expression, rest);
             expression.push_str(r"\Z");
             Level {
-                kind: Kind::Search,
+                kind: LevelKind::Search,
                 pattern: expression,
                 converters,
             }
@@ -76,10 +80,10 @@ impl Template {
         })
     }
 
-    /// The route to a view.
+    /// Makes the route to a view.
     pub fn route(self, view: &str) -> Result<Route, String> {
         if view.is_empty() || view.len() > VIEW_BYTES {
-            return Err(format!("a view's name has 1 to {VIEW_BYTES} bytes"));
+            return Err(format!("a view name must have 1 to {VIEW_BYTES} bytes"));
         }
         Ok(Route {
             view: view.to_owned(),
@@ -89,31 +93,31 @@ impl Template {
         })
     }
 
-    /// Whether an expression can be that of a converter.
+    /// Checks the name and the expression of a custom converter.
     pub fn check_converter(name: &str, expression: &str) -> Result<(), String> {
         if !is_identifier(name) {
-            return Err(format!("`{name}` is no name for a converter"));
+            return Err(format!("`{name}` is not a valid converter name"));
         }
         let translated = translate(expression, true)?;
         fancy_regex::Regex::new(&translated.text)
             .map(drop)
-            .map_err(|error| format!("not a regular expression: {error}"))
+            .map_err(|error| format!("not a valid regular expression: {error}"))
     }
 }
 
-/// What a converter accepts; one of one's own takes the place of Django's.
-fn accepted<'c>(converter: &str, own: &'c BTreeMap<String, String>) -> Option<&'c str> {
+/// Returns the expression of a converter, custom ones first.
+fn expression_of<'c>(converter: &str, custom: &'c BTreeMap<String, String>) -> Option<&'c str> {
     let built_in = || {
         let mut known = CONVERTERS.into_iter();
         known
             .find(|(name, _)| *name == converter)
             .map(|found| found.1)
     };
-    own.get(converter).map(String::as_str).or_else(built_in)
+    custom.get(converter).map(String::as_str).or_else(built_in)
 }
 
-/// `<(?:[^>:]+:)?[^>]+>`, the first of it: what stands before, inside and behind.
-fn parameter(text: &str) -> Option<(&str, &str, &str)> {
+/// Splits a text at the first `<(?:[^>:]+:)?[^>]+>`: before, inside and behind it.
+fn split_parameter(text: &str) -> Option<(&str, &str, &str)> {
     let mut from = 0;
     loop {
         let start = from + text[from..].find('<')?;
@@ -132,7 +136,7 @@ fn is_identifier(name: &str) -> bool {
     chars.next().is_some_and(is_start) && chars.all(|c| is_start(c) || c.is_numeric())
 }
 
-/// As Python's `re.escape`.
+/// Escapes a literal as Python's `re.escape` does.
 fn escape(expression: &mut String, literal: &str) {
     for c in literal.chars() {
         if c.is_ascii() && !c.is_ascii_alphanumeric() && !"_/<>,:;\"'!%=@`".contains(c) {
@@ -148,25 +152,25 @@ mod tests {
 
     #[test]
     fn a_template_is_what_django_makes_of_it() {
-        let own = BTreeMap::from([("hex4".to_owned(), "[0-9a-f]{4}".to_owned())]);
-        let check = |text: &str, kind: Kind, pattern: &str| {
-            let template = Template::parse(text, &own).unwrap();
+        let custom = BTreeMap::from([("hex4".to_owned(), "[0-9a-f]{4}".to_owned())]);
+        let check = |text: &str, kind: LevelKind, pattern: &str| {
+            let template = PathTemplate::parse(text, &custom).unwrap();
             assert_eq!(
                 (template.level.kind, &*template.level.pattern),
                 (kind, pattern)
             );
         };
-        check("/", Kind::Exact, "");
-        check("/articles/", Kind::Exact, "articles/");
-        check("/a.b/<>/", Kind::Exact, "a.b/<>/");
+        check("/", LevelKind::Exact, "");
+        check("/articles/", LevelKind::Exact, "articles/");
+        check("/a.b/<>/", LevelKind::Exact, "a.b/<>/");
         check(
             "/a.b-c/<int:year>/",
-            Kind::Search,
+            LevelKind::Search,
             r"^a\.b\-c/(?P<year>[0-9]+)/\Z",
         );
         check(
             "/<name>/<hex4:v>",
-            Kind::Search,
+            LevelKind::Search,
             r"^(?P<name>[^/]+)/(?P<v>[0-9a-f]{4})\Z",
         );
     }
@@ -175,14 +179,17 @@ mod tests {
     fn a_template_that_django_would_refuse_is_refused() {
         let check = |text: &str, message: &str| {
             assert_eq!(
-                Template::parse(text, &BTreeMap::new()).unwrap_err(),
+                PathTemplate::parse(text, &BTreeMap::new()).unwrap_err(),
                 message
             );
         };
-        check("articles/", "a template begins with `/`");
-        check("/<int: year>/", "`<int: year>` holds a blank");
-        check("/<int:1st>/", "`1st` is no name for a parameter");
-        check("/<int:a>/<a>/", "two parameters are named `a`");
+        check("articles/", "a template must start with `/`");
+        check("/<int: year>/", "`<int: year>` contains whitespace");
+        check("/<int:1st>/", "`1st` is not a valid parameter name");
+        check(
+            "/<int:a>/<a>/",
+            "the parameter name `a` is used more than once",
+        );
         check(
             "/<integer:a>/",
             "unknown converter `integer`; Django has `int`, `str`, `uuid`, `slug`, `path`",

@@ -1,6 +1,6 @@
-//! The exporter beside the site while it is at work: what it shows, says and writes, and to whom.
+//! Runs the exporter beside the site and collects everything that it outputs.
 //!
-//! Invariant: it runs in a folder of its own, so that whatever is there afterwards it wrote.
+//! Invariant: each daemon runs in an empty directory, so that it wrote every file found there later.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,19 +12,19 @@ use crate::prometheus::Prometheus;
 use crate::stack::Site;
 use crate::support::{Daemon, HEAD, Source, get, program, run};
 
-/// Levels of its log.
+/// Levels of the exporter's log.
 const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
-/// What it serves, and something that it does not.
+/// Paths that the exporter serves, and one that it does not.
 const PAGES: [&str; 5] = ["/", "/metrics", "/-/healthy", "/-/ready", "/nothing"];
 const REPLAYED: [&str; 3] = ["summary", "metrics", "json"];
-/// The folders of the daemons.
+/// Directories of the daemons.
 const HOMES: [&str; 3] = ["views", "folding", "joined"];
 
-/// What came out of it: a name for each text, and the text.
-pub type Told = Vec<(String, Vec<u8>)>;
+/// Names and contents of outputs.
+pub type Outputs = Vec<(String, Vec<u8>)>;
 
-/// Three daemons, one that knows the site's views, one that folds paths and one that joins both
-/// servers' lines, and a Prometheus that scrapes the first.
+/// Three daemons and a Prometheus that scrapes the first: one resolves views, one folds paths, one joins
+/// the lines of both servers.
 pub struct Exporters {
     dir: PathBuf,
     daemons: Vec<(Daemon, Vec<(&'static str, PathBuf)>)>,
@@ -32,7 +32,7 @@ pub struct Exporters {
 }
 
 impl Exporters {
-    /// Follows the logs of a site. `sets` is a section of the configuration, or nothing.
+    /// Starts daemons on the logs of a site. `sets` is a section of the configuration, or empty.
     pub fn start(dir: &Path, site: &Site, dump: &Path, sets: &str) -> Self {
         let views = vec![("nginx", site.log("access.log"))];
         let folding = vec![
@@ -74,7 +74,7 @@ impl Exporters {
         }
     }
 
-    /// What Prometheus knows, once all is counted.
+    /// Queries Prometheus once every line is counted.
     pub fn ask(&self, queries: &[&'static str]) -> Vec<(&'static str, Vec<(Value, f64)>)> {
         for (daemon, logs) in &self.daemons {
             let lines: Vec<(&str, u64)> = logs
@@ -94,22 +94,22 @@ impl Exporters {
             .collect()
     }
 
-    /// Everything that the exporter shows, says and writes about these requests.
-    pub fn tell(self) -> Told {
-        let mut told = Told::new();
+    /// Collects everything that the exporter served, logged and wrote.
+    pub fn into_outputs(self) -> Outputs {
+        let mut outputs = Outputs::new();
         for (daemon, logs) in &self.daemons {
             for page in PAGES {
                 let url = format!("http://{}{page}", daemon.socket());
                 let text = get(&url).unwrap_or_else(|error| error);
-                told.push((url, text.into_bytes()));
+                outputs.push((url, text.into_bytes()));
             }
             let log = logs[0].1.to_str().unwrap();
             for output in REPLAYED {
                 let args = ["replay", "--output", output, log];
-                told.push(self.replayed(&args));
+                outputs.push(self.replayed(&args));
             }
             for level in LEVELS {
-                told.push(self.replayed(&["--log-level", level, "replay", log]));
+                outputs.push(self.replayed(&["--log-level", level, "replay", log]));
             }
         }
         let config = self.dir.join("joined/config.toml");
@@ -120,13 +120,13 @@ impl Exporters {
             let (name, text) = self.replayed(&[&args[..], &[nginx, gunicorn]].concat());
             let is_joined = memchr::memmem::find(&text, b"unreached").is_some();
             assert!(is_joined, "{name} joined nothing");
-            told.push((name, text));
+            outputs.push((name, text));
         }
         drop(self.daemons);
         for home in HOMES {
-            files(&self.dir.join(home), &mut told);
+            collect_files(&self.dir.join(home), &mut outputs);
         }
-        told
+        outputs
     }
 
     fn replayed(&self, args: &[&str]) -> (String, Vec<u8>) {
@@ -136,13 +136,13 @@ impl Exporters {
     }
 }
 
-fn files(folder: &Path, told: &mut Told) {
+fn collect_files(folder: &Path, outputs: &mut Outputs) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            files(&path, told);
+            collect_files(&path, outputs);
         } else {
-            told.push((path.display().to_string(), fs::read(&path).unwrap()));
+            outputs.push((path.display().to_string(), fs::read(&path).unwrap()));
         }
     }
 }

@@ -1,7 +1,7 @@
-//! One request, as Django saw it and as a server logged it, and what each side counts of it.
+//! One request as Django recorded it and as a server logged it, and what each side counts of it.
 //!
-//! Invariant: what is counted follows from the request alone, so that two sums over all requests say
-//! which of them make a difference, and why.
+//! Invariant: counts follow from the request alone, so that each difference between the two sides can be traced to
+//! requests.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,8 @@ use httplog_exporter::route::Resolver;
 use serde_json::Value;
 
 pub const UNNAMED: &str = "<unnamed view>";
-pub const OWN_PAGE: &str = "prometheus-django-metrics";
-/// What clients do not wait for.
+pub const METRICS_VIEW: &str = "prometheus-django-metrics";
+/// View whose responses clients do not wait for.
 pub const HELD: &str = "held";
 const INVALID: &str = "<invalid method>";
 const METHODS: [&str; 9] = [
@@ -31,7 +31,7 @@ pub const BY_STATUS: &str = "django_http_responses_total_by_status_total";
 pub const BY_STATUS_VIEW: &str = "django_http_responses_total_by_status_view_method_total";
 pub const RESPONSE_BYTES: &str = "django_http_responses_body_total_bytes";
 pub const BY_CHARSET: &str = "django_http_responses_total_by_charset_total";
-/// Every family there is to compare.
+/// All compared families.
 pub const FAMILIES: [&str; 12] = [
     REQUESTS,
     RESPONSES,
@@ -50,7 +50,7 @@ pub const FAMILIES: [&str; 12] = [
 /// Labels of a series, sorted by name.
 pub type Labels = Vec<(&'static str, String)>;
 
-/// That a series was counted up once, for a histogram of bytes with the value observed.
+/// One increment of a series, with the observed value for a histogram of bytes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Event {
     pub family: &'static str,
@@ -58,57 +58,57 @@ pub struct Event {
     pub bytes: Option<u64>,
 }
 
-/// What Django made of a request.
+/// A request as Django recorded it.
 #[derive(Clone, Debug)]
 pub struct Seen {
     pub method: String,
     pub scheme: String,
     /// The view that Django resolved.
     pub view: Option<String>,
-    /// Of the response that left.
+    /// Status of the response that was sent.
     pub status: u64,
     pub encoding: Option<String>,
-    /// What the innermost middleware saw, if the request came so far.
+    /// What the innermost middleware recorded, if the request reached it.
     pub inner: Option<Inner>,
-    /// Whether this is the request for the page that is compared.
+    /// This is the request for the compared page.
     pub is_page: bool,
 }
 
-/// What django-prometheus' last middleware sees.
+/// A request as django-prometheus' last middleware sees it.
 #[derive(Clone, Debug)]
 pub struct Inner {
     pub length: u64,
     pub status: u64,
     pub charset: String,
-    /// Of a response that is no stream.
+    /// Size of a response that is not a stream.
     pub bytes: Option<u64>,
-    /// Whether a view was called.
+    /// A view was called.
     pub viewed: bool,
-    /// Whether it raised.
+    /// The view raised an exception.
     pub raised: bool,
 }
 
-/// What a line of a log says.
+/// A request as a line of a log has it.
 #[derive(Clone, Debug)]
 pub struct Logged {
     pub id: Option<String>,
     pub method: String,
     pub target: Vec<u8>,
-    /// The view that our router finds.
+    /// The view that the resolver finds.
     pub view: Option<String>,
     pub status: u64,
     pub bytes: Option<u64>,
     pub length: Option<u64>,
     pub scheme: Option<String>,
     pub content_type: Option<String>,
-    /// Whether nginx passed it on; of gunicorn's log always.
+    /// nginx passed the request on; always true for gunicorn's log.
     pub is_passed_on: bool,
-    /// Whether the log has the Content-Type of responses at all.
+    /// The log has the Content-Type of responses.
     pub is_typed: bool,
 }
 
 impl Seen {
-    /// What the site has written down, by request id; and how often an id came twice.
+    /// Reads the site's records by request id, and counts duplicate ids.
     pub fn read(truth: &str) -> (BTreeMap<String, Self>, usize) {
         let mut seen = BTreeMap::new();
         let mut twice = 0;
@@ -135,7 +135,7 @@ impl Seen {
         Self {
             method: text("method").unwrap(),
             scheme: text("scheme").unwrap(),
-            is_page: view.as_deref() == Some(OWN_PAGE),
+            is_page: view.as_deref() == Some(METRICS_VIEW),
             view,
             status: line["status"].as_u64().unwrap(),
             encoding: text("encoding"),
@@ -150,7 +150,7 @@ impl Seen {
         }
     }
 
-    /// What django-prometheus counts (`django_prometheus/middleware.py`).
+    /// Returns what django-prometheus counts (`django_prometheus/middleware.py`).
     pub fn events(&self) -> Vec<Event> {
         let view = self.view.as_deref().unwrap_or(UNNAMED);
         let (raw, method) = (self.method.as_str(), known(&self.method));
@@ -191,7 +191,7 @@ impl Seen {
 }
 
 impl Logged {
-    /// Every line of a log; all must match.
+    /// Reads every line of a log; all must match.
     pub fn read(log: &[u8], pattern: &Pattern, resolver: &Resolver) -> Vec<Self> {
         let mut scratch = pattern.scratch();
         let (mut undone, mut path) = (Vec::new(), Vec::new());
@@ -254,9 +254,9 @@ impl Logged {
         }
         events.extend(self.bytes.map(|bytes| sized(RESPONSE_BYTES, bytes)));
         if self.is_typed {
-            // Django's own, where none is said.
-            let said = self.content_type.as_deref().unwrap_or_default();
-            let charset = said
+            // Django's default.
+            let content_type = self.content_type.as_deref().unwrap_or_default();
+            let charset = content_type
                 .split_once("charset=")
                 .map_or("utf-8", |(_, charset)| charset);
             events.push(event(BY_CHARSET, &[("charset", charset)]));
@@ -265,34 +265,34 @@ impl Logged {
     }
 }
 
-/// Why the two sides differ on a request, in a family; `None`: that is documented nowhere.
+/// Returns why the two sides differ on a request in a family; `None` for an undocumented difference.
 pub fn cause(family: &str, seen: Option<&Seen>, logged: Option<&Logged>) -> Option<&'static str> {
     let logged = logged?;
     let Some(seen) = seen else {
         return Some(if logged.status == 502 {
-            "nobody behind nginx answered"
+            "no response from the upstream"
         } else {
-            "refused by gunicorn, before Django"
+            "rejected by gunicorn before Django"
         });
     };
     let Some(inner) = &seen.inner else {
-        return Some("refused by a middleware, before theirs (DisallowedHost)");
+        return Some("rejected by a middleware before theirs (DisallowedHost)");
     };
     let of_response = [BY_STATUS, BY_STATUS_VIEW, RESPONSE_BYTES, BY_CHARSET].contains(&family);
     if logged.status == 499 && of_response {
-        return Some("the client left before the answer");
+        return Some("the client disconnected before the response");
     }
     if seen.is_page
         && ![REQUESTS, BY_METHOD, BY_TRANSPORT, REQUEST_BYTES, BY_VIEW].contains(&family)
     {
-        return Some("their own page: counted before its response");
+        return Some("their own page: written before its response is counted");
     }
     let is_changed = inner.status != seen.status;
     match family {
         LATENCY_BY_VIEW if known(&seen.method) == INVALID => Some("their label is the raw method"),
-        LATENCY_BY_VIEW if inner.raised => Some("observed twice there: the view raised"),
+        LATENCY_BY_VIEW if inner.raised => Some("they observe twice: the view raised"),
         BY_VIEW if !inner.viewed && seen.view.is_some() => {
-            Some("refused by a middleware, before the view (CSRF)")
+            Some("rejected by a middleware before the view (CSRF)")
         }
         BY_STATUS | BY_STATUS_VIEW | RESPONSE_BYTES if is_changed => {
             match (inner.status, seen.status) {
@@ -302,14 +302,16 @@ pub fn cause(family: &str, seen: Option<&Seen>, logged: Option<&Logged>) -> Opti
             }
         }
         BY_CHARSET if !logged.is_typed => Some("the log has no Content-Type"),
-        RESPONSE_BYTES if seen.encoding.is_some() => Some("gzip: the log has what was sent"),
+        RESPONSE_BYTES if seen.encoding.is_some() => Some("gzip: the log has the compressed size"),
         RESPONSE_BYTES if seen.method == "HEAD" => Some("HEAD: nothing was sent"),
         RESPONSE_BYTES if seen.view.as_deref() == Some(HELD) => {
-            Some("the client had left: nothing could be sent")
+            Some("the client had disconnected: nothing was sent")
         }
-        RESPONSE_BYTES if inner.bytes.is_none() => Some("a stream, which they do not measure"),
+        RESPONSE_BYTES if inner.bytes.is_none() => {
+            Some("a streaming response, which they do not measure")
+        }
         REQUEST_BYTES if logged.length.is_none() && inner.length > 0 => {
-            Some("chunked: nginx tells Django the length, and does not log it")
+            Some("chunked: nginx passes the length to Django but does not log it")
         }
         _ => None,
     }

@@ -1,6 +1,6 @@
-//! Two pages of metrics side by side, and what accounts for each difference between them.
+//! Compares two pages of metrics and accounts for each difference.
 //!
-//! Invariant: a series is explained only if the sums over requests give both pages exactly.
+//! Invariant: a series is explained only if the sums over all requests match both pages exactly.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -11,30 +11,30 @@ use crate::scrape::{Sample, Scrape};
 /// Upper bounds of the histograms of bytes: 0, 1, 2, 4 to 2^29.
 const BYTE_BOUNDS: usize = 31;
 
-/// A number of a page: the family, its labels, and which number of a histogram it is.
+/// One number of a page.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cell {
     pub family: String,
     pub labels: BTreeMap<String, String>,
-    /// Empty for a counter; `sum`, `count`, or the upper bound of a bucket.
+    /// Empty for a counter, otherwise `sum`, `count` or the upper bound of a bucket.
     pub part: String,
 }
 
-/// The cells of one page, zeros left out.
+/// The cells of one page without zeros.
 pub type Cells = BTreeMap<Cell, f64>;
 
 type Key = (String, BTreeMap<String, String>);
 
-/// What requests add up to, and why the two sides differ.
+/// Sums over requests for both sides, and the causes of differences.
 #[derive(Debug, Default)]
 pub struct Account {
     pub theirs: Cells,
     pub ours: Cells,
-    /// By family and labels: the requests that make a difference, by cause.
+    /// Number of differing requests by family and labels, then by cause.
     causes: BTreeMap<Key, BTreeMap<&'static str, u64>>,
 }
 
-/// The cells of a page. Of latencies only the numbers of observations.
+/// Reads the cells of a page; of latencies only the number of observations.
 pub fn cells(page: &str) -> Cells {
     let scrape = Scrape::parse(page);
     scrape
@@ -46,7 +46,7 @@ pub fn cells(page: &str) -> Cells {
         .collect()
 }
 
-/// The sums of a histogram of latencies, by labels.
+/// Reads the sums of a histogram of latencies by labels.
 pub fn sums(page: &str, family: &str) -> Vec<(BTreeMap<String, String>, f64)> {
     let scrape = Scrape::parse(page);
     let cells = scrape
@@ -82,13 +82,13 @@ fn cell(sample: &Sample) -> Option<Cell> {
     })
 }
 
-/// The bound as a number, however it is written.
+/// Normalizes the notation of a bound.
 fn bound(le: &str) -> String {
     le.parse::<f64>().unwrap().to_string()
 }
 
 impl Account {
-    /// Adds a request: what each side counts of it, and why a family differs, if it does.
+    /// Adds a request: what each side counts of it, and the cause where a family differs.
     pub fn add(
         &mut self,
         theirs: &[Event],
@@ -110,7 +110,7 @@ impl Account {
         Ok(())
     }
 
-    /// The table of all series of these families, and the ones that nothing explains.
+    /// Returns the table of all series of these families, and the unexplained ones.
     pub fn compare(
         &self,
         theirs: &Cells,
@@ -140,11 +140,11 @@ impl Account {
             let row = format!("{} | {series} | {their} | {our} | {why}", cell.family);
             if !same(their, expected.0) || !same(our, expected.1) {
                 let (a, b) = expected;
-                faults.push(format!("{row} | requests say {a} and {b}"));
+                faults.push(format!("{row} | requests add up to {a} and {b}"));
             } else if why == "?" {
                 faults.push(row.clone());
             }
-            // Buckets between the first and the last would only lengthen it.
+            // Buckets would only lengthen the table.
             if !cell.part.starts_with(|c: char| c.is_ascii_digit()) {
                 writeln!(table, "{row}").unwrap();
             }
@@ -159,13 +159,13 @@ impl Account {
         (table, faults)
     }
 
-    /// Whether some request made a difference to a series.
+    /// Returns whether some request counts differently for a series.
     pub fn differs(&self, family: &str, labels: &BTreeMap<String, String>) -> bool {
         self.causes
             .contains_key(&(family.to_owned(), labels.clone()))
     }
 
-    /// Requests by family and cause.
+    /// Lists the differing requests by family and cause.
     pub fn summary(&self) -> String {
         let mut totals: BTreeMap<(&str, &str), u64> = BTreeMap::new();
         for ((family, _), causes) in &self.causes {
@@ -213,7 +213,7 @@ fn owned(labels: &Labels) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Events of one side only.
+/// Returns the events of one side only.
 fn difference<'e>(one: &'e [Event], other: &'e [Event]) -> Vec<&'e Event> {
     let mut counts: BTreeMap<&Event, i64> = BTreeMap::new();
     for event in one {
@@ -277,7 +277,7 @@ mod tests {
                         django_http_responses_total_by_status_total{status=\"404\"} 1\n";
 
     #[test]
-    fn a_difference_with_a_cause_is_shown_and_is_no_fault() {
+    fn a_difference_with_a_cause_is_shown_and_accepted() {
         let mut account = Account::default();
         let slash = |_: &str| Some("slash");
         account
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_that_no_request_makes_is_a_fault() {
+    fn a_difference_without_a_request_is_a_fault() {
         let mut account = Account::default();
         for _ in 0..2 {
             account

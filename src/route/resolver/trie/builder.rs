@@ -1,142 +1,146 @@
-//! From routes to the trie that finds them.
+//! Builds the trie of all routes that tokens can express.
 //!
-//! Invariant: every way of every route is in the trie once; what stands behind a node knows the first
-//! route there.
+//! Invariant: every alternative of every route is in the trie once, and each edge has the order of the first
+//! route behind it.
 
 use std::collections::BTreeMap;
 
-use super::super::lower;
+use super::super::lower::Alternative;
 use super::super::path::Path;
-use super::super::segment::Accepts;
-use super::super::table::Table;
-use super::super::token::Token;
-use super::{Edge, Literal, NONE, Rare, Trie, least};
+use super::super::segment::SegmentPattern;
+use super::super::table::LiteralTable;
+use super::super::token::PathToken;
+use super::{Edge, LiteralEdge, NONE, RareParts, Trie, count, least};
 
-/// A trie in the making.
+/// A trie under construction.
 #[derive(Debug)]
-pub(in super::super) struct Builder {
-    nodes: Vec<Sketch>,
+pub(in super::super) struct TrieBuilder {
+    nodes: Vec<NodeDraft>,
 }
 
 #[derive(Debug, Default)]
-struct Sketch {
+struct NodeDraft {
     here: Vec<u32>,
     slash: Vec<u32>,
-    literals: BTreeMap<Vec<u8>, u32>,
-    /// Segments that are no literals, and the nodes behind them.
-    edges: Vec<(Accepts, u32)>,
-    /// What takes all that is left, and the routes that end so.
-    tails: Vec<(Accepts, u32)>,
+    /// Literal segments and the indices of the nodes behind them.
+    literals: BTreeMap<Vec<u8>, usize>,
+    /// Other segments and the indices of the nodes behind them.
+    edges: Vec<(SegmentPattern, usize)>,
+    /// Patterns of the rest of a path, and the routes that end with it.
+    tails: Vec<(SegmentPattern, u32)>,
 }
 
-impl Builder {
+impl TrieBuilder {
     pub(in super::super) fn new() -> Self {
         Self {
-            nodes: vec![Sketch::default()],
+            nodes: vec![NodeDraft::default()],
         }
     }
 
-    /// Adds a way to a route. Routes are added in their order.
-    pub(in super::super) fn add(&mut self, order: u32, way: &lower::Way) {
+    /// Adds an alternative of a route. Routes are added in their order.
+    pub(in super::super) fn add(&mut self, order: u32, alternative: &Alternative) {
         let mut node = 0;
-        // What stands in the segment at hand, and the tokens from its beginning on.
-        let mut segment: Vec<Token> = Vec::new();
-        for (place, token) in way.tokens.iter().enumerate() {
+        // Tokens of the current segment, from its beginning on.
+        let mut segment: Vec<PathToken> = Vec::new();
+        for (place, token) in alternative.tokens.iter().enumerate() {
             match token {
-                Token::Literal(literal) => {
+                PathToken::Literal(literal) => {
                     let mut parts = literal.split(|byte| *byte == b'/');
                     let mut part = parts.next().unwrap_or_default();
                     for next in parts {
-                        push(&mut segment, part);
-                        node = self.step(node, std::mem::take(&mut segment));
+                        push_literal(&mut segment, part);
+                        node = self.add_segment(node, std::mem::take(&mut segment));
                         part = next;
                     }
-                    push(&mut segment, part);
+                    push_literal(&mut segment, part);
                 }
-                Token::Run(run) if !run.class.has('/') => segment.push(token.clone()),
-                Token::Run(_) | Token::Until(..) => {
-                    segment.extend_from_slice(&way.tokens[place..]);
-                    self.tail(node, order, way.is_whole, segment);
+                PathToken::Run(run) if !run.class.has('/') => segment.push(token.clone()),
+                PathToken::Run(_) | PathToken::Until(..) => {
+                    segment.extend_from_slice(&alternative.tokens[place..]);
+                    self.add_tail(node, order, alternative.is_whole, segment);
                     return;
                 }
             }
         }
-        if !way.is_whole {
-            self.tail(node, order, false, segment);
+        if !alternative.is_whole {
+            self.add_tail(node, order, false, segment);
         } else if segment.is_empty() {
-            offer(&mut self.nodes[node].slash, order);
+            push_end(&mut self.nodes[node].slash, order);
         } else {
-            let last = self.step(node, segment);
-            offer(&mut self.nodes[last].here, order);
+            let last = self.add_segment(node, segment);
+            push_end(&mut self.nodes[last].here, order);
         }
     }
 
-    fn tail(&mut self, node: usize, order: u32, is_whole: bool, tokens: Vec<Token>) {
-        let rest = Accepts::Rest(tokens.into(), is_whole);
+    fn add_tail(&mut self, node: usize, order: u32, is_whole: bool, tokens: Vec<PathToken>) {
+        let rest = SegmentPattern::Rest(tokens.into(), is_whole);
         self.nodes[node].tails.push((rest, order));
     }
 
-    /// The node behind a segment.
-    fn step(&mut self, from: usize, segment: Vec<Token>) -> usize {
-        let next = u32::try_from(self.nodes.len()).unwrap_or(NONE);
-        let sketch = &mut self.nodes[from];
+    /// Returns the node behind a segment, adding it if it is missing.
+    fn add_segment(&mut self, from: usize, segment: Vec<PathToken>) -> usize {
+        let next = self.nodes.len();
+        let draft = &mut self.nodes[from];
         let literal = match &*segment {
             [] => Some(Vec::new()),
-            [Token::Literal(literal)] => Some(literal.to_vec()),
+            [PathToken::Literal(literal)] => Some(literal.to_vec()),
             _ => None,
         };
         let to = if let Some(literal) = literal {
-            *sketch.literals.entry(literal).or_insert(next)
+            *draft.literals.entry(literal).or_insert(next)
         } else {
-            let accepts = Accepts::new(segment);
-            let mut edges = sketch.edges.iter();
-            if let Some((_, known)) = edges.find(|(known, _)| *known == accepts) {
+            let pattern = SegmentPattern::new(segment);
+            let mut edges = draft.edges.iter();
+            if let Some((_, known)) = edges.find(|(known, _)| *known == pattern) {
                 *known
             } else {
-                sketch.edges.push((accepts, next));
+                draft.edges.push((pattern, next));
                 next
             }
         };
         if to == next {
-            self.nodes.push(Sketch::default());
+            self.nodes.push(NodeDraft::default());
         }
-        to as usize
+        to
     }
 
+    /// Builds the trie.
     pub(in super::super) fn build(self) -> Trie {
-        let sketches = self.nodes.into_iter().enumerate().rev();
-        // Nodes stand behind those that lead to them; of each, its first route.
+        // A node has a higher index than the node that leads to it, so children are built first. Each
+        // built node comes with its first route.
         let mut built = BTreeMap::new();
-        for (place, sketch) in sketches {
-            let node = sketch.build(&mut built);
-            built.insert(place, node);
+        for (index, draft) in self.nodes.into_iter().enumerate().rev() {
+            let node = draft.build(&mut built);
+            built.insert(index, node);
         }
         let root = built.remove(&0);
-        root.map_or_else(|| Sketch::default().build(&mut built).0, |(root, _)| root)
+        root.map_or_else(
+            || NodeDraft::default().build(&mut built).0,
+            |(root, _)| root,
+        )
     }
 }
 
-impl Sketch {
-    /// The node, and the first route at or below it.
+impl NodeDraft {
+    /// Builds the node, and returns it with the first route at or below it.
     fn build(self, built: &mut BTreeMap<usize, (Trie, u32)>) -> (Trie, u32) {
         let own = self.here.iter().chain(&self.slash).copied();
         let own = own.chain(self.tails.iter().map(|(_, order)| *order));
-        let mut least = own.min().unwrap_or(NONE);
-        let mut below = |to: u32| built.remove(&(to as usize));
+        let mut first = own.min().unwrap_or(NONE);
         let tails = self.tails.into_iter();
         let mut edges: Vec<_> = tails
-            .map(|(accepts, least)| Edge {
-                accepts,
+            .map(|(pattern, least)| Edge {
+                pattern,
                 least,
                 to: None,
             })
             .collect();
-        for (accepts, to) in self.edges {
-            if let Some((node, first)) = below(to) {
-                least = least.min(first);
+        for (pattern, to) in self.edges {
+            if let Some((node, least)) = built.remove(&to) {
+                first = first.min(least);
                 edges.push(Edge {
-                    accepts,
-                    least: first,
+                    pattern,
+                    least,
                     to: Some(Box::new(node)),
                 });
             }
@@ -144,59 +148,59 @@ impl Sketch {
         edges.sort_by_key(|edge| edge.least);
         let (mut literals, mut long) = (Vec::new(), BTreeMap::new());
         for (text, to) in self.literals {
-            let Some((node, first)) = below(to) else {
+            let Some((node, below)) = built.remove(&to) else {
                 continue;
             };
-            least = least.min(first);
-            let left = left(&edges, &text);
-            let literal = Literal {
+            first = first.min(below);
+            let left = edges_for_literal(&edges, &text);
+            let literal = LiteralEdge {
                 to: Box::new(node),
-                left: u32::try_from(left.len()).unwrap_or(u32::MAX),
-                least: self::least(left),
+                left: count(left),
+                least: least(left),
             };
-            if text.len() <= Table::<Literal>::LONGEST {
+            if text.len() <= LiteralTable::<LiteralEdge>::LONGEST {
                 literals.push((text, literal));
             } else {
                 long.insert(text.into(), literal);
             }
         }
-        let first = |ends: &[u32]| ends.first().copied().unwrap_or(NONE);
-        let further = |ends: &[u32]| ends.get(1..).unwrap_or_default().into();
-        let rare = Rare {
-            has_optional: edges.iter().any(|edge| edge.accepts.takes_nothing()),
-            slash: further(&self.slash),
-            here: further(&self.here),
+        let first_end = |ends: &[u32]| ends.first().copied().unwrap_or(NONE);
+        let further_ends = |ends: &[u32]| ends.get(1..).unwrap_or_default().into();
+        let rare = RareParts {
+            has_optional: edges.iter().any(|edge| edge.pattern.accepts_empty()),
+            slash: further_ends(&self.slash),
+            here: further_ends(&self.here),
             long,
         };
         let trie = Trie {
-            literals: Table::new(literals),
+            literals: LiteralTable::new(literals),
             edges: edges.into(),
-            slash: first(&self.slash),
-            here: first(&self.here),
+            slash: first_end(&self.slash),
+            here: first_end(&self.here),
             rare: rare.is_any().then(|| Box::new(rare)),
         };
-        (trie, least)
+        (trie, first)
     }
 }
 
-/// The edges from the first on that takes a literal as well.
-fn left<'e>(edges: &'e [Edge], literal: &[u8]) -> &'e [Edge] {
-    let path = Path::decoded(literal);
+/// Returns the edges from the first on that also accepts a literal.
+fn edges_for_literal<'e>(edges: &'e [Edge], literal: &[u8]) -> &'e [Edge] {
+    let path = Path::from_unescaped(literal);
     let segment = path.segment(0, path.ends(0));
-    // What takes all that is left may take it, whatever follows.
-    let takes = |edge: &Edge| edge.to.is_none() || edge.accepts.takes(&path, segment);
-    let first = edges.iter().position(takes);
+    // A pattern of the rest of a path depends on what follows the literal.
+    let accepts = |edge: &Edge| edge.to.is_none() || edge.pattern.accepts(&path, segment);
+    let first = edges.iter().position(accepts);
     first.map_or(&[], |first| &edges[first..])
 }
 
-fn push(segment: &mut Vec<Token>, literal: &[u8]) {
+fn push_literal(segment: &mut Vec<PathToken>, literal: &[u8]) {
     if !literal.is_empty() {
-        segment.push(Token::Literal(literal.into()));
+        segment.push(PathToken::Literal(literal.into()));
     }
 }
 
-/// Several ways of one route may end at one place.
-fn offer(ends: &mut Vec<u32>, order: u32) {
+/// Appends a route that ends at a node, once for several alternatives.
+fn push_end(ends: &mut Vec<u32>, order: u32) {
     if ends.last() != Some(&order) {
         ends.push(order);
     }

@@ -1,114 +1,110 @@
-//! All routes that tokens can express, walked segment by segment.
+//! A trie of all routes that tokens can express, walked segment by segment.
 //!
-//! Invariant: the walk finds the first route, in Django's order, among those that match; a way that it
-//! left is not gone if all routes there stand behind the one found already.
+//! Invariant: the walk returns the first route, in Django's order, among those that match. It leaves a branch
+//! untried only if all routes behind it come after the one found.
 
 mod builder;
 
 use std::collections::BTreeMap;
 
+use super::guard::RouteGuard;
 use super::path::{Path, Segment};
-use super::segment::Accepts;
-use super::table::Table;
+use super::segment::SegmentPattern;
+use super::table::LiteralTable;
 
-pub(super) use builder::Builder;
+pub(super) use builder::TrieBuilder;
 
-/// No route.
+/// Order of a route that does not exist.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// The routes by their segments: what may follow a number of them.
+/// A node of the trie: the routes behind a sequence of segments.
 #[derive(Clone, Debug)]
-#[repr(align(64))] // A line of the processor's cache.
+#[repr(align(64))] // One cache line.
 pub(super) struct Trie {
-    /// Short segments that are literals.
-    literals: Table<Literal>,
-    /// What else may stand here; those with the first routes stand first.
+    /// Short literal segments.
+    literals: LiteralTable<LiteralEdge>,
+    /// Segments that are not literals, and rests of paths; those with the first routes come first.
     edges: Box<[Edge]>,
-    /// The first route that ends here with a slash; `NONE` if there is none.
+    /// The first route that ends here with a slash, or `NONE`.
     slash: u32,
-    /// The first route that ends here without a slash behind the last segment.
+    /// The first route that ends here without a slash, or `NONE`.
     here: u32,
-    /// What most have not.
-    rare: Option<Box<Rare>>,
+    rare: Option<Box<RareParts>>,
 }
 
-/// Where a literal leads.
+/// Edge of a literal segment.
 #[derive(Clone, Debug)]
-struct Literal {
+struct LiteralEdge {
     to: Box<Trie>,
-    /// How many edges, from the first on that takes the literal as well, are left.
+    /// Number of the node's edges from the first on that also accepts the literal.
     left: u32,
-    /// The first route behind these; `NONE` if there are none.
+    /// The first route behind these edges, or `NONE`.
     least: u32,
 }
 
-/// What may stand where no literal does, and where it leads.
+/// Edge of a pattern.
 #[derive(Clone, Debug)]
 struct Edge {
-    accepts: Accepts,
-    /// The first route behind it.
+    pattern: SegmentPattern,
+    /// The first route behind the edge.
     least: u32,
-    /// What stands behind a segment; nothing if it takes all that is left of a path.
+    /// The node behind a segment; `None` if the pattern is of the rest of a path.
     to: Option<Box<Trie>>,
 }
 
+/// Parts that most nodes lack.
 #[derive(Clone, Debug)]
-struct Rare {
+struct RareParts {
     /// Literals that are too long for the table.
-    long: BTreeMap<Box<[u8]>, Literal>,
-    /// Whether an edge takes nothing.
+    long: BTreeMap<Box<[u8]>, LiteralEdge>,
+    /// Some edge accepts an empty segment.
     has_optional: bool,
-    /// Further routes that end here with a slash, and without; they ascend.
+    /// Further routes that end here with a slash, ascending.
     slash: Box<[u32]>,
+    /// Further routes that end here without a slash, ascending.
     here: Box<[u32]>,
 }
 
-/// From a node to the next one, and what may be tried instead.
+/// The next node of a walk, and the edges that remain untried.
 #[derive(Clone, Copy, Debug)]
-struct Step<'t> {
+struct Branch<'t> {
     to: &'t Trie,
-    /// As many of the node's last edges.
+    /// Number of untried edges at the node's end.
     left: u32,
-    /// The first route behind these; `NONE` if there are none.
+    /// The first route behind these edges, or `NONE`.
     least: u32,
 }
 
-/// What a node's edges take.
+/// Outcome of trying the edges of a node.
 enum Taken<'t> {
-    /// A segment.
-    Segment(Step<'t>),
-    /// All that is left of a path, which ends at this route.
+    /// An edge accepts the segment.
+    Segment(Branch<'t>),
+    /// An edge accepts the rest of the path; the route ends there.
     Rest(u32),
     Nothing,
 }
 
-/// A place that a walk may have to go back to.
+/// A node whose remaining edges may have to be tried.
 #[derive(Clone, Copy, Debug)]
-struct Point<'t> {
+struct Fallback<'t> {
     node: &'t Trie,
-    /// Where the segment begins.
+    /// Offset of the segment.
     at: u32,
     left: u32,
     least: u32,
 }
 
-/// What decides whether a route is there at all, besides its pattern.
-pub(super) trait Guard {
-    /// Whether a route may answer this path.
-    fn admits(&mut self, order: u32) -> bool;
-}
-
 impl Trie {
-    /// The first route that matches what is left of a path from `at` on; `NONE` if there is none.
+    /// Returns the first route that matches a path from `at` on, or `NONE`.
     #[inline]
-    pub(super) fn find(&self, path: &Path<'_>, at: u32, guard: &mut impl Guard) -> u32 {
+    pub(super) fn find(&self, path: &Path<'_>, at: u32, guard: &impl RouteGuard) -> u32 {
         self.walk(at, path, NONE, guard)
     }
 
-    /// Goes on from here for a route before `best`.
-    fn walk(&self, mut at: u32, path: &Path<'_>, mut best: u32, guard: &mut impl Guard) -> u32 {
-        // Where another way was left: it is taken at the end, if its routes may still be the first.
-        let mut other = Point {
+    /// Walks from this node and returns the first route that matches if it precedes `best`, else `best`.
+    fn walk(&self, mut at: u32, path: &Path<'_>, mut best: u32, guard: &impl RouteGuard) -> u32 {
+        // One node with untried edges; tried at the end if a route behind them may still be the first.
+        let mut other = Fallback {
             node: self,
             at,
             left: 0,
@@ -121,17 +117,17 @@ impl Trie {
             let segment = if at < length {
                 path.segment(at, ends)
             } else {
-                best = node.last(at > length, best, guard);
+                best = node.route_at_end(at > length, best, guard);
                 if at > length || !node.has_optional() {
                     break;
                 }
                 Segment { at, end: at }
             };
-            // A literal most often stands before the parameters, which then need not be tried.
-            let step = match node.literal(path, segment) {
-                Some(literal) => literal.step(),
-                None => match node.taking(path, segment, best, guard) {
-                    Taken::Segment(step) => step,
+            // A literal usually precedes the parameters, which then need not be tried.
+            let branch = match node.find_literal(path, segment) {
+                Some(literal) => literal.branch(),
+                None => match node.try_edges(path, segment, best, guard) {
+                    Taken::Segment(branch) => branch,
                     Taken::Rest(route) => {
                         best = route;
                         break;
@@ -140,17 +136,17 @@ impl Trie {
                 },
             };
             let next = segment.end + 1;
-            if step.least < best {
+            if branch.least < best {
                 if other.least < best {
-                    best = step.to.walk_apart(next, path, best, guard);
-                    best = Point::new(node, at, step).walk(path, best, guard);
+                    best = branch.to.walk_apart(next, path, best, guard);
+                    best = Fallback::new(node, at, branch).walk(path, best, guard);
                     break;
                 }
-                other = Point::new(node, at, step);
+                other = Fallback::new(node, at, branch);
             }
-            // The end of the segment is behind us.
+            // Clears the lowest bit, the end of this segment.
             ends &= ends.wrapping_sub(1);
-            (node, at) = (step.to, next);
+            (node, at) = (branch.to, next);
         }
         if other.least < best {
             best = other.walk(path, best, guard);
@@ -158,63 +154,63 @@ impl Trie {
         best
     }
 
-    /// Goes on where more than one other way is left.
+    /// Walks on while more than one fallback remains.
     #[cold]
     #[inline(never)]
-    fn walk_apart(&self, at: u32, path: &Path<'_>, best: u32, guard: &mut impl Guard) -> u32 {
+    fn walk_apart(&self, at: u32, path: &Path<'_>, best: u32, guard: &impl RouteGuard) -> u32 {
         self.walk(at, path, best, guard)
     }
 
-    /// Where the first of its edges leads that takes a segment and has a route before `best`.
+    /// Tries the edges for the first that accepts a segment and has a route before `best`.
     #[expect(
         clippy::inline_always,
-        reason = "the first edge is most often the one, and asked here"
+        reason = "most often the first edge decides, and is tried here"
     )]
     #[inline(always)]
-    fn taking(
+    fn try_edges(
         &self,
         path: &Path<'_>,
         segment: Segment,
         best: u32,
-        guard: &mut impl Guard,
+        guard: &impl RouteGuard,
     ) -> Taken<'_> {
         if let Some((edge, left)) = self.edges.split_first()
             && edge.least < best
             && let Some(to) = &edge.to
-            && edge.accepts.takes_simply(path, segment) == Some(true)
+            && edge.pattern.accepts_quickly(path, segment) == Some(true)
         {
-            return Taken::Segment(Step::new(to, left));
+            return Taken::Segment(Branch::new(to, left));
         }
-        taking(&self.edges, path, segment, best, guard)
+        try_each(&self.edges, path, segment, best, guard)
     }
 
-    /// Where a segment leads as a literal.
-    #[expect(clippy::inline_always, reason = "the whole of the walk's loop")]
+    /// Looks up the edge of a literal segment.
+    #[expect(clippy::inline_always, reason = "the walk's whole loop")]
     #[inline(always)]
-    fn literal(&self, path: &Path<'_>, segment: Segment) -> Option<&Literal> {
-        if segment.length() <= Table::<Literal>::LONGEST {
+    fn find_literal(&self, path: &Path<'_>, segment: Segment) -> Option<&LiteralEdge> {
+        if segment.length() <= LiteralTable::<LiteralEdge>::LONGEST {
             self.literals.find(path.words(segment))
         } else {
-            self.long(path, segment)
+            self.find_long(path, segment)
         }
     }
 
     #[inline(never)]
-    fn long(&self, path: &Path<'_>, segment: Segment) -> Option<&Literal> {
+    fn find_long(&self, path: &Path<'_>, segment: Segment) -> Option<&LiteralEdge> {
         let rare = self.rare.as_ref()?;
         rare.long.get(path.text(segment))
     }
 
-    /// The first of the routes that end where the path does, if it stands before `best`. `is_past` if there
-    /// was no slash behind the last segment.
+    /// Returns the first route that ends with the path if it precedes `best`, else `best`. `is_past` if the
+    /// last segment has no slash behind it.
     #[inline]
-    fn last(&self, is_past: bool, best: u32, guard: &mut impl Guard) -> u32 {
+    fn route_at_end(&self, is_past: bool, best: u32, guard: &impl RouteGuard) -> u32 {
         let first = if is_past { self.here } else { self.slash };
         if first < best && guard.admits(first) {
             return first;
         }
         match &self.rare {
-            Some(rare) => rare.last(is_past, best, guard),
+            Some(rare) => rare.route_at_end(is_past, best, guard),
             None => best,
         }
     }
@@ -225,15 +221,15 @@ impl Trie {
     }
 }
 
-impl Rare {
+impl RareParts {
     fn is_any(&self) -> bool {
         let has_ends = !self.slash.is_empty() || !self.here.is_empty();
         has_ends || self.has_optional || !self.long.is_empty()
     }
 
-    /// The first of the further routes that end here, if it stands before `best`.
+    /// Returns the first of the further routes that end here if it precedes `best`, else `best`.
     #[inline(never)]
-    fn last(&self, is_past: bool, best: u32, guard: &mut impl Guard) -> u32 {
+    fn route_at_end(&self, is_past: bool, best: u32, guard: &impl RouteGuard) -> u32 {
         let others = if is_past { &self.here } else { &self.slash };
         let mut before = others.iter().take_while(|order| **order < best);
         before
@@ -243,10 +239,10 @@ impl Rare {
     }
 }
 
-impl Literal {
+impl LiteralEdge {
     #[inline]
-    fn step(&self) -> Step<'_> {
-        Step {
+    fn branch(&self) -> Branch<'_> {
+        Branch {
             to: &self.to,
             left: self.left,
             least: self.least,
@@ -254,42 +250,43 @@ impl Literal {
     }
 }
 
-impl<'t> Step<'t> {
+impl<'t> Branch<'t> {
     #[inline]
     fn new(to: &'t Trie, left: &[Edge]) -> Self {
         Self {
             to,
-            left: u32::try_from(left.len()).unwrap_or(u32::MAX),
+            left: count(left),
             least: least(left),
         }
     }
 }
 
-impl<'t> Point<'t> {
+impl<'t> Fallback<'t> {
     #[inline]
-    fn new(node: &'t Trie, at: u32, step: Step<'_>) -> Self {
+    fn new(node: &'t Trie, at: u32, branch: Branch<'_>) -> Self {
         Self {
             node,
             at,
-            left: step.left,
-            least: step.least,
+            left: branch.left,
+            least: branch.least,
         }
     }
 
-    /// Goes on from here for a route before `best`.
+    /// Walks from the remaining edges and returns the first route that matches if it precedes `best`, else
+    /// `best`.
     #[cold]
     #[inline(never)]
-    fn walk(&self, path: &Path<'_>, mut best: u32, guard: &mut impl Guard) -> u32 {
+    fn walk(&self, path: &Path<'_>, mut best: u32, guard: &impl RouteGuard) -> u32 {
         let segment = path.segment(self.at, path.ends(self.at));
         let mut left = self.left;
         loop {
             let edges = &self.node.edges;
             let first = edges.len().saturating_sub(left as usize);
             let edges = edges.get(first..).unwrap_or_default();
-            match taking(edges, path, segment, best, guard) {
-                Taken::Segment(step) => {
-                    best = step.to.walk_apart(segment.end + 1, path, best, guard);
-                    left = step.left;
+            match try_each(edges, path, segment, best, guard) {
+                Taken::Segment(branch) => {
+                    best = branch.to.walk_apart(segment.end + 1, path, best, guard);
+                    left = branch.left;
                 }
                 Taken::Rest(route) => return route,
                 Taken::Nothing => return best,
@@ -298,21 +295,21 @@ impl<'t> Point<'t> {
     }
 }
 
-/// Where the first edge leads that takes a segment and has a route before `best`.
+/// Tries edges for the first that accepts a segment and has a route before `best`.
 #[inline(never)]
-fn taking<'t>(
+fn try_each<'t>(
     mut edges: &'t [Edge],
     path: &Path<'_>,
     segment: Segment,
     best: u32,
-    guard: &mut impl Guard,
+    guard: &impl RouteGuard,
 ) -> Taken<'t> {
     while let Some((edge, left)) = edges.split_first()
         && edge.least < best
     {
-        if edge.accepts.takes(path, segment) {
+        if edge.pattern.accepts(path, segment) {
             match &edge.to {
-                Some(to) => return Taken::Segment(Step::new(to, left)),
+                Some(to) => return Taken::Segment(Branch::new(to, left)),
                 None if guard.admits(edge.least) => return Taken::Rest(edge.least),
                 None => {}
             }
@@ -322,8 +319,18 @@ fn taking<'t>(
     Taken::Nothing
 }
 
-/// The first route behind edges.
+/// Returns the first route behind edges.
 #[inline]
 fn least(edges: &[Edge]) -> u32 {
     edges.first().map_or(NONE, |edge| edge.least)
+}
+
+/// Returns the number of edges.
+#[inline]
+#[expect(
+    clippy::expect_used,
+    reason = "a node has at most 32 edges a route, of which fewer than 2^27 fit in memory"
+)]
+fn count(edges: &[Edge]) -> u32 {
+    u32::try_from(edges.len()).expect("fewer edges than 2^32")
 }

@@ -1,0 +1,110 @@
+//! The routes of a URLconf.
+//!
+//! Invariant: routes are in Django's order. Each is a chain of levels; Django matches a level on what the level
+//! before it left of the path.
+
+use super::language::Languages;
+
+/// Longest view name, in bytes.
+pub const VIEW_BYTES: usize = 256;
+
+/// All routes of a site.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Urlconf {
+    /// Routes in Django's order.
+    pub routes: Vec<Route>,
+    /// Languages of its `i18n_patterns`.
+    pub languages: Languages,
+    /// `FORCE_SCRIPT_NAME`, the prefix that Django strips from paths.
+    pub script_name: Option<String>,
+    /// Largest number of digits that Python's `int()` accepts.
+    pub int_digits: Option<usize>,
+    /// Converters whose `to_python` may raise `ValueError`.
+    pub refusing: Vec<String>,
+}
+
+/// One way to a view.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// Name of the view, as `resolver_match.view_name` has it.
+    pub view: String,
+    /// The route as the URLconf writes it.
+    pub shown: String,
+    /// Patterns of the `include()`s, outermost first, then of the route itself.
+    pub chain: Vec<Level>,
+    /// Indices of the languages in which the route exists; `None` for all.
+    pub languages: Option<Vec<u16>>,
+}
+
+/// Pattern of one `path()`, `re_path()` or `include()`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Level {
+    /// How the pattern is matched.
+    pub kind: LevelKind,
+    /// A literal or a Python regular expression.
+    pub pattern: String,
+    /// Parameters and their converters: a short name for Django's own, else the class.
+    pub converters: Vec<(String, String)>,
+}
+
+/// How the pattern of a level is matched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LevelKind {
+    /// The path begins with the literal.
+    Prefix,
+    /// The path equals the literal.
+    Exact,
+    /// The expression is searched for; text before the match is skipped.
+    Search,
+    /// The expression matches the whole path.
+    Full,
+}
+
+impl Urlconf {
+    /// Removes routes of other languages. The error is a code that the site does not have.
+    pub fn keep_languages(&mut self, codes: &[String]) -> Result<(), String> {
+        let find = |code: &String| self.languages.find(code).ok_or_else(|| code.clone());
+        let kept: Vec<u16> = codes.iter().map(find).collect::<Result<_, _>>()?;
+        self.routes.retain_mut(|route| match &mut route.languages {
+            Some(languages) => {
+                languages.retain(|language| kept.contains(language));
+                !languages.is_empty()
+            }
+            None => true,
+        });
+        Ok(())
+    }
+}
+
+impl Level {
+    /// Returns whether a parameter has Django's `int` converter.
+    pub(in crate::route) fn is_int(&self, name: &str) -> bool {
+        let mut converters = self.converters.iter();
+        converters.any(|(known, by)| known == name && by == "int")
+    }
+}
+
+impl LevelKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Prefix, Self::Exact, Self::Search, Self::Full];
+
+    /// Returns the name of the kind in a dump.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Prefix => "lit",
+            Self::Exact => "lit-end",
+            Self::Search => "re",
+            Self::Full => "re-end$",
+        }
+    }
+}
+
+impl Route {
+    /// Returns the converters of the route whose `to_python` may raise `ValueError`.
+    pub fn refusing<'r>(&'r self, urlconf: &'r Urlconf) -> impl Iterator<Item = &'r str> {
+        let converters = self.chain.iter().flat_map(|level| &level.converters);
+        converters
+            .map(|(_, converter)| converter.as_str())
+            .filter(|used| urlconf.refusing.iter().any(|refusing| refusing == used))
+    }
+}
