@@ -28,7 +28,7 @@ use crate::model::{Batch, Field, GenerationId, Micros};
 use crate::pattern::{Pattern, Recognition, recognise};
 use crate::pipeline::{Initialised, Pipeline, Settings};
 use crate::route::Resolver;
-use crate::source::{LineReader, Messages, archive, is_export};
+use crate::source::{JournalMessages, LineReader, archive, is_journal_export};
 
 /// Which logs, and how they are read.
 #[derive(Debug, Args)]
@@ -240,10 +240,10 @@ impl Session {
         let mut first = Vec::new();
         let begin = reader.by_ref().take(JOURNAL_BYTES).read_to_end(&mut first);
         begin.map_err(|error| unreadable(log, error))?;
-        let is_journal = is_export(&first);
+        let is_journal = is_journal_export(&first);
         reader = Box::new(Cursor::new(first).chain(reader));
         if is_journal {
-            reader = Box::new(Messages::new(reader, self.limits.line_bytes));
+            reader = Box::new(JournalMessages::new(reader, self.limits.line_bytes));
         }
         if self.pattern.is_none() {
             // However slowly a stream begins, its format is told by the same lines.

@@ -261,14 +261,14 @@ fn journal(
                 .help("what is logged while the exporter is down is counted with:\n[state]\ndir = \"/var/lib/httplog-exporter\""),
         );
     }
-    let place = around
+    let cursor_file = around
         .state_dir
         .zip(around.name)
         .map(|(dir, source)| dir.join(format!("journal-{}", file_name(source))));
     Some(Stream::Journal(Journal {
         unit: name.clone(),
         start,
-        place,
+        cursor_file,
     }))
 }
 
@@ -380,7 +380,7 @@ mod tests {
             Stream::Journal(Journal {
                 unit: "gunicorn@shop.service".into(),
                 start: Start::Beginning,
-                place: Some("/etc/x/state/journal-a%20b".into()),
+                cursor_file: Some("/etc/x/state/journal-a%20b".into()),
             })
         );
     }

@@ -9,7 +9,7 @@ use crate::clock::{Clock, Waker};
 use crate::config::{Files, Input};
 use crate::model::Batch;
 use crate::source::{
-    FILE_GAP_REASONS, FileSettings, FileSource, Progress, RealFs, Receiver, Watch,
+    FILE_GAP_REASONS, FileSettings, FileSource, Progress, RealFs, StreamReceiver, Watch,
 };
 
 /// Poll interval while inotify is active and something happens now and then: with the daemon's own wake-ups,
@@ -29,7 +29,7 @@ pub(super) enum OpenInput {
     },
     /// A pipe, socket or journal; `due` is the latest time of its next poll.
     Stream {
-        receiver: Box<Receiver>,
+        receiver: Box<StreamReceiver>,
         due: Duration,
     },
 }
@@ -62,7 +62,8 @@ impl OpenInput {
             }
             Input::Stream(stream) => {
                 let (waker, clock) = (waker.clone(), Arc::clone(clock));
-                let receiver = Receiver::start(stream.clone(), limits.line_bytes, waker, clock)?;
+                let receiver =
+                    StreamReceiver::start(stream.clone(), limits.line_bytes, waker, clock)?;
                 Self::Stream {
                     receiver: Box::new(receiver),
                     due: Duration::ZERO,
@@ -76,7 +77,7 @@ impl OpenInput {
         match (self, wanted) {
             (Self::Files { .. }, Input::Files(_)) => true,
             (Self::Stream { receiver, .. }, Input::Stream(stream)) => {
-                receiver.is(stream, line_bytes)
+                receiver.matches(stream, line_bytes)
             }
             _ => false,
         }
@@ -148,7 +149,7 @@ impl OpenInput {
     pub(super) fn has_looked(&self) -> bool {
         match self {
             Self::Files { .. } => true,
-            Self::Stream { receiver, .. } => receiver.has_looked(),
+            Self::Stream { receiver, .. } => receiver.open_was_tried(),
         }
     }
 

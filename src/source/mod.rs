@@ -21,8 +21,9 @@ pub use file::{
 pub use frame::{Cut, Framer};
 pub use read::LineReader;
 pub use stream::{
-    JOURNAL_PROGRAM, Journal, Messages, Receiver, SHORT_QUEUE, STREAM_GAP_REASONS, Stream,
-    StreamEvent, Syslog, SyslogAddress, SyslogAddressError, is_export, unix_queue_length,
+    JOURNAL_PROGRAM, Journal, JournalMessages, SHORT_QUEUE, STREAM_GAP_REASONS, Stream,
+    StreamEvent, StreamReceiver, Syslog, SyslogAddress, SyslogAddressError, is_journal_export,
+    unix_queue_length,
 };
 
 /// Least number of bytes asked for in one read.

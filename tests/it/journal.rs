@@ -141,7 +141,7 @@ fn a_journal_is_followed_across_ends_of_its_reader_and_of_the_daemon() {
     let daemon = journal.start(dir.path());
     assert_counted(&daemon, 3);
     fs::write(journal.dir.join("die"), "").unwrap();
-    daemon.wait_until_said("journalctl ended (exit status: 3)");
+    daemon.wait_until_said("journalctl exited (exit status: 3)");
     journal.log(2);
     assert_counted(&daemon, 5);
     let calls = journal.calls();

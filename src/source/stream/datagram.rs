@@ -1,87 +1,90 @@
-//! Receives datagrams: UDP and unix.
+//! Receives datagrams, over UDP and unix sockets.
 //!
-//! Invariant: this thread only receives, so that the kernel's queue, which is ten datagrams deep
-//! for a unix socket, is emptied as fast as a thread can; counting is another one's work.
+//! Invariant: the thread does nothing but receive, so that it empties the kernel's queue, which
+//! holds ten datagrams for a unix socket, as fast as it can; another thread counts.
 
 use std::net::UdpSocket;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixDatagram;
-use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
 
-use super::deframe::Lines;
-use super::event::{KERNEL_DROP, StreamEvent};
+use super::context::ReceiveContext;
+use super::deframe::LineBuffer;
+use super::event::{KERNEL_DROP, ReceiveBuffer, StreamEvent};
 use super::kernel::{self, Drops};
-use super::queue::Queue;
+use super::queue::{Queue, RETRY_INTERVAL};
 use super::settings::{Syslog, SyslogAddress};
-use super::socket::{self, SocketFile};
-use super::{RETRY, Ties};
 use crate::source::READ_BYTES;
+use crate::unix_socket::{self, SocketFile};
 
-/// The largest datagram there is, but for unix sockets with large send buffers.
+/// Largest datagram, in bytes, except over unix sockets with large send buffers.
 const DATAGRAM_BYTES: usize = 65_536;
 
-/// Fewer datagrams than this may wait in a unix socket: writers will drop lines in a burst.
+/// Length of a unix socket's queue, in datagrams, below which senders drop lines in a burst.
 pub const SHORT_QUEUE: u64 = 512;
 
+/// Buffers handed over before the thread attends to its other duties in a flood of datagrams.
+const BUFFERS_AT_ONCE: usize = 64;
+
 /// A bound socket.
-enum Socket {
+enum DatagramSocket {
     Udp(UdpSocket, Drops),
     Unix(UnixDatagram, SocketFile),
 }
 
-/// Receives until it is told to stop, then what has come until then.
-pub(super) fn receive(syslog: &Syslog, ties: &Ties) {
-    let queue = &ties.queue;
-    let Some(mut socket) = ties.open(&syslog.address, || Socket::bind(syslog, queue)) else {
+/// Receives until the thread is stopped, then what the kernel still holds.
+pub(super) fn receive(syslog: &Syslog, context: &ReceiveContext) {
+    let queue = &context.queue;
+    let bind = || DatagramSocket::bind(syslog, queue);
+    let Some(mut socket) = context.open(&syslog.address, bind) else {
         return;
     };
     queue.set_open(1);
-    let most = DATAGRAM_BYTES.max(ties.line_bytes);
-    let mut receiver = Receiver {
-        // One byte more than can be kept tells a longer datagram.
+    let most = DATAGRAM_BYTES.max(context.line_bytes);
+    let mut reader = DatagramReader {
+        // The additional byte reveals a datagram that was truncated.
         buffer: vec![0; most + 1],
-        lines: Lines::default(),
+        lines: LineBuffer::default(),
         datagrams: 0,
     };
-    let mut due = Duration::ZERO;
+    let mut next_drop_count = Duration::ZERO;
     loop {
         let is_last = queue.is_stopped();
-        receiver.drain(socket.as_fd(), queue);
-        let now = ties.clock.monotonic();
-        if now >= due || is_last {
-            due = now + RETRY;
+        reader.drain(socket.as_fd(), queue);
+        let now = context.clock.monotonic();
+        if now >= next_drop_count || is_last {
+            next_drop_count = now + RETRY_INTERVAL;
             socket.count_drops(queue);
         }
         if is_last {
             return;
         }
-        if !socket.is_there() {
-            // Somebody removed the file: writers reach nobody until there is another one.
-            match Socket::bind(syslog, queue) {
-                Ok(again) => socket = again,
-                Err(_) => drop(queue.wait(&[], Some(RETRY))),
+        if !socket.is_reachable() {
+            // The file was removed or replaced: senders cannot reach this socket.
+            match DatagramSocket::bind(syslog, queue) {
+                Ok(bound) => socket = bound,
+                Err(_) => drop(queue.wait(&[], Some(RETRY_INTERVAL))),
             }
             continue;
         }
-        queue.wait(&[socket.as_fd()], Some(RETRY));
+        queue.wait(&[socket.as_fd()], Some(RETRY_INTERVAL));
     }
 }
 
-/// Receives into one buffer after another.
-struct Receiver {
+/// Collects the lines of datagrams until they are handed over.
+struct DatagramReader {
     buffer: Vec<u8>,
-    lines: Lines,
+    lines: LineBuffer,
     datagrams: u64,
 }
 
-impl Receiver {
-    /// Takes all that the kernel holds, or as much as one look may take.
+impl DatagramReader {
+    /// Receives what the kernel holds, up to [`BUFFERS_AT_ONCE`].
     fn drain(&mut self, socket: BorrowedFd<'_>, queue: &Queue) {
-        let mut rounds = 0;
+        let mut buffers = 0;
         loop {
             let (_, length) = match rustix::net::recv(
                 socket,
@@ -90,7 +93,7 @@ impl Receiver {
             ) {
                 Ok(received) => received,
                 Err(Errno::INTR) => continue,
-                // Nothing is left, or an error of an earlier sender's, which is no affair of ours.
+                // Nothing is left, or an earlier sender's error is pending, which can be ignored.
                 Err(_) => break,
             };
             self.datagrams += 1;
@@ -100,9 +103,8 @@ impl Receiver {
             }
             if self.lines.bytes.len() >= READ_BYTES {
                 self.hand_over(queue);
-                rounds += 1;
-                // So that a flood doesn't keep the thread from its other duties.
-                if rounds == 64 {
+                buffers += 1;
+                if buffers == BUFFERS_AT_ONCE {
                     break;
                 }
             }
@@ -111,30 +113,31 @@ impl Receiver {
     }
 
     fn hand_over(&mut self, queue: &Queue) {
-        queue.offer(&self.lines.bytes, self.lines.overlong, self.datagrams);
+        queue.offer(&self.lines, self.datagrams);
         self.lines.clear();
         self.datagrams = 0;
     }
 }
 
-impl Socket {
-    fn bind(syslog: &Syslog, queue: &Arc<Queue>) -> std::io::Result<Self> {
+impl DatagramSocket {
+    fn bind(syslog: &Syslog, queue: &Queue) -> std::io::Result<Self> {
         let what = syslog.address.to_string();
         match &syslog.address {
             SyslogAddress::Udp(address) | SyslogAddress::Tcp(address) => {
                 let socket = UdpSocket::bind(address)?;
-                let got = kernel::receive_buffer(&socket, syslog.receive_buffer)?;
-                let drops = Drops::of(&socket)?;
-                let buffer = Some((syslog.receive_buffer, got));
-                queue.tell(StreamEvent::Opened { what, buffer });
+                let requested = syslog.receive_buffer;
+                let granted = kernel::set_receive_buffer(&socket, requested)?;
+                let drops = Drops::new(&socket)?;
+                let buffer = Some(ReceiveBuffer { requested, granted });
+                queue.report(StreamEvent::Opened { what, buffer });
                 Ok(Self::Udp(socket, drops))
             }
             SyslogAddress::Unix(path) | SyslogAddress::UnixStream(path) => {
-                let (socket, file) =
-                    socket::bind(path, syslog.socket_mode, |path| UnixDatagram::bind(path))?;
-                queue.tell(StreamEvent::Opened { what, buffer: None });
+                let (socket, file) = unix_socket::bind(path, |path| UnixDatagram::bind(path))?;
+                file.set_mode(syslog.socket_mode)?;
+                queue.report(StreamEvent::Opened { what, buffer: None });
                 if let Some(length) = kernel::unix_queue_length().filter(|it| *it < SHORT_QUEUE) {
-                    queue.tell(StreamEvent::ShortQueue { length });
+                    queue.report(StreamEvent::ShortQueue { length });
                 }
                 Ok(Self::Unix(socket, file))
             }
@@ -150,15 +153,15 @@ impl Socket {
 
     fn count_drops(&mut self, queue: &Queue) {
         if let Self::Udp(_, drops) = self {
-            queue.lose(KERNEL_DROP, drops.more().unwrap_or_default());
+            queue.count_lost(KERNEL_DROP, drops.since_last_call().unwrap_or_default());
         }
     }
 
-    /// Whether writers can still find it.
-    fn is_there(&self) -> bool {
+    /// Returns whether senders can still find the socket.
+    fn is_reachable(&self) -> bool {
         match self {
             Self::Udp(..) => true,
-            Self::Unix(_, file) => file.is_there(),
+            Self::Unix(_, file) => file.exists(),
         }
     }
 }

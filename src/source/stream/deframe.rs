@@ -1,23 +1,23 @@
-//! Cuts the bytes of one connection or pipe into lines.
+//! Cuts the bytes of a connection or pipe into lines.
 //!
-//! Invariant: however the bytes are cut into pieces, the same lines come out, and what is kept
+//! Invariant: the same lines result however the bytes are split into pieces, and what is kept
 //! between two pieces is bounded by the longest line.
 
 use memchr::memchr_iter;
 
 use crate::source::frame::Framer;
 
-/// Digits of a frame's length at most; a larger one is no frame of ours.
+/// Most digits of a frame's length.
 const LENGTH_DIGITS: usize = 9;
 
-/// How lines are told apart.
+/// How lines are delimited.
 #[derive(Clone, Debug)]
 enum Framing {
-    /// By newlines; on a syslog connection by NULs too, as Python's handler ends its messages.
+    /// By newlines, and with `nul_ends` by NULs too: Python's syslog handler ends its messages so.
     Lines { framer: Framer, nul_ends: bool },
-    /// A syslog connection that has not said yet what it does.
+    /// By a method that the first bytes of a syslog connection will show.
     Unknown,
-    /// By the length before each message (RFC 6587, 3.4.1); bytes to be skipped of one too long.
+    /// By a length before each message (RFC 6587, 3.4.1); `skip` bytes remain of one too long.
     Counted { skip: usize },
 }
 
@@ -26,37 +26,35 @@ enum Framing {
 pub(super) struct Deframer {
     framing: Framing,
     line_bytes: usize,
-    /// What was read of an unfinished line or frame.
+    /// Bytes of an unfinished line or frame.
     partial: Vec<u8>,
 }
 
-/// What became whole.
+/// A buffer of whole lines.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Lines {
+pub(super) struct LineBuffer {
     /// Lines, each with its newline.
     pub(super) bytes: Vec<u8>,
     /// Lines that were too long to be held.
     pub(super) overlong: u64,
 }
 
-/// A connection broke the rules of its framing: where the next line begins can't be known.
+/// A connection broke the rules of its framing: the start of the next line is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct BadFrame;
 
 impl Deframer {
-    /// For lines that end with a newline.
+    /// Creates a deframer for lines that end with a newline.
     pub(super) fn lines(line_bytes: usize) -> Self {
-        Self::new(
-            Framing::Lines {
-                framer: Framer::new(line_bytes),
-                nul_ends: false,
-            },
-            line_bytes,
-        )
+        let framing = Framing::Lines {
+            framer: Framer::new(line_bytes),
+            nul_ends: false,
+        };
+        Self::new(framing, line_bytes)
     }
 
-    /// For syslog over a stream (RFC 6587). A connection that begins with a length, a blank and
-    /// `<` counts octets; any other one ends each message with a newline or a NUL.
+    /// Creates a deframer for syslog over a stream (RFC 6587). Octets are counted in a connection
+    /// that begins with a length, a blank and `<`; in any other, a newline or NUL ends a message.
     pub(super) fn syslog(line_bytes: usize) -> Self {
         Self::new(Framing::Unknown, line_bytes)
     }
@@ -69,8 +67,8 @@ impl Deframer {
         }
     }
 
-    /// Takes in the next bytes; appends to `lines` what they made whole.
-    pub(super) fn push(&mut self, bytes: &[u8], lines: &mut Lines) -> Result<(), BadFrame> {
+    /// Reads the next bytes, and appends the lines that they complete to `lines`.
+    pub(super) fn push(&mut self, bytes: &[u8], lines: &mut LineBuffer) -> Result<(), BadFrame> {
         if self.partial.is_empty() {
             let consumed = self.cut(bytes, lines)?;
             self.partial.extend_from_slice(&bytes[consumed..]);
@@ -85,8 +83,8 @@ impl Deframer {
         Ok(())
     }
 
-    /// The end of the stream: what lacks its end is a line too, and a new one may follow.
-    pub(super) fn finish(&mut self, lines: &mut Lines) {
+    /// Ends the text: an unfinished line is appended too. Another text may follow.
+    pub(super) fn finish(&mut self, lines: &mut LineBuffer) {
         let rest = std::mem::take(&mut self.partial);
         if rest.is_empty() && !matches!(self.framing, Framing::Lines { .. }) {
             return;
@@ -97,7 +95,7 @@ impl Deframer {
                 lines.overlong += cut.overlong;
                 lines.push(&rest[cut.lines]);
             }
-            // A frame cut short: whatever follows its length.
+            // A frame cut short: the message begins after its length.
             Framing::Counted { .. } => {
                 let start = rest.iter().position(|byte| *byte == b' ');
                 lines.push_message(start.map_or(&rest[..], |blank| &rest[blank + 1..]));
@@ -106,8 +104,9 @@ impl Deframer {
         }
     }
 
-    /// Cuts what begins where the last cut ended; says how much of it is done with.
-    fn cut(&mut self, data: &[u8], lines: &mut Lines) -> Result<usize, BadFrame> {
+    /// Appends the lines of `data`, which begins where the last cut ended, and returns the number
+    /// of bytes consumed.
+    fn cut(&mut self, data: &[u8], lines: &mut LineBuffer) -> Result<usize, BadFrame> {
         if matches!(self.framing, Framing::Unknown) {
             self.framing = match begins_with_length(data) {
                 None => return Ok(0),
@@ -132,14 +131,14 @@ impl Deframer {
                 lines.bytes.extend_from_slice(&data[cut.lines]);
                 Ok(cut.consumed)
             }
-            Framing::Counted { skip } => counted(data, skip, self.line_bytes, lines),
+            Framing::Counted { skip } => cut_frames(data, skip, self.line_bytes, lines),
             Framing::Unknown => Ok(0),
         }
     }
 }
 
-impl Lines {
-    /// Appends lines of which the last may lack its newline.
+impl LineBuffer {
+    /// Appends lines, the last of which may lack its newline.
     pub(super) fn push(&mut self, lines: &[u8]) {
         self.bytes.extend_from_slice(lines);
         if lines.last().is_some_and(|byte| *byte != b'\n') {
@@ -147,7 +146,8 @@ impl Lines {
         }
     }
 
-    /// Appends a message, without what its writer put at its end; newlines inside split it.
+    /// Appends a message without its trailing newlines, carriage returns and NULs. Newlines inside
+    /// split it into several lines.
     pub(super) fn push_message(&mut self, message: &[u8]) {
         let end = message
             .iter()
@@ -157,7 +157,18 @@ impl Lines {
         self.bytes.push(b'\n');
     }
 
-    /// Empties it, and keeps its memory.
+    /// Appends the lines of another buffer.
+    pub(super) fn append(&mut self, other: &Self) {
+        self.bytes.extend_from_slice(&other.bytes);
+        self.overlong += other.overlong;
+    }
+
+    /// Returns whether no line is held or counted.
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.is_empty() && self.overlong == 0
+    }
+
+    /// Empties the buffer, and keeps its memory.
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.overlong = 0;
@@ -172,7 +183,7 @@ fn newlines_for_nuls(data: &[u8]) -> Vec<u8> {
     replaced
 }
 
-/// Whether a connection begins with a frame's length; `None` as long as it could.
+/// Returns whether a connection begins with a frame's length, or `None` if too few bytes decide.
 fn begins_with_length(data: &[u8]) -> Option<bool> {
     let digits = data.iter().take_while(|byte| byte.is_ascii_digit()).count();
     if digits > LENGTH_DIGITS || data.first() == Some(&b'0') {
@@ -185,12 +196,12 @@ fn begins_with_length(data: &[u8]) -> Option<bool> {
     }
 }
 
-/// Cuts whole frames.
-fn counted(
+/// Appends the messages of whole frames, and returns the number of bytes consumed.
+fn cut_frames(
     data: &[u8],
     skip: &mut usize,
     line_bytes: usize,
-    lines: &mut Lines,
+    lines: &mut LineBuffer,
 ) -> Result<usize, BadFrame> {
     let mut at = 0;
     loop {
@@ -234,8 +245,8 @@ mod tests {
     fn in_pieces<'p>(
         mut deframer: Deframer,
         pieces: impl IntoIterator<Item = &'p [u8]>,
-    ) -> Result<Lines, BadFrame> {
-        let mut lines = Lines::default();
+    ) -> Result<LineBuffer, BadFrame> {
+        let mut lines = LineBuffer::default();
         for piece in pieces {
             deframer.push(piece, &mut lines)?;
             assert!(deframer.partial.len() <= LIMIT + 1 + LENGTH_DIGITS + 1);
@@ -249,7 +260,7 @@ mod tests {
             in_pieces(Deframer::syslog(LIMIT), [text]),
             in_pieces(Deframer::syslog(LIMIT), text.chunks(1)),
         ] {
-            let (lines, found_overlong) = normal(deframed).unwrap();
+            let (lines, found_overlong) = normalized(deframed).unwrap();
             assert_eq!(
                 (String::from_utf8_lossy(&lines.concat()), found_overlong),
                 (String::from_utf8_lossy(expected), overlong)
@@ -258,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn octets_are_counted_where_a_connection_begins_with_a_length() {
+    fn octets_are_counted_if_a_connection_begins_with_a_length() {
         check(b"8 <190>a b7 <190>c\n", b"<190>a b\n<190>c\n", 0);
         check(b"8 <190>a\nb", b"<190>a\nb\n", 0);
         check(b"20 <190>cut sho", b"<190>cut sho\n", 0);
@@ -280,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_frame_is_told() {
+    fn a_broken_frame_is_an_error() {
         let broken = |text: &[u8]| in_pieces(Deframer::syslog(LIMIT), [text]);
         assert_eq!(broken(b"6 <190>a<190>b\n"), Err(BadFrame));
         assert_eq!(broken(b"6 <190>a0 "), Err(BadFrame));
@@ -294,7 +305,7 @@ mod tests {
         assert_eq!(lines.bytes, b"8 <190>a\nb\0c\n");
     }
 
-    /// With octet counting.
+    /// Frames messages by octet counting.
     fn framed(messages: &[String]) -> String {
         let frames: Vec<_> = messages
             .iter()
@@ -303,7 +314,7 @@ mod tests {
         frames.concat()
     }
 
-    /// A text and where it is cut.
+    /// Generates a text and the offsets at which it is split.
     fn cut_text() -> impl Strategy<Value = (Vec<u8>, Vec<usize>)> {
         let message = prop_oneof![
             4 => "<190>[a-z ]{0,30}",
@@ -322,7 +333,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_cut_into_segments_gives_the_same_lines((text, mut cuts) in cut_text()) {
+        fn any_split_gives_the_same_lines((text, mut cuts) in cut_text()) {
             for cut in &mut cuts {
                 *cut = (*cut).min(text.len());
             }
@@ -334,12 +345,12 @@ mod tests {
                 from = cut;
             }
             pieces.push(&text[from..]);
-            let whole = in_pieces_unbounded(&text);
-            prop_assert_eq!(normal(in_pieces(Deframer::syslog(LIMIT), pieces)), normal(whole));
+            let whole = in_one_piece(&text);
+            prop_assert_eq!(normalized(in_pieces(Deframer::syslog(LIMIT), pieces)), normalized(whole));
         }
 
         #[test]
-        fn counted_messages_come_out_as_they_went_in(messages in proptest::collection::vec("<[0-9]{1,3}>[ -~]{0,30}", 1..20)) {
+        fn counted_messages_come_out_unchanged(messages in proptest::collection::vec("<[0-9]{1,3}>[ -~]{0,30}", 1..20)) {
             let text = framed(&messages);
             let lines = in_pieces(Deframer::syslog(LIMIT), text.as_bytes().chunks(7)).unwrap();
             let expected = messages.join("\n") + "\n";
@@ -347,15 +358,15 @@ mod tests {
         }
     }
 
-    fn in_pieces_unbounded(text: &[u8]) -> Result<Lines, BadFrame> {
-        let (mut deframer, mut lines) = (Deframer::syslog(LIMIT), Lines::default());
+    fn in_one_piece(text: &[u8]) -> Result<LineBuffer, BadFrame> {
+        let (mut deframer, mut lines) = (Deframer::syslog(LIMIT), LineBuffer::default());
         deframer.push(text, &mut lines)?;
         deframer.finish(&mut lines);
         Ok(lines)
     }
 
-    /// Over-long lines that are whole in one piece are handed over, for the pipeline to reject.
-    fn normal(lines: Result<Lines, BadFrame>) -> Result<(Vec<Vec<u8>>, u64), BadFrame> {
+    /// Separates over-long lines that came whole in one piece, which the pipeline rejects.
+    fn normalized(lines: Result<LineBuffer, BadFrame>) -> Result<(Vec<Vec<u8>>, u64), BadFrame> {
         let lines = lines?;
         let split = lines.bytes.split_inclusive(|byte| *byte == b'\n');
         let (short, long): (Vec<_>, Vec<_>) = split.partition(|line| line.len() <= LIMIT + 1);

@@ -1,23 +1,23 @@
-//! What a stream has to say besides its lines.
+//! Events of streams.
 //!
-//! Invariant: as with files: told once per change, and never in words of the log.
+//! Invariant: an event is reported once per change, and contains no text of a log.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Gap reason: the kernel had no room for what came.
+/// Gap reason: the kernel's buffer was full.
 pub(super) const KERNEL_DROP: &str = "kernel_drop";
-/// Gap reason: we had no room for what the kernel gave.
+/// Gap reason: the queue of received lines was full.
 pub(super) const QUEUE_FULL: &str = "queue_full";
-/// Gap reason: there were too many connections.
+/// Gap reason: the limit of connections was reached.
 pub(super) const REFUSED_CONNECTION: &str = "refused_connection";
-/// Gap reason: a connection broke the rules of its framing and was closed.
+/// Gap reason: a connection was closed for broken framing.
 pub(super) const BAD_FRAME: &str = "bad_frame";
-/// Gap reason: the journal no longer holds the place where reading was to go on.
+/// Gap reason: the journal does not hold the entry after which to resume.
 pub(super) const JOURNAL_GAP: &str = "journal_gap";
 
-/// Every gap reason of streams; those of files are `GAP_REASONS`.
+/// All gap reasons of streams; those of files are `FILE_GAP_REASONS`.
 pub const STREAM_GAP_REASONS: [&str; 5] = [
     KERNEL_DROP,
     QUEUE_FULL,
@@ -26,26 +26,26 @@ pub const STREAM_GAP_REASONS: [&str; 5] = [
     JOURNAL_GAP,
 ];
 
-/// A change of what is being received. [`fmt::Display`] is one line.
+/// A change in the state of a stream. [`fmt::Display`] writes one line.
 #[derive(Debug)]
 pub enum StreamEvent {
-    /// Lines can come from now on.
+    /// The stream is open.
     Opened {
-        /// What was opened.
+        /// Name of the stream.
         what: String,
-        /// Bytes asked of the kernel for what waits to be received, and bytes obtained.
-        buffer: Option<(usize, usize)>,
+        /// Receive buffer of a UDP socket.
+        buffer: Option<ReceiveBuffer>,
     },
-    /// It can't be opened, or reading it failed. It is tried again every second.
+    /// The stream cannot be opened, or reading it failed; it is retried every second.
     Unavailable {
-        /// What it is.
+        /// Name of the stream.
         what: String,
-        /// Why.
+        /// Error of the system.
         error: String,
     },
-    /// The kernel lets only this many datagrams wait in a unix socket.
+    /// The kernel queues few datagrams per unix socket.
     ShortQueue {
-        /// `net.unix.max_dgram_qlen`.
+        /// Value of `net.unix.max_dgram_qlen`.
         length: u64,
     },
     /// Standard input has ended.
@@ -54,27 +54,36 @@ pub enum StreamEvent {
     Lost {
         /// One of [`STREAM_GAP_REASONS`].
         reason: &'static str,
-        /// How many times since the last such event.
+        /// Number of losses since the last such event.
         count: u64,
     },
-    /// The program that reads the journal ended by itself, and is started again.
+    /// The program that reads the journal exited without being stopped, and will be restarted.
     ReaderEnded {
-        /// How it ended.
+        /// Exit status or signal.
         how: String,
-        /// When it is started again.
+        /// Time until the restart.
         pause: Duration,
     },
-    /// The place reached in the journal could not be kept. It is tried again.
+    /// The cursor reached in the journal could not be saved; it is retried.
     Unsaved {
-        /// The file that was to keep it.
+        /// Path of the cursor file.
         path: PathBuf,
-        /// Why.
+        /// Error of the system.
         error: std::io::Error,
     },
 }
 
+/// The size of a socket's receive buffer, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct ReceiveBuffer {
+    /// Size requested by the configuration.
+    pub requested: usize,
+    /// Size granted by the kernel.
+    pub granted: usize,
+}
+
 impl StreamEvent {
-    /// Why lines may have been lost, and how many times.
+    /// Returns the gap reason and the number of losses, if lines may have been lost.
     pub fn gap(&self) -> Option<(&'static str, u64)> {
         match self {
             Self::Lost { reason, count } => Some((reason, *count)),
@@ -82,7 +91,7 @@ impl StreamEvent {
         }
     }
 
-    /// Whether somebody should do something about it.
+    /// Returns whether the event calls for an operator's attention.
     pub fn is_trouble(&self) -> bool {
         !matches!(self, Self::Opened { .. } | Self::Ended)
     }
@@ -91,47 +100,45 @@ impl StreamEvent {
 impl fmt::Display for StreamEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Opened { what, buffer } => {
-                write!(f, "reading {what}")?;
-                match buffer {
-                    Some((asked, got)) if got < asked => write!(
-                        f,
-                        ", the kernel buffers {got} of the {asked} bytes asked for \
-                         (raise net.core.rmem_max)"
-                    ),
-                    Some((_, got)) => write!(f, ", the kernel buffers {got} bytes"),
-                    None => Ok(()),
-                }
-            }
+            Self::Opened { what, buffer: None } => write!(f, "reading {what}"),
+            Self::Opened {
+                what,
+                buffer: Some(ReceiveBuffer { requested, granted }),
+            } if granted < requested => write!(
+                f,
+                "reading {what} (receive buffer: {granted} of the {requested} bytes requested; \
+                 raise net.core.rmem_max)"
+            ),
+            Self::Opened {
+                what,
+                buffer: Some(ReceiveBuffer { granted, .. }),
+            } => write!(f, "reading {what} (receive buffer: {granted} bytes)"),
             Self::Unavailable { what, error } => {
-                write!(
-                    f,
-                    "cannot read {what}: {error}; it is tried again every second"
-                )
+                write!(f, "cannot read {what}: {error}; retrying every second")
             }
             Self::ShortQueue { length } => write!(
                 f,
-                "the kernel lets {length} datagrams wait in a unix socket, writers drop lines \
-                 when it is full: sysctl net.unix.max_dgram_qlen=512 \
-                 net.core.wmem_default=4194304, then restart both sides"
+                "the kernel queues at most {length} datagrams per unix socket, and senders drop \
+                 lines when the queue is full: run `sysctl -w net.unix.max_dgram_qlen=512 \
+                 net.core.wmem_default=4194304`, then restart the exporter and the senders"
             ),
-            Self::Ended => f.write_str("standard input has ended; its counts stay"),
+            Self::Ended => f.write_str("standard input has ended; its counts are kept"),
             Self::Lost { reason, count } => {
                 let what = match *reason {
-                    KERNEL_DROP => "datagrams dropped by the kernel, its buffer was full",
-                    QUEUE_FULL => "datagrams dropped, counting could not keep up",
-                    REFUSED_CONNECTION => "connections refused, max_connections are open",
+                    KERNEL_DROP => "datagrams dropped by the kernel, whose receive buffer was full",
+                    QUEUE_FULL => "datagrams dropped, because counting could not keep up",
+                    REFUSED_CONNECTION => "connections refused, because max_connections are open",
                     BAD_FRAME => "connections closed for a broken frame",
-                    _ => "places lost in the journal, entries between are gone",
+                    _ => "gaps in the journal, whose entries were deleted before they were read",
                 };
                 write!(f, "lines may be lost: {count} {what}")
             }
             Self::ReaderEnded { how, pause } => {
-                write!(f, "journalctl ended ({how}), started again in {pause:?}")
+                write!(f, "journalctl exited ({how}); restarting it in {pause:?}")
             }
             Self::Unsaved { path, error } => write!(
                 f,
-                "cannot keep the place in the journal in {}: {error}",
+                "cannot save the journal cursor to {}: {error}",
                 path.to_string_lossy().escape_debug()
             ),
         }
@@ -143,8 +150,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_reason_is_told_in_words_of_its_own() {
-        let told: std::collections::BTreeSet<String> = STREAM_GAP_REASONS
+    fn every_gap_reason_has_its_own_description() {
+        let texts: std::collections::BTreeSet<String> = STREAM_GAP_REASONS
             .iter()
             .map(|reason| {
                 let event = StreamEvent::Lost { reason, count: 3 };
@@ -152,21 +159,18 @@ mod tests {
                 event.to_string()
             })
             .collect();
-        assert_eq!(told.len(), STREAM_GAP_REASONS.len());
-        assert!(told.iter().all(|line| !line.contains('\n')));
+        assert_eq!(texts.len(), STREAM_GAP_REASONS.len());
+        assert!(texts.iter().all(|line| !line.contains('\n')));
     }
 
     #[test]
-    fn a_smaller_buffer_than_asked_for_is_said() {
-        let opened = |asked, got| {
+    fn a_receive_buffer_smaller_than_requested_is_mentioned() {
+        let opened = |requested, granted| {
             let what = "udp://127.0.0.1:5514".to_owned();
-            StreamEvent::Opened {
-                what,
-                buffer: Some((asked, got)),
-            }
-            .to_string()
+            let buffer = Some(ReceiveBuffer { requested, granted });
+            StreamEvent::Opened { what, buffer }.to_string()
         };
-        assert!(opened(8, 4).contains("4 of the 8 bytes asked for"));
-        assert!(!opened(8, 8).contains("asked"));
+        assert!(opened(8, 4).contains("4 of the 8 bytes requested"));
+        assert!(!opened(8, 8).contains("requested"));
     }
 }

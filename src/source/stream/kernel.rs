@@ -1,19 +1,19 @@
-//! What the kernel says of sockets: drops, buffers, the length of queues.
+//! Reads and sets the kernel's limits of sockets, and reads its count of dropped datagrams.
 //!
-//! Invariant: what it doesn't say is `None`, never 0.
+//! Invariant: an unknown number is `None`, never 0.
 
 use std::io;
 use std::os::fd::AsFd;
 
 use rustix::net::sockopt;
 
-/// The tables of UDP sockets; those of `/proc/self` can be seen under `ProcSubset=pid`.
+/// Tables of UDP sockets, below `/proc/self` because `ProcSubset=pid` hides those of `/proc`.
 const UDP_TABLES: [&str; 2] = ["/proc/self/net/udp", "/proc/self/net/udp6"];
 
-/// How many datagrams wait in a unix socket at most.
+/// File with the longest queue of a unix datagram socket.
 const UNIX_QUEUE: &str = "/proc/sys/net/unix/max_dgram_qlen";
 
-/// Datagrams that wait in a unix socket at most, of sockets made from now on.
+/// Returns how many datagrams a unix socket created from now on can queue.
 pub fn unix_queue_length() -> Option<u64> {
     std::fs::read_to_string(UNIX_QUEUE)
         .ok()?
@@ -22,45 +22,45 @@ pub fn unix_queue_length() -> Option<u64> {
         .ok()
 }
 
-/// Asks for a receive buffer; says how many bytes of data the kernel grants.
-pub(super) fn receive_buffer(socket: impl AsFd, bytes: usize) -> io::Result<usize> {
-    // Past net.core.rmem_max only with privileges.
+/// Requests a receive buffer of `bytes`, and returns how many the kernel grants.
+pub(super) fn set_receive_buffer(socket: impl AsFd, bytes: usize) -> io::Result<usize> {
+    // Only this one can exceed net.core.rmem_max, and needs privileges.
     if sockopt::set_socket_recv_buffer_size_force(&socket, bytes).is_err() {
         sockopt::set_socket_recv_buffer_size(&socket, bytes)?;
     }
-    // It reports what it books, twice what was asked for (socket(7)).
+    // The kernel reports twice the bytes requested, to include its bookkeeping (socket(7)).
     Ok(sockopt::socket_recv_buffer_size(&socket)? / 2)
 }
 
-/// How many datagrams the kernel dropped that came for a UDP socket.
+/// Counts the datagrams that the kernel dropped for one UDP socket.
 #[derive(Debug)]
 pub(super) struct Drops {
     inode: u64,
-    /// The kernel's count when last read; it has 32 bits.
+    /// The kernel's counter at the last call; it has 32 bits and wraps.
     seen: u32,
 }
 
 impl Drops {
-    /// Of a socket that was just made.
-    pub(super) fn of(socket: impl AsFd) -> io::Result<Self> {
+    /// Counts from 0, for a newly created socket.
+    pub(super) fn new(socket: impl AsFd) -> io::Result<Self> {
         let inode = rustix::fs::fstat(socket)?.st_ino;
         Ok(Self { inode, seen: 0 })
     }
 
-    /// Those since the last call.
-    pub(super) fn more(&mut self) -> Option<u64> {
+    /// Returns the drops since the last call.
+    pub(super) fn since_last_call(&mut self) -> Option<u64> {
         let now = UDP_TABLES.iter().find_map(|table| {
             let text = std::fs::read_to_string(table).ok()?;
             drops_of(&text, self.inode)
         })?;
-        let more = now.wrapping_sub(self.seen);
+        let drops = now.wrapping_sub(self.seen);
         self.seen = now;
-        Some(more.into())
+        Some(drops.into())
     }
 }
 
-/// The last column of the line whose tenth is the inode (`udp4_format_sock` in Linux'
-/// net/ipv4/udp.c).
+/// Returns the last column of the line that has the inode in its tenth (`udp4_format_sock` in
+/// Linux' net/ipv4/udp.c).
 fn drops_of(table: &str, inode: u64) -> Option<u32> {
     table.lines().skip(1).find_map(|line| {
         let mut columns = line.split_ascii_whitespace();
@@ -76,12 +76,12 @@ mod tests {
     use std::net::UdpSocket;
 
     #[test]
-    fn every_datagram_is_received_or_a_drop() {
+    fn every_datagram_is_received_or_counted_as_dropped() {
         const SENT: u64 = 2_000;
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        receive_buffer(&socket, 65_536).unwrap();
-        let mut drops = Drops::of(&socket).unwrap();
-        assert_eq!(drops.more(), Some(0));
+        set_receive_buffer(&socket, 65_536).unwrap();
+        let mut drops = Drops::new(&socket).unwrap();
+        assert_eq!(drops.since_last_call(), Some(0));
         let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
         for _ in 0..SENT {
             let to = socket.local_addr().unwrap();
@@ -89,14 +89,14 @@ mod tests {
         }
         socket.set_nonblocking(true).unwrap();
         let received = std::iter::from_fn(|| socket.recv(&mut [0; 300]).ok()).count();
-        let dropped = drops.more().unwrap();
+        let dropped = drops.since_last_call().unwrap();
         assert!(dropped > 0);
         assert_eq!(received as u64 + dropped, SENT);
-        assert_eq!(drops.more(), Some(0));
+        assert_eq!(drops.since_last_call(), Some(0));
     }
 
     #[test]
-    fn a_socket_that_is_not_listed_has_no_drops_to_tell() {
+    fn a_socket_that_is_not_listed_has_an_unknown_number_of_drops() {
         let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n\
             13: 0100007F:158A 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 4711 2 0000000000000000 12\n";
         assert_eq!(drops_of(table, 4711), Some(12));

@@ -1,7 +1,7 @@
-//! Receives syslog over connections: TCP and unix streams (RFC 6587).
+//! Receives syslog over connections, TCP and unix streams (RFC 6587).
 //!
-//! Invariant: one thread reads all connections in turn, a bounded stretch each, so that a slow or
-//! hostile peer costs the others nothing but its share.
+//! Invariant: one thread reads all connections in turn, a bounded number of bytes each, so that a
+//! slow or hostile peer takes nothing from the others but its share.
 
 use std::net::TcpListener;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -11,91 +11,91 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SocketFlags};
 
-use super::deframe::{Deframer, Lines};
+use super::context::ReceiveContext;
+use super::deframe::{Deframer, LineBuffer};
 use super::event::{BAD_FRAME, REFUSED_CONNECTION, StreamEvent};
-use super::queue::Queue;
+use super::queue::RETRY_INTERVAL;
 use super::settings::{Syslog, SyslogAddress};
-use super::socket::{self, SocketFile};
-use super::{RETRY, Ties};
+use crate::unix_socket::{self, SocketFile};
 
-/// Bytes read of a connection before it is the next one's turn.
-const TURN_BYTES: usize = 64 * 1024;
+/// Bytes read from one connection before the next one is read.
+const READ_AT_ONCE: usize = 64 * 1024;
 
-/// Connections taken in before those that are open get their turn.
+/// Connections accepted before the open ones are read again.
 const ACCEPTED_AT_ONCE: usize = 64;
 
 /// A listening socket, and its file if it has one.
-struct Listener {
+struct SyslogListener {
     socket: OwnedFd,
     file: Option<SocketFile>,
 }
 
-/// A peer.
-struct Connection {
+/// A connection of a sender.
+struct Peer {
     socket: OwnedFd,
     deframer: Deframer,
 }
 
-/// All peers, and what is shared between them.
-struct Peers<'t> {
-    connections: Vec<Connection>,
-    most: usize,
+/// All connections, and the buffers that they share.
+struct Peers<'c> {
+    open: Vec<Peer>,
+    max_connections: usize,
     buffer: Vec<u8>,
-    lines: Lines,
-    ties: &'t Ties,
+    lines: LineBuffer,
+    context: &'c ReceiveContext,
 }
 
-/// Receives until it is told to stop, then what has come until then.
-pub(super) fn receive(syslog: &Syslog, ties: &Ties) {
-    let queue = &ties.queue;
-    let bind = || Listener::bind(syslog);
-    let Some(mut listener) = ties.open(&syslog.address, bind) else {
+/// Receives until the thread is stopped, then what has arrived until then.
+pub(super) fn receive(syslog: &Syslog, context: &ReceiveContext) {
+    let queue = &context.queue;
+    let bind = || SyslogListener::bind(syslog);
+    let Some(mut listener) = context.open(&syslog.address, bind) else {
         return;
     };
     let (what, buffer) = (syslog.address.to_string(), None);
-    queue.tell(StreamEvent::Opened { what, buffer });
+    queue.report(StreamEvent::Opened { what, buffer });
     let mut peers = Peers {
-        connections: Vec::new(),
-        most: syslog.max_connections,
-        buffer: vec![0; TURN_BYTES],
-        lines: Lines::default(),
-        ties,
+        open: Vec::new(),
+        max_connections: syslog.max_connections,
+        buffer: vec![0; READ_AT_ONCE],
+        lines: LineBuffer::default(),
+        context,
     };
-    // Without descriptors to accept with, the socket would stay readable.
-    let mut pause_until = Duration::ZERO;
+    // While accepting fails for lack of descriptors, the socket stays readable.
+    let mut paused_until = Duration::ZERO;
     while !queue.is_stopped() {
-        queue.set_open(1 + peers.connections.len());
+        queue.set_open(1 + peers.open.len());
         if !queue.has_room() {
             queue.wait(&[], None);
             continue;
         }
-        let now = ties.clock.monotonic();
-        let is_paused = now < pause_until;
+        let now = context.clock.monotonic();
+        let is_paused = now < paused_until;
         let mut fds: Vec<BorrowedFd<'_>> = peers.fds().collect();
         if !is_paused {
             fds.push(listener.socket.as_fd());
         }
-        let timeout = (is_paused || listener.file.is_some()).then_some(RETRY);
+        let timeout = (is_paused || listener.file.is_some()).then_some(RETRY_INTERVAL);
         let ready = queue.wait(&fds, timeout);
-        let is_called = !is_paused && ready.last() == Some(&true);
+        let is_listener_ready = !is_paused && ready.last() == Some(&true);
         peers.read(&ready);
-        if is_called && peers.accept(&listener.socket).is_err() {
-            pause_until = now + RETRY;
+        if is_listener_ready && peers.accept(&listener.socket).is_err() {
+            paused_until = now + RETRY_INTERVAL;
         }
-        if listener.file.as_ref().is_some_and(|file| !file.is_there()) {
-            // Somebody removed the file: new peers reach nobody until there is another one.
-            match Listener::bind(syslog) {
-                Ok(again) => listener = again,
-                Err(_) => pause_until = now + RETRY,
+        if listener.file.as_ref().is_some_and(|file| !file.exists()) {
+            // The file was removed or replaced: new peers cannot reach this socket.
+            match SyslogListener::bind(syslog) {
+                Ok(bound) => listener = bound,
+                Err(_) => paused_until = now + RETRY_INTERVAL,
             }
         }
     }
-    // Whoever was let wait has sent something too, perhaps.
+    // Peers in the backlog may have sent lines, too.
     let _ = peers.accept(&listener.socket);
     peers.read_rest();
 }
 
-impl Listener {
+impl SyslogListener {
     fn bind(syslog: &Syslog) -> std::io::Result<Self> {
         match &syslog.address {
             SyslogAddress::Tcp(address) | SyslogAddress::Udp(address) => {
@@ -107,8 +107,8 @@ impl Listener {
                 })
             }
             SyslogAddress::UnixStream(path) | SyslogAddress::Unix(path) => {
-                let (socket, file) =
-                    socket::bind(path, syslog.socket_mode, |path| UnixListener::bind(path))?;
+                let (socket, file) = unix_socket::bind(path, |path| UnixListener::bind(path))?;
+                file.set_mode(syslog.socket_mode)?;
                 socket.set_nonblocking(true)?;
                 Ok(Self {
                     socket: socket.into(),
@@ -121,68 +121,61 @@ impl Listener {
 
 impl Peers<'_> {
     fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.connections
-            .iter()
-            .map(|connection| connection.socket.as_fd())
+        self.open.iter().map(|peer| peer.socket.as_fd())
     }
 
-    /// Gives each connection that is ready its turn, as long as there is room.
+    /// Reads each peer that is ready once, as long as the queue has room.
     fn read(&mut self, ready: &[bool]) {
         let mut ready = ready.iter();
-        let mut connections = std::mem::take(&mut self.connections);
-        connections.retain_mut(|connection| {
-            ready.next() != Some(&true) || !self.ties.queue.has_room() || self.turn(connection)
+        let mut open = std::mem::take(&mut self.open);
+        open.retain_mut(|peer| {
+            ready.next() != Some(&true) || !self.context.queue.has_room() || self.read_peer(peer)
         });
-        self.connections = connections;
+        self.open = open;
     }
 
-    /// Reads once; says whether the connection stays open.
-    fn turn(&mut self, connection: &mut Connection) -> bool {
-        let flags = RecvFlags::DONTWAIT;
-        let read = rustix::net::recv(&connection.socket, &mut self.buffer[..], flags);
-        let stays = match read {
-            Ok((_, 0)) => {
-                connection.deframer.finish(&mut self.lines);
-                false
-            }
-            Ok((_, length)) => {
+    /// Reads a peer once, and returns whether it stays open.
+    fn read_peer(&mut self, peer: &mut Peer) -> bool {
+        let read = rustix::net::recv(&peer.socket, &mut self.buffer[..], RecvFlags::DONTWAIT);
+        let stays_open = match read {
+            Ok((_, length)) if length > 0 => {
                 let bytes = &self.buffer[..length];
-                let is_good = connection.deframer.push(bytes, &mut self.lines).is_ok();
-                if !is_good {
-                    self.ties.queue.lose(BAD_FRAME, 1);
+                let is_valid = peer.deframer.push(bytes, &mut self.lines).is_ok();
+                if !is_valid {
+                    self.context.queue.count_lost(BAD_FRAME, 1);
                 }
-                is_good
+                is_valid
             }
             Err(Errno::AGAIN | Errno::INTR) => true,
-            Err(_) => {
-                // It was reset. What it had begun is not whole, but it was sent.
-                connection.deframer.finish(&mut self.lines);
+            // The connection ended or was reset: an unfinished line is counted as it was sent.
+            Ok(_) | Err(_) => {
+                peer.deframer.finish(&mut self.lines);
                 false
             }
         };
-        self.hand_over(&self.ties.queue);
+        self.hand_over();
+        stays_open
+    }
+
+    fn hand_over(&mut self) {
+        self.context.queue.put(&self.lines, None);
         self.lines.clear();
-        stays
     }
 
-    fn hand_over(&self, queue: &Queue) {
-        queue.put(&self.lines.bytes, self.lines.overlong, None);
-    }
-
-    /// Takes in those who wait; those for whom there is no room are turned away and counted.
+    /// Accepts waiting connections; those over the limit are closed at once and counted.
     fn accept(&mut self, listener: &OwnedFd) -> Result<(), Errno> {
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         for _ in 0..ACCEPTED_AT_ONCE {
             match rustix::net::accept_with(listener, flags) {
-                Ok(_) if self.connections.len() >= self.most => {
-                    self.ties.queue.lose(REFUSED_CONNECTION, 1);
+                Ok(_) if self.open.len() >= self.max_connections => {
+                    self.context.queue.count_lost(REFUSED_CONNECTION, 1);
                 }
-                Ok(socket) => self.connections.push(Connection {
+                Ok(socket) => self.open.push(Peer {
                     socket,
-                    deframer: Deframer::syslog(self.ties.line_bytes),
+                    deframer: Deframer::syslog(self.context.line_bytes),
                 }),
                 Err(Errno::AGAIN) => return Ok(()),
-                // The peer was gone before its turn came.
+                // The peer closed the connection while it was in the backlog.
                 Err(Errno::CONNABORTED | Errno::INTR) => {}
                 Err(error) => return Err(error),
             }
@@ -190,9 +183,9 @@ impl Peers<'_> {
         Ok(())
     }
 
-    /// Reads what has come already, as far as there is room.
+    /// Reads what has arrived already, as far as the queue has room.
     fn read_rest(&mut self) {
-        let queue = &self.ties.queue;
+        let queue = &self.context.queue;
         while queue.has_room() {
             let fds: Vec<BorrowedFd<'_>> = self.fds().collect();
             let ready = queue.wait(&fds, Some(Duration::ZERO));
@@ -201,9 +194,9 @@ impl Peers<'_> {
             }
             self.read(&ready);
         }
-        for mut connection in std::mem::take(&mut self.connections) {
-            connection.deframer.finish(&mut self.lines);
+        for mut peer in std::mem::take(&mut self.open) {
+            peer.deframer.finish(&mut self.lines);
         }
-        self.hand_over(queue);
+        self.hand_over();
     }
 }

@@ -1,7 +1,7 @@
 //! Reads standard input and FIFOs.
 //!
-//! Invariant: nothing is read for which there is no room, so that a writer waits rather than a
-//! line gets lost.
+//! Invariant: nothing is read while the queue is full, so that the writer waits and no line is
+//! lost.
 
 use std::fs::File;
 use std::io;
@@ -13,183 +13,190 @@ use std::time::Duration;
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::deframe::{Deframer, Lines};
+use super::context::ReceiveContext;
+use super::deframe::{Deframer, LineBuffer};
 use super::event::StreamEvent;
-use super::queue::Queue;
-use super::{RETRY, Ties};
+use super::queue::{Queue, RETRY_INTERVAL};
+use super::settings::Stream;
 use crate::source::READ_BYTES;
 
-/// What a read brought.
+/// Result of one read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
+enum PipeRead {
     Bytes,
     Nothing,
     End,
 }
 
-/// A reader of one stream of lines.
-struct Reader {
+/// Reads one pipe after another into the queue.
+struct PipeReader<'q> {
+    queue: &'q Queue,
     deframer: Deframer,
     buffer: Vec<u8>,
-    lines: Lines,
+    lines: LineBuffer,
 }
 
-/// Reads standard input to its end, or until it is told to stop.
-pub(super) fn read_stdin(head: &[u8], ties: &Ties) {
-    let queue = &ties.queue;
+/// Reads standard input until its end or until the thread is stopped.
+pub(super) fn read_stdin(head: &[u8], context: &ReceiveContext) {
+    let queue = &context.queue;
     let stdin = io::stdin();
-    let mut reader = Reader::new(ties.line_bytes);
+    let mut reader = PipeReader::new(context);
     let what = "standard input".to_owned();
-    queue.tell(StreamEvent::Opened { what, buffer: None });
+    queue.report(StreamEvent::Opened { what, buffer: None });
     queue.set_open(1);
-    reader.take_in(head, queue);
-    let mut is_failure_told = false;
+    reader.push(head);
+    let mut is_failure_reported = false;
     while !queue.is_stopped() {
         if !queue.has_room() {
             queue.wait(&[], None);
             continue;
         }
-        // It may be shared, so it stays a blocking one: it is read only when that can't wait.
+        // Other processes may share it, so it stays blocking, and is read only when readable.
         if !queue.wait(&[stdin.as_fd()], None).contains(&true) {
             continue;
         }
-        match reader.read(stdin.as_fd(), queue) {
-            Ok(Outcome::Bytes | Outcome::Nothing) => {}
-            Ok(Outcome::End) => break,
+        match reader.read(stdin.as_fd()) {
+            Ok(PipeRead::Bytes | PipeRead::Nothing) => {}
+            Ok(PipeRead::End) => break,
             Err(error) => {
-                if !std::mem::replace(&mut is_failure_told, true) {
+                if !std::mem::replace(&mut is_failure_reported, true) {
                     let (what, error) = ("standard input".to_owned(), error.to_string());
-                    queue.tell(StreamEvent::Unavailable { what, error });
+                    queue.report(StreamEvent::Unavailable { what, error });
                 }
-                queue.wait(&[], Some(RETRY));
+                queue.wait(&[], Some(RETRY_INTERVAL));
             }
         }
     }
     if queue.is_stopped() {
-        reader.read_rest(stdin.as_fd(), queue);
+        reader.read_rest(stdin.as_fd());
     }
-    reader.finish(queue);
+    reader.finish();
     queue.set_open(0);
     if !queue.is_stopped() {
-        queue.tell(StreamEvent::Ended);
+        queue.report(StreamEvent::Ended);
     }
 }
 
-/// Reads a FIFO, whoever comes and goes, until it is told to stop.
-pub(super) fn read_fifo(path: &Path, ties: &Ties) {
-    let queue = &ties.queue;
-    let what = super::Stream::Fifo(path.to_owned());
-    let mut reader = Reader::new(ties.line_bytes);
+/// Reads a FIFO, across its writers and its replacements, until the thread is stopped.
+pub(super) fn read_fifo(path: &Path, context: &ReceiveContext) {
+    let queue = &context.queue;
+    let stream = Stream::Fifo(path.to_owned());
+    let mut reader = PipeReader::new(context);
     while !queue.is_stopped() {
-        let Some(mut fifo) = ties.open(&what, || open_fifo(path)) else {
+        let Some(mut fifo) = context.open(&stream, || open_fifo(path)) else {
             return;
         };
-        let (what, buffer) = (what.to_string(), None);
-        queue.tell(StreamEvent::Opened { what, buffer });
+        let (what, buffer) = (stream.to_string(), None);
+        queue.report(StreamEvent::Opened { what, buffer });
         queue.set_open(1);
-        // Until the path leads elsewhere; what the FIFO still holds then is read before.
+        // Ends when the path leads to another file and this FIFO was read to its end.
         while !queue.is_stopped() {
             if !queue.has_room() {
                 queue.wait(&[], None);
                 continue;
             }
-            queue.wait(&[fifo.as_fd()], Some(RETRY));
-            match reader.read(fifo.as_fd(), queue) {
-                Ok(Outcome::Bytes) => {}
-                // As long as there is no other one, a writer of this one is still heard.
-                Ok(Outcome::Nothing) if leads_to(path, &fifo) != Some(false) => {}
-                Ok(Outcome::End) if leads_to(path, &fifo) == Some(true) => {
-                    // The last writer is gone, and with it the end of its last line. There is a
-                    // reader at every moment: the next one is open before this one is closed.
-                    reader.finish(queue);
+            queue.wait(&[fifo.as_fd()], Some(RETRY_INTERVAL));
+            match reader.read(fifo.as_fd()) {
+                Ok(PipeRead::Bytes) => {}
+                // A writer may still hold this FIFO open until another one replaces it.
+                Ok(PipeRead::Nothing) if leads_to(path, &fifo) != Some(false) => {}
+                Ok(PipeRead::End) if leads_to(path, &fifo) == Some(true) => {
+                    // The last writer has closed the FIFO, which ends its last line. The FIFO is
+                    // opened again before it is closed, so that it always has a reader.
+                    reader.finish();
                     match open_fifo(path) {
                         Ok(next) => fifo = next,
                         Err(_) => break,
                     }
                 }
-                Ok(Outcome::Nothing | Outcome::End) => break,
+                Ok(PipeRead::Nothing | PipeRead::End) => break,
                 Err(_) => {
-                    queue.wait(&[], Some(RETRY));
+                    queue.wait(&[], Some(RETRY_INTERVAL));
                     break;
                 }
             }
         }
         if queue.is_stopped() {
-            reader.read_rest(fifo.as_fd(), queue);
+            reader.read_rest(fifo.as_fd());
         }
-        reader.finish(queue);
+        reader.finish();
         queue.set_open(0);
     }
 }
 
-/// Opens a FIFO without waiting for a writer; what else stands there is an error.
+/// Opens a FIFO without waiting for a writer; a file of another type is an error.
 fn open_fifo(path: &Path) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
-    let kind = FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode);
-    match kind {
+    match FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode) {
         FileType::Fifo => Ok(file),
         FileType::RegularFile => Err(io::Error::other(
-            "it is a regular file, which is followed by `paths`, not by `fifo`",
+            "it is a regular file; follow it with `paths`, not with `fifo`",
         )),
-        _ => Err(io::Error::other("it is no FIFO; make one with mkfifo(1)")),
+        _ => Err(io::Error::other(
+            "it is not a FIFO; create one with mkfifo(1)",
+        )),
     }
 }
 
-/// Whether the path still leads to this file; `None` if it leads nowhere.
+/// Returns whether the path still leads to this file, or `None` if it leads nowhere.
 fn leads_to(path: &Path, file: &File) -> Option<bool> {
-    let there = std::fs::metadata(path).ok()?;
+    let found = std::fs::metadata(path).ok()?;
     let open = file.metadata().ok()?;
-    Some((there.dev(), there.ino()) == (open.dev(), open.ino()))
+    Some((found.dev(), found.ino()) == (open.dev(), open.ino()))
 }
 
-impl Reader {
-    fn new(line_bytes: usize) -> Self {
+impl<'q> PipeReader<'q> {
+    fn new(context: &'q ReceiveContext) -> Self {
         Self {
-            deframer: Deframer::lines(line_bytes),
+            queue: &context.queue,
+            deframer: Deframer::lines(context.line_bytes),
             buffer: vec![0; READ_BYTES],
-            lines: Lines::default(),
+            lines: LineBuffer::default(),
         }
     }
 
     /// Reads once.
-    fn read(&mut self, from: BorrowedFd<'_>, queue: &Queue) -> io::Result<Outcome> {
+    fn read(&mut self, from: BorrowedFd<'_>) -> io::Result<PipeRead> {
         let mut buffer = std::mem::take(&mut self.buffer);
         let outcome = match rustix::io::read(from, &mut buffer[..]) {
-            Ok(0) => Ok(Outcome::End),
+            Ok(0) => Ok(PipeRead::End),
             Ok(length) => {
-                self.take_in(&buffer[..length], queue);
-                Ok(Outcome::Bytes)
+                self.push(&buffer[..length]);
+                Ok(PipeRead::Bytes)
             }
-            Err(Errno::INTR | Errno::AGAIN) => Ok(Outcome::Nothing),
+            Err(Errno::INTR | Errno::AGAIN) => Ok(PipeRead::Nothing),
             Err(error) => Err(error.into()),
         };
         self.buffer = buffer;
         outcome
     }
 
-    /// Reads what is there already, as far as there is room.
-    fn read_rest(&mut self, from: BorrowedFd<'_>, queue: &Queue) {
-        while queue.has_room()
-            && queue.wait(&[from], Some(Duration::ZERO)).contains(&true)
-            && matches!(self.read(from, queue), Ok(Outcome::Bytes))
+    /// Reads what the kernel holds already, as far as the queue has room.
+    fn read_rest(&mut self, from: BorrowedFd<'_>) {
+        while self.queue.has_room()
+            && self
+                .queue
+                .wait(&[from], Some(Duration::ZERO))
+                .contains(&true)
+            && matches!(self.read(from), Ok(PipeRead::Bytes))
         {}
     }
 
-    fn take_in(&mut self, bytes: &[u8], queue: &Queue) {
+    fn push(&mut self, bytes: &[u8]) {
         // Plain lines have no frames that could be broken.
         let _ = self.deframer.push(bytes, &mut self.lines);
-        self.hand_over(queue);
+        self.hand_over();
     }
 
-    /// The text has ended: what lacks its newline is a line too.
-    fn finish(&mut self, queue: &Queue) {
+    /// Ends the text: an unfinished line is handed over, too.
+    fn finish(&mut self) {
         self.deframer.finish(&mut self.lines);
-        self.hand_over(queue);
+        self.hand_over();
     }
 
-    fn hand_over(&mut self, queue: &Queue) {
-        queue.put(&self.lines.bytes, self.lines.overlong, None);
+    fn hand_over(&mut self) {
+        self.queue.put(&self.lines, None);
         self.lines.clear();
     }
 }

@@ -1,94 +1,94 @@
-//! Lines between the thread that receives them and the one that counts them.
+//! Holds lines between the thread that receives them and the thread that counts them.
 //!
-//! Invariant: it holds at most its limit and one read of the receiver; what doesn't fit is either
-//! left where it comes from or counted as lost.
+//! Invariant: the queue holds at most its limit and one read of the receiver; what exceeds it is
+//! either left with the sender or counted as lost.
 
 use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::RETRY;
-use super::bell::Bell;
+use super::deframe::LineBuffer;
 use super::event::{QUEUE_FULL, StreamEvent};
+use super::poller::Poller;
 use crate::clock::Waker;
 
-/// Events held at most; each receiver tells few, and repeats none.
-const MOST_EVENTS: usize = 64;
+/// Pause before a failed operation is retried, and poll interval of what cannot be waited for.
+pub(super) const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What was received and not yet taken.
+/// Events held at most. A receiver reports few, and repeats none.
+const MAX_EVENTS: usize = 64;
+
+/// Received lines, events and losses that were not taken yet.
 #[derive(Debug, Default)]
 pub(super) struct Held {
-    /// Whole lines, each with its newline.
-    pub(super) lines: Vec<u8>,
-    /// Lines that were too long to be held.
-    pub(super) overlong: u64,
-    /// Where in the journal the last of the lines stood.
-    pub(super) mark: Option<String>,
-    /// What happened.
+    pub(super) lines: LineBuffer,
+    /// Journal cursor of the last line.
+    pub(super) cursor: Option<String>,
     pub(super) events: Vec<StreamEvent>,
-    /// How often lines were lost, by gap reason.
+    /// Losses by gap reason.
     pub(super) lost: BTreeMap<&'static str, u64>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     held: Held,
-    has_looked: bool,
+    open_was_tried: bool,
     stop: bool,
-    /// The receiver waits for room.
-    starved: bool,
+    /// Whether the receiver waits for room.
+    awaits_room: bool,
     /// Descriptors that lines can come from.
     open: usize,
 }
 
-/// One writer, one reader.
+/// A queue with one writer, the receiver, and one reader.
 #[derive(Debug)]
 pub(super) struct Queue {
     state: Mutex<State>,
     limit: usize,
+    /// Wakes the reader.
     waker: Waker,
-    /// Interrupts the receiver.
-    bell: Bell,
+    /// Lets the receiver wait.
+    poller: Poller,
 }
 
 impl Queue {
-    /// Holds `limit` bytes of lines; wakes `waker` when there is something to take.
+    /// Creates a queue for `limit` bytes of lines, which wakes `waker` when it holds something.
     pub(super) fn new(limit: usize, waker: Waker) -> std::io::Result<Self> {
         Ok(Self {
             state: Mutex::default(),
             limit,
             waker,
-            bell: Bell::new()?,
+            poller: Poller::new()?,
         })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic of either side ends the process; until then what is held stays true.
+        // A panic of either side ends the process; until then the state is consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a stream may be read on. If not, the bell rings once there is room.
+    /// Returns whether the receiver may read on. If not, its wait ends once there is room.
     pub(super) fn has_room(&self) -> bool {
         let mut state = self.lock();
-        let has_room = state.held.lines.len() < self.limit;
-        state.starved = !has_room;
+        let has_room = state.held.lines.bytes.len() < self.limit;
+        state.awaits_room = !has_room;
         has_room
     }
 
-    /// Takes in lines of a stream, which asked for room before it was read.
-    pub(super) fn put(&self, lines: &[u8], overlong: u64, mark: Option<&str>) {
-        if lines.is_empty() && overlong == 0 && mark.is_none() {
+    /// Appends lines of a receiver that checked for room before it read them. `cursor` is the
+    /// journal entry reached with them.
+    pub(super) fn put(&self, lines: &LineBuffer, cursor: Option<&str>) {
+        if lines.is_empty() && cursor.is_none() {
             return;
         }
         let mut state = self.lock();
         let is_first = state.held.is_empty();
-        state.held.lines.extend_from_slice(lines);
-        state.held.overlong += overlong;
-        if let Some(mark) = mark {
-            let held = state.held.mark.get_or_insert_default();
+        state.held.lines.append(lines);
+        if let Some(cursor) = cursor {
+            let held = state.held.cursor.get_or_insert_default();
             held.clear();
-            held.push_str(mark);
+            held.push_str(cursor);
         }
         drop(state);
         if is_first {
@@ -96,66 +96,66 @@ impl Queue {
         }
     }
 
-    /// Takes in the lines of `datagrams` datagrams, or counts these as lost if there is no room.
-    pub(super) fn offer(&self, lines: &[u8], overlong: u64, datagrams: u64) {
-        if self.lock().held.lines.len() + lines.len() <= self.limit {
-            self.put(lines, overlong, None);
+    /// Appends the lines of `datagrams` datagrams, or counts these as lost without room.
+    pub(super) fn offer(&self, lines: &LineBuffer, datagrams: u64) {
+        if self.backlog() + lines.bytes.len() <= self.limit {
+            self.put(lines, None);
         } else {
-            self.lose(QUEUE_FULL, datagrams);
+            self.count_lost(QUEUE_FULL, datagrams);
         }
     }
 
     /// Counts losses.
-    pub(super) fn lose(&self, reason: &'static str, count: u64) {
+    pub(super) fn count_lost(&self, reason: &'static str, count: u64) {
         if count > 0 {
             *self.lock().held.lost.entry(reason).or_default() += count;
             self.waker.wake();
         }
     }
 
-    /// Passes an event on.
-    pub(super) fn tell(&self, event: StreamEvent) {
+    /// Queues an event for the reader.
+    pub(super) fn report(&self, event: StreamEvent) {
         let mut state = self.lock();
-        if state.held.events.len() < MOST_EVENTS {
+        if state.held.events.len() < MAX_EVENTS {
             state.held.events.push(event);
         }
         drop(state);
         self.waker.wake();
     }
 
-    /// Says how many descriptors are open, and with it that the first attempt was made.
+    /// Sets the number of open descriptors, and thereby records that opening was tried.
     pub(super) fn set_open(&self, open: usize) {
         let mut state = self.lock();
         state.open = open;
-        let is_first = !std::mem::replace(&mut state.has_looked, true);
+        let is_first = !std::mem::replace(&mut state.open_was_tried, true);
         drop(state);
         if is_first {
             self.waker.wake();
         }
     }
 
-    /// Whether the receiver has tried to open what it receives from.
-    pub(super) fn has_looked(&self) -> bool {
-        self.lock().has_looked
+    /// Returns whether the receiver has tried to open its stream.
+    pub(super) fn open_was_tried(&self) -> bool {
+        self.lock().open_was_tried
     }
 
-    /// Descriptors that lines can come from.
+    /// Returns the number of descriptors that lines can come from.
     pub(super) fn open(&self) -> usize {
         self.lock().open
     }
 
-    /// Bytes of lines that wait to be taken.
+    /// Returns the bytes of lines that were not taken yet.
     pub(super) fn backlog(&self) -> usize {
-        self.lock().held.lines.len()
+        self.lock().held.lines.bytes.len()
     }
 
-    /// Takes everything but the losses; `held` must be empty, and lends its memory.
+    /// Takes everything but the losses. `held` must be empty; its memory is reused for the queue.
     pub(super) fn take(&self, held: &mut Held) {
         let mut state = self.lock();
         std::mem::swap(&mut state.held.lost, &mut held.lost);
         std::mem::swap(&mut state.held, held);
-        if std::mem::take(&mut state.starved) {
-            self.bell.ring();
+        if std::mem::take(&mut state.awaits_room) {
+            self.poller.interrupt();
         }
     }
 
@@ -164,32 +164,32 @@ impl Queue {
         std::mem::take(&mut self.lock().held.lost)
     }
 
-    /// Waits, as the receiver, for one of `fds`, for room that was asked for, or to be stopped, at
-    /// most `timeout`; says which of `fds` to read.
+    /// Lets the receiver wait for one of `fds`, for the room it asked for, for its stop, or for
+    /// `timeout`. Returns for each of `fds` whether to read it.
     pub(super) fn wait(&self, fds: &[BorrowedFd<'_>], timeout: Option<Duration>) -> Vec<bool> {
-        self.bell.wait(fds, timeout).unwrap_or_else(|_| {
-            // The kernel has no memory for it. Reading tells what there is to read.
-            Waker::default().wait(timeout.unwrap_or(RETRY).min(RETRY));
+        self.poller.wait(fds, timeout).unwrap_or_else(|_| {
+            // poll(2) fails for lack of memory. Pausing keeps the caller's loop from spinning.
+            Waker::default().wait(timeout.unwrap_or(RETRY_INTERVAL).min(RETRY_INTERVAL));
             vec![false; fds.len()]
         })
     }
 
-    /// Tells the receiver to stop.
+    /// Requests the receiver to stop.
     pub(super) fn stop(&self) {
         self.lock().stop = true;
-        self.bell.ring();
+        self.poller.interrupt();
     }
 
-    /// Whether the receiver is to stop.
+    /// Returns whether the receiver has to stop.
     pub(super) fn is_stopped(&self) -> bool {
         self.lock().stop
     }
 }
 
 impl Held {
-    /// Whether there is no line, counted or held.
+    /// Returns whether neither a line nor a cursor is held.
     pub(super) fn is_empty(&self) -> bool {
-        self.lines.is_empty() && self.overlong == 0 && self.mark.is_none()
+        self.lines.is_empty() && self.cursor.is_none()
     }
 }
 
@@ -198,50 +198,56 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn lines(bytes: &[u8], overlong: u64) -> LineBuffer {
+        let bytes = bytes.to_vec();
+        LineBuffer { bytes, overlong }
+    }
+
     #[test]
-    fn a_starved_receiver_is_woken_when_there_is_room() {
+    fn a_receiver_that_waits_for_room_is_woken() {
         let queue = Queue::new(4, Waker::default()).unwrap();
         assert!(queue.has_room());
-        queue.put(b"ab\ncd\n", 1, None);
+        queue.put(&lines(b"ab\ncd\n", 1), None);
         assert!(!queue.has_room());
         let mut held = Held::default();
         queue.take(&mut held);
-        assert_eq!((&held.lines[..], held.overlong), (&b"ab\ncd\n"[..], 1));
+        assert_eq!(held.lines, lines(b"ab\ncd\n", 1));
         assert!(queue.wait(&[], None).is_empty());
         assert!(queue.has_room());
     }
 
     #[test]
-    fn the_counting_thread_is_woken_once_for_what_it_takes_at_once() {
+    fn the_reader_is_woken_once_for_lines_it_takes_together() {
         let waker = Waker::default();
         let queue = Queue::new(100, waker.clone()).unwrap();
-        queue.put(b"", 0, None);
+        queue.put(&lines(b"", 0), None);
         assert!(!waker.wait(Duration::ZERO));
-        queue.put(b"a\n", 0, None);
+        queue.put(&lines(b"a\n", 0), None);
         assert!(waker.wait(Duration::ZERO));
-        queue.put(b"b\n", 0, Some("c"));
+        queue.put(&lines(b"b\n", 0), Some("c"));
         assert!(
             !waker.wait(Duration::ZERO),
-            "it has not taken the first yet"
+            "the reader has not taken the first line yet"
         );
     }
 
     proptest! {
         #[test]
-        fn what_is_offered_is_held_or_lost(sizes in proptest::collection::vec((1..30_usize, any::<bool>()), 0..40)) {
+        fn an_offered_line_is_held_or_lost(sizes in proptest::collection::vec((1..30_usize, any::<bool>()), 0..40)) {
             let queue = Queue::new(64, Waker::default()).unwrap();
             let (mut taken, mut held) = (0, Held::default());
             for (size, takes) in &sizes {
-                queue.offer(&[vec![b'x'; *size - 1], vec![b'\n']].concat(), 0, 1);
+                let line = [vec![b'x'; *size - 1], vec![b'\n']].concat();
+                queue.offer(&lines(&line, 0), 1);
                 prop_assert!(queue.backlog() <= 64);
                 if *takes {
                     queue.take(&mut held);
-                    taken += held.lines.split_inclusive(|byte| *byte == b'\n').count();
+                    taken += held.lines.bytes.split_inclusive(|byte| *byte == b'\n').count();
                     held = Held::default();
                 }
             }
             queue.take(&mut held);
-            taken += held.lines.split_inclusive(|byte| *byte == b'\n').count();
+            taken += held.lines.bytes.split_inclusive(|byte| *byte == b'\n').count();
             let lost: u64 = queue.take_lost().values().sum();
             prop_assert_eq!(taken as u64 + lost, sizes.len() as u64);
         }

@@ -1,6 +1,4 @@
-//! What lines can be received from, besides files.
-//!
-//! Invariant: plain data; nothing here opens anything.
+//! Settings of streams: standard input, FIFOs, syslog and the journal.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -10,40 +8,38 @@ use std::sync::Arc;
 
 use super::event::{BAD_FRAME, JOURNAL_GAP, KERNEL_DROP, QUEUE_FULL, REFUSED_CONNECTION};
 use crate::source::Start;
-
-/// Longest path of a unix socket, in bytes (`sun_path`, without its NUL).
-const SOCKET_PATH_BYTES: usize = 107;
+use crate::unix_socket::MAX_PATH_BYTES;
 
 /// A stream of lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stream {
-    /// Standard input, to its end.
+    /// Standard input, until its end.
     Stdin {
-        /// What was read of it already.
+        /// Bytes that were read already.
         head: Arc<[u8]>,
     },
-    /// A FIFO, which somebody else makes.
+    /// An existing FIFO.
     Fifo(PathBuf),
-    /// A socket that servers send their log to.
+    /// A socket to which servers send their log.
     Syslog(Syslog),
     /// The journal of a systemd unit.
     Journal(Journal),
 }
 
-/// A socket that servers send their log to.
+/// A socket to which servers send their log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Syslog {
-    /// Where to listen.
+    /// Address to listen on.
     pub address: SyslogAddress,
-    /// Bytes asked of the kernel for what waits to be received; as many wait to be counted.
+    /// Receive buffer requested from the kernel, and capacity of the queue, in bytes.
     pub receive_buffer: usize,
-    /// Permissions of a unix socket's file.
+    /// Permissions of the socket file.
     pub socket_mode: u32,
-    /// Connections at most; of sockets that have them.
+    /// Limit of open connections, for addresses with connections.
     pub max_connections: usize,
 }
 
-/// Where to listen for syslog.
+/// An address to listen on for syslog.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SyslogAddress {
     /// `udp://IP:PORT`.
@@ -56,16 +52,16 @@ pub enum SyslogAddress {
     UnixStream(PathBuf),
 }
 
-/// Why a text is no [`SyslogAddress`].
+/// Why a text is not a [`SyslogAddress`].
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SyslogAddressError {
-    /// It begins with none of the schemes.
+    /// The text begins with none of the schemes.
     #[error("write `udp://IP:PORT`, `tcp://IP:PORT`, `unix:PATH` or `unix-stream:PATH`")]
     Scheme,
-    /// No address of this machine could be meant.
-    #[error("`{0}` is no IP address with a port, such as `127.0.0.1:5514`")]
+    /// The text after the scheme is not an IP address with a port.
+    #[error("`{0}` is not an IP address with a port, such as `127.0.0.1:5514`")]
     Socket(String),
-    /// There is no path, or it's too long for a socket.
+    /// The path is empty or too long for a socket.
     #[error("the path of a unix socket has 1 to 107 bytes")]
     Path,
 }
@@ -73,16 +69,16 @@ pub enum SyslogAddressError {
 /// The journal of a systemd unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Journal {
-    /// Its full name, `gunicorn.service`.
+    /// Full name of the unit, such as `gunicorn.service`.
     pub unit: String,
-    /// Where to begin when no place is known.
+    /// Where to begin without a cursor.
     pub start: Start,
-    /// The file that keeps the place reached; without, each start is a first one.
-    pub place: Option<PathBuf>,
+    /// File that keeps the cursor across restarts. Without it, every start begins at `start`.
+    pub cursor_file: Option<PathBuf>,
 }
 
 impl Stream {
-    /// The reasons for which lines can get lost on the way.
+    /// Returns the reasons for which lines of this stream can be lost.
     pub fn gap_reasons(&self) -> &'static [&'static str] {
         match self {
             Self::Stdin { .. } | Self::Fifo(_) => &[],
@@ -110,7 +106,7 @@ impl fmt::Display for Stream {
 }
 
 impl SyslogAddress {
-    /// The address of a unix socket with its path below `base`, if it is relative.
+    /// Joins a relative path of a unix socket to `base`.
     #[must_use]
     pub fn relative_to(self, base: &Path) -> Self {
         match self {
@@ -120,7 +116,7 @@ impl SyslogAddress {
         }
     }
 
-    /// Its socket file.
+    /// Returns the path of a unix socket.
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::Unix(path) | Self::UnixStream(path) => Some(path),
@@ -128,13 +124,13 @@ impl SyslogAddress {
         }
     }
 
-    /// Whether its path, if it has one, can be a socket's.
+    /// Returns whether the path, if there is one, is short enough for a socket.
     pub fn fits(&self) -> bool {
         self.path()
-            .is_none_or(|path| (1..=SOCKET_PATH_BYTES).contains(&path.as_os_str().len()))
+            .is_none_or(|path| (1..=MAX_PATH_BYTES).contains(&path.as_os_str().len()))
     }
 
-    /// Whether other machines may reach it.
+    /// Returns whether other machines may reach the address.
     pub fn is_reachable(&self) -> bool {
         match self {
             Self::Udp(address) | Self::Tcp(address) => !address.ip().to_canonical().is_loopback(),
@@ -142,7 +138,7 @@ impl SyslogAddress {
         }
     }
 
-    /// Whether there are connections.
+    /// Returns whether senders connect, rather than send datagrams.
     pub fn has_connections(&self) -> bool {
         matches!(self, Self::Tcp(_) | Self::UnixStream(_))
     }
@@ -192,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_shown_as_they_are_written() {
+    fn addresses_are_parsed_and_displayed_unchanged() {
         for text in [
             "udp://127.0.0.1:5514",
             "udp://[::1]:5514",

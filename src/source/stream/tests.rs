@@ -1,23 +1,29 @@
+//! Tests of streams over real pipes and sockets.
+
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use rustix::fs::{CWD, Mode, mkfifoat};
 
 use super::*;
-use crate::clock::SystemClock;
-use crate::source::Start;
+use crate::clock::{Clock, SystemClock, Waker};
+use crate::model::Batch;
+use crate::source::{Progress, Start};
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// A receiver, and all that came of it.
+/// A receiver, and what it has handed over.
 struct Bench {
-    receiver: Receiver,
+    receiver: StreamReceiver,
     waker: Waker,
     lines: Vec<u8>,
     overlong: u64,
-    said: Vec<String>,
+    events: Vec<String>,
     lost: u64,
 }
 
@@ -29,16 +35,16 @@ impl Bench {
     fn with_limit(stream: Stream, line_bytes: usize) -> Self {
         let waker = Waker::default();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let receiver = Receiver::start(stream, line_bytes, waker.clone(), clock).unwrap();
+        let receiver = StreamReceiver::start(stream, line_bytes, waker.clone(), clock).unwrap();
         let mut bench = Self {
             receiver,
             waker,
             lines: Vec::new(),
             overlong: 0,
-            said: Vec::new(),
+            events: Vec::new(),
             lost: 0,
         };
-        bench.until("opened", |bench| bench.receiver.has_looked());
+        bench.until("opened", |bench| bench.receiver.open_was_tried());
         bench
     }
 
@@ -47,7 +53,7 @@ impl Bench {
             receiver,
             lines,
             overlong,
-            said,
+            events,
             lost,
             ..
         } = self;
@@ -55,11 +61,11 @@ impl Bench {
             lines.extend_from_slice(batch.bytes());
             *overlong += batch.overlong();
         };
-        let mut events = |event: StreamEvent| {
-            said.push(event.to_string());
+        let mut observe = |event: StreamEvent| {
+            events.push(event.to_string());
             *lost += event.gap().map_or(0, |(_, count)| count);
         };
-        while receiver.poll(&mut sink, &mut events) == Progress::More {}
+        while receiver.poll(&mut sink, &mut observe) == Progress::More {}
     }
 
     fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
@@ -70,7 +76,12 @@ impl Bench {
                 return;
             }
             let late = clock.monotonic() > DEADLINE;
-            assert!(!late, "not {what}: {} lines, {:?}", self.count(), self.said);
+            assert!(
+                !late,
+                "not {what}: {} lines, {:?}",
+                self.count(),
+                self.events
+            );
             self.waker.wait(Duration::from_millis(50));
         }
     }
@@ -83,8 +94,10 @@ impl Bench {
         self.until(expected, |bench| bench.lines == expected.as_bytes());
     }
 
-    fn until_said(&mut self, what: &str) {
-        self.until(what, |bench| bench.said.iter().any(|it| it.contains(what)));
+    fn until_event(&mut self, what: &str) {
+        self.until(what, |bench| {
+            bench.events.iter().any(|it| it.contains(what))
+        });
     }
 
     fn stop(&mut self) {
@@ -106,7 +119,7 @@ fn unix(path: &Path) -> Stream {
     syslog(SyslogAddress::Unix(path.to_owned()))
 }
 
-/// An address that nobody listens on; both protocols.
+/// Returns a free address, for both protocols.
 fn free_address() -> SocketAddr {
     let held = TcpListener::bind("127.0.0.1:0").unwrap();
     held.local_addr().unwrap()
@@ -121,7 +134,7 @@ fn writer(path: &Path) -> std::fs::File {
 }
 
 #[test]
-fn datagrams_are_lines_whatever_stands_at_their_end() {
+fn datagrams_become_lines_without_their_terminators() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("s");
     let mut bench = Bench::with_limit(unix(&path), 100_000);
@@ -146,7 +159,7 @@ fn datagrams_are_lines_whatever_stands_at_their_end() {
 }
 
 #[test]
-fn what_came_before_the_stop_is_counted_after_it() {
+fn datagrams_sent_before_the_stop_are_counted() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("s");
     let mut bench = Bench::start(unix(&path));
@@ -159,7 +172,7 @@ fn what_came_before_the_stop_is_counted_after_it() {
 }
 
 #[test]
-fn a_full_queue_is_counted_by_the_datagram() {
+fn losses_of_a_full_queue_are_counted_by_datagram() {
     let address = free_address();
     let Stream::Syslog(settings) = syslog(SyslogAddress::Udp(address)) else {
         panic!("not syslog");
@@ -169,7 +182,7 @@ fn a_full_queue_is_counted_by_the_datagram() {
         ..settings
     }));
     let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
-    // Nobody takes from the queue meanwhile.
+    // The queue is not polled meanwhile.
     for _ in 0..5_000 {
         sender.send_to(&[b'x'; 99], address).unwrap();
     }
@@ -179,7 +192,7 @@ fn a_full_queue_is_counted_by_the_datagram() {
 }
 
 #[test]
-fn a_socket_whose_file_was_removed_is_made_again() {
+fn a_socket_whose_file_was_removed_is_bound_again() {
     let dir = tempfile::tempdir().unwrap();
     for stream in [
         unix(&dir.path().join("s")),
@@ -191,23 +204,23 @@ fn a_socket_whose_file_was_removed_is_made_again() {
         let path = settings.address.path().unwrap().to_owned();
         let mut bench = Bench::start(stream);
         std::fs::remove_file(&path).unwrap();
-        bench.until("made again", |_| path.exists());
+        bench.until("bound again", |_| path.exists());
     }
 }
 
 #[test]
-fn what_cannot_be_bound_is_told_and_bound_later() {
+fn an_address_in_use_is_reported_and_bound_later() {
     let address = free_address();
     let taken = UdpSocket::bind(address).unwrap();
     let mut bench = Bench::start(syslog(SyslogAddress::Udp(address)));
-    bench.until_said("cannot read udp://");
+    bench.until_event("cannot read udp://");
     assert_eq!(bench.receiver.open(), 0);
     drop(taken);
     bench.until("bound", |bench| bench.receiver.open() == 1);
 }
 
 #[test]
-fn connections_are_read_side_by_side_and_a_cut_line_is_one() {
+fn connections_are_read_concurrently_and_an_unfinished_line_is_counted() {
     let address = free_address();
     let mut bench = Bench::start(syslog(SyslogAddress::Tcp(address)));
     let mut counted = TcpStream::connect(address).unwrap();
@@ -225,14 +238,14 @@ fn connections_are_read_side_by_side_and_a_cut_line_is_one() {
 }
 
 #[test]
-fn connections_past_the_limit_are_turned_away_and_room_is_made_again() {
+fn connections_over_the_limit_are_refused_until_others_close() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("s");
     let mut bench = Bench::start(syslog(SyslogAddress::UnixStream(path.clone())));
     let open: Vec<_> = (0..5)
         .map(|_| UnixStream::connect(&path).unwrap())
         .collect();
-    // What is open is told when the reader comes round again.
+    // The receiver updates the count of open descriptors before its next wait.
     bench.until("refused", |bench| {
         bench.lost == 2 && bench.receiver.open() == 4
     });
@@ -244,7 +257,7 @@ fn connections_past_the_limit_are_turned_away_and_room_is_made_again() {
 }
 
 #[test]
-fn a_broken_frame_closes_its_connection_alone() {
+fn a_broken_frame_closes_only_its_connection() {
     let address = free_address();
     let mut bench = Bench::start(syslog(SyslogAddress::Tcp(address)));
     let mut good = TcpStream::connect(address).unwrap();
@@ -256,7 +269,7 @@ fn a_broken_frame_closes_its_connection_alone() {
 }
 
 #[test]
-fn a_writer_waits_while_nobody_takes_its_lines() {
+fn a_writer_waits_while_the_queue_is_full() {
     let address = free_address();
     let mut bench = Bench::start(syslog(SyslogAddress::Tcp(address)));
     let mut peer = TcpStream::connect(address).unwrap();
@@ -269,11 +282,11 @@ fn a_writer_waits_while_nobody_takes_its_lines() {
 }
 
 #[test]
-fn fifo_writers_come_and_go() {
+fn a_fifo_is_read_across_writers() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("f");
     let mut bench = Bench::start(Stream::Fifo(path.clone()));
-    bench.until_said("No such file");
+    bench.until_event("No such file");
     make_fifo(&path);
     let mut first = writer(&path);
     first.write_all(b"a\nb").unwrap();
@@ -292,7 +305,7 @@ fn fifo_writers_come_and_go() {
 }
 
 #[test]
-fn a_fifo_that_was_replaced_is_read_to_its_end_and_the_next_one_after_it() {
+fn a_replaced_fifo_is_read_to_its_end_before_its_successor() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("f");
     make_fifo(&path);
@@ -308,13 +321,13 @@ fn a_fifo_that_was_replaced_is_read_to_its_end_and_the_next_one_after_it() {
 }
 
 #[test]
-fn what_a_fifo_and_a_connection_hold_at_the_stop_is_counted() {
+fn bytes_in_a_fifo_and_a_connection_at_the_stop_are_counted() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("f");
     make_fifo(&path);
     let address = free_address();
     let text = "line\n".repeat(10_000);
-    // Most of it is still in the kernel in some of these rounds.
+    // In some of these rounds, most of the text is still in the kernel at the stop.
     for _ in 0..20 {
         let mut fifo = Bench::start(Stream::Fifo(path.clone()));
         writer(&path).write_all(text.as_bytes()).unwrap();
@@ -330,23 +343,23 @@ fn what_a_fifo_and_a_connection_hold_at_the_stop_is_counted() {
 }
 
 #[test]
-fn a_file_where_a_fifo_should_be_is_told() {
+fn a_regular_file_in_place_of_a_fifo_is_reported() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("f");
     std::fs::write(&path, "x\n").unwrap();
     let mut bench = Bench::start(Stream::Fifo(path));
-    bench.until_said("followed by `paths`");
+    bench.until_event("follow it with `paths`");
     assert_eq!(bench.count(), 0);
 }
 
 #[test]
-fn a_journal_without_its_program_is_told() {
-    // The thread's PATH is the process': tests of the built program give it another one.
+fn a_journal_whose_program_cannot_start_is_reported() {
+    // The PATH belongs to the whole test process, so an invalid argument makes the start fail.
     let unit = "no\0unit".to_owned();
     let mut bench = Bench::start(Stream::Journal(Journal {
         unit,
         start: Start::End,
-        place: None,
+        cursor_file: None,
     }));
-    bench.until_said("cannot read the journal of");
+    bench.until_event("cannot read the journal of");
 }

@@ -1,68 +1,68 @@
-//! Reads systemd's Journal Export Format.
+//! Parses systemd's Journal Export Format.
 //!
-//! Invariant: memory is bounded by the longest line, whatever the fields hold, and however the
-//! bytes are cut into pieces the same entries come out.
+//! Invariant: memory is bounded by the longest line, whatever the fields hold, and the same entries
+//! result however the bytes are split into pieces.
 
 use memchr::memchr;
 
-/// The first field of each entry, by which the format is told.
+use super::cursor::CURSOR_BYTES;
+
+/// First field of each entry.
 const CURSOR: &[u8] = b"__CURSOR";
-/// What a service wrote.
+/// Field with the logged text.
 const MESSAGE: &[u8] = b"MESSAGE";
-/// The process that wrote it.
+/// Field with the process that logged it.
 const PID: &[u8] = b"_PID";
 
 /// Longest name of a field; the journal allows 64 bytes.
 const NAME_BYTES: usize = 64;
-/// Longest cursor kept; they have some 130 bytes.
-const CURSOR_BYTES: usize = 1024;
 
-/// Whether a text is in the export format, as `journalctl -o export` writes it.
-pub fn is_export(first: &[u8]) -> bool {
+/// Returns whether a text is in the export format, as `journalctl -o export` writes it.
+pub fn is_journal_export(first: &[u8]) -> bool {
     first.starts_with(b"__CURSOR=")
 }
 
-/// An entry, borrowed from the parser.
+/// A journal entry, borrowed from the parser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Entry<'p> {
-    /// Names its place; empty if it had none.
+pub(super) struct JournalEntry<'p> {
+    /// Position in the journal; empty if the entry had none.
     pub(super) cursor: &'p str,
-    /// What was logged; `None` if it is longer than the limit.
+    /// Logged text; `None` if it is longer than the limit.
     pub(super) message: Option<&'p [u8]>,
-    /// Written by the service manager about the service, not by the service.
-    pub(super) is_managers: bool,
+    /// True if the service manager logged it about the service.
+    pub(super) is_of_manager: bool,
 }
 
-/// Which field's value is kept.
+/// Field whose value is being read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kept {
+enum Field {
     Cursor,
     Message,
     Pid,
-    Nothing,
+    Other,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// In a field's name, or at the start of a line.
+    /// In the name of a field, or at the start of a line.
     Name,
-    /// In a value that ends with its line.
+    /// In a text value, which ends with its line.
     Text,
-    /// In the eight bytes of a binary value's length.
+    /// In the length of a binary value, eight bytes.
     Length { so_far: u64, bytes: u32 },
-    /// In a binary value, this many bytes before its end.
+    /// In a binary value, `left` bytes before its end.
     Binary { left: u64 },
     /// Before the newline after a binary value.
     BinaryEnd,
 }
 
-/// A parser, in the midst of a stream.
+/// An incremental parser.
 #[derive(Clone, Debug)]
-pub(super) struct Export {
+pub(super) struct ExportParser {
     state: State,
     line_bytes: usize,
     name: Vec<u8>,
-    kept: Kept,
+    field: Field,
     cursor: Vec<u8>,
     message: Vec<u8>,
     pid: Vec<u8>,
@@ -70,14 +70,14 @@ pub(super) struct Export {
     is_overlong: bool,
 }
 
-impl Export {
-    /// `line_bytes` is the longest message kept.
+impl ExportParser {
+    /// Creates a parser that keeps messages of up to `line_bytes`.
     pub(super) fn new(line_bytes: usize) -> Self {
         Self {
             state: State::Name,
             line_bytes,
             name: Vec::new(),
-            kept: Kept::Nothing,
+            field: Field::Other,
             cursor: Vec::new(),
             message: Vec::new(),
             pid: Vec::new(),
@@ -86,9 +86,8 @@ impl Export {
         }
     }
 
-    /// Takes in the next bytes; calls `sink` for each entry that they complete and that has a
-    /// message.
-    pub(super) fn push(&mut self, mut bytes: &[u8], sink: &mut dyn FnMut(Entry<'_>)) {
+    /// Parses the next bytes, and calls `sink` for each entry with a message that they complete.
+    pub(super) fn push(&mut self, mut bytes: &[u8], sink: &mut dyn FnMut(JournalEntry<'_>)) {
         while let Some(&first) = bytes.first() {
             let consumed = match self.state {
                 State::Name => self.name(bytes, sink),
@@ -115,15 +114,15 @@ impl Export {
         }
     }
 
-    /// The end of the stream: an entry that only lacks the empty line after it is one.
-    pub(super) fn finish(&mut self, sink: &mut dyn FnMut(Entry<'_>)) {
+    /// Ends the stream. An entry that lacks only its closing empty line is complete.
+    pub(super) fn finish(&mut self, sink: &mut dyn FnMut(JournalEntry<'_>)) {
         if self.state == State::Name && self.name.is_empty() {
             self.end_entry(sink);
         }
         *self = Self::new(self.line_bytes);
     }
 
-    fn name(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Entry<'_>)) -> usize {
+    fn name(&mut self, bytes: &[u8], sink: &mut dyn FnMut(JournalEntry<'_>)) -> usize {
         let end = bytes.iter().position(|byte| matches!(byte, b'=' | b'\n'));
         let part = &bytes[..end.unwrap_or(bytes.len())];
         let room = (NAME_BYTES + 1).saturating_sub(self.name.len());
@@ -135,14 +134,14 @@ impl Export {
             self.end_entry(sink);
             return end + 1;
         }
-        self.kept = match &self.name[..] {
-            CURSOR => Kept::Cursor,
-            // Of a field that stands twice, the first counts.
-            MESSAGE if !self.has_message => Kept::Message,
-            PID => Kept::Pid,
-            _ => Kept::Nothing,
+        self.field = match &self.name[..] {
+            CURSOR => Field::Cursor,
+            // The first of several MESSAGE fields counts.
+            MESSAGE if !self.has_message => Field::Message,
+            PID => Field::Pid,
+            _ => Field::Other,
         };
-        self.has_message |= self.kept == Kept::Message;
+        self.has_message |= self.field == Field::Message;
         self.name.clear();
         self.state = if bytes[end] == b'=' {
             State::Text
@@ -180,23 +179,23 @@ impl Export {
     }
 
     fn keep(&mut self, value: &[u8]) {
-        let (kept, most) = match self.kept {
-            Kept::Nothing => return,
-            Kept::Cursor => (&mut self.cursor, CURSOR_BYTES),
-            Kept::Message => (&mut self.message, self.line_bytes),
-            Kept::Pid => (&mut self.pid, NAME_BYTES),
+        let (kept, most) = match self.field {
+            Field::Other => return,
+            Field::Cursor => (&mut self.cursor, CURSOR_BYTES),
+            Field::Message => (&mut self.message, self.line_bytes),
+            Field::Pid => (&mut self.pid, NAME_BYTES),
         };
         let room = most - kept.len();
         kept.extend_from_slice(&value[..value.len().min(room)]);
-        self.is_overlong |= self.kept == Kept::Message && value.len() > room;
+        self.is_overlong |= self.field == Field::Message && value.len() > room;
     }
 
-    fn end_entry(&mut self, sink: &mut dyn FnMut(Entry<'_>)) {
+    fn end_entry(&mut self, sink: &mut dyn FnMut(JournalEntry<'_>)) {
         if self.has_message {
-            sink(Entry {
+            sink(JournalEntry {
                 cursor: str::from_utf8(&self.cursor).unwrap_or_default(),
                 message: (!self.is_overlong).then_some(&self.message[..]),
-                is_managers: self.pid == b"1",
+                is_of_manager: self.pid == b"1",
             });
         }
         self.cursor.clear();
@@ -215,10 +214,10 @@ mod tests {
     type Seen = (String, Option<Vec<u8>>, bool);
 
     fn entries<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> Vec<Seen> {
-        let (mut export, mut seen) = (Export::new(40), Vec::new());
-        let mut sink = |entry: Entry<'_>| {
+        let (mut export, mut seen) = (ExportParser::new(40), Vec::new());
+        let mut sink = |entry: JournalEntry<'_>| {
             let message = entry.message.map(<[u8]>::to_vec);
-            seen.push((entry.cursor.to_owned(), message, entry.is_managers));
+            seen.push((entry.cursor.to_owned(), message, entry.is_of_manager));
         };
         for piece in pieces {
             export.push(piece, &mut sink);
@@ -233,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn text_and_binary_fields_are_read_and_the_rest_is_passed_over() {
+    fn text_and_binary_fields_are_parsed_and_others_skipped() {
         let text = [
             &b"__CURSOR=s=1;i=2\n_PID=17\n"[..],
             &binary("OTHER", b"\n\n__CURSOR=no\nMESSAGE=no\n"),
@@ -256,11 +255,11 @@ mod tests {
         ];
         assert_eq!(entries([&text[..]]), expected);
         assert_eq!(entries(text.chunks(1)), expected);
-        assert!(is_export(&text));
+        assert!(is_journal_export(&text));
     }
 
     #[test]
-    fn an_entry_cut_short_is_none() {
+    fn a_truncated_entry_is_dropped() {
         assert_eq!(entries([&b"__CURSOR=a\nMESSAGE=cut"[..]]), []);
         assert_eq!(
             entries([&b"__CURSOR=a\nMESSAGE\n\x09\0\0\0\0\0\0\0cut"[..]]),
@@ -270,8 +269,8 @@ mod tests {
     }
 
     #[test]
-    fn a_length_beyond_all_memory_costs_none() {
-        let mut export = Export::new(40);
+    fn a_huge_length_allocates_nothing() {
+        let mut export = ExportParser::new(40);
         export.push(b"MESSAGE\n\xff\xff\xff\xff\xff\xff\xff\xff", &mut |_| {});
         for _ in 0..1_000 {
             export.push(&[b'x'; 1_000], &mut |_| {});
@@ -282,7 +281,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_pieces_give_the_same_entries(
+        fn any_split_gives_the_same_entries(
             fields in proptest::collection::vec(("(MESSAGE|__CURSOR|_PID|X)?", proptest::collection::vec(prop_oneof![Just(b'\n'), any::<u8>()], 0..50), any::<bool>()), 0..12),
             size in 1..30_usize,
         ) {
@@ -301,7 +300,7 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_make_it_panic(bytes: Vec<u8>) {
+        fn no_input_causes_a_panic(bytes: Vec<u8>) {
             entries([&bytes[..]]);
         }
     }

@@ -1,11 +1,11 @@
-//! Reads the journal of a unit, through `journalctl`.
+//! Follows the journal of a unit, through `journalctl`.
 //!
-//! Invariant: each entry comes once, however often the program is started again; the program is
-//! ended and reaped before the thread that reads it ends.
+//! Invariant: each entry is counted once, however often the program is restarted; the program has
+//! exited and is reaped before the thread that reads it ends.
 
+mod cursor;
 mod export;
-mod place;
-mod read;
+mod messages;
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -14,49 +14,50 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
-use super::deframe::Lines;
+use super::context::ReceiveContext;
+use super::deframe::LineBuffer;
 use super::event::{JOURNAL_GAP, StreamEvent};
-use super::settings::Journal;
-use super::{RETRY, Ties};
+use super::queue::RETRY_INTERVAL;
+use super::settings::{Journal, Stream};
 use crate::source::{READ_BYTES, Start};
 
-pub use export::is_export;
-pub use read::Messages;
+pub use export::is_journal_export;
+pub use messages::JournalMessages;
 
-pub(super) use place::Place;
+pub(super) use cursor::JournalCursor;
 
-use export::{Entry, Export};
+use export::ExportParser;
 
-/// The program that reads the journal, looked for on the `PATH`.
+/// Program that reads the journal, searched for on the `PATH`.
 pub const JOURNAL_PROGRAM: &str = "journalctl";
 
-/// Longest pause before the program is started again.
+/// Longest pause before the program is restarted.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
-/// How far the journal was read.
-struct Follower<'t> {
-    journal: &'t Journal,
-    ties: &'t Ties,
-    /// Where reading begins as long as no entry is known, in microseconds since 1970.
+/// Progress in the journal across runs of the program.
+struct Follower<'c> {
+    journal: &'c Journal,
+    context: &'c ReceiveContext,
+    /// Where to begin without a cursor, in microseconds since 1970.
     since: Option<u128>,
-    /// The last entry that was handed over, or passed over.
+    /// Last entry that was handed over or skipped.
     cursor: Option<String>,
-    /// Bytes of entries received, ever.
+    /// Entries received by all runs.
     received: u64,
 }
 
-/// The running program; ended and reaped when dropped.
+/// The running program; killed and reaped when dropped.
 struct Program {
     child: Child,
     output: OwnedFd,
 }
 
-/// Follows until it is told to stop. `from` is the entry after which to begin.
-pub(super) fn follow(journal: &Journal, from: Option<String>, ties: &Ties) {
-    let now = || ties.clock.wall().duration_since(std::time::UNIX_EPOCH);
+/// Follows the journal until the thread is stopped, from the entry after `from`.
+pub(super) fn follow(journal: &Journal, from: Option<String>, context: &ReceiveContext) {
+    let now = || context.clock.wall().duration_since(std::time::UNIX_EPOCH);
     let mut follower = Follower {
         journal,
-        ties,
+        context,
         since: match journal.start {
             Start::End => Some(now().unwrap_or_default().as_micros()),
             Start::Beginning => None,
@@ -64,15 +65,15 @@ pub(super) fn follow(journal: &Journal, from: Option<String>, ties: &Ties) {
         cursor: from,
         received: 0,
     };
-    let queue = &ties.queue;
-    let mut pause = RETRY;
+    let queue = &context.queue;
+    let stream = Stream::Journal(journal.clone());
+    let mut pause = RETRY_INTERVAL;
     while !queue.is_stopped() {
-        let what = super::Stream::Journal(journal.clone());
-        let Some(mut program) = ties.open(&what, || follower.start()) else {
+        let Some(mut program) = context.open(&stream, || follower.start()) else {
             return;
         };
-        let (what, buffer) = (what.to_string(), None);
-        queue.tell(StreamEvent::Opened { what, buffer });
+        let (what, buffer) = (stream.to_string(), None);
+        queue.report(StreamEvent::Opened { what, buffer });
         queue.set_open(1);
         let before = follower.received;
         follower.read(&program);
@@ -80,17 +81,17 @@ pub(super) fn follow(journal: &Journal, from: Option<String>, ties: &Ties) {
         if queue.is_stopped() {
             return;
         }
-        // One that gave something is no hopeless case.
+        // Only a run without any entry makes the next pause longer.
         pause = if follower.received > before {
-            RETRY
+            RETRY_INTERVAL
         } else {
             (pause * 2).min(LONGEST_PAUSE)
         };
         let how = program.end();
-        queue.tell(StreamEvent::ReaderEnded { how, pause });
-        let until = ties.clock.monotonic() + pause;
-        while !queue.is_stopped() && ties.clock.monotonic() < until {
-            let left = until.saturating_sub(ties.clock.monotonic());
+        queue.report(StreamEvent::ReaderEnded { how, pause });
+        let until = context.clock.monotonic() + pause;
+        while !queue.is_stopped() && context.clock.monotonic() < until {
+            let left = until.saturating_sub(context.clock.monotonic());
             queue.wait(&[], Some(left));
         }
     }
@@ -108,9 +109,8 @@ impl Follower<'_> {
         ]);
         command.arg(format!("--unit={}", self.journal.unit));
         match (&self.cursor, self.since) {
-            // The last entry again, not the one after it: only so it can be told whether the
-            // journal still holds it. With --after-cursor, older versions pass over an entry when
-            // it doesn't.
+            // Requests the last entry again, not the one after it, to find out whether the journal
+            // still holds it. With --after-cursor, older versions skip an entry if it does not.
             (Some(cursor), _) => _ = command.arg(format!("--cursor={cursor}")),
             (None, Some(since)) => {
                 let (seconds, micros) = (since / 1_000_000, since % 1_000_000);
@@ -118,7 +118,7 @@ impl Follower<'_> {
             }
             (None, None) => {}
         }
-        // What it has to complain about stands beside our own log.
+        // The program's errors go to the same place as the exporter's log.
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command
             .spawn()
@@ -132,11 +132,11 @@ impl Follower<'_> {
         }
     }
 
-    /// Reads until the program ends or we are told to stop.
+    /// Reads until the program closes its output or the thread is stopped.
     fn read(&mut self, program: &Program) {
-        let queue = &self.ties.queue;
-        let mut export = Export::new(self.ties.line_bytes);
-        let mut lines = Lines::default();
+        let queue = &self.context.queue;
+        let mut parser = ExportParser::new(self.context.line_bytes);
+        let mut lines = LineBuffer::default();
         let mut expected = self.cursor.clone();
         let mut buffer = vec![0; READ_BYTES];
         while !queue.is_stopped() {
@@ -148,43 +148,43 @@ impl Follower<'_> {
                 continue;
             }
             let length = match rustix::io::read(&program.output, &mut buffer[..]) {
-                Ok(0) => return,
-                Ok(length) => length,
                 Err(Errno::INTR | Errno::AGAIN) => continue,
-                Err(_) => return,
+                Ok(0) | Err(_) => return,
+                Ok(length) => length,
             };
-            let mut mark = None;
-            export.push(&buffer[..length], &mut |entry| {
+            let mut reached = None;
+            parser.push(&buffer[..length], &mut |entry| {
                 self.received += 1;
                 if let Some(expected) = expected.take() {
                     if expected == entry.cursor {
                         return;
                     }
-                    queue.lose(JOURNAL_GAP, 1);
+                    queue.count_lost(JOURNAL_GAP, 1);
                 }
                 match entry.message {
-                    _ if entry.is_managers => {}
+                    _ if entry.is_of_manager => {}
                     Some(message) => lines.push_message(message),
                     None => lines.overlong += 1,
                 }
-                if place::is_cursor(entry.cursor) {
-                    mark.get_or_insert_with(String::new).clear();
-                    mark.get_or_insert_default().push_str(entry.cursor);
+                if cursor::is_cursor(entry.cursor) {
+                    let reached = reached.get_or_insert_with(String::new);
+                    reached.clear();
+                    reached.push_str(entry.cursor);
                 }
             });
-            queue.put(&lines.bytes, lines.overlong, mark.as_deref());
+            queue.put(&lines, reached.as_deref());
             lines.clear();
-            if mark.is_some() {
-                self.cursor = mark;
+            if reached.is_some() {
+                self.cursor = reached;
             }
         }
     }
 }
 
 impl Program {
-    /// Waits for its end, which has begun; says how it ended.
+    /// Kills and reaps the program, and describes how it ended.
     fn end(&mut self) -> String {
-        // It closed its output: whatever it does now is of no use.
+        // After closing its output it is useless, even if it still runs.
         let _ = self.child.kill();
         match self.child.wait() {
             Ok(status) => status.to_string(),
@@ -195,7 +195,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // Both fail when it was reaped already.
+        // Both fail if it was reaped already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,6 +1,6 @@
 //! Waits for descriptors, and interrupts such a wait from another thread.
 //!
-//! Invariant: a ring that comes while nobody waits ends the next wait, until it is cleared.
+//! Invariant: an interrupt that comes while the thread is not waiting ends its next wait.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -9,25 +9,26 @@ use std::time::Duration;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::Errno;
 
-/// What a waiting thread listens for beside its descriptors.
+/// An eventfd that poll(2) waits for beside the other descriptors.
 #[derive(Debug)]
-pub(super) struct Bell(OwnedFd);
+pub(super) struct Poller(OwnedFd);
 
-impl Bell {
-    /// Fails where the process has no descriptor left.
+impl Poller {
+    /// Fails if the process has no descriptor left.
     pub(super) fn new() -> io::Result<Self> {
         let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
         Ok(Self(eventfd(0, flags)?))
     }
 
     /// Ends the present wait, or the next one.
-    pub(super) fn ring(&self) {
-        // Refused only when the counter is full: then the bell rings already.
+    pub(super) fn interrupt(&self) {
+        // Fails only when the counter is full: then an interrupt is pending already.
         let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
     }
 
-    /// Waits until the bell rings or one of `fds` can be read, at most `timeout`; says of each
-    /// whether to read it. One that was hung up or failed counts as readable: reading tells.
+    /// Waits until one of `fds` is readable, for an interrupt, or for `timeout`. Returns for each
+    /// of `fds` whether to read it, which includes one that was hung up or failed: reading it
+    /// returns the reason.
     pub(super) fn wait(
         &self,
         fds: &[BorrowedFd<'_>],
@@ -56,17 +57,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ring_ends_one_wait_and_readable_descriptors_are_told() {
-        let bell = Bell::new().unwrap();
-        bell.ring();
-        bell.ring();
-        assert_eq!(bell.wait(&[], None).unwrap(), [false; 0]);
+    fn an_interrupt_ends_one_wait_and_readable_descriptors_are_reported() {
+        let poller = Poller::new().unwrap();
+        poller.interrupt();
+        poller.interrupt();
+        assert_eq!(poller.wait(&[], None).unwrap(), [false; 0]);
         let (read, write) = rustix::pipe::pipe().unwrap();
         let (other, _writer) = rustix::pipe::pipe().unwrap();
         let fds = [other.as_fd(), read.as_fd()];
-        let none = bell.wait(&fds, Some(Duration::ZERO)).unwrap();
-        assert_eq!(none, [false, false], "the bell was cleared");
+        let ready = poller.wait(&fds, Some(Duration::ZERO)).unwrap();
+        assert_eq!(ready, [false, false], "the interrupt was cleared");
         rustix::io::write(&write, b"x").unwrap();
-        assert_eq!(bell.wait(&fds, None).unwrap(), [false, true]);
+        assert_eq!(poller.wait(&fds, None).unwrap(), [false, true]);
     }
 }

@@ -1,0 +1,45 @@
+//! State that a receiving thread shares with its owner.
+
+use std::fmt::Display;
+use std::io;
+use std::sync::Arc;
+
+use super::event::StreamEvent;
+use super::queue::{Queue, RETRY_INTERVAL};
+use crate::clock::Clock;
+
+/// State that a receiving thread shares with its owner.
+pub(super) struct ReceiveContext {
+    pub(super) queue: Arc<Queue>,
+    /// Longest line held, in bytes.
+    pub(super) line_bytes: usize,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+impl ReceiveContext {
+    /// Calls `open` until it succeeds, and reports each error that differs from the last one.
+    /// Returns `None` if the thread was stopped first.
+    pub(super) fn open<T>(
+        &self,
+        what: &impl Display,
+        open: impl Fn() -> io::Result<T>,
+    ) -> Option<T> {
+        let mut reported = String::new();
+        while !self.queue.is_stopped() {
+            match open() {
+                Ok(opened) => return Some(opened),
+                Err(error) => {
+                    self.queue.set_open(0);
+                    let error = error.to_string();
+                    if error != reported {
+                        reported.clone_from(&error);
+                        let what = what.to_string();
+                        self.queue.report(StreamEvent::Unavailable { what, error });
+                    }
+                    self.queue.wait(&[], Some(RETRY_INTERVAL));
+                }
+            }
+        }
+        None
+    }
+}

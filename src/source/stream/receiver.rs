@@ -1,0 +1,223 @@
+//! Runs the receiving thread of a stream, and hands its lines over in batches.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use memchr::memrchr;
+
+use super::context::ReceiveContext;
+use super::event::StreamEvent;
+use super::journal::{self, JournalCursor};
+use super::queue::{Held, Queue, RETRY_INTERVAL};
+use super::settings::{Journal, Stream};
+use super::{datagram, listen, pipe};
+use crate::clock::{Clock, Waker};
+use crate::model::{Batch, GenerationId, Position};
+use crate::source::{Progress, READ_BYTES};
+
+/// Capacity of the queue of a stream whose senders wait, in bytes.
+const QUEUE_BYTES: usize = 1 << 20;
+
+/// Memory that an empty queue keeps, in bytes.
+const KEPT_BYTES: usize = 1 << 20;
+
+/// A stream being received, and its lines that wait to be counted.
+pub struct StreamReceiver {
+    stream: Stream,
+    line_bytes: usize,
+    queue: Arc<Queue>,
+    /// `None` once joined.
+    thread: Option<JoinHandle<()>>,
+    clock: Arc<dyn Clock>,
+    held: Held,
+    position: Position,
+    /// When losses are reported next; the interval keeps them from flooding the log.
+    next_loss_report: Duration,
+    cursor: Option<JournalCursor>,
+    is_save_failure_reported: bool,
+}
+
+impl StreamReceiver {
+    /// Starts to receive. `waker` is woken when there is something to [poll](Self::poll);
+    /// `line_bytes` is the longest line held, longer ones are counted.
+    ///
+    /// A stream that cannot be opened is reported as an event and retried.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the system has no thread or descriptor left.
+    pub fn start(
+        stream: Stream,
+        line_bytes: usize,
+        waker: Waker,
+        clock: Arc<dyn Clock>,
+    ) -> io::Result<Self> {
+        let limit = match &stream {
+            Stream::Syslog(syslog) => syslog.receive_buffer,
+            Stream::Stdin { .. } | Stream::Fifo(_) | Stream::Journal(_) => QUEUE_BYTES,
+        };
+        let cursor = match &stream {
+            Stream::Journal(Journal {
+                unit, cursor_file, ..
+            }) => cursor_file
+                .clone()
+                .map(|path| JournalCursor::new(path, unit)),
+            _ => None,
+        };
+        let queue = Arc::new(Queue::new(limit, waker)?);
+        let context = ReceiveContext {
+            queue: Arc::clone(&queue),
+            line_bytes,
+            clock: Arc::clone(&clock),
+        };
+        let (received, from) = (
+            stream.clone(),
+            cursor.as_ref().and_then(JournalCursor::load),
+        );
+        let thread = thread::Builder::new()
+            .name("receive".to_owned())
+            .spawn(move || receive(&received, from, &context))?;
+        Ok(Self {
+            stream,
+            line_bytes,
+            queue,
+            thread: Some(thread),
+            clock,
+            held: Held::default(),
+            position: Position {
+                generation: GenerationId(0),
+                offset: 0,
+            },
+            next_loss_report: Duration::ZERO,
+            cursor,
+            is_save_failure_reported: false,
+        })
+    }
+
+    /// Returns whether it already receives this stream with this limit, and need not be replaced.
+    pub fn matches(&self, stream: &Stream, line_bytes: usize) -> bool {
+        self.stream == *stream && self.line_bytes == line_bytes
+    }
+
+    /// Hands over what was received since the last call, without waiting.
+    pub fn poll(
+        &mut self,
+        sink: &mut dyn FnMut(&Batch<'_>),
+        events: &mut dyn FnMut(StreamEvent),
+    ) -> Progress {
+        self.queue.take(&mut self.held);
+        for event in std::mem::take(&mut self.held.events) {
+            events(event);
+        }
+        let now = self.clock.monotonic();
+        if now >= self.next_loss_report || self.thread.is_none() {
+            for (reason, count) in self.queue.take_lost() {
+                self.next_loss_report = now + RETRY_INTERVAL;
+                events(StreamEvent::Lost { reason, count });
+            }
+        }
+        let was_read = !self.held.is_empty();
+        self.hand_over(sink);
+        if let (Some(cursor), Some(reached)) = (&mut self.cursor, self.held.cursor.take()) {
+            cursor.set(reached);
+        }
+        self.save_cursor(now, events);
+        if self.thread.as_ref().is_some_and(JoinHandle::is_finished) {
+            self.join();
+        }
+        if was_read {
+            Progress::More
+        } else {
+            Progress::Idle
+        }
+    }
+
+    /// Stops receiving and joins the thread. What the kernel held until then can still be polled.
+    pub fn stop(&mut self) {
+        self.queue.stop();
+        self.join();
+    }
+
+    /// Returns the bytes received that were not handed over yet.
+    pub fn lag_bytes(&self) -> u64 {
+        self.queue.backlog() as u64
+    }
+
+    /// Returns the number of open pipes, sockets and connections.
+    pub fn open(&self) -> usize {
+        self.queue.open()
+    }
+
+    /// Returns whether an attempt to open the stream was made, successful or not.
+    pub fn open_was_tried(&self) -> bool {
+        self.queue.open_was_tried()
+    }
+
+    /// Hands lines over in batches, so that a scrape need not wait for all lines of a burst.
+    fn hand_over(&mut self, sink: &mut dyn FnMut(&Batch<'_>)) {
+        let mut overlong = std::mem::take(&mut self.held.lines.overlong);
+        let mut rest = &self.held.lines.bytes[..];
+        while !rest.is_empty() || overlong > 0 {
+            let head = &rest[..rest.len().min(READ_BYTES)];
+            let end = match memrchr(b'\n', head) {
+                Some(newline) => newline + 1,
+                // The line is longer than a batch.
+                None => memchr::memchr(b'\n', rest).map_or(rest.len(), |newline| newline + 1),
+            };
+            let (lines, after) = rest.split_at(end);
+            rest = after;
+            self.position.offset += lines.len() as u64;
+            sink(&Batch::new(lines, overlong, self.position));
+            overlong = 0;
+        }
+        self.held.lines.bytes.clear();
+        self.held.lines.bytes.shrink_to(KEPT_BYTES);
+    }
+
+    fn save_cursor(&mut self, now: Duration, events: &mut dyn FnMut(StreamEvent)) {
+        let Some(cursor) = &mut self.cursor else {
+            return;
+        };
+        match cursor.save(now, self.thread.is_none()) {
+            Ok(()) => self.is_save_failure_reported = false,
+            Err(_) if self.is_save_failure_reported => {}
+            Err(error) => {
+                self.is_save_failure_reported = true;
+                let path = cursor.path().clone();
+                events(StreamEvent::Unsaved { path, error });
+            }
+        }
+    }
+
+    /// Joins the thread, and passes its panic on, so that the process ends with an error.
+    fn join(&mut self) {
+        if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join)
+            && !thread::panicking()
+        {
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+impl Drop for StreamReceiver {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Runs in the receiving thread. `from` is the last journal entry that was counted.
+fn receive(stream: &Stream, from: Option<String>, context: &ReceiveContext) {
+    match stream {
+        Stream::Stdin { head } => pipe::read_stdin(head, context),
+        Stream::Fifo(path) => pipe::read_fifo(path, context),
+        Stream::Syslog(syslog) if syslog.address.has_connections() => {
+            listen::receive(syslog, context);
+        }
+        Stream::Syslog(syslog) => datagram::receive(syslog, context),
+        Stream::Journal(journal) => journal::follow(journal, from, context),
+    }
+    // The thread may have been stopped before it could open anything.
+    context.queue.set_open(0);
+}
