@@ -12,7 +12,6 @@ use std::sync::Arc;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use httplog_exporter::expose::encode_text;
 use httplog_exporter::label::Budget;
-use httplog_exporter::metric::Metrics;
 use httplog_exporter::model::{Batch, Families, GenerationId, Position, Status};
 use httplog_exporter::pattern::{Dialect, Pattern, presets};
 use httplog_exporter::pipeline::{Pipeline, Settings};
@@ -114,15 +113,7 @@ fn feed(criterion: &mut Criterion) {
         if lines == 0 {
             continue;
         }
-        let settings = Settings {
-            source: preset.name.into(),
-            pattern,
-            line_bytes: 65_536,
-            routes: None,
-            max_routes: 500,
-            metrics: Metrics::default(),
-            join: None,
-        };
+        let settings = Settings::new(preset.name, pattern);
         let mut pipeline = Pipeline::new(settings, Budget::new(10_000));
         let mut shard = pipeline.shard();
         let end = Position {
@@ -170,15 +161,7 @@ fn scrape(criterion: &mut Criterion) {
             .unwrap(),
     );
     let text = recorded(&pattern);
-    let settings = Settings {
-        source: "nginx".into(),
-        pattern,
-        line_bytes: 65_536,
-        routes: None,
-        max_routes: 500,
-        metrics: Metrics::default(),
-        join: None,
-    };
+    let settings = Settings::new("nginx", pattern);
     let mut pipeline = Pipeline::new(settings, Budget::new(10_000));
     let mut shard = pipeline.shard();
     pipeline.feed(

@@ -1,28 +1,32 @@
-//! Which bucket a value falls into.
+//! The bucket that a value falls into.
 //!
-//! Invariant: the answer is that of a search through the bounds, in the same few steps for every
-//! value, so that a processor does not have to guess.
+//! Invariant: the result is that of a search through the bounds, in the same few steps for every value, so that the
+//! processor has no branch to predict.
 
-/// The bounds of a histogram, by the number of bits of the values that reach them.
+/// The bounds of a histogram, indexed by the bit length of the values.
 #[derive(Debug)]
 pub(super) struct Buckets {
     bounds: Box<[u64]>,
-    /// For each number of bits, how many bounds are below every value that has it.
+    /// For each bit length, the number of bounds below every value of that length.
     passed: [u8; 65],
-    /// The most bounds that have the same number of bits.
+    /// Largest number of bounds of one bit length.
     steps: usize,
 }
 
 impl Buckets {
-    /// Of ascending inclusive upper bounds, at most 255.
+    /// Prepares ascending inclusive upper bounds, at most 255.
+    #[expect(
+        clippy::expect_used,
+        reason = "`metric` accepts far fewer bounds, and refuses a metric with more"
+    )]
     pub(super) fn new(bounds: &[u64]) -> Self {
         let mut passed = [0; 65];
         let mut least = 0;
         let mut steps = 0;
-        for (bits, passed) in passed.iter_mut().enumerate() {
+        for (bits, passed) in (0_u32..).zip(&mut passed) {
             let below = bounds.partition_point(|bound| *bound < least);
-            *passed = u8::try_from(below).unwrap_or(u8::MAX);
-            let next = 1_u64.checked_shl(u32::try_from(bits).unwrap_or(64));
+            *passed = u8::try_from(below).expect("at most 255 bounds");
+            let next = 1_u64.checked_shl(bits);
             let reached = next.map_or(bounds.len(), |next| {
                 bounds.partition_point(|bound| *bound < next)
             });
@@ -36,14 +40,14 @@ impl Buckets {
         }
     }
 
-    /// How many there are, the one without a bound included.
+    /// Number of buckets, the one for +Inf included.
     pub(super) fn count(&self) -> usize {
         self.bounds.len() + 1
     }
 
-    /// The bucket of a value, counted from 0.
+    /// Returns the bucket of a value, counted from 0.
     #[inline]
-    pub(super) fn of(&self, value: u64) -> usize {
+    pub(super) fn find(&self, value: u64) -> usize {
         let bits = 64 - value.leading_zeros();
         let mut bucket = usize::from(self.passed[bits as usize]);
         for _ in 0..self.steps {
@@ -74,7 +78,7 @@ mod tests {
                 values.extend([bound.saturating_sub(1), bound, bound.saturating_add(1)]);
             }
             for value in values {
-                prop_assert_eq!(buckets.of(value), bounds.partition_point(|bound| *bound < value));
+                prop_assert_eq!(buckets.find(value), bounds.partition_point(|bound| *bound < value));
             }
         }
     }

@@ -1,46 +1,48 @@
-//! What a metric is made of.
+//! The definition of a family, and the numbers that a line contributes to it.
 //!
-//! Invariant: bounds are ascending integers in the measure's own unit.
+//! Invariant: histogram bounds are ascending integers in the unit of their measure.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
+use crate::label::{Condition, Label, OTHER};
 use crate::model::Unit;
 
-/// A family to be counted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A family to be counted for one source.
+#[derive(Clone, Debug)]
 pub struct Definition {
-    /// Full name.
+    /// Full metric name.
     pub name: Arc<str>,
-    /// One sentence.
+    /// Text of the `HELP` line.
     pub help: Arc<str>,
-    /// Label names, sorted.
-    pub labels: Vec<Arc<str>>,
     /// What is counted.
     pub kind: Kind,
-    /// Which lines are left out, in words that differ when they do; empty when none is.
-    pub filter: Arc<str>,
+    /// Labels, sorted by name.
+    pub labels: Vec<Label>,
+    /// Conditions that a line must all meet to be counted.
+    pub when: Vec<Condition>,
+    /// Texts that replace `<other>`, by label.
+    pub other: Vec<(Label, Arc<str>)>,
 }
 
-/// The ways of counting.
+/// What a family counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Lines.
     Lines,
     /// The sum of a measure.
     Sum(Measure),
-    /// A histogram of a measure, by inclusive upper bounds.
+    /// A histogram of a measure, with its inclusive upper bounds.
     Histogram(Measure, Arc<[u64]>),
-    /// Lines that were not understood; these have no labels but `source`.
+    /// Rejected lines. Such a family has no label but `source`.
     Rejected,
 }
 
-/// A number that a line may bring.
+/// A number that a line may contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Measure {
-    /// Time for the request.
+    /// Duration of the request.
     Duration,
-    /// Time of the last upstream attempt.
+    /// Duration of the last upstream attempt.
     UpstreamDuration,
     /// Upstream attempts beyond the first.
     UpstreamRetries,
@@ -50,9 +52,9 @@ pub enum Measure {
     RequestBytes,
     /// The request's `Content-Length`.
     ContentLength,
-    /// The same, 0 for a request without one: it has no body.
+    /// The request's `Content-Length`, or 0 without the header: such a request has an empty body.
     RequestBodyBytes,
-    /// Time to connect, of the last upstream attempt.
+    /// Connect time of the last upstream attempt.
     ConnectDuration,
 }
 
@@ -60,41 +62,42 @@ pub enum Measure {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Values {
     numbers: [u64; Measure::COUNT],
-    /// A bit for each that is there.
+    /// One bit for each number that is present.
     present: u8,
 }
 
 impl Definition {
-    /// Says everything that must be the same for old counts to go on: kind, labels, bounds.
-    pub fn fingerprint(&self) -> String {
-        let mut text = String::new();
-        let _ = match &self.kind {
-            Kind::Lines => write!(text, "lines"),
-            Kind::Rejected => write!(text, "rejected lines"),
-            Kind::Sum(measure) => write!(text, "sum {measure:?}"),
-            Kind::Histogram(measure, bounds) => write!(text, "histogram {measure:?} {bounds:?}"),
-        };
-        let _ = write!(text, " by {:?}", self.labels);
-        if !self.filter.is_empty() {
-            let _ = write!(text, " when {}", self.filter);
-        }
-        text
+    /// Returns whether counts of the other definition may be continued under this one.
+    pub(super) fn counts_like(&self, other: &Self) -> bool {
+        self.kind == other.kind && self.labels == other.labels && self.when == other.when
     }
 
-    /// Integers that one series needs.
+    /// Number of integers that one series takes.
     pub(super) fn stride(&self) -> usize {
         match &self.kind {
             Kind::Lines | Kind::Sum(_) | Kind::Rejected => 1,
             Kind::Histogram(_, bounds) => bounds.len() + 2,
         }
     }
+
+    /// Returns the text shown for a value of the label that is absent or not in its list.
+    pub fn other_value(&self, label: Label) -> Arc<str> {
+        let given = self.other.iter().find(|(named, _)| *named == label);
+        given.map_or_else(|| OTHER.into(), |(_, text)| Arc::clone(text))
+    }
+
+    /// Returns the labels that the family shows or filters by.
+    pub fn labels_used(&self) -> impl Iterator<Item = Label> {
+        let filtered = self.when.iter().map(|condition| condition.label);
+        self.labels.iter().copied().chain(filtered)
+    }
 }
 
 impl Measure {
-    /// How many there are.
+    /// Number of measures.
     pub const COUNT: usize = 8;
 
-    /// Its unit.
+    /// Unit of the measure.
     pub const fn unit(self) -> Unit {
         match self {
             Self::Duration | Self::UpstreamDuration | Self::ConnectDuration => Unit::Micros,
@@ -108,7 +111,7 @@ impl Measure {
 }
 
 impl Values {
-    /// With a measure, if the line brought it.
+    /// Adds a measure if the line contains it.
     #[inline]
     #[must_use]
     pub fn with(mut self, measure: Measure, value: Option<u64>) -> Self {
@@ -119,7 +122,7 @@ impl Values {
         self
     }
 
-    /// A measure.
+    /// Returns the value of a measure.
     #[inline]
     pub fn get(&self, measure: Measure) -> Option<u64> {
         (self.present >> measure as u8 & 1 != 0).then_some(self.numbers[measure as usize])

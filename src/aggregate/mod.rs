@@ -1,16 +1,19 @@
-//! Counting: one look-up a line, then integer adds.
+//! Counting: one hash look-up and a few integer additions for each line.
 //!
-//! Invariant: what a shard has counted does not depend on the order of the lines, and a snapshot,
-//! a save and the ledger taken under one lock are of one instant.
+//! Invariant: the counts of a shard do not depend on the order of the lines; a snapshot and a ledger taken under one
+//! lock are of one instant.
 
 mod buckets;
 mod definition;
 mod history;
 mod ledger;
+mod past;
+mod rows;
 mod shard;
 mod table;
 
 pub use definition::{Definition, Kind, Measure, Values};
 pub use ledger::Ledger;
-pub use shard::{Key, Names, Shard};
+pub use rows::{Key, Row};
+pub use shard::Shard;
 pub use table::LabelValues;

@@ -1,93 +1,50 @@
-//! One source's counts.
+//! The counts of one source.
 //!
-//! Invariant: a row, once found, leads straight to the series of every family it feeds.
+//! Invariant: a row leads straight to the series of every family that counts it; each line is in the ledger once.
 
-use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use foldhash::fast::RandomState;
-use hashbrown::HashTable;
-
+use super::definition::{Definition, Kind, Values};
 use super::history::History;
-use super::table::{LabelValues, Table};
-use super::{Definition, Kind, Ledger, Values};
-use crate::model::{
-    self, Course, Family, GenerationId, Number, Position, SCHEMA, Saved, Series, Track, Unit, Value,
-};
+use super::ledger::Ledger;
+use super::rows::{Key, Row, Rows};
+use super::table::{LabelValues, Table, label_names};
+use crate::model::{self, Course, Family, Number, Series, Track, Unit, Value};
 
-/// How many rows are found without a hash table: as many as a byte tells apart.
-const RECENT: usize = 256;
-
-/// The small integers that all labels of a line come from, packed by whoever knows them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Key(pub u64);
-
-/// Whoever packed the keys: knows their labels, and how many series there may be. Families are told
-/// by their place among the definitions, those of rejected lines apart.
-pub trait Names {
-    /// Whether a family counts the lines of a key.
-    fn feeds(&self, key: Key, family: usize) -> bool;
-    /// The label values of the series that it counts them in.
-    fn labels(&self, key: Key, family: usize) -> LabelValues;
-    /// The label values of the series that takes what is over the cap.
-    fn overflow(&self, family: usize) -> LabelValues;
-    /// Whether so many more series may be made.
-    fn admit(&self, series: usize) -> bool;
-}
-
-/// Most keys over the cap that are remembered; they take up to 2 MiB.
-const REFUSED: usize = 1 << 16;
-
-/// Counts, ledger and positions of one source.
+/// The counts and the ledger of one source. Families are numbered by their place among the definitions, those of
+/// rejected lines left out.
 #[derive(Debug)]
 pub struct Shard {
     source: Arc<str>,
     tables: Vec<Table>,
     /// Families of rejected lines.
     rejected: Vec<Definition>,
-    rows: HashTable<(Key, u32)>,
-    /// Rows found lately, at a place told by their key.
-    recent: Box<[(Key, u32); RECENT]>,
-    hasher: RandomState,
-    /// For each row, the slot in each table.
-    slots: Vec<usize>,
-    /// The rows for what is over the cap, by the families they feed; none until the cap is met.
-    overflow: Vec<(Box<[bool]>, u32)>,
-    /// Keys over the cap that were met lately, and where they are counted: working that out anew for each line
-    /// would cost far more than counting it.
-    refused: HashTable<(Key, u32)>,
-    /// Whether there may be series to which no row leads: those that no line asked for, and those taken over.
+    rows: Rows,
+    /// True if there may be series without a row: those that start at 0, and those of a merged shard.
     has_idle_series: bool,
     ledger: Ledger,
-    positions: Vec<Position>,
-    /// When it counted, if that is wanted.
+    /// Present if counts are kept by time.
     history: Option<Box<History>>,
 }
 
 impl Shard {
-    /// An empty shard. `definitions` in any order; the ledger starts with every reason at 0.
-    pub fn new(source: &str, definitions: Vec<Definition>, ledger: Ledger) -> Self {
+    /// Creates an empty shard. The ledger should contain every reason, at 0.
+    pub fn new(source: Arc<str>, definitions: Vec<Definition>, ledger: Ledger) -> Self {
         let (rejected, counted): (Vec<_>, Vec<_>) = definitions
             .into_iter()
             .partition(|definition| definition.kind == Kind::Rejected);
         Self {
-            source: source.into(),
+            source,
+            rows: Rows::new(counted.len()),
             tables: counted.into_iter().map(Table::new).collect(),
             rejected,
-            rows: HashTable::new(),
-            recent: Box::new([(Key(u64::MAX), u32::MAX); RECENT]),
-            hasher: RandomState::default(),
-            slots: Vec::new(),
-            overflow: Vec::new(),
-            refused: HashTable::new(),
             has_idle_series: false,
             ledger,
-            positions: Vec::new(),
             history: None,
         }
     }
 
-    /// The same, empty, which also remembers in which step each line was counted.
+    /// Keeps counts by time from now on.
     #[must_use]
     pub fn by_time(self) -> Self {
         Self {
@@ -96,58 +53,105 @@ impl Shard {
         }
     }
 
-    /// Says in which step after 1970 the lines that follow were written; steps may come in any order.
+    /// Begins a step, counted from 1970: the lines that follow were written in it. Steps may come in any order.
     #[inline]
     pub fn begin_step(&mut self, step: u32) {
-        if self
-            .history
-            .as_ref()
-            .is_some_and(|history| history.is_over(step))
-        {
-            self.note();
+        let history = self.history.as_ref();
+        if history.is_some_and(|history| history.is_other(step)) {
+            self.record_history();
             if let Some(history) = &mut self.history {
                 history.begin(step);
             }
         }
     }
 
-    /// Takes down what was counted in the present step.
-    fn note(&mut self) {
+    fn record_history(&mut self) {
         if let Some(history) = &mut self.history {
-            history.note(&self.tables, &self.slots, self.ledger.rejected_lines());
+            history.record(&self.tables, &self.rows, self.ledger.rejected_lines());
         }
+    }
+
+    /// Returns the row of a registered key.
+    #[inline]
+    pub fn find(&mut self, key: Key) -> Option<Row> {
+        self.rows.find(key)
     }
 
     /// Counts one request.
     #[inline]
-    pub fn apply(&mut self, key: Key, values: &Values, names: &impl Names) {
+    pub fn count(&mut self, row: Row, values: &Values) {
         self.ledger.recorded += 1;
-        // Multiplied by 2^64 over the golden ratio, keys that differ a little spread.
-        let [.., high] = key.0.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes();
-        let place = usize::from(high);
-        let row = match self.recent[place] {
-            (known, row) if known == key && row != u32::MAX => row,
-            _ => {
-                let row = self.find(key, names);
-                // Lines over the cap are counted where they are looked for.
-                if !self.is_overflow(row) {
-                    self.recent[place] = (key, row);
-                }
-                row
-            }
-        };
         if let Some(history) = &mut self.history {
             history.touch(row);
         }
-        let width = self.tables.len();
-        let slots = &self.slots[row as usize * width..][..width];
+        let slots = self.rows.slots(row);
         for (table, slot) in self.tables.iter_mut().zip(slots) {
             table.count(*slot, values);
         }
     }
 
-    /// Gives a family those of these series that it lacks, at 0, if `admit` lets so many be made; all of
-    /// them or none. The family is told by its place among the definitions, those of rejected lines apart.
+    /// Counts one request in an overflow row.
+    pub fn count_overflow(&mut self, row: Row, values: &Values) {
+        self.ledger.overflow += 1;
+        self.count(row, values);
+    }
+
+    /// Returns the overflow row of a key that was refused a short while ago.
+    pub fn find_overflow(&self, key: Key) -> Option<Row> {
+        self.rows.find_overflow_key(key)
+    }
+
+    /// Returns whether [`Self::register`] can succeed. Over the cap, it can only for a row whose series all exist; if
+    /// every series has a row, such rows are too rare to search for.
+    pub fn can_register(&self) -> bool {
+        !self.rows.is_full() || self.has_idle_series
+    }
+
+    /// Registers a key with its label values in each family; `None` stands for a family that excludes it. `admit` is
+    /// asked for the number of new series, unless all exist. Returns `None` if they may not be made.
+    pub fn register(
+        &mut self,
+        key: Key,
+        labels: Vec<Option<LabelValues>>,
+        admit: impl FnOnce(usize) -> bool,
+    ) -> Option<Row> {
+        let tables = self.tables.iter().zip(&labels);
+        let fresh = tables
+            .filter(|(table, labels)| labels.as_ref().is_some_and(|new| !table.contains(new)))
+            .count();
+        let may_add = fresh == 0 || (!self.rows.is_full() && admit(fresh));
+        may_add.then(|| {
+            self.rows
+                .register(key, Self::slots(&mut self.tables, labels))
+        })
+    }
+
+    /// Returns the overflow row for the families that count a key, and remembers it for the key. `labels` makes the
+    /// label values of the row if it does not exist.
+    pub fn register_overflow(
+        &mut self,
+        key: Key,
+        feeds: Box<[bool]>,
+        labels: impl FnOnce(&[bool]) -> Vec<Option<LabelValues>>,
+    ) -> Row {
+        let row = self.rows.find_overflow(&feeds).unwrap_or_else(|| {
+            let slots = Self::slots(&mut self.tables, labels(&feeds));
+            self.rows.add_overflow(feeds, slots)
+        });
+        self.rows.remember_overflow_key(key, row);
+        row
+    }
+
+    fn slots(
+        tables: &mut [Table],
+        labels: Vec<Option<LabelValues>>,
+    ) -> impl Iterator<Item = usize> {
+        let tables = tables.iter_mut().zip(labels);
+        tables.map(|(table, labels)| labels.map_or(Table::SINK, |labels| table.slot(labels)))
+    }
+
+    /// Adds the missing ones of these series to a family, at 0. `admit` is asked for the number of new series; if they
+    /// may not be made, none is added. Returns whether all exist.
     pub fn initialise(
         &mut self,
         family: usize,
@@ -163,75 +167,60 @@ impl Shard {
             return false;
         }
         self.has_idle_series |= !fresh.is_empty();
-        self.refused.clear();
+        self.rows.forget_overflow_keys();
         for labels in fresh {
             table.slot(labels);
         }
         true
     }
 
-    /// Accounts for a line that could not be counted.
+    /// Accounts for a rejected line.
     pub fn reject(&mut self, reason: &'static str) {
         *self.ledger.rejected.entry(reason).or_default() += 1;
     }
 
-    /// Accounts for a line left out on purpose.
+    /// Accounts for a line skipped by a rule.
     pub fn skip(&mut self, rule: &'static str) {
         *self.ledger.skipped.entry(rule).or_default() += 1;
     }
 
-    /// Accounts for the bytes of a batch and takes note of where it ended.
-    pub fn advance(&mut self, bytes: u64, end: Position) {
+    /// Accounts for the bytes of a batch.
+    pub fn add_bytes(&mut self, bytes: u64) {
         self.ledger.bytes += bytes;
-        match self
-            .positions
-            .iter_mut()
-            .find(|position| position.generation == end.generation)
-        {
-            Some(position) => *position = end,
-            None => self.positions.push(end),
-        }
     }
 
-    /// Forgets the position of a generation that is finished.
-    pub fn forget(&mut self, generation: GenerationId) {
-        self.positions
-            .retain(|position| position.generation != generation);
-    }
-
-    /// How many series it holds.
+    /// Number of series.
     pub fn series(&self) -> usize {
         self.tables.iter().map(Table::len).sum()
     }
 
-    /// The account of lines.
+    /// Returns the account of all lines.
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
     }
 
-    /// The families of the product.
+    /// Returns the families of the product, unsorted.
     pub fn snapshot(&self) -> Vec<Family> {
-        let rejected = self
-            .rejected
-            .iter()
-            .map(|definition| self.rejects(definition));
+        let rejected = self.rejected.iter();
         let counted = self.tables.iter().map(Table::family);
-        counted.chain(rejected).collect()
+        counted
+            .chain(rejected.map(|definition| self.rejected_family(definition)))
+            .collect()
     }
 
-    /// The families of the product over time, which are forgotten; empty unless it counted by time.
+    /// Removes and returns the families of the product over time; empty unless counts are kept by time.
     pub fn take_timeline(&mut self) -> Vec<Course> {
-        self.note();
+        self.record_history();
         let Some(mut history) = self.history.take() else {
             return Vec::new();
         };
-        let tables = self.tables.iter().enumerate();
+        let tables = self.tables.iter().zip(history.take_tables());
         let mut courses: Vec<Course> = tables
-            .map(|(at, table)| table.course(history.of_table(at)))
+            .map(|(table, changes)| table.course(changes))
             .collect();
-        let changes = history.of_rejected();
+        let changes = history.take_rejected();
         courses.extend(self.rejected.iter().map(|definition| {
-            let family = self.rejects(definition);
+            let family = self.rejected_family(definition);
             let zero = Value::Number(Number::Exact(0, Unit::One));
             let tracks = family.series.into_iter().map(|series| Track {
                 labels: series.labels,
@@ -248,511 +237,41 @@ impl Shard {
         courses
     }
 
-    /// The rejected lines as a family of the product.
-    fn rejects(&self, definition: &Definition) -> Family {
-        let labels = definition.labels.iter();
+    /// Returns the number of rejected lines as a family of the product.
+    fn rejected_family(&self, definition: &Definition) -> Family {
+        let names = label_names(definition).into_iter();
         Family {
             name: Arc::clone(&definition.name),
             help: Arc::clone(&definition.help),
             kind: model::Kind::Counter,
             series: vec![Series {
-                labels: labels
-                    .map(|label| (Arc::clone(label), Arc::clone(&self.source)))
-                    .collect(),
+                labels: names.map(|name| (name, Arc::clone(&self.source))).collect(),
                 value: Value::Number(Number::Exact(self.ledger.rejected_lines(), Unit::One)),
             }],
         }
     }
 
-    /// The families about the source itself.
+    /// Returns the exporter's own families about the source.
     pub fn account(&self) -> Vec<Family> {
         self.ledger.families(&self.source, self.series() as u64)
     }
 
-    /// Counts and positions of this instant.
-    pub fn save(&self) -> Saved {
-        Saved {
-            schema: SCHEMA,
-            positions: self.positions.clone(),
-            families: self.tables.iter().map(Table::save).collect(),
-        }
-    }
-
-    /// Adds what another shard had counted; its ledger comes along.
-    pub fn restore(&mut self, saved: &Saved, ledger: &Ledger) {
-        for family in &saved.families {
-            let same = self
-                .tables
-                .iter_mut()
-                .find(|table| *table.definition.name == *family.name);
-            if let Some(table) = same {
-                table.restore(family);
+    /// Adds the ledger of another shard, and the counts of its families. A family that is defined differently here
+    /// starts at 0.
+    pub fn merge(&mut self, other: &Self) {
+        for theirs in &other.tables {
+            let is_same = |mine: &&mut Table| mine.definition.name == theirs.definition.name;
+            let mine = self.tables.iter_mut().find(is_same);
+            if let Some(mine) = mine.filter(|mine| mine.definition.counts_like(&theirs.definition))
+            {
+                mine.merge(theirs);
             }
         }
         self.has_idle_series |= self.series() > 0;
-        self.refused.clear();
-        self.positions.clone_from(&saved.positions);
-        self.ledger.add(ledger);
+        self.rows.forget_overflow_keys();
+        self.ledger.add(&other.ledger);
     }
-
-    /// Adds the counts and the account of another shard of the same definitions.
-    pub fn merge(&mut self, other: &Self) {
-        self.restore(&other.save(), &other.ledger);
-    }
-
-    /// The row of any key.
-    #[inline(never)]
-    fn find(&mut self, key: Key, names: &impl Names) -> u32 {
-        let hash = self.hasher.hash_one(key.0);
-        match self.rows.find(hash, |(known, _)| *known == key) {
-            Some((_, row)) => *row,
-            None => self.admit(key, hash, names),
-        }
-    }
-
-    /// The row of a key seen for the first time, or an overflow row.
-    #[cold]
-    fn admit(&mut self, key: Key, hash: u64, names: &impl Names) -> u32 {
-        let refused = self.refused.find(hash, |(known, _)| *known == key);
-        if let Some((_, row)) = refused {
-            self.ledger.overflow += 1;
-            return *row;
-        }
-        let families = 0..self.tables.len();
-        let feeds: Box<[bool]> = families.map(|family| names.feeds(key, family)).collect();
-        // Over the cap, a row whose series are all there costs none. Where rows lead to all series, there are too
-        // few of these to look for them.
-        if self.overflow.is_empty() || self.has_idle_series {
-            let labels = Self::label_values(&feeds, |family| names.labels(key, family));
-            let fresh = self
-                .tables
-                .iter()
-                .zip(&labels)
-                .filter(|(table, labels)| labels.as_ref().is_some_and(|new| !table.contains(new)))
-                .count();
-            let has_room = fresh == 0 || (self.overflow.is_empty() && names.admit(fresh));
-            if has_room {
-                let row = self.add_row(labels);
-                insert(&mut self.rows, &self.hasher, hash, (key, row));
-                return row;
-            }
-        }
-        self.ledger.overflow += 1;
-        let known = self.overflow.iter().find(|(known, _)| *known == feeds);
-        let row = if let Some((_, row)) = known {
-            *row
-        } else {
-            let labels = Self::label_values(&feeds, |family| names.overflow(family));
-            let row = self.add_row(labels);
-            self.overflow.push((feeds, row));
-            row
-        };
-        // From now on no line makes a series, so a key that is refused stays so.
-        if self.refused.len() >= REFUSED {
-            self.refused.clear();
-        }
-        insert(&mut self.refused, &self.hasher, hash, (key, row));
-        row
-    }
-
-    fn is_overflow(&self, row: u32) -> bool {
-        self.overflow.iter().any(|(_, overflow)| *overflow == row)
-    }
-
-    /// The label values of a row in each table that it feeds.
-    fn label_values(
-        feeds: &[bool],
-        values: impl Fn(usize) -> LabelValues,
-    ) -> Vec<Option<LabelValues>> {
-        let families = feeds.iter().enumerate();
-        families
-            .map(|(family, feeds)| feeds.then(|| values(family)))
-            .collect()
-    }
-
-    fn add_row(&mut self, labels: Vec<Option<LabelValues>>) -> u32 {
-        let row = self.slots.len() / self.tables.len().max(1);
-        for (table, labels) in self.tables.iter_mut().zip(labels) {
-            let slot = labels.map_or(Table::sink(), |labels| table.slot(labels));
-            self.slots.push(slot);
-        }
-        u32::try_from(row).unwrap_or(u32::MAX)
-    }
-}
-
-fn insert(rows: &mut HashTable<(Key, u32)>, hasher: &RandomState, hash: u64, entry: (Key, u32)) {
-    rows.insert_unique(hash, entry, |(key, _)| hasher.hash_one(key.0));
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::aggregate::{Kind, Measure};
-    use crate::model::{Families, GenerationId, Timeline};
-    use proptest::prelude::*;
-    use std::cell::Cell;
-
-    /// The key is route × 10 + status; `left` series may still be made.
-    struct Plain {
-        left: Cell<usize>,
-        /// How often it was asked for labels.
-        asked: Cell<usize>,
-    }
-
-    /// The labels of each family, as [`shard`] defines them, and one that counts odd routes only.
-    const LABELS: [&[&str]; 4] = [&["route", "status"], &["route"], &[], &["status"]];
-
-    impl Names for Plain {
-        fn feeds(&self, key: Key, family: usize) -> bool {
-            family != 3 || key.0 / 10 % 2 == 1
-        }
-
-        fn labels(&self, key: Key, family: usize) -> LabelValues {
-            let value = |label: &&str| match *label {
-                "route" => format!("/{}", key.0 / 10).into(),
-                _ => (key.0 % 10).to_string().into(),
-            };
-            self.asked.set(self.asked.get() + 1);
-            LABELS[family].iter().map(value).collect()
-        }
-
-        fn overflow(&self, family: usize) -> LabelValues {
-            LABELS[family].iter().map(|_| "<other>".into()).collect()
-        }
-
-        fn admit(&self, series: usize) -> bool {
-            let left = self.left.get().checked_sub(series);
-            self.left.set(left.unwrap_or(self.left.get()));
-            left.is_some()
-        }
-    }
-
-    fn names(left: usize) -> Plain {
-        Plain {
-            left: Cell::new(left),
-            asked: Cell::new(0),
-        }
-    }
-
-    fn shard() -> Shard {
-        let definition = |name: &str, labels: &[&str], kind| Definition {
-            name: name.into(),
-            help: "h".into(),
-            labels: labels.iter().map(|label| (*label).into()).collect(),
-            kind,
-            filter: "".into(),
-        };
-        let definitions = vec![
-            definition("requests", &["route", "status"], Kind::Lines),
-            definition(
-                "seconds",
-                &["route"],
-                Kind::Histogram(Measure::Duration, [10, 20].into()),
-            ),
-            definition("retries", &[], Kind::Sum(Measure::UpstreamRetries)),
-        ];
-        Shard::new("test", definitions, Ledger::default())
-    }
-
-    fn apply(shard: &mut Shard, lines: &[(u64, Option<u64>)], names: &Plain) {
-        for (key, duration) in lines {
-            let values = Values::default()
-                .with(Measure::Duration, *duration)
-                .with(Measure::UpstreamRetries, Some(1));
-            shard.apply(Key(*key), &values, names);
-        }
-    }
-
-    fn families(shard: &Shard) -> Families {
-        Families::new(shard.snapshot())
-    }
-
-    #[test]
-    fn a_line_feeds_each_family_once() {
-        let mut shard = shard();
-        apply(
-            &mut shard,
-            &[(12, Some(10)), (13, Some(11)), (12, None), (25, Some(99))],
-            &names(100),
-        );
-        let families = families(&shard);
-        assert_eq!(families.get("requests").unwrap().total(), 4);
-        assert_eq!(families.get("requests").unwrap().series.len(), 3);
-        assert_eq!(families.get("retries").unwrap().total(), 4);
-        let seconds = families.get("seconds").unwrap();
-        let values: Vec<_> = seconds
-            .series
-            .iter()
-            .map(|series| (series.label("route").unwrap(), &series.value))
-            .collect();
-        let Value::Histogram(first) = values[0].1 else {
-            panic!()
-        };
-        assert_eq!(
-            (values[0].0, &*first.counts, first.sum),
-            ("/1", &[1, 1, 0][..], 21)
-        );
-        let Value::Histogram(second) = values[1].1 else {
-            panic!()
-        };
-        assert_eq!((&*second.counts, second.sum), (&[0, 0, 1][..], 99));
-        assert_eq!(shard.series(), 3 + 2 + 1);
-    }
-
-    #[test]
-    fn over_the_cap_no_line_is_lost() {
-        let mut shard = shard();
-        let lines: Vec<_> = (0..50).map(|key| (key * 10, Some(1))).collect();
-        apply(&mut shard, &lines, &names(7));
-        let families = families(&shard);
-        let requests = families.get("requests").unwrap();
-        assert_eq!(requests.total(), 50);
-        assert_eq!(families.get("seconds").unwrap().total(), 50);
-        // 3 series for the first line, 2 for each of the next two, and the overflow row.
-        assert_eq!(requests.series.len(), 4);
-        assert_eq!(shard.ledger().overflow, 47);
-        apply(&mut shard, &[(490, None), (490, None)], &names(0));
-        assert_eq!(shard.ledger().overflow, 49);
-        let other = requests
-            .series
-            .iter()
-            .find(|series| series.label("route") == Some("<other>"));
-        assert_eq!(other.unwrap().label("status"), Some("<other>"));
-    }
-
-    #[test]
-    fn a_key_over_the_cap_is_asked_about_once() {
-        let mut shard = shard();
-        assert!(shard.initialise(1, vec![["/7".into()].into()], |_| true));
-        let names = names(0);
-        let flood: Vec<_> = (0..1_000).map(|_| (12, Some(1))).collect();
-        apply(&mut shard, &flood, &names);
-        assert_eq!((shard.ledger().overflow, names.asked.get()), (1_000, 3));
-        // When its series are there after all, its lines are counted in them.
-        let series: [&[&str]; 3] = [&["/1", "2"], &["/1"], &[]];
-        for (family, labels) in series.into_iter().enumerate() {
-            let labels = labels.iter().map(|label| (*label).into()).collect();
-            assert!(shard.initialise(family, vec![labels], |_| true));
-        }
-        apply(&mut shard, &flood, &names);
-        assert_eq!(shard.ledger().overflow, 1_000);
-        let families = families(&shard);
-        let requests = families.get("requests").unwrap();
-        let own = |series: &&Series| series.label("route") == Some("/1");
-        let own = requests.series.iter().find(own).unwrap();
-        assert_eq!(own.value, Value::Number(Number::Exact(1_000, Unit::One)));
-    }
-
-    #[test]
-    fn more_keys_over_the_cap_than_are_remembered_lose_nothing() {
-        let mut shard = shard();
-        let keys = REFUSED as u64 + 10;
-        let lines: Vec<_> = (0..keys).chain(0..keys).map(|key| (key, None)).collect();
-        apply(&mut shard, &lines, &names(0));
-        assert_eq!(shard.ledger().overflow, 2 * keys);
-        assert_eq!(families(&shard).get("requests").unwrap().total(), 2 * keys);
-        assert!(shard.refused.len() <= REFUSED);
-    }
-
-    #[test]
-    fn what_is_saved_goes_on_where_it_stopped() {
-        let mut first = shard();
-        apply(&mut first, &[(12, Some(10)), (25, None)], &names(100));
-        first.reject("mismatch");
-        first.advance(
-            77,
-            Position {
-                generation: GenerationId(3),
-                offset: 77,
-            },
-        );
-        let mut second = shard();
-        second.restore(&first.save(), first.ledger());
-        assert_eq!(families(&second), families(&first));
-        assert_eq!(second.save(), first.save());
-        apply(&mut second, &[(12, Some(30))], &names(0));
-        assert_eq!(families(&second).get("requests").unwrap().total(), 3);
-        assert_eq!(families(&second).get("requests").unwrap().series.len(), 2);
-        assert_eq!(second.ledger().lines(), 4);
-        assert_eq!(second.ledger().overflow, 0);
-        second.forget(GenerationId(3));
-        assert!(second.save().positions.is_empty());
-    }
-
-    #[test]
-    fn what_was_counted_elsewhere_is_counted_on_over_the_cap_too() {
-        let mut first = shard();
-        apply(&mut first, &[(12, Some(10)), (25, None)], &names(100));
-        let mut second = shard();
-        second.restore(&first.save(), first.ledger());
-        apply(
-            &mut second,
-            &[(99, None), (12, None), (25, None)],
-            &names(0),
-        );
-        assert_eq!(second.ledger().overflow, 1);
-        let families = families(&second);
-        let requests = families.get("requests").unwrap().series.iter();
-        let counts: Vec<_> = requests.map(|series| series.value.clone()).collect();
-        let counted = |lines| Value::Number(Number::Exact(lines, Unit::One));
-        assert_eq!(counts, [counted(2), counted(2), counted(1)]);
-    }
-
-    #[test]
-    fn a_family_with_other_bounds_starts_anew_alone() {
-        let mut first = shard();
-        apply(&mut first, &[(12, Some(10))], &names(100));
-        let mut saved = first.save();
-        saved.families[1].definition.push_str(" else");
-        let mut second = shard();
-        second.restore(&saved, first.ledger());
-        assert_eq!(families(&second).get("seconds").unwrap().total(), 0);
-        assert_eq!(families(&second).get("requests").unwrap().total(), 1);
-    }
-
-    fn with_odd_routes() -> Shard {
-        let mut definitions: Vec<Definition> = shard()
-            .tables
-            .into_iter()
-            .map(|table| table.definition)
-            .collect();
-        definitions.push(Definition {
-            name: "odd".into(),
-            help: "h".into(),
-            labels: vec!["status".into()],
-            kind: Kind::Lines,
-            filter: "odd routes".into(),
-        });
-        definitions.push(Definition {
-            name: "rejects".into(),
-            help: "h".into(),
-            labels: vec!["source".into()],
-            kind: Kind::Rejected,
-            filter: "".into(),
-        });
-        Shard::new("test", definitions, Ledger::default())
-    }
-
-    #[test]
-    fn rejected_lines_are_a_family_of_one_series() {
-        let mut shard = with_odd_routes();
-        shard.reject("mismatch");
-        shard.reject("overlong");
-        let families = families(&shard);
-        let rejects = families.get("rejects").unwrap();
-        assert_eq!((rejects.total(), rejects.series.len()), (2, 1));
-        assert_eq!(rejects.series[0].label("source"), Some("test"));
-    }
-
-    /// Key and duration of a line of a step; none for a line that is rejected.
-    type Dated = (u32, Option<(u64, Option<u64>)>);
-
-    fn lines_by_step() -> impl Strategy<Value = Vec<Dated>> {
-        let line = (0..60_u64, proptest::option::of(0..30_u64));
-        proptest::collection::vec((0..5_u32, proptest::option::weighted(0.9, line)), 1..80)
-    }
-
-    /// What a timeline adds up to, of some of its steps.
-    fn added_up(timeline: &Timeline, wanted: impl Fn(u32) -> bool) -> Families {
-        Families::new(timeline.iter().map(|course| {
-            Family {
-                name: course.name.clone(),
-                help: course.help.clone(),
-                kind: course.kind,
-                series: (course.tracks.iter())
-                    .map(|track| {
-                        let mut value = track.zero.clone();
-                        let changes = track.changes.iter();
-                        changes
-                            .filter(|change| wanted(change.step))
-                            .for_each(|change| value.grow(*change));
-                        Series {
-                            labels: track.labels.clone(),
-                            value,
-                        }
-                    })
-                    .collect(),
-            }
-        }))
-    }
-
-    proptest! {
-        #[test]
-        fn a_timeline_adds_up_to_the_counts_whatever_the_order(
-            lines in lines_by_step(),
-            cap in 0..40_usize,
-        ) {
-            let count = |wanted: &dyn Fn(u32) -> bool, by_time: bool| {
-                let mut shard = if by_time { shard().by_time() } else { shard() };
-                let names = names(1_000);
-                for (step, line) in lines.iter().filter(|(step, _)| wanted(*step)) {
-                    match line {
-                        Some(line) => {
-                            shard.begin_step(*step);
-                            apply(&mut shard, &[*line], &names);
-                        }
-                        None => shard.reject("mismatch"),
-                    }
-                }
-                shard
-            };
-            let mut timed = count(&|_| true, true);
-            let whole = families(&count(&|_| true, false));
-            prop_assert_eq!(&families(&timed), &whole);
-            let timeline = Timeline::new(timed.take_timeline());
-            prop_assert_eq!(&added_up(&timeline, |_| true), &whole);
-            for step in 0..5 {
-                let only = families(&count(&|at| at == step, false));
-                let found = added_up(&timeline, |at| at == step);
-                for family in whole.iter() {
-                    let total = |all: &Families| all.get(&family.name).map_or(0, Family::total);
-                    prop_assert_eq!(total(&found), total(&only), "{}", &family.name);
-                }
-            }
-            // The same where series are over the cap.
-            let mut capped = shard().by_time();
-            let names = names(cap);
-            for (step, line) in &lines {
-                if let Some(line) = line {
-                    capped.begin_step(*step);
-                    apply(&mut capped, &[*line], &names);
-                }
-            }
-            let expected = families(&capped);
-            let timeline = Timeline::new(capped.take_timeline());
-            prop_assert_eq!(added_up(&timeline, |_| true), expected);
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn a_family_with_a_filter_counts_the_lines_that_pass_it(
-            keys in proptest::collection::vec(0..100_u64, 0..60),
-            left in 0..40_usize,
-        ) {
-            let mut shard = with_odd_routes();
-            let lines: Vec<_> = keys.iter().map(|key| (*key, None)).collect();
-            apply(&mut shard, &lines, &names(left));
-            let odd = keys.iter().filter(|key| *key / 10 % 2 == 1).count() as u64;
-            prop_assert_eq!(families(&shard).get("odd").unwrap().total(), odd);
-            prop_assert_eq!(families(&shard).get("requests").unwrap().total(), keys.len() as u64);
-            let mut other = with_odd_routes();
-            other.merge(&shard);
-            prop_assert_eq!(families(&other).get("odd").unwrap().total(), odd);
-        }
-
-        #[test]
-        fn order_and_splitting_do_not_matter(lines: Vec<(u8, Option<u16>)>, at: prop::sample::Index) {
-            let lines: Vec<_> = lines.into_iter().map(|(key, value)| (u64::from(key), value.map(u64::from))).collect();
-            let mut whole = shard();
-            apply(&mut whole, &lines, &names(10_000));
-            let (one, two) = lines.split_at(if lines.is_empty() { 0 } else { at.index(lines.len()) });
-            let (mut first, mut second) = (shard(), shard());
-            apply(&mut first, two, &names(10_000));
-            apply(&mut second, one, &names(10_000));
-            first.merge(&second);
-            prop_assert_eq!(families(&first), families(&whole));
-            prop_assert_eq!(first.ledger(), whole.ledger());
-        }
-    }
-}
+mod tests;

@@ -1,35 +1,41 @@
 //! The series of one family, in one flat array.
 //!
-//! Invariant: series N owns `values[(N + sink) * stride ..][.. stride]`; label sets are unique. What
-//! stands before the first series is the sink: lines that are left out are counted there, unseen, so
-//! that no line is asked whether it is one of them.
+//! Invariant: each label set has one series, and each series its own `stride` values. In the table of a family with
+//! conditions, the values before the first series are the sink: excluded lines are counted there and never shown, so
+//! that the hot path need not test for them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::buckets::Buckets;
-use super::history::Past;
-use super::{Definition, Kind, Measure, Values};
+use super::definition::{Definition, Kind, Measure, Values};
+use super::past::cell;
 use crate::model::{
-    self, Course, Family, Histogram, Number, SavedFamily, SavedSeries, Series, Track, Unit, Value,
+    self, Change, Course, Family, Histogram, Labels, Number, Series, Track, Unit, Value,
 };
 
-/// Label values, in the order of the definition's label names.
+/// Label values, in the order of the definition's labels.
 pub type LabelValues = Box<[Arc<str>]>;
 
-/// One family's series.
+/// The series of one family.
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) definition: Definition,
+    /// Names of the definition's labels.
+    names: Box<[Arc<str>]>,
     counting: Counting,
-    index: HashMap<LabelValues, u32>,
+    /// The slot of each label set: the offset of its first value.
+    index: HashMap<LabelValues, usize>,
+    /// The label sets, in the order of their slots.
     series: Vec<LabelValues>,
     values: Vec<u64>,
-    /// 1 if there is a sink, else 0.
-    sink: usize,
+    /// Number of values of a series.
+    stride: usize,
+    /// Slot of the first series: behind the sink, if there is one.
+    first: usize,
 }
 
-/// What a definition's kind asks for each line.
+/// The operation that a definition asks for on each line.
 #[derive(Debug)]
 enum Counting {
     Lines,
@@ -38,13 +44,20 @@ enum Counting {
 }
 
 impl Table {
+    /// Slot in which excluded lines are counted.
+    pub(super) const SINK: usize = 0;
+
     pub(super) fn new(definition: Definition) -> Self {
-        let sink = usize::from(!definition.filter.is_empty());
+        let stride = definition.stride();
+        let first = if definition.when.is_empty() {
+            0
+        } else {
+            stride
+        };
         Self {
-            values: vec![0; sink * definition.stride()],
-            sink,
+            names: label_names(&definition),
             counting: match &definition.kind {
-                // Rejected lines are told by the ledger.
+                // The ledger counts rejected lines.
                 Kind::Lines | Kind::Rejected => Counting::Lines,
                 Kind::Sum(measure) => Counting::Sum(*measure),
                 Kind::Histogram(measure, bounds) => {
@@ -54,50 +67,42 @@ impl Table {
             definition,
             index: HashMap::new(),
             series: Vec::new(),
+            values: vec![0; first],
+            stride,
+            first,
         }
     }
 
-    /// How many series there are.
+    /// Number of series.
     pub(super) fn len(&self) -> usize {
         self.series.len()
     }
 
-    /// Whether this label set has a series.
+    /// Returns whether the label set has a series.
     pub(super) fn contains(&self, labels: &LabelValues) -> bool {
         self.index.contains_key(labels)
     }
 
-    /// The offset of a label set's values; a new one starts at 0.
+    /// Returns the slot of a label set; makes its series at 0 if there was none.
     pub(super) fn slot(&mut self, labels: LabelValues) -> usize {
-        let stride = self.definition.stride();
-        let next = self.series.len();
-        if let Some(at) = self.index.get(&labels) {
-            return (*at as usize + self.sink) * stride;
+        if let Some(slot) = self.index.get(&labels) {
+            return *slot;
         }
-        // A shard holds fewer series than its budget, far below 2^32.
-        self.index
-            .insert(labels.clone(), u32::try_from(next).unwrap_or(u32::MAX));
+        let slot = self.values.len();
+        self.index.insert(labels.clone(), slot);
         self.series.push(labels);
-        self.values.resize(self.values.len() + stride, 0);
-        (next + self.sink) * stride
+        self.values.resize(slot + self.stride, 0);
+        slot
     }
 
-    /// The offset for lines that are left out.
-    pub(super) const fn sink() -> usize {
-        0
-    }
-
-    /// Whether lines that are left out are counted at this offset.
+    /// Returns whether excluded lines are counted in this slot.
     pub(super) fn is_sink(&self, slot: usize) -> bool {
-        slot < self.sink * self.definition.stride()
+        slot < self.first
     }
 
-    /// The numbers of the series at this offset.
+    /// Returns the values in a slot.
     pub(super) fn values_at(&self, slot: usize) -> &[u64] {
-        self.values
-            .get(slot..)
-            .and_then(|values| values.get(..self.definition.stride()))
-            .unwrap_or_default()
+        &self.values[slot..][..self.stride]
     }
 
     /// Counts one line.
@@ -113,7 +118,7 @@ impl Table {
             Counting::Histogram(measure, buckets) => {
                 if let Some(value) = line.get(*measure) {
                     let cells = &mut self.values[slot..][..=buckets.count()];
-                    cells[buckets.of(value)] += 1;
+                    cells[buckets.find(value)] += 1;
                     let sum = &mut cells[buckets.count()];
                     *sum = sum.wrapping_add(value);
                 }
@@ -121,18 +126,19 @@ impl Table {
         }
     }
 
-    /// What its values are to a scrape.
-    fn kind(&self) -> model::Kind {
-        match &self.definition.kind {
-            Kind::Lines | Kind::Sum(_) | Kind::Rejected => model::Kind::Counter,
-            Kind::Histogram(..) => model::Kind::Histogram,
+    /// Adds the counts of another table with the same label names, bounds and conditions.
+    pub(super) fn merge(&mut self, other: &Self) {
+        for (labels, theirs) in other.rows() {
+            let slot = self.slot(labels.clone());
+            for (mine, theirs) in self.values[slot..].iter_mut().zip(theirs) {
+                *mine = mine.wrapping_add(*theirs);
+            }
         }
     }
 
-    /// The family over time.
-    pub(super) fn course(&self, past: &mut Past) -> Course {
-        let stride = self.definition.stride();
-        let zero = self.value(&vec![0; stride]);
+    /// Returns the family over time, from the changes of the table's values.
+    pub(super) fn course(&self, changes: Vec<Change>) -> Course {
+        let zero = self.value(&vec![0; self.stride]);
         let labels = self.series.iter();
         let mut tracks: Vec<Track> = labels
             .map(|labels| Track {
@@ -141,12 +147,10 @@ impl Table {
                 changes: Vec::new(),
             })
             .collect();
-        for mut change in past.take() {
-            let place = change.cell as usize;
-            if let Some(track) = tracks.get_mut((place / stride).wrapping_sub(self.sink)) {
-                change.cell = u32::try_from(place % stride).unwrap_or(u32::MAX);
-                track.changes.push(change);
-            }
+        for mut change in changes {
+            let place = change.cell as usize - self.first;
+            change.cell = cell(place % self.stride);
+            tracks[place / self.stride].changes.push(change);
         }
         Course {
             name: Arc::clone(&self.definition.name),
@@ -156,72 +160,35 @@ impl Table {
         }
     }
 
-    /// The family as a scrape shows it.
+    /// Returns the family for a scrape; its series are in the order in which they were made.
     pub(super) fn family(&self) -> Family {
-        let definition = &self.definition;
+        let series = self.rows().map(|(labels, values)| Series {
+            labels: self.named(labels),
+            value: self.value(values),
+        });
         Family {
-            name: Arc::clone(&definition.name),
-            help: Arc::clone(&definition.help),
+            name: Arc::clone(&self.definition.name),
+            help: Arc::clone(&self.definition.help),
             kind: self.kind(),
-            series: self
-                .rows()
-                .map(|(labels, values)| Series {
-                    labels: self.named(labels),
-                    value: self.value(values),
-                })
-                .collect(),
+            series: series.collect(),
         }
     }
 
-    /// The counts, to be restored later.
-    pub(super) fn save(&self) -> SavedFamily {
-        SavedFamily {
-            name: self.definition.name.to_string(),
-            definition: self.definition.fingerprint(),
-            series: self
-                .rows()
-                .map(|(labels, values)| SavedSeries {
-                    labels: self.named(labels),
-                    values: values.to_vec(),
-                })
-                .collect(),
-        }
-    }
-
-    /// Takes counts over; a family that is defined otherwise now starts anew.
-    pub(super) fn restore(&mut self, saved: &SavedFamily) {
-        if saved.definition != self.definition.fingerprint() {
-            return;
-        }
-        for series in &saved.series {
-            let slot = self.slot(
-                series
-                    .labels
-                    .iter()
-                    .map(|(_, value)| Arc::clone(value))
-                    .collect(),
-            );
-            for (mine, theirs) in self.values[slot..].iter_mut().zip(&series.values) {
-                *mine = mine.wrapping_add(*theirs);
-            }
+    fn kind(&self) -> model::Kind {
+        match &self.definition.kind {
+            Kind::Lines | Kind::Sum(_) | Kind::Rejected => model::Kind::Counter,
+            Kind::Histogram(..) => model::Kind::Histogram,
         }
     }
 
     fn rows(&self) -> impl Iterator<Item = (&LabelValues, &[u64])> {
-        self.series.iter().zip(
-            self.values
-                .chunks_exact(self.definition.stride())
-                .skip(self.sink),
-        )
+        let values = self.values[self.first..].chunks_exact(self.stride);
+        self.series.iter().zip(values)
     }
 
-    fn named(&self, values: &LabelValues) -> model::Labels {
-        self.definition
-            .labels
-            .iter()
-            .cloned()
-            .zip(values.iter().cloned())
-            .collect()
+    fn named(&self, values: &LabelValues) -> Labels {
+        let names = self.names.iter().cloned();
+        names.zip(values.iter().cloned()).collect()
     }
 
     fn value(&self, values: &[u64]) -> Value {
@@ -236,4 +203,10 @@ impl Table {
             _ => Value::Number(Number::Exact(values[0], Unit::One)),
         }
     }
+}
+
+/// Returns the names of a definition's labels, as scrapes share them.
+pub(super) fn label_names(definition: &Definition) -> Box<[Arc<str>]> {
+    let labels = definition.labels.iter();
+    labels.map(|label| label.name().into()).collect()
 }

@@ -325,13 +325,12 @@ impl Session {
             return Err(timeless(&name));
         }
         let settings = Settings {
-            source: name.clone(),
-            pattern: Arc::clone(&pattern),
             line_bytes: self.limits.line_bytes,
             routes: self.routes.clone(),
             max_routes: self.max_routes,
             metrics: self.metrics.clone(),
             join: self.links.end(&name),
+            ..Settings::new(&name, Arc::clone(&pattern))
         };
         let mut pipeline = Pipeline::new(settings, self.budget.clone());
         if let Some(step) = self.aim.step() {

@@ -7,8 +7,9 @@ use clap::{Args, ValueEnum};
 use super::exit::Failure;
 use super::logs::{Aim, Logs, Session};
 use super::summary;
+use crate::aggregate::Shard;
 use crate::expose::{encode_json, encode_text};
-use crate::model::Families;
+use crate::model::{Families, Family};
 
 /// Read whole logs once and print the result.
 ///
@@ -47,13 +48,14 @@ impl Replay {
 }
 
 fn print(session: &Session, output: Output) -> Result<(), Failure> {
-    let families = Families::new(
-        session
-            .lanes
-            .iter()
-            .flat_map(|(_, lane)| lane.shard.snapshot())
-            .chain(session.links.families()),
-    );
+    let shards = || session.lanes.iter().map(|(_, lane)| &lane.shard);
+    let mut families: Vec<Family> = shards().flat_map(Shard::snapshot).collect();
+    families.extend(session.links.families());
+    if output == Output::Json {
+        families.extend(shards().flat_map(Shard::account));
+        families.extend(session.links.outcomes());
+    }
+    let families = Families::new(families);
     let mut out = io::stdout().lock();
     let mut bytes = Vec::new();
     match output {
@@ -72,14 +74,7 @@ fn print(session: &Session, output: Output) -> Result<(), Failure> {
             summary::write_joined(&mut out, &families)?;
         }
         Output::Metrics => encode_text(&families, &mut bytes),
-        Output::Json => {
-            let accounts = session
-                .lanes
-                .iter()
-                .flat_map(|(_, lane)| lane.shard.account());
-            let accounts = Families::new(accounts.chain(session.links.outcomes()));
-            encode_json(&families.merge(accounts), &mut bytes);
-        }
+        Output::Json => encode_json(&families, &mut bytes),
     }
     out.write_all(&bytes)?;
     session.warn(output == Output::Summary);

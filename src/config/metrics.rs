@@ -51,7 +51,7 @@ impl Wanted {
         let metrics = Metrics::new(shipped.chain(self.own.iter().cloned()).collect());
         metrics
             .starting_with(self.initial.clone())
-            .telling(self.hosts.clone())
+            .with_hosts(self.hosts.clone())
     }
 }
 

@@ -1,15 +1,10 @@
 //! Events of sources, brought into the exporter's own metrics and log.
 
-use std::sync::Arc;
-
-use super::shared_shard::SharedShard;
-use crate::model::Position;
 use crate::source::{FileEvent, StreamEvent};
 use crate::telemetry::SourceTelemetry;
 
 /// Receiver of one source's events.
 pub(super) struct EventSink {
-    pub(super) shard: Arc<SharedShard>,
     pub(super) telemetry: SourceTelemetry,
 }
 
@@ -20,30 +15,6 @@ impl EventSink {
             self.telemetry.gaps(reason, 1);
         }
         let name = self.telemetry.name();
-        match event {
-            FileEvent::Opened {
-                generation, offset, ..
-            }
-            | FileEvent::Truncated {
-                generation,
-                resume: offset,
-                ..
-            } => {
-                self.shard.lock().advance(
-                    0,
-                    Position {
-                        generation: *generation,
-                        offset: *offset,
-                    },
-                );
-            }
-            FileEvent::Finished { generation, .. }
-            | FileEvent::Damaged { generation, .. }
-            | FileEvent::Dropped { generation, .. } => {
-                self.shard.lock().forget(*generation);
-            }
-            _ => {}
-        }
         match event {
             FileEvent::Truncated { copy: None, .. }
             | FileEvent::Damaged { .. }

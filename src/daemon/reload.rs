@@ -182,7 +182,7 @@ impl Daemon {
                 let pipeline = old.pipeline.reconfigure(settings, budget.clone());
                 let mut shard = pipeline.shard();
                 let before = old.shard.lock();
-                shard.restore(&before.save(), before.ledger());
+                shard.merge(&before);
                 drop(before);
                 // Series that exceed a lowered cap stay and are outside of the budget.
                 budget.add_existing(shard.series());
@@ -217,12 +217,11 @@ pub fn pipeline_settings(
 ) -> Settings {
     let routes = source.routes.as_ref();
     Settings {
-        source: source.name.clone(),
-        pattern: Arc::clone(&source.pattern),
         line_bytes,
         routes: routes.and_then(|routes| resolvers.get(&routes.name).map(Arc::clone)),
         max_routes: routes.map_or(Limits::MAX_ROUTES, |routes| routes.max_routes),
         metrics: source.metrics.clone(),
         join,
+        ..Settings::new(&source.name, Arc::clone(&source.pattern))
     }
 }

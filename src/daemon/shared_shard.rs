@@ -80,6 +80,7 @@ impl Scrape for Shards {
         }
         families.extend(sources.links.families());
         families.extend(sources.links.outcomes());
-        Families::new(families).merge(self.telemetry.families())
+        families.extend(self.telemetry.families());
+        Families::new(families)
     }
 }

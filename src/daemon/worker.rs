@@ -186,7 +186,6 @@ impl Work {
     /// Returns a receiver for the events of this source.
     pub(super) fn events(&self) -> EventSink {
         EventSink {
-            shard: Arc::clone(&self.shard),
             telemetry: self.telemetry.clone(),
         }
     }

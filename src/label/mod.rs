@@ -3,6 +3,7 @@
 //! Invariant: a label's value comes from a fixed table, a number in a fixed range, a learned route's
 //! name (see `route`) or the configuration; never from other bytes of a line.
 
+mod condition;
 mod host;
 mod list;
 mod name;
@@ -12,6 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::model::Status;
 
+pub use condition::Condition;
 pub use host::{HostId, Hosts};
 pub use list::{Charset, Scheme};
 pub use name::Label;

@@ -1,38 +1,37 @@
-//! Which series are there before their first event.
+//! Options for series that exist, at 0, before their first event.
 //!
-//! Invariant: it names only values that a label can have.
+//! Invariant: methods and statuses are those that a line can have.
 
 use crate::diag::{Fault, Place, Report, Section, distinct};
 use crate::label::Method;
 
-/// The values by which series start at 0, where a label's values are not known otherwise. A family with a
-/// label of an empty list has no series before its first event.
+/// Options for series that start at 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Initial {
     /// Methods, each once; never [`Method::Other`].
     pub methods: Vec<Method>,
     /// Statuses from 100 to 599, each once.
     pub statuses: Vec<u16>,
-    /// Where it was asked for, if in a text.
+    /// Place of the option, if it was read from a text.
     pub place: Option<Place>,
 }
 
 impl Initial {
-    /// What nobody has to list: the methods that pages and forms use. The others would be series that stay
-    /// at 0 on nearly all views.
+    /// Default methods: those that pages and forms use. For others, series would stay at 0 on nearly all views.
     pub const METHODS: [Method; 2] = [Method::Get, Method::Post];
-    /// What nobody has to list: what any view may answer, and what alerts are made of.
+    /// Default statuses: what any view may respond with, and alerts are built on.
     pub const STATUSES: [u16; 1] = [500];
 
-    /// Reads the keys of `[metrics]`; `None` if series are not to start at 0.
+    /// Reads the keys of `[metrics]`; `None` unless series are to start at 0.
     pub fn read(section: &mut Section<'_>, report: &mut Report) -> Option<Self> {
         let wanted = section.boolean("initialise", report);
         let methods = section.strings("initialise_methods", report);
         let statuses = section.numbers("initialise_statuses", report);
         let is_wanted = wanted.as_ref().is_some_and(|wanted| wanted.value);
-        let lists = [methods.as_ref(), statuses.as_ref()].into_iter().flatten();
-        if let Some(list) = lists.into_iter().next().filter(|_| !is_wanted) {
-            let fault = Fault::warning("this does nothing: no series starts at 0");
+        if let Some(list) = methods.as_ref().or(statuses.as_ref())
+            && !is_wanted
+        {
+            let fault = Fault::warning("this has no effect: no series starts at 0");
             report.push(fault.at(list.place.clone()).help("initialise = true"));
         }
         let methods = methods.map_or_else(
@@ -65,9 +64,9 @@ fn method(name: &str) -> Result<Method, Fault> {
 
 fn status(code: &str) -> Result<u16, Fault> {
     let number = code.parse().ok();
-    let good = number.filter(|number| (100..=599).contains(number));
-    good.ok_or_else(|| {
+    let valid = number.filter(|number| (100..=599).contains(number));
+    valid.ok_or_else(|| {
         Fault::error(format!("`{code}` is not a status code"))
-            .help("a whole number from 100 to 599")
+            .help("expected a whole number from 100 to 599")
     })
 }

@@ -1,23 +1,23 @@
-//! A `[[metric]]` of a set or a configuration.
+//! Reading of a `[[metric]]` table of a set or a configuration.
 //!
-//! Invariant: every fault is told with its place; what is returned can be counted.
+//! Invariant: every fault is reported with its place; a metric that is returned can be counted.
 
 use std::sync::Arc;
 
-use super::{Condition, Counts, Metric, Quantity};
+use super::declaration::{Counts, Metric, Quantity};
 use crate::diag::{Fault, Report, Section, Spot, distinct};
-use crate::label::{Charset, Label, Method, OTHER, Scheme};
+use crate::label::{Charset, Condition, Label, Method, OTHER, Scheme};
 use crate::model::{Bytes, Field, FieldSet, Micros, Unit};
 
-/// Most buckets of a histogram.
+/// Largest number of buckets of a histogram.
 const BUCKETS: usize = 64;
 /// Longest name and longest label value, in bytes.
 const NAME_BYTES: usize = 128;
 const TYPES: [&str; 2] = ["counter", "histogram"];
-/// What a counter counts besides values.
+/// The `value` of a counter of rejected lines.
 const REJECTED: &str = "rejected_lines";
 
-/// Reads one metric; its place is that of its name.
+/// Reads one metric; the returned place is that of the name.
 pub fn read(mut section: Section<'_>, report: &mut Report) -> Option<Spot<Metric>> {
     let before = report.errors();
     let place = section.place();
@@ -48,7 +48,8 @@ pub fn read(mut section: Section<'_>, report: &mut Report) -> Option<Spot<Metric
         && (labels.iter().any(|label| *label != Label::Source) || !when.is_empty())
     {
         report.push(
-            Fault::error("lines that were not understood have no label but `source`").at(place),
+            Fault::error("a metric of rejected lines has no label but `source`, and no `when`")
+                .at(place),
         );
     }
     let name = name?;
@@ -69,13 +70,13 @@ pub fn read(mut section: Section<'_>, report: &mut Report) -> Option<Spot<Metric
 
 fn check_name(name: &Spot<String>, report: &mut Report) {
     let text = name.value.as_bytes();
-    let is_good = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':');
+    let is_valid = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':');
     let begins = text.first().is_some_and(|byte| !byte.is_ascii_digit());
-    if !begins || !text.iter().all(is_good) || text.len() > NAME_BYTES {
+    if !begins || !text.iter().all(is_valid) || text.len() > NAME_BYTES {
         report.push(
             Fault::error(format!("`{}` is not a valid metric name", name.value))
                 .at(name.place.clone())
-                .help("letters, digits and `_`, a letter first, at most 128"),
+                .help("use up to 128 letters, digits and `_`, and begin with a letter"),
         );
     } else if ["httplog_exporter_", "process_"]
         .iter()
@@ -83,16 +84,16 @@ fn check_name(name: &Spot<String>, report: &mut Report) {
     {
         report.push(
             Fault::error(format!(
-                "`{}` looks like a metric of the exporter itself",
+                "`{}` is reserved for metrics of the exporter itself",
                 name.value
             ))
             .at(name.place.clone())
-            .help("begin it with another word"),
+            .help("choose another prefix"),
         );
     }
 }
 
-/// A label, or why it is none.
+/// Finds a label by its name.
 fn label(name: &str) -> Result<Label, Fault> {
     Label::from_name(name).ok_or_else(|| match Field::from_name(name) {
         Some(field) => {
@@ -131,7 +132,7 @@ fn read_other(
     let mut other = Vec::new();
     for (name, text) in entries {
         if text.value.is_empty() || text.value.len() > NAME_BYTES {
-            report.push(Fault::error("a label's value has 1 to 128 bytes").at(text.place));
+            report.push(Fault::error("a label value must have 1 to 128 bytes").at(text.place));
             continue;
         }
         match label(&name.value) {
@@ -149,10 +150,10 @@ fn read_when(mut section: Section<'_>, report: &mut Report) -> Vec<Condition> {
             let place = section.place();
             section.skip(field.name());
             report.push(
-                Fault::error(format!("`when` cannot ask for `{}`", field.name()))
+                Fault::error(format!("`when` cannot test `{}`", field.name()))
                     .at(place)
                     .help(
-                        "it asks for labels, once for each combination of them, not for each line",
+                        "it tests labels, once for each combination of their values, not once for each line",
                     ),
             );
         }
@@ -162,19 +163,22 @@ fn read_when(mut section: Section<'_>, report: &mut Report) -> Vec<Condition> {
             continue;
         };
         if globs.value.is_empty() {
-            report.push(Fault::error("no value: no line would count").at(globs.place));
+            report.push(Fault::error("an empty list matches no line").at(globs.place.clone()));
         }
         for glob in &globs.value {
             check_glob(label, glob, report);
         }
         let texts = globs.value.iter().map(|glob| glob.value.as_str());
-        conditions.push(Condition::new(label, texts));
+        match Condition::new(label, texts) {
+            Ok(condition) => conditions.push(condition),
+            Err(_) => report.push(Fault::error("these globs are too long").at(globs.place)),
+        }
     }
     section.finish(report);
     conditions
 }
 
-/// Where a label's values are known, a glob must match one of them.
+/// Reports a glob that matches none of a label's values, for labels whose values are known.
 fn check_glob(label: Label, glob: &Spot<String>, report: &mut Report) {
     let mut values: Vec<String> = match label {
         Label::Method => Method::ALL.map(|method| method.name().to_owned()).into(),
@@ -189,11 +193,11 @@ fn check_glob(label: Label, glob: &Spot<String>, report: &mut Report) {
     };
     values.push(OTHER.to_owned());
     let condition = Condition::new(label, [glob.value.trim_start_matches('!')]);
-    if !values.iter().any(|value| condition.passes(value)) {
-        let fault = Fault::error(format!("no `{}` is `{}`", label.name(), glob.value))
+    if condition.is_ok_and(|condition| !values.iter().any(|value| condition.passes(value))) {
+        let fault = Fault::error(format!("`{}` matches no `{}`", glob.value, label.name()))
             .at(glob.place.clone());
         report.push(if label == Label::Status {
-            fault.help("a number from 100 to 599, a class such as `5xx`, or `<other>`")
+            fault.help("expected a number from 100 to 599, a class such as `5xx`, or `<other>`")
         } else {
             fault.suggest(&glob.value, values.iter().map(String::as_str))
         });
@@ -225,7 +229,7 @@ fn read_counts(
         (true, Some(value), None) => Some(Counts::Sum(value)),
         (true, _, Some(buckets)) => {
             report.push(
-                Fault::error("a counter has no buckets")
+                Fault::error("a counter cannot have buckets")
                     .at(buckets.place)
                     .help("type = \"histogram\""),
             );
@@ -236,7 +240,7 @@ fn read_counts(
             Some(Counts::Histogram(value, bounds))
         }
         (false, ..) => {
-            report.push(Fault::error("a histogram needs `value` and `buckets`").at(kind.place));
+            report.push(Fault::error("a histogram requires `value` and `buckets`").at(kind.place));
             None
         }
     }
@@ -255,7 +259,7 @@ fn quantity(name: &Spot<String>, report: &mut Report) -> Option<Quantity> {
     found.map(|(_, quantity)| *quantity)
 }
 
-/// Upper bounds in a unit, exactly.
+/// Parses upper bounds exactly, in the given unit.
 fn bounds(texts: &Spot<Vec<Spot<String>>>, unit: Unit, report: &mut Report) -> Option<Arc<[u64]>> {
     let before = report.errors();
     let mut bounds: Vec<u64> = Vec::new();
@@ -280,14 +284,17 @@ fn bounds(texts: &Spot<Vec<Spot<String>>>, unit: Unit, report: &mut Report) -> O
         match number {
             None => report.push(
                 Fault::error(format!(
-                    "`{}` is not a valid bound: bounds are {expected}",
+                    "`{}` is not a valid bound: expected {expected}",
                     text.value
                 ))
                 .at(text.place.clone()),
             ),
             Some(number) if bounds.last().is_some_and(|last| *last >= number) => report.push(
-                Fault::error(format!("`{}` is not above the bound before it", text.value))
-                    .at(text.place.clone()),
+                Fault::error(format!(
+                    "`{}` is not greater than the bound before it",
+                    text.value
+                ))
+                .at(text.place.clone()),
             ),
             Some(number) => bounds.push(number),
         }
@@ -295,7 +302,7 @@ fn bounds(texts: &Spot<Vec<Spot<String>>>, unit: Unit, report: &mut Report) -> O
     if !(1..=BUCKETS).contains(&texts.value.len()) {
         report.push(
             Fault::error(format!(
-                "a histogram has 1 to {BUCKETS} bounds; +Inf is not one of them"
+                "a histogram takes 1 to {BUCKETS} bounds, not counting +Inf"
             ))
             .at(texts.place.clone()),
         );

@@ -1,16 +1,17 @@
-//! The sets we ship, embedded from `metrics/*.toml`.
+//! The shipped metric sets, embedded from `metrics/*.toml`.
 //!
-//! Invariant: every file in `metrics/` is embedded and good.
+//! Invariant: every file in `metrics/` is embedded and valid.
 
 use std::sync::Arc;
 
-use super::{Metric, read};
+use super::declaration::Metric;
+use super::read::read;
 use crate::diag::{Document, Report, Text};
 
 /// A shipped set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Set {
-    /// As `metrics.sets` names it.
+    /// Name in `metrics.sets`.
     pub name: &'static str,
     toml: &'static str,
 }
@@ -21,29 +22,28 @@ macro_rules! sets {
     };
 }
 
-/// In the order in which they are documented.
+/// Every set, in documented order.
 const SETS: [Set; 3] = sets!["httplog", "django", "nginxlog"];
 
-/// Every shipped set.
+/// Returns every shipped set.
 pub fn sets() -> &'static [Set] {
     &SETS
 }
 
 impl Set {
-    /// The one that is counted when nobody says otherwise.
+    /// The set that is counted unless the configuration names others.
     pub const DEFAULT: Self = SETS[0];
 
-    /// The set of this name.
+    /// Returns the set of this name.
     pub fn find(name: &str) -> Option<Self> {
         SETS.into_iter().find(|set| set.name == name)
     }
 
-    /// Its metrics.
+    /// Returns the metrics of the set.
     pub fn metrics(self) -> Vec<Metric> {
         self.read(&mut Report::default())
     }
 
-    /// The same; the report stays empty unless the build is broken.
     fn read(self, report: &mut Report) -> Vec<Metric> {
         let text = Arc::new(Text {
             name: format!("metrics/{}.toml", self.name),
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_set_is_good() {
+    fn every_set_is_valid() {
         for set in sets() {
             let mut report = Report::default();
             assert!(set.read(&mut report).len() > 3, "{}", set.name);

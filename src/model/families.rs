@@ -109,12 +109,6 @@ impl Families {
             .ok()
             .and_then(|at| self.0.get(at))
     }
-
-    /// Merges the families of two shards.
-    #[must_use]
-    pub fn merge(self, other: Self) -> Self {
-        Self::new(self.0.into_iter().chain(other.0))
-    }
 }
 
 impl Family {
@@ -231,8 +225,7 @@ mod tests {
 
     #[test]
     fn the_same_series_of_two_shards_adds_up() {
-        let merged =
-            Families::new([counter("a", "/", 1)]).merge(Families::new([counter("a", "/", 41)]));
+        let merged = Families::new([counter("a", "/", 1), counter("a", "/", 41)]);
         let family = merged.get("a").unwrap();
         assert_eq!(family.series.len(), 1);
         assert_eq!(family.total(), 42);

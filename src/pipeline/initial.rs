@@ -1,27 +1,27 @@
 //! The series that are known before the first line.
 //!
-//! Invariant: of a family all known series are there, or, where the budget has no room for them, none
-//! is added; a line finds its series by the same words.
+//! Invariant: of a family, either all known series exist, or, if the budget has no room for them, none is added. A line
+//! finds its series under the same label values.
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::Pipeline;
-use super::names::{KeyNames, mask, pack, pack_host, pack_more};
-use crate::aggregate::{Kind, LabelValues, Shard};
+use super::names::{Bits, CHARSET, HOST, KeyNames, METHOD, ROUTE, SCHEME, STATUS, UPSTREAM};
+use crate::aggregate::{Definition, LabelValues, Shard};
 use crate::label::{Charset, HostId, Label, Method, Scheme};
-use crate::metric::{Initial, Planned};
+use crate::metric::Initial;
 use crate::model::Field;
 use crate::route::RouteId;
 
-/// A family whose series are known.
+/// A family with known series.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Initialised {
-    /// The family's name.
+    /// Name of the family.
     pub family: Arc<str>,
-    /// How many series are known of it.
+    /// Number of known series.
     pub series: usize,
-    /// Whether they are there; otherwise `limits.series` has no room for them.
+    /// True if they exist; otherwise `limits.series` has no room for them.
     pub is_there: bool,
 }
 
@@ -33,43 +33,39 @@ impl fmt::Display for Initialised {
         }
         write!(
             f,
-            "{series} series of `{family}` do not start at 0: those without an event may take half of \
+            "{series} series of `{family}` do not start at 0: series without an event may take up to half of \
              limits.series"
         )
     }
 }
 
-/// The values of what labels are made of, each combination of which is a series.
+/// The known series of a family: every combination of the values of its dimensions.
 #[derive(Debug)]
-struct Known {
+struct KnownSeries {
     dimensions: Vec<Dimension>,
-    /// For each label, its dimension and what it says of each of its values.
+    /// For each label, its dimension and the text for each value of that.
     columns: Vec<(usize, Vec<Arc<str>>)>,
 }
 
-/// A part of a key; two labels may show the same one.
+/// A part of the key; two labels may show the same one.
 #[derive(Debug)]
 struct Dimension {
-    mask: u64,
-    /// The parts that are known, and pass the filters that ask for them.
+    /// `None` for the label `source`.
+    bits: Option<Bits>,
+    /// The values known, as keys with this part alone, that meet the conditions on the part.
     keys: Vec<u64>,
 }
 
 impl Pipeline {
-    /// Makes the series that are known without any line, at 0, where the metrics ask for that. What was
-    /// counted stays. Tells each family of which some are known.
+    /// Makes the series that are known without any line, at 0, if the metrics ask for that. Counts are kept. Returns
+    /// each family with known series.
     pub fn initialise(&self, shard: &mut Shard) -> Vec<Initialised> {
         let Some(initial) = self.plan.initial() else {
             return Vec::new();
         };
-        let names = self.names.with(&self.plan, &self.router);
-        let families = self.plan.definitions().iter().zip(self.plan.families());
-        let mut told = Vec::new();
-        for (at, (definition, family)) in families.enumerate() {
-            // Rejected lines are told by the ledger, from 0 on.
-            if definition.kind == Kind::Rejected {
-                continue;
-            }
+        let names = self.names();
+        let mut initialised = Vec::new();
+        for (at, family) in self.plan.counted().enumerate() {
             let Some(known) = names.known_series(family, initial) else {
                 continue;
             };
@@ -77,27 +73,27 @@ impl Pipeline {
             if series == 0 {
                 continue;
             }
-            // What cannot fit is not even made up.
-            let is_there = series <= names.limit()
-                && shard.initialise(at, known.label_sets(), |fresh| names.reserve(fresh));
-            told.push(Initialised {
-                family: Arc::clone(&definition.name),
+            // Label values that cannot fit are not even made.
+            let is_there = series <= self.budget.limit()
+                && shard.initialise(at, known.label_sets(), |fresh| self.budget.reserve(fresh));
+            initialised.push(Initialised {
+                family: Arc::clone(&family.name),
                 series,
                 is_there,
             });
         }
-        told
+        initialised
     }
 }
 
-impl Known {
-    /// How many series there are.
+impl KnownSeries {
+    /// Number of series, capped at `usize::MAX`.
     fn count(&self) -> usize {
         let sizes = self.dimensions.iter().map(|each| each.keys.len());
         sizes.fold(1, usize::saturating_mul)
     }
 
-    /// Their labels.
+    /// Returns the label values of each series.
     fn label_sets(&self) -> Vec<LabelValues> {
         let all = 0..self.count();
         all.map(|mut number| {
@@ -111,7 +107,7 @@ impl Known {
                 .collect();
             let columns = self.columns.iter();
             columns
-                .map(|(dimension, words)| Arc::clone(&words[places[*dimension]]))
+                .map(|(dimension, texts)| Arc::clone(&texts[places[*dimension]]))
                 .collect()
         })
         .collect()
@@ -119,27 +115,26 @@ impl Known {
 }
 
 impl KeyNames<'_> {
-    /// The series of a family that are known; `None` if some label's values are not.
-    fn known_series(&self, family: &Planned, initial: &Initial) -> Option<Known> {
+    /// Returns the known series of a family; `None` if the values of a label are unknown, or no line can be counted.
+    fn known_series(&self, family: &Definition, initial: &Initial) -> Option<KnownSeries> {
         let mut dimensions: Vec<Dimension> = Vec::new();
         for label in &family.labels {
-            let mask = mask([*label].into_iter());
-            if dimensions.iter().all(|known| known.mask != mask) {
+            let bits = Bits::of(*label);
+            if dimensions.iter().all(|known| known.bits != bits) {
                 let keys = self.known_values(*label, initial)?;
-                dimensions.push(Dimension { mask, keys });
+                dimensions.push(Dimension { bits, keys });
             }
         }
         for condition in &family.when {
-            let other = family.other(condition.label);
-            let passes =
-                |key: &u64| condition.passes(&self.value_of(*key, condition.label, &other));
-            let mask = mask([condition.label].into_iter());
-            let shown = dimensions.iter_mut().find(|shown| shown.mask == mask);
+            let other = family.other_value(condition.label);
+            let passes = |key: &u64| condition.passes(&self.value(*key, condition.label, &other));
+            let bits = Bits::of(condition.label);
+            let shown = dimensions.iter_mut().find(|shown| shown.bits == bits);
             if let Some(shown) = shown {
                 shown.keys.retain(passes);
                 continue;
             }
-            // What is asked but not shown only has to be possible.
+            // A label that is tested but not shown only needs a possible value.
             let possible = self.possible_values(condition.label);
             if possible.is_some_and(|keys| !keys.iter().any(passes)) {
                 return None;
@@ -147,21 +142,21 @@ impl KeyNames<'_> {
         }
         let labels = family.labels.iter();
         let columns = labels.filter_map(|label| {
-            let mask = mask([*label].into_iter());
-            let at = dimensions.iter().position(|known| known.mask == mask)?;
-            let other = family.other(*label);
+            let bits = Bits::of(*label);
+            let at = dimensions.iter().position(|known| known.bits == bits)?;
+            let other = family.other_value(*label);
             let keys = dimensions[at].keys.iter();
-            let words = keys.map(|key| self.value_of(*key, *label, &other));
-            Some((at, words.collect()))
+            let texts = keys.map(|key| self.value(*key, *label, &other));
+            Some((at, texts.collect()))
         });
         let columns = columns.collect();
-        Some(Known {
+        Some(KnownSeries {
             dimensions,
             columns,
         })
     }
 
-    /// What a label shows before the first line, as parts of keys; `None` if only lines tell.
+    /// Returns the values of a label known before the first line, as parts of keys; `None` if only lines have them.
     fn known_values(&self, label: Label, initial: &Initial) -> Option<Vec<u64>> {
         if let Some(only) = self.only_value(label) {
             return Some(vec![only]);
@@ -169,79 +164,63 @@ impl KeyNames<'_> {
         let listed = |keys: Vec<u64>| Some(keys).filter(|keys| !keys.is_empty());
         match label {
             Label::Source => Some(vec![0]),
-            Label::Method => listed(initial.methods.iter().map(|it| of_method(*it)).collect()),
-            Label::Status => listed(initial.statuses.iter().map(|it| of_status(*it)).collect()),
-            Label::Route | Label::View => Some(self.views()?.map(of_route).collect()),
-            Label::Scheme | Label::Transport => {
-                Some([Scheme::Http, Scheme::Https].map(of_scheme).into())
-            }
-            Label::Upstream => Some([false, true].map(of_upstream).into()),
-            Label::Host => listed(self.hosts().map(pack_host).collect()),
+            Label::Method => listed(keys(METHOD, initial.methods.iter().map(|it| *it as u8))),
+            Label::Status => listed(keys(STATUS, initial.statuses.iter().copied())),
+            Label::Route | Label::View => Some(keys(ROUTE, self.router.views()?.map(|it| it.0))),
+            Label::Scheme | Label::Transport => Some(keys(
+                SCHEME,
+                [Scheme::Http, Scheme::Https].map(|it| it as u8),
+            )),
+            Label::Upstream => Some(keys(UPSTREAM, [false, true])),
+            Label::Host => listed(keys(HOST, self.hosts())),
             // There are many, and a site has one or two.
             Label::Charset => None,
         }
     }
 
-    /// Everything a label can be in a line, as parts of keys; `None` if nobody knows.
+    /// Returns every value that a label can have in a line, as parts of keys; `None` if that is unknown.
     fn possible_values(&self, label: Label) -> Option<Vec<u64>> {
         if let Some(only) = self.only_value(label) {
             return Some(vec![only]);
         }
         match label {
             Label::Source => Some(vec![0]),
-            Label::Method => Some(Method::ALL.map(of_method).into()),
-            Label::Status => Some([0].into_iter().chain(100..=599).map(of_status).collect()),
-            // A line may name a view that the URLconf does not have.
-            Label::Route | Label::View if self.brings(Field::View) => None,
+            Label::Method => Some(keys(METHOD, Method::ALL.map(|it| it as u8))),
+            Label::Status => Some(keys(STATUS, [0].into_iter().chain(100..=599_u16))),
+            // A line may name a view that the URLconf does not contain.
+            Label::Route | Label::View if self.plan.is_available(Field::View) => None,
             Label::Route | Label::View => {
-                let views = [RouteId::OTHER].into_iter().chain(self.views()?);
-                Some(views.map(of_route).collect())
+                let views = [RouteId::OTHER].into_iter().chain(self.router.views()?);
+                Some(keys(ROUTE, views.map(|route| route.0)))
             }
             Label::Host => {
-                let hosts = [HostId::OTHER].into_iter().chain(self.hosts());
-                Some(hosts.map(pack_host).collect())
+                let other = [HostId::OTHER.number()].into_iter();
+                Some(keys(HOST, other.chain(self.hosts())))
             }
-            Label::Scheme | Label::Transport => Some(Scheme::ALL.map(of_scheme).into()),
-            Label::Upstream => Some([false, true].map(of_upstream).into()),
-            Label::Charset => {
-                let all = 0..=u8::try_from(Charset::NAMES.len() + 1).ok()?;
-                let charsets = all.map(Charset::from_number);
-                Some(charsets.map(of_charset).collect())
-            }
+            Label::Scheme | Label::Transport => Some(keys(SCHEME, Scheme::ALL.map(|it| it as u8))),
+            Label::Upstream => Some(keys(UPSTREAM, [false, true])),
+            Label::Charset => Some(keys(CHARSET, (0_u8..).take(Charset::NAMES.len() + 2))),
         }
     }
 
-    /// The value of a label whose field the source's lines do not bring.
+    /// Returns the value of a label whose field the source's lines do not contain.
     fn only_value(&self, label: Label) -> Option<u64> {
-        let is_named = matches!(label, Label::Route | Label::View) && self.brings(Field::View);
+        let is_named =
+            matches!(label, Label::Route | Label::View) && self.plan.is_available(Field::View);
         let field = label.field()?;
-        (!self.brings(field) && !is_named).then_some(match label {
-            Label::Upstream => of_upstream(false),
-            _ => 0,
-        })
+        (!self.plan.is_available(field) && !is_named).then_some(0)
+    }
+
+    /// Returns the numbers of all listed hosts.
+    fn hosts(&self) -> impl Iterator<Item = u16> {
+        (1..).take(self.plan.hosts().names().len())
     }
 }
 
-fn of_method(method: Method) -> u64 {
-    pack(method, None, RouteId::OTHER)
+/// Returns the keys that hold one of these values alone.
+fn keys<T: Into<u64>>(bits: Bits, values: impl IntoIterator<Item = T>) -> Vec<u64> {
+    values.into_iter().map(|value| bits.pack(value)).collect()
 }
 
-fn of_status(status: u16) -> u64 {
-    pack(Method::Other, Some(status), RouteId::OTHER)
-}
-
-fn of_route(route: RouteId) -> u64 {
-    pack(Method::Other, None, route)
-}
-
-fn of_scheme(scheme: Scheme) -> u64 {
-    pack_more(scheme, false, Charset::ABSENT)
-}
-
-fn of_upstream(is_asked: bool) -> u64 {
-    pack_more(Scheme::Other, is_asked, Charset::ABSENT)
-}
-
-fn of_charset(charset: Charset) -> u64 {
-    pack_more(Scheme::Other, false, charset)
-}
+#[cfg(test)]
+mod tests;

@@ -1,20 +1,16 @@
-//! From a batch of lines to counts: the only place that sees all of the core.
+//! From a batch of lines to counts: the only module that uses the whole core.
 //!
 //! Invariant: every line of a batch is recorded, rejected or skipped, exactly once.
 
 mod initial;
-#[cfg(test)]
-mod initial_tests;
 mod names;
-#[cfg(test)]
-mod sets_tests;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use memchr::memchr;
 
-use crate::aggregate::{Key, Ledger, Measure, Shard, Values};
+use crate::aggregate::{Definition, Key, Ledger, Measure, Shard, Values};
 use crate::join::{End, Tap};
 use crate::label::{self, Budget, Charset, HostId, Label, Method, Scheme};
 use crate::metric::{MetricPlan, Metrics};
@@ -24,80 +20,115 @@ use crate::route::{Resolver, RouteId, Router};
 
 pub use initial::Initialised;
 
-use names::{SourceNames, mask, pack, pack_host, pack_more};
+use names::{Bits, CHARSET, HOST, KeyNames, METHOD, ROUTE, SCHEME, STATUS, UPSTREAM, mask};
 
-/// Lines that hold nothing.
+/// Rule by which empty lines are skipped.
 const BLANK: &str = "blank";
-/// Why a line is rejected whose time is not known, where that is asked for.
+/// Reason for the rejection of a line without a readable time, if counts are kept by time.
 pub const UNTIMED: &str = "untimed";
 
-/// What a pipeline is made of.
+/// The settings of a pipeline.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The source's name, as the label `source` shows it.
-    pub source: String,
-    /// How its lines are written.
+    /// Name of the source, shown by the label `source`.
+    pub source: Arc<str>,
+    /// Format of the lines.
     pub pattern: Arc<Pattern>,
     /// Longest line, in bytes.
     pub line_bytes: usize,
-    /// What names the views of its requests; without, paths are folded.
+    /// Resolves the views of requests; without it, paths are folded.
     pub routes: Option<Arc<Resolver>>,
-    /// Routes at most; with 0 targets are not looked at.
+    /// Largest number of routes; with 0, targets are ignored.
     pub max_routes: usize,
     /// What is counted.
     pub metrics: Metrics,
-    /// Where its lines are joined with those of another source, if they are.
+    /// The source's end of a link, if its lines are joined with those of another source.
     pub join: Option<End>,
 }
 
-/// Reads the lines of one source; one for each thread.
+impl Settings {
+    /// Returns the default settings: lines up to 64 KiB, folded paths, 500 routes, the default metrics, no link.
+    pub fn new(source: &str, pattern: Arc<Pattern>) -> Self {
+        Self {
+            source: source.into(),
+            pattern,
+            line_bytes: 65_536,
+            routes: None,
+            max_routes: 500,
+            metrics: Metrics::default(),
+            join: None,
+        }
+    }
+
+    /// Returns the pattern, narrowed to the fields that the plan and the link need, and `more`.
+    fn narrowed_pattern(&self, plan: &MetricPlan, more: FieldSet) -> Pattern {
+        let joined = self.join.as_ref().map_or(FieldSet::EMPTY, End::fields);
+        let fields = plan.fields().union(joined).union(more);
+        Pattern::clone(&self.pattern).narrowed(fields)
+    }
+}
+
+/// The pipeline of one source. It belongs to one thread.
 #[derive(Debug)]
 pub struct Pipeline {
     settings: Settings,
-    /// Reads only what is counted.
+    /// Reads only the fields that are counted.
     pattern: Pattern,
     scratch: Scratch,
     router: Router,
-    /// A target whose escapes were undone.
+    /// Buffer for a target without escapes.
     unescaped: Vec<u8>,
-    names: SourceNames,
+    budget: Budget,
     plan: MetricPlan,
-    /// The bits of a key that the plan asks for.
+    /// The bits of a key that the plan needs.
     mask: u64,
-    /// Whether it asks for what few do.
+    /// True if the plan needs anything of [`WIDE`].
     is_wide: bool,
     tap: Option<Tap>,
-    /// How many seconds make a step, where counts are kept by time.
+    /// Length of a step in seconds, if counts are kept by time.
     step: Option<NonZeroU32>,
 }
 
-/// Labels that few ask for.
-const WIDE_LABELS: [Label; 4] = [Label::Charset, Label::Host, Label::Scheme, Label::Upstream];
+/// A part of a line that few plans need.
+#[derive(Clone, Copy, Debug)]
+enum Wide {
+    /// Packed into the key by [`Pipeline::wide_key`].
+    Label(Label),
+    /// Read by [`Pipeline::wide_values`].
+    Value(Field),
+}
 
-/// Fields of which labels and values are made that few ask for.
-const WIDE: [Field; 4] = [
-    Field::Scheme,
-    Field::ContentType,
-    Field::ContentLength,
-    Field::ConnectDuration,
+/// The parts of a line that are read only for plans that need one of them.
+const WIDE: [Wide; 6] = [
+    Wide::Label(Label::Charset),
+    Wide::Label(Label::Host),
+    Wide::Label(Label::Scheme),
+    Wide::Label(Label::Upstream),
+    Wide::Value(Field::ContentLength),
+    Wide::Value(Field::ConnectDuration),
 ];
 
+impl Wide {
+    fn is_needed(self, mask: u64, fields: FieldSet) -> bool {
+        match self {
+            Self::Label(label) => Bits::of(label).is_some_and(|bits| mask & bits.mask() != 0),
+            Self::Value(field) => fields.contains(field),
+        }
+    }
+}
+
 impl Pipeline {
-    /// A pipeline; `budget` is shared by all of them.
+    /// Creates a pipeline. All pipelines share the `budget`.
     pub fn new(settings: Settings, budget: Budget) -> Self {
         let plan = MetricPlan::new(&settings.metrics, settings.pattern.fields());
-        let mask = mask(plan.labels());
-        let wide_labels = self::mask(WIDE_LABELS.into_iter());
-        let is_wide =
-            mask & wide_labels != 0 || WIDE.iter().any(|field| plan.fields().contains(*field));
-        let join = settings.join.as_ref();
-        let joined = join.map_or(FieldSet::EMPTY, End::fields);
+        let labels = plan.families().iter().flat_map(Definition::labels_used);
+        let mask = mask(labels);
         Self {
-            pattern: Pattern::clone(&settings.pattern).narrowed(plan.fields().union(joined)),
-            tap: join.map(End::tap),
+            pattern: settings.narrowed_pattern(&plan, FieldSet::EMPTY),
+            tap: settings.join.as_ref().map(End::tap),
             step: None,
             mask,
-            is_wide,
+            is_wide: (WIDE.iter()).any(|wide| wide.is_needed(mask, plan.fields())),
             plan,
             scratch: settings.pattern.scratch(),
             router: match &settings.routes {
@@ -105,26 +136,24 @@ impl Pipeline {
                 None => Router::new(settings.max_routes),
             },
             unescaped: Vec::new(),
-            names: SourceNames::new(&settings.source, budget),
+            budget,
             settings,
         }
     }
 
-    /// The same, which counts by the time of the lines, in steps of so many seconds since 1970. A line whose
-    /// time cannot be read is rejected.
+    /// Keeps counts by the time of the lines, in steps of so many seconds since 1970. Lines without a readable time
+    /// are rejected.
     #[must_use]
     pub fn by_time(self, step: NonZeroU32) -> Self {
-        let joined = self.settings.join.as_ref();
-        let joined = joined.map_or(FieldSet::EMPTY, End::fields);
-        let fields = self.plan.fields().union(joined).with(Field::Time);
+        let time = FieldSet::EMPTY.with(Field::Time);
         Self {
-            pattern: Pattern::clone(&self.settings.pattern).narrowed(fields),
+            pattern: self.settings.narrowed_pattern(&self.plan, time),
             step: Some(step),
             ..self
         }
     }
 
-    /// The same with other settings; keeps the routes it has learned.
+    /// Replaces the settings; keeps the routes it has learned.
     #[must_use]
     pub fn reconfigure(self, settings: Settings, budget: Budget) -> Self {
         let new = Self::new(settings, budget);
@@ -139,15 +168,15 @@ impl Pipeline {
         }
     }
 
-    /// Names views by another URLconf from the next line on. The shard stays the right one: routes
-    /// that were counted keep their names.
+    /// Resolves views by another URLconf from the next line on. Its shard stays valid: routes that were counted keep
+    /// their names.
     pub fn set_views(&mut self, resolver: Arc<Resolver>) {
         let router = std::mem::replace(&mut self.router, Router::new(0));
         self.router = router.with_urlconf(Arc::clone(&resolver), self.settings.max_routes);
         self.settings.routes = Some(resolver);
     }
 
-    /// The shard that goes with it, empty.
+    /// Creates an empty shard for the pipeline.
     pub fn shard(&self) -> Shard {
         let untimed = self.step.map(|_| UNTIMED);
         let reasons = Reject::ALL.into_iter().map(Reject::name).chain(untimed);
@@ -156,8 +185,8 @@ impl Pipeline {
             skipped: [(BLANK, 0)].into(),
             ..Ledger::default()
         };
-        let definitions = self.plan.definitions().to_vec();
-        let shard = Shard::new(&self.settings.source, definitions, ledger);
+        let families = self.plan.families().to_vec();
+        let shard = Shard::new(Arc::clone(&self.settings.source), families, ledger);
         match self.step {
             Some(_) => shard.by_time(),
             None => shard,
@@ -174,25 +203,25 @@ impl Pipeline {
         for _ in 0..batch.overlong() {
             shard.reject(Reject::Overlong.name());
         }
-        shard.advance(batch.bytes().len() as u64, batch.end());
+        shard.add_bytes(batch.bytes().len() as u64);
     }
 
-    /// Joins the lines fed so far with those of another source, if that is wanted. `now` is the
-    /// time of any clock, the same for both. Belongs after each batch, when no shard is locked.
+    /// Joins the lines fed so far with those of the linked source, if there is one. `now` is the time of any clock that
+    /// all linked sources share. Call it after each batch, while no shard is locked.
     pub fn flush_joins(&mut self, now: Micros) {
         if let Some(tap) = &mut self.tap {
             tap.flush(now);
         }
     }
 
-    /// Says that all the source had written until `now` was fed and settled.
+    /// Declares that all lines the source had written until `now` were fed and flushed.
     pub fn mark_read_until(&mut self, now: Micros) {
         if let Some(tap) = &mut self.tap {
             tap.mark_read_until(now);
         }
     }
 
-    /// Counts the line that `text` begins with; gives its length, without the newline.
+    /// Counts the line at the beginning of `text`; returns its length, without the newline.
     #[inline]
     fn line(&mut self, shard: &mut Shard, text: &[u8]) -> usize {
         let mut record = Record::default();
@@ -211,7 +240,7 @@ impl Pipeline {
         }
     }
 
-    /// The same for any line.
+    /// Counts a line that its plan does not read, or that has an odd length.
     fn odd_line(&mut self, shard: &mut Shard, text: &[u8]) -> usize {
         let length = memchr(b'\n', text).unwrap_or(text.len());
         let whole = &text[..length];
@@ -248,7 +277,9 @@ impl Pipeline {
         }
         let method = Method::from_bytes(record.method);
         let route = self.route(record);
-        let mut key = pack(method, label::status(record.status), route);
+        let mut key = METHOD.pack(method as u8)
+            | STATUS.pack(label::status(record.status).unwrap_or(0))
+            | ROUTE.pack(route.0);
         let upstream = record
             .upstream_durations
             .map(UpstreamList::last_and_retries);
@@ -277,11 +308,42 @@ impl Pipeline {
             key |= self.wide_key(record);
             values = Self::wide_values(record, values);
         }
-        let names = self.names.with(&self.plan, &self.router);
-        shard.apply(Key(key & self.mask), &values, &names);
+        let key = Key(key & self.mask);
+        match shard.find(key) {
+            Some(row) => shard.count(row, &values),
+            None => self.count_unregistered(shard, key, &values),
+        }
     }
 
-    /// By the view that the site named, else by the target.
+    /// Registers a key and counts its line, or counts it in an overflow row if the budget has no room.
+    #[cold]
+    fn count_unregistered(&self, shard: &mut Shard, key: Key, values: &Values) {
+        if let Some(row) = shard.find_overflow(key) {
+            shard.count_overflow(row, values);
+            return;
+        }
+        let names = self.names();
+        let feeds = names.feeds(key);
+        if shard.can_register() {
+            let labels = names.labels(key, &feeds);
+            if let Some(row) = shard.register(key, labels, |fresh| self.budget.take(fresh)) {
+                shard.count(row, values);
+                return;
+            }
+        }
+        let row = shard.register_overflow(key, feeds, |feeds| names.overflow_labels(feeds));
+        shard.count_overflow(row, values);
+    }
+
+    fn names(&self) -> KeyNames<'_> {
+        KeyNames {
+            source: &self.settings.source,
+            plan: &self.plan,
+            router: &self.router,
+        }
+    }
+
+    /// Returns the route of the view that the line names, else of its target.
     #[inline]
     fn route(&mut self, record: &Record<'_>) -> RouteId {
         if self.settings.max_routes == 0 {
@@ -299,20 +361,20 @@ impl Pipeline {
         })
     }
 
+    /// Returns the part of the key for the labels of [`WIDE`].
     fn wide_key(&self, record: &Record<'_>) -> u64 {
-        let host = if self.mask & mask([Label::Host].into_iter()) == 0 {
+        let host = if self.mask & HOST.mask() == 0 {
             HostId::OTHER
         } else {
             self.plan.hosts().find(record.host)
         };
-        pack_host(host)
-            | pack_more(
-                Scheme::from_bytes(record.scheme),
-                record.upstream_durations.is_some(),
-                Charset::from_content_type(record.content_type),
-            )
+        HOST.pack(host.number())
+            | SCHEME.pack(Scheme::from_bytes(record.scheme) as u8)
+            | UPSTREAM.pack(record.upstream_durations.is_some())
+            | CHARSET.pack(Charset::from_content_type(record.content_type).number())
     }
 
+    /// Adds the values of [`WIDE`].
     fn wide_values(record: &Record<'_>, values: Values) -> Values {
         let length = record.content_length.map(|bytes| bytes.0);
         let connect = record.connect_duration.map(UpstreamList::last_and_retries);
@@ -326,221 +388,10 @@ impl Pipeline {
     }
 }
 
-/// When a line was written, if it says so in a way that is known.
+/// Returns the time at which a line was written, if it has one in a known notation.
 pub fn time_of(record: &Record<'_>) -> Option<Timestamp> {
     record.time.and_then(Timestamp::parse)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{Families, GenerationId, Position};
-    use crate::pattern::Preset;
-    use proptest::prelude::*;
-
-    fn pipeline(line_bytes: usize) -> Pipeline {
-        let pattern = Arc::new(Preset::find("nginx-timed").unwrap().pattern().unwrap());
-        let settings = Settings {
-            source: "test".into(),
-            pattern,
-            line_bytes,
-            routes: None,
-            max_routes: 10,
-            metrics: Metrics::default(),
-            join: None,
-        };
-        Pipeline::new(settings, Budget::new(1_000))
-    }
-
-    fn batch(bytes: &[u8], overlong: u64) -> Batch<'_> {
-        Batch::new(
-            bytes,
-            overlong,
-            Position {
-                generation: GenerationId(0),
-                offset: bytes.len() as u64,
-            },
-        )
-    }
-
-    const LINE: &str = "127.0.0.1 - - [22/Nov/2026:18:47:15 +0000] \"GET /a/7 HTTP/1.1\" 200 10 \"-\" \"ua\" 0.012 0.001, 0.007\n";
-
-    #[test]
-    fn a_line_reaches_every_family_its_fields_feed() {
-        let mut pipeline = pipeline(1_000);
-        let mut shard = pipeline.shard();
-        pipeline.feed(&mut shard, &batch(LINE.as_bytes(), 0));
-        let families = Families::new(shard.snapshot());
-        let names: Vec<&str> = families.iter().map(|family| &*family.name).collect();
-        assert_eq!(
-            names,
-            [
-                "httplog_request_duration_seconds",
-                "httplog_requests_total",
-                "httplog_response_size_bytes",
-                "httplog_upstream_duration_seconds",
-                "httplog_upstream_retries_total",
-            ]
-        );
-        assert!(families.iter().all(|family| family.total() == 1));
-        let requests = &families.get("httplog_requests_total").unwrap().series[0];
-        let label = |name| requests.label(name).unwrap();
-        assert_eq!(
-            [
-                label("method"),
-                label("route"),
-                label("status"),
-                label("source")
-            ],
-            ["GET", "/a/<int>", "200", "test"]
-        );
-    }
-
-    #[test]
-    fn a_view_that_the_line_names_comes_before_its_path() {
-        let format = r#""$request" $status $upstream_http_x_view_name"#;
-        let pattern = Pattern::compile("test", crate::pattern::Dialect::Nginx, format).unwrap();
-        let settings = Settings {
-            pattern: Arc::new(pattern),
-            ..pipeline(1_000).settings
-        };
-        let mut pipeline = Pipeline::new(settings, Budget::new(1_000));
-        let mut shard = pipeline.shard();
-        let text = "\"GET /a/7 HTTP/1.1\" 200 shop:item\n\"GET /a/7 HTTP/1.1\" 200 -\n";
-        pipeline.feed(&mut shard, &batch(text.as_bytes(), 0));
-        let families = Families::new(shard.snapshot());
-        let requests = families
-            .get("httplog_requests_total")
-            .unwrap()
-            .series
-            .iter();
-        let routes: Vec<_> = requests
-            .filter_map(|series| series.label("route"))
-            .collect();
-        assert_eq!(routes, ["/a/<int>", "shop:item"]);
-    }
-
-    #[test]
-    fn targets_are_routed_by_the_bytes_that_the_client_sent() {
-        use crate::pattern::Dialect;
-        let check = |dialect, format: &str, line: &str, route: &str| {
-            let pattern = Pattern::compile("test", dialect, format).unwrap();
-            let settings = Settings {
-                pattern: Arc::new(pattern),
-                ..pipeline(1_000).settings
-            };
-            let mut pipeline = Pipeline::new(settings, Budget::new(1_000));
-            let mut shard = pipeline.shard();
-            pipeline.feed(&mut shard, &batch(format!("{line}\n").as_bytes(), 0));
-            let families = Families::new(shard.snapshot());
-            let requests = &families.get("httplog_requests_total").unwrap().series[0];
-            assert_eq!(requests.label("route"), Some(route), "{line}");
-        };
-        let nginx = r#""$request" $status"#;
-        check(
-            Dialect::Nginx,
-            nginx,
-            r#""GET /u/jos\xC3\xA9/ HTTP/1.1" 200"#,
-            "/u/<str>/",
-        );
-        check(
-            Dialect::Nginx,
-            nginx,
-            r#""GET /\x61bc/7 HTTP/1.1" 200"#,
-            "/abc/<int>",
-        );
-        let json = r#"log_format j escape=json '{"r":"$request","s":$status}';"#;
-        check(
-            Dialect::Nginx,
-            json,
-            r#"{"r":"GET \/a\/7\u003fx HTTP\/1.1","s":200}"#,
-            "/a/<int>",
-        );
-        check(
-            Dialect::Apache,
-            r#""%r" %>s"#,
-            r#""GET /a\x3fb HTTP/1.1" 200"#,
-            "/a",
-        );
-        check(
-            Dialect::Regex,
-            "^(?<target>[^ ]*) (?<status>[0-9]{3})$",
-            r"/\x61bc/ 200",
-            "/<str>/",
-        );
-    }
-
-    #[test]
-    fn quotes_in_a_syslog_frame_are_none_of_the_lines() {
-        let frames = [
-            "",
-            "<190>Nov 22 18:47:14 vm nginx: ",
-            "<190>Nov 22 18:47:14 \"vm\" nginx: ",
-            "<165>1 - vm nginx - - [a@1 k=\"x\" l=\"\\\"\"] ",
-        ];
-        let text: String = frames.map(|frame| format!("{frame}{LINE}")).concat();
-        let mut pipeline = pipeline(1_000);
-        let mut shard = pipeline.shard();
-        pipeline.feed(&mut shard, &batch(text.as_bytes(), 0));
-        assert_eq!(shard.ledger().recorded, 4);
-        let families = Families::new(shard.snapshot());
-        let requests = &families.get("httplog_requests_total").unwrap().series;
-        assert_eq!(requests.len(), 1, "{requests:?}");
-        assert_eq!(requests[0].label("route"), Some("/a/<int>"));
-    }
-
-    #[test]
-    fn every_kind_of_line_has_its_place_in_the_ledger() {
-        let mut pipeline = pipeline(200);
-        let mut shard = pipeline.shard();
-        let long = "x".repeat(201);
-        let overflow = LINE.replace("0.012", &format!("{}.0", "9".repeat(25)));
-        let text = format!("{LINE}\nhello\n{long}\n{overflow}");
-        pipeline.feed(&mut shard, &batch(text.as_bytes(), 2));
-        let ledger = shard.ledger();
-        assert_eq!(
-            (ledger.recorded, ledger.skipped_lines(), ledger.lines()),
-            (1, 1, 7)
-        );
-        assert_eq!(
-            ledger.rejected,
-            [("mismatch", 1), ("number", 1), ("overlong", 3)].into()
-        );
-        assert_eq!(ledger.bytes, text.len() as u64);
-    }
-
-    #[test]
-    fn a_reconfigured_pipeline_keeps_its_routes() {
-        let mut before = pipeline(1_000);
-        let mut shard = before.shard();
-        before.feed(&mut shard, &batch(LINE.as_bytes(), 0));
-        let settings = before.settings.clone();
-        let mut after = before.reconfigure(settings, Budget::new(1_000));
-        let mut shard = after.shard();
-        after.feed(&mut shard, &batch(LINE.replace("200", "404").as_bytes(), 0));
-        let families = Families::new(shard.snapshot());
-        assert_eq!(
-            families.get("httplog_requests_total").unwrap().series[0].label("route"),
-            Some("/a/<int>")
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn lines_read_are_recorded_rejected_or_skipped(lines in proptest::collection::vec(prop_oneof![
-            Just(LINE.trim_end().as_bytes().to_vec()),
-            proptest::collection::vec(any::<u8>().prop_filter("newline", |byte| *byte != b'\n'), 0..40),
-        ], 0..20), overlong in 0..3u64) {
-            let mut bytes = lines.join(&b'\n');
-            if !lines.is_empty() {
-                bytes.push(b'\n');
-            }
-            let mut pipeline = pipeline(1_000);
-            let mut shard = pipeline.shard();
-            pipeline.feed(&mut shard, &batch(&bytes, overlong));
-            prop_assert_eq!(shard.ledger().lines(), lines.len() as u64 + overlong);
-            let requests = Families::new(shard.snapshot()).get("httplog_requests_total").map_or(0, crate::model::Family::total);
-            prop_assert_eq!(requests, shard.ledger().recorded);
-        }
-    }
-}
+mod tests;

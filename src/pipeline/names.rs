@@ -1,160 +1,172 @@
-//! Keys and the labels they stand for.
+//! Keys of rows, and the label values they stand for.
 //!
-//! Invariant: packing loses nothing that a family asks for; two keys are equal only if every label
-//! that is shown or asked for is.
+//! Invariant: packing loses nothing that a family asks for; two keys are equal if and only if every label that is shown
+//! or tested is.
 
 use std::sync::Arc;
 
-use crate::aggregate::{Key, LabelValues, Names};
-use crate::label::{Budget, Charset, HostId, Label, Method, OTHER, Scheme};
+use crate::aggregate::{Definition, Key, LabelValues};
+use crate::label::{Charset, HostId, Label, Method, OTHER, Scheme};
 use crate::metric::MetricPlan;
-use crate::model::Field;
 use crate::route::{RouteId, Router};
 
-const STATUS_AT: u32 = 4;
-const HOST_AT: u32 = 14;
-const ROUTE_AT: u32 = 24;
-const SCHEME_AT: u32 = 56;
-const UPSTREAM_AT: u32 = 58;
-const CHARSET_AT: u32 = 59;
-
-/// What is needed to name a source's keys.
-#[derive(Debug)]
-pub(super) struct SourceNames {
-    source: Arc<str>,
-    budget: Budget,
+/// The bits of a key that hold one part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Bits {
+    at: u32,
+    width: u32,
 }
 
-/// With the plan, and the routes known at the moment.
-#[derive(Debug)]
-pub(super) struct KeyNames<'n> {
-    names: &'n SourceNames,
-    plan: &'n MetricPlan,
-    router: &'n Router,
-}
+/// [`Method`], as its discriminant.
+pub(super) const METHOD: Bits = Bits { at: 0, width: 4 };
+/// Status code, 0 for none.
+pub(super) const STATUS: Bits = METHOD.then(10);
+/// Number of a [`HostId`].
+pub(super) const HOST: Bits = STATUS.then(10);
+/// Number of a [`RouteId`].
+pub(super) const ROUTE: Bits = HOST.then(32);
+/// [`Scheme`], as its discriminant.
+pub(super) const SCHEME: Bits = ROUTE.then(2);
+/// 1 if an upstream was asked.
+pub(super) const UPSTREAM: Bits = SCHEME.then(1);
+/// Number of a [`Charset`].
+pub(super) const CHARSET: Bits = UPSTREAM.then(5);
 
-/// Method in the lowest 4 bits, status (0 for none) in the next 10, route in the 32 behind the host's 10.
-#[inline]
-pub(super) fn pack(method: Method, status: Option<u16>, route: RouteId) -> u64 {
-    method as u64 | u64::from(status.unwrap_or(0)) << STATUS_AT | u64::from(route.0) << ROUTE_AT
-}
+const _: () = assert!(CHARSET.at + CHARSET.width <= u64::BITS);
 
-/// The host, in 10 bits before the route.
-#[inline]
-pub(super) fn pack_host(host: HostId) -> u64 {
-    u64::from(host.number()) << HOST_AT
-}
-
-/// What is above: the scheme in 2 bits, whether an upstream was asked in 1, the charset in 5.
-#[inline]
-pub(super) fn pack_more(scheme: Scheme, upstream: bool, charset: Charset) -> u64 {
-    (scheme as u64) << SCHEME_AT
-        | u64::from(upstream) << UPSTREAM_AT
-        | u64::from(charset.number()) << CHARSET_AT
-}
-
-/// The bits of a key that these labels are made of.
-pub(super) fn mask(labels: impl Iterator<Item = Label>) -> u64 {
-    labels.fold(0, |mask, label| {
-        mask | match label {
-            Label::Source => 0,
-            Label::Method => 0xf,
-            Label::Status => 0x3ff << STATUS_AT,
-            Label::Host => 0x3ff << HOST_AT,
-            Label::Route | Label::View => 0xffff_ffff << ROUTE_AT,
-            Label::Scheme | Label::Transport => 0x3 << SCHEME_AT,
-            Label::Upstream => 1 << UPSTREAM_AT,
-            Label::Charset => 0x1f << CHARSET_AT,
-        }
-    })
-}
-
-impl SourceNames {
-    pub(super) fn new(source: &str, budget: Budget) -> Self {
+impl Bits {
+    /// The bits above these.
+    const fn then(self, width: u32) -> Self {
         Self {
-            source: source.into(),
-            budget,
+            at: self.at + self.width,
+            width,
         }
     }
 
-    pub(super) fn with<'n>(&'n self, plan: &'n MetricPlan, router: &'n Router) -> KeyNames<'n> {
-        KeyNames {
-            names: self,
-            plan,
-            router,
+    /// The bits that a label is made from; `None` if it is the same for all lines of a source.
+    pub(super) const fn of(label: Label) -> Option<Self> {
+        match label {
+            Label::Source => None,
+            Label::Method => Some(METHOD),
+            Label::Status => Some(STATUS),
+            Label::Host => Some(HOST),
+            Label::Route | Label::View => Some(ROUTE),
+            Label::Scheme | Label::Transport => Some(SCHEME),
+            Label::Upstream => Some(UPSTREAM),
+            Label::Charset => Some(CHARSET),
         }
     }
+
+    /// Returns the bits set in a key.
+    pub(super) const fn mask(self) -> u64 {
+        (u64::MAX >> (u64::BITS - self.width)) << self.at
+    }
+
+    /// Returns the key that holds only this part; `value` must fit.
+    #[inline]
+    pub(super) fn pack(self, value: impl Into<u64>) -> u64 {
+        value.into() << self.at
+    }
+
+    /// Returns the part of a key.
+    #[expect(
+        clippy::expect_used,
+        reason = "a part is unpacked into the type it was packed from"
+    )]
+    fn unpack<T: TryFrom<u64>>(self, key: u64) -> T {
+        let value = (key & self.mask()) >> self.at;
+        T::try_from(value).ok().expect("a type as wide as the part")
+    }
+}
+
+/// Returns the bits of a key that these labels are made from.
+pub(super) fn mask(labels: impl Iterator<Item = Label>) -> u64 {
+    labels
+        .filter_map(Bits::of)
+        .fold(0, |mask, bits| mask | bits.mask())
+}
+
+/// Makes label values from the keys of one source, with the routes known at the moment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct KeyNames<'n> {
+    pub(super) source: &'n Arc<str>,
+    pub(super) plan: &'n MetricPlan,
+    pub(super) router: &'n Router,
 }
 
 impl KeyNames<'_> {
-    /// The value of a label in a key of which only its part is given.
-    pub(super) fn value_of(&self, part: u64, label: Label, other: &Arc<str>) -> Arc<str> {
-        self.value(Key(part), label, other)
+    /// Returns for each counted family whether a key meets its conditions.
+    pub(super) fn feeds(&self, key: Key) -> Box<[bool]> {
+        let passes = |family: &Definition| {
+            family.when.iter().all(|condition| {
+                let other = family.other_value(condition.label);
+                condition.passes(&self.value(key.0, condition.label, &other))
+            })
+        };
+        self.plan.counted().map(passes).collect()
     }
 
-    /// Whether lines bring a field.
-    pub(super) fn brings(&self, field: Field) -> bool {
-        self.plan.brings(field)
+    /// Returns the label values of a key in each family that it feeds.
+    pub(super) fn labels(&self, key: Key, feeds: &[bool]) -> Vec<Option<LabelValues>> {
+        self.label_values(feeds, |family, label| {
+            self.value(key.0, label, &family.other_value(label))
+        })
     }
 
-    /// Every host that is told apart.
-    pub(super) fn hosts(&self) -> impl Iterator<Item = HostId> {
-        let numbers = (1..).take(self.plan.hosts().names().len());
-        numbers.map(HostId::from_number)
+    /// Returns the label values of the overflow series of each family that is fed.
+    pub(super) fn overflow_labels(&self, feeds: &[bool]) -> Vec<Option<LabelValues>> {
+        self.label_values(feeds, |_, label| match label {
+            Label::Source => Arc::clone(self.source),
+            _ => OTHER.into(),
+        })
     }
 
-    /// Every route that is known whatever the lines say; `None` while routes are learned from them.
-    pub(super) fn views(&self) -> Option<impl Iterator<Item = RouteId>> {
-        self.router.views()
+    fn label_values(
+        &self,
+        feeds: &[bool],
+        value: impl Fn(&Definition, Label) -> Arc<str>,
+    ) -> Vec<Option<LabelValues>> {
+        let families = self.plan.counted().zip(feeds);
+        families
+            .map(|(family, feeds)| {
+                let labels = family.labels.iter();
+                feeds.then(|| labels.map(|label| value(family, *label)).collect())
+            })
+            .collect()
     }
 
-    /// Most series of all sources.
-    pub(super) fn limit(&self) -> usize {
-        self.names.budget.limit()
-    }
-
-    /// Whether so many series may be made that no line asked for.
-    pub(super) fn reserve(&self, series: usize) -> bool {
-        self.names.budget.reserve(series)
-    }
-
-    /// The value of a label; `other` is what it says of one that is absent or not in its list.
-    fn value(&self, key: Key, label: Label, other: &Arc<str>) -> Arc<str> {
-        let low = key.0.to_le_bytes();
+    /// Returns the value of a label. `other` is the text for a value that is absent or not in its list. Only the
+    /// label's own part of the key is read.
+    pub(super) fn value(&self, key: u64, label: Label, other: &Arc<str>) -> Arc<str> {
         let named: Option<&'static str> = match label {
-            Label::Source => return Arc::clone(&self.names.source),
-            Label::Status => match key.0 >> STATUS_AT & 0x3ff {
+            Label::Source => return Arc::clone(self.source),
+            Label::Status => match STATUS.unpack::<u16>(key) {
                 0 => None,
                 status => return status.to_string().into(),
             },
-            Label::Route | Label::View => {
-                let [_, _, _, a, b, c, d, _] = low;
-                match RouteId(u32::from_le_bytes([a, b, c, d])) {
-                    RouteId::OTHER => None,
-                    route => return self.router.name(route),
-                }
-            }
+            Label::Route | Label::View => match RouteId(ROUTE.unpack(key)) {
+                RouteId::OTHER => None,
+                route => return self.router.name(route),
+            },
             Label::Host => {
-                let [low, high, ..] = (key.0 >> HOST_AT & 0x3ff).to_le_bytes();
-                let host = HostId::from_number(u16::from_le_bytes([low, high]));
+                let host = HostId::from_number(HOST.unpack(key));
                 let name = self.plan.hosts().name(host);
                 return Arc::clone(name.unwrap_or(other));
             }
             Label::Method => Method::ALL
                 .into_iter()
                 .filter(|method| *method != Method::Other)
-                .find(|method| *method as u8 == low[0] & 0xf)
+                .find(|method| *method as u8 == METHOD.unpack::<u8>(key))
                 .map(Method::name),
             Label::Scheme | Label::Transport => Scheme::ALL
                 .into_iter()
-                .find(|scheme| *scheme as u8 == low[7] & 3)
+                .find(|scheme| *scheme as u8 == SCHEME.unpack::<u8>(key))
                 .and_then(Scheme::name),
-            Label::Upstream => Some(if key.0 >> UPSTREAM_AT & 1 == 1 {
-                "yes"
-            } else {
-                "no"
+            Label::Upstream => Some(match UPSTREAM.unpack::<u8>(key) {
+                0 => "no",
+                _ => "yes",
             }),
-            Label::Charset => match Charset::from_number(low[7] >> 3) {
+            Label::Charset => match Charset::from_number(CHARSET.unpack(key)) {
                 Charset::ABSENT => None,
                 charset => Some(charset.name().unwrap_or(OTHER)),
             },
@@ -163,38 +175,33 @@ impl KeyNames<'_> {
     }
 }
 
-impl Names for KeyNames<'_> {
-    fn feeds(&self, key: Key, family: usize) -> bool {
-        self.plan.families().get(family).is_some_and(|family| {
-            family.when.iter().all(|condition| {
-                let other = family.other(condition.label);
-                condition.passes(&self.value(key, condition.label, &other))
-            })
-        })
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const PARTS: [Bits; 7] = [METHOD, STATUS, HOST, ROUTE, SCHEME, UPSTREAM, CHARSET];
+
+    proptest! {
+        #[test]
+        fn parts_of_a_key_do_not_touch_each_other(numbers: [u64; 7]) {
+            let parts = PARTS.iter().zip(numbers);
+            let parts: Vec<(&Bits, u64)> = parts.map(|(bits, it)| (bits, it % (1 << bits.width))).collect();
+            let key = parts.iter().fold(0, |key, (bits, value)| key | bits.pack(*value));
+            for (bits, value) in parts {
+                prop_assert_eq!(bits.unpack::<u64>(key), value);
+                prop_assert_eq!(key & bits.mask(), bits.pack(value));
+            }
+        }
     }
 
-    fn labels(&self, key: Key, family: usize) -> LabelValues {
-        let family = self.plan.families().get(family).into_iter();
-        family
-            .flat_map(|family| {
-                let labels = family.labels.iter();
-                labels.map(|label| self.value(key, *label, &family.other(*label)))
-            })
-            .collect()
-    }
-
-    fn overflow(&self, family: usize) -> LabelValues {
-        let value = |label: &Label| match label {
-            Label::Source => Arc::clone(&self.names.source),
-            _ => OTHER.into(),
-        };
-        let family = self.plan.families().get(family).into_iter();
-        family
-            .flat_map(|family| family.labels.iter().map(value))
-            .collect()
-    }
-
-    fn admit(&self, series: usize) -> bool {
-        self.names.budget.take(series)
+    #[test]
+    fn every_value_of_a_list_fits_its_part() {
+        let fits = |bits: Bits, largest: usize| assert!(largest < 1 << bits.width, "{bits:?}");
+        fits(METHOD, Method::ALL.len() - 1);
+        fits(STATUS, 599);
+        fits(HOST, crate::label::Hosts::MOST);
+        fits(SCHEME, Scheme::ALL.len() - 1);
+        fits(CHARSET, Charset::NAMES.len() + 1);
     }
 }

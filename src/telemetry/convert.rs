@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use prometheus::proto::{self, MetricType};
 
 use super::unix_seconds;
-use crate::model::{Families, Family, Histogram, Kind, Number, Series, Unit, Value};
+use crate::model::{Family, Histogram, Kind, Number, Series, Unit, Value};
 
 /// What `ProcessCollector` calls the start time. It leaves 0 there if `/proc/stat`, which holds
 /// the boot time, is hidden (systemd's `ProcSubset=pid`).
@@ -17,14 +17,15 @@ const MICROS_PER_SECOND: f64 = 1e6;
 
 /// Converts what a registry gathered. Summaries and untyped metrics, which this program has none
 /// of, are left out.
-pub(super) fn families(gathered: &[proto::MetricFamily], started: SystemTime) -> Families {
-    Families::new(gathered.iter().filter_map(|family| {
+pub(super) fn families(gathered: &[proto::MetricFamily], started: SystemTime) -> Vec<Family> {
+    let families = gathered.iter().filter_map(|family| {
         let mut family = convert(family)?;
         if &*family.name == PROCESS_START_TIME {
             fill_start_time(&mut family, started);
         }
         Some(family)
-    }))
+    });
+    families.collect()
 }
 
 fn convert(family: &proto::MetricFamily) -> Option<Family> {
@@ -113,8 +114,8 @@ mod tests {
             let gathered = prometheus::core::Collector::collect(&hidden);
             let started = UNIX_EPOCH + Duration::from_millis(1_700_000_000_700);
             let families = families(&gathered, started);
-            let family = families.get(PROCESS_START_TIME).unwrap();
-            assert_eq!(family.series[0].value, number(expected));
+            assert_eq!(&*families[0].name, PROCESS_START_TIME);
+            assert_eq!(families[0].series[0].value, number(expected));
         };
         check(1_700_000_000.0);
         hidden.set(1_600_000_000);
@@ -133,7 +134,7 @@ mod tests {
         let gathered = prometheus::core::Collector::collect(&observed);
         let families = families(&gathered, UNIX_EPOCH);
         assert_eq!(
-            families.get("x").unwrap().series[0].value,
+            families[0].series[0].value,
             Value::Histogram(Histogram {
                 bounds: [1_000, 2_500, 2_500_000].into(),
                 counts: vec![1, 2, 0, 1],

@@ -15,7 +15,7 @@ use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, 
 
 pub use metric::Metric;
 
-use crate::model::{Bytes, Families};
+use crate::model::{Bytes, Family};
 
 /// Upper bounds of `httplog_exporter_scrape_duration_seconds`.
 const SCRAPE_BUCKETS: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5];
@@ -99,7 +99,7 @@ impl Telemetry {
     }
 
     /// Everything at this instant, for the encoder that also writes the product's families.
-    pub fn families(&self) -> Families {
+    pub fn families(&self) -> Vec<Family> {
         convert::families(&self.registry.gather(), self.started)
     }
 

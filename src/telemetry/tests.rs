@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::model::{Kind, Number, Value};
+use crate::model::{Families, Kind, Number, Value};
 
 fn telemetry() -> Telemetry {
     Telemetry::new("1.2.3", UNIX_EPOCH + Duration::from_secs(1_700_000_000)).unwrap()
 }
 
 fn value(telemetry: &Telemetry, metric: Metric, labels: &[(&str, &str)]) -> Option<f64> {
-    let families = telemetry.families();
+    let families = Families::new(telemetry.families());
     let series = families.get(metric.name())?.series.iter().find(|series| {
         series.labels.len() == labels.len()
             && labels
@@ -41,7 +41,7 @@ fn every_metric_reaches_the_families() {
     source.set_urlconf(Some(true));
     telemetry.config_loaded(UNIX_EPOCH);
     telemetry.http_request("/metrics", 200);
-    let families = telemetry.families();
+    let families = Families::new(telemetry.families());
     for metric in Metric::ALL {
         let family = families.get(metric.name()).unwrap();
         assert_eq!(&*family.help, metric.help());
@@ -119,7 +119,11 @@ fn a_forgotten_source_keeps_its_counters_only() {
     for metric in [Metric::LagBytes, Metric::LagSeconds, Metric::FilesOpen] {
         assert_eq!(value(&telemetry, metric, &labels), None);
     }
-    assert!(telemetry.families().get(Metric::GapEvents.name()).is_some());
+    assert!(
+        Families::new(telemetry.families())
+            .get(Metric::GapEvents.name())
+            .is_some()
+    );
 }
 
 #[test]
@@ -147,7 +151,7 @@ fn connections_and_scrapes_are_counted() {
         value(&telemetry, Metric::HttpConnectionsRejected, &[]),
         Some(1.0)
     );
-    let families = telemetry.families();
+    let families = Families::new(telemetry.families());
     assert_eq!(
         families.get(Metric::ScrapeDuration.name()).unwrap().total(),
         1
@@ -156,7 +160,7 @@ fn connections_and_scrapes_are_counted() {
 
 #[test]
 fn the_process_is_described() {
-    let families = telemetry().families();
+    let families = Families::new(telemetry().families());
     for name in [
         "process_resident_memory_bytes",
         "process_open_fds",

@@ -9,7 +9,7 @@ use httplog_exporter::expose::encode_text;
 use httplog_exporter::join::{Limits, Link, Outcome, Reason};
 use httplog_exporter::label::{Budget, Method};
 use httplog_exporter::metric::{Counts, Initial, Metrics, sets};
-use httplog_exporter::model::{Batch, Families, GenerationId, Micros, Position, Status};
+use httplog_exporter::model::{Batch, Families, Family, GenerationId, Micros, Position, Status};
 use httplog_exporter::pattern::{Dialect, Pattern};
 use httplog_exporter::pipeline::{Pipeline, Settings};
 use httplog_exporter::route::{PathTemplate, Resolver, Router, Urlconf};
@@ -67,19 +67,15 @@ fn shown(families: &Families) -> BTreeMap<String, Shown> {
 fn everything() -> Settings {
     let format = "\"$request\" $status $request_time $upstream_response_time $upstream_connect_time \
          $bytes_sent $request_length $content_length $scheme \"$sent_http_content_type\"";
+    let pattern = Pattern::compile("x", Dialect::Nginx, format).unwrap();
     Settings {
-        source: "x".into(),
-        pattern: Arc::new(Pattern::compile("x", Dialect::Nginx, format).unwrap()),
-        line_bytes: 1_000,
-        routes: None,
-        max_routes: 10,
         metrics: Metrics::new(sets().iter().flat_map(|set| set.metrics()).collect()),
-        join: None,
+        ..Settings::new("x", Arc::new(pattern))
     }
 }
 
 /// Everything a pipeline counts.
-fn counted() -> Families {
+fn counted() -> Vec<Family> {
     let line = "\"GET /a HTTP/1.1\" 200 0.012 0.001, 0.007 0.001 10 20 3 https \"text/html; charset=utf-8\"\n";
     let mut pipeline = Pipeline::new(everything(), Budget::new(100));
     let mut shard = pipeline.shard();
@@ -89,21 +85,25 @@ fn counted() -> Families {
     };
     pipeline.feed(&mut shard, &Batch::new(line.as_bytes(), 0, end));
     assert_eq!(shard.ledger().recorded, 1);
-    Families::new(shard.snapshot().into_iter().chain(shard.account()))
+    let mut families = shard.snapshot();
+    families.extend(shard.account());
+    families
 }
 
 /// Everything that two logs tell together.
-fn joined() -> Families {
+fn joined() -> Vec<Family> {
     let limits = Limits {
         pending: 1,
         wait: Micros(1),
     };
     let link = Link::new("x", &["y"], limits);
-    Families::new(link.families().into_iter().chain(link.outcomes()))
+    let mut families = link.families();
+    families.extend(link.outcomes());
+    families
 }
 
 /// Everything the exporter tells of itself, once each thing has happened.
-fn told() -> Families {
+fn told() -> Vec<Family> {
     let telemetry = Telemetry::new("0", UNIX_EPOCH).unwrap();
     let source = telemetry.source("x", &FILE_GAP_REASONS);
     source.set_last_line(UNIX_EPOCH);
@@ -115,7 +115,7 @@ fn told() -> Families {
 
 #[test]
 fn every_family_is_documented_as_it_is() {
-    let families = shown(&counted().merge(told()).merge(joined()));
+    let families = shown(&Families::new([counted(), told(), joined()].concat()));
     for metric in Metric::ALL {
         let family = families
             .get(metric.name())
@@ -197,7 +197,7 @@ fn the_table_of_series_at_0_is_what_starts_at_0() {
 #[test]
 fn every_reason_is_documented() {
     let page = text(METRICS);
-    let rejected = counted();
+    let rejected = Families::new(counted());
     let rejected = rejected
         .get("httplog_exporter_rejected_lines_total")
         .unwrap();

@@ -7,7 +7,6 @@ use httplog_exporter::aggregate::Shard;
 use httplog_exporter::diag::{Report, Text};
 use httplog_exporter::join::{Limits, Link};
 use httplog_exporter::label::Budget;
-use httplog_exporter::metric::Metrics;
 use httplog_exporter::model::{Batch, GenerationId, Micros, Position};
 use httplog_exporter::pattern::{Preset, presets};
 use httplog_exporter::pipeline::{Pipeline, Settings};
@@ -42,15 +41,7 @@ fn allocations(pipeline: &mut Pipeline, shard: &mut Shard, bytes: &[u8]) -> u64 
 #[test]
 fn lines_like_those_before_allocate_nothing() {
     for preset in presets() {
-        let settings = Settings {
-            source: preset.name.into(),
-            pattern: Arc::new(preset.pattern().unwrap()),
-            line_bytes: 65_536,
-            routes: None,
-            max_routes: 500,
-            metrics: Metrics::default(),
-            join: None,
-        };
+        let settings = Settings::new(preset.name, Arc::new(preset.pattern().unwrap()));
         let mut pipeline = Pipeline::new(settings, Budget::new(10_000));
         let mut shard = pipeline.shard();
         let mut bytes = lines(*preset);
@@ -89,13 +80,8 @@ fn rewritten_paths_allocate_nothing() {
         .with_rewrites(Rewrites::new(vec![rewrite]), &mut report);
     let preset = Preset::find("nginx-combined").unwrap();
     let settings = Settings {
-        source: "x".into(),
-        pattern: Arc::new(preset.pattern().unwrap()),
-        line_bytes: 65_536,
         routes: Some(Arc::new(resolver)),
-        max_routes: 500,
-        metrics: Metrics::default(),
-        join: None,
+        ..Settings::new("x", Arc::new(preset.pattern().unwrap()))
     };
     let mut pipeline = Pipeline::new(settings, Budget::new(10_000));
     let mut shard = pipeline.shard();
@@ -130,13 +116,8 @@ fn lines_that_wait_for_others_take_bounded_memory() {
     let id = "04c1004c5033391b5e5e4531d2925e00";
     assert!(example.contains(id));
     let settings = Settings {
-        source: "web".into(),
-        pattern: Arc::new(preset.pattern().unwrap()),
-        line_bytes: 65_536,
-        routes: None,
-        max_routes: 500,
-        metrics: Metrics::default(),
         join: link.end("web"),
+        ..Settings::new("web", Arc::new(preset.pattern().unwrap()))
     };
     let mut pipeline = Pipeline::new(settings, Budget::new(10_000));
     let mut shard = pipeline.shard();

@@ -77,15 +77,15 @@ fn words_that_do_not_exist_come_with_those_that_do() {
     );
     check(
         "when = { method = ['GTE'] }",
-        "no `method` is `GTE`; did you mean `GET`?",
+        "`GTE` matches no `method`; did you mean `GET`?",
     );
     check(
         "when = { status = ['6xx'] }",
-        "no `status` is `6xx`; a number from 100 to 599, a class such as `5xx`, or `<other>`",
+        "`6xx` matches no `status`; expected a number from 100 to 599, a class such as `5xx`, or `<other>`",
     );
     check(
         "when = { duration = ['1'] }",
-        "`when` cannot ask for `duration`; it asks for labels, once for each combination of them, not for each line",
+        "`when` cannot test `duration`; it tests labels, once for each combination of their values, not once for each line",
     );
 }
 
@@ -100,22 +100,22 @@ fn bounds_are_exact_and_ascend() {
     check(
         "duration",
         "[0.0000001]",
-        "`0.0000001` is not a valid bound: bounds are seconds with at most six decimals",
+        "`0.0000001` is not a valid bound: expected seconds with at most six decimals",
     );
     check(
         "response_bytes",
         "[0.5]",
-        "`0.5` is not a valid bound: bounds are whole bytes",
+        "`0.5` is not a valid bound: expected whole bytes",
     );
     check(
         "duration",
         "[1, 0.5]",
-        "`0.5` is not above the bound before it",
+        "`0.5` is not greater than the bound before it",
     );
     check(
         "duration",
         "[]",
-        "a histogram has 1 to 64 bounds; +Inf is not one of them",
+        "a histogram takes 1 to 64 bounds, not counting +Inf",
     );
 }
 
@@ -195,12 +195,12 @@ fn what_cannot_start_at_0_is_told() {
     check(
         "initialise = true\ninitialise_statuses = [99, 200.5, 200, 200]",
         &[
-            "`99` is not a status code; a whole number from 100 to 599",
-            "`200.5` is not a status code; a whole number from 100 to 599",
+            "`99` is not a status code; expected a whole number from 100 to 599",
+            "`200.5` is not a status code; expected a whole number from 100 to 599",
             "`200` is listed twice",
         ],
     );
-    let idle = "this does nothing: no series starts at 0; initialise = true";
+    let idle = "this has no effect: no series starts at 0; initialise = true";
     check("initialise_statuses = [500]", &[idle]);
     check("initialise = false\ninitialise_methods = ['GET']", &[idle]);
     check("initialise = 1", &["expected true or false, found 1"]);
@@ -227,5 +227,5 @@ fn names_are_given_once() {
         assert!(told(name)[0].contains("is taken by a metric of linked sources"));
     }
     assert!(told("httplog_exporter_x")[0].contains("the exporter itself"));
-    assert!(told("1x")[0].contains("no name of a metric"));
+    assert!(told("1x")[0].contains("is not a valid metric name"));
 }

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use super::*;
-use crate::label::Hosts;
-use crate::metric::{Condition, Counts, Metric, Set};
-use crate::model::{Families, Family, GenerationId, Number, Position, Unit, Value};
-use crate::pattern::Dialect;
+use crate::label::{Budget, Condition, Hosts, Label};
+use crate::metric::{Counts, Metric, Metrics, Set};
+use crate::model::{
+    Batch, Families, Family, FieldSet, GenerationId, Number, Position, Unit, Value,
+};
+use crate::pattern::{Dialect, Pattern};
+use crate::pipeline::{Pipeline, Settings};
 use proptest::prelude::*;
 
 const NGINX: &str = "\"$request\" $status $request_time $upstream_response_time $bytes_sent $content_length $scheme \"$sent_http_content_type\"";
@@ -18,13 +20,8 @@ fn counted_as(metrics: Vec<Metric>, dialect: Dialect, format: &str, lines: &[Str
 fn counted_of(metrics: Metrics, dialect: Dialect, format: &str, lines: &[String]) -> Families {
     let pattern = Pattern::compile("test", dialect, format).unwrap();
     let settings = Settings {
-        source: "test".into(),
-        pattern: Arc::new(pattern),
-        line_bytes: 1_000,
-        routes: None,
-        max_routes: 10,
         metrics,
-        join: None,
+        ..Settings::new("test", Arc::new(pattern))
     };
     let mut pipeline = Pipeline::new(settings, Budget::new(10_000));
     let mut shard = pipeline.shard();
@@ -158,7 +155,7 @@ fn by_host(when: &[&str]) -> Metric {
         other: Vec::new(),
         when: match when {
             [] => Vec::new(),
-            globs => vec![Condition::new(Label::Host, globs.iter().copied())],
+            globs => vec![Condition::new(Label::Host, globs.iter().copied()).unwrap()],
         },
         needs: FieldSet::EMPTY,
     }
@@ -177,7 +174,7 @@ fn hosts_of_the_list_are_told_apart_and_no_others() {
     let lines = lines.map(line);
     let hosts = ["shop.example", "*.example.org"].map(str::to_owned);
     let counted = |when: &[&str], hosts: &[String]| {
-        let metrics = Metrics::new(vec![by_host(when)]).telling(Hosts::new(hosts.to_vec()));
+        let metrics = Metrics::new(vec![by_host(when)]).with_hosts(Hosts::new(hosts.to_vec()));
         let format = r#""$request" $status $http_host"#;
         let families = counted_of(metrics, Dialect::Nginx, format, &lines);
         let counts = families.get("by_host_total").unwrap().series.iter();
@@ -233,7 +230,7 @@ proptest! {
         own.truncate(1);
         own[0].counts = Counts::Lines;
         own[0].labels.clear();
-        own[0].when = vec![Condition::new(Label::Status, ["5xx"])];
+        own[0].when = vec![Condition::new(Label::Status, ["5xx"]).unwrap()];
         let failed = lines.iter().filter(|line| line.2 == 503).count() as u64;
         let families = counted_as(own, Dialect::Nginx, NGINX, &texts);
         prop_assert_eq!(total(&families, "httplog_requests_total"), failed);

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::*;
+use crate::aggregate::Measure;
 use crate::diag::Report;
-use crate::metric::{Condition, Counts, Initial, Metric, Quantity, Set};
-use crate::model::{Families, Family, GenerationId, Position, Value};
-use crate::pattern::Dialect;
+use crate::label::{Budget, Condition};
+use crate::metric::{Counts, Metric, Metrics, Quantity, Set};
+use crate::model::{Batch, Families, Family, FieldSet, GenerationId, Position, Value};
+use crate::pattern::{Dialect, Pattern};
+use crate::pipeline::Settings;
 use crate::route::{PathTemplate, Resolver, Urlconf};
 use proptest::prelude::*;
 
@@ -35,6 +38,10 @@ fn metric(name: &str, labels: &[Label], when: &[Condition]) -> Metric {
     }
 }
 
+fn when(label: Label, glob: &str) -> Condition {
+    Condition::new(label, [glob]).unwrap()
+}
+
 fn initial(methods: &[Method], statuses: &[u16]) -> Arc<Initial> {
     Arc::new(Initial {
         methods: methods.into(),
@@ -46,13 +53,10 @@ fn initial(methods: &[Method], statuses: &[u16]) -> Arc<Initial> {
 fn pipeline(format: &str, metrics: Metrics, names: Option<&[&str]>, budget: usize) -> Pipeline {
     let pattern = Pattern::compile("test", Dialect::Nginx, format).unwrap();
     let settings = Settings {
-        source: "test".into(),
-        pattern: Arc::new(pattern),
-        line_bytes: 1_000,
         routes: names.map(views),
         max_routes: 3,
         metrics,
-        join: None,
+        ..Settings::new("test", Arc::new(pattern))
     };
     Pipeline::new(settings, Budget::new(budget))
 }
@@ -143,7 +147,6 @@ fn views_over_the_cap_share_a_series_that_is_not_there() {
 
 #[test]
 fn filters_leave_out_what_no_line_could_count() {
-    let when = |label, glob: &str| Condition::new(label, [glob]);
     check(
         NGINX,
         vec![
@@ -183,7 +186,7 @@ fn a_label_whose_field_no_line_brings_has_one_value() {
                 &[Label::Method, Label::Route, Label::Scheme, Label::Upstream],
                 &[],
             ),
-            metric("b", &[], &[Condition::new(Label::Method, ["GET"])]),
+            metric("b", &[], &[when(Label::Method, "GET")]),
         ],
         Some(&["x"]),
         &["a <other> <other> <other> no"],
@@ -274,10 +277,7 @@ fn counted_metrics() -> Vec<Metric> {
     let mut own = metric(
         "own_seconds",
         &[Label::Method, Label::View],
-        &[
-            Condition::new(Label::Method, ["GET"]),
-            Condition::new(Label::Status, ["5xx"]),
-        ],
+        &[when(Label::Method, "GET"), when(Label::Status, "5xx")],
     );
     own.counts = Counts::Histogram(Quantity::Of(Measure::Duration), [1_000].into());
     metrics.push(own);

@@ -1,0 +1,180 @@
+//! From a line's key to its row, and from the row to a slot in every table.
+//!
+//! Invariant: a key is registered at most once; a registered key is never an overflow key.
+
+use std::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+
+/// Number of rows found without a hash table, by one byte of a multiplied key.
+const RECENT: usize = 256;
+
+/// Largest number of overflow keys remembered; they take up to 2 MiB.
+const OVERFLOW_KEYS: usize = 1 << 16;
+
+/// The small integers from which all labels of a line are made, packed into one number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key(pub u64);
+
+/// A row of the shard that returned it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row(
+    /// Offset of its slots.
+    usize,
+);
+
+/// Marks a place without a recent row.
+const ABSENT: Row = Row(usize::MAX);
+
+/// The rows of a shard.
+#[derive(Debug)]
+pub(super) struct Rows {
+    registered: HashTable<(Key, Row)>,
+    /// Rows found lately.
+    recent: Box<[(Key, Row); RECENT]>,
+    hasher: RandomState,
+    /// For each row, the slot in each table.
+    slots: Vec<usize>,
+    /// Number of tables.
+    width: usize,
+    /// The rows of overflow keys, by the families that count them; empty until the cap is reached.
+    overflow: Vec<(Box<[bool]>, Row)>,
+    /// Overflow keys seen lately. Making their labels again for each line would cost far more than counting it.
+    overflow_keys: HashTable<(Key, Row)>,
+}
+
+impl Row {
+    pub(super) const fn index(self) -> usize {
+        self.0
+    }
+}
+
+impl Rows {
+    pub(super) fn new(tables: usize) -> Self {
+        Self {
+            registered: HashTable::new(),
+            recent: Box::new([(Key(u64::MAX), ABSENT); RECENT]),
+            hasher: RandomState::default(),
+            slots: Vec::new(),
+            width: tables,
+            overflow: Vec::new(),
+            overflow_keys: HashTable::new(),
+        }
+    }
+
+    /// Returns the row of a registered key.
+    #[inline]
+    pub(super) fn find(&mut self, key: Key) -> Option<Row> {
+        // Multiplied by 2^64 over the golden ratio, keys that differ a little spread.
+        let [.., high] = key.0.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes();
+        match self.recent[usize::from(high)] {
+            (known, row) if known == key && row != ABSENT => Some(row),
+            _ => self.find_registered(key, high),
+        }
+    }
+
+    #[inline(never)]
+    fn find_registered(&mut self, key: Key, place: u8) -> Option<Row> {
+        let hash = self.hasher.hash_one(key.0);
+        let found = self.registered.find(hash, |(known, _)| *known == key)?;
+        self.recent[usize::from(place)] = *found;
+        Some(found.1)
+    }
+
+    /// Returns the slots of a row, one for each table.
+    #[inline]
+    pub(super) fn slots(&self, row: Row) -> &[usize] {
+        &self.slots[row.0..][..self.width]
+    }
+
+    /// Registers a key that has no row.
+    pub(super) fn register(&mut self, key: Key, slots: impl Iterator<Item = usize>) -> Row {
+        let row = self.push(slots);
+        insert(&mut self.registered, &self.hasher, (key, row));
+        row
+    }
+
+    /// Returns whether an overflow row exists: from then on, lines make no series.
+    pub(super) fn is_full(&self) -> bool {
+        !self.overflow.is_empty()
+    }
+
+    /// Returns the overflow row of a key, if the key is remembered.
+    pub(super) fn find_overflow_key(&self, key: Key) -> Option<Row> {
+        let hash = self.hasher.hash_one(key.0);
+        let found = self.overflow_keys.find(hash, |(known, _)| *known == key);
+        found.map(|(_, row)| *row)
+    }
+
+    /// Returns the overflow row that the given families count.
+    pub(super) fn find_overflow(&self, feeds: &[bool]) -> Option<Row> {
+        let found = self.overflow.iter().find(|(known, _)| **known == *feeds);
+        found.map(|(_, row)| *row)
+    }
+
+    /// Adds an overflow row for the given families.
+    pub(super) fn add_overflow(
+        &mut self,
+        feeds: Box<[bool]>,
+        slots: impl Iterator<Item = usize>,
+    ) -> Row {
+        let row = self.push(slots);
+        self.overflow.push((feeds, row));
+        row
+    }
+
+    /// Remembers the overflow row of a key.
+    pub(super) fn remember_overflow_key(&mut self, key: Key, row: Row) {
+        if self.overflow_keys.len() >= OVERFLOW_KEYS {
+            self.overflow_keys.clear();
+        }
+        insert(&mut self.overflow_keys, &self.hasher, (key, row));
+    }
+
+    /// Forgets the overflow keys, because their series may exist by now.
+    pub(super) fn forget_overflow_keys(&mut self) {
+        self.overflow_keys.clear();
+    }
+
+    fn push(&mut self, slots: impl Iterator<Item = usize>) -> Row {
+        let row = Row(self.slots.len());
+        self.slots.extend(slots);
+        row
+    }
+}
+
+fn insert(table: &mut HashTable<(Key, Row)>, hasher: &RandomState, entry: (Key, Row)) {
+    let hash = |(key, _): &(Key, Row)| hasher.hash_one(key.0);
+    table.insert_unique(hash(&entry), entry, hash);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn overflow_keys_are_remembered_up_to_a_limit() {
+        let mut rows = Rows::new(1);
+        let row = rows.add_overflow([true].into(), [7].into_iter());
+        for key in 0..OVERFLOW_KEYS as u64 + 10 {
+            rows.remember_overflow_key(Key(key), row);
+        }
+        assert!(rows.overflow_keys.len() <= OVERFLOW_KEYS);
+        assert_eq!(rows.find(Key(3)), None);
+        assert_eq!(rows.slots(row), [7]);
+    }
+
+    #[test]
+    fn keys_of_one_place_do_not_hide_each_other() {
+        let mut rows = Rows::new(2);
+        for key in 0..1_000 {
+            let slots = [key, key + 1].map(|slot| usize::try_from(slot).unwrap());
+            rows.register(Key(key), slots.into_iter());
+        }
+        for key in (0..1_000).chain((0..1_000).rev()) {
+            let row = rows.find(Key(key)).unwrap();
+            assert_eq!(rows.slots(row)[0] as u64, key);
+        }
+    }
+}

@@ -1,0 +1,376 @@
+//! Rows, series and the ledger of a shard, with keys that are route × 10 + status.
+
+use super::*;
+use crate::aggregate::Measure;
+use crate::label::{Condition, Label, OTHER};
+use crate::model::{Families, Timeline};
+use proptest::prelude::*;
+
+/// Counts lines as a pipeline does; `left` more series may be made.
+struct Site {
+    left: usize,
+}
+
+impl Site {
+    fn new(left: usize) -> Self {
+        Self { left }
+    }
+
+    fn count(&mut self, shard: &mut Shard, key: Key, values: &Values) {
+        if let Some(row) = shard.find(key) {
+            shard.count(row, values);
+            return;
+        }
+        if let Some(row) = shard.find_overflow(key) {
+            shard.count_overflow(row, values);
+            return;
+        }
+        let text = |label: &Label| match label {
+            Label::Route => format!("/{}", key.0 / 10).into(),
+            _ => (key.0 % 10).to_string().into(),
+        };
+        let is_odd = key.0 / 10 % 2 == 1;
+        let tables = shard.tables.iter();
+        let labels: Vec<Option<LabelValues>> = tables
+            .map(|table| {
+                let is_fed = table.definition.when.is_empty() || is_odd;
+                is_fed.then(|| table.definition.labels.iter().map(text).collect())
+            })
+            .collect();
+        let feeds = labels.iter().map(Option::is_some).collect();
+        let tables = shard.tables.iter();
+        let others = |feeds: &[bool]| -> Vec<Option<LabelValues>> {
+            let sizes = feeds.iter().zip(SIZES);
+            sizes
+                .map(|(feeds, size)| {
+                    feeds.then(|| std::iter::repeat_n(OTHER.into(), size).collect())
+                })
+                .collect()
+        };
+        assert!(
+            tables
+                .zip(SIZES)
+                .all(|(table, size)| table.definition.labels.len() == size)
+        );
+        let admit = |fresh| {
+            let left = self.left.checked_sub(fresh);
+            self.left = left.unwrap_or(self.left);
+            left.is_some()
+        };
+        let registered = shard
+            .can_register()
+            .then(|| shard.register(key, labels, admit))
+            .flatten();
+        if let Some(row) = registered {
+            shard.count(row, values);
+        } else {
+            let row = shard.register_overflow(key, feeds, others);
+            shard.count_overflow(row, values);
+        }
+    }
+}
+
+/// Number of labels of each family of [`shard`], and of one that counts odd routes only.
+const SIZES: [usize; 4] = [2, 1, 0, 1];
+
+fn definition(name: &str, kind: Kind, labels: &[Label]) -> Definition {
+    Definition {
+        name: name.into(),
+        help: "h".into(),
+        kind,
+        labels: labels.to_vec(),
+        when: Vec::new(),
+        other: Vec::new(),
+    }
+}
+
+fn definitions() -> Vec<Definition> {
+    let seconds = Kind::Histogram(Measure::Duration, [10, 20].into());
+    vec![
+        definition("requests", Kind::Lines, &[Label::Route, Label::Status]),
+        definition("seconds", seconds, &[Label::Route]),
+        definition("retries", Kind::Sum(Measure::UpstreamRetries), &[]),
+    ]
+}
+
+fn shard() -> Shard {
+    Shard::new("test".into(), definitions(), Ledger::default())
+}
+
+fn apply(shard: &mut Shard, lines: &[(u64, Option<u64>)], site: &mut Site) {
+    for (key, duration) in lines {
+        let values = Values::default()
+            .with(Measure::Duration, *duration)
+            .with(Measure::UpstreamRetries, Some(1));
+        site.count(shard, Key(*key), &values);
+    }
+}
+
+fn families(shard: &Shard) -> Families {
+    Families::new(shard.snapshot())
+}
+
+#[test]
+fn a_line_feeds_each_family_once() {
+    let mut shard = shard();
+    apply(
+        &mut shard,
+        &[(12, Some(10)), (13, Some(11)), (12, None), (25, Some(99))],
+        &mut Site::new(100),
+    );
+    let families = families(&shard);
+    assert_eq!(families.get("requests").unwrap().total(), 4);
+    assert_eq!(families.get("requests").unwrap().series.len(), 3);
+    assert_eq!(families.get("retries").unwrap().total(), 4);
+    let seconds = families.get("seconds").unwrap();
+    let values: Vec<_> = seconds
+        .series
+        .iter()
+        .map(|series| (series.label("route").unwrap(), &series.value))
+        .collect();
+    let Value::Histogram(first) = values[0].1 else {
+        panic!()
+    };
+    assert_eq!(
+        (values[0].0, &*first.counts, first.sum),
+        ("/1", &[1, 1, 0][..], 21)
+    );
+    let Value::Histogram(second) = values[1].1 else {
+        panic!()
+    };
+    assert_eq!((&*second.counts, second.sum), (&[0, 0, 1][..], 99));
+    assert_eq!(shard.series(), 3 + 2 + 1);
+}
+
+#[test]
+fn over_the_cap_no_line_is_lost() {
+    let mut shard = shard();
+    let lines: Vec<_> = (0..50).map(|key| (key * 10, Some(1))).collect();
+    apply(&mut shard, &lines, &mut Site::new(7));
+    let families = families(&shard);
+    let requests = families.get("requests").unwrap();
+    assert_eq!(requests.total(), 50);
+    assert_eq!(families.get("seconds").unwrap().total(), 50);
+    // 3 series for the first line, 2 for each of the next two, and the overflow row.
+    assert_eq!(requests.series.len(), 4);
+    assert_eq!(shard.ledger().overflow, 47);
+    apply(&mut shard, &[(490, None), (490, None)], &mut Site::new(0));
+    assert_eq!(shard.ledger().overflow, 49);
+    let other = requests
+        .series
+        .iter()
+        .find(|series| series.label("route") == Some("<other>"));
+    assert_eq!(other.unwrap().label("status"), Some("<other>"));
+}
+
+#[test]
+fn a_key_over_the_cap_is_remembered_until_its_series_may_exist() {
+    let mut shard = shard();
+    assert!(shard.initialise(1, vec![["/7".into()].into()], |_| true));
+    let mut site = Site::new(0);
+    let flood: Vec<_> = (0..1_000).map(|_| (12, Some(1))).collect();
+    apply(&mut shard, &flood, &mut site);
+    assert_eq!(shard.ledger().overflow, 1_000);
+    assert!(shard.find_overflow(Key(12)).is_some());
+    // Once its series exist, its lines are counted in them.
+    let series: [&[&str]; 3] = [&["/1", "2"], &["/1"], &[]];
+    for (family, labels) in series.into_iter().enumerate() {
+        let labels = labels.iter().map(|label| (*label).into()).collect();
+        assert!(shard.initialise(family, vec![labels], |_| true));
+    }
+    apply(&mut shard, &flood, &mut site);
+    assert_eq!(shard.ledger().overflow, 1_000);
+    let families = families(&shard);
+    let requests = families.get("requests").unwrap();
+    let of_key = |series: &&Series| series.label("route") == Some("/1");
+    let series = requests.series.iter().find(of_key).unwrap();
+    assert_eq!(series.value, Value::Number(Number::Exact(1_000, Unit::One)));
+}
+
+#[test]
+fn a_merged_shard_continues_the_counts_of_the_other() {
+    let mut first = shard();
+    apply(
+        &mut first,
+        &[(12, Some(10)), (25, None)],
+        &mut Site::new(100),
+    );
+    first.reject("mismatch");
+    let mut second = shard();
+    second.merge(&first);
+    assert_eq!(families(&second), families(&first));
+    assert_eq!(second.ledger(), first.ledger());
+    apply(&mut second, &[(12, Some(30))], &mut Site::new(0));
+    assert_eq!(families(&second).get("requests").unwrap().total(), 3);
+    assert_eq!(families(&second).get("requests").unwrap().series.len(), 2);
+    assert_eq!(second.ledger().lines(), 4);
+    assert_eq!(second.ledger().overflow, 0);
+}
+
+#[test]
+fn merged_series_are_counted_in_over_the_cap_too() {
+    let mut first = shard();
+    apply(
+        &mut first,
+        &[(12, Some(10)), (25, None)],
+        &mut Site::new(100),
+    );
+    let mut second = shard();
+    second.merge(&first);
+    apply(
+        &mut second,
+        &[(99, None), (12, None), (25, None)],
+        &mut Site::new(0),
+    );
+    assert_eq!(second.ledger().overflow, 1);
+    let families = families(&second);
+    let requests = families.get("requests").unwrap().series.iter();
+    let counts: Vec<_> = requests.map(|series| series.value.clone()).collect();
+    let counted = |lines| Value::Number(Number::Exact(lines, Unit::One));
+    assert_eq!(counts, [counted(2), counted(2), counted(1)]);
+}
+
+#[test]
+fn only_a_family_with_other_bounds_restarts_at_0() {
+    let mut first = shard();
+    apply(&mut first, &[(12, Some(10))], &mut Site::new(100));
+    let mut other = definitions();
+    other[1].kind = Kind::Histogram(Measure::Duration, [10, 30].into());
+    let mut second = Shard::new("test".into(), other, Ledger::default());
+    second.merge(&first);
+    assert_eq!(families(&second).get("seconds").unwrap().total(), 0);
+    assert_eq!(families(&second).get("requests").unwrap().total(), 1);
+}
+
+/// A shard with a family for odd routes and one for rejected lines as well.
+fn with_odd_routes() -> Shard {
+    let mut definitions = definitions();
+    let mut odd = definition("odd", Kind::Lines, &[Label::Status]);
+    odd.when = vec![Condition::new(Label::Route, ["*"]).unwrap()];
+    definitions.push(odd);
+    definitions.push(definition("rejects", Kind::Rejected, &[Label::Source]));
+    Shard::new("test".into(), definitions, Ledger::default())
+}
+
+#[test]
+fn rejected_lines_are_a_family_of_one_series() {
+    let mut shard = with_odd_routes();
+    shard.reject("mismatch");
+    shard.reject("overlong");
+    let families = families(&shard);
+    let rejects = families.get("rejects").unwrap();
+    assert_eq!((rejects.total(), rejects.series.len()), (2, 1));
+    assert_eq!(rejects.series[0].label("source"), Some("test"));
+}
+
+/// Key and duration of a line of a step; none for a line that is rejected.
+type Dated = (u32, Option<(u64, Option<u64>)>);
+
+fn lines_by_step() -> impl Strategy<Value = Vec<Dated>> {
+    let line = (0..60_u64, proptest::option::of(0..30_u64));
+    proptest::collection::vec((0..5_u32, proptest::option::weighted(0.9, line)), 1..80)
+}
+
+/// What a timeline adds up to, of some of its steps.
+fn added_up(timeline: &Timeline, wanted: impl Fn(u32) -> bool) -> Families {
+    Families::new(timeline.iter().map(|course| {
+        Family {
+            name: course.name.clone(),
+            help: course.help.clone(),
+            kind: course.kind,
+            series: (course.tracks.iter())
+                .map(|track| {
+                    let mut value = track.zero.clone();
+                    let changes = track.changes.iter();
+                    changes
+                        .filter(|change| wanted(change.step))
+                        .for_each(|change| value.grow(*change));
+                    Series {
+                        labels: track.labels.clone(),
+                        value,
+                    }
+                })
+                .collect(),
+        }
+    }))
+}
+
+proptest! {
+    #[test]
+    fn a_timeline_adds_up_to_the_counts_whatever_the_order(
+        lines in lines_by_step(),
+        cap in 0..40_usize,
+    ) {
+        let count = |wanted: &dyn Fn(u32) -> bool, by_time: bool| {
+            let mut shard = if by_time { shard().by_time() } else { shard() };
+            let mut site = Site::new(1_000);
+            for (step, line) in lines.iter().filter(|(step, _)| wanted(*step)) {
+                match line {
+                    Some(line) => {
+                        shard.begin_step(*step);
+                        apply(&mut shard, &[*line], &mut site);
+                    }
+                    None => shard.reject("mismatch"),
+                }
+            }
+            shard
+        };
+        let mut timed = count(&|_| true, true);
+        let whole = families(&count(&|_| true, false));
+        prop_assert_eq!(&families(&timed), &whole);
+        let timeline = Timeline::new(timed.take_timeline());
+        prop_assert_eq!(&added_up(&timeline, |_| true), &whole);
+        for step in 0..5 {
+            let only = families(&count(&|at| at == step, false));
+            let found = added_up(&timeline, |at| at == step);
+            for family in whole.iter() {
+                let total = |all: &Families| all.get(&family.name).map_or(0, Family::total);
+                prop_assert_eq!(total(&found), total(&only), "{}", &family.name);
+            }
+        }
+        // The same where series are over the cap.
+        let mut capped = shard().by_time();
+        let mut site = Site::new(cap);
+        for (step, line) in &lines {
+            if let Some(line) = line {
+                capped.begin_step(*step);
+                apply(&mut capped, &[*line], &mut site);
+            }
+        }
+        let expected = families(&capped);
+        let timeline = Timeline::new(capped.take_timeline());
+        prop_assert_eq!(added_up(&timeline, |_| true), expected);
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_family_with_a_filter_counts_the_lines_that_pass_it(
+        keys in proptest::collection::vec(0..100_u64, 0..60),
+        left in 0..40_usize,
+    ) {
+        let mut shard = with_odd_routes();
+        let lines: Vec<_> = keys.iter().map(|key| (*key, None)).collect();
+        apply(&mut shard, &lines, &mut Site::new(left));
+        let odd = keys.iter().filter(|key| *key / 10 % 2 == 1).count() as u64;
+        prop_assert_eq!(families(&shard).get("odd").unwrap().total(), odd);
+        prop_assert_eq!(families(&shard).get("requests").unwrap().total(), keys.len() as u64);
+        let mut other = with_odd_routes();
+        other.merge(&shard);
+        prop_assert_eq!(families(&other).get("odd").unwrap().total(), odd);
+    }
+
+    #[test]
+    fn order_and_splitting_do_not_matter(lines: Vec<(u8, Option<u16>)>, at: prop::sample::Index) {
+        let lines: Vec<_> = lines.into_iter().map(|(key, value)| (u64::from(key), value.map(u64::from))).collect();
+        let mut whole = shard();
+        apply(&mut whole, &lines, &mut Site::new(10_000));
+        let (one, two) = lines.split_at(if lines.is_empty() { 0 } else { at.index(lines.len()) });
+        let (mut first, mut second) = (shard(), shard());
+        apply(&mut first, two, &mut Site::new(10_000));
+        apply(&mut second, one, &mut Site::new(10_000));
+        first.merge(&second);
+        prop_assert_eq!(families(&first), families(&whole));
+        prop_assert_eq!(first.ledger(), whole.ledger());
+    }
+}

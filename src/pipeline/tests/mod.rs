@@ -1,0 +1,209 @@
+//! Lines through a whole pipeline.
+
+mod sets;
+
+use super::*;
+use crate::model::{Families, GenerationId, Position};
+use crate::pattern::Preset;
+use proptest::prelude::*;
+
+fn pipeline(line_bytes: usize) -> Pipeline {
+    let pattern = Arc::new(Preset::find("nginx-timed").unwrap().pattern().unwrap());
+    let settings = Settings {
+        line_bytes,
+        ..Settings::new("test", pattern)
+    };
+    Pipeline::new(settings, Budget::new(1_000))
+}
+
+fn batch(bytes: &[u8], overlong: u64) -> Batch<'_> {
+    Batch::new(
+        bytes,
+        overlong,
+        Position {
+            generation: GenerationId(0),
+            offset: bytes.len() as u64,
+        },
+    )
+}
+
+const LINE: &str = "127.0.0.1 - - [22/Nov/2026:18:47:15 +0000] \"GET /a/7 HTTP/1.1\" 200 10 \"-\" \"ua\" 0.012 0.001, 0.007\n";
+
+#[test]
+fn a_line_reaches_every_family_its_fields_feed() {
+    let mut pipeline = pipeline(1_000);
+    let mut shard = pipeline.shard();
+    pipeline.feed(&mut shard, &batch(LINE.as_bytes(), 0));
+    let families = Families::new(shard.snapshot());
+    let names: Vec<&str> = families.iter().map(|family| &*family.name).collect();
+    assert_eq!(
+        names,
+        [
+            "httplog_request_duration_seconds",
+            "httplog_requests_total",
+            "httplog_response_size_bytes",
+            "httplog_upstream_duration_seconds",
+            "httplog_upstream_retries_total",
+        ]
+    );
+    assert!(families.iter().all(|family| family.total() == 1));
+    let requests = &families.get("httplog_requests_total").unwrap().series[0];
+    let label = |name| requests.label(name).unwrap();
+    assert_eq!(
+        [
+            label("method"),
+            label("route"),
+            label("status"),
+            label("source")
+        ],
+        ["GET", "/a/<int>", "200", "test"]
+    );
+}
+
+#[test]
+fn a_view_that_the_line_names_comes_before_its_path() {
+    let format = r#""$request" $status $upstream_http_x_view_name"#;
+    let pattern = Pattern::compile("test", crate::pattern::Dialect::Nginx, format).unwrap();
+    let settings = Settings {
+        pattern: Arc::new(pattern),
+        ..pipeline(1_000).settings
+    };
+    let mut pipeline = Pipeline::new(settings, Budget::new(1_000));
+    let mut shard = pipeline.shard();
+    let text = "\"GET /a/7 HTTP/1.1\" 200 shop:item\n\"GET /a/7 HTTP/1.1\" 200 -\n";
+    pipeline.feed(&mut shard, &batch(text.as_bytes(), 0));
+    let families = Families::new(shard.snapshot());
+    let requests = families
+        .get("httplog_requests_total")
+        .unwrap()
+        .series
+        .iter();
+    let routes: Vec<_> = requests
+        .filter_map(|series| series.label("route"))
+        .collect();
+    assert_eq!(routes, ["/a/<int>", "shop:item"]);
+}
+
+#[test]
+fn targets_are_routed_by_the_bytes_that_the_client_sent() {
+    use crate::pattern::Dialect;
+    let check = |dialect, format: &str, line: &str, route: &str| {
+        let pattern = Pattern::compile("test", dialect, format).unwrap();
+        let settings = Settings {
+            pattern: Arc::new(pattern),
+            ..pipeline(1_000).settings
+        };
+        let mut pipeline = Pipeline::new(settings, Budget::new(1_000));
+        let mut shard = pipeline.shard();
+        pipeline.feed(&mut shard, &batch(format!("{line}\n").as_bytes(), 0));
+        let families = Families::new(shard.snapshot());
+        let requests = &families.get("httplog_requests_total").unwrap().series[0];
+        assert_eq!(requests.label("route"), Some(route), "{line}");
+    };
+    let nginx = r#""$request" $status"#;
+    check(
+        Dialect::Nginx,
+        nginx,
+        r#""GET /u/jos\xC3\xA9/ HTTP/1.1" 200"#,
+        "/u/<str>/",
+    );
+    check(
+        Dialect::Nginx,
+        nginx,
+        r#""GET /\x61bc/7 HTTP/1.1" 200"#,
+        "/abc/<int>",
+    );
+    let json = r#"log_format j escape=json '{"r":"$request","s":$status}';"#;
+    check(
+        Dialect::Nginx,
+        json,
+        r#"{"r":"GET \/a\/7\u003fx HTTP\/1.1","s":200}"#,
+        "/a/<int>",
+    );
+    check(
+        Dialect::Apache,
+        r#""%r" %>s"#,
+        r#""GET /a\x3fb HTTP/1.1" 200"#,
+        "/a",
+    );
+    check(
+        Dialect::Regex,
+        "^(?<target>[^ ]*) (?<status>[0-9]{3})$",
+        r"/\x61bc/ 200",
+        "/<str>/",
+    );
+}
+
+#[test]
+fn quotes_in_a_syslog_frame_are_none_of_the_lines() {
+    let frames = [
+        "",
+        "<190>Nov 22 18:47:14 vm nginx: ",
+        "<190>Nov 22 18:47:14 \"vm\" nginx: ",
+        "<165>1 - vm nginx - - [a@1 k=\"x\" l=\"\\\"\"] ",
+    ];
+    let text: String = frames.map(|frame| format!("{frame}{LINE}")).concat();
+    let mut pipeline = pipeline(1_000);
+    let mut shard = pipeline.shard();
+    pipeline.feed(&mut shard, &batch(text.as_bytes(), 0));
+    assert_eq!(shard.ledger().recorded, 4);
+    let families = Families::new(shard.snapshot());
+    let requests = &families.get("httplog_requests_total").unwrap().series;
+    assert_eq!(requests.len(), 1, "{requests:?}");
+    assert_eq!(requests[0].label("route"), Some("/a/<int>"));
+}
+
+#[test]
+fn every_kind_of_line_has_its_place_in_the_ledger() {
+    let mut pipeline = pipeline(200);
+    let mut shard = pipeline.shard();
+    let long = "x".repeat(201);
+    let overflow = LINE.replace("0.012", &format!("{}.0", "9".repeat(25)));
+    let text = format!("{LINE}\nhello\n{long}\n{overflow}");
+    pipeline.feed(&mut shard, &batch(text.as_bytes(), 2));
+    let ledger = shard.ledger();
+    assert_eq!(
+        (ledger.recorded, ledger.skipped_lines(), ledger.lines()),
+        (1, 1, 7)
+    );
+    assert_eq!(
+        ledger.rejected,
+        [("mismatch", 1), ("number", 1), ("overlong", 3)].into()
+    );
+    assert_eq!(ledger.bytes, text.len() as u64);
+}
+
+#[test]
+fn a_reconfigured_pipeline_keeps_its_routes() {
+    let mut before = pipeline(1_000);
+    let mut shard = before.shard();
+    before.feed(&mut shard, &batch(LINE.as_bytes(), 0));
+    let settings = before.settings.clone();
+    let mut after = before.reconfigure(settings, Budget::new(1_000));
+    let mut shard = after.shard();
+    after.feed(&mut shard, &batch(LINE.replace("200", "404").as_bytes(), 0));
+    let families = Families::new(shard.snapshot());
+    assert_eq!(
+        families.get("httplog_requests_total").unwrap().series[0].label("route"),
+        Some("/a/<int>")
+    );
+}
+
+proptest! {
+    #[test]
+    fn lines_read_are_recorded_rejected_or_skipped(lines in proptest::collection::vec(prop_oneof![
+        Just(LINE.trim_end().as_bytes().to_vec()),
+        proptest::collection::vec(any::<u8>().prop_filter("newline", |byte| *byte != b'\n'), 0..40),
+    ], 0..20), overlong in 0..3u64) {
+        let mut bytes = lines.join(&b'\n');
+        if !lines.is_empty() {
+            bytes.push(b'\n');
+        }
+        let mut pipeline = pipeline(1_000);
+        let mut shard = pipeline.shard();
+        pipeline.feed(&mut shard, &batch(&bytes, overlong));
+        prop_assert_eq!(shard.ledger().lines(), lines.len() as u64 + overlong);
+        let requests = Families::new(shard.snapshot()).get("httplog_requests_total").map_or(0, crate::model::Family::total);
+        prop_assert_eq!(requests, shard.ledger().recorded);
+    }
+}
