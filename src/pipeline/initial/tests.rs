@@ -234,7 +234,7 @@ fn a_family_without_room_is_left_out_whole_and_the_next_ones_try() {
     assert_eq!(shard.series(), 4);
     assert_eq!(
         told[1].to_string(),
-        "2 series of `b` do not start at 0: those without an event may take half of limits.series"
+        "2 series of `b` do not start at 0: series without an event may take up to half of limits.series"
     );
     // More than there may be at all.
     let statuses: Vec<u16> = (100..=599).collect();
