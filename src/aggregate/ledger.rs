@@ -1,44 +1,44 @@
-//! What became of every line read.
+//! The account of every line read.
 //!
 //! Invariant: lines = recorded + rejected + skipped.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::{Family, Kind, Labels, Number, Series, Unit, Value};
+use crate::model::{Family, Kind, Labels};
 
-/// The account of one source.
+/// The account of the lines of one source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
     /// Lines counted as requests.
     pub recorded: u64,
-    /// Lines not understood, by reason.
+    /// Rejected lines, by reason.
     pub rejected: BTreeMap<&'static str, u64>,
-    /// Lines left out on purpose, by rule.
+    /// Skipped lines, by rule.
     pub skipped: BTreeMap<&'static str, u64>,
     /// Bytes of the lines read, newlines included.
     pub bytes: u64,
-    /// Lines counted as `<other>` because no more series may be made.
+    /// Lines counted as `<other>` because the budget of series is spent.
     pub overflow: u64,
 }
 
 impl Ledger {
-    /// Lines read.
+    /// Number of lines read.
     pub fn lines(&self) -> u64 {
         self.recorded + self.rejected_lines() + self.skipped_lines()
     }
 
-    /// Lines not understood.
+    /// Number of rejected lines.
     pub fn rejected_lines(&self) -> u64 {
         self.rejected.values().sum()
     }
 
-    /// Lines left out on purpose.
+    /// Number of skipped lines.
     pub fn skipped_lines(&self) -> u64 {
         self.skipped.values().sum()
     }
 
-    /// Adds another shard's account.
+    /// Adds the account of another shard.
     pub fn add(&mut self, other: &Self) {
         self.recorded += other.recorded;
         self.bytes += other.bytes;
@@ -53,74 +53,51 @@ impl Ledger {
         }
     }
 
-    /// The account as metrics of the exporter itself.
+    /// Returns the account as metrics of the exporter itself.
     pub fn families(&self, source: &Arc<str>, series: u64) -> Vec<Family> {
         let outcomes = [
             ("recorded", self.recorded),
             ("rejected", self.rejected_lines()),
             ("skipped", self.skipped_lines()),
         ];
+        let labels = || vec![("source".into(), Arc::clone(source))];
+        let with = |name: &str, value: &str| {
+            let mut labels: Labels = labels();
+            labels.insert(0, (name.into(), value.into()));
+            labels
+        };
+        let rejected = self.rejected.iter();
         vec![
-            family(
+            Family::from_counts(
                 "httplog_exporter_lines_total",
                 "Lines read, by what became of them.",
                 Kind::Counter,
-                outcomes
-                    .map(|(outcome, lines)| (labels(source, Some(("outcome", outcome))), lines)),
+                outcomes.map(|(outcome, lines)| (with("outcome", outcome), lines)),
             ),
-            family(
+            Family::from_counts(
                 "httplog_exporter_rejected_lines_total",
                 "Lines that could not be counted as requests, by reason.",
                 Kind::Counter,
-                self.rejected
-                    .iter()
-                    .map(|(reason, lines)| (labels(source, Some(("reason", reason))), *lines)),
+                rejected.map(|(reason, lines)| (with("reason", reason), *lines)),
             ),
-            family(
+            Family::from_counts(
                 "httplog_exporter_read_bytes_total",
                 "Bytes of the lines read.",
                 Kind::Counter,
-                [(labels(source, None), self.bytes)],
+                [(labels(), self.bytes)],
             ),
-            family(
+            Family::from_counts(
                 "httplog_exporter_series",
                 "Series held for the source.",
                 Kind::Gauge,
-                [(labels(source, None), series)],
+                [(labels(), series)],
             ),
-            family(
+            Family::from_counts(
                 "httplog_exporter_series_overflow_total",
                 "Lines counted as <other> because limits.series was reached.",
                 Kind::Counter,
-                [(labels(source, None), self.overflow)],
+                [(labels(), self.overflow)],
             ),
         ]
-    }
-}
-
-fn labels(source: &Arc<str>, other: Option<(&str, &str)>) -> Labels {
-    let mut labels: Labels = vec![("source".into(), Arc::clone(source))];
-    labels.extend(other.map(|(name, value)| (name.into(), value.into())));
-    labels.sort();
-    labels
-}
-
-fn family(
-    name: &str,
-    help: &str,
-    kind: Kind,
-    series: impl IntoIterator<Item = (Labels, u64)>,
-) -> Family {
-    Family {
-        name: name.into(),
-        help: help.into(),
-        kind,
-        series: series
-            .into_iter()
-            .map(|(labels, value)| Series {
-                labels,
-                value: Value::Number(Number::Exact(value, Unit::One)),
-            })
-            .collect(),
     }
 }

@@ -1,62 +1,25 @@
-//! What became of the lines of linked sources, as families.
+//! The counts of a link, and their families.
 //!
-//! Invariant: for each source, lines = the sum of its outcomes + those that wait; the observations
-//! of the histogram are the lines joined.
+//! Invariant: for each source, lines = the sum of its outcomes + the lines that wait; the histogram has one observation
+//! for each joined request.
 
 use std::sync::Arc;
 
+use super::outcome::{Outcome, Reason};
 use super::pending::State;
-use crate::model::{Family, Histogram, Kind, Labels, Micros, Number, Series, Unit, Value};
+use crate::model::{Family, Histogram, Kind, Labels, Micros, Series, Unit, Value};
 
-/// The names of the product's families.
+/// Names of the product's families.
 pub const FAMILIES: [&str; 2] = [
     "httplog_queue_duration_seconds",
     "httplog_unreached_requests_total",
 ];
 
-/// Upper bounds of `httplog_queue_duration_seconds`, in microseconds. nginx writes milliseconds.
+/// Upper bounds of `httplog_queue_duration_seconds`, in microseconds. nginx logs milliseconds.
 pub const QUEUE_BOUNDS: [u64; 14] = [
     1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 200_000, 500_000, 1_000_000, 2_500_000,
     5_000_000, 10_000_000, 30_000_000,
 ];
-
-/// Why a request was not seen behind the front.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// The front answered it well by itself: a file, or its cache.
-    Static,
-    /// The front answered it by itself in another way: a redirect, a refusal.
-    Local,
-    /// Refused by a limit of the front.
-    Limited,
-    /// The client left.
-    ClientClosed,
-    /// What is behind could not be reached, or broke off: a killed worker.
-    BadGateway,
-    /// What is behind did not answer in time.
-    Timeout,
-    /// It was answered from behind, and yet no line was written there.
-    Missing,
-}
-
-/// What became of a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Its other line came, and the time between them was observed.
-    Joined,
-    /// Its other line came; one of them does not say its time.
-    Untimed,
-    /// Of the front, and there is none from behind.
-    Unreached,
-    /// From behind, and there is none of the front.
-    Unfronted,
-    /// One more line of the same side, for the same request.
-    Duplicate,
-    /// Given up before the wait was over, for want of room.
-    Evicted,
-    /// It has no id.
-    NoId,
-}
 
 /// The counts of one source.
 #[derive(Debug)]
@@ -74,86 +37,11 @@ pub(super) struct Account {
     backs: Vec<(Lines, Queue)>,
 }
 
-/// Times between the two lines of a request.
+/// Histogram of the times that requests waited between the front and the work on them.
 #[derive(Clone, Debug)]
 struct Queue {
     counts: [u64; QUEUE_BOUNDS.len() + 1],
     sum: u64,
-}
-
-impl Reason {
-    /// Every reason.
-    pub const ALL: [Self; 7] = [
-        Self::Static,
-        Self::Local,
-        Self::Limited,
-        Self::ClientClosed,
-        Self::BadGateway,
-        Self::Timeout,
-        Self::Missing,
-    ];
-
-    /// As the label `reason` shows it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Static => "static",
-            Self::Local => "local",
-            Self::Limited => "limited",
-            Self::ClientClosed => "client_closed",
-            Self::BadGateway => "bad_gateway",
-            Self::Timeout => "timeout",
-            Self::Missing => "missing",
-        }
-    }
-
-    /// Of a request that the front answered with this status without passing it on.
-    pub(super) const fn of_answered(status: Option<u16>) -> Self {
-        match status {
-            Some(200..=299 | 304) => Self::Static,
-            // What `limit_req` and `limit_conn` answer, and what they are often told to.
-            Some(429 | 503) => Self::Limited,
-            Some(499) => Self::ClientClosed,
-            Some(502) => Self::BadGateway,
-            Some(504) => Self::Timeout,
-            _ => Self::Local,
-        }
-    }
-
-    /// Of a request that was passed on, answered with this status, and left no line behind.
-    pub(super) const fn of_passed(status: Option<u16>) -> Self {
-        match status {
-            Some(499) => Self::ClientClosed,
-            Some(502) => Self::BadGateway,
-            Some(504) => Self::Timeout,
-            _ => Self::Missing,
-        }
-    }
-}
-
-impl Outcome {
-    /// Every outcome.
-    pub const ALL: [Self; 7] = [
-        Self::Joined,
-        Self::Untimed,
-        Self::Unreached,
-        Self::Unfronted,
-        Self::Duplicate,
-        Self::Evicted,
-        Self::NoId,
-    ];
-
-    /// As the label `outcome` shows it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Joined => "joined",
-            Self::Untimed => "untimed",
-            Self::Unreached => "unreached",
-            Self::Unfronted => "unfronted",
-            Self::Duplicate => "duplicate",
-            Self::Evicted => "evicted",
-            Self::NoId => "no_id",
-        }
-    }
 }
 
 impl Account {
@@ -168,41 +56,41 @@ impl Account {
         }
     }
 
-    /// A line of the front ends so.
+    /// Counts the outcome of a line of the front.
     pub(super) fn front(&mut self, outcome: Outcome) {
         self.front.end(outcome);
     }
 
-    /// A line from behind ends so.
+    /// Counts the outcome of a line from behind.
     pub(super) fn back(&mut self, back: usize, outcome: Outcome) {
         self.backs[back].0.end(outcome);
     }
 
-    /// A request of the front was not seen behind it.
+    /// Counts a request of the front that no server behind it logged.
     pub(super) fn unreached(&mut self, reason: Reason) {
         self.unreached[reason as usize] += 1;
         self.front.end(Outcome::Unreached);
     }
 
-    /// A line waits for its other one.
+    /// Counts a line as waiting.
     pub(super) fn wait(&mut self, state: State) {
         if let Some(lines) = self.lines_of(state) {
             lines.waiting += 1;
         }
     }
 
-    /// It waits no longer; its outcome is yet to be told.
+    /// Counts a line as not waiting any more; its outcome is counted separately.
     pub(super) fn leave(&mut self, state: State) {
         if let Some(lines) = self.lines_of(state) {
             lines.waiting -= 1;
         }
     }
 
-    /// A request has both lines.
-    pub(super) fn meet(&mut self, back: usize, passed: Option<Micros>, worked: Option<Micros>) {
+    /// Counts a request with both lines, and observes its time in the queue.
+    pub(super) fn join(&mut self, back: usize, passed: Option<Micros>, worked: Option<Micros>) {
         let (lines, queue) = &mut self.backs[back];
         let outcome = if let (Some(passed), Some(worked)) = (passed, worked) {
-            // Below 0 where the front's time is coarser, or the front did not wait for the end.
+            // Negative if the front's time is coarser, or the front did not wait for the end.
             queue.observe(passed.0.saturating_sub(worked.0));
             Outcome::Joined
         } else {
@@ -212,17 +100,17 @@ impl Account {
         lines.end(outcome);
     }
 
-    /// An entry's wait is over.
+    /// Counts the outcome of an entry whose wait is over.
     pub(super) fn expire(&mut self, state: State) {
         self.leave(state);
         match state {
             State::Passed { fate, .. } => self.unreached(fate),
             State::Worked { back, .. } => self.back(back, Outcome::Unfronted),
-            State::Met => {}
+            State::Joined => {}
         }
     }
 
-    /// An entry has to go before that.
+    /// Counts the outcome of an entry that is dropped before its wait is over.
     pub(super) fn evict(&mut self, state: State) {
         self.leave(state);
         if let Some(lines) = self.lines_of(state) {
@@ -230,23 +118,19 @@ impl Account {
         }
     }
 
-    /// Lines of all sources that ended so.
+    /// Number of lines of all sources with an outcome.
     pub(super) fn total(&self, outcome: Outcome) -> u64 {
         self.all()
             .map(|lines| lines.outcomes[outcome as usize])
             .sum()
     }
 
-    /// The families of the product.
+    /// Returns the families of the product.
     pub(super) fn families(&self) -> Vec<Family> {
-        let [queue, unreached_requests] = FAMILIES;
+        let [queue, unreached] = FAMILIES;
         let queues = self.backs.iter().map(|(lines, queue)| Series {
             labels: lines.labels(None),
             value: Value::Histogram(queue.histogram()),
-        });
-        let unreached = Reason::ALL.map(|reason| Series {
-            labels: self.front.labels(Some(("reason", reason.name()))),
-            value: count(self.unreached[reason as usize]),
         });
         vec![
             Family {
@@ -257,42 +141,39 @@ impl Account {
                 kind: Kind::Histogram,
                 series: queues.collect(),
             },
-            Family {
-                name: unreached_requests.into(),
-                help:
-                    "Requests of the front server that no server behind it has logged, by reason."
-                        .into(),
-                kind: Kind::Counter,
-                series: unreached.into(),
-            },
+            Family::from_counts(
+                unreached,
+                "Requests of the front server that no server behind it has logged, by reason.",
+                Kind::Counter,
+                Reason::ALL.map(|reason| {
+                    let labels = self.front.labels(Some(("reason", reason.name())));
+                    (labels, self.unreached[reason as usize])
+                }),
+            ),
         ]
     }
 
-    /// What became of every line.
+    /// Returns the outcomes of all lines, and the number of those that wait.
     pub(super) fn outcomes(&self) -> Vec<Family> {
         let outcomes = self.all().flat_map(|lines| {
-            Outcome::ALL.map(|outcome| Series {
-                labels: lines.labels(Some(("outcome", outcome.name()))),
-                value: count(lines.outcomes[outcome as usize]),
+            Outcome::ALL.map(|outcome| {
+                let labels = lines.labels(Some(("outcome", outcome.name())));
+                (labels, lines.outcomes[outcome as usize])
             })
         });
-        let waiting = self.all().map(|lines| Series {
-            labels: lines.labels(None),
-            value: count(lines.waiting),
-        });
         vec![
-            Family {
-                name: "httplog_exporter_join_lines_total".into(),
-                help: "Lines of linked sources, by what became of them.".into(),
-                kind: Kind::Counter,
-                series: outcomes.collect(),
-            },
-            Family {
-                name: "httplog_exporter_join_pending_lines".into(),
-                help: "Lines that wait for the other line of their request.".into(),
-                kind: Kind::Gauge,
-                series: waiting.collect(),
-            },
+            Family::from_counts(
+                "httplog_exporter_join_lines_total",
+                "Lines of linked sources, by what became of them.",
+                Kind::Counter,
+                outcomes,
+            ),
+            Family::from_counts(
+                "httplog_exporter_join_pending_lines",
+                "Lines that wait for the other line of their request.",
+                Kind::Gauge,
+                self.all().map(|lines| (lines.labels(None), lines.waiting)),
+            ),
         ]
     }
 
@@ -300,12 +181,12 @@ impl Account {
         std::iter::once(&self.front).chain(self.backs.iter().map(|(lines, _)| lines))
     }
 
-    /// The source whose line waits in this state.
+    /// Returns the counts of the source whose line waits.
     fn lines_of(&mut self, state: State) -> Option<&mut Lines> {
         match state {
             State::Passed { .. } => Some(&mut self.front),
             State::Worked { back, .. } => self.backs.get_mut(back).map(|(lines, _)| lines),
-            State::Met => None,
+            State::Joined => None,
         }
     }
 }
@@ -323,11 +204,11 @@ impl Lines {
         self.outcomes[outcome as usize] += 1;
     }
 
+    /// Returns the labels of a series, of which `other` sorts before `source`.
     fn labels(&self, other: Option<(&str, &str)>) -> Labels {
-        let mut labels: Labels = vec![("source".into(), Arc::clone(&self.source))];
-        labels.extend(other.map(|(name, value)| (name.into(), value.into())));
-        labels.sort();
-        labels
+        let other = other.map(|(name, value)| (name.into(), value.into()));
+        let source = ("source".into(), Arc::clone(&self.source));
+        other.into_iter().chain([source]).collect()
     }
 }
 
@@ -352,8 +233,4 @@ impl Queue {
             unit: Unit::Micros,
         }
     }
-}
-
-fn count(value: u64) -> Value {
-    Value::Number(Number::Exact(value, Unit::One))
 }

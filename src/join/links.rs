@@ -1,19 +1,19 @@
-//! All links of a configuration.
+//! The links of a configuration.
 //!
-//! Invariant: a link that stays keeps its counts and what waits in it.
+//! Invariant: a link that a new configuration contains too keeps its counts and its waiting lines.
 
 use std::sync::Arc;
 
-use super::{End, Limits, Link};
+use super::link::{End, Limits, Link};
 use crate::model::Family;
 
-/// The links; clones share them.
+/// All links. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Links(Arc<[Arc<Link>]>);
 
 impl Links {
-    /// The links of these front sources, each with those behind it; the ones that are there
-    /// already stay.
+    /// Returns the links of these front sources, each with the sources behind it. Existing links between the same
+    /// sources are kept.
     #[must_use]
     pub fn reconfigure<'s>(
         &self,
@@ -31,35 +31,35 @@ impl Links {
         Self(fronts.into_iter().map(link).collect())
     }
 
-    /// A source's side of the link that it is in.
+    /// Returns the end of a link at a source.
     pub fn end(&self, source: &str) -> Option<End> {
         self.0.iter().find_map(|link| link.end(source))
     }
 
-    /// Those of which lines were read on both sides.
+    /// Returns the links with lines read on both sides.
     #[must_use]
     pub fn read(&self, is_read: impl Fn(&str) -> bool) -> Self {
-        let both =
-            |link: &&Arc<Link>| is_read(&link.front) && link.backs.iter().any(|back| is_read(back));
-        Self(self.0.iter().filter(both).cloned().collect())
+        let links = self.0.iter();
+        let read = links.filter(|link| link.has_both_sides(&is_read));
+        Self(read.cloned().collect())
     }
 
-    /// Gives up waiting: no more lines will come.
+    /// Ends the wait of all lines: no more will come.
     pub fn finish(&self) {
         self.0.iter().for_each(|link| link.finish());
     }
 
-    /// Lines given up before their wait was over, for want of room.
+    /// Number of lines dropped before their wait was over, because a table was full.
     pub fn evicted(&self) -> u64 {
         self.0.iter().map(|link| link.evicted()).sum()
     }
 
-    /// The families of the product.
+    /// Returns the families of the product.
     pub fn families(&self) -> Vec<Family> {
         self.0.iter().flat_map(|link| link.families()).collect()
     }
 
-    /// What became of every line, as metrics of the exporter itself.
+    /// Returns the outcomes of all lines, as metrics of the exporter itself.
     pub fn outcomes(&self) -> Vec<Family> {
         self.0.iter().flat_map(|link| link.outcomes()).collect()
     }

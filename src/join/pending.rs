@@ -1,53 +1,53 @@
-//! Requests of which one line was read, or both a short while ago.
+//! The requests of which one line was read, or both within the wait.
 //!
-//! Invariant: entries stand in the order in which they came, and the index has each of them once.
+//! Invariant: entries are in order of arrival, and the index contains each of them once.
 
 use std::collections::VecDeque;
 
 use hashbrown::HashTable;
 
-use super::Reason;
+use super::outcome::Reason;
 use crate::model::Micros;
 
-/// Entries in order, found by the hash of their request's id.
+/// Entries in order of arrival, found by the hash of the request's id.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     entries: VecDeque<Entry>,
-    /// The number of the oldest entry; the next one has the next number.
+    /// Number of the oldest entry; the entries are numbered consecutively.
     first: u64,
-    /// Numbers of entries.
+    /// Numbers of entries, by the hash of the id.
     index: HashTable<u64>,
 }
 
 /// A request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
-    /// The hash of its id. Two ids of one hash would be taken for one request: among 65,536 of them
-    /// that is one pair in 8 thousand million such tables.
+    /// Hash of the id. Two ids with the same hash would be taken for one request; with 65,536 entries, one table in
+    /// 8 thousand million has such a pair.
     pub(super) id: u64,
-    /// When its first line came.
+    /// Arrival of the first line.
     pub(super) since: Micros,
     pub(super) state: State,
 }
 
-/// Which lines were read.
+/// The lines of a request that were read.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum State {
-    /// The front's; what becomes of it without the other, and the upstream's time.
+    /// That of the front, with the reason if no other line comes, and the upstream time.
     Passed { fate: Reason, time: Option<Micros> },
-    /// One from behind the front, by whom, and its time.
+    /// One from behind the front, with the index of its source, and its time.
     Worked { back: usize, time: Option<Micros> },
-    /// Both; kept so that a third line is told from a first one.
-    Met,
+    /// Both. Kept so that a third line is recognised as a duplicate.
+    Joined,
 }
 
 impl Pending {
-    /// How many there are.
+    /// Number of entries.
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// The state of a request.
+    /// Returns the state of a request.
     pub(super) fn find(&mut self, id: u64) -> Option<&mut State> {
         let (entries, first) = (&self.entries, self.first);
         let number = *self.index.find(id, |number| {
@@ -57,7 +57,7 @@ impl Pending {
         self.entries.get_mut(at).map(|entry| &mut entry.state)
     }
 
-    /// Adds a request that is not there.
+    /// Adds a request that has no entry.
     pub(super) fn push(&mut self, new: Entry) {
         let number = self.first + self.entries.len() as u64;
         self.entries.push_back(new);
@@ -67,12 +67,12 @@ impl Pending {
         });
     }
 
-    /// Since when the oldest is there.
+    /// Arrival of the oldest entry.
     pub(super) fn oldest(&self) -> Option<Micros> {
         self.entries.front().map(|entry| entry.since)
     }
 
-    /// Takes the oldest out.
+    /// Removes and returns the oldest entry.
     pub(super) fn pop_oldest(&mut self) -> Option<Entry> {
         let oldest = self.entries.pop_front()?;
         let number = self.first;

@@ -1,7 +1,9 @@
-use super::*;
-use crate::model::{Families, Status, Value};
-use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::*;
+use crate::model::{Families, Field, Micros, Number, Record, Status, UpstreamList, Value};
+use proptest::prelude::*;
 
 const WAIT: Micros = Micros(10_000_000);
 
@@ -52,10 +54,10 @@ fn told(link: &Link) -> BTreeMap<String, u64> {
         let labels = ["reason", "outcome"].map(|name| series.label(name));
         let name = labels.into_iter().flatten().next().unwrap_or("pending");
         match &series.value {
-            Value::Number(crate::model::Number::Exact(count, _)) => {
+            Value::Number(Number::Exact(count, _)) => {
                 told.insert(format!("{source} {name}"), *count);
             }
-            Value::Number(crate::model::Number::Float(_)) => panic!("a float"),
+            Value::Number(Number::Float(_)) => panic!("a float"),
             Value::Histogram(queue) => {
                 told.insert(format!("{source} count"), queue.counts.iter().sum());
                 told.insert(format!("{source} sum"), queue.sum);

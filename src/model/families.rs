@@ -112,6 +112,26 @@ impl Families {
 }
 
 impl Family {
+    /// Creates a family of whole numbers.
+    pub fn from_counts(
+        name: &str,
+        help: &str,
+        kind: Kind,
+        counts: impl IntoIterator<Item = (Labels, u64)>,
+    ) -> Self {
+        let counts = counts.into_iter();
+        let series = counts.map(|(labels, count)| Series {
+            labels,
+            value: Value::Number(Number::Exact(count, Unit::One)),
+        });
+        Self {
+            name: name.into(),
+            help: help.into(),
+            kind,
+            series: series.collect(),
+        }
+    }
+
     /// Returns the sum over all series of the exact numbers and the observations.
     pub fn total(&self) -> u64 {
         self.series

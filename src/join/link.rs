@@ -1,0 +1,351 @@
+//! A link between a front source and the sources behind it.
+//!
+//! Invariant: a request that is waiting or was joined within the wait has one entry in the table.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::account::Account;
+use super::outcome::{Outcome, Reason};
+use super::pending::{Entry, Pending, State};
+use crate::model::{Family, Field, FieldSet, Micros, Record, Status, UpstreamList};
+
+/// Bounds of the table of waiting lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest number of requests in the table, at least 1. Joined requests stay in it until their wait is over.
+    pub pending: usize,
+    /// Time to wait for the second line of a request, from the arrival of the first.
+    pub wait: Micros,
+}
+
+/// One of the linked sources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The server that clients connect to.
+    Front,
+    /// A server that the front passes requests on to, by its index among them.
+    Back(usize),
+}
+
+/// Joins the lines of a front source with those of the sources behind it. The threads of all of them share it; each
+/// locks it once for a batch of lines, and a scrape while it copies the counts.
+#[derive(Debug)]
+pub struct Link {
+    front: Arc<str>,
+    backs: Vec<Arc<str>>,
+    hasher: RandomState,
+    inner: Mutex<Inner>,
+}
+
+/// The end of a link at one source.
+#[derive(Clone, Debug)]
+pub struct End {
+    link: Arc<Link>,
+    side: Side,
+}
+
+/// Buffer for the lines of one source until its batch is over, so that a line takes no lock.
+#[derive(Debug)]
+pub struct Tap {
+    end: End,
+    arrivals: Vec<Arrival>,
+}
+
+/// A line, reduced to what joining needs.
+#[derive(Clone, Copy, Debug)]
+enum Arrival {
+    /// The front responded by itself.
+    Local(Reason),
+    /// The front passed the request on. `fate` is the reason if no server behind logs it.
+    Passed {
+        id: Option<u64>,
+        fate: Reason,
+        time: Option<Micros>,
+    },
+    /// A server behind the front worked on the request.
+    Worked {
+        id: Option<u64>,
+        back: usize,
+        time: Option<Micros>,
+    },
+}
+
+#[derive(Debug)]
+struct Inner {
+    limits: Limits,
+    pending: Pending,
+    account: Account,
+    /// For the front and each source behind it, the time until which all its lines were read.
+    read_until: Vec<Micros>,
+    /// Arrival of the latest line. Threads read the clock on their own, and the time here must not go back.
+    latest: Micros,
+}
+
+impl Link {
+    /// Creates a link between a front source and the sources behind it.
+    pub fn new(front: &str, backs: &[&str], limits: Limits) -> Self {
+        let front: Arc<str> = front.into();
+        let backs: Vec<Arc<str>> = backs.iter().map(|back| (*back).into()).collect();
+        let account = Account::new(Arc::clone(&front), backs.clone());
+        Self {
+            inner: Mutex::new(Inner {
+                limits,
+                pending: Pending::default(),
+                account,
+                read_until: vec![Micros(0); backs.len() + 1],
+                latest: Micros(0),
+            }),
+            hasher: RandomState::new(),
+            front,
+            backs,
+        }
+    }
+
+    /// Returns whether the link is between these sources.
+    pub fn is_between(&self, front: &str, backs: &[&str]) -> bool {
+        *self.front == *front
+            && self
+                .backs
+                .iter()
+                .map(|back| &**back)
+                .eq(backs.iter().copied())
+    }
+
+    /// Returns whether the front source and one behind it satisfy `is_read`.
+    pub(super) fn has_both_sides(&self, is_read: impl Fn(&str) -> bool) -> bool {
+        is_read(&self.front) && self.backs.iter().any(|back| is_read(back))
+    }
+
+    /// Replaces the limits; evicts what exceeds them.
+    pub fn set_limits(&self, limits: Limits) {
+        let mut inner = self.lock();
+        inner.limits = limits;
+        inner.make_room(0);
+    }
+
+    /// Returns the end at a source, if the link contains the source.
+    pub fn end(self: &Arc<Self>, source: &str) -> Option<End> {
+        let side = if *self.front == *source {
+            Side::Front
+        } else {
+            Side::Back(self.backs.iter().position(|back| **back == *source)?)
+        };
+        Some(End {
+            link: Arc::clone(self),
+            side,
+        })
+    }
+
+    /// Ends the wait of all lines: no more will come.
+    pub fn finish(&self) {
+        let mut inner = self.lock();
+        while let Some(entry) = inner.pending.pop_oldest() {
+            inner.account.expire(entry.state);
+        }
+    }
+
+    /// Number of lines dropped before their wait was over, because the table was full.
+    pub fn evicted(&self) -> u64 {
+        self.lock().account.total(Outcome::Evicted)
+    }
+
+    /// Returns the families of the product.
+    pub fn families(&self) -> Vec<Family> {
+        self.lock().account.families()
+    }
+
+    /// Returns the outcomes of all lines, as metrics of the exporter itself.
+    pub fn outcomes(&self) -> Vec<Family> {
+        self.lock().account.outcomes()
+    }
+
+    /// Locks the link. A panic while it is locked ends the process, so a poisoned account is only ever read.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Side {
+    /// Fields that lines of this side must contain.
+    pub const fn fields(self) -> [Field; 2] {
+        match self {
+            Self::Front => [Field::RequestId, Field::UpstreamDurations],
+            Self::Back(_) => [Field::RequestId, Field::Duration],
+        }
+    }
+
+    /// Index among all sources of a link.
+    const fn index(self) -> usize {
+        match self {
+            Self::Front => 0,
+            Self::Back(back) => back + 1,
+        }
+    }
+}
+
+impl End {
+    /// Creates a buffer for the lines of the source.
+    pub fn tap(&self) -> Tap {
+        Tap {
+            end: self.clone(),
+            arrivals: Vec::new(),
+        }
+    }
+
+    /// Fields of a line that joining reads.
+    pub fn fields(&self) -> FieldSet {
+        let fields: FieldSet = self.side.fields().into_iter().collect();
+        match self.side {
+            Side::Front => fields.with(Field::Status),
+            Side::Back(_) => fields,
+        }
+    }
+}
+
+impl Tap {
+    /// Adds a line.
+    pub fn note(&mut self, record: &Record<'_>) {
+        let status = record.status.map(Status::code);
+        let arrival = match (self.end.side, record.upstream_durations) {
+            (Side::Front, None) => Arrival::Local(Reason::from_local_status(status)),
+            (Side::Front, Some(times)) => Arrival::Passed {
+                id: self.id(record),
+                fate: Reason::from_passed_status(status),
+                time: last_time(times),
+            },
+            (Side::Back(back), _) => Arrival::Worked {
+                id: self.id(record),
+                back,
+                time: record.duration,
+            },
+        };
+        self.arrivals.push(arrival);
+    }
+
+    /// Joins the buffered lines. `now` is the time of any clock that all sides share.
+    pub fn flush(&mut self, now: Micros) {
+        if self.arrivals.is_empty() {
+            return;
+        }
+        self.end.link.lock().arrive(now, &self.arrivals);
+        self.arrivals.clear();
+    }
+
+    /// Declares that all lines the source had written until `now` were flushed. Ends the wait of lines for which that
+    /// is true of every side.
+    pub fn mark_read_until(&mut self, now: Micros) {
+        let mut inner = self.end.link.lock();
+        let until = &mut inner.read_until[self.end.side.index()];
+        *until = now.max(*until);
+        inner.expire();
+    }
+
+    fn id(&self, record: &Record<'_>) -> Option<u64> {
+        let id = record.request_id.filter(|id| !matches!(*id, b"" | b"-"))?;
+        Some(self.end.link.hasher.hash_one(id))
+    }
+}
+
+/// Returns the time of the attempt that responded: the last one with a time.
+fn last_time(times: UpstreamList<'_>) -> Option<Micros> {
+    match times.last_and_retries() {
+        (Some(last), _) => Some(last),
+        (None, _) => times.entries().rev().find_map(Micros::from_seconds),
+    }
+}
+
+impl Inner {
+    fn arrive(&mut self, now: Micros, arrivals: &[Arrival]) {
+        self.latest = self.latest.max(now);
+        for arrival in arrivals {
+            match *arrival {
+                Arrival::Local(reason) => self.account.unreached(reason),
+                Arrival::Passed { id: None, .. } => self.account.front(Outcome::NoId),
+                Arrival::Worked { id: None, back, .. } => self.account.back(back, Outcome::NoId),
+                Arrival::Passed {
+                    id: Some(id),
+                    fate,
+                    time,
+                } => self.passed(id, fate, time),
+                Arrival::Worked {
+                    id: Some(id),
+                    back,
+                    time,
+                } => self.worked(id, back, time),
+            }
+        }
+        self.expire();
+    }
+
+    /// Processes the front's line of a request that it passed on.
+    fn passed(&mut self, id: u64, fate: Reason, time: Option<Micros>) {
+        match self.pending.find(id) {
+            None => self.wait(id, State::Passed { fate, time }),
+            Some(state) => match *state {
+                State::Worked { back, time: worked } => {
+                    self.account.leave(*state);
+                    *state = State::Joined;
+                    self.account.join(back, time, worked);
+                }
+                State::Passed { .. } | State::Joined => self.account.front(Outcome::Duplicate),
+            },
+        }
+    }
+
+    /// Processes a line from behind the front.
+    fn worked(&mut self, id: u64, back: usize, time: Option<Micros>) {
+        match self.pending.find(id) {
+            None => self.wait(id, State::Worked { back, time }),
+            Some(state) => match *state {
+                State::Passed { time: passed, .. } => {
+                    self.account.leave(*state);
+                    *state = State::Joined;
+                    self.account.join(back, passed, time);
+                }
+                // The front logs the time of the last attempt.
+                State::Worked { back: earlier, .. } => {
+                    self.account.leave(*state);
+                    *state = State::Worked { back, time };
+                    self.account.wait(*state);
+                    self.account.back(earlier, Outcome::Duplicate);
+                }
+                State::Joined => self.account.back(back, Outcome::Duplicate),
+            },
+        }
+    }
+
+    /// Keeps a line until the other line of its request comes.
+    fn wait(&mut self, id: u64, state: State) {
+        self.make_room(1);
+        self.account.wait(state);
+        self.pending.push(Entry {
+            id,
+            since: self.latest,
+            state,
+        });
+    }
+
+    /// Evicts the oldest entries until so many more have room.
+    fn make_room(&mut self, more: usize) {
+        while self.pending.len() + more > self.limits.pending {
+            match self.pending.pop_oldest() {
+                Some(entry) => self.account.evict(entry.state),
+                None => return,
+            }
+        }
+    }
+
+    /// Ends the wait of entries for which every side was read up to the end of the wait.
+    fn expire(&mut self) {
+        let read = self.read_until.iter().min().copied().unwrap_or_default();
+        let Some(limit) = read.0.checked_sub(self.limits.wait.0) else {
+            return;
+        };
+        while self.pending.oldest().is_some_and(|since| since.0 <= limit) {
+            if let Some(entry) = self.pending.pop_oldest() {
+                self.account.expire(entry.state);
+            }
+        }
+    }
+}
