@@ -1,3 +1,5 @@
+//! Lines of linked sources and their outcomes.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -19,7 +21,7 @@ fn tap(link: &Arc<Link>, source: &str) -> Tap {
     link.end(source).unwrap().tap()
 }
 
-/// A line of the front.
+/// Creates a line of the front.
 fn passed<'l>(id: &'l str, times: &'l str, status: &str) -> Record<'l> {
     Record {
         request_id: Some(id.as_bytes()),
@@ -29,7 +31,7 @@ fn passed<'l>(id: &'l str, times: &'l str, status: &str) -> Record<'l> {
     }
 }
 
-/// A line from behind it.
+/// Creates a line from behind the front.
 fn worked(id: &str, micros: u64) -> Record<'_> {
     Record {
         request_id: Some(id.as_bytes()),
@@ -45,27 +47,27 @@ fn arrive(tap: &mut Tap, now: u64, records: &[Record<'_>]) {
     tap.flush(Micros(now));
 }
 
-/// `source label` → count, of everything that is not 0; histograms by count and sum.
-fn told(link: &Link) -> BTreeMap<String, u64> {
+/// Returns every count that is not 0, by `source label`; histograms by count and sum.
+fn counts(link: &Link) -> BTreeMap<String, u64> {
     let families = Families::new(link.families().into_iter().chain(link.outcomes()));
-    let mut told = BTreeMap::new();
+    let mut found = BTreeMap::new();
     for series in families.iter().flat_map(|family| &family.series) {
         let source = series.label("source").unwrap();
         let labels = ["reason", "outcome"].map(|name| series.label(name));
         let name = labels.into_iter().flatten().next().unwrap_or("pending");
         match &series.value {
             Value::Number(Number::Exact(count, _)) => {
-                told.insert(format!("{source} {name}"), *count);
+                found.insert(format!("{source} {name}"), *count);
             }
             Value::Number(Number::Float(_)) => panic!("a float"),
             Value::Histogram(queue) => {
-                told.insert(format!("{source} count"), queue.counts.iter().sum());
-                told.insert(format!("{source} sum"), queue.sum);
+                found.insert(format!("{source} count"), queue.counts.iter().sum());
+                found.insert(format!("{source} sum"), queue.sum);
             }
         }
     }
-    told.retain(|_, count| *count > 0);
-    told
+    found.retain(|_, count| *count > 0);
+    found
 }
 
 fn check(link: &Link, expected: &[(&str, u64)]) {
@@ -73,11 +75,11 @@ fn check(link: &Link, expected: &[(&str, u64)]) {
         .iter()
         .map(|(name, count)| ((*name).to_owned(), *count))
         .collect();
-    assert_eq!(told(link), expected);
+    assert_eq!(counts(link), expected);
 }
 
 #[test]
-fn the_queue_is_what_the_front_waited_longer_than_was_worked() {
+fn the_queue_is_the_fronts_wait_less_the_time_worked() {
     let link = link(100);
     let (mut nginx, mut gunicorn) = (tap(&link, "nginx"), tap(&link, "gunicorn"));
     arrive(&mut gunicorn, 1, &[worked("a", 12_345), worked("c", 5)]);
@@ -90,7 +92,7 @@ fn the_queue_is_what_the_front_waited_longer_than_was_worked() {
         ],
     );
     arrive(&mut gunicorn, 3, &[worked("b", 100_000)]);
-    // nginx cuts its times to milliseconds.
+    // nginx truncates its times to milliseconds.
     arrive(&mut nginx, 4, &[passed("c", "0.000", "200")]);
     check(
         &link,
@@ -196,7 +198,7 @@ fn a_request_is_joined_once_with_the_last_attempt_before_it() {
 }
 
 #[test]
-fn a_line_without_a_time_or_an_id_is_told() {
+fn a_line_without_a_time_or_an_id_has_an_outcome() {
     let link = link(100);
     let (mut nginx, mut gunicorn) = (tap(&link, "nginx"), tap(&link, "gunicorn"));
     arrive(
@@ -221,7 +223,7 @@ fn a_line_without_a_time_or_an_id_is_told() {
 }
 
 #[test]
-fn what_has_no_room_is_given_up_oldest_first() {
+fn a_full_table_evicts_the_oldest_first() {
     let link = link(2);
     let (mut nginx, mut gunicorn) = (tap(&link, "nginx"), tap(&link, "gunicorn"));
     let lines = ["a", "b", "c"].map(|id| passed(id, "0.001", "200"));
@@ -256,7 +258,7 @@ fn a_link_is_between_its_sources_alone() {
     assert!(fields.contains(Field::Status) && !fields.contains(Field::Duration));
 }
 
-/// One thing that happens.
+/// One step of a random history.
 #[derive(Clone, Debug)]
 enum Step {
     Front {
@@ -269,7 +271,7 @@ enum Step {
         back: usize,
         micros: Option<u64>,
     },
-    /// A side has read all; time passes before.
+    /// Time passes, and a side has read all its lines.
     Read { side: usize, after: u64 },
 }
 
@@ -287,7 +289,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 const SOURCES: [&str; 3] = ["nginx", "gunicorn", "other"];
 
-/// Lines of each source, once all happened; ids of 0 are none.
+/// Plays the steps; returns the number of lines of each source. The id 0 stands for none.
 fn play(link: &Arc<Link>, steps: &[Step]) -> [u64; 3] {
     let mut taps = SOURCES.map(|source| tap(link, source));
     let mut lines = [0; 3];
@@ -333,8 +335,8 @@ proptest! {
             if finished {
                 link.finish();
             }
-            let told = told(&link);
-            let count = |name: String| told.get(&name).copied().unwrap_or(0);
+            let found = counts(&link);
+            let count = |name: String| found.get(&name).copied().unwrap_or(0);
             let sum = |source, names: Vec<&str>| -> u64 {
                 names.iter().map(|name| count(format!("{source} {name}"))).sum()
             };
@@ -356,12 +358,12 @@ proptest! {
                 let behind = sum("gunicorn", vec![outcome]) + sum("other", vec![outcome]);
                 prop_assert_eq!(count(format!("nginx {outcome}")), behind);
             }
-            prop_assert!(!told.contains_key("nginx unfronted"));
-            prop_assert!(!told.contains_key("gunicorn unreached"));
+            prop_assert!(!found.contains_key("nginx unfronted"));
+            prop_assert!(!found.contains_key("gunicorn unreached"));
         }
     }
 
-    /// Who was joined does not depend on which line was read first.
+    /// The joined requests do not depend on which line was read first.
     #[test]
     fn order_does_not_matter_where_every_id_is_written_once_on_each_side(
         front in proptest::collection::btree_set(1..60_u8, 0..40),
@@ -388,8 +390,8 @@ proptest! {
         play(&link, &steps);
         link.finish();
         let both: Vec<u64> = front.intersection(&back).map(|id| u64::from(*id)).collect();
-        let told = told(&link);
-        let count = |name: &str| told.get(name).copied().unwrap_or(0);
+        let found = counts(&link);
+        let count = |name: &str| found.get(name).copied().unwrap_or(0);
         prop_assert_eq!(count("nginx joined"), both.len() as u64);
         prop_assert_eq!(count("nginx missing"), (front.len() - both.len()) as u64);
         prop_assert_eq!(count("gunicorn unfronted"), (back.len() - both.len()) as u64);

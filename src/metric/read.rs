@@ -80,7 +80,7 @@ fn check_name(name: &Spot<String>, report: &mut Report) {
         );
     } else if ["httplog_exporter_", "process_"]
         .iter()
-        .any(|own| name.value.starts_with(own))
+        .any(|prefix| name.value.starts_with(prefix))
     {
         report.push(
             Fault::error(format!(

@@ -1,54 +1,54 @@
-//! Families over time: when each number grew, and by how much.
+//! Families over time: the growth of each number, by step.
 //!
-//! Invariant: families are sorted by name, series by labels; the changes of a series are sorted by step, each
-//! cell at most once a step. Added up, they are the series as a scrape would show it at the end.
+//! Invariant: families are sorted by name, series by labels; the changes of a series are sorted by step, with at most
+//! one for each cell and step. They add up to the series of a scrape at the end.
 
 use std::sync::Arc;
 
 use super::families::merge_by_key;
 use super::{Kind, Labels, Number, Value};
 
-/// All families, step by step.
+/// All families over time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Timeline(Vec<Course>);
 
-/// One metric name with its series.
+/// A family over time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Course {
     /// Full name, unit and `_total` included.
     pub name: Arc<str>,
-    /// One sentence for the `HELP` line.
+    /// Text of the `HELP` line.
     pub help: Arc<str>,
-    /// What the values are.
+    /// Type of the values.
     pub kind: Kind,
-    /// Sorted by labels.
+    /// Series, sorted by labels.
     pub tracks: Vec<Track>,
 }
 
-/// One series.
+/// A series over time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Track {
-    /// Sorted by name.
+    /// Labels, sorted by name.
     pub labels: Labels,
-    /// What it begins with: 0.
+    /// Value before the first change: 0.
     pub zero: Value,
-    /// Sorted by step, then by cell.
+    /// Changes, sorted by step, then by cell.
     pub changes: Vec<Change>,
 }
 
-/// How much a number grew in a step.
+/// Growth of a number in one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Change {
-    /// How many steps after 1970 it began.
+    /// Number of the step, counted from 1970.
     pub step: u32,
-    /// Which number: 0 of a counter; of a histogram a bucket, or behind the last of them the sum.
+    /// Index of the number: 0 in a counter; in a histogram that of a bucket, or the number of buckets for the sum.
     pub cell: u32,
-    /// In the unit of the value.
+    /// Growth, in the unit of the value.
     pub delta: u64,
 }
 
 impl Timeline {
-    /// Sorts, joins families of one name, and adds up series of one label set.
+    /// Sorts families and series; merges families with the same name, and series with the same labels.
     pub fn new(courses: impl IntoIterator<Item = Course>) -> Self {
         let mut all: Vec<Course> = courses.into_iter().collect();
         merge_by_key(
@@ -69,22 +69,22 @@ impl Timeline {
         Self(all)
     }
 
-    /// The families, sorted by name.
+    /// Iterates over the families, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = &Course> {
         self.0.iter()
     }
 
-    /// Whether nothing ever changed.
+    /// Returns whether no number ever changed.
     pub fn is_empty(&self) -> bool {
         let mut tracks = self.0.iter().flat_map(|course| &course.tracks);
         tracks.all(|track| track.changes.is_empty())
     }
 
-    /// The steps in which anything changed, ascending.
+    /// Returns the steps with a change, ascending.
     pub fn steps(&self) -> Vec<u32> {
         let mut steps = Vec::new();
         for track in self.0.iter().flat_map(|course| &course.tracks) {
-            // After each series, so that there are as many as steps, not as changes.
+            // Deduplicated after each series, so that memory is bounded by the steps, not by the changes.
             steps.extend(track.changes.iter().map(|change| change.step));
             steps.sort_unstable();
             steps.dedup();
@@ -94,7 +94,7 @@ impl Timeline {
 }
 
 impl Change {
-    /// Sorts, and makes one of those of the same step and cell.
+    /// Sorts changes, and adds up those of the same step and cell.
     pub fn add_up(changes: &mut Vec<Self>) {
         changes.sort_unstable();
         changes.dedup_by(|later, earlier| {
@@ -108,7 +108,7 @@ impl Change {
 }
 
 impl Value {
-    /// Lets a cell grow; one that there is not is left alone.
+    /// Adds the growth of a cell; ignores a cell that does not exist.
     pub fn grow(&mut self, change: Change) {
         let cell = change.cell as usize;
         let number = match self {

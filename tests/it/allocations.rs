@@ -1,4 +1,4 @@
-//! The hot path allocates nothing: a line whose labels are known costs no memory.
+//! The hot path allocates nothing for a line whose labels are known.
 
 use std::fs;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use httplog_exporter::route::{Resolver, Rewrite, Rewrites, Urlconf};
 use crate::recorded::RECORDED;
 use crate::support::project;
 
-/// Lines of a preset: what real servers wrote, or its own examples where there is no such log.
+/// Returns lines of a preset: those of a recorded log, or else the examples of the preset.
 fn lines(preset: Preset) -> Vec<u8> {
     if let Some((_, log)) = RECORDED.iter().find(|(name, _)| *name == preset.name) {
         return fs::read(project(log)).unwrap();
@@ -28,7 +28,7 @@ fn lines(preset: Preset) -> Vec<u8> {
         .into()
 }
 
-/// How often memory is asked for while a batch is counted.
+/// Returns the number of allocations while a batch is counted.
 fn allocations(pipeline: &mut Pipeline, shard: &mut Shard, bytes: &[u8]) -> u64 {
     let end = Position {
         generation: GenerationId(0),
@@ -46,7 +46,7 @@ fn lines_like_those_before_allocate_nothing() {
         let mut shard = pipeline.shard();
         let mut bytes = lines(*preset);
         let good = memchr::memchr_iter(b'\n', &bytes).count() as u64;
-        // What is no request costs nothing either.
+        // Lines that are not requests allocate nothing either.
         bytes.extend(b"\nodd \xff\0\n");
         bytes.extend(std::iter::repeat_n(b'x', 65_537));
         bytes.push(b'\n');
@@ -59,7 +59,7 @@ fn lines_like_those_before_allocate_nothing() {
             "{}: nothing is read",
             preset.name
         );
-        // Routes that the first pass learned have their own series from the second on.
+        // Routes learned in the first pass have their series from the second on.
         allocations(&mut pipeline, &mut shard, &bytes);
         let more = allocations(&mut pipeline, &mut shard, &bytes);
         assert_eq!(more, 0, "{}", preset.name);
@@ -101,7 +101,7 @@ fn rewritten_paths_allocate_nothing() {
     assert_eq!((more, shard.ledger().recorded), (0, 10));
 }
 
-/// Requests that nobody else logs, each with an id of its own.
+/// Requests that no other source logs, each with a different id.
 #[test]
 fn lines_that_wait_for_others_take_bounded_memory() {
     const PENDING: u64 = 1_000;
@@ -135,7 +135,7 @@ fn lines_that_wait_for_others_take_bounded_memory() {
             pipeline.feed(&mut shard, &batch);
             pipeline.flush_joins(Micros(round));
         });
-        // The index makes room for what was taken out of it, once.
+        // The index reclaims the room of removed entries, once.
         assert!(round < ROUNDS / 2 || more.count_total == 0, "round {round}");
     }
     assert_eq!(shard.ledger().recorded, ROUNDS * PENDING);

@@ -1,4 +1,4 @@
-//! Logs put on the time line: what is printed adds up to what `replay` counts, whatever the order of the lines.
+//! Logs as samples over time, which add up to the counts of `replay` in whatever order the lines come.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use insta::assert_snapshot;
 use crate::replay::gzip;
 use crate::support::{Ended, project, run};
 
-/// Name and labels of a series, and its samples by their time.
+/// Samples by time, by name and labels of their series.
 type Samples = BTreeMap<String, BTreeMap<u64, String>>;
 
 /// Runs `backfill` in a folder.
@@ -18,7 +18,7 @@ fn backfill(dir: &Path, args: &[&str]) -> Ended {
     run(dir, ["backfill"].iter().chain(args), "")
 }
 
-/// Reads OpenMetrics with timestamps, without any of the project's code; checks what OpenMetrics asks of its order.
+/// Reads OpenMetrics with timestamps, without any of the project's code, and checks the order that OpenMetrics requires.
 fn samples(page: &str) -> Samples {
     let page = page.strip_suffix("# EOF\n").unwrap();
     let (mut all, mut families) = (Samples::new(), Vec::new());
@@ -41,7 +41,7 @@ fn samples(page: &str) -> Samples {
     all
 }
 
-/// The last sample of each series, as a page of metrics has it.
+/// Returns the last sample of each series.
 fn last(samples: &Samples) -> BTreeMap<String, String> {
     let samples = samples.iter();
     samples
@@ -54,7 +54,7 @@ fn last(samples: &Samples) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// What `replay` counts.
+/// Returns the counts of `replay`.
 pub fn replayed(dir: &Path, args: &[&str]) -> BTreeMap<String, String> {
     let args = ["replay", "--output", "metrics"].iter().chain(args);
     let page = run(dir, args, "").succeeded();
@@ -65,7 +65,7 @@ pub fn replayed(dir: &Path, args: &[&str]) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// A line of nginx's, at so many seconds after 18:00.
+/// Returns a line of nginx's log, written so many seconds after 18:00.
 fn line(seconds: u64, target: &str) -> String {
     format!(
         "192.0.2.7 - - [22/Nov/2026:{}:{:02}:{:02} +0000] \"GET {target} HTTP/1.1\" 200 10 \"-\" \"-\" 0.012 0.011\n",
@@ -98,7 +98,7 @@ fn the_last_samples_are_what_replay_counts() {
 }
 
 #[test]
-fn the_order_of_lines_and_logs_does_not_show() {
+fn the_order_of_lines_and_logs_does_not_matter() {
     let dir = tempfile::tempdir().unwrap();
     let lines: Vec<String> = (0..4_000_u64)
         .map(|n| line(n * 3 % 12_000, ["/a", "/b", "/c"][(n % 3) as usize]))
@@ -112,7 +112,7 @@ fn the_order_of_lines_and_logs_does_not_show() {
         gzip(early.concat().as_bytes()),
     )
     .unwrap();
-    // Every line belongs to another step than the one before.
+    // Each line belongs to another step than the one before it.
     let mixed: String = (0..40)
         .flat_map(|n| lines.iter().skip(n).step_by(40))
         .cloned()
@@ -131,7 +131,7 @@ fn the_order_of_lines_and_logs_does_not_show() {
 }
 
 #[test]
-fn samples_say_what_was_logged_before_their_time() {
+fn samples_are_the_counts_before_their_time() {
     let dir = tempfile::tempdir().unwrap();
     let text: String = [0, 59, 60, 61, 7_199].map(|at| line(at, "/a")).concat();
     fs::write(dir.path().join("access.log"), text).unwrap();
@@ -160,7 +160,7 @@ fn samples_say_what_was_logged_before_their_time() {
 }
 
 #[test]
-fn what_has_no_time_is_refused_or_counted() {
+fn lines_without_a_time_are_refused_or_counted() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(
         dir.path().join("access.log"),

@@ -1,16 +1,15 @@
-//! What a log says, read without any of the project's code.
+//! Counts of a log's requests, made without any of the project's code.
 //!
-//! Invariant: knows nothing of patterns. In a line of text, a request stands between the first two
-//! quotes that no backslash precedes, and the status follows: that holds for nginx's default
-//! escaping (which writes `"` as `\x22`), for gunicorn's, uvicorn's and Apache's. In a line of keys,
-//! they are called as the corpora call them.
+//! In a line of text, the request stands between the first two quotes without a backslash before them, and the status
+//! follows. That holds for nginx's default escaping (which writes `"` as `\x22`), gunicorn's, uvicorn's and Apache's. In
+//! a line of keys, the names of the corpora are expected.
 
 use std::collections::BTreeMap;
 
-/// The value of a label outside its list.
+/// Label value for anything outside the list.
 pub const OTHER: &str = "<other>";
 
-/// The methods that have a label value of their own.
+/// The methods with a label value.
 const METHODS: [&[u8]; 9] = [
     b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH",
 ];
@@ -18,7 +17,7 @@ const METHODS: [&[u8]; 9] = [
 /// Requests by the labels `method` and `status`.
 pub type Counts = BTreeMap<(String, String), u64>;
 
-/// Counts every line of a log; the last one must be ended.
+/// Counts the requests of a log, which must end with a newline.
 pub fn of_log(log: &[u8]) -> Counts {
     assert!(
         log.is_empty() || log.ends_with(b"\n"),
@@ -33,7 +32,7 @@ pub fn of_log(log: &[u8]) -> Counts {
     counts
 }
 
-/// All of them.
+/// Returns the number of requests.
 pub fn total(counts: &Counts) -> u64 {
     counts.values().sum()
 }
@@ -50,10 +49,10 @@ fn of_line(line: &[u8]) -> Option<(String, String)> {
     Some((method_label(method), status_label(&status)))
 }
 
-/// The request and the status.
-type Told = (Vec<u8>, Vec<u8>);
+/// Request line and status.
+type Request = (Vec<u8>, Vec<u8>);
 
-fn of_text(line: &[u8]) -> Option<Told> {
+fn of_text(line: &[u8]) -> Option<Request> {
     let opening = bare_quote(line)?;
     let quoted = &line[opening + 1..];
     let closing = bare_quote(quoted)?;
@@ -64,14 +63,14 @@ fn of_text(line: &[u8]) -> Option<Told> {
     Some((request.to_vec(), status.to_vec()))
 }
 
-/// nginx leaves bytes that are no UTF-8 as they are; none of them is in a method that is known.
-fn of_object(line: &[u8]) -> Option<Told> {
+/// Reads a JSON line. nginx leaves invalid UTF-8 as it is; no known method contains any.
+fn of_object(line: &[u8]) -> Option<Request> {
     let object: serde_json::Value = serde_json::from_str(&String::from_utf8_lossy(line)).unwrap();
     let status = object.get("status")?.as_u64()?.to_string();
     Some((object.get("request")?.as_str()?.into(), status.into()))
 }
 
-fn of_labels(line: &[u8]) -> Option<Told> {
+fn of_labels(line: &[u8]) -> Option<Request> {
     let value = |label: &[u8]| {
         let mut pairs = line.split(|byte| matches!(byte, b'\t' | b'\n'));
         pairs.find_map(|pair| Some(pair.strip_prefix(label)?.to_vec()))
@@ -79,7 +78,7 @@ fn of_labels(line: &[u8]) -> Option<Told> {
     Some((value(b"req:")?, value(b"status:")?))
 }
 
-/// The first quote that no backslash precedes.
+/// Finds the first quote without a backslash before it.
 fn bare_quote(text: &[u8]) -> Option<usize> {
     (0..text.len()).find(|at| text[*at] == b'"' && (*at == 0 || text[at - 1] != b'\\'))
 }

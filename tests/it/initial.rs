@@ -1,4 +1,4 @@
-//! Series that are there before their first event: `metrics.initialise`.
+//! Series that exist before their first event: `metrics.initialise`.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -18,7 +18,7 @@ const KEYS: &str = "[metrics]\ninitialise = true\n";
 const ROUTES: &str = "routes = 'shop'\n";
 const TEMPLATES: &str = "[routes.shop.templates]\n'/a' = 'home'\n'/cart/<int:id>/' = 'shop:cart'\n";
 
-/// A source with an empty log, and what follows its keys.
+/// Returns a configuration of one source with an empty log.
 fn config(dir: &Path, head: &str, rest: &str) -> String {
     let log = dir.join("access.log");
     append(&log);
@@ -34,7 +34,7 @@ fn request(path: &str, status: u16) -> String {
     recorded::line("GET", status).replace("/a HTTP", &format!("{path} HTTP"))
 }
 
-/// The series of the set `httplog`, without those of buckets and sums.
+/// Returns the series of the set `httplog`, without buckets and sums.
 fn shown(page: &str) -> String {
     let is_series = |line: &&str| {
         line.starts_with("httplog_")
@@ -49,7 +49,7 @@ fn shown(page: &str) -> String {
 }
 
 #[test]
-fn the_first_scrape_has_them_before_any_line() {
+fn the_first_scrape_shows_them_before_any_line() {
     let dir = tempfile::tempdir().unwrap();
     let config = config(dir.path(), KEYS, &format!("{ROUTES}{TEMPLATES}"));
     let daemon = Daemon::configured(dir.path(), &config);
@@ -68,7 +68,7 @@ fn the_first_scrape_has_them_before_any_line() {
     let series = Scrape::parse(&page).value("httplog_exporter_series", &[("source", "nginx")]);
     assert_eq!(series, Some(9.0));
 
-    // The first error is a step from 0 to 1.
+    // The first error is an increase from 0 to 1.
     let mut log = append(&dir.path().join("access.log"));
     log.write_all(request("/cart/7/", 500).as_bytes()).unwrap();
     let after = daemon.metrics_after(&[("nginx", 1)]);
@@ -85,7 +85,7 @@ fn the_first_scrape_has_them_before_any_line() {
 }
 
 #[test]
-fn a_reload_adds_what_is_known_then_and_keeps_the_counts() {
+fn a_reload_adds_series_that_become_known_and_keeps_the_counts() {
     let dir = tempfile::tempdir().unwrap();
     let before = config(dir.path(), "", &format!("{ROUTES}{TEMPLATES}"));
     let daemon = Daemon::configured(dir.path(), &before);
@@ -107,7 +107,7 @@ fn a_reload_adds_what_is_known_then_and_keeps_the_counts() {
     let all = [("<unnamed view>", 0.0), ("home", 1.0), ("shop:cart", 0.0)];
     assert_eq!(routes(&daemon), owned(&all));
 
-    // Another view, and no room for anything: the series that are there stay.
+    // Another view, without room for any series: the existing ones stay.
     let cramped = format!("{after}'/pay/' = 'shop:pay'\n[limits]\nseries = 100\n");
     let cramped = cramped.replace(
         KEYS,
@@ -129,7 +129,7 @@ fn a_reload_adds_what_is_known_then_and_keeps_the_counts() {
 }
 
 #[test]
-fn a_reload_makes_no_room_where_there_is_none_and_counts_on_in_the_series_that_are_there() {
+fn a_reload_with_a_spent_budget_keeps_counting_in_existing_series() {
     let dir = tempfile::tempdir().unwrap();
     let rest = format!("{ROUTES}{TEMPLATES}[limits]\nseries = 100\n");
     for head in ["", KEYS] {
@@ -152,7 +152,7 @@ fn a_reload_makes_no_room_where_there_is_none_and_counts_on_in_the_series_that_a
 
         daemon.signal(Signal::HUP);
         daemon.wait_until_said("configuration reloaded");
-        // What there is no room for comes first.
+        // Requests without room for a series come first.
         answer(400..500);
         answer(200..201);
         let page = daemon.metrics_after(&[("nginx", 301)]);
@@ -203,7 +203,7 @@ fn checked(dir: &Path, config: &str) -> String {
 }
 
 #[test]
-fn check_tells_how_many_there_are() {
+fn check_shows_how_many_start_at_0() {
     let dir = tempfile::tempdir().unwrap();
     let config = config(dir.path(), KEYS, &format!("{ROUTES}{TEMPLATES}"));
     assert_snapshot!(checked(dir.path(), &config), @"
@@ -215,7 +215,7 @@ fn check_tells_how_many_there_are() {
 }
 
 #[test]
-fn check_warns_of_those_without_room_with_the_place_and_a_remedy() {
+fn check_warns_of_series_without_room_with_place_and_remedy() {
     let dir = tempfile::tempdir().unwrap();
     let mut rest = format!("{ROUTES}{TEMPLATES}");
     for view in 0..50 {
@@ -236,7 +236,7 @@ fn check_warns_of_those_without_room_with_the_place_and_a_remedy() {
         httplog_requests_total: at most 120 series by limits.series of 2515020 (10 method x 502 route x 501 status)
         httplog_response_size_bytes: at most 120 series by limits.series of 502 (502 route), 53 of them at 0 from the start
     ");
-    // As many as it says are enough.
+    // The suggested number is enough, and no larger than needed.
     let enough = config.replace("series = 120", "series = 318");
     assert!(!checked(dir.path(), &enough).contains("warning"));
     let scarce = config.replace("series = 120", "series = 317");
@@ -244,7 +244,7 @@ fn check_warns_of_those_without_room_with_the_place_and_a_remedy() {
 }
 
 #[test]
-fn check_warns_of_a_source_of_which_nothing_is_known() {
+fn check_warns_of_a_source_without_known_series() {
     let dir = tempfile::tempdir().unwrap();
     let config = config(dir.path(), KEYS, "");
     assert_snapshot!(checked(dir.path(), &config), @r"
@@ -280,7 +280,7 @@ fn replay_shows_them_as_a_scrape_would_and_backfill_does_not() {
         statuses,
         expected.map(|(code, count)| (code.to_owned(), count))
     );
-    // People are shown what happened.
+    // The table shows only requests that were counted.
     let table = output(&["replay"]);
     assert!(
         table.contains("home") && !table.contains("shop:cart"),

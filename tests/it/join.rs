@@ -1,6 +1,6 @@
-//! Two logs of the same requests, joined by their ids.
+//! Two logs of the same requests, joined by the requests' ids.
 //!
-//! Invariant: every line of both ends in one outcome, whichever log is read first.
+//! Every line of both has one outcome, whichever log is read first.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,12 +14,12 @@ use rustix::process::Signal;
 use crate::scrape::Scrape;
 use crate::support::{Daemon, Ended, HEAD, Source, append, program, run, until};
 
-/// An id that no page, log or file may show.
+/// An id that no page and no log may show.
 const CANARY: &str = "canary1d5b0f2c6e7a8d9f0a1b2c3d4e";
 
 const QUEUE: &str = "httplog_queue_duration_seconds";
 
-/// A line as the pattern `nginx-django` has it.
+/// Returns a line of the pattern `nginx-django`.
 fn nginx(id: &str, status: u16, times: &str) -> String {
     format!(
         "192.0.2.7 - - [22/Nov/2026:18:47:15 +0000] \"GET / HTTP/1.1\" {status} 1204 \"-\" \"ua\" \
@@ -28,7 +28,7 @@ fn nginx(id: &str, status: u16, times: &str) -> String {
     )
 }
 
-/// A line as the pattern `gunicorn-django` has it.
+/// Returns a line of the pattern `gunicorn-django`.
 fn gunicorn(id: &str, seconds: &str) -> String {
     format!(
         " - - [22/Nov/2026:12:47:15 -0600] \"GET / HTTP/1.1\" 200 1204 \"-\" \"ua\" rt={seconds} \
@@ -36,7 +36,7 @@ fn gunicorn(id: &str, seconds: &str) -> String {
     )
 }
 
-/// What was counted of joined lines: `source reason` or `source outcome` → lines; 0 is left out.
+/// Returns every count of linked lines that is not 0, by `source reason` or `source outcome`.
 pub fn counted(scrape: &Scrape) -> BTreeMap<String, f64> {
     let names = [
         "httplog_unreached_requests_total",
@@ -64,7 +64,7 @@ fn check(scrape: &Scrape, expected: &[(&str, u32)]) {
     assert_eq!(counted(scrape), expected);
 }
 
-/// Observations in the queue of what a source worked on, and their sum in seconds.
+/// Returns the number of observations in the queue of a source, and their sum in seconds.
 fn queue(scrape: &Scrape, source: &str) -> (f64, f64) {
     let value = |end| {
         let labels = [("source", source)];
@@ -73,7 +73,7 @@ fn queue(scrape: &Scrape, source: &str) -> (f64, f64) {
     (value("count"), value("sum"))
 }
 
-/// The configuration that joins two logs of a folder.
+/// Returns a configuration that joins two logs of a folder.
 fn config(dir: &Path, limits: &str) -> String {
     let (front, back) = (dir.join("access.log"), dir.join("gunicorn.log"));
     let source = |name, pattern, log| Source { name, pattern, log }.toml();
@@ -123,18 +123,18 @@ fn a_replay_joins_whatever_is_read_first() {
         let json = replay(dir.path(), &["--output", "json", logs[0], logs[1]]).succeeded();
         assert!(json.contains("httplog_exporter_join_lines_total"), "{json}");
         let table = replay(dir.path(), &[logs[0], logs[1]]).succeeded();
-        let told = "\ngunicorn-django: 2 requests joined, queued 135 ms on average, 95 % of them \
+        let expected = "\ngunicorn-django: 2 requests joined, queued 135 ms on average, 95 % of them \
                     ≤ 500 ms\n  nginx-django, unreached, bad_gateway: 1\n  nginx-django, \
                     unreached, static: 2\n";
-        assert!(table.ends_with(told), "{table}");
+        assert!(table.ends_with(expected), "{table}");
     }
-    // Of one log nothing follows.
+    // One log alone is not joined.
     let page = replay(dir.path(), &["--output", "metrics", "access.log"]).succeeded();
     assert!(!page.contains("unreached"), "{page}");
 }
 
 #[test]
-fn check_says_who_is_behind_whom() {
+fn check_shows_which_source_is_behind_another() {
     let dir = tempfile::tempdir().unwrap();
     let check = |config: &str| {
         fs::write(dir.path().join("config.toml"), config).unwrap();
@@ -151,7 +151,7 @@ fn check_says_who_is_behind_whom() {
 }
 
 #[test]
-fn a_replay_knows_a_log_of_its_own_pattern_by_its_path() {
+fn a_replay_recognises_a_log_with_a_custom_pattern_by_its_path() {
     let dir = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
     let patterns = "[pattern.front]\nnginx = '$request_id $status $upstream_response_time'\n\
@@ -168,7 +168,7 @@ fn a_replay_knows_a_log_of_its_own_pattern_by_its_path() {
 }
 
 #[test]
-fn what_has_no_room_in_a_replay_is_told() {
+fn a_replay_warns_of_lines_without_room() {
     let dir = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
     write(
@@ -184,16 +184,16 @@ fn what_has_no_room_in_a_replay_is_told() {
     write("gunicorn.log", &back);
     let ended = replay(dir.path(), &["-o", "metrics", "access.log", "gunicorn.log"]);
     let scrape = Scrape::parse(&ended.out);
-    // The first of the other log push out those that they would have met later.
+    // The first lines of the other log evict entries that later lines would have been joined with.
     let (joined, _) = queue(&scrape, "gunicorn-django");
     assert!(joined < 1_500.0);
-    let told = "lines given up before the other line of their request was read: raise \
+    let expected = "lines given up before the other line of their request was read: raise \
                 limits.pending_requests";
-    assert!(ended.err.contains(told), "{}", ended.err);
+    assert!(ended.err.contains(expected), "{}", ended.err);
 }
 
 #[test]
-fn a_replay_waits_for_more_than_a_daemon_would() {
+fn a_replay_keeps_more_waiting_lines_than_a_daemon() {
     const REQUESTS: usize = Limits::PENDING_REQUESTS + 1_000;
     let dir = tempfile::tempdir().unwrap();
     let write = |name: &str, text: String| fs::write(dir.path().join(name), text).unwrap();
@@ -210,7 +210,7 @@ fn a_replay_waits_for_more_than_a_daemon_would() {
 }
 
 #[test]
-fn a_reload_keeps_what_waits_and_the_wait_ends() {
+fn a_reload_keeps_waiting_lines_and_the_wait_ends() {
     let dir = tempfile::tempdir().unwrap();
     for name in ["access.log", "gunicorn.log"] {
         fs::write(dir.path().join(name), "").unwrap();
@@ -231,7 +231,7 @@ fn a_reload_keeps_what_waits_and_the_wait_ends() {
         nginx("d", 404, "-"),
     ];
     write("access.log", &front);
-    let settled = |expected: &[(&str, u32)]| {
+    let reached = |expected: &[(&str, u32)]| {
         until(|| {
             let found = counted(&daemon.scrape());
             let all = expected
@@ -241,7 +241,7 @@ fn a_reload_keeps_what_waits_and_the_wait_ends() {
             enough.then_some(()).ok_or(format!("{found:?}"))
         });
     };
-    settled(&[("web pending", 3), ("web local", 1), ("web unreached", 1)]);
+    reached(&[("web pending", 3), ("web local", 1), ("web unreached", 1)]);
 
     daemon.signal(Signal::HUP);
     daemon.wait_until_said("configuration reloaded");
@@ -249,7 +249,7 @@ fn a_reload_keeps_what_waits_and_the_wait_ends() {
         "gunicorn.log",
         &[gunicorn(CANARY, "0.100000"), gunicorn("y", "0.1")],
     );
-    settled(&[
+    reached(&[
         ("web pending", 2),
         ("web local", 1),
         ("web unreached", 1),
@@ -261,7 +261,7 @@ fn a_reload_keeps_what_waits_and_the_wait_ends() {
 
     fs::write(&path, config(dir.path(), "pending_seconds = 1")).unwrap();
     daemon.signal(Signal::HUP);
-    settled(&[
+    reached(&[
         ("web local", 1),
         ("web timeout", 1),
         ("web client_closed", 1),
@@ -278,7 +278,7 @@ fn a_reload_keeps_what_waits_and_the_wait_ends() {
 }
 
 #[test]
-fn a_source_that_is_no_longer_behind_another_has_no_queue() {
+fn a_source_that_is_unlinked_has_no_queue() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("access.log"), nginx("a", 200, "0.300")).unwrap();
     fs::write(dir.path().join("gunicorn.log"), gunicorn("a", "0.100000")).unwrap();

@@ -1,6 +1,6 @@
-//! A real nginx before one real worker: who waited for it and who never reached it.
+//! A real nginx in front of one real worker: requests that waited for the worker, and requests that never reached it.
 //!
-//! Invariant: what is expected comes from what was sent, and from the logs read in another way.
+//! The expected counts come from the requests sent, and from an independent reading of the logs.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,10 +19,10 @@ use crate::join::counted;
 use crate::stack::{Site, promtool_finds_no_fault};
 use crate::support::{Daemon, HEAD, Source, until};
 
-/// Requests at once for a view that takes at least [`SLOW`].
+/// Number of concurrent requests for a view that takes at least [`SLOW`] seconds.
 const TOGETHER: u32 = 8;
 const SLOW: f64 = 0.2;
-/// Of each kind that is counted by what was sent.
+/// Numbers of requests sent, by kind.
 const FILES: usize = 60;
 const NO_CONTENT: usize = 5;
 const CLOSED: usize = 10;
@@ -33,16 +33,16 @@ const UNANSWERED: usize = 2;
 const PLAIN: usize = 200;
 const DIRECT: usize = 3;
 
-/// How long a killed worker has been at work.
+/// Time that a worker has been working when it is killed.
 const AT_WORK: Duration = Duration::from_millis(80);
 
-/// Sends a request and reads the answer's status; `None` if there is none.
+/// Sends a request and returns the status of the response, if there is one.
 fn ask(mut server: impl Read + Write, path: &str, header: &str) -> Option<u16> {
     send(&mut server, path, header);
-    let mut answer = Vec::new();
-    // A connection that is cut has no answer.
-    let _ = server.read_to_end(&mut answer);
-    let line = String::from_utf8_lossy(answer.get(..12)?).into_owned();
+    let mut response = Vec::new();
+    // A broken connection has no response.
+    let _ = server.read_to_end(&mut response);
+    let line = String::from_utf8_lossy(response.get(..12)?).into_owned();
     line.rsplit(' ').next()?.parse().ok()
 }
 
@@ -58,19 +58,19 @@ fn get(site: &Site, path: &str) -> Option<u16> {
     ask(TcpStream::connect(site.address()).unwrap(), path, "")
 }
 
-/// Sends so many of a kind; each must be answered like this.
+/// Sends a number of requests and checks the status of each.
 fn all(site: &Site, requests: usize, path: &str, status: Option<u16>) {
     for _ in 0..requests {
         assert_eq!(get(site, path), status, "{path}");
     }
 }
 
-/// Sends a request and leaves before there is an answer.
+/// Sends a request and closes the connection before there is a response.
 fn leave(site: &Site, path: &str) {
     send(&mut TcpStream::connect(site.address()).unwrap(), path, "");
 }
 
-/// What follows a word in a line, up to a blank, without quotes and brackets.
+/// Returns the value after a word in a line, up to a blank, without quotes and brackets.
 fn after<'l>(line: &'l str, word: &str) -> &'l str {
     let rest = line.split(word).nth(1).unwrap_or_default();
     let value = rest
@@ -84,7 +84,7 @@ fn lines(log: &Path) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// Kills the worker while it is at work, until a client is told so; how many were.
+/// Kills the worker while it works, until a client gets an error; returns the number of such clients.
 fn kill_workers(site: &Site) -> usize {
     until(|| {
         all(site, 1, "/health/", Some(200));
@@ -102,7 +102,7 @@ fn kill_workers(site: &Site) -> usize {
     })
 }
 
-/// Everything that is sent; how many were told that a worker broke off.
+/// Sends every request; returns how many were broken off by a killed worker.
 fn drive(site: &Site, dir: &Path) -> usize {
     fs::create_dir_all(dir.join("static")).unwrap();
     fs::write(dir.join("static/site.css"), "body {}\n").unwrap();
@@ -116,7 +116,7 @@ fn drive(site: &Site, dir: &Path) -> usize {
     all(site, PLAIN, "/health/", Some(200));
     all(site, UNANSWERED, "/limbo/", Some(504));
     (0..ABANDONED).for_each(|_| leave(site, "/limbo/"));
-    // These go on being worked on.
+    // The worker finishes these even so.
     all(site, 3, "/impatient/slow/", Some(504));
     (0..2).for_each(|_| leave(site, "/slow/"));
     let gunicorn = || UnixStream::connect(dir.join("gunicorn.sock")).unwrap();
@@ -140,8 +140,8 @@ fn drive(site: &Site, dir: &Path) -> usize {
     killed
 }
 
-/// What follows from the logs: outcomes and reasons as [`counted`] names them, and the front's lines
-/// that were joined, with their time in the queue.
+/// Computes from the logs the counts that [`counted`] returns, and the front's joined lines with their time in the
+/// queue.
 fn expected<'l>(
     front: &'l [String],
     back: &[String],
@@ -191,7 +191,7 @@ fn expected<'l>(
 }
 
 #[test]
-fn who_waited_and_who_never_came_is_told_of_every_request() {
+fn every_request_has_waited_or_is_unreached_as_the_logs_show() {
     let dir = tempfile::tempdir().unwrap();
     let site = Site::start_with_one_worker(dir.path());
     let (access, gunicorn) = (site.log("access.log"), site.log("gunicorn.log"));
@@ -246,7 +246,7 @@ fn who_waited_and_who_never_came_is_told_of_every_request() {
         "{} is not {sum}",
         value("sum")
     );
-    // The second waits for the first, the third for both; they start nearly together.
+    // The second request waits for the first, the third for both; they start nearly together.
     let least = SLOW * f64::from(TOGETHER * (TOGETHER - 1) / 2) - 0.25 * f64::from(TOGETHER);
     let together = queues
         .iter()

@@ -263,7 +263,7 @@ fn rejected_lines_are_a_family_of_one_series() {
     assert_eq!(rejects.series[0].label("source"), Some("test"));
 }
 
-/// Key and duration of a line of a step; none for a line that is rejected.
+/// Step of a line, with its key and duration; `None` for a rejected line.
 type Dated = (u32, Option<(u64, Option<u64>)>);
 
 fn lines_by_step() -> impl Strategy<Value = Vec<Dated>> {
@@ -271,7 +271,7 @@ fn lines_by_step() -> impl Strategy<Value = Vec<Dated>> {
     proptest::collection::vec((0..5_u32, proptest::option::weighted(0.9, line)), 1..80)
 }
 
-/// What a timeline adds up to, of some of its steps.
+/// Adds up the changes of a timeline in some of its steps.
 fn added_up(timeline: &Timeline, wanted: impl Fn(u32) -> bool) -> Families {
     Families::new(timeline.iter().map(|course| {
         Family {
@@ -328,7 +328,7 @@ proptest! {
                 prop_assert_eq!(total(&found), total(&only), "{}", &family.name);
             }
         }
-        // The same where series are over the cap.
+        // This holds over the cap too.
         let mut capped = shard().by_time();
         let mut site = Site::new(cap);
         for (step, line) in &lines {

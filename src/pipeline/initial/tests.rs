@@ -1,4 +1,4 @@
-//! What is there before the first line.
+//! Series that exist before the first line.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use proptest::prelude::*;
 
 const NGINX: &str = "\"$request\" $status $request_time $upstream_response_time $scheme";
 
-/// A URLconf in which each view answers below its own name.
+/// Creates a URLconf that routes the paths below each name to the view of that name.
 fn views(names: &[&str]) -> Arc<Resolver> {
     let mut urlconf = Urlconf::default();
     for name in names {
@@ -61,18 +61,18 @@ fn pipeline(format: &str, metrics: Metrics, names: Option<&[&str]>, budget: usiz
     Pipeline::new(settings, Budget::new(budget))
 }
 
-/// The labels of each series of each family, which must all be 0.
+/// Returns the labels of each series of each family, after checking that all are 0.
 fn zeros(shard: &Shard) -> Vec<String> {
     let families = Families::new(shard.snapshot());
-    let mut told = Vec::new();
+    let mut found = Vec::new();
     for family in families.iter() {
         assert_eq!(family.total(), 0);
         for series in &family.series {
             let values: Vec<&str> = series.labels.iter().map(|(_, value)| &**value).collect();
-            told.push(format!("{} {}", family.name, values.join(" ")));
+            found.push(format!("{} {}", family.name, values.join(" ")));
         }
     }
-    told
+    found
 }
 
 fn check(format: &str, metrics: Vec<Metric>, names: Option<&[&str]>, expected: &[&str]) {
@@ -85,7 +85,7 @@ fn check(format: &str, metrics: Vec<Metric>, names: Option<&[&str]>, expected: &
     assert!(known.iter().all(|family| family.is_there));
     let series: usize = known.iter().map(|family| family.series).sum();
     assert_eq!(series, shard.series());
-    // Once more makes no difference.
+    // A second time adds nothing.
     assert_eq!(pipeline.initialise(&mut shard), known);
     assert_eq!(series, shard.series());
 }
@@ -108,8 +108,8 @@ fn views_methods_and_listed_statuses_are_known() {
 }
 
 #[test]
-fn what_only_lines_tell_is_not_there() {
-    // Routes that are learned, and charsets.
+fn values_that_only_lines_have_make_no_series() {
+    // Learned routes, and charsets.
     check(
         "\"$request\" $status \"$sent_http_content_type\"",
         vec![
@@ -136,7 +136,7 @@ fn what_only_lines_tell_is_not_there() {
 }
 
 #[test]
-fn views_over_the_cap_share_a_series_that_is_not_there() {
+fn views_over_the_cap_share_a_series_that_does_not_start_at_0() {
     check(
         NGINX,
         vec![metric("a", &[Label::View], &[])],
@@ -146,14 +146,14 @@ fn views_over_the_cap_share_a_series_that_is_not_there() {
 }
 
 #[test]
-fn filters_leave_out_what_no_line_could_count() {
+fn conditions_exclude_series_that_no_line_could_count() {
     check(
         NGINX,
         vec![
             metric("a", &[Label::Method], &[when(Label::Method, "GET")]),
-            // Asked by another name than shown.
+            // Tested under another name than shown.
             metric("b", &[Label::View], &[when(Label::Route, "x*")]),
-            // Asked and not shown: it is enough that there can be such lines.
+            // Tested and not shown: it is enough that such lines are possible.
             metric("c", &[Label::View], &[when(Label::Status, "4xx")]),
             metric("d", &[Label::View], &[when(Label::Method, "PATCH")]),
             metric("e", &[Label::Method], &[when(Label::Route, "none:*")]),
@@ -177,7 +177,7 @@ fn filters_leave_out_what_no_line_could_count() {
 }
 
 #[test]
-fn a_label_whose_field_no_line_brings_has_one_value() {
+fn a_label_whose_field_is_not_logged_has_one_value() {
     check(
         "\"$status\" $request_time",
         vec![
@@ -194,7 +194,7 @@ fn a_label_whose_field_no_line_brings_has_one_value() {
 }
 
 #[test]
-fn the_set_django_is_there_in_its_own_words() {
+fn the_set_django_starts_at_0_under_its_names() {
     let metrics = Set::find("django").unwrap().metrics();
     let asked = Metrics::new(metrics).starting_with(Some(initial(&[Method::Get], &[])));
     let pipeline = pipeline(NGINX, asked, Some(&["x"]), 1_000);
@@ -225,18 +225,18 @@ fn a_family_without_room_is_left_out_whole_and_the_next_ones_try() {
         metric("c", &[Label::View], &[]),
     ]);
     let asked = metrics.starting_with(Some(initial(&[Method::Get, Method::Post], &[])));
-    // Half of it is 4, as many as `a` has.
+    // Half of the budget is 4, as many as `a` has.
     let narrow = pipeline(NGINX, asked.clone(), Some(&["x"]), 9);
     let mut shard = narrow.shard();
-    let told = narrow.initialise(&mut shard);
-    let there: Vec<bool> = told.iter().map(|family| family.is_there).collect();
+    let found = narrow.initialise(&mut shard);
+    let there: Vec<bool> = found.iter().map(|family| family.is_there).collect();
     assert_eq!(there, [true, false, false]);
     assert_eq!(shard.series(), 4);
     assert_eq!(
-        told[1].to_string(),
+        found[1].to_string(),
         "2 series of `b` do not start at 0: series without an event may take up to half of limits.series"
     );
-    // More than there may be at all.
+    // More than the whole budget.
     let statuses: Vec<u16> = (100..=599).collect();
     let labels = [Label::Method, Label::Status, Label::View, Label::Scheme];
     let many = Metrics::new(vec![metric("a", &labels, &[])]);
@@ -247,7 +247,7 @@ fn a_family_without_room_is_left_out_whole_and_the_next_ones_try() {
     assert_eq!(shard.series(), 0);
 }
 
-/// A line's method, view and status.
+/// Method, path and status of a line.
 type Line = (&'static str, &'static str, u16);
 
 fn lines() -> impl Strategy<Value = Vec<Line>> {
@@ -274,17 +274,17 @@ fn feed(pipeline: &mut Pipeline, shard: &mut Shard, lines: &[Line]) {
 fn counted_metrics() -> Vec<Metric> {
     let mut metrics = Set::DEFAULT.metrics();
     metrics.extend(Set::find("django").unwrap().metrics());
-    let mut own = metric(
-        "own_seconds",
+    let mut custom = metric(
+        "custom_seconds",
         &[Label::Method, Label::View],
         &[when(Label::Method, "GET"), when(Label::Status, "5xx")],
     );
-    own.counts = Counts::Histogram(Quantity::Of(Measure::Duration), [1_000].into());
-    metrics.push(own);
+    custom.counts = Counts::Histogram(Quantity::Of(Measure::Duration), [1_000].into());
+    metrics.push(custom);
     metrics
 }
 
-/// The families without the series that are 0.
+/// Returns the families without their series at 0.
 fn without_zeros(shard: &Shard) -> Families {
     let is_zero = |value: &Value| match value {
         Value::Histogram(histogram) => histogram.counts.iter().all(|count| *count == 0),
@@ -297,7 +297,7 @@ fn without_zeros(shard: &Shard) -> Families {
 }
 
 proptest! {
-    /// Whether series were there before, in between or never: what is counted is the same.
+    /// The counts do not depend on when known series are made, or whether they are.
     #[test]
     fn starting_at_0_changes_no_count(lines in lines(), at in any::<prop::sample::Index>()) {
         let metrics = Metrics::new(counted_metrics());
@@ -315,7 +315,7 @@ proptest! {
         feed(&mut asked, &mut shard, after);
         prop_assert_eq!(without_zeros(&shard), without_zeros(&expected));
         prop_assert_eq!(shard.ledger(), expected.ledger());
-        // A line whose method, view and status are known finds all its series there.
+        // A line with a known method, view and status makes no series.
         let known = |line: &Line| {
             ["GET", "PUT"].contains(&line.0) && line.1 != "/z/1/" && line.2 == 500
         };
@@ -324,7 +324,7 @@ proptest! {
         }
     }
 
-    /// Whatever the budget, no line is lost, no series is made over it, and none is taken away.
+    /// Whatever the budget, no line is lost, no series exceeds it, and none is removed.
     #[test]
     fn the_budget_holds_for_what_starts_at_0(lines in lines(), budget in 0..80_usize) {
         let metrics = Metrics::new(counted_metrics());
@@ -338,8 +338,8 @@ proptest! {
         let families = Families::new(shard.snapshot());
         let requests = families.get("httplog_requests_total").map_or(0, Family::total);
         prop_assert_eq!(requests, lines.len() as u64);
-        // The series for what is over the cap come on top, two in a family at most: one for each
-        // way in which filters let lines pass.
+        // Overflow series come on top, at most two in a family: one for each set of families that
+        // count a line.
         let over = 2 * families.iter().count();
         prop_assert!(shard.series() <= budget + over);
         let now: Vec<String> = families.iter().flat_map(|family| {
@@ -353,7 +353,7 @@ proptest! {
 }
 
 #[test]
-fn over_the_cap_series_that_are_there_go_on_counting() {
+fn over_the_cap_existing_series_keep_counting() {
     let metrics = Metrics::new(vec![metric("a", &[Label::Method, Label::View], &[])]);
     let asked = metrics.starting_with(Some(initial(&[Method::Get], &[])));
     // Two series at 0, and room for two more.
@@ -394,7 +394,7 @@ fn over_the_cap_series_that_are_there_go_on_counting() {
 }
 
 #[test]
-fn once_over_the_cap_nothing_is_made_that_a_line_asks_for() {
+fn once_over_the_cap_no_line_makes_a_series() {
     let metrics = Metrics::new(vec![
         metric("a", &[Label::Method, Label::View], &[]),
         metric("b", &[Label::Status], &[]),

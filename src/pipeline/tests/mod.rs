@@ -135,7 +135,7 @@ fn targets_are_routed_by_the_bytes_that_the_client_sent() {
 }
 
 #[test]
-fn quotes_in_a_syslog_frame_are_none_of_the_lines() {
+fn quotes_in_a_syslog_frame_do_not_belong_to_the_line() {
     let frames = [
         "",
         "<190>Nov 22 18:47:14 vm nginx: ",

@@ -1,4 +1,4 @@
-//! What the sets count of lines.
+//! The shipped sets, counted from lines.
 
 use std::sync::Arc;
 
@@ -63,7 +63,7 @@ fn line(method: &str, path: &str, status: u16, upstream: &str) -> String {
 }
 
 #[test]
-fn the_set_django_counts_what_reached_django_in_its_words() {
+fn the_set_django_counts_what_reached_django_under_its_names() {
     let lines = [
         line("GET", "/a/7", 200, "0.010"),
         line("BREW", "/a/7", 405, "0.001"),
@@ -97,7 +97,7 @@ fn the_set_django_counts_what_reached_django_in_its_words() {
         labels(&families, "django_http_responses_total_by_charset_total"),
         ["charset=utf-8"]
     );
-    // No Content-Length is no body, and an upstream's time is Django's latency.
+    // A request without Content-Length has an empty body; the upstream time is Django's latency.
     assert_eq!(total(&families, "django_http_requests_body_total_bytes"), 3);
     let latency = families
         .get("django_http_requests_latency_including_middlewares_seconds")
@@ -109,7 +109,7 @@ fn the_set_django_counts_what_reached_django_in_its_words() {
 }
 
 #[test]
-fn of_gunicorns_log_every_line_reached_django() {
+fn every_line_of_gunicorns_log_reached_django() {
     let metrics = Set::find("django").unwrap().metrics();
     let lines = ["\"GET /a HTTP/1.1\" 200 0.5".to_owned()];
     let families = counted_as(metrics, Dialect::Gunicorn, "\"%(r)s\" %(s)s %(L)s", &lines);
@@ -134,7 +134,7 @@ fn of_gunicorns_log_every_line_reached_django() {
 }
 
 #[test]
-fn the_set_nginxlog_tells_lines_that_it_could_not_read() {
+fn the_set_nginxlog_counts_rejected_lines() {
     let lines = [line("GET", "/", 200, "-"), "hello".to_owned()];
     let families = counted("nginxlog", &lines);
     assert_eq!(total(&families, "nginx_parse_errors_total"), 1);
@@ -145,7 +145,7 @@ fn the_set_nginxlog_tells_lines_that_it_could_not_read() {
     assert_eq!(total(&families, "nginx_http_response_size_bytes"), 10);
 }
 
-/// Requests by host and status, where the host is asked to be what `when` says.
+/// Requests by host and status, restricted to the hosts of `when`.
 fn by_host(when: &[&str]) -> Metric {
     Metric {
         name: "by_host_total".into(),
@@ -162,7 +162,7 @@ fn by_host(when: &[&str]) -> Metric {
 }
 
 #[test]
-fn hosts_of_the_list_are_told_apart_and_no_others() {
+fn only_listed_hosts_are_distinguished() {
     let line = |host: &str| format!("\"GET / HTTP/1.1\" 200 {host}");
     let lines = [
         "shop.example",
@@ -226,13 +226,13 @@ proptest! {
         ] {
             prop_assert_eq!(total(&counted(set, &texts), counter), lines.len() as u64);
         }
-        let mut own = Set::DEFAULT.metrics();
-        own.truncate(1);
-        own[0].counts = Counts::Lines;
-        own[0].labels.clear();
-        own[0].when = vec![Condition::new(Label::Status, ["5xx"]).unwrap()];
+        let mut custom = Set::DEFAULT.metrics();
+        custom.truncate(1);
+        custom[0].counts = Counts::Lines;
+        custom[0].labels.clear();
+        custom[0].when = vec![Condition::new(Label::Status, ["5xx"]).unwrap()];
         let failed = lines.iter().filter(|line| line.2 == 503).count() as u64;
-        let families = counted_as(own, Dialect::Nginx, NGINX, &texts);
+        let families = counted_as(custom, Dialect::Nginx, NGINX, &texts);
         prop_assert_eq!(total(&families, "httplog_requests_total"), failed);
     }
 }
