@@ -1,30 +1,30 @@
 //! Apache's `LogFormat` strings.
 //!
 //! Invariant: a directive's shape accepts everything Apache can write for it
-//! (`modules/loggers/mod_log_config.c`, `mod_logio.c`), and no bare `"` but `%u`'s own.
+//! (`modules/loggers/mod_log_config.c`, `mod_logio.c`), and no bare `"` except the two of `%u`.
 
 use std::ops::Range;
 
 use super::binding::{Binding, TimeUnit};
 use super::escape::Escaping;
 use super::template::{Item, Shape, Slot, Template};
-use super::{Complaint, extract, header, lexer};
+use super::{Complaint, extract, header};
 use crate::model::Field;
 
-/// The directives of one letter, and those that need an argument.
+/// Every directive, as listed in a complaint.
 const DIRECTIVES: &str = "%h %l %u %t %r %s %>s %b %B %O %I %S %D %T %{ms}T %{us}T %m %U %q %H %f %a %A %v %V %p \
      %P %X %k %L %R %{name}i %{name}o %{name}e %{name}C %{name}n %{format}t";
 
-/// A directive, taken apart.
+/// A parsed directive.
 struct Directive<'f> {
     letter: char,
     argument: Option<&'f str>,
-    /// Written only for some statuses; `-` for the others.
+    /// True if the value is written only for some statuses, and `-` for all others.
     is_conditional: bool,
     span: Range<usize>,
 }
 
-/// Reads a format string, or a whole `LogFormat`.
+/// Compiles a format string, or a whole `LogFormat`.
 pub(super) fn compile(source: &str) -> Result<Template, Complaint> {
     let pasted = extract::apache(source)?;
     let mut template =
@@ -49,11 +49,11 @@ fn read(format: &str) -> Result<Template, Complaint> {
         add(&directive, name, &mut template)?;
     }
     template.push_literal(&format[rest..]);
-    template.settle(|slot| rank(&slot.name));
-    lexer::unambiguous(template, "%")
+    template.dedupe_bindings(|slot| rank(&slot.name));
+    template.checked("%")
 }
 
-/// The directive at `percent` (`parse_log_item`).
+/// Parses the directive at `percent` (`parse_log_item`).
 fn take(format: &str, percent: usize) -> Result<Directive<'_>, Complaint> {
     let mut argument = None;
     let mut is_conditional = false;
@@ -101,7 +101,7 @@ fn take(format: &str, percent: usize) -> Result<Directive<'_>, Complaint> {
 }
 
 fn add(directive: &Directive<'_>, name: String, template: &mut Template) -> Result<(), Complaint> {
-    // The query stands right behind the path: they are one target.
+    // The query follows the path directly: both are one target.
     if directive.letter == 'q'
         && let Some(Item::Slot(path)) = template.items.last_mut()
         && path.binding == Some(Binding::Text(Field::Target))
@@ -111,8 +111,8 @@ fn add(directive: &Directive<'_>, name: String, template: &mut Template) -> Resu
         return Ok(());
     }
     if directive.letter == 'l' {
-        // What identd says, and nobody asks it: with any word in its place, `%h` would take in
-        // what stands before.
+        // identd's user, which is always missing. As a word, it would let `%h` include the text before
+        // it.
         template.push_literal("-");
         return Ok(());
     }
@@ -138,7 +138,7 @@ fn add(directive: &Directive<'_>, name: String, template: &mut Template) -> Resu
     Ok(())
 }
 
-/// What a directive looks like in the log, and what it tells us.
+/// Returns the shape of a directive, and its binding if it fills a field.
 fn describe(letter: char, argument: Option<&str>) -> Option<(Shape, Option<Binding>)> {
     use Binding::{Bytes, Duration, Text};
     Some(match (letter, argument) {
@@ -148,7 +148,7 @@ fn describe(letter: char, argument: Option<&str>) -> Option<(Shape, Option<Bindi
         ('r', _) => (Shape::Escaped, Some(Binding::Request)),
         ('m', _) => (Shape::Escaped, Some(Text(Field::Method))),
         ('U', _) => (Shape::Escaped, Some(Text(Field::Target))),
-        // Never a blank in it: so a path with one, as `%U` writes it, is told from what follows.
+        // Never contains a blank, so the end of a path with blanks, as `%U` writes it, is clear.
         ('H', _) => (Shape::Word, Some(Text(Field::Protocol))),
         ('q' | 'f' | 'R' | 'C' | 'n', _) | ('c', Some(_)) => (Shape::Escaped, None),
         ('s', _) => (Shape::Status, Some(Binding::Status)),
@@ -168,7 +168,8 @@ fn describe(letter: char, argument: Option<&str>) -> Option<(Shape, Option<Bindi
     })
 }
 
-/// `%{…}t`: nothing, one of Apache's own words, or a format of strftime's.
+/// Returns the shape of `%{…}t`: without an argument, with one of Apache's keywords, or with a format of
+/// strftime.
 fn time(format: &str) -> Shape {
     let format = ["begin:", "end:"]
         .into_iter()
@@ -215,8 +216,8 @@ fn unknown(directive: &Directive<'_>) -> Complaint {
     Complaint::new(message, directive.span.clone()).help(help)
 }
 
-/// Which of two directives that tell the same field is believed: lower first. `name` is the
-/// directive without its percent sign.
+/// Returns the rank of a directive without its percent sign: of several for the same field, the lowest
+/// is read.
 fn rank(name: &str) -> u8 {
     match name {
         "r" | "D" | "{us}T" | ">s" | "b" | "B" | "h" | "v" | "t" => 0,
@@ -287,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_directive_is_named() {
+    fn unknown_directives_are_named() {
         let check = |format: &str, message: &str, help: &str, span: &str| {
             let complaint = compile(format).unwrap_err();
             assert_eq!(complaint.message, message);

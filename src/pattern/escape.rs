@@ -1,31 +1,31 @@
-//! Undoing what a server does to bytes that its notation can't hold.
+//! Escaping: how servers write bytes that their notation cannot hold, and how to undo it.
 //!
-//! Invariant: undoing what the server wrote gives the bytes that it had; what the server never
-//! writes is left as it is. Nothing is copied when there is nothing to undo.
+//! Invariant: unescaping restores the server's bytes; a sequence that the server never writes stays as it
+//! is. Text without escapes is not copied.
 
 use memchr::memchr;
 
 use crate::model::digits::word;
 
-/// How a server writes such bytes.
+/// The escaping of a server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Escaping {
-    /// It doesn't: a client can write anything, but for what its protocol forbids.
+    /// No escaping: a client can write any byte that its protocol allows.
     #[default]
     None,
     /// nginx's default: `\xHH`, with capitals, for `"`, `\` and everything that is not printable
     /// ASCII (`src/http/modules/ngx_http_log_module.c`, `ngx_http_log_escape`).
     Nginx,
-    /// gunicorn: `"` as `\"`, and a backslash as itself (`gunicorn/glogging.py`, `SafeAtoms`).
+    /// gunicorn's: `"` as `\"`, and a backslash as itself (`gunicorn/glogging.py`, `SafeAtoms`).
     Quotes,
-    /// Apache: `\"`, `\\`, `\b`, `\n`, `\r`, `\t`, `\v`, and `\xhh`
+    /// Apache's: `\"`, `\\`, `\b`, `\n`, `\r`, `\t`, `\v`, and `\xhh`
     /// (`server/util.c`, `ap_escape_logitem`).
     C,
     /// JSON's (RFC 8259, 7).
     Json,
 }
 
-/// Whether there is anything to undo; most texts are too short for a search that calls.
+/// Returns whether a text contains a backslash. Most texts are too short for the call of a search.
 #[inline]
 fn holds_backslash(text: &[u8]) -> bool {
     const EACH: u64 = u64::from_le_bytes([b'\\'; 8]);
@@ -40,7 +40,7 @@ fn holds_backslash(text: &[u8]) -> bool {
 }
 
 impl Escaping {
-    /// The bytes that the server had. `buffer` holds them where they differ from `text`.
+    /// Returns the server's bytes. `buffer` holds them where they differ from `text`.
     #[inline]
     pub fn undo<'t>(self, text: &'t [u8], buffer: &'t mut Vec<u8>) -> &'t [u8] {
         if self == Self::None || !holds_backslash(text) {
@@ -51,7 +51,7 @@ impl Escaping {
         buffer
     }
 
-    /// Gives the bytes that the server had to `write`, in pieces.
+    /// Passes the server's bytes to `write`, in pieces.
     #[cold]
     pub(super) fn write(self, mut text: &[u8], write: &mut impl FnMut(&[u8])) {
         let undo: fn(&[u8]) -> Option<(Character, usize)> = match self {
@@ -76,7 +76,7 @@ impl Escaping {
     }
 }
 
-/// One to four bytes.
+/// An unescaped character of one to four bytes.
 struct Character {
     bytes: [u8; 4],
     length: usize,
@@ -95,7 +95,7 @@ fn byte(byte: u8) -> Character {
     }
 }
 
-/// What stands behind the backslash, and how long that is.
+/// Parses nginx's escape after its backslash, and returns its length.
 fn nginx(rest: &[u8]) -> Option<(Character, usize)> {
     match rest {
         [b'x', high, low, ..] if !high.is_ascii_lowercase() && !low.is_ascii_lowercase() => {
@@ -122,7 +122,7 @@ fn c(rest: &[u8]) -> Option<(Character, usize)> {
     Some((byte(plain), 1))
 }
 
-/// Half a surrogate pair becomes U+FFFD: it is no character.
+/// Parses JSON's escape; half of a surrogate pair, which is not a character, becomes U+FFFD.
 fn json(rest: &[u8]) -> Option<(Character, usize)> {
     let plain = match rest.first()? {
         b'u' => {
@@ -156,7 +156,7 @@ fn utf8(character: char) -> Character {
     Character { bytes, length }
 }
 
-/// Four hexadecimal digits.
+/// Parses four hexadecimal digits.
 fn code_unit(digits: &[u8]) -> Option<u16> {
     digits
         .first_chunk::<4>()?
@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_server_s_escapes_are_undone_and_no_other_s() {
+    fn only_the_server_s_escapes_are_undone() {
         let check = |escaping: Escaping, text: &[u8], expected: &[u8]| {
             let mut buffer = b"left over".to_vec();
             let found = escaping.undo(text, &mut buffer);
@@ -219,7 +219,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_escaped_comes_back(bytes: Vec<u8>) {
+        fn escaped_bytes_are_restored(bytes: Vec<u8>) {
             let check = |escaping: Escaping, written: String| {
                 let mut buffer = Vec::new();
                 prop_assert_eq!(escaping.undo(written.as_bytes(), &mut buffer), &bytes[..]);
@@ -245,7 +245,7 @@ mod tests {
         }
 
         #[test]
-        fn json_strings_and_gunicorns_quotes_come_back(text in any::<String>()) {
+        fn json_strings_and_gunicorns_quotes_are_restored(text in any::<String>()) {
             let mut buffer = Vec::new();
             let written = serde_json::to_string(&text).unwrap();
             let inside = &written[1..written.len() - 1];
@@ -262,7 +262,7 @@ mod tests {
         }
 
         #[test]
-        fn anything_is_undone_to_no_more_than_it_was(text: Vec<u8>) {
+        fn unescaping_never_lengthens_a_text(text: Vec<u8>) {
             for escaping in [Escaping::None, Escaping::Nginx, Escaping::Quotes, Escaping::C, Escaping::Json] {
                 let mut buffer = Vec::new();
                 prop_assert!(escaping.undo(&text, &mut buffer).len() <= text.len());

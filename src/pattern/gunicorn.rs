@@ -7,13 +7,13 @@
 use super::binding::{Binding, TimeUnit};
 use super::escape::Escaping;
 use super::template::{Item, Shape, Slot, Template};
-use super::{Complaint, extract, header, lexer};
+use super::{Complaint, extract, header};
 use crate::model::Field;
 
-/// The atoms of one letter.
+/// Every atom of one letter.
 const ATOMS: &str = "h l u t r m U q H s B b f a T M D L p";
 
-/// Reads a format string, or a whole `access_log_format = …`.
+/// Compiles a format string, or a whole `access_log_format = …`.
 pub(super) fn compile(source: &str) -> Result<Template, Complaint> {
     let pasted = extract::gunicorn(source)?;
     let mut template =
@@ -50,13 +50,13 @@ fn read(format: &str) -> Result<Template, Complaint> {
         rest = end;
     }
     template.push_literal(&format[rest..]);
-    template.settle(|slot| match slot.name.as_str() {
+    template.dedupe_bindings(|slot| match slot.name.as_str() {
         "r" | "L" => 0,
         "D" => 1,
         "M" | "b" => 2,
         _ => 3,
     });
-    lexer::unambiguous(template, "%(")
+    template.checked("%(")
 }
 
 fn atom(
@@ -76,7 +76,7 @@ fn atom(
             }
         },
         (None, "t") => {
-            // gunicorn's `now()` brings its own brackets.
+            // gunicorn's `now()` includes the brackets.
             template.push_literal("[");
             let slot = Slot {
                 name: name.to_owned(),
@@ -89,7 +89,7 @@ fn atom(
             return Ok(());
         }
         (None, "l") => {
-            // Always this: with any word in its place, `%(h)s` would take in what stands before.
+            // Always `-`. As a word, it would let `%(h)s` include the text before it.
             template.push_literal("-");
             return Ok(());
         }
@@ -121,7 +121,7 @@ fn atom(
     Ok(())
 }
 
-/// What an atom of one letter looks like, and what it tells us.
+/// Returns the shape of an atom of one letter, and its binding if it fills a field.
 fn letter(name: &str) -> Option<(Shape, Option<Binding>)> {
     use Binding::{Bytes, Text};
     Some(match name {

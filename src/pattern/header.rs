@@ -1,11 +1,11 @@
-//! Headers and environment that gunicorn's and Apache's formats name.
+//! Bindings of the headers and environment keys that gunicorn's and Apache's formats name.
 //!
-//! Invariant: names are looked up in lower case, as HTTP compares them; environment keys too.
+//! Names are compared without regard to case, as HTTP does; environment keys too.
 
 use super::binding::Binding;
 use crate::model::Field;
 
-/// What a request header tells.
+/// Returns the binding of a request header.
 pub(super) fn request(name: &str) -> Option<Binding> {
     Some(match name.to_ascii_lowercase().as_str() {
         "host" => Binding::Text(Field::Host),
@@ -19,7 +19,7 @@ pub(super) fn request(name: &str) -> Option<Binding> {
     })
 }
 
-/// What a response header tells.
+/// Returns the binding of a response header.
 pub(super) fn response(name: &str) -> Option<Binding> {
     Some(match name.to_ascii_lowercase().as_str() {
         "x-view-name" => Binding::Text(Field::View),
@@ -28,7 +28,7 @@ pub(super) fn response(name: &str) -> Option<Binding> {
     })
 }
 
-/// What a key of the request's environment tells.
+/// Returns the binding of a key of the request's environment.
 pub(super) fn environ(key: &str) -> Option<Binding> {
     Some(match key.to_ascii_lowercase().as_str() {
         "wsgi.url_scheme" | "request_scheme" => Binding::Text(Field::Scheme),

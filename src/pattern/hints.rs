@@ -1,60 +1,59 @@
-//! Where keys stood in the lines before: lines of one log nearly always have the same keys in the
-//! same order.
+//! Hints: the keys of earlier lines, in their order, which the next line nearly always repeats.
 //!
-//! Invariant: what a hint says of bytes at a place is what reading them there says, whatever line
+//! Invariant: a hint equals the result of reading the same bytes at the same place, whatever line
 //! it was learned from. So hints change what a line costs, never what is read from it; and they
-//! are bounded, in number and in length.
+//! are bounded in number and in length.
 
 use super::keys::Prefix;
 
-/// Keys remembered at most; those of a line behind so many are looked up.
+/// Most hints; the keys of a line beyond these are looked up.
 const MOST: usize = 64;
-/// Bytes compared as one number.
+/// Bytes that are compared as one number.
 const WIDTH: usize = 16;
 /// Longest text remembered, in bytes.
 const LEAD_BYTES: usize = 2 * WIDTH;
-/// How many hints are tried for a key: all but one of them are of keys that the line leaves out.
+/// Hints tried for a key; all but the last belong to keys that the line leaves out.
 const TRIED: usize = 4;
 
-/// The keys of lines before, in their order. The default has room for none.
+/// The keys of earlier lines, in their order. The default has no room for any.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hints {
     all: Box<[Hint]>,
-    /// Where in the order this line is.
+    /// Index of the hint for the line's next key.
     next: usize,
 }
 
-/// What stands before a value, from the end of the value before it.
+/// The bytes between two values: separator, key and colon.
 #[derive(Clone, Copy, Debug)]
 struct Hint {
-    /// Zeros where it is shorter.
+    /// The bytes, then zeros.
     lead: [u128; 2],
-    /// Ones where the lead has bytes.
+    /// Ones where the lead has bytes, zeros elsewhere.
     mask: [u128; 2],
     length: usize,
     member: Member,
     place: Place,
 }
 
-/// What a key is known to be.
+/// The result of looking up a key.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Member {
-    /// The keys that it is.
+    /// The bound keys that the key is.
     pub(super) keys: u32,
-    /// Those below it.
+    /// The bound keys below it.
     pub(super) below: Prefix,
 }
 
 impl Member {
-    /// A key that nobody looks for.
+    /// A key without a binding.
     pub(super) const NONE: Self = Self {
         keys: 0,
         below: Prefix::NOWHERE,
     };
 }
 
-/// Where a key stands, as far as it matters: the keys that begin with what is above it, how long
-/// that is, and whether it is the first of its object; in one number.
+/// The place of a key, packed into one number: the prefix that leads to it, and whether it is the first
+/// key of its object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place(u64);
 
@@ -67,14 +66,14 @@ impl Place {
 }
 
 impl Hints {
-    /// Room for the keys of a line.
+    /// Creates room for the keys of a line.
     pub(super) fn new() -> Self {
         let none = Hint {
             lead: [0; 2],
             mask: [0; 2],
             length: 0,
             member: Member::NONE,
-            // Nobody asks what stands here.
+            // A place that is never looked up.
             place: Place::new(Prefix::NOWHERE, false),
         };
         Self {
@@ -83,14 +82,13 @@ impl Hints {
         }
     }
 
-    /// At the beginning of a line.
+    /// Starts a line.
     #[inline]
     pub(super) fn rewind(&mut self) {
         self.next = 0;
     }
 
-    /// The length of what stands before the next value, and what that is, if the key is the one
-    /// that comes next.
+    /// Returns the length of the lead and the key's member if the line repeats the next hint.
     #[inline]
     pub(super) fn find(&mut self, rest: &[u8], place: Place) -> Option<(usize, Member)> {
         let hint = self.all.get(self.next)?;
@@ -101,7 +99,7 @@ impl Hints {
         None
     }
 
-    /// The same behind keys that this line leaves out.
+    /// Returns the same as [`Hints::find`] for one of the hints after the next, whose keys the line leaves out.
     pub(super) fn find_further(&mut self, rest: &[u8], place: Place) -> Option<(usize, Member)> {
         let others = self.all.get(self.next + 1..)?.iter().take(TRIED - 1);
         let (skipped, hint) = (1..)
@@ -111,7 +109,7 @@ impl Hints {
         Some((hint.length, hint.member))
     }
 
-    /// Remembers what was found out about what stands before the next value.
+    /// Stores the member that was looked up for the lead of the next value.
     pub(super) fn learn(&mut self, lead: &[u8], place: Place, member: Member) {
         if let Some(hint) = self.all.get_mut(self.next)
             && lead.len() <= LEAD_BYTES
@@ -128,7 +126,7 @@ impl Hints {
     }
 }
 
-/// Up to [`LEAD_BYTES`], and zeros behind them.
+/// Returns up to [`LEAD_BYTES`] bytes, padded with zeros.
 fn padded(bytes: impl Iterator<Item = u8>) -> [u128; 2] {
     let mut places = [[0; WIDTH]; 2];
     for (place, byte) in places.as_flattened_mut().iter_mut().zip(bytes) {
@@ -157,7 +155,7 @@ impl Hint {
         }
     }
 
-    /// The same near the end of the line.
+    /// Compares the lead near the end of the text.
     #[cold]
     fn is_at_end(&self, rest: &[u8]) -> bool {
         let lead = self.lead.map(u128::to_le_bytes);

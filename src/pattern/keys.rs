@@ -1,7 +1,7 @@
-//! Which key of a line tells which field: what the dialects `json` and `ltsv` are made of.
+//! Keys of JSON and LTSV lines, and the fields that their values fill.
 //!
-//! Invariant: each field has one key; what a line must have to be a request's does not depend on
-//! which fields are wanted.
+//! Invariant: each field has one key, and the keys that a line must have do not depend on which
+//! fields are read.
 
 use super::binding::{Binding, TimeUnit};
 use super::{Ahead, Complaint, Reject};
@@ -9,41 +9,41 @@ use crate::model::{Bytes, Field, FieldSet, Micros, Record, Status};
 
 /// Longest key, in bytes.
 pub(super) const KEY_BYTES: usize = 256;
-/// Lengths told apart before bytes are compared; longer keys share the last one.
+/// Lengths distinguished before bytes are compared; longer keys share the last one.
 const LENGTHS: usize = 64;
 
-/// Keys and what they tell. Sets of them are bits of a `u32`: there are fewer fields than that.
+/// Keys and their bindings. A set of keys is a `u32` with a bit for each: there are fewer than 32 fields.
 #[derive(Clone, Debug)]
 pub struct Keys {
     all: Vec<Key>,
     by_length: Box<[u32; LENGTHS]>,
     fields: FieldSet,
-    /// What makes a line a request's: status, method and target, as far as there are keys for them.
+    /// The keys that a line must have: those of status, method and target.
     required: u32,
     status: u32,
-    /// Those whose values somebody wants.
+    /// The keys whose values are read.
     wanted: u32,
-    /// Those that may lead into objects.
+    /// The keys with dots, which may lead into objects.
     dotted: u32,
 }
 
 #[derive(Clone, Debug)]
 struct Key {
     path: Box<[u8]>,
-    /// `None` where nobody wants the value.
+    /// `None` where the value is not read.
     binding: Option<Binding>,
 }
 
-/// The beginning that some keys share: of `http.status`, the `http.`.
+/// A prefix that some keys share, like the `http.` of `http.status`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Prefix {
-    /// The keys that begin with it.
+    /// The keys that begin with the prefix.
     pub(super) keys: u32,
-    /// In bytes; a line has far less than 4 GiB.
+    /// In bytes.
     pub(super) length: u32,
 }
 
-/// What was found in a line so far.
+/// The keys and values found in a line so far.
 #[derive(Debug)]
 pub(super) struct Found<'r, 'l> {
     seen: u32,
@@ -52,7 +52,7 @@ pub(super) struct Found<'r, 'l> {
 }
 
 impl Keys {
-    /// None yet.
+    /// Creates an empty table.
     pub fn new() -> Self {
         Self {
             all: Vec::new(),
@@ -65,12 +65,12 @@ impl Keys {
         }
     }
 
-    /// What the keys tell, as far as anyone wants it.
+    /// Returns the bindings of the values that are read.
     pub(super) fn bindings(&self) -> impl Iterator<Item = Binding> + '_ {
         self.all.iter().filter_map(|key| key.binding)
     }
 
-    /// Reads `key`'s value as the field `name`, or as `request`, `duration_ms` or `duration_us`.
+    /// Binds a key to the field `name`, or to `request`, `duration_ms` or `duration_us`.
     pub fn bind(&mut self, name: &str, key: &str) -> Result<(), Complaint> {
         let binding = Binding::from_name(name).ok_or_else(|| {
             Complaint::new(format!("`{name}` is not a field"), 0..0).suggest(name, Binding::names())
@@ -95,7 +95,7 @@ impl Keys {
         Ok(())
     }
 
-    /// `binding`'s fields have no key yet.
+    /// Adds a key; the fields of `binding` must not have one yet.
     pub(super) fn add(&mut self, key: &str, binding: Binding) {
         let bit = 1 << self.all.len();
         self.by_length[key.len().min(LENGTHS - 1)] |= bit;
@@ -118,17 +118,17 @@ impl Keys {
         });
     }
 
-    /// The fields there are keys for.
+    /// Returns the fields that have a key.
     pub(super) fn fields(&self) -> FieldSet {
         self.fields
     }
 
-    /// Every key.
+    /// Returns every key.
     pub(super) fn names(&self) -> impl Iterator<Item = &[u8]> {
         self.all.iter().map(|key| &*key.path)
     }
 
-    /// Leaves out the values that nobody wants.
+    /// Stops reading the values whose bindings `wanted` refuses.
     pub(super) fn retain(&mut self, wanted: impl Fn(Binding) -> bool) {
         self.wanted = 0;
         for (at, key) in self.all.iter_mut().enumerate() {
@@ -137,7 +137,7 @@ impl Keys {
         }
     }
 
-    /// The keys that are `prefix` and then `part`.
+    /// Returns the keys that consist of `prefix` and `part`.
     #[inline]
     pub(super) fn find(&self, prefix: Prefix, part: &[u8]) -> u32 {
         let length = prefix.length as usize + part.len();
@@ -154,7 +154,7 @@ impl Keys {
         found
     }
 
-    /// The keys below `prefix` and then `part`.
+    /// Returns the keys that go on after `prefix`, `part` and a dot.
     pub(super) fn below(&self, prefix: Prefix, part: &[u8]) -> Prefix {
         let mut left = prefix.keys & self.dotted;
         let mut keys = 0;
@@ -170,9 +170,17 @@ impl Keys {
                 && rest.get(part.len()) == Some(&b'.');
             keys |= u32::from(is_below) << key;
         }
+        if keys == 0 {
+            return Prefix::NOWHERE;
+        }
+        #[expect(
+            clippy::expect_used,
+            reason = "a key of at most KEY_BYTES begins with the part"
+        )]
+        let length = u32::try_from(part.len()).expect("a part is shorter than a key");
         Prefix {
             keys,
-            length: u32::try_from(prefix.length as usize + part.len() + 1).unwrap_or(u32::MAX),
+            length: prefix.length + length + 1,
         }
     }
 
@@ -180,7 +188,7 @@ impl Keys {
         self.all.get(key as usize).map_or(b"", |key| &key.path)
     }
 
-    /// Puts a value where these keys say; the first value of a key stays.
+    /// Records a value of these keys; only the first value of a key counts.
     #[inline]
     pub(super) fn give<'l>(&self, keys: u32, text: Option<&'l [u8]>, found: &mut Found<'_, 'l>) {
         let left = keys & self.wanted & !found.seen;
@@ -203,7 +211,7 @@ impl Keys {
         }
     }
 
-    /// Whether one of these is the key of the status.
+    /// Returns whether the key of the status is among these.
     #[inline]
     pub(super) fn include_status(&self, keys: u32) -> bool {
         keys & self.status != 0
@@ -226,12 +234,12 @@ impl Keys {
 }
 
 impl Prefix {
-    /// Before the first part of any key.
+    /// The empty prefix, which every key has.
     pub(super) const ROOT: Self = Self {
         keys: u32::MAX,
         length: 0,
     };
-    /// Where no key is.
+    /// A prefix that no key has.
     pub(super) const NOWHERE: Self = Self { keys: 0, length: 0 };
 }
 
@@ -242,7 +250,7 @@ impl Default for Keys {
 }
 
 impl<'r, 'l> Found<'r, 'l> {
-    /// Nothing; values go to `record`.
+    /// Starts a line whose values go to `record`.
     pub(super) fn new(record: &'r mut Record<'l>) -> Self {
         Self {
             seen: 0,
@@ -252,7 +260,7 @@ impl<'r, 'l> Found<'r, 'l> {
     }
 }
 
-/// As other dialects read it; but a program that writes JSON writes numbers as it pleases.
+/// Reads a value like [`Binding::read`], but accepts every notation of a number that JSON allows.
 fn read<'l>(binding: Binding, text: &'l [u8], record: &mut Record<'l>) -> Result<(), Reject> {
     match binding {
         Binding::Duration(unit) if !matches!(text, b"" | b"-") => {
@@ -274,7 +282,7 @@ fn read<'l>(binding: Binding, text: &'l [u8], record: &mut Record<'l>) -> Result
                 [] | [b'-'] => return Ok(()),
                 [ones] => Status::from_digits(&[b'0', b'0', ones]),
                 [tens, ones] => Status::from_digits(&[b'0', tens, ones]),
-                _ => Status::from_digits(text).or_else(|| written_otherwise(text)),
+                _ => Status::from_digits(text).or_else(|| status_of_number(text)),
             };
             record.status.map(|_| ()).ok_or(Reject::Number)
         }
@@ -291,9 +299,9 @@ fn read<'l>(binding: Binding, text: &'l [u8], record: &mut Record<'l>) -> Result
     }
 }
 
-/// A status with a fraction or an exponent: `200.0`, `2e2`.
+/// Parses a status with a fraction or an exponent: `200.0`, `2e2`.
 #[cold]
-fn written_otherwise(text: &[u8]) -> Option<Status> {
+fn status_of_number(text: &[u8]) -> Option<Status> {
     if text.iter().all(u8::is_ascii_digit) {
         return None;
     }
@@ -306,20 +314,20 @@ fn written_otherwise(text: &[u8]) -> Option<Status> {
     }
 }
 
-/// A decimal number, perhaps with a fraction and an exponent, if it is an integer of 64 bits.
+/// Parses a number with an optional fraction and exponent; `None` unless it is an integer of 64 bits.
 fn whole(text: &[u8]) -> Option<u64> {
-    let (value, is_exact) = moved(text, 0)?;
+    let (value, is_exact) = shifted(text, 0)?;
     is_exact.then_some(value)
 }
 
-/// A decimal number, perhaps with a fraction and an exponent, times ten to the `digits`, cut off.
+/// Parses a number and multiplies it by ten to the power of `digits`, truncated.
 fn scaled(text: &[u8], digits: i32) -> Option<u64> {
-    moved(text, digits).map(|(value, _)| value)
+    shifted(text, digits).map(|(value, _)| value)
 }
 
-/// The same, and whether nothing was cut off. `None` for anything that is no number, for what is
-/// negative, and past 64 bits.
-fn moved(text: &[u8], digits: i32) -> Option<(u64, bool)> {
+/// Parses a number, multiplies it by ten to the power of `digits`, and returns whether the result is
+/// exact. `None` if the text is not a number, or is negative, or exceeds 64 bits.
+fn shifted(text: &[u8], digits: i32) -> Option<(u64, bool)> {
     let (mantissa, exponent) = match text.iter().position(|byte| matches!(byte, b'e' | b'E')) {
         Some(at) => (
             &text[..at],
@@ -336,7 +344,7 @@ fn moved(text: &[u8], digits: i32) -> Option<(u64, bool)> {
         return None;
     }
     let whole_length = i64::try_from(whole.len()).ok()?;
-    // How many digits of the mantissa count.
+    // Digits of the mantissa that belong to the result.
     let kept = whole_length + i64::from(exponent) + i64::from(digits);
     let mut value: u64 = 0;
     let mut is_exact = true;
@@ -354,7 +362,7 @@ fn moved(text: &[u8], digits: i32) -> Option<(u64, bool)> {
         }
         at += 1;
     }
-    // Zero stays zero however far it is moved; anything else does not fit past 20 digits.
+    // Zero stays zero however far it is shifted; any other number overflows past 20 digits.
     while at < kept && value != 0 {
         value = value.checked_mul(10)?;
         at += 1;
@@ -368,7 +376,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn numbers_are_read_however_a_program_writes_them() {
+    fn numbers_are_read_in_every_notation() {
         let check = |text: &str, digits, expected| {
             assert_eq!(scaled(text.as_bytes(), digits), expected, "{text}");
         };
@@ -401,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn integers_are_read_however_a_program_writes_them() {
+    fn integers_are_read_in_every_notation() {
         let check = |text: &str, expected| assert_eq!(whole(text.as_bytes()), expected, "{text}");
         check("1204", Some(1204));
         check("1204.0", Some(1204));
@@ -417,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn one_field_has_one_key() {
+    fn a_field_has_one_key() {
         let mut keys = Keys::new();
         keys.bind("request", "r").unwrap();
         let complaint = |keys: &mut Keys, name, key| keys.bind(name, key).unwrap_err().message;
@@ -437,7 +445,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn seconds_are_read_as_other_dialects_read_them(text in r"[0-9]{1,22}(\.[0-9]{1,8})?") {
+        fn seconds_are_read_as_in_other_dialects(text in r"[0-9]{1,22}(\.[0-9]{1,8})?") {
             let expected = Micros::from_seconds(text.as_bytes());
             prop_assert_eq!(scaled(text.as_bytes(), 6).map(Micros), expected);
         }

@@ -18,7 +18,6 @@ mod header;
 mod hints;
 mod json;
 mod keys;
-mod lexer;
 mod literal;
 mod lower;
 mod ltsv;
@@ -376,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_variables_for_one_field_the_better_one_is_read() {
+    fn of_two_variables_for_a_field_the_lower_rank_is_read() {
         let format = r#"$msec $time_iso8601 $bytes_sent "$request" $status $body_bytes_sent"#;
         let line = r#"1795373235.110 2026-11-22T18:47:15+00:00 309 "GET / HTTP/1.1" 200 157"#;
         assert_eq!(
@@ -508,7 +507,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_format_and_no_line_make_a_pattern_panic(
+        fn formats_and_lines_never_panic(
             directive in "(log_format x |log_format x escape=(json|none) |LogFormat |access_log_format = |--access-logformat=)?",
             format in proptest::prop_oneof![
                 r#"[$%(){}<>A-Za-z"':, \[\]^\\]{0,40}"#,

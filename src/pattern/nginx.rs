@@ -7,17 +7,17 @@ use super::escape::Escaping;
 use super::keys::Keys;
 use super::template::{Item, Shape, Slot, Template};
 use super::variable::{describe, misspelt, rank};
-use super::{Complaint, extract, json, lexer};
+use super::{Complaint, extract, json};
 
-/// What a format string is read as.
+/// A compiled format string.
 #[derive(Clone, Debug)]
 pub(super) enum Format {
     Text(Template),
-    /// `escape=json` and an object.
+    /// The keys of an object that `escape=json` writes.
     Json(Keys),
 }
 
-/// Reads a format string, or a whole `log_format`.
+/// Compiles a format string, or a whole `log_format`.
 pub(super) fn compile(source: &str) -> Result<Format, Complaint> {
     let pasted = extract::nginx(source)?;
     let escaping = match &pasted.escape {
@@ -35,8 +35,8 @@ pub(super) fn compile(source: &str) -> Result<Format, Complaint> {
     {
         return Ok(Format::Json(keys));
     }
-    template.settle(|slot| rank(&slot.name));
-    lexer::unambiguous(template, "$").map(Format::Text)
+    template.dedupe_bindings(|slot| rank(&slot.name));
+    template.checked("$").map(Format::Text)
 }
 
 fn escaping(escape: &str) -> Option<Escaping> {
@@ -71,10 +71,10 @@ fn read(format: &str, escaping: Escaping) -> Result<Template, Complaint> {
     Ok(template)
 }
 
-/// A shape as `escape=` leaves it. Without nginx's own escaping, what is missing is empty, not `-`.
+/// Returns a shape under `escape=`. Without nginx's default escaping, a missing value is empty, not `-`.
 fn under(escaping: Escaping, shape: Shape) -> Shape {
     match (escaping, shape) {
-        // These nginx always has.
+        // These values are never missing.
         (_, Shape::Digits | Shape::Status | Shape::Decimal | Shape::ClfTime | Shape::IsoTime) => {
             shape
         }
@@ -84,7 +84,7 @@ fn under(escaping: Escaping, shape: Shape) -> Shape {
     }
 }
 
-/// The name behind the `$` at `dollar`, and where it ends (`ngx_http_log_compile_format`).
+/// Returns the name after the `$` at `dollar`, and its end (`ngx_http_log_compile_format`).
 fn variable(format: &str, dollar: usize) -> Result<(&str, usize), Complaint> {
     let after = &format[dollar + 1..];
     if let Some(braced) = after.strip_prefix('{') {
@@ -105,7 +105,7 @@ fn variable(format: &str, dollar: usize) -> Result<(&str, usize), Complaint> {
     if length == 0 {
         return Err(
             Complaint::new("a `$` without a variable's name", dollar..dollar + 1)
-                .help("nginx has no way to write a bare `$` in a log format"),
+                .help("nginx cannot write a bare `$` in a log format"),
         );
     }
     Ok((&after[..length], dollar + 1 + length))

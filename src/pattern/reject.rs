@@ -1,13 +1,13 @@
-//! Why a line was not counted as a request.
+//! The reasons why a line is not counted as a request.
 //!
-//! Invariant: a reject is a small `Copy` value with a counter of its own; it never holds the line.
+//! Invariant: a reject is a small `Copy` value with a counter for each reason; it never holds the line.
 
-/// The reasons.
+/// The reason why a line was rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reject {
     /// The line does not have the pattern's shape.
     Mismatch,
-    /// A number does not fit 64 bits, or is none where the pattern says there is one.
+    /// A value is not a number where the pattern has one, or does not fit 64 bits.
     Number,
     /// The line is longer than `limits.line_bytes`.
     Overlong,
@@ -17,7 +17,7 @@ impl Reject {
     /// Every reason.
     pub const ALL: [Self; 3] = [Self::Mismatch, Self::Number, Self::Overlong];
 
-    /// The value of the label `reason`.
+    /// Returns the value of the label `reason`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Mismatch => "mismatch",

@@ -1,19 +1,19 @@
-//! The request line, taken apart.
+//! Splits a request line.
 //!
-//! Invariant: any bytes are a request; what is not there, or is no method, target or protocol, is
-//! `None`, and never makes the line a reject.
+//! Invariant: any bytes are a request; a missing or invalid method, target or protocol is `None`, and
+//! never rejects the line.
 
 use memchr::memrchr;
 
 use crate::model::Record;
 use crate::model::byte_set::ByteSet;
 
-/// Fills method, target and protocol from a request line as the server logged it: normal
+/// Fills in method, target and protocol from a request line as the server logged it: normal
 /// (`GET / HTTP/1.1`), without a protocol (`GET /`), with blanks in the target, empty, or bytes
 /// of another protocol.
 #[inline]
 pub fn split<'l>(line: &'l [u8], record: &mut Record<'l>) {
-    // What nearly all clients send; the general way gives the same.
+    // Nearly all clients send this form; `split_any` gives the same result.
     if let [
         rest @ ..,
         b' ',
@@ -39,7 +39,7 @@ pub fn split<'l>(line: &'l [u8], record: &mut Record<'l>) {
     split_any(line, record);
 }
 
-/// The length of a usual method that a blank follows.
+/// Returns the length of a common method that a blank follows.
 #[inline]
 fn common_method(line: &[u8]) -> Option<usize> {
     const fn word(text: [u8; 4]) -> u32 {
@@ -67,7 +67,7 @@ fn split_any<'l>(line: &'l [u8], record: &mut Record<'l>) {
         Some(at) => (&rest[..at], &rest[at + 1..]),
         None => (&rest[..0], rest),
     };
-    // Some that write JSON put a backslash before each slash.
+    // Some JSON writers escape each slash.
     if last.starts_with(b"HTTP/") || last.starts_with(br"HTTP\/") {
         record.protocol = Some(last);
         let target = target.trim_ascii_end();
@@ -83,7 +83,7 @@ fn method_length(line: &[u8]) -> usize {
         .count()
 }
 
-/// The bytes a method may have (RFC 9110, 5.6.2).
+/// The bytes of a method (RFC 9110, 5.6.2).
 static TOKEN: ByteSet = ByteSet::ALPHANUMERIC.plus(b"!#$%&'*+-.^_`|~");
 
 #[cfg(test)]
@@ -143,7 +143,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_most_clients_send_is_split_as_anything_is(
+        fn the_fast_path_splits_like_the_general_one(
             line in r"(GET|PUT|POST|HEAD|HEADS|get)( |\t)?[/a \t\x80]{0,4} HTTP/[0-9x]\.[0-9]{1,2}",
         ) {
             let (mut record, mut any) = (Record::default(), Record::default());

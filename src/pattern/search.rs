@@ -1,14 +1,14 @@
-//! The first of a few bytes, found sixteen bytes at a time.
+//! Searches for the first of a few bytes, sixteen or more at a time.
 //!
-//! Invariant: the vector kernel finds what its plain twin finds; neither looks past what it found by
-//! more than one vector.
+//! Invariant: a vector kernel finds what its plain twin finds; neither reads more than one vector past
+//! the byte found.
 
 use crate::model::vector::mask;
 
-/// The place of the first of these bytes at or after `at`; the text's length if there is none.
+/// Returns the offset of the first of these bytes at or after `at`, or the text's length without one.
 #[expect(
     clippy::inline_always,
-    reason = "a call and its saved registers would cost more than the search of most values"
+    reason = "a call costs more than the search of most values"
 )]
 #[inline(always)]
 pub(super) fn first_of<const N: usize>(text: &[u8], mut at: usize, wanted: [u8; N]) -> usize {
@@ -22,13 +22,13 @@ pub(super) fn first_of<const N: usize>(text: &[u8], mut at: usize, wanted: [u8; 
     plain(text, at, wanted)
 }
 
-/// What finds the quotes and newlines of 64 bytes.
+/// A kernel that finds the quotes and newlines of 64 bytes.
 pub(super) trait Kernel: Copy {
-    /// Lowest bit first.
+    /// Returns a bit for each byte, the first one lowest.
     fn quotes_and_newlines(self, block: &[u8; 64]) -> u64;
 }
 
-/// Of every processor.
+/// The kernel for every CPU.
 #[derive(Clone, Copy)]
 pub(super) struct Plain;
 
@@ -46,7 +46,7 @@ impl Avx2 {
     }
 }
 
-/// Where the quotes and newlines of the next 64 bytes are; moves on as it is asked.
+/// The quotes and newlines of 64 bytes of a text; moves forward as later bytes are searched.
 pub(super) struct Window<K> {
     start: usize,
     mask: u64,
@@ -68,8 +68,8 @@ impl Kernel for Avx2 {
     #[expect(clippy::inline_always, reason = "see `first_of`")]
     #[inline(always)]
     fn quotes_and_newlines(self, block: &[u8; 64]) -> u64 {
-        #[expect(unsafe_code, reason = "the type is a proof that there is AVX2")]
-        // SAFETY: the function needs nothing but AVX2.
+        #[expect(unsafe_code, reason = "the type proves that the CPU has AVX2")]
+        // SAFETY: the function requires AVX2 alone.
         unsafe {
             quotes_and_newlines_by_avx2(block)
         }
@@ -95,7 +95,7 @@ fn half_by_avx2(half: &[u8; 32]) -> u32 {
     };
 
     #[expect(unsafe_code, reason = "a load of exactly the bytes of the array")]
-    // SAFETY: the pointer is to 32 readable bytes, and `loadu` asks for no alignment.
+    // SAFETY: the pointer is to 32 readable bytes, and `loadu` requires no alignment.
     let half = unsafe { _mm256_loadu_si256(half.as_ptr().cast()) };
     let quote = _mm256_cmpeq_epi8(half, _mm256_set1_epi8(b'"'.cast_signed()));
     let newline = _mm256_cmpeq_epi8(half, _mm256_set1_epi8(b'\n'.cast_signed()));
@@ -103,7 +103,7 @@ fn half_by_avx2(half: &[u8; 32]) -> u32 {
 }
 
 impl<K: Kernel> Window<K> {
-    /// Before any text.
+    /// Creates a window that has not read anything.
     pub(super) fn new(kernel: K) -> Self {
         Self {
             start: 1 << 63,
@@ -112,8 +112,8 @@ impl<K: Kernel> Window<K> {
         }
     }
 
-    /// The first quote or newline at or after `at`; the text's length if there is none. All calls
-    /// are about one text.
+    /// Returns the offset of the first quote or newline at or after `at`, or the text's length without
+    /// one. All calls must be for the same text.
     #[expect(clippy::inline_always, reason = "see `first_of`")]
     #[inline(always)]
     pub(super) fn find(&mut self, text: &[u8], mut at: usize) -> usize {
@@ -135,7 +135,7 @@ impl<K: Kernel> Window<K> {
     }
 }
 
-/// The same, a byte at a time: for the end of a text.
+/// Searches a byte at a time, for the end of a text.
 #[cold]
 #[inline(never)]
 fn plain<const N: usize>(text: &[u8], at: usize, wanted: [u8; N]) -> usize {
@@ -144,8 +144,8 @@ fn plain<const N: usize>(text: &[u8], at: usize, wanted: [u8; N]) -> usize {
     found.map_or(text.len(), |length| at + length)
 }
 
-/// The first quote, backslash or control character from `at`: where a JSON string ends, or needs a
-/// closer look.
+/// Returns the first quote, backslash or control character from `at`: the end of a JSON string, or of
+/// its part without escapes.
 #[inline]
 pub(super) fn first_special(text: &[u8], mut at: usize) -> Option<usize> {
     while let Some(chunk) = text.get(at..).and_then(<[u8]>::first_chunk) {
@@ -166,7 +166,7 @@ fn last_special(text: &[u8], at: usize) -> Option<usize> {
     Some(at + found)
 }
 
-/// Which bytes are below a blank, lowest bit first.
+/// Returns a bit for each byte below 0x20, the first one lowest.
 #[cfg(target_arch = "x86_64")]
 #[inline]
 fn controls(chunk: &[u8; 16]) -> u32 {
@@ -183,7 +183,7 @@ fn controls(chunk: &[u8; 16]) -> u32 {
     }
 }
 
-/// Which bytes are below a blank, lowest bit first.
+/// Returns a bit for each byte below 0x20, the first one lowest.
 #[cfg(not(target_arch = "x86_64"))]
 #[inline]
 fn controls(chunk: &[u8; 16]) -> u32 {
@@ -191,7 +191,7 @@ fn controls(chunk: &[u8; 16]) -> u32 {
     bits.fold(0, |mask, (byte, at)| mask | u32::from(*byte < 0x20) << at)
 }
 
-/// Whether each byte is at its lower bound or above it by no more than its span.
+/// Returns whether each byte is at its lower bound, or above it by no more than its span.
 #[cfg(target_arch = "x86_64")]
 #[inline]
 pub(super) fn within(bytes: &[u8; 16], low: &[u8; 16], span: &[u8; 16]) -> bool {
@@ -211,7 +211,7 @@ pub(super) fn within(bytes: &[u8; 16], low: &[u8; 16], span: &[u8; 16]) -> bool 
     }
 }
 
-/// Whether each byte is at its lower bound or above it by no more than its span.
+/// Returns whether each byte is at its lower bound, or above it by no more than its span.
 #[cfg(not(target_arch = "x86_64"))]
 #[inline]
 pub(super) fn within(bytes: &[u8; 16], low: &[u8; 16], span: &[u8; 16]) -> bool {
@@ -241,7 +241,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_first_wanted_byte_is_found_wherever_it_stands(text in bytes(), at in 0..110_usize) {
+        fn the_first_wanted_byte_is_found_at_any_offset(text in bytes(), at in 0..110_usize) {
             let wanted = [b'"', b'\n', 0xff];
             prop_assert_eq!(first_of(&text, at, wanted), plain(&text, at, wanted));
         }
@@ -252,7 +252,7 @@ mod tests {
         }
 
         #[test]
-        fn a_window_finds_what_a_search_finds(text in bytes(), mut steps in proptest::collection::vec(0..40_usize, 1..10)) {
+        fn a_window_finds_the_same_as_a_search(text in bytes(), mut steps in proptest::collection::vec(0..40_usize, 1..10)) {
             let mut window = Window::new(Plain);
             let mut at = 0;
             for step in steps.drain(..) {

@@ -1,14 +1,14 @@
-//! The frame that syslog puts around a line.
+//! The frame of a syslog message.
 //!
-//! Invariant: what is returned is the end of the line, and the whole line unless a complete frame
-//! stands before it.
+//! Invariant: the result is a suffix of the line, and the whole line unless it begins with a complete
+//! frame.
 
 /// Longest field of an RFC 5424 header, in bytes (its `APP-NAME` 48, `HOSTNAME` 255).
 const FIELD_BYTES: usize = 255;
 
-/// The line without an RFC 3164 frame, as nginx writes it (`<190>Nov 22 18:47:14 vm nginx: `,
-/// without the host under `nohostname`), one as gunicorn writes it (`<190>gunicorn.shop.access: [17] `),
-/// or an RFC 5424 one, its byte order mark included.
+/// Strips an RFC 3164 frame as nginx writes it (`<190>Nov 22 18:47:14 vm nginx: `, without the host
+/// under `nohostname`), gunicorn's frame (`<190>gunicorn.shop.access: [17] `), or an RFC 5424 frame,
+/// byte order mark included.
 #[inline]
 pub fn strip(line: &[u8]) -> &[u8] {
     if line.first() == Some(&b'<') {
@@ -27,7 +27,7 @@ fn unframe(line: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// `<0>` to `<191>`, no leading zero (RFC 5424, 6.2.1).
+/// Skips `<0>` to `<191>` without leading zeros (RFC 5424, 6.2.1).
 fn after_priority(line: &[u8]) -> Option<&[u8]> {
     let close = line.iter().take(5).position(|byte| *byte == b'>')?;
     let digits = line.get(1..close)?;
@@ -42,7 +42,7 @@ fn after_priority(line: &[u8]) -> Option<&[u8]> {
     (is_plain && priority <= 191).then(|| &line[close + 1..])
 }
 
-/// `Mmm dd hh:mm:ss [host] tag: ` (RFC 3164, 4.1).
+/// Skips `Mmm dd hh:mm:ss [host] tag: ` (RFC 3164, 4.1).
 fn traditional(rest: &[u8]) -> Option<&[u8]> {
     const MONTHS: &[u8] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
     let (time, rest) = rest.split_at_checked(16)?;
@@ -66,7 +66,7 @@ fn traditional(rest: &[u8]) -> Option<&[u8]> {
     is_tag(second).then_some(after)
 }
 
-/// `gunicorn.NAME.access: [PID] `, without time and host, as Python's handler leaves them out
+/// Skips `gunicorn.NAME.access: [PID] `: Python's handler writes neither time nor host
 /// (gunicorn's glogging.py).
 fn gunicorns(rest: &[u8]) -> Option<&[u8]> {
     let (tag, rest) = field(rest)?;
@@ -77,12 +77,12 @@ fn gunicorns(rest: &[u8]) -> Option<&[u8]> {
     is_gunicorns.then_some(message)
 }
 
-/// A program's name, perhaps its process in brackets, and a colon.
+/// Returns whether a word is a program's name, an optional process in brackets, and a colon.
 fn is_tag(word: &[u8]) -> bool {
     word.len() > 1 && word.iter().position(|byte| *byte == b':') == Some(word.len() - 1)
 }
 
-/// What stands behind `VERSION `: `TIMESTAMP HOSTNAME APP-NAME PROCID MSGID SD [MSG]`.
+/// Skips the rest of an RFC 5424 header: `TIMESTAMP HOSTNAME APP-NAME PROCID MSGID SD [MSG]`.
 fn structured(mut rest: &[u8]) -> Option<&[u8]> {
     for _ in 0..5 {
         (_, rest) = field(rest)?;
@@ -99,7 +99,7 @@ fn structured(mut rest: &[u8]) -> Option<&[u8]> {
     Some(message.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(message))
 }
 
-/// A header's printable word and what stands behind its blank.
+/// Returns a printable word of a header, and the text after its blank.
 fn field(rest: &[u8]) -> Option<(&[u8], &[u8])> {
     let length = rest
         .iter()
@@ -110,7 +110,7 @@ fn field(rest: &[u8]) -> Option<(&[u8], &[u8])> {
     is_word.then(|| (word, &rest[length + 1..]))
 }
 
-/// Behind the `[id name="value" …]`s; inside a value, `"`, `]` and `\` stand behind a backslash.
+/// Skips `[id name="value" …]` elements; inside a value, a backslash escapes `"`, `]` and `\`.
 fn elements(rest: &[u8]) -> Option<&[u8]> {
     let mut at = 0;
     while rest.get(at) == Some(&b'[') {
@@ -176,7 +176,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_left_is_the_end_of_the_line(
+        fn the_result_is_a_suffix_of_the_line(
             line in prop_oneof![
                 any::<Vec<u8>>(),
                 r"<[0-9]{0,4}>(1 )?[ -~]{0,40}".prop_map(String::into_bytes),
@@ -187,7 +187,7 @@ mod tests {
         }
 
         #[test]
-        fn any_message_comes_out_of_its_frame(message: Vec<u8>, priority in 0..192_u8, value in "[ -~]{0,20}") {
+        fn any_message_is_unframed(message: Vec<u8>, priority in 0..192_u8, value in "[ -~]{0,20}") {
             prop_assume!(!message.starts_with(b"\xEF\xBB\xBF"));
             let escaped = value.replace('\\', "\\\\").replace('"', "\\\"").replace(']', "\\]");
             for frame in [

@@ -1,61 +1,62 @@
-//! The one form that every text dialect is read into: literals and the values between them.
+//! Templates: literals and the values between them, the common form of all text dialects.
 //!
 //! Invariant: a template's regex is anchored at both ends, so a line matches whole or not at all.
 
 use std::ops::Range;
 
+use super::Complaint;
 use super::binding::Binding;
 use super::escape::Escaping;
 use crate::model::FieldSet;
 
-/// A log format, taken apart.
+/// A log format as a sequence of items.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
-    /// In the order of the line.
+    /// The items, in the order of the line.
     pub items: Vec<Item>,
-    /// How values are escaped. [`Escaping::None`] is nginx's `escape=none`: a client can write
-    /// what looks like other values, and split a line in two.
+    /// The escaping of values. With [`Escaping::None`], nginx's `escape=none`, a client can forge
+    /// other values, and split a line in two.
     pub escaping: Escaping,
 }
 
 /// A piece of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item {
-    /// These very bytes.
+    /// Fixed bytes.
     Literal(String),
-    /// A value.
+    /// A value that varies.
     Slot(Slot),
 }
 
 /// A place for a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slot {
-    /// What the server calls it (`request_time`, `L`).
+    /// The server's name for the value (`request_time`, `L`).
     pub name: String,
-    /// What it can look like.
+    /// The possible values.
     pub shape: Shape,
-    /// What it tells, if anything we use.
+    /// The meaning of the value, if it fills a field.
     pub binding: Option<Binding>,
-    /// Where it stands in the format string, in bytes.
+    /// The place in the format string, in bytes.
     pub span: Range<usize>,
 }
 
-/// What a value can look like; each is a regular language.
+/// The possible values of a slot: a regular language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
-    /// Any bytes but `"`: nginx writes that as `\x22`.
+    /// Any bytes except `"`, which nginx writes as `\x22`.
     Text,
-    /// Any bytes, `"` only behind a backslash: gunicorn and Apache.
+    /// Any bytes, `"` only after a backslash: gunicorn.
     SlashText,
-    /// Any bytes, `"` and `\` only behind a backslash: Apache, and nginx with `escape=json`.
+    /// Any bytes, `"` and `\` only after a backslash: Apache, and nginx with `escape=json`.
     Escaped,
-    /// The same, or `""`: what Apache writes for a user whose name is empty.
+    /// [`Shape::Escaped`], or the `""` that Apache writes for a user with an empty name.
     User,
-    /// Any bytes, as few as can be: nginx with `escape=none`.
+    /// Any bytes, as few as possible: nginx with `escape=none`.
     Raw,
-    /// No blank and no quote; at least one byte.
+    /// One or more bytes without blanks and quotes.
     Word,
-    /// The same, and may be empty.
+    /// A word, or nothing.
     WordOrNothing,
     /// Decimal digits.
     Digits,
@@ -73,7 +74,7 @@ pub enum Shape {
     List(Entry),
 }
 
-/// What stands in an upstream list.
+/// An entry of an upstream list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entry {
     /// Seconds.
@@ -85,12 +86,12 @@ pub enum Entry {
 }
 
 impl Template {
-    /// What stands before the first item's part of the regular expression.
+    /// Start of the regular expression, before the first item.
     pub(super) const HEAD: &str = r"(?s-u)\A";
-    /// And behind the last one's.
+    /// End of the regular expression, after the last item.
     pub(super) const TAIL: &str = r"\z";
 
-    /// A template of nothing.
+    /// Creates an empty template.
     pub(super) fn new(escaping: Escaping) -> Self {
         Self {
             items: Vec::new(),
@@ -98,8 +99,8 @@ impl Template {
         }
     }
 
-    /// The regular expression that accepts what the template describes; capture group N is the
-    /// Nth bound slot.
+    /// Returns the regular expression that accepts the template's lines; capture group N is the Nth
+    /// bound slot.
     pub fn to_regex(&self) -> String {
         let mut regex = String::from(Self::HEAD);
         for at in 0..self.items.len() {
@@ -109,7 +110,7 @@ impl Template {
         regex
     }
 
-    /// The part of the regular expression that one item is.
+    /// Returns the part of the regular expression for one item.
     pub(super) fn fragment(&self, at: usize) -> String {
         match self.items.get(at) {
             None => String::new(),
@@ -122,7 +123,7 @@ impl Template {
         }
     }
 
-    /// The bound slots, in order.
+    /// Returns the bindings of the bound slots, in the order of the line.
     pub fn bindings(&self) -> impl Iterator<Item = Binding> + '_ {
         self.items.iter().filter_map(|item| match item {
             Item::Slot(slot) => slot.binding,
@@ -130,7 +131,7 @@ impl Template {
         })
     }
 
-    /// Adds a literal, joining it to one that stands before it.
+    /// Appends a literal, merged with a literal before it.
     pub(super) fn push_literal(&mut self, text: &str) {
         match self.items.last_mut() {
             Some(Item::Literal(last)) => last.push_str(text),
@@ -139,9 +140,9 @@ impl Template {
         }
     }
 
-    /// Binds each field once: where two slots tell the same field, the one that `rank`s lower
-    /// keeps it, the earlier one of two equals.
-    pub(super) fn settle(&mut self, rank: impl Fn(&Slot) -> u8) {
+    /// Binds each field once: of several slots for the same field, the one with the lowest rank keeps
+    /// it; of equal ranks, the first.
+    pub(super) fn dedupe_bindings(&mut self, rank: impl Fn(&Slot) -> u8) {
         let mut best: Vec<(FieldSet, u8, usize)> = Vec::new();
         for (at, item) in self.items.iter().enumerate() {
             if let Item::Slot(slot) = item
@@ -163,21 +164,35 @@ impl Template {
         }
     }
 
-    /// The first two neighbouring slots whose border nothing tells.
-    pub(super) fn ambiguity(&self) -> Option<(&Slot, &Slot)> {
-        self.items.windows(2).find_map(|pair| match pair {
-            [Item::Slot(first), Item::Slot(second)]
-                if first.shape.is_open() && second.shape.is_open() =>
+    /// Refuses a template without variables, or with two neighbours whose border is ambiguous; `sigil`
+    /// starts a variable of the dialect.
+    pub(super) fn checked(self, sigil: &str) -> Result<Self, Complaint> {
+        for pair in self.items.windows(2) {
+            if let [Item::Slot(first), Item::Slot(second)] = pair
+                && first.shape.is_open()
+                && second.shape.is_open()
             {
-                Some((first, second))
+                return Err(Complaint::new(
+                    format!("nothing separates `{}` from `{}`", first.name, second.name),
+                    first.span.start..second.span.end,
+                )
+                .help("put a blank, a quote or another fixed character between the two"));
             }
-            _ => None,
-        })
+        }
+        if !self.items.iter().any(|item| matches!(item, Item::Slot(_))) {
+            return Err(Complaint::new(
+                format!("no variable: every value begins with `{sigil}`"),
+                0..0,
+            )
+            .help("paste the server's format string, between single quotes"));
+        }
+        Ok(self)
     }
 }
 
 impl Shape {
-    /// `quoted`: a `"` follows, so that a text ends at the first bare one.
+    /// Returns the regular expression; `quoted` if a `"` follows, which ends a text at its first bare
+    /// occurrence.
     fn regex(self, quoted: bool) -> &'static str {
         match (self, quoted) {
             (Self::Text, true) => r#"[^"]*"#,
@@ -209,7 +224,7 @@ impl Shape {
         }
     }
 
-    /// Whether only what follows tells where it ends.
+    /// Returns whether only the following item determines the end of the value.
     fn is_open(self) -> bool {
         match self {
             Self::Text

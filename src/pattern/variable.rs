@@ -1,13 +1,13 @@
 //! nginx's variables.
 //!
 //! Invariant: a variable's shape accepts everything nginx can write for it with `escape=default`,
-//! and no bare `"`. A name we don't know is some text: `map` and `set` make variables of any name.
+//! and no bare `"`. An unknown name is text: `map` and `set` define variables of any name.
 
 use super::binding::{Binding, TimeUnit};
 use super::template::{Entry, Shape};
 use crate::model::Field;
 
-/// Variables whose text tells nothing we use, and which are no misspelling of one that does
+/// Variables that fill no field and are not misspellings of one that does
 /// (`src/http/ngx_http_variables.c`, and the modules that nginx.org documents).
 const OTHERS: &str = "\
     ancient_browser args arg_ binary_remote_addr bytes_received connection connection_requests \
@@ -23,8 +23,8 @@ const OTHERS: &str = "\
     upstream_bytes_received upstream_bytes_sent upstream_cache_ upstream_cookie_ upstream_http_ \
     upstream_queue_time upstream_response_length upstream_trailer_ uri";
 
-/// Variables that tell a field.
-const TELLING: [&str; 27] = [
+/// Variables that fill a field.
+const BOUND: [&str; 27] = [
     "body_bytes_sent",
     "bytes_sent",
     "content_length",
@@ -54,12 +54,12 @@ const TELLING: [&str; 27] = [
     "proxy_protocol_addr",
 ];
 
-/// The variable that tells a field and that this name, which nginx doesn't know, was meant to be.
+/// Returns the variable that an unknown name probably misspells.
 ///
-/// One letter off, or two in a long name; but short names, and those that end in a digit, are taken
-/// for names that someone chose.
+/// The name differs by one letter, or by two if it is long. Short names and names that end in a digit
+/// are custom variables.
 pub(super) fn misspelt(name: &str) -> Option<&'static str> {
-    let is_known = TELLING.contains(&name)
+    let is_known = BOUND.contains(&name)
         || OTHERS.split_ascii_whitespace().any(|known| {
             if known.ends_with('_') {
                 name.starts_with(known)
@@ -70,7 +70,7 @@ pub(super) fn misspelt(name: &str) -> Option<&'static str> {
     if is_known || name.ends_with(|last: char| last.is_ascii_digit()) {
         return None;
     }
-    TELLING
+    BOUND
         .into_iter()
         .map(|known| (strsim::damerau_levenshtein(name, known), known))
         .filter(|(distance, known)| match known.len() {
@@ -82,7 +82,7 @@ pub(super) fn misspelt(name: &str) -> Option<&'static str> {
         .map(|(_, known)| known)
 }
 
-/// What a variable looks like in the log, and what it tells us.
+/// Returns the shape of a variable, and its binding if it fills a field.
 pub(super) fn describe(name: &str) -> (Shape, Option<Binding>) {
     use Binding::{Bytes, List, Text};
     match name {
@@ -155,7 +155,7 @@ pub(super) fn describe(name: &str) -> (Shape, Option<Binding>) {
     }
 }
 
-/// Which of two variables that tell the same field is believed: lower first.
+/// Returns the rank of a variable: of several for the same field, the lowest is read.
 pub(super) fn rank(name: &str) -> u8 {
     match name {
         "request"
@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn misspellings_are_told_from_variables_of_ones_own() {
+    fn misspellings_are_distinguished_from_custom_variables() {
         let check = |name: &str, expected: Option<&str>| {
             assert_eq!(misspelt(name), expected, "{name}");
         };
@@ -209,8 +209,8 @@ mod tests {
     }
 
     #[test]
-    fn every_telling_variable_tells_something() {
-        for name in TELLING {
+    fn every_listed_variable_has_a_binding() {
+        for name in BOUND {
             assert!(describe(name).1.is_some(), "{name}");
             assert_eq!(misspelt(name), None);
         }

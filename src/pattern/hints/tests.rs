@@ -6,7 +6,7 @@ use super::super::{Dialect, Keys, Pattern, Preset, Scratch};
 use super::*;
 use crate::model::{Field, Record};
 
-/// A change to the pieces of a line.
+/// A mutation of a line's members.
 #[derive(Clone, Debug)]
 enum Change {
     Drop(Index),
@@ -15,7 +15,7 @@ enum Change {
     Bytes(Index, u8, u8),
 }
 
-/// What a line says, and where in the line.
+/// Returns the value of each field, and its place in the line.
 fn show(record: &mut Record<'_>) -> Vec<(Option<String>, Option<usize>)> {
     let show = |field| {
         let place = record.text_mut(field).and_then(|text| *text);
@@ -32,7 +32,7 @@ fn check(pattern: &Pattern, scratch: &mut Scratch, line: &[u8]) {
     assert_eq!(
         by_hints,
         without,
-        "{} reads {:?} by hints otherwise",
+        "{} reads {:?} differently with hints",
         pattern.name(),
         String::from_utf8_lossy(line)
     );
@@ -74,7 +74,7 @@ fn change() -> impl Strategy<Value = Change> {
     ]
 }
 
-/// A line whose members were moved, then its bytes.
+/// Returns the line with its members changed, then its bytes.
 fn changed(line: &[u8], separator: u8, changes: &[Change]) -> Vec<u8> {
     let pieces = line.split(|byte| *byte == separator);
     let mut pieces: Vec<&[u8]> = pieces.collect();
@@ -98,7 +98,7 @@ fn changed(line: &[u8], separator: u8, changes: &[Change]) -> Vec<u8> {
     line
 }
 
-/// Several lines one after the other, each as it stands and changed.
+/// Checks several lines in a row, each as it stands and changed.
 fn agree(dialect: Dialect, of: &[(Index, Vec<Change>)]) {
     thread_local! {
         static JSON: (Vec<Vec<u8>>, Vec<Pattern>) =
@@ -127,21 +127,21 @@ fn agree(dialect: Dialect, of: &[(Index, Vec<Change>)]) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_500))]
     #[test]
-    fn json_is_read_by_hints_as_without(
+    fn json_is_read_the_same_with_and_without_hints(
         lines in proptest::collection::vec((any::<Index>(), proptest::collection::vec(change(), 0..4)), 1..4),
     ) {
         agree(Dialect::Json, &lines);
     }
 
     #[test]
-    fn ltsv_is_read_by_hints_as_without(
+    fn ltsv_is_read_the_same_with_and_without_hints(
         lines in proptest::collection::vec((any::<Index>(), proptest::collection::vec(change(), 0..4)), 1..4),
     ) {
         agree(Dialect::Ltsv, &lines);
     }
 
     #[test]
-    fn small_objects_are_read_by_hints_as_without(
+    fn small_objects_are_read_the_same_with_and_without_hints(
         lines in proptest::collection::vec(
             r#" ?\{ ?(,?"(a|b|a\.b|a\.b\.c|c|status|ua|u\\u0061|\\u0062)" ?: ?("x"|"[\\"u0]{0,4}"|\{"b":"x"\}|\{"b":\{"c":1\}\}|\{,?("[bc]":-?[0-9]{1,3},?){0,2}\}|\[[0-9,]{0,3}\]|[0-9]{3}|null),?){0,4}\}"#,
             1..8,
@@ -168,7 +168,7 @@ fn member(keys: u32) -> Member {
     }
 }
 
-/// What a line's leads are known to be.
+/// Returns the hint of each lead of a line, and learns the leads without one.
 fn read(hints: &mut Hints, leads: &[&str]) -> Vec<Option<u32>> {
     hints.rewind();
     let place = Place::new(Prefix::ROOT, false);
@@ -190,7 +190,7 @@ fn read(hints: &mut Hints, leads: &[&str]) -> Vec<Option<u32>> {
 }
 
 #[test]
-fn keys_that_some_lines_leave_out_are_learned_once() {
+fn keys_that_some_lines_omit_are_learned_once() {
     let mut hints = Hints::new();
     let known = |leads: &[&str]| -> Vec<_> {
         let keys = leads.iter().map(|lead| u32::from(lead.as_bytes()[0]));
@@ -212,7 +212,7 @@ fn keys_that_some_lines_leave_out_are_learned_once() {
 }
 
 #[test]
-fn a_hint_holds_at_its_place_only() {
+fn a_hint_applies_at_its_place_only() {
     let mut hints = Hints::new();
     let places = [
         Place::new(Prefix::ROOT, false),

@@ -1,7 +1,7 @@
-//! From an nginx `log_format … escape=json` to the keys of the objects it writes.
+//! Lowers an nginx `log_format … escape=json` to the keys of the objects that it writes.
 //!
-//! Invariant: a template is lowered only if every line it can write is a JSON object in which each
-//! variable's text stands under a key of its own; else it stays text.
+//! Invariant: a template is lowered only if every line it can write is a JSON object with one key for
+//! each variable; otherwise its lines are read as text.
 
 use std::fmt;
 
@@ -10,11 +10,11 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use super::super::keys::{KEY_BYTES, Keys};
 use super::super::template::{Item, Shape, Slot, Template};
 
-/// The Nth slot is written as the Nth private character from here.
+/// First of the private characters that stand for slots.
 const FIRST: u32 = 0xF_0000;
 
-/// The keys of a template that is a JSON object; `None` if it is something else. Of two variables
-/// that tell the same field, the one that `rank`s lower is read.
+/// Returns the keys of a template that is a JSON object; `None` if it is not. Of two variables for
+/// the same field, the one with the lower rank is read.
 pub(crate) fn lower(template: &Template, rank: impl Fn(&Slot) -> u8) -> Option<Keys> {
     let Node::Object(members) = serde_json::from_str(&written(template)?).ok()? else {
         return None;
@@ -36,7 +36,7 @@ pub(crate) fn lower(template: &Template, rank: impl Fn(&Slot) -> u8) -> Option<K
             number += 1;
         }
     }
-    template.settle(rank);
+    template.dedupe_bindings(rank);
     let mut keys = Keys::new();
     let slots = template.items.iter().filter_map(|item| match item {
         Item::Slot(slot) => Some(slot),
@@ -51,8 +51,8 @@ pub(crate) fn lower(template: &Template, rank: impl Fn(&Slot) -> u8) -> Option<K
     Some(keys)
 }
 
-/// The template's text with a character for each slot, in quotes where it has none. `None` where
-/// a slot without quotes may be something other than a number.
+/// Returns the template's text with a private character for each slot, quoted if the slot is not.
+/// `None` if a slot without quotes may be anything but a number.
 fn written(template: &Template) -> Option<String> {
     let mut text = String::new();
     let mut is_quoted = false;
@@ -83,7 +83,7 @@ fn written(template: &Template) -> Option<String> {
             }
         }
     }
-    // More slots than private characters: no format anyone wrote.
+    // There are fewer private characters than slots.
     (number < 0xFFFD).then_some(text)
 }
 
@@ -91,8 +91,8 @@ fn is_number(shape: Shape) -> bool {
     matches!(shape, Shape::Digits | Shape::Decimal | Shape::Status)
 }
 
-/// The slots that have a key to themselves, and how many slots there are in all; `None` where a
-/// key stands twice or holds a slot.
+/// Collects the slots that are the whole value of a key, and counts all slots; `None` if a key is
+/// repeated or contains a slot.
 fn collect(
     prefix: &str,
     members: &[(String, Node)],
@@ -110,7 +110,7 @@ fn collect(
             Node::Text(text) => {
                 *slots += slots_of(text).count();
                 if let (Some(number), 1) = (slots_of(text).next(), text.chars().count()) {
-                    // Dots of nesting and dots of a key's own are one to the scanner.
+                    // The scanner does not distinguish the dots of nesting from those of a key.
                     if paths.iter().any(|(earlier, _)| *earlier == path) {
                         return None;
                     }
@@ -136,7 +136,7 @@ fn slots_of(text: &str) -> impl Iterator<Item = usize> {
     })
 }
 
-/// A JSON value that keeps its members' order, and members of the same key.
+/// A JSON value whose objects keep the order of their members, and repeated keys.
 #[derive(Clone, Debug)]
 pub(super) enum Node {
     Object(Vec<(String, Node)>),

@@ -1,9 +1,9 @@
 //! Lines that are JSON objects.
 //!
-//! Invariant: a line that is not one whole JSON object (RFC 8259) is rejected, wherever it goes
-//! wrong; time is linear in its length, and nothing is allocated. Two tolerances: bytes that are not
-//! UTF-8 may stand in strings, as nginx copies them from clients, and the status may begin with
-//! zeros, as nginx writes 009.
+//! Invariant: a line that is not exactly one JSON object (RFC 8259) is rejected, wherever the error is;
+//! time is linear in its length, and nothing is allocated. Two exceptions: strings may contain bytes
+//! that are not UTF-8, which nginx copies from clients, and the status may begin with zeros, as in
+//! nginx's 009.
 
 mod lower;
 
@@ -17,7 +17,7 @@ use crate::model::digits::{leading, thousandths, word};
 
 pub(super) use lower::lower;
 
-/// Objects and arrays inside one another, at most.
+/// Deepest nesting of objects and arrays.
 const DEPTH: usize = 32;
 
 /// Reads the line that `text` begins with, which ends at the first newline or the text's end.
@@ -47,8 +47,8 @@ pub(super) fn read<'l>(
     }
 }
 
-/// A line and how far it was read. Every method reads one thing and stops behind it; `None` says
-/// that it isn't there.
+/// A line and the offset reached in it. Every method reads one item and stops after it; `None` if
+/// the line has something else there.
 struct Scanner<'k, 'r, 'l> {
     keys: &'k Keys,
     hints: &'k mut Hints,
@@ -57,7 +57,7 @@ struct Scanner<'k, 'r, 'l> {
     found: Found<'r, 'l>,
 }
 
-/// What stands behind the beginning of an object or a member of it.
+/// The item after the opening brace or a member of an object.
 enum Next {
     Member(Member),
     End,
@@ -77,7 +77,7 @@ impl<'l> Scanner<'_, '_, 'l> {
         matches!(self.line.get(self.at), None | Some(b'\n')).then_some(())
     }
 
-    /// An object that may hold what is looked for.
+    /// Reads an object that may contain keys with bindings.
     fn object(&mut self, prefix: Prefix, depth: usize) -> Option<()> {
         let line = self.line;
         let mut is_first = true;
@@ -88,7 +88,7 @@ impl<'l> Scanner<'_, '_, 'l> {
                 self.at += length;
                 member
             } else {
-                match self.look_up(prefix, is_first)? {
+                match self.next(prefix, is_first)? {
                     Next::End => return Some(()),
                     Next::Member(member) => member,
                 }
@@ -119,9 +119,9 @@ impl<'l> Scanner<'_, '_, 'l> {
         }
     }
 
-    /// What comes next where no hint tells it at once.
+    /// Reads up to the next value of an object without the nearest hint.
     #[inline(never)]
-    fn look_up(&mut self, prefix: Prefix, is_first: bool) -> Option<Next> {
+    fn next(&mut self, prefix: Prefix, is_first: bool) -> Option<Next> {
         let start = self.at;
         let is_end = if is_first {
             self.is_empty(b'{', b'}')?
@@ -143,7 +143,7 @@ impl<'l> Scanner<'_, '_, 'l> {
         Some(Next::Member(member))
     }
 
-    /// A value that blanks stand before, or that is neither string nor number.
+    /// Reads a value after blanks, or one that is neither a string nor a number.
     #[inline(never)]
     fn nested(&mut self, member: Member, depth: usize) -> Option<()> {
         self.blanks();
@@ -155,7 +155,7 @@ impl<'l> Scanner<'_, '_, 'l> {
         }
     }
 
-    /// What a key and its colon are.
+    /// Reads a key and its colon, and looks the key up.
     fn key(&mut self, prefix: Prefix) -> Option<Member> {
         let key = self.name()?;
         Some(if key.is_escaped {
@@ -172,7 +172,7 @@ impl<'l> Scanner<'_, '_, 'l> {
         }
     }
 
-    /// The same where the line writes the key with escapes.
+    /// Looks up a key that is written with escapes.
     #[cold]
     fn escaped_member(&self, prefix: Prefix, key: &Text<'_>) -> Member {
         let mut buffer = [0; KEY_BYTES];
@@ -186,12 +186,12 @@ impl<'l> Scanner<'_, '_, 'l> {
         });
         match buffer.get(..length) {
             Some(key) => self.member(prefix, key),
-            // Longer than any key of ours.
+            // Longer than any key with a binding.
             None => Member::NONE,
         }
     }
 
-    /// Any value; what it says goes to `keys`.
+    /// Reads any value of these keys.
     fn value(&mut self, keys: u32, depth: usize) -> Option<()> {
         let text = match self.peek()? {
             b'"' => {
@@ -205,7 +205,7 @@ impl<'l> Scanner<'_, '_, 'l> {
         Some(())
     }
 
-    /// What is neither a string nor a number.
+    /// Reads a value that is neither a string nor a number.
     #[inline(never)]
     fn other_value(&mut self, keys: u32, depth: usize) -> Option<()> {
         let text = match self.peek()? {
@@ -224,7 +224,7 @@ impl<'l> Scanner<'_, '_, 'l> {
         Some(())
     }
 
-    /// An object that holds nothing of what is looked for.
+    /// Reads an object without bindings.
     fn other_object(&mut self, depth: usize) -> Option<()> {
         if self.is_empty(b'{', b'}')? {
             return Some(());
@@ -239,7 +239,7 @@ impl<'l> Scanner<'_, '_, 'l> {
         }
     }
 
-    /// A key and the colon behind it.
+    /// Reads a key and its colon.
     #[inline]
     fn name(&mut self) -> Option<Text<'l>> {
         self.expect(b'"')?;
@@ -261,7 +261,7 @@ impl<'l> Scanner<'_, '_, 'l> {
         }
     }
 
-    /// Past `open`, and past `close` if that follows.
+    /// Skips `open`, and `close` if it follows at once; returns whether it does.
     #[inline]
     fn is_empty(&mut self, open: u8, close: u8) -> Option<bool> {
         self.expect(open)?;
@@ -271,7 +271,7 @@ impl<'l> Scanner<'_, '_, 'l> {
         Some(is_empty)
     }
 
-    /// Past the comma before another member, or past `close`.
+    /// Skips `close`, or the comma before another item; returns whether it was `close`.
     #[inline]
     fn is_last(&mut self, close: u8) -> Option<bool> {
         self.blanks();
@@ -284,7 +284,7 @@ impl<'l> Scanner<'_, '_, 'l> {
         (byte == b',').then_some(false)
     }
 
-    /// What follows an opening quote.
+    /// Reads a string after its opening quote.
     #[inline]
     fn string(&mut self) -> Option<Text<'l>> {
         let start = self.at;
@@ -313,7 +313,7 @@ impl<'l> Scanner<'_, '_, 'l> {
 
     #[inline]
     fn blanks(&mut self) {
-        // JSON has newlines here too, but they end lines.
+        // JSON allows newlines here too, but they end the line.
         while let Some(b' ' | b'\t' | b'\r') = self.peek() {
             self.at += 1;
         }
@@ -330,25 +330,25 @@ impl<'l> Scanner<'_, '_, 'l> {
     }
 }
 
-/// The closing quote of a string that has something else at `at`.
+/// Returns the closing quote of a string that has a backslash or a control character at `at`.
 #[inline(never)]
 fn escaped_end(line: &[u8], mut at: usize) -> Option<usize> {
     loop {
         match *line.get(at)? {
             b'"' => return Some(at),
             b'\\' => at += escape_length(&line[at + 1..])?,
-            // A control character; JSON has them escaped.
+            // A control character, which JSON requires to be escaped.
             _ => return None,
         }
         at = first_special(line, at)?;
     }
 }
 
-/// The end of `-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?`, the first byte of which was seen.
-/// Of a status, `[0-9]{3}` is a whole part too.
+/// Returns the end of `-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?`, whose first byte was checked.
+/// A status may also have `[0-9]{3}` before the point.
 #[inline]
 fn number_end(line: &[u8], start: usize, is_status: bool) -> Option<usize> {
-    // Nearly all are short whole numbers or seconds; the general way gives the same.
+    // Nearly all numbers are short integers or seconds; `any_number_end` finds the same end.
     let word = word(line, start);
     let count = leading(word);
     let [first, ..] = word.to_le_bytes();
@@ -382,7 +382,7 @@ fn any_number_end(line: &[u8], start: usize, is_status: bool) -> Option<usize> {
     Some(end)
 }
 
-/// The end of one digit or more.
+/// Returns the end of one or more digits.
 #[inline]
 fn digits(line: &[u8], at: usize) -> Option<usize> {
     match leading(word(line, at)) {
@@ -396,7 +396,7 @@ fn digits(line: &[u8], at: usize) -> Option<usize> {
     }
 }
 
-/// The length of an escape, its backslash included, from what stands behind that.
+/// Returns the length of an escape, backslash included; `rest` follows the backslash.
 fn escape_length(rest: &[u8]) -> Option<usize> {
     match rest {
         [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => Some(2),

@@ -34,7 +34,7 @@ fn check(keys: &[(&str, &str)], line: &str, expected: &[Option<&str>]) {
 }
 
 #[test]
-fn keys_find_their_values_wherever_they_stand() {
+fn keys_find_their_values_in_any_order_and_nesting() {
     let keys = [
         ("status", "http.status"),
         ("target", "http.url.path"),
@@ -56,7 +56,7 @@ fn keys_find_their_values_wherever_they_stand() {
 }
 
 #[test]
-fn what_is_missing_is_absent() {
+fn missing_values_are_absent() {
     let keys = [
         ("status", "s"),
         ("target", "t"),
@@ -110,7 +110,7 @@ fn integers_may_have_fractions_and_exponents() {
 }
 
 #[test]
-fn an_object_or_an_array_is_no_value() {
+fn objects_and_arrays_are_not_values() {
     let keys = [("status", "s"), ("user_agent", "u")];
     for line in [
         r#"{"s":{"x":1},"u":"x"}"#,
@@ -128,12 +128,12 @@ fn an_object_or_an_array_is_no_value() {
         r#"{"s":[],"u":{"s":1},"s":{"u":1},"s":200,"u":[]}"#,
         &[Some("200"), None],
     );
-    // `null` is one: that of a request without a status.
+    // `null` is a value: the missing one.
     check(&keys, r#"{"s":null,"u":"x","s":200}"#, &[None, Some("x")]);
 }
 
 #[test]
-fn what_is_no_request_is_rejected() {
+fn lines_that_are_not_requests_are_rejected() {
     let keys = json(&[("status", "s"), ("target", "t"), ("duration", "d")]);
     let reject = |line: &str, expected| {
         assert_eq!(
@@ -179,7 +179,7 @@ fn what_is_no_request_is_rejected() {
 }
 
 #[test]
-fn nesting_ends_at_32() {
+fn nesting_is_limited_to_32() {
     let keys = json(&[("status", "s")]);
     let nested = |open: &str, close: &str, depth: usize| {
         let line = format!(
@@ -195,21 +195,21 @@ fn nesting_ends_at_32() {
         assert!(!nested(open, close, 32));
         assert!(!nested(open, close, 100_000));
     }
-    // Also where the keys lead down.
+    // Also along the path of a key.
     let deep = json(&[("status", &format!("{}s", "x.".repeat(40)))]);
     let line = format!("{}{{\"s\":200}}{}", "{\"x\":".repeat(40), "}".repeat(40));
     assert_eq!(parse(&deep, line.as_bytes()), Err(Reject::Mismatch));
 }
 
 #[test]
-fn bytes_of_no_encoding_may_stand_in_strings() {
+fn strings_may_contain_bytes_of_any_encoding() {
     let keys = json(&[("target", "t")]);
     let record = parse(&keys, b"{\"t\":\"/\xff\x80\",\"\xc3\":1}").unwrap();
     assert_eq!(record.target, Some(&b"/\xff\x80"[..]));
     assert_eq!(parse(&keys, b"{\"t\":\"/\",\xff}"), Err(Reject::Mismatch));
 }
 
-/// The value at a path, as the scanner promises to find it.
+/// Returns the value at a path by the scanner's rules.
 fn find<'n>(members: &'n [(String, Node)], path: &str) -> Option<&'n Node> {
     members.iter().find_map(|(key, node)| {
         if key == path && matches!(node, Node::Text(_) | Node::Other) {
@@ -223,7 +223,7 @@ fn find<'n>(members: &'n [(String, Node)], path: &str) -> Option<&'n Node> {
     })
 }
 
-/// Compares with `serde_json` on a line.
+/// Compares the scanner with `serde_json` on a line.
 fn agree(line: &str) {
     let paths = [
         (Field::UserAgent, "user_agent"),
@@ -243,7 +243,7 @@ fn agree(line: &str) {
         assert_eq!(found, Err(Reject::Mismatch), "{line}");
         return;
     }
-    // Valid, but of a value that its own type can't hold: half a surrogate pair, a huge number.
+    // Valid, but not representable by `serde_json`: half a surrogate pair, a huge number.
     let Ok(Node::Object(members)) = serde_json::from_str::<Node>(line) else {
         return;
     };
@@ -303,7 +303,7 @@ proptest! {
 
 proptest! {
     #[test]
-    fn short_numbers_end_where_any_number_does(text in "[0-9]{1,9}[.eE0-9,}+-]{0,9}", is_status: bool) {
+    fn the_fast_path_of_numbers_finds_the_same_end(text in "[0-9]{1,9}[.eE0-9,}+-]{0,9}", is_status: bool) {
         let line = text.as_bytes();
         prop_assert_eq!(number_end(line, 0, is_status), any_number_end(line, 0, is_status));
     }

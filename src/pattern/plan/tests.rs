@@ -5,10 +5,10 @@ use super::super::tests::corpora;
 use super::super::{Ahead, Dialect, Engine, Pattern, Reject, presets};
 use crate::model::{Field, Record};
 
-/// A read line, by what each field says and where it stands.
+/// The outcome of a line: the value of each field, and its place in the line.
 type Read = Result<Vec<(Field, Option<String>, Option<usize>)>, Reject>;
 
-/// The ways to read a line.
+/// A way to read a line.
 #[derive(Clone, Copy)]
 enum Way {
     Whole,
@@ -40,13 +40,13 @@ fn check(pattern: &Pattern, line: &[u8]) {
     let by_regex = read(pattern, line, Way::Regex);
     let shown = || {
         format!(
-            "{} reads {:?} by its plan otherwise than by its regex",
+            "{} reads {:?} differently by its plan and by its regex",
             pattern.name(),
             String::from_utf8_lossy(line)
         )
     };
     assert_eq!(read(pattern, line, Way::Whole), by_regex, "{}", shown());
-    // What stands behind a line is nothing to it.
+    // The text after a line does not affect it.
     for behind in [
         "",
         "\n",
@@ -63,7 +63,7 @@ fn check(pattern: &Pattern, line: &[u8]) {
                 let whole = pattern.parse_by_regex(scratch, &text[..length]);
                 assert_eq!(ahead, whole.map(fields), "{}", shown());
             }
-            // `parse` decides after a `\r` was cut.
+            // A line with a `\r` goes to `parse`.
             Ahead::Undecided if behind.starts_with('\r') => {}
             Ahead::Undecided => {
                 let undecided = pattern.parse_undecided(scratch, line).map(fields);
@@ -73,7 +73,7 @@ fn check(pattern: &Pattern, line: &[u8]) {
     }
 }
 
-/// Every line that real servers wrote, but the longest.
+/// Returns every recorded line except the longest.
 pub(in super::super) fn corpora() -> Vec<Vec<u8>> {
     let mut lines = corpora::corpora();
     lines.retain(|line| line.len() < 2_000);
@@ -185,7 +185,7 @@ fn plans_and_regexes_agree_on_every_recorded_line() {
     }
 }
 
-/// Changes a line in the places where formats can be fooled.
+/// Changes bytes of a line, with a preference for delimiters.
 pub(in super::super) fn mutate(line: &mut Vec<u8>, changes: &[(Index, u8, u8)], other: &[u8]) {
     const BYTES: &[u8] = b"\"\\ -[]{}:,.09aeux<Z\t\0\xff=\r/";
     for (at, kind, byte) in changes {
@@ -237,10 +237,10 @@ proptest! {
 }
 
 #[test]
-fn a_text_without_quotes_around_it_takes_no_quote_of_a_later_one() {
+fn a_text_without_quotes_does_not_contain_the_quote_of_a_later_text() {
     let format = r#"%({a}i)s \%(r)s" %(s)s "%(f)s""#;
     let pattern = Pattern::compile("test", Dialect::Gunicorn, format).unwrap();
-    // The second text is empty, and what follows it is too much.
+    // The second text is empty, and the rest of the line does not fit.
     check(&pattern, br#"x \" 200 " 200 "y""#);
 }
 

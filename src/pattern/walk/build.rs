@@ -1,7 +1,7 @@
-//! Makes the tables of a walk from Thompson's automaton.
+//! Builds the tables of a walk from Thompson's automaton.
 //!
-//! Invariant: sets hold states from which the rest of the line is matched, and no others; so the
-//! first of an entry's ways that stays inside the set is the way the regex takes.
+//! Invariant: a set holds the states from which the rest of the line matches, and no others; so the
+//! first way from an entry that stays inside the set is the way that the regex takes.
 
 use hashbrown::HashMap;
 use regex_automata::nfa::thompson::{NFA, State, WhichCaptures};
@@ -11,45 +11,45 @@ use regex_automata::util::syntax;
 
 use super::{DEAD, FORK, NOWHERE, START, Step, Walk};
 
-/// Most cells of a table, and most bits of the sets.
+/// Largest table, in cells, and largest total size of the sets, in words of 64 bits.
 const CELLS: usize = 1 << 18;
 /// Largest automaton, in bytes.
 const NFA_BYTES: usize = 1 << 20;
-/// Most states of the automaton: sets of them have to be kept.
+/// Largest automaton, in states.
 const STATES: usize = 1 << 13;
 
-/// States of the automaton.
+/// A set of states of the automaton.
 type Set = Box<[u64]>;
 
-/// A place in a line, as far as what follows it tells.
+/// A place in a line, described by what follows it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Place {
-    /// A byte like the one that follows.
+    /// A byte equivalent to the one that follows.
     after: Option<u8>,
-    /// States that the rest of the line is matched from, after no step that takes no byte.
+    /// States from which the rest of the line matches, before closing over steps that take no byte.
     states: Set,
 }
 
-/// Work on the tables.
+/// Tables in construction.
 #[derive(Debug)]
 pub(super) struct Tables {
     nfa: NFA,
-    /// By state: those from which a step that takes no byte leads to it, and what is looked for.
+    /// By state: the states from which a step without a byte leads to it, and the step's assertion.
     sources: Vec<Vec<(StateID, Option<Look>)>>,
-    /// A byte of each class.
+    /// By class: one of its bytes.
     bytes: Vec<u8>,
-    /// By class: steps that take a byte of it.
+    /// By class: the steps that take a byte of it.
     takers: Vec<Vec<(StateID, StateID)>>,
-    /// Whether more is looked for than the line's ends.
+    /// True if an assertion is about more than the line's ends.
     looks_around: bool,
-    /// States behind a byte, and the first one.
+    /// The first state, and every state after a byte.
     entries: Vec<StateID>,
-    /// Slots worth noting.
+    /// By slot: true if it belongs to a requested group.
     wanted: Vec<bool>,
     walk: Walk,
 }
 
-/// Sets and places, each by its number.
+/// Distinct items, numbered in the order of their first appearance.
 struct Numbered<T>(HashMap<T, u16>, Vec<T>);
 
 impl Tables {
@@ -105,7 +105,7 @@ impl Tables {
         Some(tables)
     }
 
-    /// Fills what is known of each state alone.
+    /// Fills in the steps of every state.
     fn connect(&mut self) {
         for (at, state) in self.nfa.states().iter().enumerate() {
             let Ok(id) = StateID::new(at) else { return };
@@ -180,7 +180,7 @@ impl Tables {
         Some(self.walk)
     }
 
-    /// The states from which those of a place are reached without a byte, and they themselves.
+    /// Returns the states of a place, and all states from which they are reached without a byte.
     fn closed(&self, place: &Place, before: Option<u8>) -> Set {
         let around: Vec<u8> = before.into_iter().chain(place.after).collect();
         let at = usize::from(before.is_some());
@@ -200,7 +200,7 @@ impl Tables {
         set
     }
 
-    /// A byte that looks the same from its neighbours.
+    /// Returns a representative of the bytes that every assertion treats like this one.
     fn witness(&self, byte: u8) -> u8 {
         match byte {
             b'\n' | b'\r' if self.looks_around => byte,
@@ -209,7 +209,7 @@ impl Tables {
         }
     }
 
-    /// Fills the table of the second pass.
+    /// Builds the table of the second pass.
     fn ways(&mut self, sets: &[Set]) -> Option<()> {
         let entries = std::mem::take(&mut self.entries);
         self.walk.entry_count = entries.len();
@@ -227,7 +227,7 @@ impl Tables {
         Some(())
     }
 
-    /// The first way from an entry that stays inside a set.
+    /// Returns the first way from an entry that stays inside a set.
     fn way(
         &mut self,
         set: &Set,
@@ -235,7 +235,7 @@ impl Tables {
         numbers: &HashMap<StateID, u16>,
         forks: &mut HashMap<StateID, u16>,
     ) -> Option<Step> {
-        // States still to be tried, each with the slots noted on the way to it.
+        // States to try, each with the slots set on the way to it.
         let mut open: Vec<(StateID, Vec<u16>)> = vec![(entry, Vec::new())];
         let mut seen = vec![0; set.len()].into_boxed_slice();
         while let Some((id, mut noted)) = open.pop() {
@@ -266,7 +266,7 @@ impl Tables {
         Some(Step { note, next })
     }
 
-    /// Where a byte leads from a state: to an entry, or to several, by its class.
+    /// Returns the entry that a byte leads to from a state, or a fork if that depends on the byte's class.
     fn next(
         &mut self,
         id: StateID,
@@ -276,9 +276,9 @@ impl Tables {
         let state = self.nfa.state(id);
         let number = |byte: &u8| Some(numbers[&taken(state, *byte)?]);
         let row: Vec<Option<u16>> = self.bytes.iter().map(number).collect();
-        let mut told = row.iter().flatten();
-        let first = *told.next()?;
-        if told.all(|next| *next == first) {
+        let mut entries = row.iter().flatten();
+        let first = *entries.next()?;
+        if entries.all(|next| *next == first) {
             return Some(first);
         }
         let fork = if let Some(fork) = forks.get(&id) {
@@ -312,18 +312,18 @@ impl<T> Default for Numbered<T> {
 }
 
 impl<T: Clone + Eq + std::hash::Hash> Numbered<T> {
-    fn number(&mut self, thing: T) -> Option<u16> {
-        if let Some(number) = self.0.get(&thing) {
+    fn number(&mut self, item: T) -> Option<u16> {
+        if let Some(number) = self.0.get(&item) {
             return Some(*number);
         }
         let number = u16::try_from(self.1.len()).ok()?;
-        self.1.push(thing.clone());
-        self.0.insert(thing, number);
+        self.1.push(item.clone());
+        self.0.insert(item, number);
         Some(number)
     }
 }
 
-/// Where a state leads without a byte, the preferred one first.
+/// Returns the states that a state leads to without a byte, the preferred one first.
 fn ways(state: &State) -> Vec<StateID> {
     match state {
         State::Look { next, .. } | State::Capture { next, .. } => vec![*next],
@@ -337,7 +337,7 @@ fn ways(state: &State) -> Vec<StateID> {
     }
 }
 
-/// Where a byte leads from a state.
+/// Returns the state that a byte leads to.
 fn taken(state: &State, byte: u8) -> Option<StateID> {
     match state {
         State::ByteRange { trans } => trans.matches_byte(byte).then_some(trans.next),

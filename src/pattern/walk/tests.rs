@@ -4,7 +4,7 @@ use super::super::Preset;
 use super::super::text::LONG;
 use super::*;
 
-/// Walks agree with the regex on where every group stands. `false` if there is no walk.
+/// Asserts that the walk and the regex find every group at the same place; `false` without a walk.
 fn check(source: &str, lines: &[&[u8]]) -> bool {
     let regex = regex::bytes::RegexBuilder::new(source)
         .unicode(false)
@@ -30,7 +30,7 @@ fn check(source: &str, lines: &[&[u8]]) -> bool {
 }
 
 #[test]
-fn groups_stand_where_the_regex_finds_them() {
+fn groups_are_found_where_the_regex_finds_them() {
     let lines: [&[u8]; 16] = [
         b"",
         b"a",
@@ -77,7 +77,7 @@ fn groups_stand_where_the_regex_finds_them() {
 }
 
 #[test]
-fn a_trail_is_taken_again() {
+fn a_trail_is_reusable() {
     let walk = Walk::new("^(a)?(b*)$", 1..3).unwrap();
     let mut trail = Trail::default();
     for (line, groups) in [
@@ -91,13 +91,13 @@ fn a_trail_is_taken_again() {
 }
 
 #[test]
-fn what_would_be_too_large_has_no_walk() {
+fn oversized_tables_are_refused() {
     assert!(!check("^(.{60})a(.*)$", &[]));
     assert!(!check(r"^(?u:(.*)\b)$", &[]));
 }
 
 #[test]
-fn long_lines_that_no_plan_reads_are_read_as_the_regex_reads_them() {
+fn long_lines_without_a_plan_are_read_as_by_the_regex() {
     let rest = r#" [22/Nov/2026:18:47:15 +0000] "GET / HTTP/1.1" 200 1 "-" "-""#;
     for name in ["nginx-combined", "gunicorn", "apache-combined"] {
         let pattern = Preset::find(name).unwrap().pattern().unwrap();
@@ -113,7 +113,7 @@ fn long_lines_that_no_plan_reads_are_read_as_the_regex_reads_them() {
     }
 }
 
-/// Expressions that fork, loop and look around in every way, and lines of the bytes they name.
+/// Generates expressions that fork, loop and assert in every way.
 fn expression() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         4 => "[ab ]{1,2}",
@@ -139,7 +139,7 @@ fn expression() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
     #[test]
-    fn any_walk_goes_the_way_of_the_regex(
+    fn any_walk_agrees_with_the_regex(
         source in expression(),
         lines in proptest::collection::vec("[ab 1\n\u{e9}]{0,9}", 8),
     ) {
