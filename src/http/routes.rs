@@ -94,9 +94,12 @@ fn filter(
         .then(move || Arc::clone(&scraper).body())
         .map(response::metrics);
     let healthy = get(Page::Healthy).map(|| response::text(StatusCode::OK, "ok\n"));
-    let ready = get(Page::Ready).map(move || match ready.get() {
-        true => response::text(StatusCode::OK, "ready\n"),
-        false => response::text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
+    let ready = get(Page::Ready).map(move || {
+        if ready.get() {
+            response::text(StatusCode::OK, "ready\n")
+        } else {
+            response::text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+        }
     });
     let landing = get(Page::Landing).map(move || response::landing(&html));
     let method_not_allowed = at(|page| page != Page::Other).map(response::method_not_allowed);

@@ -1,4 +1,4 @@
-//! Logs that hold what no server would write: rejected line by line, in bounded memory.
+//! Tests of logs with malformed lines: each is rejected, in bounded memory.
 
 use std::fs;
 use std::io::Write as _;
@@ -8,10 +8,10 @@ use crate::recorded::line;
 use crate::scrape::Scrape;
 use crate::support::{Daemon, append};
 
-/// Far more than the daemon needs, far less than a log that is held whole.
+/// Upper bound of the daemon's memory, in bytes; a log held whole would exceed it.
 const MEMORY: u64 = 64 << 20;
 
-/// Rejected lines of the source `access`, for this reason.
+/// Returns the number of lines of the source `access` that were rejected for this reason.
 fn rejected(scrape: &Scrape, reason: &str) -> Option<f64> {
     scrape.value(
         "httplog_exporter_rejected_lines_total",
@@ -20,7 +20,7 @@ fn rejected(scrape: &Scrape, reason: &str) -> Option<f64> {
 }
 
 #[test]
-fn a_line_of_100_mb_is_one_reject_and_holds_up_nothing() {
+fn a_line_of_100_mb_is_one_reject_and_delays_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let mut log = append(&dir.path().join("access.log"));
     log.write_all(line("GET", 200).as_bytes()).unwrap();
@@ -29,7 +29,7 @@ fn a_line_of_100_mb_is_one_reject_and_holds_up_nothing() {
     for _ in 0..100 {
         log.write_all(&piece).unwrap();
     }
-    // The line has not ended yet: it is read over, and everything else goes on.
+    // The line has not ended yet: it is skipped, and scrapes still work.
     crate::support::until(|| {
         let lag = daemon
             .scrape()
@@ -55,7 +55,7 @@ fn a_line_of_100_mb_is_one_reject_and_holds_up_nothing() {
 }
 
 #[test]
-fn junk_between_lines_is_rejected_and_harms_no_other() {
+fn junk_is_rejected_and_other_lines_are_counted() {
     let dir = tempfile::tempdir().unwrap();
     let mut log = append(&dir.path().join("access.log"));
     log.write_all(line("GET", 200).as_bytes()).unwrap();
@@ -76,7 +76,7 @@ fn junk_between_lines_is_rejected_and_harms_no_other() {
         log.write_all(b"\n").unwrap();
         log.write_all(good.as_bytes()).unwrap();
     }
-    // Bytes of all values inside a well-formed line are data.
+    // A well-formed line may contain any byte.
     let bytes: Vec<u8> = (1..=255)
         .filter(|byte| !b"\n\r\"\\ ".contains(byte))
         .collect();
@@ -86,7 +86,7 @@ fn junk_between_lines_is_rejected_and_harms_no_other() {
         .flat_map(|byte| if byte == 0 { bytes.clone() } else { vec![byte] })
         .collect();
     log.write_all(&agent).unwrap();
-    // Windows' line ends, and lines that hold nothing.
+    // Windows' line ends, and empty lines.
     log.write_all(good.replace('\n', "\r\n").as_bytes())
         .unwrap();
     log.write_all(b"\n\r\n").unwrap();
@@ -100,14 +100,14 @@ fn junk_between_lines_is_rejected_and_harms_no_other() {
     assert_eq!(rejected(&scrape, "mismatch"), Some(7.0));
     assert_eq!(rejected(&scrape, "overlong"), Some(1.0));
     let said = daemon.said();
-    assert!(!said.contains("red"), "the log tells no line: {said}");
+    assert!(!said.contains("red"), "the log quotes a line: {said}");
 }
 
 #[test]
-fn a_hole_at_the_start_of_a_truncated_log_is_no_line() {
+fn a_hole_at_the_start_of_a_truncated_log_is_not_a_line() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("access.log");
-    // A writer that doesn't append goes on where it was.
+    // A writer without O_APPEND continues at its old offset.
     let mut log = fs::File::create(&path).unwrap();
     log.write_all(line("GET", 200).repeat(100).as_bytes())
         .unwrap();
@@ -122,7 +122,7 @@ fn a_hole_at_the_start_of_a_truncated_log_is_no_line() {
 }
 
 #[test]
-fn clients_choose_no_series() {
+fn clients_cannot_create_series() {
     let dir = tempfile::tempdir().unwrap();
     let mut log = append(&dir.path().join("access.log"));
     let good = line("GET", 200);
@@ -148,7 +148,7 @@ fn clients_choose_no_series() {
     assert!(daemon.peak_memory() < MEMORY);
 }
 
-/// A number in letters, that no folding takes for data.
+/// Writes a number in letters, which route folding keeps.
 fn letters(mut number: u32) -> String {
     let mut text = String::new();
     for _ in 0..4 {

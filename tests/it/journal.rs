@@ -1,7 +1,7 @@
-//! The journal, through a stand-in for `journalctl`: followed, kept in mind, and replayed.
+//! Tests of the journal through a stand-in for `journalctl`: followed, resumed, and replayed.
 //!
-//! Invariant: the stand-in takes the options that the real one takes and writes its export format;
-//! what entries there are is up to files that a test writes.
+//! Invariant: the stand-in takes the options of the real program and writes its export format; its
+//! entries are files that a test writes.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -14,8 +14,8 @@ use crate::recorded::line;
 use crate::scrape::Scrape;
 use crate::support::{Daemon, HEAD, program, project, run, until};
 
-/// Gives each file of `entries/`, which is named by its cursor, in order, from `--cursor` on if it is
-/// there or from the next one on if not; then waits for more, until there is a file `die`.
+/// Prints the files of `entries/`, which are named by cursor, sorted, starting at `--cursor` or at
+/// the next one if that is missing; then waits for more, until a file `die` exists.
 const STAND_IN: &str = r#"#!/bin/sh
 cd "$(dirname "$0")" || exit 1
 echo "$$" >>pids
@@ -35,13 +35,13 @@ while :; do
         given=$name
     done
     [ -e die ] && rm die && exit 3
-    # Nobody is left to kill it, where the daemon was killed: it ends with the test.
+    # A killed daemon cannot kill this program, so it exits with the test.
     [ -d entries ] || exit 0
     sleep 0.05
 done
 "#;
 
-/// A journal, and the program that reads it.
+/// A journal, and the stand-in that reads it.
 struct Journal {
     dir: PathBuf,
     last: u32,
@@ -62,14 +62,14 @@ impl Journal {
             self.last += 1;
             let name = format!("{:05}", self.last);
             let text = entry(&format!("i={name}"), 17, line("GET", 200).trim_end());
-            // The stand-in must not find a file that is only begun.
+            // Renamed when complete, so that the stand-in never reads a partial file.
             let begun = self.dir.join("begun");
             fs::write(&begun, text).unwrap();
             crate::support::rename(&begun, &self.dir.join("entries").join(name));
         }
     }
 
-    /// As `journalctl --vacuum-size` does.
+    /// Deletes all entries, as `journalctl --vacuum-size` may.
     fn forget_all(&self) {
         for entry in fs::read_dir(self.dir.join("entries")).unwrap() {
             fs::remove_file(entry.unwrap().path()).unwrap();
@@ -99,7 +99,7 @@ impl Journal {
     }
 }
 
-/// As journald exports it: text, and a binary field as soon as a value holds a newline.
+/// Formats an entry as journald exports it: as text, except a value with a newline, as binary.
 fn entry(cursor: &str, pid: u32, message: &str) -> Vec<u8> {
     let mut entry = format!(
         "__CURSOR={cursor}\n__REALTIME_TIMESTAMP=1795373234000000\n__MONOTONIC_TIMESTAMP=4711\n\
@@ -134,7 +134,7 @@ fn stop(daemon: Daemon) {
 }
 
 #[test]
-fn a_journal_is_followed_across_ends_of_its_reader_and_of_the_daemon() {
+fn a_journal_is_followed_across_restarts_of_its_reader_and_of_the_daemon() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = Journal::new(dir.path());
     journal.log(3);
@@ -151,23 +151,26 @@ fn a_journal_is_followed_across_ends_of_its_reader_and_of_the_daemon() {
     );
     assert!(calls[1].contains("--cursor=i=00003"), "{calls:?}");
     stop(daemon);
-    let place = fs::read_to_string(dir.path().join("state/journal-gunicorn")).unwrap();
-    assert_eq!(place, "gunicorn.service\ni=00005\n");
+    let cursor = fs::read_to_string(dir.path().join("state/journal-gunicorn")).unwrap();
+    assert_eq!(cursor, "gunicorn.service\ni=00005\n");
     for id in fs::read_to_string(journal.dir.join("pids"))
         .unwrap()
         .lines()
     {
-        assert!(!Path::new("/proc").join(id).exists(), "{id} runs on");
+        assert!(
+            !Path::new("/proc").join(id).exists(),
+            "{id} is still running"
+        );
     }
 
-    // What was logged meanwhile comes, and nothing twice.
+    // Entries logged meanwhile are counted, and none twice.
     journal.log(4);
     let daemon = journal.start(dir.path());
     assert_counted(&daemon, 4);
     assert_eq!(gaps(&daemon), Some(0.0));
     stop(daemon);
 
-    // The place is no longer in the journal.
+    // The journal does not hold the cursor any more.
     journal.forget_all();
     journal.log(2);
     let daemon = journal.start(dir.path());
@@ -180,25 +183,25 @@ fn a_journal_is_followed_across_ends_of_its_reader_and_of_the_daemon() {
 }
 
 #[test]
-fn a_daemon_that_is_killed_leaves_a_place_that_was_counted() {
+fn a_killed_daemon_leaves_the_cursor_of_a_counted_entry() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = Journal::new(dir.path());
     journal.log(3);
     let daemon = journal.start(dir.path());
     assert_counted(&daemon, 3);
-    let place = dir.path().join("state/journal-gunicorn");
-    until(|| fs::read_to_string(&place).map_err(|error| error.to_string()));
+    let cursor_file = dir.path().join("state/journal-gunicorn");
+    until(|| fs::read_to_string(&cursor_file).map_err(|error| error.to_string()));
     drop(daemon); // kill -9
     journal.log(1);
     let daemon = journal.start(dir.path());
-    // At least what came since, at most what was written in the last seconds again.
+    // At least the entry logged since; entries of the last seconds may be counted again.
     let scrape = Scrape::parse(&daemon.metrics_after(&[("gunicorn", 1)]));
     assert!(scrape.lines("gunicorn", None) <= 4);
     assert_eq!(gaps(&daemon), Some(0.0));
 }
 
 #[test]
-fn an_exported_journal_is_replayed_without_what_systemd_says() {
+fn an_exported_journal_is_replayed_without_messages_of_systemd() {
     let dir = tempfile::tempdir().unwrap();
     let mut text = entry("i=1", 1, "Started gunicorn.service.");
     for n in 0..100 {
@@ -218,7 +221,7 @@ fn an_exported_journal_is_replayed_without_what_systemd_says() {
 }
 
 #[test]
-fn a_recorded_journal_is_replayed_to_the_line() {
+fn a_recorded_journal_is_replayed_exactly() {
     let dir = tempfile::tempdir().unwrap();
     let export = project("fixtures/journal/gunicorn.export");
     let recorded = fs::read(&export).unwrap();
@@ -226,7 +229,7 @@ fn a_recorded_journal_is_replayed_to_the_line() {
         .split(|byte| *byte == b'\n')
         .filter_map(|line| line.strip_prefix(b"MESSAGE="))
         .collect();
-    // What gunicorn had to say besides stands among them, as it does wherever both logs go.
+    // The journal also holds gunicorn's error log.
     let (warnings, lines): (Vec<&[u8]>, Vec<&[u8]>) = lines
         .into_iter()
         .partition(|line| line.starts_with(b"WSGI"));

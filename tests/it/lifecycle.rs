@@ -1,4 +1,4 @@
-//! The daemon's life: start, reload and stop, as signals and systemd have it.
+//! Tests of the daemon's start, reload and stop, by signals and under systemd.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -17,10 +17,10 @@ use crate::recorded::line;
 use crate::scrape::Scrape;
 use crate::support::{Daemon, HEAD, Source, append, program, until};
 
-/// More than a stop takes, less than any client is waited for.
+/// More than a stop takes, and less than the time that clients are waited for.
 const PROMPTLY: Duration = Duration::from_secs(4);
 
-/// Writes a log of one line, and a configuration that follows it; gives back the configuration.
+/// Writes a log of one line and a configuration that follows it, and returns the configuration.
 fn set_up(dir: &Path) -> String {
     let log = dir.join("access.log");
     fs::write(&log, line("GET", 200)).unwrap();
@@ -34,7 +34,7 @@ fn set_up(dir: &Path) -> String {
     config
 }
 
-/// `run` on the configuration in this folder.
+/// Builds the command `run` with the configuration in this directory.
 fn run_configured(dir: &Path) -> Command {
     let mut command = program(["run", "--config"]);
     command.arg(dir.join("config.toml"));
@@ -61,7 +61,7 @@ fn a_reload_keeps_counts_and_applies_what_changed() {
         log: &other,
     };
     fs::write(dir.path().join("config.toml"), before + &added.toml()).unwrap();
-    // Written between the two configurations, it is read once.
+    // This line is written between the two configurations, and read once.
     let mut log = append(&dir.path().join("access.log"));
     log.write_all(line("PUT", 204).as_bytes()).unwrap();
     daemon.signal(Signal::HUP);
@@ -78,7 +78,7 @@ fn a_reload_keeps_counts_and_applies_what_changed() {
     daemon.wait_until_said("configuration reloaded from");
     assert!(!daemon.said().contains("WARN"), "{}", daemon.said());
 
-    // A source that is taken away is followed no more, and lets go of its file.
+    // A removed source closes its file.
     fs::write(
         dir.path().join("config.toml"),
         HEAD.to_owned() + &added.toml(),
@@ -147,7 +147,7 @@ fn a_faulty_configuration_changes_nothing() {
 }
 
 #[test]
-fn an_address_from_the_command_line_is_no_change_at_a_reload() {
+fn an_address_from_the_command_line_is_not_a_change_at_a_reload() {
     let dir = tempfile::tempdir().unwrap();
     let config = set_up(dir.path());
     let text = config.replace("127.0.0.1:0", "127.0.0.1:1");
@@ -165,7 +165,7 @@ fn an_address_from_the_command_line_is_no_change_at_a_reload() {
 }
 
 #[test]
-fn another_address_at_a_reload_takes_a_restart() {
+fn a_changed_address_needs_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let config = set_up(dir.path());
     let daemon = Daemon::configured(dir.path(), &config);
@@ -177,7 +177,7 @@ fn another_address_at_a_reload_takes_a_restart() {
 }
 
 #[test]
-fn without_a_configuration_a_reload_is_nothing() {
+fn without_a_configuration_a_reload_does_nothing() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("access.log"), line("GET", 200)).unwrap();
     let daemon = Daemon::bare(dir.path(), ["access.log"]);
@@ -187,19 +187,19 @@ fn without_a_configuration_a_reload_is_nothing() {
 }
 
 #[test]
-fn it_stops_promptly_whoever_is_connected() {
-    // What a client has said, and how much it waits for before the stop.
-    for (said, answer, at_most) in [
+fn open_connections_do_not_delay_the_stop() {
+    // The bytes that a client sends, the length of the response it reads, and the time limit.
+    for (said, response, at_most) in [
         ("", 0, PROMPTLY),
         ("GET /-/ready HTTP/1.1\r\nHost: x\r\n\r\n", 12, PROMPTLY),
-        // The rest of a request is waited for, as an answer in work is.
+        // The rest of a request has as much time as a response in progress.
         ("GET /metrics HT", 0, PROMPTLY + Limits::default().stop),
     ] {
         let dir = tempfile::tempdir().unwrap();
         let daemon = Daemon::configured(dir.path(), &set_up(dir.path()));
         let mut client = TcpStream::connect(daemon.socket()).unwrap();
         client.write_all(said.as_bytes()).unwrap();
-        client.read_exact(&mut vec![0; answer]).unwrap();
+        client.read_exact(&mut vec![0; response]).unwrap();
         let clock = SystemClock::new();
         daemon.signal(Signal::TERM);
         assert_eq!(daemon.end(), 0);
@@ -209,9 +209,9 @@ fn it_stops_promptly_whoever_is_connected() {
 }
 
 #[test]
-fn signals_are_heeded_from_the_first_word_on() {
+fn signals_are_handled_from_the_first_log_line_on() {
     let dir = tempfile::tempdir().unwrap();
-    // So many that there is time between the first one's word and the last one's start.
+    // So many that there is time between the first one's log line and the last one's start.
     let sources = (0..60).map(|n| {
         let (name, log) = (format!("n{n}"), dir.path().join("absent.log"));
         let pattern = "nginx-combined";
@@ -226,10 +226,10 @@ fn signals_are_heeded_from_the_first_word_on() {
     fs::write(dir.path().join("config.toml"), config).unwrap();
     for round in 0..6 {
         let daemon = Daemon::launch(dir.path(), run_configured(dir.path()));
-        // At once, not when it is next looked.
+        // Polls without a pause, to send the signal as early as possible.
         until(|| match (0..1_000).find(|_| !daemon.said().is_empty()) {
             Some(_) => Ok(()),
-            None => Err("no word".to_owned()),
+            None => Err("no log line".to_owned()),
         });
         if round % 2 == 0 {
             daemon.signal(Signal::HUP);
@@ -241,7 +241,7 @@ fn signals_are_heeded_from_the_first_word_on() {
 }
 
 #[test]
-fn a_unix_socket_is_served_and_taken_away() {
+fn a_unix_socket_is_served_and_removed() {
     let dir = tempfile::tempdir().unwrap();
     let socket = dir.path().join("metrics.sock");
     let config = set_up(dir.path()).replace(
@@ -249,7 +249,7 @@ fn a_unix_socket_is_served_and_taken_away() {
         &format!("\"unix:{}\", \"127.0.0.1:0\"", socket.display()),
     );
     fs::write(dir.path().join("config.toml"), config).unwrap();
-    // What a process that was killed left behind is in nobody's way.
+    // The file that a killed process left behind is replaced.
     for _ in 0..2 {
         let killed = Daemon::launch(dir.path(), run_configured(dir.path()));
         killed.wait_until_said("ready: every source is opened");
@@ -262,16 +262,19 @@ fn a_unix_socket_is_served_and_taken_away() {
     stream
         .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
-    assert!(answer.contains("httplog_exporter_build_info"), "{answer}");
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
+    assert!(
+        response.contains("httplog_exporter_build_info"),
+        "{response}"
+    );
     daemon.signal(Signal::TERM);
     assert_eq!(daemon.end(), 0);
     assert!(!socket.exists());
 }
 
-/// What systemd would hear.
+/// The receiver of the notifications that systemd would get.
 struct Manager(UnixDatagram);
 
 impl Manager {
@@ -283,8 +286,8 @@ impl Manager {
         Self(socket)
     }
 
-    /// The next message that is no sign of life, as its lines.
-    fn hears(&self) -> Vec<String> {
+    /// Returns the lines of the next message other than a watchdog keep-alive.
+    fn receive(&self) -> Vec<String> {
         loop {
             let mut message = [0; 4096];
             let length = self.0.recv(&mut message).unwrap();
@@ -297,7 +300,7 @@ impl Manager {
 }
 
 #[test]
-fn systemd_hears_of_every_change() {
+fn systemd_is_notified_of_every_change() {
     let dir = tempfile::tempdir().unwrap();
     let manager = Manager::bind(&dir.path().join("notify"));
     let mut config = HEAD.to_owned();
@@ -319,7 +322,7 @@ fn systemd_hears_of_every_change() {
     command.env("NOTIFY_SOCKET", dir.path().join("notify"));
     let daemon = Daemon::launch(dir.path(), command);
 
-    assert_eq!(manager.hears(), ["READY=1"]);
+    assert_eq!(manager.receive(), ["READY=1"]);
     let said = daemon.said();
     for path in &paths {
         assert!(
@@ -328,23 +331,23 @@ fn systemd_hears_of_every_change() {
         );
     }
     daemon.signal(Signal::HUP);
-    let reloading = manager.hears();
+    let reloading = manager.receive();
     assert_eq!(reloading[0], "RELOADING=1");
     let since = reloading[1].strip_prefix("MONOTONIC_USEC=").unwrap();
     assert!(since.parse::<u64>().unwrap() > 0);
-    assert_eq!(manager.hears(), ["READY=1"]);
+    assert_eq!(manager.receive(), ["READY=1"]);
     // A refused configuration ends the reload too.
     fs::write(dir.path().join("config.toml"), "").unwrap();
     daemon.signal(Signal::HUP);
-    assert_eq!(manager.hears()[0], "RELOADING=1");
-    assert_eq!(manager.hears(), ["READY=1"]);
+    assert_eq!(manager.receive()[0], "RELOADING=1");
+    assert_eq!(manager.receive(), ["READY=1"]);
     daemon.signal(Signal::TERM);
-    assert_eq!(manager.hears(), ["STOPPING=1"]);
+    assert_eq!(manager.receive(), ["STOPPING=1"]);
     assert_eq!(daemon.end(), 0);
 }
 
 #[test]
-fn the_watchdog_hears_of_life_whatever_its_interval() {
+fn the_watchdog_is_notified_at_every_interval() {
     for interval in ["200000", "1", "0"] {
         let dir = tempfile::tempdir().unwrap();
         let manager = Manager::bind(&dir.path().join("notify"));
@@ -355,7 +358,7 @@ fn the_watchdog_hears_of_life_whatever_its_interval() {
             .env("WATCHDOG_USEC", interval);
         let daemon = Daemon::start(dir.path(), command);
         let mut alive = 0;
-        // Long enough for a thread that waits for its log to be taken for stuck.
+        // Long enough for an idle thread to be mistaken for a stuck one.
         while alive < 15 && interval != "0" {
             let mut message = [0; 64];
             let length = manager.0.recv(&mut message).unwrap();

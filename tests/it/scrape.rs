@@ -1,17 +1,17 @@
-//! One page of metrics, read without any of the project's code.
+//! Parses a page of metrics independently of the project's code.
 //!
-//! Invariant: a line that is neither a comment nor a whole sample ends the test.
+//! Invariant: a line that is neither a comment nor a complete sample fails the test.
 
 use std::collections::BTreeMap;
 
 use crate::counts::{self, Counts};
 
-/// One page of metrics.
+/// A parsed page of metrics.
 pub struct Scrape {
     samples: Vec<Sample>,
 }
 
-/// One line of it.
+/// One sample of a page.
 #[derive(Debug)]
 pub struct Sample {
     pub name: String,
@@ -20,7 +20,7 @@ pub struct Sample {
 }
 
 impl Scrape {
-    /// Reads the text format 0.0.4.
+    /// Parses the text format 0.0.4.
     pub fn parse(page: &str) -> Self {
         let samples = page
             .lines()
@@ -31,12 +31,12 @@ impl Scrape {
         }
     }
 
-    /// Every sample.
+    /// Returns all samples.
     pub fn all(&self) -> impl Iterator<Item = &Sample> {
         self.samples.iter()
     }
 
-    /// The samples of a name whose labels include these.
+    /// Returns the samples of a name whose labels include these.
     pub fn samples<'a>(
         &'a self,
         name: &'a str,
@@ -50,7 +50,7 @@ impl Scrape {
         })
     }
 
-    /// Requests of a source, summed over routes; what was never seen is left out.
+    /// Returns the requests of a source, summed over routes, without zeros.
     pub fn requests(&self, source: &str) -> Counts {
         let mut counts = Counts::new();
         for sample in self.samples("httplog_requests_total", &[("source", source)]) {
@@ -64,7 +64,7 @@ impl Scrape {
         counts
     }
 
-    /// The values of a name, summed by one label, in the order of its values.
+    /// Returns the values of a name, summed by one label and sorted by its values.
     pub fn by(&self, name: &str, label: &str) -> Vec<(String, f64)> {
         let mut sums = BTreeMap::new();
         for sample in self.samples(name, &[]) {
@@ -73,7 +73,7 @@ impl Scrape {
         sums.into_iter().collect()
     }
 
-    /// Lines read from a source, of one outcome or of all.
+    /// Returns the number of lines read from a source, with one outcome or all.
     pub fn lines(&self, source: &str, outcome: Option<&str>) -> u64 {
         self.samples("httplog_exporter_lines_total", &[("source", source)])
             .filter(|sample| outcome.is_none_or(|outcome| sample.label("outcome") == outcome))
@@ -81,7 +81,7 @@ impl Scrape {
             .sum()
     }
 
-    /// The one sample of a name whose labels include these, if it is there.
+    /// Returns the value of the only sample of a name whose labels include these, if it exists.
     pub fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let mut samples = self.samples(name, labels);
         let value = samples.next().map(|sample| sample.value);
@@ -89,7 +89,7 @@ impl Scrape {
         value
     }
 
-    /// That a source counted exactly these requests, and lost or refused no line.
+    /// Asserts that a source counted exactly these requests, and rejected or skipped no line.
     pub fn assert_counted(&self, source: &str, expected: &Counts) {
         assert_eq!(self.requests(source), *expected, "requests of {source}");
         let lines = counts::total(expected);
@@ -145,7 +145,7 @@ impl Sample {
     }
 }
 
-/// The text up to the closing quote, escapes undone, and what follows the quote.
+/// Returns the unescaped text up to the closing quote, and the rest after it.
 fn unquote(quoted: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut rest = quoted.chars();
@@ -163,7 +163,7 @@ fn unquote(quoted: &str) -> Option<(String, &str)> {
 }
 
 #[test]
-fn a_sample_is_read_with_its_labels_unescaped() {
+fn a_sample_is_parsed_with_its_labels_unescaped() {
     let sample = Sample::parse(r#"a_total{x="q\"\\\n{}, =",y=""} 12"#).unwrap();
     assert_eq!((sample.name.as_str(), sample.count()), ("a_total", 12));
     assert_eq!(sample.label("x"), "q\"\\\n{}, =");

@@ -1,4 +1,4 @@
-//! A real nginx and a real gunicorn that send their logs over sockets.
+//! Tests with a real nginx and a real gunicorn that send their logs over sockets.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -14,11 +14,11 @@ use crate::support::{Daemon, HEAD, project, until};
 
 const CONNECTIONS: usize = 4;
 const REQUESTS: usize = 6_000;
-/// Requests sent before the first answer to one of them is read.
+/// Requests sent before the first response to one of them is read.
 const BURST: usize = 60;
-/// What the documentation has people set for bursts over a unix datagram socket: how many
-/// datagrams may wait in a socket, by default 10, and how many bytes of them a sender may have on
-/// their way, by default enough for some 280 lines.
+/// Kernel settings that the documentation recommends for bursts over a unix datagram socket: the
+/// queue of a socket, by default 10 datagrams, and the send buffer, by default enough for some 280
+/// lines.
 const QUEUES: [(&str, &str); 2] = [
     ("/proc/sys/net/unix/max_dgram_qlen", "4096"),
     ("/proc/sys/net/core/wmem_default", "4194304"),
@@ -35,12 +35,12 @@ impl Drop for Server {
     }
 }
 
-/// The kernel's queues made longer, as documented, and put back when dropped.
+/// Longer queues of the kernel, as documented; restored when dropped.
 #[derive(Default)]
 struct LongQueues(Vec<(&'static str, String)>);
 
 impl LongQueues {
-    /// None without the right to.
+    /// Sets the queues; `None` without the privilege.
     fn set() -> Option<Self> {
         let mut queues = Self::default();
         for (setting, value) in QUEUES {
@@ -93,7 +93,7 @@ fn nginx(dir: &Path, to: &str) -> (Server, SocketAddr) {
     (spawn(command, address), address)
 }
 
-/// Sends requests in bursts over connections that stay open; says how many were answered.
+/// Sends requests in bursts over persistent connections, and returns the number of responses.
 fn drive(address: SocketAddr, path: &str) -> u64 {
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").repeat(BURST);
     let drivers: Vec<_> = (0..CONNECTIONS)
@@ -104,7 +104,7 @@ fn drive(address: SocketAddr, path: &str) -> u64 {
                 let mut answered = 0;
                 while answered < REQUESTS {
                     connection.write_all(request.as_bytes()).unwrap();
-                    answered += read_answers(&mut connection, BURST);
+                    answered += read_responses(&mut connection, BURST);
                 }
                 answered
             })
@@ -114,17 +114,17 @@ fn drive(address: SocketAddr, path: &str) -> u64 {
     answered.map(|answered| answered as u64).sum()
 }
 
-/// Reads until so many answers have begun; their bodies don't contain a status line.
-fn read_answers(connection: &mut TcpStream, wanted: usize) -> usize {
+/// Reads until the wanted number of responses has arrived.
+fn read_responses(connection: &mut TcpStream, wanted: usize) -> usize {
     let (mut text, mut part) = (Vec::new(), vec![0; 65_536]);
     loop {
         let length = connection.read(&mut part).unwrap();
         assert!(length > 0, "the connection was closed");
         text.extend_from_slice(&part[..length]);
         let ends = text.windows(6).filter(|end| end == b"\r\n\r\nok");
-        let answers = ends.count();
-        if answers == wanted {
-            return answers;
+        let responses = ends.count();
+        if responses == wanted {
+            return responses;
         }
     }
 }
@@ -138,23 +138,23 @@ fn lost(scrape: &Scrape, reason: &str) -> Option<f64> {
     scrape.value("httplog_exporter_gap_events_total", &labels)
 }
 
-/// The lines recorded once their number stays the same: nobody says which one is the last.
-fn settled(daemon: &Daemon) -> Scrape {
+/// Scrapes until the number of lines stays the same: the last line is not marked.
+fn steady(daemon: &Daemon) -> Scrape {
     let mut before = 0;
     until(|| {
         let scrape = daemon.scrape();
         let now = scrape.lines("site", None);
-        let is_settled = now == before && now > 0;
+        let is_steady = now == before && now > 0;
         before = now;
         Waker::default().wait(std::time::Duration::from_millis(500));
-        is_settled.then_some(scrape).ok_or(format!("{now} lines"))
+        is_steady.then_some(scrape).ok_or(format!("{now} lines"))
     })
 }
 
 #[test]
 fn nginxs_lines_over_a_unix_socket_are_all_counted_where_the_kernels_queue_is_long() {
     let dir = tempfile::tempdir().unwrap();
-    // Sockets have the length that was in force when they were made.
+    // The length applies to sockets created after it was set.
     let queue = LongQueues::set();
     let daemon = Daemon::configured(dir.path(), &source("nginx-combined", "unix:log.sock"));
     let socket = dir.path().join("log.sock");
@@ -168,9 +168,9 @@ fn nginxs_lines_over_a_unix_socket_are_all_counted_where_the_kernels_queue_is_lo
         assert_eq!(scrape.lines("site", None), answered);
         assert_eq!(lost(&scrape, "queue_full"), Some(0.0));
     } else {
-        // What the kernel had no room for, nginx dropped, and its error log says so at most once
-        // a second.
-        let scrape = settled(&daemon);
+        // nginx dropped the lines that did not fit into the kernel's queue, and logs that at most
+        // once a second, so the number is unknown.
+        let scrape = steady(&daemon);
         let counted = scrape.lines("site", Some("recorded"));
         eprintln!("{counted} of {answered} lines arrived");
         assert!(counted <= answered);

@@ -1,4 +1,4 @@
-//! Lines from pipes and sockets: counted as they are sent, whatever the senders do.
+//! Tests of lines from pipes and sockets, with well-behaved and hostile senders.
 
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -15,20 +15,20 @@ use crate::scrape::Scrape;
 use crate::support::{Daemon, HEAD, program, run, run_command, until};
 
 const BURST: u64 = 20_000;
-/// Far more than the daemon needs, far less than what is sent.
+/// Upper bound of the daemon's memory, in bytes; what is sent exceeds it by far.
 const MEMORY: u64 = 64 << 20;
 
 fn source(keys: &str) -> String {
     format!("{HEAD}\n[[source]]\nname = 'site'\npattern = 'nginx-combined'\n{keys}\n")
 }
 
-/// A port that nobody listens on.
+/// Returns a free address.
 fn free_address() -> SocketAddr {
     let held = TcpListener::bind("127.0.0.1:0").unwrap();
     held.local_addr().unwrap()
 }
 
-/// As nginx sends it, but for the date.
+/// Frames a line as nginx does; the date is fixed.
 fn framed(line: &str) -> String {
     format!("<190>Nov 22 18:47:14 vm nginx: {}", line.trim_end())
 }
@@ -57,7 +57,7 @@ fn a_burst_over_a_unix_datagram_socket_is_counted_whole() {
     let daemon = Daemon::configured(dir.path(), &source("syslog = 'unix:log.sock'"));
     let datagram = framed(&line("GET", 200));
     let sender = UnixDatagram::unbound().unwrap();
-    // Waits while the kernel's queue is full, which nginx doesn't.
+    // This sender blocks while the kernel's queue is full; nginx would drop the line.
     for _ in 0..BURST {
         sender.send_to(datagram.as_bytes(), &path).unwrap();
     }
@@ -65,7 +65,7 @@ fn a_burst_over_a_unix_datagram_socket_is_counted_whole() {
     assert!(gaps(&daemon.scrape(), "queue_full").abs() < 0.5);
     daemon.signal(Signal::TERM);
     assert_eq!(daemon.end(), 0);
-    assert!(!path.exists(), "the socket stays behind");
+    assert!(!path.exists(), "the socket file was not removed");
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn a_reload_closes_no_socket_and_loses_no_datagram() {
         sender.send(datagram.as_bytes()).unwrap();
     }
     assert_all_counted(&daemon, 2_000);
-    // Another address takes the first one's place, and everything counted stays.
+    // A change of the address keeps all counts.
     std::fs::write(
         dir.path().join("config.toml"),
         config.replace("log.sock", "other.sock"),
@@ -159,12 +159,12 @@ fn both_framings_over_connections_are_counted() {
 }
 
 #[test]
-fn hostile_peers_cost_neither_memory_nor_the_others_lines() {
+fn hostile_peers_use_bounded_memory_and_lose_no_lines_of_others() {
     let dir = tempfile::tempdir().unwrap();
     let address = free_address();
     let daemon = Daemon::configured(dir.path(), &source(&format!("syslog = 'tcp://{address}'")));
     let mut good = TcpStream::connect(address).unwrap();
-    // A frame that never comes, said to be as long as can be said.
+    // The start of a frame with the longest possible length.
     let mut giant = TcpStream::connect(address).unwrap();
     giant.write_all(b"999999999 <190>").unwrap();
     // A line without an end.
@@ -177,12 +177,12 @@ fn hostile_peers_cost_neither_memory_nor_the_others_lines() {
         peer.write_all(b"\n").unwrap();
         peer
     });
-    // More connections than may be open.
+    // More connections than the limit allows.
     let crowd: Vec<_> = (0..1_000).map(|_| TcpStream::connect(address)).collect();
     for _ in 0..1_000 {
         good.write_all(line("GET", 200).as_bytes()).unwrap();
     }
-    // It stays open, and takes a place from the crowd however late that comes.
+    // The connection stays open, and so counts toward the limit.
     let _endless = endless.join().unwrap();
     let overlong = || {
         let labels = [("source", "site"), ("reason", "overlong")];
@@ -196,7 +196,7 @@ fn hostile_peers_cost_neither_memory_nor_the_others_lines() {
             ))
     };
     until(overlong);
-    // 64 are open at most: the good one, the giant, the endless one, and these.
+    // At most 64 are open: the good one, the giant, the endless one, and 61 of the crowd.
     until(|| {
         let refused = gaps(&daemon.scrape(), "refused_connection");
         (refused >= 939.0)
@@ -209,7 +209,7 @@ fn hostile_peers_cost_neither_memory_nor_the_others_lines() {
 }
 
 #[test]
-fn a_fifos_writers_come_and_go() {
+fn a_fifo_is_read_across_writers() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("access.fifo");
     let daemon = Daemon::configured(dir.path(), &source("fifo = 'access.fifo'"));
@@ -226,7 +226,7 @@ fn a_fifos_writers_come_and_go() {
     assert_all_counted(&daemon, 1_001);
 }
 
-/// A daemon that reads its standard input from here.
+/// Starts a daemon that reads this standard input.
 fn on_stdin(dir: &Path, args: &[&str], stdin: impl Into<Stdio>) -> Daemon {
     let mut command = program(["run", "--listen", "127.0.0.1:0"]);
     command.args(args).stdin(stdin).current_dir(dir);
@@ -234,7 +234,7 @@ fn on_stdin(dir: &Path, args: &[&str], stdin: impl Into<Stdio>) -> Daemon {
 }
 
 #[test]
-fn standard_input_is_read_to_its_end_and_served_on() {
+fn counts_of_standard_input_are_served_after_its_end() {
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("access.log");
     let text = line("GET", 200).repeat(5_000);
@@ -252,7 +252,7 @@ fn standard_input_is_read_to_its_end_and_served_on() {
 fn a_pipe_on_standard_input_is_read_as_it_is_written() {
     let dir = tempfile::tempdir().unwrap();
     let (reader, mut writer) = std::io::pipe().unwrap();
-    // Its format is told by the first lines, which are counted like any other.
+    // The first lines decide the format, and are counted too.
     writer.write_all(line("GET", 200).as_bytes()).unwrap();
     let daemon = on_stdin(dir.path(), &["-"], reader);
     daemon.metrics_after(&[("stdin", 1)]);
@@ -274,11 +274,11 @@ fn a_pipe_on_standard_input_is_read_as_it_is_written() {
     writer.write_all(line("GET", 200).as_bytes()).unwrap();
     assert_all_counted(&daemon, 1);
     daemon.signal(Signal::TERM);
-    assert_eq!(daemon.end(), 0, "while its input is open");
+    assert_eq!(daemon.end(), 0, "its input is still open");
 }
 
 #[test]
-fn what_no_preset_reads_on_standard_input_is_refused() {
+fn standard_input_in_an_unknown_format_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let args = ["run", "--listen", "127.0.0.1:0", "-"];
     let said = run(dir.path(), args, "no log\nat all\n").failed(78);
@@ -289,7 +289,7 @@ fn what_no_preset_reads_on_standard_input_is_refused() {
 }
 
 #[test]
-fn check_says_what_to_expect_of_streams() {
+fn check_warns_about_problems_of_streams() {
     let dir = tempfile::tempdir().unwrap();
     let check = |keys: &str| {
         let config = dir.path().join("config.toml");

@@ -1,4 +1,4 @@
-//! State that a receiving thread shares with its owner.
+//! Context of a receiving thread, and its retries of what cannot be opened.
 
 use std::fmt::Display;
 use std::io;
