@@ -164,7 +164,7 @@ impl Logs {
             return Ok((None, 0));
         }
         let mut report = Report::default();
-        let given = self.routes.as_deref().map(config::Routes::of_dump);
+        let given = self.routes.as_deref().map(config::Routes::from_dump);
         let routes = match (&given, config.map(|config| config.sources.as_slice())) {
             (Some(given), _) => Some(given),
             (None, Some([only])) => only.routes.as_deref(),

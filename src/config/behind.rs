@@ -1,24 +1,16 @@
-//! `source.behind`: whose lines are joined.
+//! `source.behind`: links between sources whose lines are joined.
 //!
-//! Invariant: of two linked sources both log what joining takes, and none is in two links.
+//! Invariant: both sources of a link log the fields that joining needs, and a front is not itself behind a source.
 
 use std::collections::BTreeSet;
 
-use super::Source;
+use super::source::{Behind, Source};
 use crate::diag::{Fault, Report, Spot};
 use crate::join::Side;
 use crate::model::Field;
 use crate::pattern::Pattern;
 
-/// What a source says of itself.
-pub(super) struct Behind {
-    /// The source.
-    pub(super) name: String,
-    /// The name of the one in front of it.
-    pub(super) front: Spot<String>,
-}
-
-/// Links the sources; `names` are those of all sources, broken ones too.
+/// Checks and sets the links; `names` are those of all sources, including ones with faults.
 pub(super) fn link(
     behinds: &[Behind],
     names: &BTreeSet<String>,
@@ -30,7 +22,7 @@ pub(super) fn link(
             report.push(fault);
             continue;
         }
-        // A source that is missing here has faults of its own in the report.
+        // The faults of a source that is missing here are in the report.
         for (name, side) in [
             (&behind.front.value, Side::Front),
             (&behind.name, Side::Back(0)),
@@ -46,7 +38,7 @@ pub(super) fn link(
     }
 }
 
-/// What is wrong with the place of a source, whatever it logs.
+/// Returns the fault of a link that does not depend on formats.
 fn misplaced(behind: &Behind, behinds: &[Behind], names: &BTreeSet<String>) -> Option<Fault> {
     let front = &behind.front;
     let fault = |message: String| Fault::error(message).at(front.place.clone());
@@ -64,18 +56,18 @@ fn misplaced(behind: &Behind, behinds: &[Behind], names: &BTreeSet<String>) -> O
         .iter()
         .any(|other| other.name == front.value)
         .then(|| {
-            fault(format!("`{}` is behind another source itself", front.value))
+            fault(format!("`{}` is itself behind another source", front.value))
                 .help("name the source whose server passes requests on to this one")
         })
 }
 
-/// The fields that a pattern lacks.
+/// Reports the fields that a pattern lacks.
 fn lacks(name: &str, pattern: &Pattern, side: Side, front: &Spot<String>) -> Report {
     let mut report = Report::default();
     for field in side.fields() {
         if !pattern.fields().contains(field) {
             let message = format!(
-                "`{}` of `{name}` has no `{}`, by which lines are joined",
+                "`{}` of `{name}` has no `{}`, which joining needs",
                 pattern.name(),
                 field.name()
             );
@@ -89,7 +81,7 @@ fn lacks(name: &str, pattern: &Pattern, side: Side, front: &Spot<String>) -> Rep
     report
 }
 
-/// What to log.
+/// Returns the help for a field that is missing.
 fn remedy(side: Side, field: Field) -> &'static str {
     match (side, field) {
         (Side::Front, Field::RequestId) => {
@@ -105,9 +97,9 @@ fn remedy(side: Side, field: Field) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::{Config, Limits};
-    use crate::model::Micros;
     use std::path::Path;
+
+    use crate::config::Config;
 
     const NGINX: &str = "[[source]]\nname = 'nginx'\npaths = ['a.log']\npattern = 'nginx-django'\n";
     const GUNICORN: &str = "[[source]]\nname = 'shop'\npaths = ['b.log']\npattern = 'gunicorn-django'\nbehind = 'nginx'\n";
@@ -136,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_that_cannot_be_is_a_fault() {
+    fn a_link_that_cannot_work_is_a_fault() {
         let check = |content: &str, expected: &[&str]| assert_eq!(faults(content), expected);
         let shop = |front: &str| NGINX.to_owned() + &GUNICORN.replace("'nginx'", front);
         check(
@@ -150,7 +142,7 @@ mod tests {
         check(
             &format!("{NGINX}{GUNICORN}{third}"),
             &[
-                "`shop` is behind another source itself | name the source whose server passes requests on to this one",
+                "`shop` is itself behind another source | name the source whose server passes requests on to this one",
             ],
         );
         let lacking = format!("{NGINX}{GUNICORN}")
@@ -159,21 +151,11 @@ mod tests {
         check(
             &lacking,
             &[
-                "`nginx-combined` of `nginx` has no `request_id`, by which lines are joined | log `$request_id`, as nginx-django does, and pass it on: proxy_set_header X-Request-ID $request_id;",
-                "`nginx-combined` of `nginx` has no `upstream_durations`, by which lines are joined | log `$upstream_response_time`, as nginx-django does",
-                "`gunicorn` of `shop` has no `request_id`, by which lines are joined | log `%({x-request-id}i)s`, as gunicorn-django does; nginx must send it: proxy_set_header X-Request-ID $request_id;",
-                "`gunicorn` of `shop` has no `duration`, by which lines are joined | log `%(L)s`, as gunicorn-django does",
+                "`nginx-combined` of `nginx` has no `request_id`, which joining needs | log `$request_id`, as nginx-django does, and pass it on: proxy_set_header X-Request-ID $request_id;",
+                "`nginx-combined` of `nginx` has no `upstream_durations`, which joining needs | log `$upstream_response_time`, as nginx-django does",
+                "`gunicorn` of `shop` has no `request_id`, which joining needs | log `%({x-request-id}i)s`, as gunicorn-django does; nginx must send it: proxy_set_header X-Request-ID $request_id;",
+                "`gunicorn` of `shop` has no `duration`, which joining needs | log `%(L)s`, as gunicorn-django does",
             ],
         );
-    }
-
-    #[test]
-    fn the_table_is_bounded_by_the_configuration() {
-        let content = format!("{NGINX}[limits]\npending_requests = 1000\npending_seconds = 7\n");
-        let checked = Config::parse("c", &content, Path::new("/etc"));
-        let limits = checked.config.unwrap().limits.join(5);
-        assert_eq!((limits.pending, limits.wait), (1_000, Micros(7_000_000)));
-        let limits = Limits::default().join(5);
-        assert_eq!((limits.pending, limits.wait), (5, Micros(30_000_000)));
     }
 }

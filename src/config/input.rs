@@ -1,29 +1,49 @@
-//! From the keys of a `[[source]]` to where its lines come from.
+//! Inputs: from the keys of a `[[source]]` to the origin of its lines.
 //!
-//! Invariant: a source has exactly one input, no two sources have the same socket or pipe, and a
-//! key that means nothing for the input is a fault.
+//! Invariant: a source has exactly one input, two sources never read the same socket or pipe, and a key that does
+//! not apply to the input is a fault.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::path::Path;
 
-use super::{Files, Input};
+use super::limits::size;
 use crate::diag::{Fault, Place, Report, Section, Spot};
 use crate::source::{Journal, PathPattern, Start, Stream, Syslog, SyslogAddress};
 
-/// What is asked of the kernel where nobody says otherwise: 8 MiB.
+/// Default receive buffer of a socket: 8 MiB.
 const RECEIVE_BUFFER: usize = 8 << 20;
-/// As `/dev/log` has it: servers write under users of their own.
+/// Default mode of a unix socket, as of `/dev/log`: servers write under users of their own.
 const SOCKET_MODE: u32 = 0o666;
 const MAX_CONNECTIONS: usize = 64;
-/// Longest name of a unit (`UNIT_NAME_MAX`).
+/// Longest name of a systemd unit (`UNIT_NAME_MAX`).
 const UNIT_BYTES: usize = 255;
 
-/// The keys that say where lines come from.
-const INPUTS: &str = "`paths`, `stdin`, `syslog`, `journal`, `fifo`";
+/// Keys that select an input.
+const INPUTS: [&str; 5] = ["paths", "stdin", "syslog", "journal", "fifo"];
 
-/// All keys of a section that concern its input.
-pub(super) struct Keys {
+/// Origin of lines.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// Followed files.
+    Files(Files),
+    /// Standard input, a FIFO, a socket or the journal.
+    Stream(Stream),
+}
+
+/// Files to follow.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// Absolute paths and globs.
+    pub paths: Vec<PathPattern>,
+    /// Where reading begins in a file that exists at the start.
+    pub start: Start,
+    /// True to use inotify; otherwise the files are only polled.
+    pub watch: bool,
+}
+
+/// Keys of a section that concern its input, unchecked.
+pub(super) struct RawInput {
     paths: Option<Spot<Vec<Spot<String>>>>,
     stdin: Option<Spot<bool>>,
     syslog: Option<Spot<String>>,
@@ -34,30 +54,73 @@ pub(super) struct Keys {
     receive_buffer: Option<Spot<u64>>,
     socket_mode: Option<Spot<u64>>,
     max_connections: Option<Spot<u64>>,
-    /// Inputs that are named, with a good value or not.
+    /// The keys of [`INPUTS`] that are present, even with a wrong value.
     given: Vec<&'static str>,
 }
 
-/// What stands around the keys.
-pub(super) struct Around<'k> {
+/// Context of an input's keys.
+pub(super) struct Context<'k> {
     pub(super) section: Place,
-    /// What relative paths are relative to.
+    /// Base of relative paths.
     pub(super) base: &'k Path,
     pub(super) state_dir: Option<&'k Path>,
-    /// The source's name, if it has one.
-    pub(super) name: Option<&'k str>,
+    /// Name of the source, if it has one.
+    pub(super) source: Option<&'k str>,
 }
 
-/// Streams that a source has already.
+/// Streams that other sources read.
 #[derive(Default)]
-pub(super) struct Taken(BTreeSet<String>);
+pub(super) struct TakenStreams(BTreeSet<String>);
 
-impl Keys {
-    /// Reads them all, so that none counts as unknown.
+/// A key that applies to some inputs only.
+struct Limited {
+    key: &'static str,
+    /// The inputs it applies to.
+    owner: &'static str,
+    place: Option<Place>,
+    applies: bool,
+}
+
+impl Input {
+    /// One log, read from its beginning.
+    pub fn log(path: PathPattern) -> Self {
+        Self::Files(Files {
+            paths: vec![path],
+            start: Start::Beginning,
+            watch: true,
+        })
+    }
+
+    /// Returns whether a path is one of the followed files.
+    pub fn follows(&self, path: &Path) -> bool {
+        match self {
+            Self::Files(files) => files.paths.iter().any(|own| own.matches(path)),
+            Self::Stream(_) => false,
+        }
+    }
+}
+
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Files(files) => {
+                for (at, path) in files.paths.iter().enumerate() {
+                    let comma = if at == 0 { "" } else { ", " };
+                    write!(f, "{comma}{}", path.as_path().display())?;
+                }
+                Ok(())
+            }
+            Self::Stream(stream) => write!(f, "{stream}"),
+        }
+    }
+}
+
+impl RawInput {
+    /// Reads every key, so that none of them counts as unknown.
     pub(super) fn read(section: &mut Section<'_>, report: &mut Report) -> Self {
         let stdin = section.boolean("stdin", report);
         let is_off = stdin.as_ref().is_some_and(|stdin| !stdin.value);
-        let given = ["paths", "stdin", "syslog", "journal", "fifo"]
+        let given = INPUTS
             .into_iter()
             .filter(|key| section.contains(key) && !(*key == "stdin" && is_off))
             .collect();
@@ -76,26 +139,21 @@ impl Keys {
         }
     }
 
-    /// What they say; `None` after a fault.
-    pub(super) fn input(
+    /// Returns the input that the keys describe; `None` after a fault.
+    pub(super) fn check(
         self,
-        around: &Around<'_>,
-        taken: &mut Taken,
+        context: &Context<'_>,
+        taken: &mut TakenStreams,
         report: &mut Report,
     ) -> Option<Input> {
-        let one = format!("give it exactly one of {INPUTS}");
-        match self.given.as_slice() {
-            [_] => {}
-            [] => {
-                let fault = Fault::error("a source without an input");
-                report.push(fault.at(around.section.clone()).help(one));
-                return None;
-            }
-            several => {
-                let fault = Fault::error(format!("a source with {} inputs", several.len()));
-                report.push(fault.at(around.section.clone()).help(one));
-                return None;
-            }
+        if self.given.len() != 1 {
+            let fault = Fault::error(match self.given.len() {
+                0 => "a source without an input".to_owned(),
+                several => format!("a source with {several} inputs"),
+            });
+            let help = format!("give it exactly one of `{}`", INPUTS.join("`, `"));
+            report.push(fault.at(context.section.clone()).help(help));
+            return None;
         }
         let start = match &self.start {
             Some(start) => read_start(start, report),
@@ -104,16 +162,16 @@ impl Keys {
         let address = self
             .syslog
             .as_ref()
-            .and_then(|text| read_address(text, around.base, report));
-        self.misplaced(address.as_ref(), report);
+            .and_then(|text| read_address(text, context.base, report));
+        self.check_limited_keys(address.as_ref(), report);
         if let Some(paths) = &self.paths {
             return Some(Input::Files(Files {
-                paths: read_paths(paths, around.base, report)?,
+                paths: read_paths(paths, context.base, report)?,
                 start: start?,
                 watch: self.watch.is_none_or(|watch| watch.value),
             }));
         }
-        let (stream, place) = self.stream(around, address, start, report)?;
+        let (stream, place) = self.stream(context, address, start, report)?;
         if !taken.0.insert(stream.to_string()) && !matches!(stream, Stream::Journal(_)) {
             report.push(Fault::error(format!("two sources read {stream}")).at(place));
         }
@@ -122,7 +180,7 @@ impl Keys {
 
     fn stream(
         &self,
-        around: &Around<'_>,
+        context: &Context<'_>,
         address: Option<SyslogAddress>,
         start: Option<Start>,
         report: &mut Report,
@@ -133,80 +191,76 @@ impl Keys {
         }
         if let Some(fifo) = &self.fifo {
             if fifo.value.is_empty() {
-                report.push(Fault::error("an empty path").at(fifo.place.clone()));
+                report.push(Fault::error("empty path").at(fifo.place.clone()));
                 return None;
             }
-            let path = around.base.join(&fifo.value);
+            let path = context.base.join(&fifo.value);
             return Some((Stream::Fifo(path), fifo.place.clone()));
         }
         if let Some(unit) = &self.journal {
-            return Some((journal(unit, start?, around, report)?, unit.place.clone()));
+            return Some((journal(unit, start?, context, report)?, unit.place.clone()));
         }
+        let mode = self.socket_mode.as_ref();
         let syslog = Syslog {
             address: address?,
-            receive_buffer: size(self.receive_buffer.as_ref(), RECEIVE_BUFFER),
-            socket_mode: self
-                .socket_mode
-                .as_ref()
+            receive_buffer: self.receive_buffer.as_ref().map_or(RECEIVE_BUFFER, size),
+            socket_mode: mode
                 .and_then(|mode| u32::try_from(mode.value).ok())
                 .unwrap_or(SOCKET_MODE),
-            max_connections: size(self.max_connections.as_ref(), MAX_CONNECTIONS),
+            max_connections: self.max_connections.as_ref().map_or(MAX_CONNECTIONS, size),
         };
         let place = self.syslog.as_ref()?.place.clone();
         Some((Stream::Syslog(syslog), place))
     }
 
-    /// Tells of keys that mean nothing for this input.
-    fn misplaced(&self, address: Option<&SyslogAddress>, report: &mut Report) {
+    /// Reports keys that do not apply to this input.
+    fn check_limited_keys(&self, address: Option<&SyslogAddress>, report: &mut Report) {
+        fn place<T>(spot: Option<&Spot<T>>) -> Option<Place> {
+            spot.map(|spot| spot.place.clone())
+        }
         let is_given = |key| self.given.contains(&key);
-        // Of an address with a fault nobody knows what would go with it.
-        let fits =
-            |asks: fn(&SyslogAddress) -> bool| is_given("syslog") && address.is_none_or(asks);
-        let place = |spot: &Option<Spot<u64>>| spot.as_ref().map(|spot| spot.place.clone());
+        // With a wrong address, every key that some address allows is accepted.
+        let allows =
+            |test: fn(&SyslogAddress) -> bool| is_given("syslog") && address.is_none_or(test);
         let keys = [
-            (
-                "start",
-                "`paths` and `journal`",
-                self.start.as_ref().map(|start| start.place.clone()),
-                is_given("paths") || is_given("journal"),
-            ),
-            (
-                "watch",
-                "`paths`",
-                self.watch.as_ref().map(|watch| watch.place.clone()),
-                is_given("paths"),
-            ),
-            (
-                "receive_buffer",
-                "`syslog`",
-                place(&self.receive_buffer),
-                is_given("syslog"),
-            ),
-            (
-                "socket_mode",
-                "unix sockets of `syslog`",
-                place(&self.socket_mode),
-                fits(|address| address.path().is_some()),
-            ),
-            (
-                "max_connections",
-                "`tcp://` and `unix-stream:` of `syslog`",
-                place(&self.max_connections),
-                fits(SyslogAddress::has_connections),
-            ),
+            Limited {
+                key: "start",
+                owner: "`paths` and `journal`",
+                place: place(self.start.as_ref()),
+                applies: is_given("paths") || is_given("journal"),
+            },
+            Limited {
+                key: "watch",
+                owner: "`paths`",
+                place: place(self.watch.as_ref()),
+                applies: is_given("paths"),
+            },
+            Limited {
+                key: "receive_buffer",
+                owner: "`syslog`",
+                place: place(self.receive_buffer.as_ref()),
+                applies: is_given("syslog"),
+            },
+            Limited {
+                key: "socket_mode",
+                owner: "unix sockets of `syslog`",
+                place: place(self.socket_mode.as_ref()),
+                applies: allows(|address| address.path().is_some()),
+            },
+            Limited {
+                key: "max_connections",
+                owner: "`tcp://` and `unix-stream:` of `syslog`",
+                place: place(self.max_connections.as_ref()),
+                applies: allows(SyslogAddress::has_connections),
+            },
         ];
-        for (key, owner, place, fits) in keys {
-            if let (Some(place), false) = (place, fits) {
-                report.push(Fault::error(format!("`{key}` is for {owner}")).at(place));
+        for limited in keys.into_iter().filter(|limited| !limited.applies) {
+            if let Some(place) = limited.place {
+                let (key, owner) = (limited.key, limited.owner);
+                report.push(Fault::error(format!("`{key}` applies only to {owner}")).at(place));
             }
         }
     }
-}
-
-fn size(given: Option<&Spot<u64>>, default: usize) -> usize {
-    given
-        .and_then(|given| usize::try_from(given.value).ok())
-        .unwrap_or(default)
 }
 
 fn read_address(text: &Spot<String>, base: &Path, report: &mut Report) -> Option<SyslogAddress> {
@@ -223,13 +277,13 @@ fn read_address(text: &Spot<String>, base: &Path, report: &mut Report) -> Option
         }
     };
     if !address.fits() {
-        let help = "with the directory of the configuration, its path has more than 107 bytes";
+        let help = "relative to the directory of the configuration, its path exceeds 107 bytes";
         report.push(refused(help.to_owned()));
         return None;
     }
     if address.is_reachable() {
         report.push(
-            Fault::warning(format!("whoever can reach {address} can write numbers"))
+            Fault::warning(format!("any host that can reach {address} can send log lines"))
                 .at(text.place.clone())
                 .help("listen on 127.0.0.1 or a unix socket, or let only your servers through the firewall"),
         );
@@ -240,7 +294,7 @@ fn read_address(text: &Spot<String>, base: &Path, report: &mut Report) -> Option
 fn journal(
     unit: &Spot<String>,
     start: Start,
-    around: &Around<'_>,
+    context: &Context<'_>,
     report: &mut Report,
 ) -> Option<Stream> {
     let is_unit = |byte: u8| byte.is_ascii_alphanumeric() || b":_.\\@-".contains(&byte);
@@ -250,20 +304,20 @@ fn journal(
         report.push(
             Fault::error(format!("`{name}` is not a systemd unit"))
                 .at(unit.place.clone())
-                .help("write its full name: journal = \"gunicorn.service\""),
+                .help("give the full name: journal = \"gunicorn.service\""),
         );
         return None;
     }
-    if around.state_dir.is_none() {
+    if context.state_dir.is_none() {
         report.push(
-            Fault::warning("nothing keeps the place reached in the journal")
+            Fault::warning("the position in the journal is not saved")
                 .at(unit.place.clone())
-                .help("what is logged while the exporter is down is counted with:\n[state]\ndir = \"/var/lib/httplog-exporter\""),
+                .help("to count what is logged while the exporter is down:\n[state]\ndir = \"/var/lib/httplog-exporter\""),
         );
     }
-    let cursor_file = around
+    let cursor_file = context
         .state_dir
-        .zip(around.name)
+        .zip(context.source)
         .map(|(dir, source)| dir.join(format!("journal-{}", file_name(source))));
     Some(Stream::Journal(Journal {
         unit: name.clone(),
@@ -272,7 +326,7 @@ fn journal(
     }))
 }
 
-/// A source's name as part of a file's, different for different names.
+/// Encodes the name of a source as part of a file name; different names stay different.
 fn file_name(source: &str) -> String {
     let mut name = String::new();
     for byte in source.bytes() {
@@ -307,13 +361,13 @@ fn read_paths(
     report: &mut Report,
 ) -> Option<Vec<PathPattern>> {
     if paths.value.is_empty() {
-        report.push(Fault::error("no path to follow").at(paths.place.clone()));
+        report.push(Fault::error("`paths` is empty").at(paths.place.clone()));
         return None;
     }
     let mut all = Vec::new();
     for path in &paths.value {
         if path.value.is_empty() {
-            report.push(Fault::error("an empty path").at(path.place.clone()));
+            report.push(Fault::error("empty path").at(path.place.clone()));
             continue;
         }
         match PathPattern::relative(base, &path.value) {
@@ -351,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn each_input_has_a_key_and_paths_below_the_configuration() {
+    fn each_input_has_a_key_and_relative_paths_start_at_the_configuration() {
         assert_eq!(stream("stdin = true"), Stream::Stdin { head: [].into() });
         assert_eq!(stream("fifo = 'f'"), Stream::Fifo("/etc/x/f".into()));
         let syslog = |address: SyslogAddress, receive_buffer, socket_mode, max_connections| {
@@ -397,28 +451,28 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_mean_nothing_are_faults() {
+    fn keys_that_do_not_apply_are_faults() {
         assert_eq!(
             faults("fifo = 'f'\nstart = 'end'\nwatch = true\nreceive_buffer = 65536"),
             [
-                "`start` is for `paths` and `journal`",
-                "`watch` is for `paths`",
-                "`receive_buffer` is for `syslog`",
+                "`start` applies only to `paths` and `journal`",
+                "`watch` applies only to `paths`",
+                "`receive_buffer` applies only to `syslog`",
             ]
         );
         assert_eq!(
             faults("syslog = 'udp://127.0.0.1:1'\nsocket_mode = 0o600\nmax_connections = 2"),
             [
-                "`socket_mode` is for unix sockets of `syslog`",
-                "`max_connections` is for `tcp://` and `unix-stream:` of `syslog`",
+                "`socket_mode` applies only to unix sockets of `syslog`",
+                "`max_connections` applies only to `tcp://` and `unix-stream:` of `syslog`",
             ]
         );
-        // A mode in the wrong notation.
+        // A decimal mode.
         assert_eq!(faults("syslog = 'unix:s'\nsocket_mode = 660").len(), 1);
     }
 
     #[test]
-    fn what_cannot_be_read_from_is_told() {
+    fn inputs_that_cannot_be_read_are_reported() {
         let one = |keys: &str| {
             let faults = faults(keys);
             assert_eq!(faults.len(), 1, "{faults:?}");
@@ -434,7 +488,7 @@ mod tests {
         );
         assert_eq!(
             one("syslog = 'udp://0.0.0.0:514'"),
-            "whoever can reach udp://0.0.0.0:514 can write numbers"
+            "any host that can reach udp://0.0.0.0:514 can send log lines"
         );
         assert_eq!(
             one("journal = 'gunicorn'"),
@@ -444,11 +498,11 @@ mod tests {
             one("journal = 'g*.service'"),
             "`g*.service` is not a systemd unit"
         );
-        assert_eq!(one("fifo = ''"), "an empty path");
+        assert_eq!(one("fifo = ''"), "empty path");
     }
 
     #[test]
-    fn two_sources_cannot_share_a_stream_and_a_journal_without_state_is_warned_of() {
+    fn two_sources_cannot_share_a_stream_and_a_journal_without_state_warns() {
         let two = |keys: &str| {
             let text = ["a", "b"]
                 .map(|name| {
@@ -464,7 +518,7 @@ mod tests {
         assert_eq!(two("syslog = 'unix:s'"), ["two sources read unix:/etc/x/s"]);
         assert_eq!(
             two("journal = 'a.service'"),
-            ["nothing keeps the place reached in the journal"; 2]
+            ["the position in the journal is not saved"; 2]
         );
     }
 }

@@ -1,6 +1,6 @@
-//! `[metrics]` and `[[metric]]`: what is counted.
+//! `[metrics]` and `[[metric]]`: the metrics to count.
 //!
-//! Invariant: no two metrics have a name in common, nor one that the other's series take.
+//! Invariant: the names of metrics and of their series (`_bucket`, `_sum`, `_count`) are unique.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,15 +10,16 @@ use crate::join;
 use crate::label::{Hosts, Label};
 use crate::metric::{Counts, Initial, Metric, Metrics, Set, read, sets};
 
-/// The sets for sources that do not say otherwise, and metrics of one's own.
-pub(super) struct Wanted {
+/// Metrics selected by a configuration.
+pub(super) struct Selection {
+    /// Sets of sources without `sets`.
     sets: Vec<Set>,
-    own: Vec<Metric>,
+    custom: Vec<Metric>,
     initial: Option<Arc<Initial>>,
     hosts: Hosts,
 }
 
-impl Wanted {
+impl Selection {
     /// Reads both tables of a configuration.
     pub(super) fn read(root: &mut Section<'_>, report: &mut Report) -> Self {
         let (mut named, mut initial, mut hosts) = (None, None, None);
@@ -29,33 +30,33 @@ impl Wanted {
             section.finish(report);
             named = sets.map(|sets| read_sets(&sets, report));
         }
-        let mut own: Vec<Spot<Metric>> = Vec::new();
+        let mut custom: Vec<Spot<Metric>> = Vec::new();
         for section in root.sections("metric", report) {
-            own.extend(read(section, report));
+            custom.extend(read(section, report));
         }
-        check_names(&own, report);
-        check_use(hosts.as_ref(), &own, report);
+        check_names(&custom, report);
+        check_use(hosts.as_ref(), &custom, report);
         let hosts = hosts.map(|hosts| read_hosts(&hosts, report));
         Self {
             hosts: hosts.unwrap_or_default(),
             sets: named.unwrap_or_else(|| vec![Set::DEFAULT]),
-            own: own.into_iter().map(|metric| metric.value).collect(),
+            custom: custom.into_iter().map(|metric| metric.value).collect(),
             initial: initial.map(Arc::new),
         }
     }
 
-    /// The metrics of a source; `sets` are its own, if it says so.
-    pub(super) fn metrics(&self, sets: Option<&[Set]>) -> Metrics {
+    /// Returns the metrics of a source; `sets` are those that it names itself.
+    pub(super) fn of_source(&self, sets: Option<&[Set]>) -> Metrics {
         let sets = sets.unwrap_or(&self.sets).iter();
         let shipped = sets.flat_map(|set| set.metrics());
-        let metrics = Metrics::new(shipped.chain(self.own.iter().cloned()).collect());
+        let metrics = Metrics::new(shipped.chain(self.custom.iter().cloned()).collect());
         metrics
             .starting_with(self.initial.clone())
             .with_hosts(self.hosts.clone())
     }
 }
 
-/// Hosts as they are shown.
+/// Reads `metrics.hosts`.
 fn read_hosts(names: &Spot<Vec<Spot<String>>>, report: &mut Report) -> Hosts {
     let normal = |name: &str| {
         Hosts::normal(name)
@@ -66,39 +67,43 @@ fn read_hosts(names: &Spot<Vec<Spot<String>>>, report: &mut Report) -> Hosts {
         report.push(
             Fault::error(format!("more than {} hosts", Hosts::MOST))
                 .at(names.place.clone())
-                .help("`*.example.org` stands for all below it"),
+                .help("`*.example.org` covers every subdomain"),
         );
     }
     Hosts::new(hosts)
 }
 
-/// Tells of hosts that nothing shows, and of metrics that show none.
-fn check_use(hosts: Option<&Spot<Vec<Spot<String>>>>, own: &[Spot<Metric>], report: &mut Report) {
-    let mut asking = own.iter().filter(|metric| {
+/// Warns of hosts that no metric shows, and of a metric with the label `host` where none are listed.
+fn check_use(
+    hosts: Option<&Spot<Vec<Spot<String>>>>,
+    custom: &[Spot<Metric>],
+    report: &mut Report,
+) {
+    let mut using = custom.iter().filter(|metric| {
         let (shown, when) = (&metric.value.labels, &metric.value.when);
-        shown.contains(&Label::Host) || when.iter().any(|asked| asked.label == Label::Host)
+        shown.contains(&Label::Host) || when.iter().any(|filter| filter.label == Label::Host)
     });
-    match (hosts, asking.next()) {
+    match (hosts, using.next()) {
         (Some(hosts), None) => report.push(
-            Fault::warning("this does nothing: no metric has the label `host`")
+            Fault::warning("this has no effect: no metric has the label `host`")
                 .at(hosts.place.clone())
-                .help("give it to a `[[metric]]` of your own"),
+                .help("add the label to a custom `[[metric]]`"),
         ),
         (None, Some(metric)) => report.push(
             Fault::warning(format!("`{}`: every host is `<other>`", metric.value.name))
                 .at(metric.place.clone())
-                .help("list those to be told apart: metrics.hosts = [\"www.example.org\"]"),
+                .help("list the hosts to distinguish: metrics.hosts = [\"www.example.org\"]"),
         ),
         _ => {}
     }
 }
 
-/// The sets of these names.
+/// Finds sets by name.
 pub(super) fn read_sets(names: &Spot<Vec<Spot<String>>>, report: &mut Report) -> Vec<Set> {
     let known = || sets().iter().map(|set| set.name);
     if names.value.is_empty() {
         report.push(
-            Fault::error("no metric set: nothing would be counted")
+            Fault::error("`sets` is empty: nothing would be counted")
                 .at(names.place.clone())
                 .help(format!(
                     "one of: {}",
@@ -114,7 +119,7 @@ pub(super) fn read_sets(names: &Spot<Vec<Spot<String>>>, report: &mut Report) ->
     distinct(&names.value, find, report)
 }
 
-/// The names that a metric's series have.
+/// Returns the names of a metric's series.
 fn series_names(metric: &Metric) -> Vec<String> {
     let mut names = vec![metric.name.to_string()];
     if matches!(metric.counts, Counts::Histogram(..)) {
@@ -123,7 +128,7 @@ fn series_names(metric: &Metric) -> Vec<String> {
     names
 }
 
-fn check_names(own: &[Spot<Metric>], report: &mut Report) {
+fn check_names(custom: &[Spot<Metric>], report: &mut Report) {
     let mut taken: BTreeMap<String, String> = BTreeMap::new();
     for set in sets() {
         for metric in set.metrics() {
@@ -139,7 +144,7 @@ fn check_names(own: &[Spot<Metric>], report: &mut Report) {
         .iter()
         .flat_map(|name| ["", "_bucket", "_sum", "_count"].map(|end| format!("{name}{end}")));
     taken.extend(joined.map(|name| (name, "a metric of linked sources".to_owned())));
-    for metric in own {
+    for metric in custom {
         let names = series_names(&metric.value);
         if let Some(name) = names.iter().find(|name| taken.contains_key(*name)) {
             report.push(clash(name, &taken[name], metric.place.clone()));
@@ -150,9 +155,9 @@ fn check_names(own: &[Spot<Metric>], report: &mut Report) {
 }
 
 fn clash(name: &str, owner: &str, place: Place) -> Fault {
-    Fault::error(format!("`{name}` is taken by {owner}"))
+    Fault::error(format!("`{name}` is already taken by {owner}"))
         .at(place)
-        .help("give it another name")
+        .help("choose another name")
 }
 
 #[cfg(test)]

@@ -1,160 +1,166 @@
-//! From TOML to a [`Config`].
+//! Reads a [`Config`] from TOML.
 //!
-//! Invariant: reading goes on after a fault, so that a person sees all of them at once.
+//! Invariant: reading continues after a fault, so that one pass finds all of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::behind::{self, Behind};
-use super::input;
-use super::metrics::{Wanted, read_sets};
-use super::{Config, DEFAULT_LISTEN, Limits, Routes, Source};
-use crate::diag::{Document, Fault, Report, Section, Spot, Text, distinct};
+use super::behind;
+use super::limits::Limits;
+use super::metrics::Selection;
+use super::patterns::{self, Patterns};
+use super::routes::{Resolvers, Routes};
+use super::source::{Definitions, RoutesByName, Source, Taken};
+use crate::diag::{Document, Fault, Report, Section, Text, distinct};
 use crate::http::Address;
-use crate::pattern::{Definition, Pattern, presets};
+use crate::metric::Metrics;
+use crate::pattern::Pattern;
 
-/// Reads a configuration; patterns come from it, from `pattern_texts` and from the presets.
-pub(super) fn config(
-    text: &Arc<Text>,
-    pattern_texts: &[Arc<Text>],
-    base: &Path,
-    report: &mut Report,
-) -> Option<Config> {
-    let own = own_patterns(pattern_texts, report);
-    let before = report.errors();
-    let document = Document::parse(text, report);
-    let torn = report.errors() > before;
-    if report.has_errors() && document.root().is_empty() {
-        return None;
-    }
-    let mut root = document.root();
-    let listen = root
-        .section("web", report)
-        .map(|section| web(section, report));
-    let state_dir = root
-        .section("state", report)
-        .and_then(|section| state(section, base, report));
-    let mut patterns: BTreeMap<String, Arc<Pattern>> = BTreeMap::new();
-    let mut broken: Vec<String> = Vec::new();
-    for definition in own {
-        patterns.insert(
-            definition.pattern.name().to_owned(),
-            Arc::new(definition.pattern),
-        );
-    }
-    for (name, section) in root.named("pattern", report) {
-        match Definition::read(&name, section, report) {
-            Some(definition) => {
-                patterns.insert(name.value, Arc::new(definition.pattern));
-            }
-            None => broken.push(name.value),
+/// Default of `web.listen`.
+pub const DEFAULT_LISTEN: &str = "127.0.0.1:9914";
+
+/// A configuration that can be run.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Listen addresses.
+    pub listen: Vec<Address>,
+    /// Sources; at least one.
+    pub sources: Vec<Source>,
+    /// Bounds on input and memory.
+    pub limits: Limits,
+    /// Metrics of sources without `sets`.
+    pub metrics: Metrics,
+    /// Custom patterns by name, used or not.
+    pub patterns: BTreeMap<String, Arc<Pattern>>,
+    /// Routes by name, used or not.
+    pub routes: BTreeMap<String, Arc<Routes>>,
+}
+
+impl Config {
+    /// A configuration with these sources and defaults for everything else.
+    pub fn with_sources(listen: Vec<Address>, sources: Vec<Source>) -> Self {
+        Self {
+            listen,
+            sources,
+            limits: Limits::default(),
+            metrics: Metrics::default(),
+            patterns: BTreeMap::new(),
+            routes: BTreeMap::new(),
         }
     }
-    let mut routes: BTreeMap<String, Arc<Routes>> = BTreeMap::new();
-    let mut broken_routes: Vec<String> = Vec::new();
-    for (name, section) in root.named("routes", report) {
-        match Routes::read(&name, section, base, report) {
-            Some(read) => {
-                routes.insert(name.value, Arc::new(read));
+
+    /// Returns the sources that others are behind, each with the names of those.
+    pub fn fronts(&self) -> BTreeMap<&str, Vec<&str>> {
+        let mut fronts: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for source in &self.sources {
+            if let Some(front) = &source.behind {
+                fronts.entry(front).or_default().push(&source.name);
             }
-            None => broken_routes.push(name.value),
         }
+        fronts
     }
-    let wanted = Wanted::read(&mut root, report);
-    let mut sources: Vec<Source> = Vec::new();
-    let sections = root.sections("source", report);
-    let none_given = sections.is_empty() && !root.contains("source") && !torn;
-    let mut taken = Taken::default();
-    for section in sections {
-        let known = Known {
+
+    /// Loads the routes that sources use. Routes with a fault are missing; the fault is in the report.
+    pub fn resolvers(&self, report: &mut Report) -> Resolvers {
+        let used: BTreeMap<_, _> = (self.sources.iter())
+            .filter_map(|source| source.routes.as_ref())
+            .map(|routes| (routes.name.clone(), routes))
+            .collect();
+        used.into_iter()
+            .filter_map(|(name, routes)| Some((name, routes.load(report)?)))
+            .collect()
+    }
+
+    /// Reads a text; sources may name its patterns, `custom` ones and presets.
+    pub(super) fn read(
+        text: &Arc<Text>,
+        custom: Vec<Pattern>,
+        base: &Path,
+        report: &mut Report,
+    ) -> Option<Self> {
+        let before = report.errors();
+        let document = Document::parse(text, report);
+        let is_valid_toml = report.errors() == before;
+        let mut root = document.root();
+        if report.has_errors() && root.is_empty() {
+            return None;
+        }
+        let listen = root
+            .section("web", report)
+            .map_or_else(default_listen, |section| read_web(section, report));
+        let state_dir = root
+            .section("state", report)
+            .and_then(|section| read_state(section, base, report));
+        let mut patterns: Patterns = custom
+            .into_iter()
+            .map(|pattern| (pattern.name().to_owned(), Some(Arc::new(pattern))))
+            .collect();
+        let own = patterns::read(&mut root, report).into_iter();
+        patterns.extend(own.map(|(name, pattern)| (name, pattern.map(Arc::new))));
+        let mut routes = RoutesByName::new();
+        for (name, section) in root.named("routes", report) {
+            let read = Routes::read(&name, section, base, report);
+            routes.insert(name.value, read.map(Arc::new));
+        }
+        let metrics = Selection::read(&mut root, report);
+        let known = Definitions {
             patterns: &patterns,
-            broken: &broken,
             routes: &routes,
-            broken_routes: &broken_routes,
-            wanted: &wanted,
+            metrics: &metrics,
             base,
             state_dir: state_dir.as_deref(),
         };
-        if let Some(source) = source(section, &known, &mut taken, report) {
-            sources.push(source);
+        let mut taken = Taken::default();
+        let mut sources: Vec<Source> = Vec::new();
+        for section in root.sections("source", report) {
+            sources.extend(Source::read(section, &known, &mut taken, report));
         }
-    }
-    behind::link(&taken.behinds, &taken.names, &mut sources, report);
-    if none_given {
-        report.push(Fault::error("no source: nothing would be followed").at(root.place()).help(
-            "add one:\n[[source]]\nname = \"nginx\"\npaths = [\"/var/log/nginx/access.log\"]\npattern = \"nginx-combined\"",
-        ));
-    }
-    let limits = root
-        .section("limits", report)
-        .map_or_else(Limits::default, |section| limits(section, report));
-    root.finish(report);
-    Some(Config {
-        listen: listen.unwrap_or_else(default_listen),
-        sources,
-        limits,
-        metrics: wanted.metrics(None),
-        patterns,
-        routes,
-    })
-}
-
-/// The patterns of texts that hold nothing else.
-pub(super) fn own_patterns(texts: &[Arc<Text>], report: &mut Report) -> Vec<Definition> {
-    let mut definitions = Vec::new();
-    for text in texts {
-        let document = Document::parse(text, report);
-        let mut root = document.root();
-        for (name, section) in root.named("pattern", report) {
-            definitions.extend(Definition::read(&name, section, report));
+        behind::link(&taken.behinds, &taken.names, &mut sources, report);
+        if !root.contains("source") && is_valid_toml {
+            report.push(Fault::error("no source: nothing would be followed").at(root.place()).help(
+                "add one:\n[[source]]\nname = \"nginx\"\npaths = [\"/var/log/nginx/access.log\"]\npattern = \"nginx-combined\"",
+            ));
         }
+        let limits = read_limits(&mut root, report);
         root.finish(report);
+        Some(Self {
+            listen,
+            sources,
+            limits,
+            metrics: metrics.of_source(None),
+            patterns: good(patterns),
+            routes: good(routes),
+        })
     }
-    definitions
 }
 
-/// The patterns of a configuration and its limits, whatever else is in it. Only the faults of
-/// patterns are told.
-pub(super) fn reading(text: &Arc<Text>, report: &mut Report) -> (Vec<Definition>, Limits) {
+/// Reads the patterns and limits of a text. The report gets the faults of patterns only.
+pub(super) fn lines(text: &Arc<Text>, report: &mut Report) -> (Vec<Pattern>, Limits) {
     let document = Document::parse(text, report);
     let mut root = document.root();
-    let sections = root.named("pattern", report).into_iter();
-    let patterns = sections
-        .filter_map(|(name, section)| Definition::read(&name, section, report))
-        .collect();
-    let mut untold = Report::default();
-    let found = root.section("limits", &mut untold);
-    let limits = found.map_or_else(Limits::default, |section| limits(section, &mut untold));
-    (patterns, limits)
+    let patterns = patterns::read(&mut root, report).into_iter();
+    let patterns = patterns.filter_map(|(_, pattern)| pattern).collect();
+    (patterns, read_limits(&mut root, &mut Report::default()))
 }
 
-/// What a source's words are looked for in.
-struct Known<'k> {
-    patterns: &'k BTreeMap<String, Arc<Pattern>>,
-    broken: &'k [String],
-    routes: &'k BTreeMap<String, Arc<Routes>>,
-    broken_routes: &'k [String],
-    wanted: &'k Wanted,
-    /// What relative paths are relative to.
-    base: &'k Path,
-    state_dir: Option<&'k Path>,
-}
-
-/// What only one source can have.
-#[derive(Default)]
-struct Taken {
-    names: BTreeSet<String>,
-    inputs: input::Taken,
-    behinds: Vec<Behind>,
+fn good<T>(definitions: BTreeMap<String, Option<T>>) -> BTreeMap<String, T> {
+    let definitions = definitions.into_iter();
+    definitions
+        .filter_map(|(name, definition)| Some((name, definition?)))
+        .collect()
 }
 
 fn default_listen() -> Vec<Address> {
     DEFAULT_LISTEN.parse().into_iter().collect()
 }
 
-fn web(mut section: Section<'_>, report: &mut Report) -> Vec<Address> {
+fn read_limits(root: &mut Section<'_>, report: &mut Report) -> Limits {
+    let section = root.section("limits", report);
+    section.map_or_else(Limits::default, |section| Limits::read(section, report))
+}
+
+fn read_web(mut section: Section<'_>, report: &mut Report) -> Vec<Address> {
     let listen = section.strings("listen", report);
     section.finish(report);
     let Some(listen) = listen else {
@@ -162,7 +168,7 @@ fn web(mut section: Section<'_>, report: &mut Report) -> Vec<Address> {
     };
     if listen.value.is_empty() {
         report.push(
-            Fault::error("nowhere to listen")
+            Fault::error("`listen` is empty")
                 .at(listen.place)
                 .help(format!("listen = [\"{DEFAULT_LISTEN}\"]")),
         );
@@ -178,8 +184,8 @@ fn web(mut section: Section<'_>, report: &mut Report) -> Vec<Address> {
     distinct(&listen.value, address, report)
 }
 
-/// Reads what is to be kept; gives the directory for it.
-fn state(mut section: Section<'_>, base: &Path, report: &mut Report) -> Option<PathBuf> {
+/// Reads `[state]` and returns its directory.
+fn read_state(mut section: Section<'_>, base: &Path, report: &mut Report) -> Option<PathBuf> {
     let dir = section.string("dir", report);
     let durability = section.string("durability", report);
     section.finish(report);
@@ -192,158 +198,24 @@ fn state(mut section: Section<'_>, base: &Path, report: &mut Report) -> Option<P
                 .suggest(&durability.value, ["power", "process", "none"]),
         );
     }
-    let durable = durability
-        .as_ref()
-        .is_none_or(|durability| durability.value != "none");
-    if let Some(place) = durability
-        .map(|text| text.place)
-        .or(dir.as_ref().map(|text| text.place.clone()))
-        && durable
+    if let Some(given) = durability.as_ref().or(dir.as_ref())
+        && durability.as_ref().is_none_or(|it| it.value != "none")
     {
         report.push(
             Fault::warning(
-                "this version keeps its counts in memory only; they restart at 0 with the process",
+                "this version keeps counts in memory only; they restart at 0 with the process",
             )
-            .at(place)
-            .help("say so: durability = \"none\""),
+            .at(given.place.clone())
+            .help("to accept that: durability = \"none\""),
         );
     }
     dir.map(|dir| base.join(dir.value))
 }
 
-fn source(
-    mut section: Section<'_>,
-    known: &Known<'_>,
-    taken: &mut Taken,
-    report: &mut Report,
-) -> Option<Source> {
-    let place = section.place();
-    let name = section.string("name", report);
-    let keys = input::Keys::read(&mut section, report);
-    let pattern = section.string("pattern", report);
-    let routes = section.string("routes", report);
-    let sets = section.strings("sets", report);
-    let front = section.string("behind", report);
-    for (key, missing) in [
-        ("name", !section.contains("name")),
-        ("pattern", !section.contains("pattern")),
-    ] {
-        if missing {
-            report.push(Fault::error(format!("a source without `{key}`")).at(place.clone()));
-        }
-    }
-    section.finish(report);
-    if let Some(name) = &name {
-        check_name(name, &mut taken.names, report);
-        taken.behinds.extend(front.map(|front| Behind {
-            name: name.value.clone(),
-            front,
-        }));
-    }
-    let pattern = pattern.and_then(|pattern| find(&pattern, known, report));
-    let routes = routes.and_then(|routes| find_routes(&routes, known, report));
-    let sets = sets.map(|sets| read_sets(&sets, report));
-    let around = input::Around {
-        section: place,
-        base: known.base,
-        state_dir: known.state_dir,
-        name: name.as_ref().map(|name| name.value.as_str()),
-    };
-    let input = keys.input(&around, &mut taken.inputs, report);
-    Some(Source {
-        name: name?.value,
-        input: input?,
-        pattern: pattern?,
-        routes,
-        metrics: known.wanted.metrics(sets.as_deref()),
-        behind: None,
-    })
-}
-
-fn check_name(name: &Spot<String>, names: &mut BTreeSet<String>, report: &mut Report) {
-    if name.value.is_empty() || name.value.len() > 64 {
-        report.push(Fault::error("a source's name has 1 to 64 bytes").at(name.place.clone()));
-    }
-    if !names.insert(name.value.clone()) {
-        report.push(
-            Fault::error(format!("two sources are named `{}`", name.value))
-                .at(name.place.clone())
-                .help("the name is the label `source`; give each its own"),
-        );
-    }
-}
-
-fn find(wanted: &Spot<String>, known: &Known<'_>, report: &mut Report) -> Option<Arc<Pattern>> {
-    if let Some(pattern) = known.patterns.get(&wanted.value) {
-        return Some(Arc::clone(pattern));
-    }
-    if known.broken.contains(&wanted.value) {
-        return None; // Its own fault is in the report.
-    }
-    let Some(preset) = presets().iter().find(|preset| preset.name == wanted.value) else {
-        let names = known
-            .patterns
-            .keys()
-            .map(String::as_str)
-            .chain(presets().iter().map(|preset| preset.name));
-        report.push(
-            Fault::error(format!("unknown pattern `{}`", wanted.value))
-                .at(wanted.place.clone())
-                .suggest(&wanted.value, names),
-        );
-        return None;
-    };
-    match preset.pattern() {
-        Ok(pattern) => Some(Arc::new(pattern)),
-        Err(faults) => {
-            report.extend(faults);
-            None
-        }
-    }
-}
-
-fn find_routes(
-    wanted: &Spot<String>,
-    known: &Known<'_>,
-    report: &mut Report,
-) -> Option<Arc<Routes>> {
-    let found = known.routes.get(&wanted.value).map(Arc::clone);
-    if found.is_none() && !known.broken_routes.contains(&wanted.value) {
-        report.push(
-            Fault::error(format!("unknown routes `{}`", wanted.value))
-                .at(wanted.place.clone())
-                .suggest(&wanted.value, known.routes.keys().map(String::as_str)),
-        );
-    }
-    found
-}
-
-fn limits(mut section: Section<'_>, report: &mut Report) -> Limits {
-    let default = Limits::default();
-    let pending = section.integer("pending_requests", 1_000..=16 << 20, report);
-    let mut read = |key, bounds, default: usize| {
-        let value = section.integer(key, bounds, report);
-        value
-            .and_then(|value| usize::try_from(value.value).ok())
-            .unwrap_or(default)
-    };
-    let limits = Limits {
-        line_bytes: read("line_bytes", 256..=16 << 20, default.line_bytes),
-        series: read("series", 100..=Limits::MOST_SERIES as u64, default.series),
-        pending_requests: pending.and_then(|pending| usize::try_from(pending.value).ok()),
-        pending_wait: Duration::from_secs(read(
-            "pending_seconds",
-            1..=3_600,
-            usize::try_from(default.pending_wait.as_secs()).unwrap_or(usize::MAX),
-        ) as u64),
-    };
-    section.finish(report);
-    limits
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Input;
     use crate::source::Start;
 
     fn faults(content: &str) -> Vec<String> {
@@ -366,14 +238,16 @@ mod tests {
         "[[source]]\nname = 'nginx'\npaths = ['access.log']\npattern = 'nginx-combined'\n";
 
     #[test]
-    fn the_least_configuration_is_enough() {
+    fn one_source_is_a_complete_configuration() {
         let config = Config::parse("c", GOOD, Path::new("/etc/x"))
             .config
             .unwrap();
         assert_eq!(config.listen, default_listen());
         assert_eq!(config.limits, Limits::default());
         let source = &config.sources[0];
-        let files = source.input.files().unwrap();
+        let Input::Files(files) = &source.input else {
+            panic!("{}", source.input)
+        };
         assert_eq!(files.paths[0].as_path(), Path::new("/etc/x/access.log"));
         assert_eq!(
             (files.start, files.watch, source.pattern.name()),
@@ -382,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_is_told_at_once() {
+    fn every_fault_is_reported_at_once() {
         let content = "\
 [web]
 listen = ['127.0.0.1', 'unix:/run/x.sock']
@@ -422,7 +296,7 @@ sets = ['httplog', 'django2']
     }
 
     #[test]
-    fn a_pattern_of_ones_own_is_found_and_its_examples_are_run() {
+    fn a_custom_pattern_is_found_and_its_examples_are_run() {
         let own = "[pattern.mine]\nnginx = '$status $request_time'\n[[pattern.mine.example]]\nline = '200 0.012'\nrecord = { status = 200, duration = '12ms' }\n";
         let source = GOOD.replace("nginx-combined", "mine");
         assert_eq!(faults(&format!("{source}{own}")), [""; 0]);
@@ -444,7 +318,7 @@ sets = ['httplog', 'django2']
     }
 
     #[test]
-    fn what_this_version_cannot_keep_it_does_not_promise() {
+    fn state_that_is_not_kept_is_warned_of() {
         let state =
             |durability: &str| faults(&format!("[state]\ndurability = '{durability}'\n{GOOD}"));
         assert_eq!(state("none"), [""; 0]);
@@ -453,13 +327,13 @@ sets = ['httplog', 'django2']
             state("pwer"),
             [
                 "2: unknown durability `pwer`",
-                "2: this version keeps its counts in memory only; they restart at 0 with the process"
+                "2: this version keeps counts in memory only; they restart at 0 with the process"
             ]
         );
     }
 
     #[test]
-    fn nothing_to_follow_is_a_fault() {
+    fn a_configuration_without_a_source_is_a_fault() {
         assert_eq!(faults(""), ["1: no source: nothing would be followed"]);
         let torn = faults("[[source]\n");
         assert!(

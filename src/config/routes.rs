@@ -1,41 +1,40 @@
-//! `[routes.NAME]`: where the names of views come from.
+//! `[routes.NAME]`: the origin of the views' names.
 //!
-//! Invariant: templates are good as they stand; a dump is read when it is needed, since it changes
-//! with each deployment.
+//! Invariant: templates are valid; a dump is read only when it is needed, since it changes with each deployment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Limits, files};
+use super::limits::{Limits, size};
 use crate::diag::{Fault, Place, Report, Section, Spot, Text};
 use crate::route::{PathTemplate, Resolver, Rewrite, RewriteError, Rewrites, Route, Urlconf};
 
 /// The resolvers of a configuration's routes, by name.
 pub type Resolvers = BTreeMap<String, Arc<Resolver>>;
 
-/// Where the names of views come from: a dump of a URLconf, templates, or both.
+/// Origin of the views' names: a dump of a URLconf, templates, or both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Routes {
-    /// Its name in the configuration.
+    /// Name in the configuration.
     pub name: String,
-    /// The dump; absolute.
+    /// Absolute path of the dump.
     pub urlconf: Option<PathBuf>,
-    /// Templates, in the order of the text; tried before the routes of the dump.
+    /// Templates, in the order of the text. They precede the routes of the dump.
     pub templates: Vec<Route>,
-    /// Prefixes that the server in front replaces, before `strip_prefix` is taken off.
+    /// Prefixes that the server in front replaces; applied before `strip_prefix`.
     pub rewrites: Rewrites,
-    /// What paths begin with before they reach the site; without, the dump's script name.
+    /// Prefix that is removed before a path is resolved; without it, the dump's script name.
     pub strip_prefix: Option<String>,
-    /// The languages of the site that are in use; without, all of the dump.
+    /// Languages of the site in use; without it, all of the dump.
     pub languages: Option<Vec<String>>,
-    /// Most views; further ones are counted as `<other>`.
+    /// Most views; requests of further ones are counted as `<other>`.
     pub max_routes: usize,
 }
 
 impl Routes {
-    /// Those of a dump alone.
-    pub fn of_dump(path: &Path) -> Self {
+    /// Routes of a dump alone.
+    pub fn from_dump(path: &Path) -> Self {
         Self {
             name: path.display().to_string(),
             urlconf: Some(path.to_owned()),
@@ -65,9 +64,9 @@ impl Routes {
         let max_routes = section.integer("max_routes", 1..=100_000, report);
         if urlconf.is_none() && !section.contains("urlconf") && !section.contains("templates") {
             report.push(
-                Fault::error(format!("routes `{}` name no view", name.value))
+                Fault::error(format!("routes `{}` define no views", name.value))
                     .at(name.place.clone())
-                    .help("give them a dump, `urlconf = \"urlconf.jsonl\"`, or `templates = { \"/articles/<int:year>/\" = \"articles:year\" }`"),
+                    .help("set a dump, `urlconf = \"urlconf.jsonl\"`, or `templates = { \"/articles/<int:year>/\" = \"articles:year\" }`"),
             );
         }
         section.finish(report);
@@ -76,7 +75,7 @@ impl Routes {
             && !prefix.value.starts_with('/')
         {
             report.push(
-                Fault::error("a prefix begins with `/`")
+                Fault::error("a prefix must start with `/`")
                     .at(prefix.place.clone())
                     .help(format!("strip_prefix = \"/{}\"", prefix.value)),
             );
@@ -85,7 +84,6 @@ impl Routes {
             .iter()
             .filter_map(|(template, view)| read_template(template, view, &converters, report))
             .collect();
-        let max_routes = max_routes.and_then(|most| usize::try_from(most.value).ok());
         let routes = Self {
             name: name.value.clone(),
             urlconf: urlconf.map(|path| base.join(path.value)),
@@ -94,22 +92,21 @@ impl Routes {
             strip_prefix: strip_prefix.map(|prefix| prefix.value),
             languages: languages
                 .map(|codes| codes.value.into_iter().map(|code| code.value).collect()),
-            max_routes: max_routes.unwrap_or(Limits::MAX_ROUTES),
+            max_routes: max_routes.as_ref().map_or(Limits::MAX_ROUTES, size),
         };
         (report.errors() == before).then_some(routes)
     }
 
-    /// Reads the dump, if there is one, and makes the resolver; `None` if the report has an error
-    /// of it.
+    /// Reads the dump, if one is set, and returns the resolver; `None` after an error.
     pub fn load(&self, report: &mut Report) -> Option<Arc<Resolver>> {
         let text = match &self.urlconf {
-            Some(path) => Some(files::read_urlconf(path, report)?),
+            Some(path) => Some(read_urlconf(path, report)?),
             None => None,
         };
         self.resolver(text.as_ref(), report)
     }
 
-    /// Makes the resolver of a dump that was read already.
+    /// Returns the resolver for a dump that was read already.
     pub fn resolver(&self, dump: Option<&Arc<Text>>, report: &mut Report) -> Option<Arc<Resolver>> {
         let mut urlconf = match dump {
             Some(text) => Urlconf::read(text, report)?,
@@ -120,15 +117,14 @@ impl Routes {
         {
             let known = urlconf.languages.codes.iter().map(String::as_str);
             let fault = Fault::error(format!(
-                "routes `{}`: `{code}` is none of the site's languages",
+                "routes `{}`: `{code}` is not a language of the site",
                 self.name
             ));
             report.push(fault.suggest(&code, known));
             return None;
         }
         urlconf.routes.splice(0..0, self.templates.iter().cloned());
-        let views: std::collections::BTreeSet<&str> =
-            urlconf.routes.iter().map(|route| &*route.view).collect();
+        let views: BTreeSet<&str> = urlconf.routes.iter().map(|route| &*route.view).collect();
         if views.len() > self.max_routes {
             report.push(
                 Fault::warning(format!(
@@ -150,16 +146,36 @@ impl Routes {
     }
 }
 
-/// Pairs of prefixes; what is odd about them is told.
+/// Reads the dump of a URLconf; one that cannot be read is an error in the report.
+pub fn read_urlconf(path: &Path, report: &mut Report) -> Option<Arc<Text>> {
+    let name = path.display().to_string();
+    match std::fs::read(path) {
+        // Dumps are ASCII; other bytes become a fault of their line.
+        Ok(content) => Some(Arc::new(Text {
+            name,
+            content: String::from_utf8_lossy(&content).into_owned(),
+        })),
+        Err(error) => {
+            report.push(
+                Fault::error(format!("cannot read {name}: {error}")).help(
+                    "create it with: python manage.py shell < dump_urlconf.py > urlconf.jsonl",
+                ),
+            );
+            None
+        }
+    }
+}
+
+/// Reads `rewrite`, and warns of pairs that are probably wrong.
 fn read_rewrites(section: &mut Section<'_>, report: &mut Report) -> Rewrites {
     let mut pairs = section.scalars("rewrite", report);
     pairs.sort_by_key(|(from, _)| from.place.span.start);
     if let Some((past, _)) = pairs.get(Rewrites::MOST) {
         let most = Rewrites::MOST;
         report.push(
-            Fault::error(format!("{} prefixes are rewritten; the most is {most}", pairs.len()))
+            Fault::error(format!("{} prefixes are rewritten; at most {most} are allowed", pairs.len()))
                 .at(past.place.clone())
-                .help("rewrite the prefix that these have in common, or give each site its own log and routes"),
+                .help("rewrite a prefix that they have in common, or give each site its own log and routes"),
         );
     }
     let mut read: Vec<(Rewrite, Place)> = Vec::new();
@@ -174,7 +190,7 @@ fn read_rewrites(section: &mut Section<'_>, report: &mut Report) -> Rewrites {
                     RewriteError::To => (&to, format!("\"{}\" = \"/{}\"", from.value, to.value)),
                 };
                 report.push(
-                    Fault::error("a prefix begins with `/`")
+                    Fault::error("a prefix must start with `/`")
                         .at(wrong.place.clone())
                         .help(format!("rewrite = {{ {keys} }}")),
                 );
@@ -198,7 +214,7 @@ fn read_converters(section: &mut Section<'_>, report: &mut Report) -> BTreeMap<S
             Err(message) => report.push(
                 Fault::error(format!("converter `{}`: {message}", name.value))
                     .at(expression.place)
-                    .help("an expression as in Python, for example \"[0-9a-f]{4}\""),
+                    .help("a Python regular expression, for example \"[0-9a-f]{4}\""),
             ),
         }
     }
@@ -214,9 +230,9 @@ fn read_template(
     let place = &template.place;
     let parsed = PathTemplate::parse(&template.value, converters).map_err(|message| {
         let fault = Fault::error(format!("template `{}`: {message}", template.value));
-        fault
-            .at(place.clone())
-            .help("as in Django's path(), for example \"/articles/<int:year>/\"")
+        fault.at(place.clone()).help(
+            "written like the route of Django's path(), for example \"/articles/<int:year>/\"",
+        )
     });
     let route = parsed.and_then(|template| {
         let route = template.route(&view.value);
@@ -227,8 +243,8 @@ fn read_template(
 
 #[cfg(test)]
 mod tests {
-    use super::super::Config;
     use super::*;
+    use crate::config::Config;
 
     fn parse(content: &str) -> (Option<Config>, Vec<String>) {
         let content = format!(
@@ -259,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_of_routes_is_told_with_its_place() {
+    fn every_fault_of_routes_is_reported_with_its_place() {
         let (_, faults) = parse(
             "[routes.shop]\nstrip_prefix = 'app'\nmax_routes = 0\nconverters = { h = '[' }\n\
              templates = { 'a' = 'a', '/<x:y>' = 'b', '/c' = '' }\nurlcnf = 'x'\n[routes.none]\n",
@@ -267,21 +283,21 @@ mod tests {
         assert_eq!(
             faults,
             [
-                "7: a prefix begins with `/`",
+                "7: a prefix must start with `/`",
                 "8: expected a whole number from 1 to 100000, found 0",
                 "9: converter `h`: unterminated character set",
                 "10: template `a`: a template must start with `/`",
                 "10: template `/<x:y>`: unknown converter `x`; Django has `int`, `str`, `uuid`, `slug`, `path`",
                 "10: a view name must have 1 to 256 bytes",
                 "11: unknown key `urlcnf`",
-                "12: routes `none` name no view",
+                "12: routes `none` define no views",
             ]
         );
         assert_eq!(parse("").1, ["5: unknown routes `shop`"]);
     }
 
     #[test]
-    fn prefixes_are_rewritten_before_one_is_taken_off() {
+    fn prefixes_are_rewritten_before_one_is_removed() {
         let (config, faults) = parse(
             "[routes.shop]\nrewrite = { '/shop/' = '/app/store/', '/' = '/app/', '/app/' = '/app/' }\n\
              strip_prefix = '/app'\ntemplates = { '/a/' = 'a', '/store/a/' = 'b' }\n",
@@ -299,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_of_rewrites_is_told_with_its_place() {
+    fn every_fault_of_rewrites_is_reported_with_its_place() {
         let templates = "templates = { '/' = 'x' }";
         let (_, faults) = parse(&format!(
             "[routes.shop]\n{templates}\n[routes.shop.rewrite]\n'a' = '/'\n'/b/' = 'b/'\n'/c/' = '/c/'\n\
@@ -308,12 +324,12 @@ mod tests {
         assert_eq!(
             faults,
             [
-                "9: a prefix begins with `/`",
-                "10: a prefix begins with `/`",
+                "9: a prefix must start with `/`",
+                "10: a prefix must start with `/`",
                 "11: `/c/` is rewritten to itself",
                 "12: `/d/` ends with a slash and `/d` does not: `/d/x` becomes `/dx`",
                 "13: `/` ends with a slash and `/e` does not: `/e/x` becomes `//x`",
-                "14: a prefix begins with `/`",
+                "14: a prefix must start with `/`",
                 "15: expected a string or a number, found an array",
             ]
         );
@@ -323,7 +339,10 @@ mod tests {
         let pairs = pairs.concat();
         let head = format!("[routes.shop]\n{templates}\n[routes.shop.rewrite]\n");
         let (_, faults) = parse(&format!("{head}{pairs}"));
-        assert_eq!(faults, ["73: 65 prefixes are rewritten; the most is 64"]);
+        assert_eq!(
+            faults,
+            ["73: 65 prefixes are rewritten; at most 64 are allowed"]
+        );
         assert_eq!(
             parse(&format!("[routes.shop]\n{templates}\nrewrite = 'x'"))
                 .1
@@ -333,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rewrite_that_leads_past_the_site_is_told() {
+    fn a_rewrite_that_leads_out_of_the_site_is_reported() {
         let (config, faults) = parse(
             "[routes.shop]\nrewrite = { '/app/' = '/' }\nstrip_prefix = '/app'\ntemplates = { '/' = 'x' }\n",
         );
@@ -347,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dump_that_is_not_there_is_an_error_when_it_is_loaded() {
+    fn a_missing_dump_is_an_error_when_it_is_loaded() {
         let (config, faults) = parse("[routes.shop]\nurlconf = 'urlconf.jsonl'\n");
         assert_eq!(faults, [""; 0]);
         let mut report = Report::default();
@@ -360,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn languages_that_are_not_in_use_have_no_routes() {
+    fn languages_not_in_use_have_no_routes() {
         let dump = Arc::new(Text {
             name: "rich.jsonl".into(),
             content: include_str!("../../fixtures/urlconf/rich.jsonl").into(),
@@ -375,7 +394,7 @@ mod tests {
         assert!(found(b"/about/") && !found(b"/de/about/"));
         let mut report = Report::default();
         assert!(resolver("'fr'", &mut report).is_none());
-        let message = "routes `shop`: `fr` is none of the site's languages";
+        let message = "routes `shop`: `fr` is not a language of the site";
         assert_eq!(report.faults()[0].message, message);
     }
 }

@@ -133,7 +133,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("urlconf.jsonl");
         fs::write(&path, dump("one")).unwrap();
-        let routes = Arc::new(Routes::of_dump(&path));
+        let routes = Arc::new(Routes::from_dump(&path));
         let clock = ManualClock::default();
         // Long after the file was written.
         let mut views = Views::new(&routes, Duration::MAX).unwrap();
@@ -162,7 +162,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("urlconf.jsonl");
         fs::write(&path, dump("one")).unwrap();
-        let mut views = Views::new(&Arc::new(Routes::of_dump(&path)), Duration::ZERO).unwrap();
+        let mut views = Views::new(&Arc::new(Routes::from_dump(&path)), Duration::ZERO).unwrap();
         assert_eq!(view(views.poll(Duration::ZERO)), "not read");
         assert_eq!(view(views.poll(PAUSE)), "one");
         assert_eq!(view(views.poll(PAUSE * 2)), "not read");

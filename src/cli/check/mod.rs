@@ -112,7 +112,7 @@ fn judge(config: &Config, initial: &[Vec<Initialised>], report: &mut Report) {
         report.push(
             fault
                 .at(place.clone())
-                .help(if needed > Limits::MOST_SERIES {
+                .help(if needed > Limits::MAX_SERIES {
                     fewer.to_owned()
                 } else {
                     format!("limits.series = {needed}, or {fewer}")

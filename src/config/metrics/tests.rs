@@ -1,4 +1,4 @@
-//! Faults of `[metrics]` and `[[metric]]`, as people see them.
+//! Faults of `[metrics]` and `[[metric]]`.
 
 use std::path::Path;
 
@@ -11,11 +11,11 @@ fn faults(content: &str) -> Vec<String> {
     let content = format!("{content}\n{SOURCE}");
     let checked = Config::parse("config.toml", &content, Path::new("/etc/httplog-exporter"));
     let faults = checked.report.faults();
-    let told = faults.iter().map(|fault| match &fault.help {
+    let messages = faults.iter().map(|fault| match &fault.help {
         Some(help) => format!("{}; {help}", fault.message),
         None => fault.message.clone(),
     });
-    told.collect()
+    messages.collect()
 }
 
 fn metric(rest: &str) -> Vec<String> {
@@ -25,7 +25,7 @@ fn metric(rest: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_metric_of_ones_own_is_read() {
+fn a_custom_metric_is_read() {
     let good = "[metrics]\nsets = ['httplog', 'django', 'nginxlog']\n[[metric]]\nname = 'checkout_seconds'\nhelp = 'h'\ntype = 'histogram'\nvalue = 'duration'\nlabels = ['route', 'method']\nbuckets = [0.05, 1, 2.5]\nwhen = { route = ['checkout:*'], status = ['5xx', '!501'] }\n";
     assert_eq!(faults(good), [""; 0]);
     let content = format!("{good}{SOURCE}sets = ['django']\n");
@@ -45,19 +45,19 @@ fn a_metric_of_ones_own_is_read() {
 }
 
 #[test]
-fn what_tells_who_a_client_was_is_refused_with_the_reason() {
+fn fields_that_identify_a_client_are_refused_with_the_reason() {
     for field in ["remote_addr", "user", "referer", "user_agent"] {
-        let told = metric(&format!("labels = ['{field}']"));
+        let refused = metric(&format!("labels = ['{field}']"));
         let expected = format!(
             "`{field}` cannot be a label; it identifies the client, and such text never leaves the log"
         );
-        assert_eq!(told, [expected]);
+        assert_eq!(refused, [expected]);
     }
     assert!(metric("labels = ['request_id']")[0].contains("cannot be a label"));
 }
 
 #[test]
-fn words_that_do_not_exist_come_with_those_that_do() {
+fn unknown_words_come_with_a_suggestion() {
     let check = |rest: &str, expected: &str| assert_eq!(metric(rest), [expected], "{rest}");
     check(
         "labels = ['rout']",
@@ -120,7 +120,7 @@ fn bounds_are_exact_and_ascend() {
 }
 
 #[test]
-fn hosts_are_listed_for_those_who_show_them() {
+fn hosts_are_listed_where_a_metric_shows_them() {
     let check = |hosts: &str, labels: &str, expected: &[&str]| {
         let metric = "name = 'a_total'\nhelp = 'h'\ntype = 'counter'";
         let content = format!("[metrics]\n{hosts}\n[[metric]]\n{metric}\nlabels = [{labels}]");
@@ -141,26 +141,26 @@ fn hosts_are_listed_for_those_who_show_them() {
         "hosts = ['shop.example']",
         "'method'",
         &[
-            "this does nothing: no metric has the label `host`; give it to a `[[metric]]` of your own",
+            "this has no effect: no metric has the label `host`; add the label to a custom `[[metric]]`",
         ],
     );
     check(
         "",
         "'host'",
         &[
-            "`a_total`: every host is `<other>`; list those to be told apart: metrics.hosts = [\"www.example.org\"]",
+            "`a_total`: every host is `<other>`; list the hosts to distinguish: metrics.hosts = [\"www.example.org\"]",
         ],
     );
     let many: Vec<String> = (0..1_001).map(|number| format!("'h{number}'")).collect();
     check(
         &format!("hosts = [{}]", many.join(", ")),
         "'host'",
-        &["more than 1000 hosts; `*.example.org` stands for all below it"],
+        &["more than 1000 hosts; `*.example.org` covers every subdomain"],
     );
 }
 
 #[test]
-fn what_is_to_start_at_0_is_read() {
+fn initial_series_are_read() {
     let initial = |keys: &str| {
         let content = format!("[metrics]\n{keys}\n{SOURCE}");
         let config = Config::parse("c", &content, Path::new("/etc/x")).config;
@@ -180,7 +180,7 @@ fn what_is_to_start_at_0_is_read() {
 }
 
 #[test]
-fn what_cannot_start_at_0_is_told() {
+fn initial_series_that_cannot_exist_are_reported() {
     let check = |keys: &str, expected: &[&str]| {
         assert_eq!(faults(&format!("[metrics]\n{keys}")), expected, "{keys}");
     };
@@ -207,25 +207,25 @@ fn what_cannot_start_at_0_is_told() {
 }
 
 #[test]
-fn names_are_given_once() {
-    let told = |name: &str| {
+fn names_are_unique() {
+    let clash = |name: &str| {
         faults(&format!(
             "[[metric]]\nname = '{name}'\nhelp = 'h'\ntype = 'counter'\n"
         ))
     };
     assert_eq!(
-        told("httplog_requests_total"),
+        clash("httplog_requests_total"),
         [
-            "`httplog_requests_total` is taken by a metric of the set `httplog`; give it another name"
+            "`httplog_requests_total` is already taken by a metric of the set `httplog`; choose another name"
         ]
     );
-    assert!(told("httplog_request_duration_seconds_count")[0].contains("is taken"));
+    assert!(clash("httplog_request_duration_seconds_count")[0].contains("is already taken"));
     for name in [
         "httplog_queue_duration_seconds_sum",
         "httplog_unreached_requests_total",
     ] {
-        assert!(told(name)[0].contains("is taken by a metric of linked sources"));
+        assert!(clash(name)[0].contains("is already taken by a metric of linked sources"));
     }
-    assert!(told("httplog_exporter_x")[0].contains("the exporter itself"));
-    assert!(told("1x")[0].contains("is not a valid metric name"));
+    assert!(clash("httplog_exporter_x")[0].contains("the exporter itself"));
+    assert!(clash("1x")[0].contains("not a valid metric name"));
 }

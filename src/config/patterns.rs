@@ -1,0 +1,107 @@
+//! Patterns by name: presets, and the custom ones of a configuration and of the folder `patterns`.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::diag::{Document, Fault, Report, Section, Spot, Text};
+use crate::pattern::{Definition, Pattern, Preset, presets};
+
+/// Folder of custom patterns where no configuration is given.
+pub const DEFAULT_PATTERNS: &str = "/etc/httplog-exporter/patterns";
+
+/// Custom patterns by name; `None` for one whose faults are in the report.
+pub(super) type Patterns = BTreeMap<String, Option<Arc<Pattern>>>;
+
+/// Reads the custom patterns of every `*.toml` of a folder, in the order of their names.
+pub(super) fn read_folder(folder: &Path, report: &mut Report) -> Vec<Pattern> {
+    let mut patterns = Vec::new();
+    for text in texts(folder, report) {
+        let document = Document::parse(&text, report);
+        let mut root = document.root();
+        let read = read(&mut root, report);
+        patterns.extend(read.into_iter().filter_map(|(_, pattern)| pattern));
+        root.finish(report);
+    }
+    patterns
+}
+
+/// Reads the tables `[pattern.NAME]`; `None` for one with a fault.
+pub(super) fn read(root: &mut Section<'_>, report: &mut Report) -> Vec<(String, Option<Pattern>)> {
+    let named = root.named("pattern", report).into_iter();
+    named
+        .map(|(name, section)| {
+            let definition = Definition::read(&name, section, report);
+            (name.value, definition.map(|definition| definition.pattern))
+        })
+        .collect()
+}
+
+/// Finds the pattern that a source names, among the custom ones and the presets.
+pub(super) fn find(
+    name: &Spot<String>,
+    custom: &Patterns,
+    report: &mut Report,
+) -> Option<Arc<Pattern>> {
+    if let Some(pattern) = custom.get(&name.value) {
+        return pattern.clone();
+    }
+    let Some(preset) = Preset::find(&name.value) else {
+        let presets = presets().iter().map(|preset| preset.name);
+        let names = custom.keys().map(String::as_str).chain(presets);
+        let fault = Fault::error(format!("unknown pattern `{}`", name.value));
+        report.push(fault.at(name.place.clone()).suggest(&name.value, names));
+        return None;
+    };
+    match preset.pattern() {
+        Ok(pattern) => Some(Arc::new(pattern)),
+        Err(faults) => {
+            report.extend(faults);
+            None
+        }
+    }
+}
+
+/// Finds a pattern by name among the presets and the default folder.
+pub fn find_pattern(name: &str) -> Result<Pattern, Report> {
+    let mut report = Report::default();
+    let custom = read_folder(Path::new(DEFAULT_PATTERNS), &mut report);
+    if let Some(pattern) = custom.into_iter().find(|pattern| pattern.name() == name) {
+        return Ok(pattern);
+    }
+    if let Some(preset) = Preset::find(name) {
+        return preset.pattern();
+    }
+    let names = presets().iter().map(|preset| preset.name);
+    report.push(Fault::error(format!("unknown pattern `{name}`")).suggest(name, names));
+    Err(report)
+}
+
+/// Reads every `*.toml` of a folder, sorted by name; a folder that does not exist is empty.
+fn texts(folder: &Path, report: &mut Report) -> Vec<Arc<Text>> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => {
+            if error.kind() != io::ErrorKind::NotFound {
+                let folder = folder.display();
+                report.push(Fault::error(format!("cannot list {folder}: {error}")));
+            }
+            return Vec::new();
+        }
+    };
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut paths: Vec<_> = paths
+        .filter(|path| path.extension().is_some_and(|it| it == "toml"))
+        .collect();
+    paths.sort();
+    let mut texts = Vec::new();
+    for path in paths {
+        let name = path.display().to_string();
+        match std::fs::read_to_string(&path) {
+            Ok(content) => texts.push(Arc::new(Text { name, content })),
+            Err(error) => report.push(Fault::error(format!("cannot read {name}: {error}"))),
+        }
+    }
+    texts
+}

@@ -1,0 +1,181 @@
+//! `[[source]]`: lines of one format and their origin.
+//!
+//! Invariant: a source without a fault names an input, a pattern and metrics that exist.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::input::{Context, Input, RawInput, TakenStreams};
+use super::metrics::{Selection, read_sets};
+use super::patterns::{self, Patterns};
+use super::routes::Routes;
+use crate::diag::{Fault, Place, Report, Section, Spot};
+use crate::metric::Metrics;
+use crate::pattern::Pattern;
+
+/// Lines of one format and their origin.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Unique name; the value of the label `source`.
+    pub name: String,
+    /// Origin of the lines.
+    pub input: Input,
+    /// Format of the lines.
+    pub pattern: Arc<Pattern>,
+    /// Origin of the views' names; without it, paths are folded.
+    pub routes: Option<Arc<Routes>>,
+    /// Metrics that count the lines.
+    pub metrics: Metrics,
+    /// The source of the server that passes its requests on to this one; the lines of both are joined.
+    pub behind: Option<String>,
+}
+
+/// Routes by name; `None` for those whose faults are in the report.
+pub(super) type RoutesByName = BTreeMap<String, Option<Arc<Routes>>>;
+
+/// Definitions that a source may name.
+pub(super) struct Definitions<'k> {
+    pub(super) patterns: &'k Patterns,
+    pub(super) routes: &'k RoutesByName,
+    pub(super) metrics: &'k Selection,
+    /// Base of relative paths.
+    pub(super) base: &'k Path,
+    pub(super) state_dir: Option<&'k Path>,
+}
+
+/// Properties that only one source can have, collected from all sections.
+#[derive(Default)]
+pub(super) struct Taken {
+    pub(super) names: BTreeSet<String>,
+    pub(super) streams: TakenStreams,
+    pub(super) behinds: Vec<Behind>,
+}
+
+/// An unchecked link between two sources.
+pub(super) struct Behind {
+    /// Name of the source.
+    pub(super) name: String,
+    /// Name of the source in front of it.
+    pub(super) front: Spot<String>,
+}
+
+/// Keys of a `[[source]]`, unchecked.
+struct RawSource {
+    section: Place,
+    name: Option<Spot<String>>,
+    input: RawInput,
+    pattern: Option<Spot<String>>,
+    routes: Option<Spot<String>>,
+    sets: Option<Spot<Vec<Spot<String>>>>,
+    front: Option<Spot<String>>,
+}
+
+impl Source {
+    /// A source that counts the default metrics, without routes.
+    pub fn new(name: String, input: Input, pattern: Arc<Pattern>) -> Self {
+        Self {
+            name,
+            input,
+            pattern,
+            routes: None,
+            metrics: Metrics::default(),
+            behind: None,
+        }
+    }
+
+    /// Reads and checks a section. The link to a source in front is left to `taken`.
+    pub(super) fn read(
+        section: Section<'_>,
+        known: &Definitions<'_>,
+        taken: &mut Taken,
+        report: &mut Report,
+    ) -> Option<Self> {
+        RawSource::read(section, report).check(known, taken, report)
+    }
+}
+
+impl RawSource {
+    fn read(mut section: Section<'_>, report: &mut Report) -> Self {
+        let raw = Self {
+            section: section.place(),
+            name: section.string("name", report),
+            input: RawInput::read(&mut section, report),
+            pattern: section.string("pattern", report),
+            routes: section.string("routes", report),
+            sets: section.strings("sets", report),
+            front: section.string("behind", report),
+        };
+        for key in ["name", "pattern"] {
+            if !section.contains(key) {
+                let fault = Fault::error(format!("a source without `{key}`"));
+                report.push(fault.at(raw.section.clone()));
+            }
+        }
+        section.finish(report);
+        raw
+    }
+
+    fn check(
+        self,
+        known: &Definitions<'_>,
+        taken: &mut Taken,
+        report: &mut Report,
+    ) -> Option<Source> {
+        if let Some(name) = &self.name {
+            check_name(name, &mut taken.names, report);
+            taken.behinds.extend(self.front.map(|front| Behind {
+                name: name.value.clone(),
+                front,
+            }));
+        }
+        let pattern = (self.pattern).and_then(|name| patterns::find(&name, known.patterns, report));
+        let routes = (self.routes).and_then(|name| find_routes(&name, known.routes, report));
+        let sets = self.sets.map(|sets| read_sets(&sets, report));
+        let context = Context {
+            section: self.section,
+            base: known.base,
+            state_dir: known.state_dir,
+            source: self.name.as_ref().map(|name| name.value.as_str()),
+        };
+        let input = self.input.check(&context, &mut taken.streams, report);
+        Some(Source {
+            name: self.name?.value,
+            input: input?,
+            pattern: pattern?,
+            routes,
+            metrics: known.metrics.of_source(sets.as_deref()),
+            behind: None,
+        })
+    }
+}
+
+fn check_name(name: &Spot<String>, names: &mut BTreeSet<String>, report: &mut Report) {
+    if name.value.is_empty() || name.value.len() > 64 {
+        let fault = Fault::error("the name of a source must have 1 to 64 bytes");
+        report.push(fault.at(name.place.clone()));
+    }
+    if !names.insert(name.value.clone()) {
+        report.push(
+            Fault::error(format!("two sources are named `{}`", name.value))
+                .at(name.place.clone())
+                .help("the name is the value of the label `source` and must be unique"),
+        );
+    }
+}
+
+fn find_routes(
+    name: &Spot<String>,
+    known: &RoutesByName,
+    report: &mut Report,
+) -> Option<Arc<Routes>> {
+    let found = known.get(&name.value);
+    if found.is_none() {
+        report.push(
+            Fault::error(format!("unknown routes `{}`", name.value))
+                .at(name.place.clone())
+                .suggest(&name.value, known.keys().map(String::as_str)),
+        );
+    }
+    found?.clone()
+}
