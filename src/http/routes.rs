@@ -24,7 +24,7 @@ use super::scrape::{Scrape, Scraper};
 use super::{page, response};
 use crate::clock::Clock;
 
-/// A flag that says whether the daemon is ready. Clones share it; it starts lowered.
+/// The readiness of the daemon. Clones share one flag, which starts lowered.
 #[derive(Clone, Debug, Default)]
 pub struct Ready(Arc<AtomicBool>);
 

@@ -172,7 +172,7 @@ fn a_changed_address_needs_a_restart() {
     let text = config.replace("127.0.0.1:0", "127.0.0.1:1");
     fs::write(dir.path().join("config.toml"), text).unwrap();
     daemon.signal(Signal::HUP);
-    daemon.wait_until_said("web.listen changed: that takes a restart");
+    daemon.wait_until_said("web.listen changed: restart the exporter to apply it");
     daemon.metrics();
 }
 
@@ -252,12 +252,12 @@ fn a_unix_socket_is_served_and_removed() {
     // The file that a killed process left behind is replaced.
     for _ in 0..2 {
         let killed = Daemon::launch(dir.path(), run_configured(dir.path()));
-        killed.wait_until_said("ready: every source is opened");
+        killed.wait_until_said("ready: every source is open");
         drop(killed);
         assert!(socket.exists());
     }
     let daemon = Daemon::launch(dir.path(), run_configured(dir.path()));
-    daemon.wait_until_said("ready: every source is opened");
+    daemon.wait_until_said("ready: every source is open");
     let mut stream = UnixStream::connect(&socket).unwrap();
     stream
         .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")

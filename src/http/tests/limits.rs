@@ -51,12 +51,12 @@ fn a_connection_may_idle_for_longer_than_a_head_may_take() {
         ..Limits::default()
     });
     let mut stream = server.connect();
-    let ask = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n";
-    stream.write_all(ask).unwrap();
+    let request = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n";
+    stream.write_all(request).unwrap();
     assert!(response_on(&mut stream).ends_with("ok\n"));
     // A connection opened after the response exceeds the head's deadline, this one does not.
     assert_eq!(rest_of(&mut server.connect()), "");
-    stream.write_all(ask).unwrap();
+    stream.write_all(request).unwrap();
     assert!(response_on(&mut stream).ends_with("ok\n"));
 }
 

@@ -10,7 +10,7 @@ use crate::source::frame::Framer;
 /// Most digits of a frame's length.
 const LENGTH_DIGITS: usize = 9;
 
-/// How lines are delimited.
+/// A method of delimiting lines.
 #[derive(Clone, Debug)]
 enum Framing {
     /// By newlines, and with `nul_ends` by NULs too: Python's syslog handler ends its messages so.

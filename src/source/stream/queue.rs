@@ -35,7 +35,7 @@ struct State {
     held: Held,
     open_was_tried: bool,
     stop: bool,
-    /// Whether the receiver waits for room.
+    /// True while the receiver waits for room.
     awaits_room: bool,
     /// Descriptors that lines can come from.
     open: usize,
