@@ -90,10 +90,9 @@ impl Shard {
         }
     }
 
-    /// Counts one request in an overflow row.
-    pub fn count_overflow(&mut self, row: Row, values: &Values) {
+    /// Accounts for a line that is counted in an overflow row.
+    pub fn add_overflow(&mut self) {
         self.ledger.overflow += 1;
-        self.count(row, values);
     }
 
     /// Returns the overflow row of a key that was refused a short while ago.

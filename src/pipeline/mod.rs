@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use memchr::memchr;
 
-use crate::aggregate::{Definition, Key, Ledger, Measure, Shard, Values};
+use crate::aggregate::{Definition, Key, Ledger, Measure, Row, Shard, Values};
 use crate::join::{End, Tap};
 use crate::label::{self, Budget, Charset, HostId, Label, Method, Scheme};
 use crate::metric::{MetricPlan, Metrics};
@@ -309,30 +309,30 @@ impl Pipeline {
             values = Self::wide_values(record, values);
         }
         let key = Key(key & self.mask);
-        match shard.find(key) {
-            Some(row) => shard.count(row, &values),
-            None => self.count_unregistered(shard, key, &values),
-        }
+        let row = match shard.find(key) {
+            Some(row) => row,
+            None => self.register(shard, key),
+        };
+        shard.count(row, &values);
     }
 
-    /// Registers a key and counts its line, or counts it in an overflow row if the budget has no room.
+    /// Registers the key of a line, or accounts for the line as overflow if the budget has no room for new series.
     #[cold]
-    fn count_unregistered(&self, shard: &mut Shard, key: Key, values: &Values) {
+    fn register(&self, shard: &mut Shard, key: Key) -> Row {
         if let Some(row) = shard.find_overflow(key) {
-            shard.count_overflow(row, values);
-            return;
+            shard.add_overflow();
+            return row;
         }
         let names = self.names();
         let feeds = names.feeds(key);
         if shard.can_register() {
             let labels = names.labels(key, &feeds);
             if let Some(row) = shard.register(key, labels, |fresh| self.budget.take(fresh)) {
-                shard.count(row, values);
-                return;
+                return row;
             }
         }
-        let row = shard.register_overflow(key, feeds, |feeds| names.overflow_labels(feeds));
-        shard.count_overflow(row, values);
+        shard.add_overflow();
+        shard.register_overflow(key, feeds, |feeds| names.overflow_labels(feeds))
     }
 
     fn names(&self) -> KeyNames<'_> {

@@ -188,7 +188,7 @@ fn views_of_a_dump_that_is_replaced_start_at_0_too() {
     let other = dir.path().join("other");
     fs::write(&other, text.replace("articles:year", "articles:annual")).unwrap();
     rename(&other, &dump);
-    daemon.wait_until_said("URLconf read again");
+    daemon.wait_until_said("URLconf reloaded");
     assert_eq!(
         (value("articles:year"), value("articles:annual")),
         (Some(1.0), Some(0.0))

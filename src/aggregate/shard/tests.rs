@@ -16,14 +16,13 @@ impl Site {
         Self { left }
     }
 
-    fn count(&mut self, shard: &mut Shard, key: Key, values: &Values) {
+    fn row(&mut self, shard: &mut Shard, key: Key) -> Row {
         if let Some(row) = shard.find(key) {
-            shard.count(row, values);
-            return;
+            return row;
         }
         if let Some(row) = shard.find_overflow(key) {
-            shard.count_overflow(row, values);
-            return;
+            shard.add_overflow();
+            return row;
         }
         let text = |label: &Label| match label {
             Label::Route => format!("/{}", key.0 / 10).into(),
@@ -61,12 +60,10 @@ impl Site {
             .can_register()
             .then(|| shard.register(key, labels, admit))
             .flatten();
-        if let Some(row) = registered {
-            shard.count(row, values);
-        } else {
-            let row = shard.register_overflow(key, feeds, others);
-            shard.count_overflow(row, values);
-        }
+        registered.unwrap_or_else(|| {
+            shard.add_overflow();
+            shard.register_overflow(key, feeds, others)
+        })
     }
 }
 
@@ -102,7 +99,8 @@ fn apply(shard: &mut Shard, lines: &[(u64, Option<u64>)], site: &mut Site) {
         let values = Values::default()
             .with(Measure::Duration, *duration)
             .with(Measure::UpstreamRetries, Some(1));
-        site.count(shard, Key(*key), &values);
+        let row = site.row(shard, Key(*key));
+        shard.count(row, &values);
     }
 }
 
