@@ -325,7 +325,7 @@ fn a_replaced_dump_applies_to_later_lines() {
     };
 
     replace(&text.replace("articles:year", "articles:annual"));
-    daemon.wait_until_said("URLconf read again");
+    daemon.wait_until_said("URLconf reloaded");
     let mut lines = append(&log);
     lines
         .write_all(request("/articles/2025/").as_bytes())
