@@ -62,7 +62,7 @@ impl History {
         };
         for row in self.touched.drain(..) {
             self.is_touched[row.index()] = false;
-            let slots = rows.slots(row);
+            let slots = rows.slots(row, tables.len());
             for ((table, past), slot) in tables.iter().zip(&mut self.pasts).zip(slots) {
                 if !table.is_sink(*slot) {
                     past.record(step, *slot, table.values_at(*slot));

@@ -35,7 +35,7 @@ impl Shard {
             .partition(|definition| definition.kind == Kind::Rejected);
         Self {
             source,
-            rows: Rows::new(counted.len()),
+            rows: Rows::new(),
             tables: counted.into_iter().map(Table::new).collect(),
             rejected,
             has_idle_series: false,
@@ -84,7 +84,7 @@ impl Shard {
         if let Some(history) = &mut self.history {
             history.touch(row);
         }
-        let slots = self.rows.slots(row);
+        let slots = self.rows.slots(row, self.tables.len());
         for (table, slot) in self.tables.iter_mut().zip(slots) {
             table.count(*slot, values);
         }
