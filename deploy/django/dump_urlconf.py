@@ -1,20 +1,20 @@
-"""Writes down which paths lead to which views, for httplog-exporter to name views in access logs.
+"""Dumps the URLconf of a Django site, so that httplog-exporter can resolve logged paths to views.
 
     python manage.py shell < dump_urlconf.py > urlconf.jsonl
 
-or, copied to `management/commands/` of an installed app: `python manage.py dump_urlconf`. Needs
-nothing but Django, 3.2 to 5.2, and asks no database. Make the dump anew with each deployment.
+or, copied to `management/commands/` of an installed app: `python manage.py dump_urlconf`. Requires
+only Django, 3.2 to 5.2, and makes no database queries. Generate the dump with each deployment.
 
-The first line is an object: what this is, the languages, the script name, and the converters that
-may refuse a value which their regular expression accepts (a `ValueError` in `to_python` cannot be
-written down). Each line after it is a route, in the order in which Django tries them:
+The first line is an object: format and version, languages, script name, and the converters whose
+`to_python` may raise `ValueError`, which a dump cannot express. Each further line is a route, in the
+order in which Django tries them:
 
     {"chain": [[kind, pattern, {parameter: converter}], ...], "view": ..., "route": ...}
 
-A chain is matched from left to right, each level on what the one before it left, without going
-back. Its kinds: `lit`, the path begins with this text; `lit-end`, it is this text; `re`, the
-expression is searched for; `re-end$`, it matches the whole. With `languages`, a route is there in
-these languages only.
+A chain is matched from left to right, each pattern on the remainder of the path, without
+backtracking. Kinds: `lit`, the path starts with the text; `lit-end`, it equals the text; `re`,
+`re.search` matches; `re-end$`, `re.fullmatch` matches. A route with `languages` exists in these
+languages only.
 """
 
 import json
@@ -51,14 +51,14 @@ class Dump:
     def __init__(self):
         self.resolver = get_resolver()
         self.codes = languages_in_use()
-        # The default one first: it answers where nobody can tell which one is spoken.
+        # The default language first: its translation is shown for routes of several languages.
         self.languages = sorted(self.codes, key=lambda code: code != default_language())
         self.refusing = set()
         self.routes = []
         self.walk(self.resolver.url_patterns, [], [], "", self.languages)
 
     def walk(self, patterns, chain, namespaces, route, languages):
-        """Adds what these patterns lead to; `languages` are those in which they are there at all."""
+        """Adds the routes under these patterns, which exist in `languages`."""
         for pattern in patterns:
             is_end = isinstance(pattern, URLPattern)
             for level, spoken in self.levels(pattern.pattern, is_end, languages):
@@ -80,7 +80,7 @@ class Dump:
         self.routes.append(line)
 
     def levels(self, pattern, is_end, languages):
-        """What a pattern is, and in which languages it is that; one pair if it is no translation."""
+        """Returns the levels of a pattern with their languages, one per translation."""
         found = []
         for language in languages:
             with translation.override(language):
@@ -104,7 +104,7 @@ class Dump:
         if isinstance(pattern, RegexPattern):
             expression = pattern.regex.pattern
             return ["re-end$" if is_end and expression.endswith("$") else "re", expression, {}]
-        raise TypeError(f"a pattern of its own kind, which only Python can match: {type(pattern)!r}")
+        raise TypeError(f"unsupported pattern class: {type(pattern)!r}")
 
     def converter(self, converter):
         kind = type(converter)
@@ -130,7 +130,7 @@ class Dump:
         yield from self.routes
 
     def language_otherwise(self):
-        """The language of paths that name none, unless a cookie or a header decides."""
+        """Returns the language of paths without a prefix, or None if a cookie or a header decides."""
         if len(self.languages) == 1:
             return self.languages[0]
         for pattern in self.resolver.url_patterns:
@@ -152,7 +152,7 @@ def default_language():
 
 
 def languages_in_use():
-    """Those that a path can ask for, in the order of the settings, and the default one."""
+    """Returns the languages that a path can select, in the order of LANGUAGES, and the default."""
     default = default_language()
     if not settings.USE_I18N or not has_locale_middleware():
         return [default]
@@ -171,19 +171,19 @@ def has_locale_middleware():
 
 
 def fallbacks():
-    """Codes that stand for others, as `zh-cn` for `zh-hans`."""
+    """Returns the languages that serve other codes, as `zh-hans` does for `zh-cn`."""
     from django.conf.locale import LANG_INFO
 
     return {code: info["fallback"] for code, info in LANG_INFO.items() if "fallback" in info}
 
 
 def int_digits():
-    """Most digits that Python reads as a number; 0: any number of them."""
+    """Returns the largest number of digits that `int()` accepts, 0 for no limit."""
     return getattr(sys, "get_int_max_str_digits", lambda: 0)()
 
 
 class Command(BaseCommand):
-    help = "Writes down which paths lead to which views, for httplog-exporter."
+    help = "Dumps the URLconf for httplog-exporter."
     requires_system_checks = []
 
     def handle(self, *args, **options):
@@ -191,6 +191,6 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(line))
 
 
-# In a shell this text runs as part of it, and has no name of its own.
+# Piped into `manage.py shell`, this file runs in the shell's namespace.
 if __name__ in ("__main__", "builtins") or __name__.startswith("django.core.management"):
     Command().handle()

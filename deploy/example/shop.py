@@ -9,7 +9,7 @@ from django.urls import path
 
 
 def view_name(get_response):
-    """Tells the servers' logs which view answered."""
+    """Names the view in a response header, for the servers' logs."""
 
     def middleware(request):
         response = get_response(request)
@@ -45,7 +45,7 @@ urlpatterns = [
     path("broken/", broken, name="broken"),
 ]
 
-# No sessions, no database, no forms: nothing here is signed, so the key is none.
+# Without sessions, database and forms, nothing is signed with the key.
 settings.configure(
     ALLOWED_HOSTS=["127.0.0.1", "localhost"],
     MIDDLEWARE=["shop.view_name"],

@@ -1,7 +1,7 @@
-"""Grafana's alerts: those of Prometheus's rules that most sites want, for a Grafana that alerts by itself.
+"""Alerts for Grafana-managed alerting: a selection of the alerts in `deploy/prometheus/rules`.
 
-They ask for what the recording rules of `deploy/prometheus/rules` keep, with the same limits and names, so use
-either these or Alertmanager, not both. Annotations hold no `$`, which Grafana would look up in its environment.
+They query the recording rules, and have the same names and thresholds. Use either these or Alertmanager, not both.
+Annotations must not contain `$`, which Grafana would expand from its environment.
 """
 
 WHERE = "({{ .Labels.source }} on {{ .Labels.instance }})"
@@ -53,7 +53,7 @@ ALERTS = [
         "is": (">", 0.0144),
         "for": "2m",
         "severity": "critical",
-        "summary": f"At this rate the error budget of 30 days is used up in two days {WHERE}",
+        "summary": f"At this rate the 30-day error budget is used up in two days {WHERE}",
     },
     {
         "uid": "burn-slow",
@@ -62,7 +62,7 @@ ALERTS = [
         "is": (">", 0.003),
         "for": "15m",
         "severity": "warning",
-        "summary": f"At this rate the error budget of 30 days is used up in ten days {WHERE}",
+        "summary": f"At this rate the 30-day error budget is used up in ten days {WHERE}",
     },
     {
         "uid": "no-traffic",
@@ -74,7 +74,7 @@ ALERTS = [
         "is": ("<", 1),
         "for": "5m",
         "severity": "critical",
-        "summary": f"No request for 15 minutes {WHERE}",
+        "summary": f"No requests for 15 minutes {WHERE}",
     },
     {
         "uid": "exporter-down",
@@ -105,7 +105,7 @@ ALERTS = [
         "is": (">", 0.01),
         "for": "10m",
         "severity": "warning",
-        "summary": f"More than 1 % of the lines are not understood {WHERE}",
+        "summary": f"More than 1 % of the lines are rejected {WHERE}",
     },
     {
         "uid": "exporter-gap",

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Writes Grafana's dashboards and alert rules from what they have in common.
+"""Generates Grafana's dashboards and alert rules.
 
     python3 deploy/grafana/generate.py [DIR]
 
 Writes `dashboards/*.json` and `provisioning/alerting/rules.json` beside itself, or below DIR. The same input
-gives the same bytes. Needs nothing but Python's standard library. What the boards show is in `boards.py`,
-what the alerts ask is in `alerts.py`; this file knows how Grafana wants it.
+gives the same bytes. Needs only Python's standard library. `boards.py` defines the panels and `alerts.py` the alerts;
+this file writes them in Grafana's format.
 
-Colours are those of Okabe and Ito, which people who see few colours tell apart. None is all that tells:
-series have names, thresholds have lines.
+Colours are those of Okabe and Ito, which are distinguishable with colour blindness. No state is conveyed by
+colour alone: series have names, thresholds have lines.
 """
 
 import json
@@ -23,13 +23,13 @@ import boards  # noqa: E402
 BLUE, SKY, GREEN, ORANGE, RED = "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00"
 PURPLE, GREY = "#CC79A7", "#999999"
 COLOURS = {
-    # Statuses by class, outcomes of lines, quantiles: what has a fixed name has a fixed colour.
+    # Statuses by class, outcomes of lines, quantiles: series with a fixed name have a fixed colour.
     **{"2xx": GREEN, "3xx": SKY, "4xx": ORANGE, "5xx": RED, "other": GREY},
     **{"recorded": BLUE, "rejected": RED, "skipped": GREY},
-    **{"mean": BLUE, "median": SKY, "95 %": ORANGE, "99 %": RED},
+    **{"mean": BLUE, "median": SKY, "p95": ORANGE, "p99": RED},
     **{"1 hour": RED, "6 hours": ORANGE, "1 day": BLUE, "3 days": SKY},
 }
-# A threshold's severity by its place: fine, look at it, act.
+# Severity of the thresholds in ascending order: good, warning, critical.
 STEPS = (BLUE, ORANGE, RED)
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 WIDTH = 24
@@ -84,7 +84,7 @@ def dashboard(board):
 
 
 def restarts():
-    """Marks in every graph: counts begin anew there."""
+    """Marks restarts of the exporter, when counters start at 0."""
     return {
         "name": "Exporter restarts",
         "datasource": DATASOURCE,
@@ -109,7 +109,7 @@ def datasource():
 
 
 def variable(one):
-    """A variable whose values are those of a label."""
+    """A variable with the values of a label."""
     query = f"label_values({one['of']}, {one['name']})"
     several = one["name"] != "job"
     return {
@@ -130,7 +130,7 @@ def variable(one):
 
 
 def laid_out(rows):
-    """Panels from left to right, a new line where the width ends; each row of panels under its title."""
+    """Lays out panels from left to right, wrapped at the full width, under the title of their row."""
     panels, y = [], 0
     for title, row in rows:
         panels.append(
@@ -172,7 +172,7 @@ def panel(one, number, position):
 
 
 def target(expr, legend, name, kind):
-    """Graphs ask for a range, everything else for now."""
+    """Graphs use range queries, other panels instant queries."""
     is_range = kind in ("timeseries", "heatmap")
     form = {"heatmap": "heatmap", "table": "table"}.get(kind, "time_series")
     return {
@@ -200,7 +200,7 @@ def defaults(one):
     if "max" in one:
         config |= {"min": 0, "max": one["max"]}
     if one["type"] == "timeseries":
-        # What has no colour of its own is coloured by how high it goes, from blue to red by yellow.
+        # Series without a fixed colour are coloured by their maximum, from blue over yellow to red.
         config["color"] = {"mode": "continuous-BlYlRd", "seriesBy": "max"}
         config.setdefault("min", 0)
         config["custom"] = {
@@ -215,7 +215,7 @@ def defaults(one):
 
 
 def thresholds(one):
-    """The least value has no bound; where little is bad, the colours run the other way."""
+    """The lowest step has no bound; if low values are bad, the colours are reversed."""
     limits = one.get("limits", ())
     colours = STEPS[: len(limits) + 1]
     if one.get("low_is_bad"):
@@ -224,7 +224,7 @@ def thresholds(one):
 
 
 def overrides(one):
-    """Colours of their own, but for single values: there the colour says where the value lies."""
+    """Fixed colours of series; single values are coloured by threshold instead."""
     found = []
     for _, legend in one["targets"] if one["type"] == "timeseries" else ():
         names = COLOURS if "{{" in legend else [legend]
@@ -235,7 +235,7 @@ def overrides(one):
 
 
 def named(name):
-    """Not `byName`, whose option is a mere string: Grafana's schema wants an object."""
+    """Not `byName`, whose option is a string: Grafana's schema requires an object."""
     return {"id": "byNames", "options": {"mode": "include", "names": [name]}}
 
 
@@ -264,7 +264,7 @@ def options(one):
         return {
             "calculate": False,
             "yAxis": {"unit": one["unit"]},
-            # From dark to bright whatever the hue, so that it can be read without any.
+            # From dark to bright, so that it is readable without colour.
             "color": {"mode": "scheme", "scheme": "Cividis", "steps": 64},
             "cellGap": 1,
             "tooltip": {"mode": "single", "yHistogram": True},
@@ -276,7 +276,7 @@ def options(one):
 
 
 def rules():
-    """Each rule: what is asked (A, B …), then `C`, the condition over it."""
+    """Makes the rules: queries (A, B …), then the condition `C` over them."""
     return {
         "apiVersion": 1,
         "groups": [
@@ -320,7 +320,7 @@ def query(name, expr):
 
 
 def condition(one, names):
-    """One question is compared to a number, several are joined by `and`."""
+    """Compares each query to the threshold; several are joined by `and`."""
     comparison, number = one["is"]
     model = {"refId": "condition", "datasource": {"type": "__expr__", "uid": "__expr__"}}
     if len(names) == 1:

@@ -1,4 +1,4 @@
-"""What gunicorn logs, in the format that the exporter's preset `gunicorn-django` reads: for your gunicorn.conf.py."""
+"""Access log in the format of the exporter's preset `gunicorn-django`; add to your gunicorn.conf.py."""
 
 accesslog = "/var/log/gunicorn/access.log"
 access_log_format = (

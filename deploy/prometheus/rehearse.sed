@@ -1,8 +1,8 @@
-# Makes minutes of the rules seconds, so that alerts fire while one watches:
+# Turns minutes in the rules into seconds, so that alerts fire quickly:
 #
 #   sed -E -f rehearse.sed rules/site.yml > /tmp/site.yml
 #
-# Thresholds and everything else stay. For a Prometheus that scrapes and evaluates every second.
+# Thresholds are unchanged. For a Prometheus that scrapes and evaluates every second.
 s/\[([0-9]+)m\]/[\1s]/g
 s/ offset ([0-9]+)m/ offset \1s/g
 s/^( *for: [0-9]+)m$/\1s/
