@@ -14,7 +14,7 @@ pub struct Definition {
     pub name: Arc<str>,
     /// Text of the `HELP` line.
     pub help: Arc<str>,
-    /// What is counted.
+    /// Quantity to count.
     pub kind: Kind,
     /// Labels, sorted by name.
     pub labels: Vec<Label>,
@@ -24,7 +24,7 @@ pub struct Definition {
     pub other: Vec<(Label, Arc<str>)>,
 }
 
-/// What a family counts.
+/// Quantity that a family counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Lines.

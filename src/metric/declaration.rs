@@ -13,7 +13,7 @@ pub struct Metric {
     pub name: Arc<str>,
     /// Text of the `HELP` line.
     pub help: Arc<str>,
-    /// What is counted.
+    /// Quantity to count.
     pub counts: Counts,
     /// Labels, sorted by name.
     pub labels: Vec<Label>,
@@ -25,7 +25,7 @@ pub struct Metric {
     pub needs: FieldSet,
 }
 
-/// What a metric counts.
+/// Quantity that a metric counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Counts {
     /// Lines.

@@ -40,7 +40,7 @@ pub struct Settings {
     pub routes: Option<Arc<Resolver>>,
     /// Largest number of routes; with 0, targets are ignored.
     pub max_routes: usize,
-    /// What is counted.
+    /// Metrics to count.
     pub metrics: Metrics,
     /// The source's end of a link, if its lines are joined with those of another source.
     pub join: Option<End>,
