@@ -1,7 +1,6 @@
-//! Faults that point at the text they are about.
+//! Diagnostics: faults that point at the text that causes them.
 //!
-//! Invariant: a fault says what is wrong, where, and what to do about it; a report holds every
-//! fault there is, in the order of the text.
+//! Invariant: a report holds every fault of a text and lists them in the order of the text.
 
 mod render;
 mod section;
@@ -13,56 +12,56 @@ use std::sync::Arc;
 pub use render::Snippet;
 pub use section::{Document, Section, Spot, distinct};
 
-/// A text people wrote, with the name they know it by.
+/// A named text, such as a configuration file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text {
-    /// A file's path, or what else tells a person where to look.
+    /// A file's path, or another name for the text.
     pub name: String,
-    /// All of it.
+    /// The whole text.
     pub content: String,
 }
 
-/// A stretch of a text.
+/// A span of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// The text.
+    /// The text that the span is in.
     pub text: Arc<Text>,
-    /// Bytes of it; may be empty, to point between two characters.
+    /// Byte range; may be empty to point between two characters.
     pub span: Range<usize>,
 }
 
-/// How bad it is.
+/// The severity of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// It works, but not as one would wish.
+    /// The text is usable, with a drawback.
     Warning,
-    /// It does not work.
+    /// The text is not usable.
     Error,
 }
 
-/// One thing that is wrong.
+/// A problem in a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
-    /// What is wrong; lower case, no full stop.
+    /// The problem, in lower case, without a full stop.
     pub message: String,
-    /// Where.
+    /// The span at fault, if it is known.
     pub place: Option<Place>,
-    /// What stands under the caret.
+    /// A note behind the carets; may be empty.
     pub label: String,
-    /// What to do.
+    /// The remedy.
     pub help: Option<String>,
 }
 
-/// All that is wrong.
+/// A list of faults.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     faults: Vec<Fault>,
 }
 
 impl Place {
-    /// Line and column of its start, both from 1; columns count characters.
+    /// Returns the line and column of the span's start, both from 1; columns count characters.
     pub fn line_and_column(&self) -> (usize, usize) {
         let before = self
             .text
@@ -80,7 +79,7 @@ impl Place {
 }
 
 impl Fault {
-    /// An error without a place.
+    /// Creates an error without a place.
     pub fn error(message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
@@ -91,7 +90,7 @@ impl Fault {
         }
     }
 
-    /// A warning without a place.
+    /// Creates a warning without a place.
     pub fn warning(message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Warning,
@@ -99,28 +98,29 @@ impl Fault {
         }
     }
 
-    /// With a place.
+    /// Sets the place.
     #[must_use]
     pub fn at(mut self, place: Place) -> Self {
         self.place = Some(place);
         self
     }
 
-    /// With a word under the caret.
+    /// Sets the note behind the carets.
     #[must_use]
     pub fn label(mut self, label: impl Into<String>) -> Self {
         self.label = label.into();
         self
     }
 
-    /// With a remedy.
+    /// Sets the remedy.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    /// With "did you mean", when one of `candidates` is near `word`; else with the whole list.
+    /// Sets the remedy to "did you mean …" if a candidate is similar to `word`, else to the list of
+    /// candidates.
     #[must_use]
     pub fn suggest<'c>(self, word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Self {
         let mut candidates: Vec<&str> = candidates.into_iter().collect();
@@ -145,12 +145,12 @@ impl Report {
         self.faults.extend(faults);
     }
 
-    /// Whether there is an error among the faults.
+    /// Returns whether a fault is an error.
     pub fn has_errors(&self) -> bool {
         self.errors() > 0
     }
 
-    /// How many errors there are.
+    /// Returns the number of errors.
     pub fn errors(&self) -> usize {
         self.faults
             .iter()
@@ -158,12 +158,12 @@ impl Report {
             .count()
     }
 
-    /// How many warnings there are.
+    /// Returns the number of warnings.
     pub fn warnings(&self) -> usize {
         self.faults.len() - self.errors()
     }
 
-    /// The faults, text by text, in the order of the text; those without a place last.
+    /// Returns the faults by text, in the order of each text; faults without a place come last.
     pub fn faults(&self) -> Vec<&Fault> {
         let mut faults: Vec<&Fault> = self.faults.iter().collect();
         faults.sort_by_key(|fault| {
@@ -197,12 +197,12 @@ impl fmt::Display for Report {
 
 impl std::error::Error for Report {}
 
-/// The candidate that a person who typed `word` most likely meant.
+/// Returns the candidate most similar to a misspelt word, if one is similar enough.
 pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     candidates
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
-        // A word of which nothing is left was not meant.
+        // A candidate that shares nothing with the word is not similar.
         .filter(|(distance, _)| *distance < word.chars().count())
         .filter(|(distance, candidate)| *distance <= (candidate.len().max(word.len()) / 3).max(1))
         .min()
@@ -214,7 +214,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn suggestions_are_near_or_not_made() {
+    fn only_similar_candidates_are_suggested() {
         let names = ["nginx-combined", "nginx-timed", "gunicorn"];
         assert_eq!(nearest("nginx-combind", names), Some("nginx-combined"));
         assert_eq!(nearest("nginx_timed", names), Some("nginx-timed"));

@@ -1,15 +1,16 @@
-//! How a fault looks on a terminal.
+//! Faults as text for a terminal.
 //!
-//! Invariant: the caret stands under the first character of the span, whatever the line holds.
+//! Invariant: the first caret is under the first character of the span, and control characters are
+//! replaced.
 
 use std::fmt;
 
 use super::{Fault, Severity};
 
-/// Longest excerpt of a line, in characters; a longer line is cut around the place.
+/// Longest excerpt of a line in characters. A longer line is cut around the span.
 const EXCERPT: usize = 120;
 
-/// One line of a text with a caret under a stretch of it.
+/// A line of a text with carets under a span.
 #[derive(Clone, Copy, Debug)]
 pub struct Snippet<'t> {
     /// The text's name.
@@ -18,16 +19,16 @@ pub struct Snippet<'t> {
     pub number: usize,
     /// The line, without its end.
     pub line: &'t str,
-    /// Where the stretch begins, in characters from 1.
+    /// The column of the span's start, in characters from 1.
     pub column: usize,
-    /// Its length in characters; the caret is never narrower than one.
+    /// The span's length in characters; at least one caret is drawn.
     pub length: usize,
-    /// What stands behind the caret; may be empty.
+    /// A note behind the carets; may be empty.
     pub label: &'t str,
 }
 
 impl Snippet<'_> {
-    /// Blanks before the rule at the left, which whatever follows should have as well.
+    /// Returns the width of the line number, by which following lines are indented.
     fn indent(&self) -> usize {
         self.number.to_string().len()
     }
@@ -37,8 +38,8 @@ impl fmt::Display for Snippet<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let indent = self.indent();
         let (number, column) = (self.number, self.column);
-        let (excerpt, column_there) = excerpt(self.line, column);
-        let room = EXCERPT.saturating_sub(column_there);
+        let (excerpt, excerpt_column) = excerpt(self.line, column);
+        let room = EXCERPT.saturating_sub(excerpt_column);
         let carets = "^".repeat(self.length.min(room).max(1));
         writeln!(f, "{:indent$}--> {}:{number}:{column}", "", self.name)?;
         writeln!(f, "{:indent$} |", "")?;
@@ -48,7 +49,7 @@ impl fmt::Display for Snippet<'_> {
         } else {
             format!(" {}", self.label)
         };
-        let pad = column_there - 1;
+        let pad = excerpt_column - 1;
         writeln!(f, "{:indent$} | {:pad$}{carets}{label}", "", "")
     }
 }
@@ -92,9 +93,9 @@ impl fmt::Display for Fault {
     }
 }
 
-/// The part of a line worth showing, printable, and the place's column in it.
+/// Returns the part of a line around a column, in printable characters, and the column in that part.
 fn excerpt(line: &str, column: usize) -> (String, usize) {
-    // A tab as one blank: the caret stands under characters, not under stops.
+    // A tab becomes one blank, so that columns count characters.
     let printable = |c: char| match c {
         '\t' => ' ',
         _ if c.is_control() => '\u{fffd}',
@@ -139,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn the_caret_stands_under_the_place() {
+    fn carets_are_under_the_span() {
         assert_eq!(
             fault("a = 1\npattren = \"x\"\n", "pattren"),
             "\
@@ -154,7 +155,7 @@ error: unknown key `pattren`
     }
 
     #[test]
-    fn a_long_line_is_cut_around_the_place() {
+    fn a_long_line_is_cut_around_the_span() {
         let line = format!("{}pattren{}", "é".repeat(500), "x".repeat(500));
         let shown = fault(&line, "pattren");
         let lines: Vec<&str> = shown.lines().collect();

@@ -1,7 +1,7 @@
-//! A TOML table read key by key.
+//! TOML tables read key by key.
 //!
-//! Invariant: reading never stops at a fault; what is missing or wrong is reported with its place
-//! and read as absent, and a key nobody asked for is reported when the section ends.
+//! Invariant: reading never stops at a fault. A value of the wrong type is reported with its place and
+//! read as absent, and [`Section::finish`] reports the keys that were not read.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -12,33 +12,33 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Fault, Place, Report, Text};
 
-/// A parsed TOML text.
+/// A parsed TOML document.
 #[derive(Debug)]
 pub struct Document<'t> {
     text: &'t Arc<Text>,
     root: DeTable<'t>,
 }
 
-/// One table of a document.
+/// A table of a document.
 #[derive(Debug)]
 pub struct Section<'d> {
     text: &'d Arc<Text>,
     table: &'d DeTable<'d>,
     header: Range<usize>,
-    asked: BTreeSet<&'static str>,
+    known: BTreeSet<&'static str>,
 }
 
-/// A value and where it stands.
+/// A value with its place in the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spot<T> {
     /// The value.
     pub value: T,
-    /// Its place in the text.
+    /// The place of the value.
     pub place: Place,
 }
 
 impl<'t> Document<'t> {
-    /// Reads the text; syntax errors go to the report, and what could be read is kept.
+    /// Parses a text. Syntax errors go to the report, and the valid parts are kept.
     pub fn parse(text: &'t Arc<Text>, report: &mut Report) -> Self {
         let (root, errors) = DeTable::parse_recoverable(&text.content);
         for error in errors {
@@ -60,24 +60,24 @@ impl<'t> Document<'t> {
         }
     }
 
-    /// The top-level table.
+    /// Returns the top-level table.
     pub fn root(&self) -> Section<'_> {
         Section {
             text: self.text,
             table: &self.root,
             header: 0..0,
-            asked: BTreeSet::new(),
+            known: BTreeSet::new(),
         }
     }
 }
 
 impl<'d> Section<'d> {
-    /// Where the section is introduced.
+    /// Returns the place of the table's header.
     pub fn place(&self) -> Place {
         self.at(self.header.clone())
     }
 
-    /// A string.
+    /// Reads a string.
     pub fn string(&mut self, key: &'static str, report: &mut Report) -> Option<Spot<String>> {
         let value = self.get(key)?;
         self.typed(value, report, "a string", |value| {
@@ -85,13 +85,13 @@ impl<'d> Section<'d> {
         })
     }
 
-    /// `true` or `false`.
+    /// Reads `true` or `false`.
     pub fn boolean(&mut self, key: &'static str, report: &mut Report) -> Option<Spot<bool>> {
         let value = self.get(key)?;
         self.typed(value, report, "true or false", DeValue::as_bool)
     }
 
-    /// A whole number from `least` to `most`.
+    /// Reads a whole number within bounds.
     pub fn integer(
         &mut self,
         key: &'static str,
@@ -108,7 +108,7 @@ impl<'d> Section<'d> {
         })
     }
 
-    /// A list of strings.
+    /// Reads a list of strings.
     pub fn strings(
         &mut self,
         key: &'static str,
@@ -118,7 +118,7 @@ impl<'d> Section<'d> {
         self.list(key, ["a list of strings", "a string"], text, report)
     }
 
-    /// A list of numbers, each as it is written.
+    /// Reads a list of numbers as they are written, without `_`.
     pub fn numbers(
         &mut self,
         key: &'static str,
@@ -131,7 +131,7 @@ impl<'d> Section<'d> {
         self.list(key, ["a list of numbers", "a number"], number, report)
     }
 
-    /// A list of what `read` makes of its items; `expected` says what it and they should be.
+    /// Reads a list. `expected` names the type of the list and of an item in faults.
     fn list(
         &mut self,
         key: &'static str,
@@ -156,13 +156,13 @@ impl<'d> Section<'d> {
         })
     }
 
-    /// A table.
+    /// Reads a table.
     pub fn section(&mut self, key: &'static str, report: &mut Report) -> Option<Section<'d>> {
         let value = self.get(key)?;
         self.as_section(value, report)
     }
 
-    /// A list of tables (`[[key]]`); empty when absent.
+    /// Reads a list of tables (`[[key]]`); empty if the key is absent.
     pub fn sections(&mut self, key: &'static str, report: &mut Report) -> Vec<Section<'d>> {
         let Some(value) = self.get(key) else {
             return Vec::new();
@@ -181,7 +181,7 @@ impl<'d> Section<'d> {
             .collect()
     }
 
-    /// A table whose keys are names people chose, each with a table; empty when absent.
+    /// Reads a table of tables with arbitrary names; empty if the key is absent.
     pub fn named(
         &mut self,
         key: &'static str,
@@ -190,8 +190,8 @@ impl<'d> Section<'d> {
         self.entries(key, report, Self::as_section)
     }
 
-    /// Every key of a table of scalars, with its value as text. Numbers and booleans are written
-    /// as in the file.
+    /// Reads a table of scalars with arbitrary names; empty if the key is absent. Numbers and booleans
+    /// are returned as they are written, without `_`.
     pub fn scalars(
         &mut self,
         key: &'static str,
@@ -202,7 +202,7 @@ impl<'d> Section<'d> {
         })
     }
 
-    /// The keys of a table and what `read` makes of their values; those it cannot read are left out.
+    /// Reads the entries of a table; those for which `read` returns `None` are left out.
     fn entries<T>(
         &mut self,
         key: &'static str,
@@ -222,30 +222,30 @@ impl<'d> Section<'d> {
         entries.collect()
     }
 
-    /// Whether it holds nothing.
+    /// Returns whether the table has no keys.
     pub fn is_empty(&self) -> bool {
         self.table.is_empty()
     }
 
-    /// Whether a key is there, whoever asked for it.
+    /// Returns whether the table has a key, without marking it as known.
     pub fn contains(&self, key: &str) -> bool {
         self.table.contains_key(key)
     }
 
-    /// Takes a key as asked for: its fault was told.
+    /// Marks a key as known, so that [`Self::finish`] does not report it.
     pub fn skip(&mut self, key: &'static str) {
-        self.asked.insert(key);
+        self.known.insert(key);
     }
 
-    /// Reports the keys that nobody asked for.
+    /// Reports the keys that were not read.
     pub fn finish(self, report: &mut Report) {
         for key in self.table.keys() {
             let name: &str = key.get_ref();
-            if !self.asked.contains(name) {
+            if !self.known.contains(name) {
                 report.push(
                     Fault::error(format!("unknown key `{name}`"))
                         .at(self.at(key.span()))
-                        .suggest(name, self.asked.iter().copied()),
+                        .suggest(name, self.known.iter().copied()),
                 );
             }
         }
@@ -259,7 +259,7 @@ impl<'d> Section<'d> {
     }
 
     fn get(&mut self, key: &'static str) -> Option<&'d Spanned<DeValue<'d>>> {
-        self.asked.insert(key);
+        self.known.insert(key);
         self.table.get(key)
     }
 
@@ -274,7 +274,7 @@ impl<'d> Section<'d> {
             text: self.text,
             table: table.value,
             header: span,
-            asked: BTreeSet::new(),
+            known: BTreeSet::new(),
         })
     }
 
@@ -302,7 +302,7 @@ impl<'d> Section<'d> {
     }
 }
 
-/// The text of a string, number or boolean.
+/// Returns the text of a string, number or boolean.
 fn scalar(value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.to_string()),
@@ -321,8 +321,7 @@ fn article(noun: &str) -> &'static str {
     }
 }
 
-/// What `read` makes of each item of a list. What is listed twice is a fault, and so is what `read` refuses,
-/// at the item's place.
+/// Parses each item of a list. Reports an item that `read` refuses or that repeats another, at its place.
 pub fn distinct<T: PartialEq>(
     items: &[Spot<String>],
     read: impl Fn(&str) -> Result<T, Fault>,
@@ -393,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn values_come_with_their_place() {
+    fn values_have_their_place() {
         let faults = read(
             "n = 0x10\nl = ['a', 'b']\n[t.x]\nk = true\n[r]\ns = 200\n",
             |root, report| {

@@ -1,64 +1,63 @@
-//! The hosts that the configuration lists, told from a line's text.
+//! Hosts that the configuration lists.
 //!
-//! Invariant: what is not in the list is one number, whatever its bytes; so clients, who choose what stands in
-//! `Host`, make no label.
+//! Invariant: every host outside the list has one number, so the `Host` that a client sends never becomes a label.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// A host of a list, by its place; [`HostId::OTHER`] for the rest.
+/// The number of a host in [`Hosts`], or [`HostId::OTHER`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HostId(u16);
 
-/// Hosts that are told apart; shared.
+/// A shared list of hosts, each with a label value of its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hosts(Arc<List>);
 
 #[derive(Debug, Default, PartialEq, Eq)]
 struct List {
-    /// In the order of the list, lower-cased.
+    /// Lower-cased names, in the order of the list.
     names: Vec<Arc<str>>,
-    /// The place of each name; of `*.example.org`, that of `.example.org`.
-    places: BTreeMap<Box<[u8]>, HostId>,
+    /// The number of each name; `*.example.org` has the key `.example.org`.
+    numbers: BTreeMap<Box<[u8]>, HostId>,
     has_wildcards: bool,
 }
 
 impl HostId {
-    /// What is not in the list, or not said.
+    /// A host outside the list, or none.
     pub const OTHER: Self = Self(0);
 
-    /// Its number, up to [`Hosts::MOST`].
+    /// Returns the number, at most [`Hosts::MOST`].
     pub const fn number(self) -> u16 {
         self.0
     }
 
-    /// The host of a number.
+    /// Creates the id of a number that [`HostId::number`] returned.
     pub const fn from_number(number: u16) -> Self {
         Self(number)
     }
 }
 
 impl Hosts {
-    /// Most of them: a number takes ten bits.
+    /// Most hosts in a list: a number has ten bits.
     pub const MOST: usize = 1_000;
-    /// Longest name, in bytes.
+    /// Longest name in bytes.
     pub const NAME_BYTES: usize = 128;
 
-    /// Of names that [`Hosts::normal`] made; further ones than [`Hosts::MOST`] are not told apart.
+    /// Creates a list of names from [`Hosts::normal`]. Names beyond [`Hosts::MOST`] are ignored.
     pub fn new(names: impl IntoIterator<Item = String>) -> Self {
         let mut list = List::default();
         for (name, number) in names.into_iter().take(Self::MOST).zip(1..) {
             let key = name.strip_prefix('*').unwrap_or(&name);
             list.has_wildcards |= key.len() < name.len();
-            let place = list.places.entry(key.as_bytes().into());
-            place.or_insert(HostId(number));
+            let entry = list.numbers.entry(key.as_bytes().into());
+            entry.or_insert(HostId(number));
             list.names.push(name.into());
         }
         Self(Arc::new(list))
     }
 
-    /// A name as it is compared and shown: lower-cased. `*.` before it stands for one or more labels, as in
-    /// nginx's `server_name`. The error says what is wrong.
+    /// Returns a name as it is compared and shown, in lower case. A leading `*.` stands for one or more labels, as
+    /// in nginx's `server_name`. The error is a help text.
     pub fn normal(name: &str) -> Result<String, &'static str> {
         let bare = name.strip_prefix("*.").unwrap_or(name);
         let is_address = bare.starts_with('[') && bare.ends_with(']');
@@ -80,12 +79,12 @@ impl Hosts {
         }
     }
 
-    /// The names, in the order of the list.
+    /// Returns the names in the order of the list.
     pub fn names(&self) -> &[Arc<str>] {
         &self.0.names
     }
 
-    /// The host that a client asked for, its port, its case and a dot at its end aside.
+    /// Finds the host of a request, regardless of its port, its case and a trailing dot.
     pub fn find(&self, host: Option<&[u8]>) -> HostId {
         let Some(host) = host.filter(|_| !self.0.names.is_empty()) else {
             return HostId::OTHER;
@@ -104,7 +103,7 @@ impl Hosts {
         lower.make_ascii_lowercase();
         if let Some(known) = self
             .0
-            .places
+            .numbers
             .get(&*lower)
             .filter(|_| host.first() != Some(&b'.'))
         {
@@ -113,13 +112,13 @@ impl Hosts {
         if !self.0.has_wildcards {
             return HostId::OTHER;
         }
-        // The longest name that ends it, with something before.
+        // The wildcard with the longest suffix.
         let dots = memchr::memchr_iter(b'.', lower).filter(|at| *at > 0);
-        let mut ends = dots.filter_map(|at| self.0.places.get(lower.get(at..)?));
+        let mut ends = dots.filter_map(|at| self.0.numbers.get(lower.get(at..)?));
         ends.next().copied().unwrap_or(HostId::OTHER)
     }
 
-    /// The label's value; `None` for what is not in the list.
+    /// Returns the label's value; `None` for [`HostId::OTHER`].
     pub fn name(&self, host: HostId) -> Option<&Arc<str>> {
         self.0.names.get(usize::from(host.0).checked_sub(1)?)
     }
@@ -160,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn only_names_are_listed() {
+    fn only_host_names_are_accepted() {
         for good in ["localhost", "a_b.c-d", "10.0.0.1", "*.x", "[2001:db8::1]"] {
             assert_eq!(Hosts::normal(good).as_deref(), Ok(good));
         }
@@ -185,7 +184,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn whatever_a_client_sends_is_listed_or_other(host: Vec<u8>, listed in "[a-z.*]{1,9}") {
+        fn any_host_is_listed_or_other(host: Vec<u8>, listed in "[a-z.*]{1,9}") {
             let hosts = Hosts::new(Hosts::normal(&listed));
             let found = hosts.find(Some(&host));
             proptest::prop_assert!(usize::from(found.number()) <= hosts.names().len());

@@ -1,20 +1,21 @@
-//! Values of fixed lists, told from a line's text.
+//! Label values from fixed lists: schemes and charsets.
 //!
-//! Invariant: what is not in the list is a number of its own, whatever its bytes.
+//! Invariant: every text outside a list has one number.
 
-/// How a request came.
+/// The scheme of a request (RFC 9110, 4.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Scheme {
-    /// Anything else, or nothing.
+    /// Another scheme, or none.
     Other,
-    /// In the clear.
+    /// `http`, without TLS.
     Http,
-    /// Over TLS.
+    /// `https`, over TLS.
     Https,
 }
 
-/// The charset of a `Content-Type`, by its place in [`Charset::NAMES`].
+/// The number of a `Content-Type`'s charset: its index in [`Charset::NAMES`] + 2, [`Charset::OTHER`]
+/// or [`Charset::ABSENT`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Charset(u8);
 
@@ -22,7 +23,7 @@ impl Scheme {
     /// Every scheme.
     pub const ALL: [Self; 3] = [Self::Other, Self::Http, Self::Https];
 
-    /// The scheme of a request.
+    /// Returns the scheme of a logged text.
     #[inline]
     pub fn from_bytes(scheme: Option<&[u8]>) -> Self {
         match scheme {
@@ -32,7 +33,7 @@ impl Scheme {
         }
     }
 
-    /// The label's value; `None` for what is not in the list.
+    /// Returns the label's value; `None` for [`Scheme::Other`].
     pub const fn name(self) -> Option<&'static str> {
         match self {
             Self::Other => None,
@@ -43,11 +44,11 @@ impl Scheme {
 }
 
 impl Charset {
-    /// No charset is said.
+    /// A `Content-Type` without a charset, or none.
     pub const ABSENT: Self = Self(0);
-    /// One that is not in the list.
+    /// A charset outside the list.
     pub const OTHER: Self = Self(1);
-    /// The list, lower-cased; at most 30, so that a number takes five bits.
+    /// The list in lower case; at most 30 names, so that a number has five bits.
     pub const NAMES: [&'static str; 16] = [
         "utf-8",
         "iso-8859-1",
@@ -67,7 +68,7 @@ impl Charset {
         "euc-kr",
     ];
 
-    /// The charset that a `Content-Type` (RFC 9110, 8.3) names.
+    /// Returns the charset of a `Content-Type` (RFC 9110, 8.3).
     pub fn from_content_type(content_type: Option<&[u8]>) -> Self {
         const KEY: &[u8] = b"charset=";
         let Some(text) = content_type else {
@@ -78,7 +79,7 @@ impl Charset {
             return Self::ABSENT;
         };
         let name = &text[at + KEY.len()..];
-        // A quote as it is, and as servers escape it.
+        // A quote may be plain, or escaped by nginx (`\x22`) or gunicorn (`\"`).
         let name = [&b"\""[..], b"\\x22", b"\\\""]
             .into_iter()
             .find_map(|quote| name.strip_prefix(quote))
@@ -95,17 +96,17 @@ impl Charset {
             .map_or(Self::OTHER, Self)
     }
 
-    /// Its number, below 32.
+    /// Returns the number, below 32.
     pub const fn number(self) -> u8 {
         self.0
     }
 
-    /// The charset of a number.
+    /// Creates the charset of a number that [`Charset::number`] returned.
     pub const fn from_number(number: u8) -> Self {
         Self(number)
     }
 
-    /// The label's value; `None` for what is not in the list or not said.
+    /// Returns the label's value; `None` for a charset that is absent or outside the list.
     pub fn name(self) -> Option<&'static str> {
         let at = usize::from(self.0).checked_sub(2)?;
         Self::NAMES.get(at).copied()
@@ -117,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn charsets_are_of_the_list_whatever_their_case() {
+    fn charsets_are_listed_regardless_of_case() {
         let check =
             |text: &[u8], expected| assert_eq!(Charset::from_content_type(Some(text)), expected);
         let utf8 = Charset::from_content_type(Some(b"text/html; charset=utf-8"));
@@ -133,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn schemes_are_two() {
+    fn only_http_and_https_have_a_name() {
         assert_eq!(Scheme::from_bytes(Some(b"https")).name(), Some("https"));
         assert_eq!(Scheme::from_bytes(Some(b"HTTPS")).name(), None);
         assert_eq!(Scheme::from_bytes(None), Scheme::Other);

@@ -1,7 +1,7 @@
-//! Which values may become labels.
+//! Values that may become labels, and the series budget.
 //!
-//! Invariant: a label's value comes from a fixed table, a number in a fixed range, a learned route's
-//! name (see `route`) or the configuration; never from other bytes of a line.
+//! Invariant: a label's value comes from a fixed table, a number in a fixed range, the name of a learned
+//! route (see `route`) or the configuration; never from other bytes of a line.
 
 mod condition;
 mod host;
@@ -18,14 +18,14 @@ pub use host::{HostId, Hosts};
 pub use list::{Charset, Scheme};
 pub use name::Label;
 
-/// What is written for a value that is absent, or outside its list or cap.
+/// The label value for a text that is absent, outside its list or over the cap.
 pub const OTHER: &str = "<other>";
 
-/// A request method of the standard ones (RFC 9110, 9; RFC 5789), or [`Method::Other`].
+/// A standard request method (RFC 9110, 9; RFC 5789), or [`Method::Other`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Method {
-    /// Anything else, or nothing.
+    /// Another method, or none.
     Other,
     /// CONNECT.
     Connect,
@@ -47,7 +47,7 @@ pub enum Method {
     Trace,
 }
 
-/// How many more series may be made, shared by all sources.
+/// The number of series that may still be created. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Budget {
     used: Arc<AtomicUsize>,
@@ -69,7 +69,7 @@ impl Method {
         Self::Trace,
     ];
 
-    /// The method of a request; names are case-sensitive (RFC 9110, 9.1).
+    /// Returns the method of a logged text. Names are case-sensitive (RFC 9110, 9.1).
     #[inline]
     pub fn from_bytes(method: Option<&[u8]>) -> Self {
         match method {
@@ -86,7 +86,7 @@ impl Method {
         }
     }
 
-    /// The label's value.
+    /// Returns the label's value.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Other => OTHER,
@@ -103,7 +103,7 @@ impl Method {
     }
 }
 
-/// The code that becomes a label: 100 to 599; `None` for the rest.
+/// Returns the status code if it may become a label: 100 to 599 (RFC 9110, 15).
 pub fn status(status: Option<Status>) -> Option<u16> {
     status
         .map(Status::code)
@@ -111,7 +111,7 @@ pub fn status(status: Option<Status>) -> Option<u16> {
 }
 
 impl Budget {
-    /// At most `limit` series.
+    /// Creates a budget of `limit` series.
     pub fn new(limit: usize) -> Self {
         Self {
             used: Arc::default(),
@@ -119,23 +119,23 @@ impl Budget {
         }
     }
 
-    /// Takes `series` at once, or none and says so.
+    /// Takes `series` from the budget. Takes none and returns false if fewer are left.
     pub fn take(&self, series: usize) -> bool {
         self.take_within(series, self.limit)
     }
 
-    /// Takes what series there are already, even if they are more than the limit lets be made.
+    /// Takes series that exist already, even beyond the limit.
     pub fn add_existing(&self, series: usize) {
         self.used.fetch_add(series, Ordering::Relaxed);
     }
 
-    /// The same as [`Self::take`] for series that no line asked for: they may fill half of it, so that
-    /// whatever lines bring finds the other half.
+    /// Takes `series` like [`Self::take`], but only from the first half of the budget. For series that
+    /// start at 0 without a line: the other half stays free for series of lines.
     pub fn reserve(&self, series: usize) -> bool {
         series == 0 || self.take_within(series, self.limit / 2)
     }
 
-    /// Most series.
+    /// Returns the most series that may exist.
     pub fn limit(&self) -> usize {
         self.limit
     }
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn only_codes_of_http_have_a_number() {
+    fn only_codes_of_http_become_labels() {
         let check = |text: &[u8], expected| assert_eq!(status(Status::from_digits(text)), expected);
         check(b"200", Some(200));
         check(b"499", Some(499));
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_line_asked_for_takes_half_of_a_budget() {
+    fn reserved_series_take_at_most_half_of_a_budget() {
         let budget = Budget::new(7);
         assert!(budget.reserve(2));
         assert!(!budget.reserve(2));
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_over_the_limit_already_leaves_no_room() {
+    fn existing_series_beyond_the_limit_use_up_a_budget() {
         let budget = Budget::new(3);
         budget.add_existing(4);
         assert!(!budget.take(1));
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_budget_is_spent_once() {
+    fn clones_share_one_budget() {
         let budget = Budget::new(3);
         assert!(budget.take(2));
         assert!(!budget.clone().take(2));

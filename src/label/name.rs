@@ -1,18 +1,18 @@
 //! The names of labels.
 //!
-//! Invariant: there is a variant only for what may be shown; text that a client sent, and whatever
-//! tells who it was, has none.
+//! Invariant: only values that may be exported have a variant; text that clients choose and data that
+//! identifies them have none.
 
 use crate::model::Field;
 
-/// What metrics may be labelled by.
+/// A label of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Label {
-    /// The charset of the response's `Content-Type`, of a fixed list.
+    /// The charset of the response's `Content-Type`, from a fixed list.
     Charset,
-    /// The host that was asked, of the list in the configuration.
+    /// The requested host, from the list in the configuration.
     Host,
-    /// The request's method, of a fixed list.
+    /// The request's method, from a fixed list.
     Method,
     /// The route: a view of the URLconf, or a folded path.
     Route,
@@ -20,13 +20,13 @@ pub enum Label {
     Scheme,
     /// The name of the source.
     Source,
-    /// 100 to 599.
+    /// The status code, 100 to 599.
     Status,
-    /// The scheme, as django-prometheus calls it.
+    /// The scheme under its name in django-prometheus.
     Transport,
-    /// Whether a server behind this one was asked: `yes` or `no`.
+    /// `yes` if the request was passed to an upstream, else `no`.
     Upstream,
-    /// The route, as django-prometheus calls it.
+    /// The route under its name in django-prometheus.
     View,
 }
 
@@ -45,7 +45,7 @@ impl Label {
         Self::View,
     ];
 
-    /// As sets and configuration write it, and as it is shown.
+    /// Returns the label's name in metric sets, in configuration and on the page.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Charset => "charset",
@@ -61,12 +61,12 @@ impl Label {
         }
     }
 
-    /// The label of this name.
+    /// Returns the label of a name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|label| label.name() == name)
     }
 
-    /// The field that tells its value.
+    /// Returns the field that the label's value is made from; `None` for the source's name.
     pub const fn field(self) -> Option<Field> {
         match self {
             Self::Source => None,
@@ -80,7 +80,7 @@ impl Label {
         }
     }
 
-    /// Why this field is no label.
+    /// Returns the reason why a field cannot be a label.
     pub const fn refusal(field: Field) -> &'static str {
         match field {
             Field::RemoteAddr | Field::User | Field::Referer | Field::UserAgent => {
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_personal_has_a_label() {
+    fn personal_data_cannot_be_a_label() {
         for field in [
             Field::RemoteAddr,
             Field::User,

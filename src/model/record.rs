@@ -315,7 +315,7 @@ impl FromIterator<Field> for FieldSet {
     }
 }
 
-/// Escapes bytes other than printable ASCII as `\\xHH`.
+/// Escapes bytes other than printable ASCII as `\xHH`.
 fn printable(text: &[u8]) -> String {
     let mut shown = String::with_capacity(text.len());
     for byte in text {
