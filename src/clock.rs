@@ -1,15 +1,15 @@
-//! Time and waiting, so that tests can drive both.
+//! Time and interruptible waits, both of which tests control.
 //!
-//! Invariant: no other module asks the operating system for the time or sleeps.
+//! Invariant: no other module reads the system's clock or sleeps.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 /// A source of time.
 pub trait Clock: Send + Sync {
-    /// Time since an arbitrary origin; never goes back.
+    /// Returns the time since an arbitrary origin; it never decreases.
     fn monotonic(&self) -> Duration;
-    /// Calendar time.
+    /// Returns the calendar time.
     fn wall(&self) -> SystemTime;
 }
 
@@ -19,21 +19,21 @@ pub struct SystemClock {
     origin: Instant,
 }
 
-/// A clock that moves only when told to.
+/// A clock for tests that moves only by [`ManualClock::advance`].
 #[derive(Debug, Default)]
 pub struct ManualClock {
     elapsed: Mutex<Duration>,
 }
 
-/// Lets a thread wait until another one wakes it. Clones share one signal; a wake-up that comes
-/// while nobody waits is kept, several are one.
+/// A signal that wakes a waiting thread. Clones share it. A wake-up without a waiting thread is kept
+/// for the next wait; several kept wake-ups count as one.
 #[derive(Clone, Debug, Default)]
 pub struct Waker {
     signal: Arc<(Mutex<bool>, Condvar)>,
 }
 
 impl SystemClock {
-    /// Starts its monotonic time at zero.
+    /// Creates a clock whose monotonic time starts at zero.
     #[expect(
         clippy::disallowed_methods,
         reason = "the one place that reads the system's clock"
@@ -66,7 +66,7 @@ impl Clock for SystemClock {
 }
 
 impl ManualClock {
-    /// Moves time on.
+    /// Moves the time forward.
     pub fn advance(&self, by: Duration) {
         *self.elapsed.lock().unwrap_or_else(PoisonError::into_inner) += by;
     }
@@ -83,14 +83,14 @@ impl Clock for ManualClock {
 }
 
 impl Waker {
-    /// Wakes the waiting thread, or the next one to wait.
+    /// Wakes the waiting thread, or the next thread that waits.
     pub fn wake(&self) {
         let (woken, condvar) = &*self.signal;
         *woken.lock().unwrap_or_else(PoisonError::into_inner) = true;
         condvar.notify_all();
     }
 
-    /// Waits for a wake-up, at most `timeout`; says whether one came.
+    /// Waits for a wake-up, at most `timeout`; returns whether one came.
     pub fn wait(&self, timeout: Duration) -> bool {
         let (woken, condvar) = &*self.signal;
         let guard = woken.lock().unwrap_or_else(PoisonError::into_inner);
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn manual_time_moves_only_when_told() {
+    fn manual_time_moves_only_when_advanced() {
         let clock = ManualClock::default();
         clock.advance(Duration::from_secs(7));
         assert_eq!(clock.monotonic(), Duration::from_secs(7));

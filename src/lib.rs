@@ -1,8 +1,8 @@
 //! Prometheus metrics for a Django site, from the access logs nginx and gunicorn already write.
 //!
 //! The core ([`model`], [`diag`], [`pattern`], [`route`], [`label`], [`aggregate`], [`metric`],
-//! [`join`], [`expose`], [`pipeline`], [`servers`]) does no I/O, reads no clock and spawns nothing. The
-//! edges, behind the feature `daemon`, follow files, serve HTTP and speak to systemd. `ARCHITECTURE.md` draws the whole.
+//! [`join`], [`expose`], [`pipeline`], [`servers`]) does no I/O, reads no clock and spawns no threads. The
+//! edges, behind the feature `daemon`, follow files, serve HTTP and notify systemd. See `ARCHITECTURE.md`.
 
 pub mod aggregate;
 pub mod diag;

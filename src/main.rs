@@ -1,4 +1,4 @@
-//! The program `httplog-exporter`: see the library of the same name.
+//! The program `httplog-exporter`, a wrapper around the library's command line.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -11,8 +11,8 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version are asked for; all else is wrong usage. Printing can fail only if
-            // nobody reads it.
+            // clap reports help and version as errors, too. A failure to print them is ignored, since
+            // it cannot be reported either.
             let _ = error.print();
             return match error.kind() {
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,

@@ -1,29 +1,28 @@
-//! At which steps a series is written down.
+//! The times at which a series of a timeline has samples.
 //!
-//! Invariant: where a series changes, and for [`REACH`] before and after, it has the samples that a scrape at every
-//! step would have given, so that `rate()` and `increase()` over ranges up to that see no difference; elsewhere one
-//! at least every [`REACH`], which keeps it from going stale, as long as the log itself is not silent for a day.
+//! Invariant: from [`REACH`] before a change of a series to [`REACH`] after it, every step has a sample, as if
+//! scraped, so that `rate()` and `increase()` over ranges up to [`REACH`] are exact. Elsewhere a sample at least
+//! every [`REACH`] keeps the series from going stale, unless the log itself is silent for a day.
 
 use std::num::NonZeroU32;
 
-/// In seconds: how far back Prometheus looks for a sample (`--query.lookback-delta`).
+/// Age in seconds up to which Prometheus uses a sample (`--query.lookback-delta`).
 const REACH: u32 = 300;
-/// In seconds: a log without a line for longer has a hole.
+/// Seconds without a line after which a log has a gap, in which no series has samples.
 const SILENCE: u32 = 86_400;
 
-/// The boundaries between steps at which there may be samples. Boundary N is where step N begins, and step N-1
-/// ends.
+/// The boundaries between steps at which samples are possible. Step N begins at boundary N, where step N-1 ends.
 #[derive(Debug)]
 pub(super) struct Grid {
-    /// [`REACH`] in steps.
+    /// [`REACH`] in steps, at least 1.
     reach: u32,
-    /// Boundaries, both ends included, ascending and apart from each other.
+    /// Spans of boundaries outside the log's gaps, both ends included; ascending and not adjacent.
     alive: Vec<(u32, u32)>,
     last: u32,
 }
 
 impl Grid {
-    /// `steps` are those with any change, ascending; `step` is their length in seconds.
+    /// Creates a grid from the steps in which any series changes, ascending. `step` is their length in seconds.
     pub(super) fn new(steps: &[u32], step: NonZeroU32) -> Self {
         let reach = (REACH / step).max(1);
         let last = steps.last().map_or(0, |last| last.saturating_add(1));
@@ -36,14 +35,15 @@ impl Grid {
         }
     }
 
-    /// The boundaries at which a series has a sample, ascending; the series changed in these steps, ascending.
+    /// Returns the boundaries at which a series has a sample, ascending, given the steps in which it changes,
+    /// ascending.
     pub(super) fn samples(&self, changes: impl Iterator<Item = u32>) -> Vec<u32> {
         let ends = changes.map(|step| step.saturating_add(1));
         let mut samples = Vec::new();
         let mut from = None;
         for (first, last) in spans(ends, self.reach, self.reach, self.last) {
             if let Some(from) = from {
-                self.quiet(from, first, &mut samples);
+                self.push_idle(from, first, &mut samples);
             }
             samples.extend(first..=last);
             from = Some(last.saturating_add(1));
@@ -51,14 +51,15 @@ impl Grid {
         if let Some(from) = from
             && from <= self.last
         {
-            self.quiet(from, self.last, &mut samples);
+            self.push_idle(from, self.last, &mut samples);
             samples.push(self.last);
         }
         samples
     }
 
-    /// One every [`REACH`], where the log has lines. The same ones for all series, whole hours among them.
-    fn quiet(&self, from: u32, until: u32, samples: &mut Vec<u32>) {
+    /// Appends a boundary every [`REACH`] outside the log's gaps. These are aligned, hence common to all series, and
+    /// include whole hours.
+    fn push_idle(&self, from: u32, until: u32, samples: &mut Vec<u32>) {
         let first = self.alive.partition_point(|(_, last)| *last < from);
         for (first, last) in self.alive.iter().skip(first) {
             if *first >= until {
@@ -72,7 +73,7 @@ impl Grid {
     }
 }
 
-/// What is near the points: so much before and behind each, nothing behind `last`.
+/// Returns the spans that cover every point with `before` and `behind`, merged where they touch, up to `last`.
 fn spans(
     points: impl Iterator<Item = u32>,
     before: u32,
@@ -101,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn dense_around_changes_and_every_five_minutes_elsewhere() {
+    fn samples_are_dense_around_changes_and_five_minutes_apart_elsewhere() {
         let grid = grid(&[100, 131], 60);
         let samples = grid.samples([100].into_iter());
         let dense: Vec<u32> = (96..=106).collect();
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_of_silence_is_a_hole() {
+    fn a_day_of_silence_is_a_gap() {
         let grid = grid(&[100, 1_000_000], 60);
         let samples = grid.samples([100, 1_000_000].into_iter());
         assert!(samples.len() < 11 + 1440 / 5 + 11, "{}", samples.len());
@@ -130,7 +131,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn samples_stand_around_each_change_and_never_far_apart(
+        fn samples_surround_each_change_and_are_never_far_apart(
             changes in proptest::collection::btree_set(1_000..3_000_u32, 1..20),
             others in proptest::collection::btree_set(1_000..3_000_u32, 0..20),
             seconds in 1..=300_u32,

@@ -1,17 +1,17 @@
-//! Families as one JSON document.
+//! Families as a JSON document.
 //!
-//! Invariant: valid JSON with exact decimals; keys stand in a fixed order. Written by hand,
-//! because a number that went through a float would not be the number that was counted.
+//! Invariant: the output is valid JSON with exact decimals and keys in a fixed order. Numbers are written
+//! without `serde_json`, which has no exact decimals.
 
 use super::number::{push_exact, push_integer, push_number};
 use crate::model::{Families, Family, Histogram, Kind, Number, Series, Value};
 
-/// Appends one JSON object and a line feed, one series a line.
+/// Appends one JSON object and a line feed, with one line for each series.
 ///
 /// A family is `{"name", "help", "type", "series"}`; a series has `labels` and either `value`, or
-/// `buckets` (cumulative, as in the text format), `sum` and `count`. Durations are seconds. What
-/// JSON has no number for is a string: `"+Inf"`, `"-Inf"`, `"NaN"`. A family without series is
-/// left out.
+/// `buckets` (cumulative, as in the text format), `sum` and `count`. Durations are in seconds. Numbers
+/// that JSON cannot express are strings: `"+Inf"`, `"-Inf"`, `"NaN"`. A family without series is left
+/// out.
 pub fn encode_json(families: &Families, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"families\":[");
     let shown = families.iter().filter(|family| !family.series.is_empty());
@@ -90,7 +90,7 @@ fn push_json_number(number: Number, out: &mut Vec<u8>) {
 }
 
 fn push_string(text: &str, out: &mut Vec<u8>) {
-    // Neither a string nor a Vec gives serde_json anything to fail at.
+    // Writing a string to a Vec cannot fail.
     let _ = serde_json::to_writer(out, text);
 }
 
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_has_its_shape_and_numbers_are_exact() {
+    fn each_kind_has_its_form_and_numbers_are_exact() {
         let labels = vec![("route".into(), "a\"b\n".into())];
         let families = Families::new([
             family("nothing", Kind::Gauge, vec![]),
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn no_families_are_still_a_document() {
+    fn a_scrape_without_families_is_a_document() {
         let mut out = Vec::new();
         encode_json(&Families::default(), &mut out);
         let document: serde_json::Value = serde_json::from_slice(&out).unwrap();

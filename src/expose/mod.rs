@@ -1,8 +1,8 @@
-//! Families as bytes: the Prometheus text format, JSON for people's own tools, and OpenMetrics with the time of
-//! each sample.
+//! Encoders of families: the Prometheus text format, JSON for custom tools, and OpenMetrics with the time of each
+//! sample.
 //!
-//! Invariant: the same families always give the same bytes, and every encoder shows the same
-//! numbers; integers are written as exact decimals of their base unit.
+//! Invariant: equal families encode to equal bytes, in every format with the same numbers. Integers are written as
+//! exact decimals of their base unit. Encoders do not sort: families are sorted already.
 
 mod grid;
 mod json;

@@ -1,6 +1,6 @@
 //! Numbers as decimal text.
 //!
-//! Invariant: what is written reads back as the same value; nothing is rounded.
+//! Invariant: the text parses to the same value; nothing is rounded.
 
 use std::io::Write;
 
@@ -9,12 +9,12 @@ use crate::model::{Number, Unit};
 const MICROS_PER_SECOND: u64 = 1_000_000;
 /// Digits of `u64::MAX`.
 const MAX_DIGITS: usize = 20;
-/// From here on floats are written with an exponent, to stay short.
+/// Least float that is written with an exponent.
 const LARGE: f64 = 1e17;
-/// Below this too.
+/// Floats below this are also written with an exponent.
 const SMALL: f64 = 1e-5;
 
-/// Writes a number in its base unit: seconds, bytes, things.
+/// Appends a number in its base unit: seconds, bytes or a count.
 pub(super) fn push_number(number: Number, out: &mut Vec<u8>) {
     match number {
         Number::Exact(value, unit) => push_exact(value, unit, out),
@@ -22,7 +22,7 @@ pub(super) fn push_number(number: Number, out: &mut Vec<u8>) {
     }
 }
 
-/// Writes an integer of the given unit; microseconds become seconds without trailing zeros.
+/// Appends an integer in its base unit. Microseconds become seconds without trailing zeros.
 pub(super) fn push_exact(value: u64, unit: Unit, out: &mut Vec<u8>) {
     match unit {
         Unit::One | Unit::Bytes => push_integer(value, out),
@@ -33,7 +33,7 @@ pub(super) fn push_exact(value: u64, unit: Unit, out: &mut Vec<u8>) {
     }
 }
 
-/// Writes decimal digits.
+/// Appends an integer in decimal digits.
 pub(super) fn push_integer(mut value: u64, out: &mut Vec<u8>) {
     let mut digits = [b'0'; MAX_DIGITS];
     let mut start = MAX_DIGITS - 1;
@@ -48,8 +48,8 @@ pub(super) fn push_integer(mut value: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(&digits[start..]);
 }
 
-/// Writes the shortest text that reads back as the same float; Go's `strconv.ParseFloat`, with
-/// which Prometheus reads, knows `NaN`, `+Inf` and `-Inf`.
+/// Appends the shortest text that parses to the same float. `NaN`, `+Inf` and `-Inf` are spelt as in
+/// the text format.
 fn push_float(value: f64, out: &mut Vec<u8>) {
     if value.is_nan() {
         out.extend_from_slice(b"NaN");
@@ -66,7 +66,7 @@ fn push_float(value: f64, out: &mut Vec<u8>) {
     }
 }
 
-/// Writes a point and up to six decimals; nothing for zero.
+/// Appends a point and up to six decimals; nothing for zero.
 fn push_fraction(micros: u64, out: &mut Vec<u8>) {
     if micros == 0 {
         return;
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn things_and_bytes_are_written_as_they_are() {
+    fn counts_and_bytes_are_whole_numbers() {
         for unit in [Unit::One, Unit::Bytes] {
             assert_eq!(written(Number::Exact(0, unit)), "0");
             assert_eq!(written(Number::Exact(1_000, unit)), "1000");
@@ -141,14 +141,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_integer_reads_back(value: u64) {
+        fn any_integer_survives_a_round_trip(value: u64) {
             prop_assert_eq!(written(Number::Exact(value, Unit::One)), value.to_string());
             let seconds = written(Number::Exact(value, Unit::Micros));
             prop_assert_eq!(Micros::from_seconds(seconds.as_bytes()), Some(Micros(value)));
         }
 
         #[test]
-        fn any_float_reads_back(bits: u64) {
+        fn any_float_survives_a_round_trip(bits: u64) {
             let value = f64::from_bits(bits);
             let back: f64 = written(Number::Float(value)).parse().unwrap();
             prop_assert!(back.to_bits() == bits || (back.is_nan() && value.is_nan()));

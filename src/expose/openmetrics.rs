@@ -1,7 +1,7 @@
-//! OpenMetrics 1.0 with timestamps: what `promtool tsdb create-blocks-from openmetrics` reads.
+//! OpenMetrics 1.0 with timestamps, the input of `promtool tsdb create-blocks-from openmetrics`.
 //!
-//! Invariant: families are contiguous, in them series, in them points in order of time; a series has the same
-//! labels, to the byte, as in the text format, so that Prometheus takes both for one.
+//! Invariant: families are contiguous, so are the series of a family, and the points of a series are in order of
+//! time. A series has the same labels, to the byte, as in the text format, so that Prometheus stores both as one.
 
 use std::io::{self, Write};
 use std::num::NonZeroU32;
@@ -11,11 +11,11 @@ use super::number::{push_exact, push_integer, push_number};
 use super::text::{Quoted, push_escaped, push_labels};
 use crate::model::{Course, Kind, Timeline, Track, Value};
 
-/// Bytes gathered before they are written.
+/// Bytes to buffer before a write.
 const CHUNK: usize = 1 << 16;
 
-/// Writes the families with their own time, `step` seconds a step, and the mark of the end. Each sample says what had
-/// been counted before its time. Beside the timeline itself it needs some 128 KiB of memory.
+/// Writes a timeline with `step` seconds a step, and `# EOF`. The sample at a time holds what was counted before it.
+/// Needs some 128 KiB of memory beside the timeline.
 pub fn write_timeline(
     timeline: &Timeline,
     step: NonZeroU32,
@@ -33,8 +33,8 @@ pub fn write_timeline(
     out.write_all(&bytes)
 }
 
-/// `TYPE` and `HELP`, which call a counter by its name without `_total`; a counter that has none in its name is of a
-/// type that OpenMetrics does not know.
+/// Appends the `TYPE` and `HELP` lines. These name a counter without its `_total`; a counter without `_total` in its
+/// name has the type `unknown`, since OpenMetrics requires the suffix.
 fn push_head(course: &Course, out: &mut Vec<u8>) {
     let (name, kind) = match course.kind {
         Kind::Counter => match course.name.strip_suffix("_total") {
@@ -51,6 +51,7 @@ fn push_head(course: &Course, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
+/// Writes all points of a series.
 fn write_track(
     course: &Course,
     track: &Track,
@@ -80,8 +81,8 @@ fn write_track(
     Ok(())
 }
 
-/// What the lines of a point begin with, up to the number: one line for a counter; for a histogram one for each
-/// bucket, the sum and the count.
+/// Returns the lines of a point up to the number: one for a counter; for a histogram one for each bucket, the sum and
+/// the count.
 fn starts(course: &Course, track: &Track) -> Vec<Vec<u8>> {
     let mut labels = Vec::new();
     push_labels(&track.labels, &mut labels);
@@ -106,6 +107,7 @@ fn starts(course: &Course, track: &Track) -> Vec<Vec<u8>> {
     starts
 }
 
+/// Appends the lines of a point. `starts` are of [`starts`], `time` is the end of each line.
 fn push_point(value: &Value, starts: &[Vec<u8>], time: &[u8], out: &mut Vec<u8>) {
     let mut starts = starts.iter();
     let mut push = |number: &dyn Fn(&mut Vec<u8>)| {
@@ -150,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn points_stand_in_order_of_time_and_say_what_was_before() {
+    fn points_are_in_order_of_time_and_hold_what_was_counted_before() {
         let labels = vec![("route".into(), "/\"".into())];
         let none = Value::Number(Number::Exact(0, Unit::One));
         let seconds = Value::Histogram(Histogram {

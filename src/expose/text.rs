@@ -1,18 +1,20 @@
-//! Prometheus text format 0.0.4.
+//! [Prometheus text format] 0.0.4.
 //!
-//! Invariant: one line a sample, whatever bytes help texts and label values hold. Nothing is
-//! formatted twice: a series' labels are escaped once and copied into each of its lines, and
-//! bounds are written once for all series that share them.
+//! Invariant: a sample is one line, whatever bytes help texts and label values hold. The labels of a
+//! series are escaped once and copied into each of its lines, and bounds are formatted once for all
+//! series that share them.
+//!
+//! [Prometheus text format]: https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
 
 use std::sync::Arc;
 
 use super::number::{push_exact, push_integer, push_number};
 use crate::model::{Families, Family, Histogram, Kind, Labels, Unit, Value};
 
-/// The value of the `Content-Type` header.
+/// The `Content-Type` of the text format.
 pub const TEXT_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Appends the families to `out`. A family without series is left out.
+/// Appends families in the text format. A family without series is left out.
 ///
 /// ```
 /// use httplog_exporter::expose::encode_text;
@@ -52,7 +54,7 @@ pub fn encode_text(families: &Families, out: &mut Vec<u8>) {
     }
 }
 
-/// Buffers that live as long as one encoding.
+/// Buffers that all series of one encoding share.
 #[derive(Default)]
 struct Scratch {
     /// `{a="b",c="d"}` of the current series; empty without labels.
@@ -62,19 +64,20 @@ struct Scratch {
     bounds: Bounds,
 }
 
-/// The tails `le="0.005"} ` of bucket lines.
+/// The parts of bucket lines behind the series' labels: `le="0.005"} `, …, `le="+Inf"} `.
 #[derive(Default)]
 struct Bounds {
-    of: Option<(Arc<[u64]>, Unit)>,
+    /// The bounds that `text` was made of.
+    made_of: Option<(Arc<[u64]>, Unit)>,
     text: Vec<u8>,
-    /// Where each tail ends in `text`.
+    /// The end of each tail in `text`.
     ends: Vec<usize>,
 }
 
 impl Bounds {
-    /// Writes the tails, unless they stand there already.
+    /// Formats the tails of a histogram, unless they are those of the one before.
     fn prepare(&mut self, histogram: &Histogram) {
-        if let Some((bounds, unit)) = &self.of
+        if let Some((bounds, unit)) = &self.made_of
             && *unit == histogram.unit
             && (Arc::ptr_eq(bounds, &histogram.bounds) || *bounds == histogram.bounds)
         {
@@ -90,10 +93,10 @@ impl Bounds {
         }
         self.text.extend_from_slice(b"le=\"+Inf\"} ");
         self.ends.push(self.text.len());
-        self.of = Some((Arc::clone(&histogram.bounds), histogram.unit));
+        self.made_of = Some((Arc::clone(&histogram.bounds), histogram.unit));
     }
 
-    /// The tails in the order of the bounds.
+    /// Returns the tails in the order of the bounds.
     fn tails(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         starts
@@ -102,7 +105,7 @@ impl Bounds {
     }
 }
 
-/// `HELP` and `TYPE`.
+/// Appends the `HELP` and `TYPE` lines.
 fn push_head(family: &Family, out: &mut Vec<u8>) {
     out.extend_from_slice(b"# HELP ");
     out.extend_from_slice(family.name.as_bytes());
@@ -117,7 +120,7 @@ fn push_head(family: &Family, out: &mut Vec<u8>) {
     });
 }
 
-/// Cumulative buckets, sum and count.
+/// Appends the cumulative buckets, the sum and the count.
 fn push_histogram(name: &str, histogram: &Histogram, scratch: &mut Scratch, out: &mut Vec<u8>) {
     let Scratch {
         labels,
@@ -151,7 +154,7 @@ fn push_histogram(name: &str, histogram: &Histogram, scratch: &mut Scratch, out:
     out.push(b'\n');
 }
 
-/// What stands before a value.
+/// Appends a line up to its value.
 fn push_name(name: &str, suffix: &str, labels: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(suffix.as_bytes());
@@ -159,7 +162,7 @@ fn push_name(name: &str, suffix: &str, labels: &[u8], out: &mut Vec<u8>) {
     out.push(b' ');
 }
 
-/// The labels in braces; nothing if there are none.
+/// Appends labels in braces; nothing if there are none.
 pub(super) fn push_labels(labels: &Labels, out: &mut Vec<u8>) {
     for (at, (name, value)) in labels.iter().enumerate() {
         out.push(if at == 0 { b'{' } else { b',' });
@@ -173,13 +176,14 @@ pub(super) fn push_labels(labels: &Labels, out: &mut Vec<u8>) {
     }
 }
 
-/// Whether the text stands between quotes, which then need escaping too.
+/// The context of an escaped text. Between quotes, quotes are escaped as well.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Quoted {
     Yes,
     No,
 }
 
+/// Appends a text with its backslashes, line feeds and, if quoted, quotes escaped.
 pub(super) fn push_escaped(text: &str, quoted: Quoted, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
     let mut copied = 0;

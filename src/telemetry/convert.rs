@@ -1,22 +1,21 @@
-//! From the registry's families to the model's, so that one encoder writes everything.
+//! Conversion of the registry's families to the model's, so that one encoder writes all families.
 //!
-//! Invariant: counts stay integers, bounds and sums of histograms become whole microseconds.
+//! Invariant: counts stay integers; bounds and sums of histograms become whole microseconds.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use prometheus::proto::{self, MetricType};
 
-use super::unix_seconds;
 use crate::model::{Family, Histogram, Kind, Number, Series, Unit, Value};
 
-/// What `ProcessCollector` calls the start time. It leaves 0 there if `/proc/stat`, which holds
-/// the boot time, is hidden (systemd's `ProcSubset=pid`).
+/// `ProcessCollector`'s metric of the start time. Its value is 0 if `/proc/stat`, which holds the boot
+/// time, is hidden (systemd's `ProcSubset=pid`).
 const PROCESS_START_TIME: &str = "process_start_time_seconds";
 const MICROS_PER_SECOND: f64 = 1e6;
 
-/// Converts what a registry gathered. Summaries and untyped metrics, which this program has none
-/// of, are left out.
+/// Converts the families of a registry. Summaries and untyped metrics are left out; this program
+/// registers none.
 pub(super) fn families(gathered: &[proto::MetricFamily], started: SystemTime) -> Vec<Family> {
     let families = gathered.iter().filter_map(|family| {
         let mut family = convert(family)?;
@@ -61,7 +60,7 @@ fn number(value: f64) -> Value {
     Value::Number(Number::Float(value))
 }
 
-/// Buckets of a histogram of seconds; the proto's counts are cumulative, the model's are not.
+/// Converts a histogram of seconds. The registry's counts are cumulative, the model's are not.
 fn histogram(histogram: &proto::Histogram) -> Histogram {
     let finite = histogram
         .get_bucket()
@@ -93,7 +92,7 @@ fn micros(seconds: f64) -> u64 {
     (seconds * MICROS_PER_SECOND).round() as u64
 }
 
-/// Puts our own start time where the collector had to leave 0.
+/// Replaces a start time of 0 by the given one.
 fn fill_start_time(family: &mut Family, started: SystemTime) {
     for series in &mut family.series {
         if series.value == number(0.0) {
@@ -102,13 +101,20 @@ fn fill_start_time(family: &mut Family, started: SystemTime) {
     }
 }
 
+/// Returns seconds since 1970; 0 for an earlier time.
+pub(super) fn unix_seconds(at: SystemTime) -> f64 {
+    at.duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs_f64()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::{Duration, UNIX_EPOCH};
+    use std::time::Duration;
 
     #[test]
-    fn a_hidden_boot_time_gives_our_own_start_time() {
+    fn a_hidden_boot_time_is_replaced_by_the_start_time() {
         let hidden = prometheus::IntGauge::new(PROCESS_START_TIME, "h").unwrap();
         let check = |expected: f64| {
             let gathered = prometheus::core::Collector::collect(&hidden);

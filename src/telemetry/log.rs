@@ -1,7 +1,7 @@
 //! The exporter's own log, on standard error.
 //!
-//! Invariant: only this program's events are written at the chosen level; libraries speak from
-//! warnings up, because their lower levels show what requests and files hold.
+//! Invariant: the chosen level applies to this program's events. Libraries log warnings and errors at most,
+//! because their lower levels contain data of requests and files.
 
 use std::fmt;
 use std::io::{self, IsTerminal};
@@ -15,50 +15,50 @@ use tracing_subscriber::fmt::{FmtContext, MakeWriter};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
-/// How events are written.
+/// The format of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
-    /// A line for people; the journal gets priorities instead of time stamps.
+    /// One line of text for each event; in the journal with a priority instead of a timestamp.
     #[default]
     Text,
-    /// One JSON object a line.
+    /// One JSON object for each event, on a line of its own.
     Json,
 }
 
-/// The least severe events that are written.
+/// The lowest severity of events that are logged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogLevel {
-    /// The exporter cannot do its work.
+    /// Failures that keep the exporter from working.
     Error,
-    /// Something needs a look.
+    /// Problems that need attention.
     Warn,
-    /// What an operator wants to know once.
+    /// Changes of state.
     #[default]
     Info,
-    /// Decisions.
+    /// Details for troubleshooting.
     Debug,
-    /// Everything.
+    /// All events.
     Trace,
 }
 
-/// Why logging could not be set up or a word was not understood.
+/// A failure to set up logging or to parse an option.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    /// Logging was set up before; the first set-up stays.
+    /// Logging was set up before; the earlier set-up stays in use.
     #[error("logging is already set up")]
     AlreadySet(#[source] tracing::subscriber::SetGlobalDefaultError),
-    /// No such format.
+    /// The name of an unknown format.
     #[error("unknown log format `{0}`: use `text` or `json`")]
     UnknownFormat(String),
-    /// No such level.
+    /// The name of an unknown level.
     #[error("unknown log level `{0}`: use `error`, `warn`, `info`, `debug` or `trace`")]
     UnknownLevel(String),
 }
 
-/// Sets up logging to standard error for the whole process; to be called once.
+/// Sets up logging to standard error for the process. To be called once.
 ///
-/// Text is coloured only on a terminal and without `NO_COLOR`. When standard error leads to the
-/// journal, lines start with a priority (`<4>`, see sd-daemon(3)) and carry no time of their own.
+/// Text is coloured only on a terminal, unless `NO_COLOR` is set. If standard error is connected to the
+/// journal, lines start with a priority (`<4>`, see sd-daemon(3)) and have no timestamp.
 ///
 /// # Errors
 ///
@@ -69,7 +69,7 @@ pub fn init(format: LogFormat, level: LogLevel) -> Result<(), LogError> {
         .map_err(LogError::AlreadySet)
 }
 
-/// How lines look, once the place they go to is known.
+/// The style of log lines, chosen by format and destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Style {
     Plain,
@@ -90,7 +90,8 @@ impl Style {
     }
 }
 
-/// systemd names device and inode of the stream it gave us; a redirected stream has others.
+/// Returns whether standard error is connected to the journal: systemd sets `JOURNAL_STREAM` to the device and inode
+/// of that stream (systemd.exec(5)), which a redirected stream does not match.
 fn stderr_is_journal() -> bool {
     let Ok(named) = std::env::var("JOURNAL_STREAM") else {
         return false;
@@ -124,7 +125,7 @@ where
     }
 }
 
-/// `<6>message field=value`
+/// The format `<6>message field=value`.
 struct JournalLine;
 
 impl<S, N> FormatEvent<S, N> for JournalLine
@@ -148,7 +149,7 @@ where
     }
 }
 
-/// syslog(3) priorities.
+/// Returns the syslog(3) priority of a level.
 fn priority(level: Level) -> u8 {
     match level {
         Level::ERROR => 3,
@@ -226,21 +227,21 @@ mod tests {
     }
 
     #[test]
-    fn the_journal_gets_priorities_and_no_time() {
+    fn lines_for_the_journal_have_a_priority_and_no_timestamp() {
         let text = logged(Style::Journal, LogLevel::Debug, || {
             tracing::error!(source = "nginx", "file vanished");
-            tracing::warn!("look");
+            tracing::warn!("slow");
             tracing::info!("started");
             tracing::debug!("detail");
         });
         assert_eq!(
             text,
-            "<3>file vanished source=\"nginx\"\n<4>look\n<6>started\n<7>detail\n"
+            "<3>file vanished source=\"nginx\"\n<4>slow\n<6>started\n<7>detail\n"
         );
     }
 
     #[test]
-    fn plain_text_has_time_and_level_and_no_colour() {
+    fn plain_text_has_a_timestamp_and_a_level_and_no_colour() {
         let text = logged(Style::Plain, LogLevel::Info, || {
             tracing::info!(files = 2, "started");
         });
@@ -249,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn json_is_one_object_a_line() {
+    fn json_is_one_object_on_each_line() {
         let text = logged(Style::Json, LogLevel::Info, || {
             tracing::info!(files = 2, "a\nb");
             tracing::warn!("c");
@@ -265,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn libraries_speak_from_warnings_up_only() {
+    fn libraries_log_warnings_and_errors_only() {
         let text = logged(Style::Journal, LogLevel::Trace, || {
             tracing::info!(target: "warp::filters", "path of a request");
             tracing::warn!(target: "notify", "queue overflow");
@@ -292,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_understood_or_named() {
+    fn unknown_options_are_reported_with_the_known_ones() {
         assert_eq!("json".parse::<LogFormat>().unwrap(), LogFormat::Json);
         assert_eq!("warn".parse::<LogLevel>().unwrap(), LogLevel::Warn);
         assert_eq!(

@@ -1,43 +1,43 @@
-//! The names of the exporter's own metrics.
+//! Names, help texts and labels of the exporter's own metrics.
 //!
-//! Invariant: each name stands here and nowhere else in the program.
+//! Invariant: the program contains each name once, here.
 
 /// A metric about the exporter itself.
 ///
-/// What is counted together with the lines (`lines_total`, `read_bytes_total` and their kin) comes
-/// from the counting side, so that it is of the same instant; it is not among these.
+/// Metrics that are counted with the lines, such as `lines_total` and `read_bytes_total`, are not among
+/// these: `aggregate` counts them, so that a scrape sees them at the same moment as the lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Metric {
-    /// 1, with the version as its label.
+    /// Always 1; the label is the version.
     BuildInfo,
-    /// Times lines may have been lost, by source and reason.
+    /// Events in which lines may have been lost, by source and reason.
     GapEvents,
-    /// Bytes not read yet, by source.
+    /// Unread bytes, by source.
     LagBytes,
-    /// Age of what is not read yet, by source.
+    /// Age of the oldest unread byte, by source.
     LagSeconds,
-    /// When a line was last read, by source.
+    /// Time at which the last line was read, by source.
     LastLineTimestamp,
     /// Files, pipes, sockets and connections held open, by source.
     FilesOpen,
-    /// Whether the file of views' names was taken when it was last read, by source.
+    /// 1 if the last read of the URLconf succeeded, else 0, by source.
     UrlconfReloadSuccessful,
-    /// Whether the last configuration was taken.
+    /// 1 if the last load of the configuration succeeded, else 0.
     ReloadSuccessful,
-    /// When a configuration was last taken.
+    /// Time of the last successful load of the configuration.
     ReloadSuccessTimestamp,
-    /// Answers of the web side, by path and status.
+    /// Responses of the HTTP server, by path and status code.
     HttpRequests,
     /// Open connections.
     HttpConnections,
-    /// Connections refused or closed for want of room.
+    /// Connections refused, or closed to make room for another.
     HttpConnectionsRejected,
     /// Time to gather and encode a scrape.
     ScrapeDuration,
 }
 
 impl Metric {
-    /// All of them.
+    /// Every metric.
     pub const ALL: [Self; 13] = [
         Self::BuildInfo,
         Self::GapEvents,
@@ -54,7 +54,7 @@ impl Metric {
         Self::ScrapeDuration,
     ];
 
-    /// The full name.
+    /// Returns the full name.
     pub fn name(self) -> &'static str {
         match self {
             Self::BuildInfo => "httplog_exporter_build_info",
@@ -75,7 +75,7 @@ impl Metric {
         }
     }
 
-    /// The text of its `HELP` line.
+    /// Returns the text of the `HELP` line.
     pub fn help(self) -> &'static str {
         match self {
             Self::BuildInfo => "Always 1; the label names the running version.",
@@ -100,7 +100,7 @@ impl Metric {
         }
     }
 
-    /// Its label names, in the order in which values are given.
+    /// Returns the label names, in the order in which values are given.
     pub fn labels(self) -> &'static [&'static str] {
         match self {
             Self::BuildInfo => &["version"],

@@ -1,13 +1,13 @@
-//! What the exporter says about itself: metrics and its own log.
+//! The exporter's own metrics and its log.
 //!
-//! Invariant: no name, label value or log field comes from a log line; sources are named by the
-//! configuration, everything else by this program.
+//! Invariant: no name, label value or log field comes from a log line. The names of sources come from the
+//! configuration, all other text from this program.
 
 mod convert;
 pub mod log;
 mod metric;
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use prometheus::core::{Atomic, AtomicF64, AtomicI64, Collector, GenericGauge, GenericGaugeVec};
 use prometheus::process_collector::ProcessCollector;
@@ -16,16 +16,17 @@ use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, 
 pub use metric::Metric;
 
 use crate::model::{Bytes, Family};
+use convert::unix_seconds;
 
-/// Upper bounds of `httplog_exporter_scrape_duration_seconds`.
+/// Upper bounds of `httplog_exporter_scrape_duration_seconds`, in seconds.
 const SCRAPE_BUCKETS: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5];
 
-/// The exporter's own metrics could not be set up; a fault of this program, not of its user.
+/// A failure to register the exporter's own metrics, which is a bug in this program.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot register the exporter's own metrics")]
 pub struct TelemetryError(#[from] prometheus::Error);
 
-/// The exporter's own metrics; handles are cheap to use from any thread.
+/// The exporter's own metrics. All methods may be called from any thread.
 #[derive(Debug)]
 pub struct Telemetry {
     registry: Registry,
@@ -44,7 +45,7 @@ pub struct Telemetry {
     scrape_duration: Histogram,
 }
 
-/// The metrics of one source. A clone is a handle to the same metrics.
+/// A handle to the metrics of one source. Clones update the same metrics.
 #[derive(Clone, Debug)]
 pub struct SourceTelemetry {
     name: String,
@@ -57,12 +58,12 @@ pub struct SourceTelemetry {
 }
 
 impl Telemetry {
-    /// Registers everything. `started` stands in for `process_start_time_seconds` where the
-    /// system hides its boot time.
+    /// Registers all metrics. `started` is used as `process_start_time_seconds` if the system hides its
+    /// boot time.
     ///
     /// # Errors
     ///
-    /// Never, as long as the names in [`Metric`] are valid and distinct.
+    /// If a name in [`Metric`] is invalid or repeated, which tests rule out.
     pub fn new(version: &str, started: SystemTime) -> Result<Self, TelemetryError> {
         let registry = Registry::new();
         gauges::<AtomicI64>(&registry, Metric::BuildInfo)?
@@ -98,13 +99,13 @@ impl Telemetry {
         })
     }
 
-    /// Everything at this instant, for the encoder that also writes the product's families.
+    /// Returns the current values of all metrics.
     pub fn families(&self) -> Vec<Family> {
         convert::families(&self.registry.gather(), self.started)
     }
 
-    /// The metrics of a source; the same name gives the same metrics. Gap counters of the given
-    /// reasons start at 0, so that their first increase is seen.
+    /// Returns a handle to the metrics of a source, which are created on the first call for its name. Gap
+    /// counters of the given reasons start at 0, so that `increase()` includes their first event.
     pub fn source(&self, name: &str, gap_reasons: &[&'static str]) -> SourceTelemetry {
         for reason in gap_reasons {
             self.gap_events.with_label_values(&[name, reason]);
@@ -120,10 +121,10 @@ impl Telemetry {
         }
     }
 
-    /// Takes away the gauges of a source that the configuration no longer names. Its counters
-    /// stay: a counter that vanishes looks like a reset.
+    /// Removes the gauges of a source that was removed from the configuration. Its counters stay, since a
+    /// counter that disappears and returns counts as a reset.
     pub fn forget_source(&self, name: &str) {
-        // An error means that the gauge never stood there.
+        // An error means that the gauge does not exist.
         let _ = self.lag_bytes.remove_label_values(&[name]);
         let _ = self.lag_seconds.remove_label_values(&[name]);
         let _ = self.last_line.remove_label_values(&[name]);
@@ -131,7 +132,7 @@ impl Telemetry {
         let _ = self.urlconf_reload_successful.remove_label_values(&[name]);
     }
 
-    /// A configuration was put in force, the first one included.
+    /// Records that a configuration was applied at start or by a reload.
     pub fn config_loaded(&self, at: SystemTime) {
         self.reload_successful.set(1);
         let labels: [&str; 0] = [];
@@ -140,85 +141,85 @@ impl Telemetry {
             .set(unix_seconds(at));
     }
 
-    /// A configuration was refused; the one before stays in force.
+    /// Records that a reload failed and the previous configuration stays in use.
     pub fn config_refused(&self) {
         self.reload_successful.set(0);
     }
 
-    /// A request was answered. `path` is one of the server's own, never the request's text.
+    /// Counts a response. `path` is one of the server's routes, never the text of the request.
     pub fn http_request(&self, path: &'static str, status: u16) {
         self.http_requests
             .with_label_values(&[path, status.to_string().as_str()])
             .inc();
     }
 
-    /// A connection was taken in.
+    /// Counts an accepted connection as open.
     pub fn http_connection_opened(&self) {
         self.http_connections.inc();
     }
 
-    /// A connection ended.
+    /// Counts an open connection as closed.
     pub fn http_connection_closed(&self) {
         self.http_connections.dec();
     }
 
-    /// A connection was refused, or closed to make room for another.
+    /// Counts a connection that was refused, or closed to make room for another.
     pub fn http_connection_rejected(&self) {
         self.http_connections_rejected.inc();
     }
 
-    /// A scrape was gathered and encoded.
+    /// Observes the time to gather and encode a scrape.
     pub fn scraped(&self, took: Duration) {
         self.scrape_duration.observe(took.as_secs_f64());
     }
 }
 
 impl SourceTelemetry {
-    /// The source's name.
+    /// Returns the source's name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Bytes that stand in the source's files and were not read yet.
+    /// Sets the number of bytes in the source's files that were not read yet.
     pub fn set_lag_bytes(&self, lag: Bytes) {
         self.lag_bytes.set(i64::try_from(lag.0).unwrap_or(i64::MAX));
     }
 
-    /// How long the oldest unread byte has waited.
+    /// Sets the age of the oldest unread byte.
     pub fn set_lag(&self, lag: Duration) {
         self.lag_seconds.set(lag.as_secs_f64());
     }
 
-    /// When the last line was read. Until the first one there is no series: 0 would claim 1970.
+    /// Sets the time at which the last line was read. The series does not exist before the first line, since
+    /// 0 would mean 1970.
     pub fn set_last_line(&self, at: SystemTime) {
         self.last_line
             .with_label_values(&[self.name.as_str()])
             .set(unix_seconds(at));
     }
 
-    /// Files the source holds open.
+    /// Sets the number of files, pipes, sockets and connections that the source holds open.
     pub fn set_files_open(&self, files: usize) {
         self.files_open
             .set(i64::try_from(files).unwrap_or(i64::MAX));
     }
 
-    /// Whether the file that names the source's views was taken when it was last read; `None` if
-    /// it has none.
-    pub fn set_urlconf(&self, is_taken: Option<bool>) {
+    /// Sets whether the last read of the source's URLconf succeeded; `None` for a source without one.
+    pub fn set_urlconf(&self, is_successful: Option<bool>) {
         let labels = [self.name.as_str()];
-        match is_taken {
-            Some(is_taken) => self
+        match is_successful {
+            Some(is_successful) => self
                 .urlconf_reload_successful
                 .with_label_values(&labels)
-                .set(i64::from(is_taken)),
+                .set(i64::from(is_successful)),
             None => {
-                // An error means that the gauge never stood there.
+                // An error means that the gauge does not exist.
                 let _ = self.urlconf_reload_successful.remove_label_values(&labels);
             }
         }
     }
 
-    /// Lines may be missing, for this reason, so many times more.
+    /// Counts events in which lines may have been lost.
     pub fn gaps(&self, reason: &'static str, times: u64) {
         self.gap_events
             .with_label_values(&[self.name.as_str(), reason])
@@ -255,13 +256,6 @@ fn register<C: Collector + Clone + 'static>(
     let collector = collector?;
     registry.register(Box::new(collector.clone()))?;
     Ok(collector)
-}
-
-/// Seconds since 1970; 0 before.
-fn unix_seconds(at: SystemTime) -> f64 {
-    at.duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs_f64()
 }
 
 #[cfg(test)]

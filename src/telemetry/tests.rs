@@ -1,6 +1,7 @@
-//! Own metrics, from the handles to the families.
+//! Tests of the exporter's own metrics, from the handles to the families.
 
 use std::collections::BTreeSet;
+use std::time::UNIX_EPOCH;
 
 use super::*;
 use crate::model::{Families, Kind, Number, Value};
@@ -24,7 +25,7 @@ fn value(telemetry: &Telemetry, metric: Metric, labels: &[(&str, &str)]) -> Opti
 }
 
 #[test]
-fn every_name_has_our_prefix_once_and_a_sentence_of_help() {
+fn names_are_distinct_and_prefixed_and_help_is_a_sentence() {
     let names: BTreeSet<_> = Metric::ALL.iter().map(|metric| metric.name()).collect();
     assert_eq!(names.len(), Metric::ALL.len());
     for metric in Metric::ALL {
@@ -34,7 +35,7 @@ fn every_name_has_our_prefix_once_and_a_sentence_of_help() {
 }
 
 #[test]
-fn every_metric_reaches_the_families() {
+fn every_metric_is_among_the_families() {
     let telemetry = telemetry();
     let source = telemetry.source("nginx", &["truncated"]);
     source.set_last_line(UNIX_EPOCH);
@@ -73,7 +74,7 @@ fn gaps_of_known_reasons_start_at_zero() {
 }
 
 #[test]
-fn a_source_that_read_nothing_has_no_last_line() {
+fn a_source_without_a_line_has_no_time_of_the_last_one() {
     let telemetry = telemetry();
     let source = telemetry.source("nginx", &[]);
     let last = || {
@@ -89,7 +90,7 @@ fn a_source_that_read_nothing_has_no_last_line() {
 }
 
 #[test]
-fn a_source_without_a_urlconf_has_no_state_of_it() {
+fn a_source_without_a_urlconf_has_no_series_for_it() {
     let telemetry = telemetry();
     let source = telemetry.source("nginx", &[]);
     let check = |is_taken, expected| {
@@ -105,7 +106,7 @@ fn a_source_without_a_urlconf_has_no_state_of_it() {
 }
 
 #[test]
-fn a_forgotten_source_keeps_its_counters_only() {
+fn a_removed_source_keeps_only_its_counters() {
     let telemetry = telemetry();
     let source = telemetry.source("nginx", &["truncated"]);
     source.set_lag_bytes(Bytes(7));
@@ -127,7 +128,7 @@ fn a_forgotten_source_keeps_its_counters_only() {
 }
 
 #[test]
-fn a_refused_configuration_keeps_the_time_of_the_last_good_one() {
+fn a_failed_reload_keeps_the_time_of_the_last_success() {
     let telemetry = telemetry();
     telemetry.config_loaded(UNIX_EPOCH + Duration::from_secs(9));
     telemetry.config_refused();

@@ -1,4 +1,4 @@
-//! The text format, held against expected bytes and against a reader that shares no code with it.
+//! Tests of the text format, against expected bytes and an independent parser.
 
 use std::collections::BTreeMap;
 
@@ -152,17 +152,17 @@ fn help_and_labels_are_escaped() {
 }
 
 #[test]
-fn a_family_without_series_leaves_no_trace() {
+fn a_family_without_series_is_left_out() {
     let mut family = one("x", Kind::Gauge, &[], Value::Number(Number::Float(0.0)));
     family.series.clear();
     check(family, "");
 }
 
-/// What the reader finds: sample name and labels (in their order) to the value's text.
+/// Parsed samples: name and labels, in the order of the page, to the text of the value.
 type Samples = BTreeMap<(String, Vec<(String, String)>), String>;
 
-/// A reader of the text format, character by character.
-fn read(text: &str) -> Samples {
+/// Parses the text format, character by character.
+fn parse(text: &str) -> Samples {
     let mut samples = Samples::new();
     assert!(text.is_empty() || text.ends_with('\n'));
     for line in text
@@ -187,7 +187,7 @@ fn read(text: &str) -> Samples {
                         '\\' => value.push(match rest.next().unwrap() {
                             'n' => '\n',
                             escaped @ ('\\' | '"') => escaped,
-                            other => panic!("no such escape: {other}"),
+                            other => panic!("unknown escape: {other}"),
                         }),
                         plain => value.push(plain),
                     }
@@ -198,7 +198,7 @@ fn read(text: &str) -> Samples {
         }
         let value = rest.collect();
         let earlier = samples.insert((name, labels), value);
-        assert_eq!(earlier, None, "a sample came twice: {line}");
+        assert_eq!(earlier, None, "a repeated sample: {line}");
     }
     samples
 }
@@ -212,7 +212,7 @@ fn histograms() -> impl Strategy<Value = (Vec<u64>, Vec<u64>, u64)> {
 
 proptest! {
     #[test]
-    fn any_label_value_and_count_reads_back(values: Vec<(String, u64)>) {
+    fn any_label_value_and_count_survives_a_round_trip(values: Vec<(String, u64)>) {
         let series = values.iter().map(|(value, count)| Series {
             labels: vec![("a".into(), value.as_str().into()), ("b".into(), "".into())],
             value: Value::Number(Number::Exact(*count, Unit::One)),
@@ -230,15 +230,15 @@ proptest! {
             let labels = vec![("a".to_owned(), value), ("b".to_owned(), String::new())];
             expected.insert(("x_total".to_owned(), labels), count.to_string());
         }
-        prop_assert_eq!(read(&written(&families)), expected);
+        prop_assert_eq!(parse(&written(&families)), expected);
     }
 
     #[test]
-    fn buckets_only_grow_and_end_at_the_count((bounds, counts, sum) in histograms(), label: String) {
+    fn buckets_are_cumulative_and_end_at_the_count((bounds, counts, sum) in histograms(), label: String) {
         let value = histogram(&bounds, &counts, sum, Unit::Bytes);
         let families = Families::new([one("x", Kind::Histogram, &[("l", &label)], value)]);
         let text = written(&families);
-        let samples = read(&text);
+        let samples = parse(&text);
         let with_label = |le: Option<String>| {
             let mut labels = vec![("l".to_owned(), label.clone())];
             labels.extend(le.map(|le| ("le".to_owned(), le)));
