@@ -1,8 +1,8 @@
-//! What each stage of a line costs: `cargo bench`.
+//! The cost of each stage of a line: `cargo bench --bench kernels`.
 
 #![expect(
     clippy::unwrap_used,
-    reason = "a benchmark: what goes wrong ends it, and macros write its main"
+    reason = "a benchmark: a failure ends it, and macros write its main"
 )]
 
 use std::hint::black_box;
@@ -13,14 +13,14 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use httplog_exporter::expose::encode_text;
 use httplog_exporter::label::Budget;
 use httplog_exporter::model::{Batch, Families, GenerationId, Position, Status};
-use httplog_exporter::pattern::{Dialect, Pattern, presets};
+use httplog_exporter::pattern::{Pattern, presets};
 use httplog_exporter::pipeline::{Pipeline, Settings};
 use httplog_exporter::route::Router;
 
-/// Longest line taken: a few of the recorded ones hold targets of several thousand bytes.
+/// Longest line measured, in bytes: a few recorded targets have several thousand.
 const LINE_BYTES: usize = 1_000;
 
-/// The recorded lines that a preset reads, of whichever file it reads most of.
+/// Returns the recorded lines that a preset reads, from the file with most of them.
 fn recorded(pattern: &Pattern) -> Vec<u8> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     let mut best: Vec<Vec<u8>> = Vec::new();
@@ -48,7 +48,7 @@ fn recorded(pattern: &Pattern) -> Vec<u8> {
         .collect()
 }
 
-/// One line of each preset, read into its fields: all of them.
+/// Measures parsing a line of each preset into all of its fields.
 fn parse(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("parse");
     for preset in presets() {
@@ -74,36 +74,7 @@ fn parse(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Expressions of one's own that have no plan, on lines like those of `nginx-combined`; and on a
-/// line made to have as many ways to be matched as can be.
-fn own(criterion: &mut Criterion) {
-    const OPTIONAL: &str = r#"^(?<remote_addr>\S+) \S+ \S+ \[(?<time>[^\]]+)\] "(?<method>[A-Z]+) (?<target>[^ "]+)[^"]*" (?<status>\d{3}) (?<response_bytes>\d+|-)(?: "[^"]*" "[^"]*")?$"#;
-    const GREEDY: &str = r#"^(?<remote_addr>.*) - (?<user>.*) \[(?<time>.*)\] "(?<request>.*)" (?<status>\d+) (?<response_bytes>\d+|-) "(?<referer>.*)" "(?<user_agent>.*)"$"#;
-    let text = recorded(&presets()[0].pattern().unwrap());
-    let hostile = " - [x] \"GET /\" 200 1 \"a\" \"b\"".repeat(2_200);
-    let mut group = criterion.benchmark_group("own");
-    for (name, source) in [("optional", OPTIONAL), ("greedy", GREEDY)] {
-        let pattern = Pattern::compile(name, Dialect::Regex, source).unwrap();
-        for (kind, text) in [("", text.as_slice()), ("-hostile", hostile.as_bytes())] {
-            let lines: Vec<&[u8]> = text
-                .split(|byte| *byte == b'\n')
-                .filter(|line| !line.is_empty())
-                .collect();
-            let mut scratch = pattern.scratch();
-            group.throughput(Throughput::Elements(lines.len() as u64));
-            group.bench_function(format!("{name}{kind}"), |bencher| {
-                bencher.iter(|| {
-                    for line in &lines {
-                        let _ = black_box(pattern.parse(&mut scratch, black_box(line)));
-                    }
-                });
-            });
-        }
-    }
-    group.finish();
-}
-
-/// A whole batch: lines found, read, routed and counted.
+/// Measures a whole batch: lines are split, parsed, routed and counted.
 fn feed(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("feed");
     for preset in presets() {
@@ -150,7 +121,7 @@ fn route(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A scrape of the recorded traffic, encoded.
+/// Measures a scrape of the recorded traffic.
 fn scrape(criterion: &mut Criterion) {
     let pattern = Arc::new(
         presets()
@@ -196,5 +167,5 @@ fn scrape(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(kernels, parse, own, feed, route, scrape);
+criterion_group!(kernels, parse, feed, route, scrape);
 criterion_main!(kernels);

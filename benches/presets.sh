@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# The table of presets in docs/configuration.md, measured: nanoseconds a line, all fields read.
+# Measures the table of presets in docs/configuration.md: nanoseconds per line, all fields read.
 #
 #   benches/presets.sh [--measured]
 #
-# Runs `cargo bench -- parse` and prints the table; with --measured, only prints what the last run
-# found. A figure is the median of criterion's estimates for the lines together, divided by their
-# number. Presets without recorded lines have none.
+# Runs the benchmarks of parsing and prints the table; --measured only prints the figures of the last
+# run. A figure is the median of criterion's estimates for all lines, divided by their number. Presets
+# without recorded lines have no figure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -29,6 +29,7 @@ const EXPRESSIONS: [(&str, &str); 2] = [
     ),
 ];
 
+/// A line of ordinary length.
 const LINE: &str = r#"192.0.2.7 - - [22/Nov/2026:18:47:15 +0000] "GET /articles/2020/ HTTP/1.1" 200 1204 "-" "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0""#;
 
 /// Enough visited bits for a line of 64 KiB.

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Whole runs beside others on the same file: CPU time a line, as a ratio to `wc -l`. Nobody else has routes,
-# so the line to compare is ours without them.
+# Compares whole runs of several programs on the same file: CPU time per line, and its ratio to `wc -l`.
+# The other programs do not resolve routes, so compare them with the run without routes.
 #
 #   benches/whole.sh [LOG] [RUNS]
 #
-# LOG is an nginx-timed log; without one, a million lines are made from the recorded ones. Beside us
-# run `wc -l`, `rg -c` of one alternation and `mtail --one_shot`, where they are installed. Each
-# round runs every program once, so that a machine whose speed drifts does so for all; medians of
-# RUNS rounds (5), after one that does not count. The file is read once before, to be in the page cache.
+# LOG is an nginx-timed log; by default, a million lines are made of the recorded ones. The other programs
+# are `wc -l`, `rg -c` with one alternation and `mtail --one_shot`, where they are installed. Each
+# round runs every program once, so that a drift of the machine's speed affects all of them. Prints the
+# medians of RUNS rounds (5) after a warm-up round. The file is read first, to be in the page cache.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -44,7 +44,7 @@ histogram seconds buckets 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5, 10
   seconds[$method] = $time
 }
 MTAIL
-    # A fifth of the file: it is slow, and its start counts for little.
+    # A fifth of the file: mtail is slow, and its start-up time is small in comparison.
     head -n "$(($(wc -l <"$log") / 5))" "$log" >"$scratch/fifth.log"
     command[mtail]="mtail --one_shot --progs $scratch/progs --logs $scratch/fifth.log --logtostderr"
     order+=(mtail)

@@ -1,5 +1,5 @@
-//! Any bytes as a line of any preset: the plan reads it as the regex does, or not at all; and what
-//! reads lines by keys reads each as though it were the first.
+//! Reads any bytes as a line of each preset: the plan agrees with the regex or leaves the line
+//! undecided, and hints never change the result of a scanner.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -11,7 +11,7 @@ use libfuzzer_sys::fuzz_target;
 static PATTERNS: LazyLock<Vec<Pattern>> =
     LazyLock::new(|| presets().iter().filter_map(|preset| preset.pattern().ok()).collect());
 
-/// What a record says, and where in the line.
+/// Returns the value of each field, and its place in the line.
 fn places(record: Result<Record<'_>, Reject>) -> Result<Vec<(Option<usize>, Option<String>)>, Reject> {
     record.map(|mut record| {
         Field::ALL
@@ -48,7 +48,7 @@ fuzz_target!(|text: &[u8]| {
     for pattern in PATTERNS.iter() {
         let mut scratch = pattern.scratch();
         check(pattern, &mut scratch, text);
-        // Those that learn from lines have read others then.
+        // A scanner has learned hints from earlier lines then.
         if pattern.engine() == Engine::Scanner {
             for line in text.split(|byte| *byte == b'\n') {
                 check(pattern, &mut scratch, line);

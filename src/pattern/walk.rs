@@ -18,8 +18,6 @@
 
 mod build;
 
-use build::Tables;
-
 /// The tables of an expression that is anchored at both ends. A place or a set of states is identified
 /// by the start of its row.
 #[derive(Clone, Debug)]
@@ -67,12 +65,6 @@ pub(super) struct Trail {
 }
 
 impl Walk {
-    /// Builds the tables for these groups; `None` if they would be too large, or if an assertion of the
-    /// expression depends on more than one byte on either side.
-    pub(super) fn new(source: &str, groups: impl IntoIterator<Item = usize>) -> Option<Self> {
-        Tables::new(source, groups)?.finish()
-    }
-
     /// Returns whether the line matches; the trail then holds the groups' spans.
     pub(super) fn run(&self, trail: &mut Trail, line: &[u8]) -> bool {
         if trail.sets.len() <= line.len() {

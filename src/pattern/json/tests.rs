@@ -4,6 +4,7 @@ use serde::de::IgnoredAny;
 
 use super::super::Reject;
 use super::super::plan::tests::{corpora, mutate};
+use super::lexeme::any_number_end;
 use super::lower::Node;
 use super::*;
 use crate::model::Field;

@@ -4,7 +4,7 @@ use super::super::search::within;
 
 /// A mask of 16 to 32 bytes, compared as two vectors that may overlap.
 #[derive(Debug)]
-pub(in super::super) struct Fixed {
+pub(crate) struct Fixed {
     low: [[u8; 16]; 2],
     span: [[u8; 16]; 2],
     width: usize,
@@ -13,9 +13,9 @@ pub(in super::super) struct Fixed {
 }
 
 /// `dd/Aaa/dddd:dd:dd:dd ±dddd`.
-pub(in super::super) static CLF_TIME: Fixed = Fixed::new(b"dd/Aaa/dddd:dd:dd:dd +dddd");
+pub(crate) static CLF_TIME: Fixed = Fixed::new(b"dd/Aaa/dddd:dd:dd:dd +dddd");
 /// `dddd-dd-ddTdd:dd:dd±dd:dd`.
-pub(in super::super) static ISO_TIME: Fixed = Fixed::new(b"dddd-dd-ddTdd:dd:dd+dd:dd");
+pub(crate) static ISO_TIME: Fixed = Fixed::new(b"dddd-dd-ddTdd:dd:dd+dd:dd");
 
 impl Fixed {
     /// Compiles a mask: `d` is a digit, `A` a capital, `a` a small letter, `+` a sign; any other byte
@@ -49,7 +49,7 @@ impl Fixed {
 
     /// Returns the end of the value if the text has one at `at`.
     #[inline]
-    pub(in super::super) fn end(&self, text: &[u8], at: usize) -> Option<usize> {
+    pub(crate) fn end(&self, text: &[u8], at: usize) -> Option<usize> {
         let text = text.get(at..)?.get(..self.width)?;
         let first = text.first_chunk()?;
         let last = text.last_chunk()?;

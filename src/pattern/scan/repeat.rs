@@ -9,7 +9,7 @@ use crate::model::byte_set::ByteSet;
 
 /// The quotes that a lazy text may contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum Quotes {
+pub(crate) enum Quotes {
     /// None.
     None,
     /// Quotes after a backslash.
@@ -20,7 +20,7 @@ pub(in super::super) enum Quotes {
 
 /// As few bytes as reach a literal.
 #[derive(Clone, Debug)]
-pub(in super::super) struct Before {
+pub(crate) struct Before {
     /// The literal, if it is short and does not begin with `-`: tried first after the text `-`.
     dash: Option<Literal>,
     literal: memmem::Finder<'static>,
@@ -32,7 +32,7 @@ pub(in super::super) struct Before {
 
 /// A greedy repetition of a set of bytes.
 #[derive(Clone, Debug)]
-pub(in super::super) struct Class {
+pub(crate) struct Class {
     members: ByteSet,
     /// The bytes that end the repetition, if they are a newline and at most two others.
     stops: Option<[u8; 3]>,
@@ -44,17 +44,17 @@ pub(in super::super) struct Class {
 
 /// A lazy repetition of a set of bytes.
 #[derive(Clone, Debug)]
-pub(in super::super) struct Lazy {
-    pub(in super::super) members: ByteSet,
-    pub(in super::super) least: usize,
+pub(crate) struct Lazy {
+    pub(crate) members: ByteSet,
+    pub(crate) least: usize,
     /// The literal that follows; `None` at the end of the line.
-    pub(in super::super) before: Option<memmem::Finder<'static>>,
+    pub(crate) before: Option<memmem::Finder<'static>>,
 }
 
 impl Class {
     /// Repeats the bytes for which `is_member` holds, `least` to `most` times, before the literal
     /// `next`.
-    pub(in super::super) fn new(
+    pub(crate) fn new(
         is_member: impl Fn(u8) -> bool,
         least: usize,
         most: usize,
@@ -122,7 +122,7 @@ impl Before {
     }
 
     #[inline]
-    pub(in super::super) fn end(&self, text: &[u8], at: usize) -> Option<usize> {
+    pub(crate) fn end(&self, text: &[u8], at: usize) -> Option<usize> {
         // The text is nearly always `-`.
         if text.get(at) == Some(&b'-')
             && let Some(literal) = &self.dash

@@ -32,7 +32,7 @@ struct Place {
 
 /// Tables in construction.
 #[derive(Debug)]
-pub(super) struct Tables {
+struct Tables {
     nfa: NFA,
     /// By state: the states from which a step without a byte leads to it, and the step's assertion.
     sources: Vec<Vec<(StateID, Option<Look>)>>,
@@ -52,8 +52,16 @@ pub(super) struct Tables {
 /// Distinct items, numbered in the order of their first appearance.
 struct Numbered<T>(HashMap<T, u16>, Vec<T>);
 
+impl Walk {
+    /// Builds the tables for these groups; `None` if they would be too large, or if an assertion of the
+    /// expression depends on more than one byte on either side.
+    pub(crate) fn new(source: &str, groups: impl IntoIterator<Item = usize>) -> Option<Self> {
+        Tables::new(source, groups)?.finish()
+    }
+}
+
 impl Tables {
-    pub(super) fn new(source: &str, groups: impl IntoIterator<Item = usize>) -> Option<Self> {
+    fn new(source: &str, groups: impl IntoIterator<Item = usize>) -> Option<Self> {
         let nfa = NFA::compiler()
             .syntax(syntax::Config::new().unicode(false).utf8(false))
             .configure(
@@ -127,7 +135,7 @@ impl Tables {
         }
     }
 
-    pub(super) fn finish(mut self) -> Option<Walk> {
+    fn finish(mut self) -> Option<Walk> {
         let none = || vec![0; self.nfa.states().len().div_ceil(64)].into_boxed_slice();
         let mut places = Numbered::default();
         let mut sets = Numbered::default();
