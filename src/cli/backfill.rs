@@ -1,4 +1,4 @@
-//! `backfill`: whole logs as samples with the time of their lines.
+//! `backfill`: prints whole logs as OpenMetrics with timestamps.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -13,27 +13,26 @@ use super::logs::{Aim, Logs, Session};
 use crate::expose::write_timeline;
 use crate::model::{Course, Timeline};
 
-/// The name of the label that may be given another value.
+/// The label whose value an option may replace.
 const SOURCE: &str = "source";
-/// Seconds of the longest step: with longer ones a series would go stale between two samples.
+/// Longest step, in seconds; with a longer one a series would go stale between two samples.
 const LONGEST: u32 = 300;
 
-/// Print whole logs as OpenMetrics, each sample with the time of its lines.
+/// Convert whole logs to OpenMetrics, each sample with the time of its lines.
 ///
-/// For `promtool tsdb create-blocks-from openmetrics FILE DIR`, which makes blocks of it that
-/// Prometheus takes into its database. Counts begin at 0; each sample says what had been counted
-/// before its time. Logs are read as `replay` reads them, in any order; lines of two sources are
-/// not joined.
+/// `promtool tsdb create-blocks-from openmetrics FILE DIR` turns the output into blocks for the database
+/// of Prometheus. Counts begin at 0; each sample holds what was counted before its time. Logs are read as
+/// by `replay`, in any order; lines of two sources are not joined.
 #[derive(Debug, Args)]
 pub struct Backfill {
-    /// How far samples are apart, from 1s to 5m: the scrape interval of Prometheus, or longer
+    /// Time between samples, from 1s to 5m: the scrape interval of Prometheus, or longer
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = step)]
     step: NonZeroU32,
-    /// A label that every sample is to have, as `job=httplog`; `source=NAME` in place of the
-    /// pattern's name. May be given several times
+    /// Label to add to every sample, for example `job=httplog`; `source=NAME` replaces the name of the
+    /// pattern. May be repeated
     #[arg(long = "label", value_name = "NAME=VALUE", value_parser = label)]
     labels: Vec<(String, String)>,
-    /// Where to write; without, standard output
+    /// Output file [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -46,7 +45,7 @@ impl Backfill {
         let timeline = self.timeline(&mut session)?;
         if timeline.is_empty() {
             session.warn(false);
-            return Err(Failure::message(Exit::NoInput, "no line tells its time"));
+            return Err(Failure::message(Exit::NoInput, "no line has a time"));
         }
         match &self.output {
             None => write_timeline(&timeline, self.step, &mut io::stdout().lock())?,
@@ -68,11 +67,11 @@ impl Backfill {
         Ok(())
     }
 
-    /// What all formats counted, with the labels wanted.
+    /// Returns the counts of all formats over time, with the additional labels.
     fn timeline(&self, session: &mut Session) -> Result<Timeline, Failure> {
-        let lanes = session.lanes.iter_mut();
-        let mut courses: Vec<Course> = lanes
-            .flat_map(|(_, lane)| lane.shard.take_timeline())
+        let formats = session.formats.iter_mut();
+        let mut courses: Vec<Course> = formats
+            .flat_map(|counts| counts.shard.take_timeline())
             .collect();
         for (name, value) in &self.labels {
             for course in &mut courses {
@@ -83,7 +82,7 @@ impl Backfill {
     }
 }
 
-/// Gives every series of a family a label.
+/// Adds a label to every series of a family.
 fn add(name: &str, value: &str, course: &mut Course) -> Result<(), Failure> {
     let name: Arc<str> = name.into();
     for track in &mut course.tracks {
@@ -91,10 +90,10 @@ fn add(name: &str, value: &str, course: &mut Course) -> Result<(), Failure> {
         match place {
             Ok(at) if &*name == SOURCE => track.labels[at].1 = value.into(),
             Ok(_) => {
-                let message = format!("`{}` has a label `{name}` already", course.name);
+                let message = format!("`{}` already has a label `{name}`", course.name);
                 return Err(Failure::message(Exit::Usage, message));
             }
-            // Who has no source is not given one.
+            // A series without the label `source` stays without it.
             Err(_) if &*name == SOURCE => {}
             Err(at) => track.labels.insert(at, (Arc::clone(&name), value.into())),
         }
@@ -102,7 +101,7 @@ fn add(name: &str, value: &str, course: &mut Course) -> Result<(), Failure> {
     Ok(())
 }
 
-/// `60`, `60s` or `1m`, in seconds.
+/// Parses `60`, `60s` or `1m` into seconds.
 fn step(text: &str) -> Result<NonZeroU32, String> {
     let (number, unit) = match text.strip_suffix('m') {
         Some(minutes) => (minutes, 60),
@@ -114,10 +113,10 @@ fn step(text: &str) -> Result<NonZeroU32, String> {
     seconds
         .filter(|seconds| *seconds <= LONGEST)
         .and_then(NonZeroU32::new)
-        .ok_or_else(|| "expected a time from 1s to 5m, as `15s` or `1m`".to_owned())
+        .ok_or_else(|| "expected a time from 1s to 5m, for example `15s` or `1m`".to_owned())
 }
 
-/// `NAME=VALUE`; the name as Prometheus wants it, `le` and what begins with `__` being its own.
+/// Parses `NAME=VALUE`. Prometheus reserves the name `le` and names that begin with `__`.
 fn label(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
     let is_letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
@@ -158,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_have_names_that_prometheus_takes() {
+    fn labels_have_names_that_prometheus_accepts() {
         let pair = |name: &str, value: &str| Some((name.to_owned(), value.to_owned()));
         let check = |text, expected| assert_eq!(label(text).ok(), expected, "{text}");
         check("job=a=b", pair("job", "a=b"));

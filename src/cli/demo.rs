@@ -1,9 +1,7 @@
-//! `demo`: the daemon on an embedded site's recorded traffic.
+//! `demo`: runs the daemon on recorded traffic of an embedded site.
 //!
-//! Invariant: the log is written, rotated and followed for real; nothing is counted but through
-//! the daemon.
+//! Invariant: a real log is written, rotated and followed; only the daemon counts.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::iter::Cycle;
@@ -20,55 +18,56 @@ use super::exit::{Exit, Failure};
 use super::run::start;
 use super::summary::grouped;
 use crate::clock::Waker;
-use crate::config::{self, Config, Files, Input, Limits, Source};
+use crate::config::{self, Config, Input, Source};
 use crate::daemon::{Shards, Stop};
 use crate::http::Address;
-use crate::metric::Metrics;
 use crate::pattern::Preset;
-use crate::source::{PathPattern, Start};
+use crate::source::PathPattern;
 
 /// Traffic recorded from nginx in front of a small Django site.
 const TRAFFIC: &str = include_str!("../../fixtures/demo/access.log");
-/// The preset it is written in.
+/// Preset of the traffic.
 const PRESET: &str = "nginx-django";
-/// Between two writes.
-const TICK: Duration = Duration::from_millis(50);
+/// Writes per second.
+const TICKS_PER_SECOND: u64 = 20;
+/// Pause between two writes.
+const TICK: Duration = Duration::from_millis(1_000 / TICKS_PER_SECOND);
 /// Ticks between two rotations.
 const ROTATE_TICKS: u64 = 200;
-/// Ticks for which the old file is still written after a rotation, as nginx does until USR1.
+/// Ticks during which a rotated file is still written, as nginx does until USR1.
 const LATE_TICKS: u64 = 4;
-/// For how long none of the last lines may be counted.
+/// Longest time without progress before the last lines count as lost.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// Show the exporter at work on an embedded site.
+/// Run the exporter on the traffic of an embedded site.
 ///
-/// Recorded traffic is written into a temporary log, rotated every ten seconds, and followed.
-/// Open the printed address, or point Prometheus at it. Ctrl-C ends it.
+/// Writes recorded traffic to a temporary log, rotates it every ten seconds, and follows it. Open the
+/// printed address, or let Prometheus scrape it. Press Ctrl-C to stop.
 #[derive(Debug, Args)]
 pub struct Demo {
-    /// Where to serve
+    /// Listen address
     #[arg(long, short, value_name = "ADDR", default_value = config::DEFAULT_LISTEN)]
     listen: Address,
     /// Lines written per second
     #[arg(long, value_name = "LINES", default_value_t = 200, value_parser = clap::value_parser!(u64).range(20..=1_000_000))]
     rate: u64,
-    /// End after so many seconds, with exit code 1 unless every line was counted
+    /// Stop after this many seconds, with exit code 1 unless every line was counted
     #[arg(long, value_name = "SECONDS")]
     seconds: Option<u64>,
 }
 
-/// Writes the log, as nginx and logrotate would.
+/// Writer of the log, which plays nginx and logrotate.
 struct Site {
     path: PathBuf,
     log: File,
-    /// What rotation left behind and is still written.
+    /// The rotated file while it is still written.
     old: Option<File>,
     lines_per_tick: u64,
-    /// The recorded traffic, over and over.
+    /// The recorded traffic, repeated endlessly.
     lines: Cycle<Lines<'static>>,
 }
 
-/// What was done so far.
+/// Progress of the writer.
 #[derive(Debug, Default)]
 struct Tally {
     written: AtomicU64,
@@ -100,7 +99,7 @@ impl Demo {
             );
             thread::Builder::new()
                 .name("demo".into())
-                .spawn(move || live(site, &tally, &shards, &waker, ticks, stop))
+                .spawn(move || write_log(site, &tally, &shards, &waker, ticks, stop))
                 .map_err(|error| cannot("start a thread", error))?
         };
         let ran = daemon.run();
@@ -125,9 +124,8 @@ impl Demo {
     }
 
     fn ticks(&self) -> Option<u64> {
-        let per_second = 1_000 / TICK.as_millis().max(1);
         self.seconds
-            .map(|seconds| seconds.saturating_mul(u64::try_from(per_second).unwrap_or(1)))
+            .map(|seconds| seconds.saturating_mul(TICKS_PER_SECOND))
     }
 }
 
@@ -135,25 +133,9 @@ fn config(path: &Path, listen: &Address) -> Result<Config, Failure> {
     let preset = Preset::find(PRESET).ok_or_else(|| {
         Failure::message(Exit::Runtime, format!("the preset {PRESET} is missing"))
     })?;
-    Ok(Config {
-        listen: vec![listen.clone()],
-        sources: vec![Source {
-            name: "nginx".into(),
-            input: Input::Files(Files {
-                paths: vec![PathPattern::literal(path.to_owned())],
-                start: Start::Beginning,
-                watch: true,
-            }),
-            pattern: Arc::new(preset.pattern()?),
-            routes: None,
-            metrics: Metrics::default(),
-            behind: None,
-        }],
-        limits: Limits::default(),
-        metrics: Metrics::default(),
-        patterns: BTreeMap::new(),
-        routes: BTreeMap::new(),
-    })
+    let input = Input::log(PathPattern::literal(path.to_owned()));
+    let source = Source::new("nginx".into(), input, Arc::new(preset.pattern()?));
+    Ok(Config::with_sources(vec![listen.clone()], vec![source]))
 }
 
 fn introduce(path: &Path, address: &str, rate: u64) -> io::Result<()> {
@@ -171,12 +153,12 @@ fn introduce(path: &Path, address: &str, rate: u64) -> io::Result<()> {
         out,
         "  {address}/          the page\n  {address}/metrics   what Prometheus scrapes"
     )?;
-    writeln!(out, "Ctrl-C ends it.\n")?;
+    writeln!(out, "Press Ctrl-C to stop.\n")?;
     out.flush()
 }
 
-/// Writes until woken or for so many ticks; then waits for the last line to be counted.
-fn live(
+/// Writes until woken or for `ticks` ticks, then waits until the last line is counted.
+fn write_log(
     mut site: Site,
     tally: &Tally,
     shards: &Shards,
@@ -239,8 +221,7 @@ fn cannot(what: &str, error: io::Error) -> Failure {
 impl Site {
     fn new(path: PathBuf, rate: u64) -> io::Result<Self> {
         let log = append(&path)?;
-        let ticks_per_second = 1_000 / u64::try_from(TICK.as_millis()).unwrap_or(1).max(1);
-        let lines_per_tick = (rate / ticks_per_second).max(1);
+        let lines_per_tick = (rate / TICKS_PER_SECOND).max(1);
         Ok(Self {
             path,
             log,
@@ -250,7 +231,7 @@ impl Site {
         })
     }
 
-    /// Writes what a tick brings; rotates when it is time.
+    /// Writes the lines of a tick; rotates when it is time.
     fn tick(&mut self, tick: u64, tally: &Tally) -> io::Result<()> {
         if tick > 0 && tick.is_multiple_of(ROTATE_TICKS) {
             self.rotate()?;
@@ -274,10 +255,10 @@ impl Site {
         Ok(())
     }
 
-    /// Rename, then create: what logrotate does. The old file is written on for a while.
+    /// Renames the log and creates a new one, as logrotate does. The old file is still written for a while.
     #[expect(
         clippy::disallowed_methods,
-        reason = "plays logrotate; nothing here is to be durable"
+        reason = "plays logrotate; durability does not matter"
     )]
     fn rotate(&mut self) -> io::Result<()> {
         std::fs::rename(&self.path, self.path.with_extension("log.1"))?;

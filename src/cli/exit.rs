@@ -1,6 +1,6 @@
-//! How the program ends.
+//! Failures and exit codes.
 //!
-//! Invariant: each kind of failure has one code, the same in every command; only `main` prints it.
+//! Invariant: each kind of failure has one code, the same in every command.
 
 use std::fmt;
 use std::io;
@@ -8,11 +8,21 @@ use std::process::ExitCode;
 
 use crate::diag::Report;
 
-/// Exit codes; those above 1 are from `sysexits.h`.
+/// Exit codes, as `--help` and the man page show them.
+pub(super) const EXIT_CODES: &str = "\
+Exit codes:
+  0   success, or a clean shutdown
+  1   failure at run time
+  64  the command line is wrong
+  66  an input is missing or cannot be read
+  74  reading, writing or listening failed
+  78  the configuration is wrong, or the format of a log is not recognised";
+
+/// Exit code; those above 1 are from `sysexits.h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// It ran, and something went wrong.
+    /// Failure at run time.
     Runtime = 1,
     /// The command line is wrong.
     Usage = 64,
@@ -24,7 +34,7 @@ pub enum Exit {
     Config = 78,
 }
 
-/// What a command failed of.
+/// Failure of a command.
 #[derive(Debug)]
 pub struct Failure {
     exit: Exit,
@@ -33,16 +43,16 @@ pub struct Failure {
 
 #[derive(Debug)]
 enum What {
-    /// Faults that speak for themselves.
+    /// Faults of a text.
     Report(Report),
-    /// One sentence, causes and a remedy.
+    /// An error with its causes, and a remedy.
     Error(anyhow::Error, Option<String>),
-    /// The reader of our output went away: nothing to say.
+    /// The reader of the output has gone away; prints nothing.
     Quiet,
 }
 
 impl Failure {
-    /// One error.
+    /// A failure with an error.
     pub fn new(exit: Exit, error: impl Into<anyhow::Error>) -> Self {
         Self {
             exit,
@@ -50,12 +60,12 @@ impl Failure {
         }
     }
 
-    /// One message.
+    /// A failure with a message.
     pub fn message(exit: Exit, message: impl fmt::Display) -> Self {
         Self::new(exit, anyhow::anyhow!("{message}"))
     }
 
-    /// With a remedy.
+    /// Adds a remedy to an error.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         if let What::Error(_, remedy) = &mut self.what {
@@ -64,7 +74,7 @@ impl Failure {
         self
     }
 
-    /// The code of the process.
+    /// Returns the exit code of the process.
     pub fn code(&self) -> ExitCode {
         match self.what {
             What::Quiet => ExitCode::SUCCESS,
@@ -82,7 +92,7 @@ impl From<Report> for Failure {
     }
 }
 
-/// Failures of our own output.
+/// Failures of writing to standard output.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
@@ -122,7 +132,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// `1 error`, `2 errors`.
+/// Returns a number with its noun: `1 error`, `2 errors`.
 pub(super) fn counted(count: usize, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {noun}{plural}")

@@ -1,18 +1,17 @@
-//! `generate`: man pages and completions, made of the definitions that the command line is read by.
+//! `generate`: man pages and shell completions, from the definition of the command line.
 //!
-//! Invariant: the same program writes the same bytes; packages are built from them.
+//! Invariant: the output depends on the program alone, so that builds of packages are reproducible.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Command, CommandFactory, Subcommand};
+use clap::{Args, Command, Subcommand};
 use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 
-use super::exit::{Exit, Failure};
-use super::{Cli, EXIT_CODES};
+use super::exit::{EXIT_CODES, Exit, Failure};
 use crate::config;
 
 const NAME: &str = "httplog-exporter";
@@ -30,22 +29,22 @@ pub struct Generate {
 enum What {
     /// A man page for the program and one for each command
     Man(Directory),
-    /// Completions for bash, fish and zsh, each named as its shell looks for it
+    /// Completions for bash, fish and zsh, under the file names that the shells expect
     Completions(Directory),
 }
 
 #[derive(Debug, Args)]
 struct Directory {
-    /// Where to write; made if missing
+    /// Output directory; created if missing
     #[arg(value_name = "DIR")]
     path: PathBuf,
 }
 
 impl Generate {
-    pub(super) fn execute(&self) -> Result<(), Failure> {
+    pub(super) fn execute(&self, program: Command) -> Result<(), Failure> {
         let (directory, written) = match &self.what {
-            What::Man(directory) => (directory, man(&directory.path)),
-            What::Completions(directory) => (directory, completions(&directory.path)),
+            What::Man(directory) => (directory, man(program, &directory.path)),
+            What::Completions(directory) => (directory, completions(&program, &directory.path)),
         };
         written.map_err(|error| {
             let context = format!("cannot write into {}", directory.path.display());
@@ -54,19 +53,19 @@ impl Generate {
     }
 }
 
-/// One page for the program, and one for each command that people are shown.
-fn man(directory: &Path) -> io::Result<()> {
+/// Writes one page for the program and one for each visible command.
+fn man(program: Command, directory: &Path) -> io::Result<()> {
     fs::create_dir_all(directory)?;
-    let mut program = Cli::command().disable_help_subcommand(true);
+    let mut program = program.disable_help_subcommand(true);
     program.build();
-    // Built, a command's display name is the program's and its own: `httplog-exporter-run`.
+    // `build` sets the display name of a command: `httplog-exporter-run`.
     for command in program.get_subcommands().filter(|one| !one.is_hide_set()) {
         let page = page(command.clone());
         let mut text = Vec::new();
         page.render(&mut text)?;
         fs::write(directory.join(page.get_filename()), text)?;
     }
-    // What `--help` ends with has a section of its own in a page.
+    // The end of `--help` becomes a section.
     let page = page(program.after_help(None::<&str>));
     let mut text = Vec::new();
     page.render(&mut text)?;
@@ -94,16 +93,13 @@ fn exit_status() -> Roff {
     section
 }
 
-/// The section that the definitions of the command line do not have.
+/// Returns the section FILES, which clap does not generate.
 fn files() -> Roff {
     let mut section = Roff::new();
     section.control("SH", ["FILES"]);
     for (path, what) in [
         (config::DEFAULT_PATH, "The configuration."),
-        (
-            "/etc/httplog-exporter/patterns/*.toml",
-            "Patterns of your own.",
-        ),
+        ("/etc/httplog-exporter/patterns/*.toml", "Custom patterns."),
     ] {
         section.control("TP", []);
         section.text([roman(path)]);
@@ -112,10 +108,9 @@ fn files() -> Roff {
     section
 }
 
-fn completions(directory: &Path) -> io::Result<()> {
+fn completions(program: &Command, directory: &Path) -> io::Result<()> {
     fs::create_dir_all(directory)?;
-    let program = Cli::command();
-    // What people are not shown is not offered to them either.
+    // Completions leave hidden commands out.
     let shown = |command: &&Command| !command.is_hide_set();
     let mut program = Command::new(NAME)
         .version(env!("CARGO_PKG_VERSION"))

@@ -1,7 +1,7 @@
-//! Whole logs, read once: what `replay` and `backfill` share.
+//! Reads whole logs once, for `replay` and `backfill`.
 //!
-//! Invariant: each line goes through the pipeline of its format in the order in which it is read, so that
-//! both count the same.
+//! Invariant: each line goes through the pipeline of its format in the order of reading, so that both commands count
+//! the same.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -14,7 +14,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::exit::{Exit, Failure};
-use super::load;
+use super::load::load;
 use super::rejects::Rejects;
 use super::run::{SAMPLE_BYTES, unreadable};
 use super::unrecognised::unrecognised;
@@ -30,46 +30,46 @@ use crate::pipeline::{Initialised, Pipeline, Settings};
 use crate::route::Resolver;
 use crate::source::{JournalMessages, LineReader, archive, is_journal_export};
 
-/// Which logs, and how they are read.
+/// Options that select logs and their format.
 #[derive(Debug, Args)]
 pub(super) struct Logs {
-    /// A configuration, for its limits and the patterns of its sources
+    /// Configuration that sets limits, patterns, routes and metrics
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The format of the LOGs: a preset (see `patterns`), the pattern of a source of the
-    /// configuration, or one from /etc/httplog-exporter/patterns/*.toml
+    /// Format of the LOGs: a preset (see `patterns`), a pattern of the configuration, or one from
+    /// /etc/httplog-exporter/patterns/*.toml
     #[arg(long, short, value_name = "NAME")]
     pattern: Option<String>,
-    /// The dump of the site's URLconf, which names the views; without, the routes of the
-    /// configuration's only source, if it has any
+    /// Dump of the site's URLconf, which names the views [default: the routes of the
+    /// configuration's only source]
     #[arg(long, value_name = "FILE", conflicts_with = "no_routes")]
     routes: Option<PathBuf>,
-    /// Don't look at paths: every request is counted under the route `<other>`
+    /// Ignore paths: count every request under the route `<other>`
     #[arg(long)]
     no_routes: bool,
-    /// Logs to read; - is standard input
+    /// Logs to read; use - for standard input
     #[arg(value_name = "LOG", required = true)]
     paths: Vec<PathBuf>,
 }
 
-/// How much of a log tells a journal.
+/// Bytes needed to recognise a journal export.
 const JOURNAL_BYTES: u64 = 9;
 
-/// The lines of one format and what became of them.
-pub(super) struct Lane {
-    pattern: Arc<Pattern>,
+/// Counts of the lines of one format.
+pub(super) struct FormatCounts {
+    pub(super) pattern: Arc<Pattern>,
     pipeline: Pipeline,
     pub(super) shard: Shard,
 }
 
-/// What logs are read for.
+/// Purpose of reading logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Aim {
-    /// Tables of what was counted.
+    /// A summary in tables.
     Tables,
-    /// The families as a scrape would show them.
+    /// Families, as in a scrape.
     Families,
-    /// The families over time, in steps of so many seconds.
+    /// Families over time, in steps of this many seconds.
     Timeline(NonZeroU32),
 }
 
@@ -82,7 +82,7 @@ impl Aim {
     }
 }
 
-/// The work of one call.
+/// State of one pass over logs.
 pub(super) struct Session {
     pattern: Option<Arc<Pattern>>,
     limits: Limits,
@@ -90,12 +90,12 @@ pub(super) struct Session {
     max_routes: usize,
     metrics: Metrics,
     budget: Budget,
-    /// In the order in which the formats were met; the name of each is its source's.
-    pub(super) lanes: Vec<(String, Lane)>,
+    /// Formats in the order of their first line; the label `source` is the name of the format.
+    pub(super) formats: Vec<FormatCounts>,
     rejects: Rejects,
-    /// The sources of the configuration, to know their logs by.
+    /// Sources of the configuration, which assign a format to a path.
     sources: Vec<config::Source>,
-    /// Between formats.
+    /// Links between formats.
     pub(super) links: Links,
     aim: Aim,
     /// Families whose known series do not start at 0.
@@ -103,8 +103,7 @@ pub(super) struct Session {
 }
 
 impl Logs {
-    /// Reads all of them. For a timeline, lines of two logs are not joined; only for families do known
-    /// series start at 0.
+    /// Reads all logs. A timeline joins no lines; only for families do known series start at 0.
     pub(super) fn read(&self, aim: Aim) -> Result<Session, Failure> {
         let step = aim.step();
         let config = self.config.as_deref().map(checked).transpose()?;
@@ -115,7 +114,7 @@ impl Logs {
         let pattern = self.chosen(config.as_ref())?;
         let known = config.as_ref().filter(|_| pattern.is_none());
         let fronts = known.filter(|_| step.is_none()).map(formats_joined);
-        // What is read first waits until the other log is read.
+        // The lines of the first log wait until the second one is read.
         let waiting = limits.join(Limits::PENDING_REQUESTS_IN_REPLAY);
         let mut session = Session {
             links: Links::default().reconfigure(fronts.unwrap_or_default(), waiting),
@@ -126,7 +125,7 @@ impl Logs {
             max_routes,
             metrics: config.map_or_else(Metrics::default, |config| config.metrics),
             budget: Budget::new(limits.series),
-            lanes: Vec::new(),
+            formats: Vec::new(),
             rejects: Rejects::new(self.config.clone(), limits.line_bytes, step.is_some()),
             aim,
             left_out: Vec::new(),
@@ -137,14 +136,14 @@ impl Logs {
             session.read(log, reader)?;
         }
         progress.finish_and_clear();
-        if session.lanes.is_empty() {
+        if session.formats.is_empty() {
             return Err(Failure::message(Exit::NoInput, "no line to read"));
         }
         session.end();
         Ok(session)
     }
 
-    /// The pattern that --pattern names, or the only one a configuration uses.
+    /// Returns the pattern that --pattern names, or that of the configuration's only source.
     fn chosen(&self, config: Option<&Config>) -> Result<Option<Arc<Pattern>>, Failure> {
         if let Some(name) = &self.pattern {
             return match config.and_then(|config| config.patterns.get(name)) {
@@ -158,7 +157,7 @@ impl Logs {
         })
     }
 
-    /// What names views, and how many there may be.
+    /// Returns the resolver of views, and the most routes.
     fn views(&self, config: Option<&Config>) -> Result<(Option<Arc<Resolver>>, usize), Failure> {
         if self.no_routes {
             return Ok((None, 0));
@@ -179,7 +178,7 @@ impl Logs {
         }
     }
 
-    /// A bar over the bytes of all files; hidden unless standard error is a terminal.
+    /// Returns a progress bar over the bytes of all files; hidden unless standard error is a terminal.
     fn progress(&self) -> ProgressBar {
         let total = self
             .paths
@@ -195,7 +194,7 @@ impl Logs {
     }
 }
 
-/// What is joined, where a source is known by its format.
+/// Returns the links of a configuration, by the formats of their sources.
 fn formats_joined(config: &Config) -> BTreeMap<&str, Vec<&str>> {
     let format = |name: &str| {
         let mut sources = config.sources.iter();
@@ -223,7 +222,7 @@ fn checked(path: &Path) -> Result<Config, Failure> {
     checked.config.ok_or_else(|| checked.report.into())
 }
 
-/// A file or standard input, decompressed, its progress shown.
+/// Opens a file or standard input, decompressed; reading advances the progress bar.
 fn open(log: &Path, progress: &ProgressBar) -> io::Result<Box<dyn Read + Send>> {
     if log == Path::new("-") {
         return archive::decompressed(io::stdin());
@@ -246,55 +245,54 @@ impl Session {
             reader = Box::new(JournalMessages::new(reader, self.limits.line_bytes));
         }
         if self.pattern.is_none() {
-            // However slowly a stream begins, its format is told by the same lines.
+            // A whole sample is read first, so that a slow stream is recognised by the same lines.
             let mut head = Vec::new();
             let whole = reader.by_ref().take(SAMPLE_BYTES).read_to_end(&mut head);
             whole.map_err(|error| unreadable(log, error))?;
             reader = Box::new(Cursor::new(head).chain(reader));
         }
         let mut lines = LineReader::new(reader, GenerationId(0), self.limits.line_bytes);
-        let mut lane = None;
+        let mut format = None;
         let mut number = 0;
         while let Some(batch) = lines.next_batch().map_err(|error| unreadable(log, error))? {
-            let at = if let Some(at) = lane {
+            let at = if let Some(at) = format {
                 at
             } else {
                 let pattern = self.pattern_of(log, &batch)?;
-                *lane.insert(self.lane(pattern)?)
+                *format.insert(self.format(pattern)?)
             };
-            if let Some((_, lane)) = self.lanes.get_mut(at) {
+            if let Some(counts) = self.formats.get_mut(at) {
                 let (lines, rejected) = {
-                    let ledger = lane.shard.ledger();
+                    let ledger = counts.shard.ledger();
                     (ledger.lines(), ledger.rejected.clone())
                 };
-                lane.pipeline.feed(&mut lane.shard, &batch);
-                // Files are read one after the other, so that time says nothing here.
-                lane.pipeline.flush_joins(Micros(0));
-                let ledger = lane.shard.ledger();
+                counts.pipeline.feed(&mut counts.shard, &batch);
+                // Files are read one after the other, so time has no meaning here.
+                counts.pipeline.flush_joins(Micros(0));
+                let ledger = counts.shard.ledger();
                 if self.rejects.needs_examples(&rejected, &ledger.rejected) {
                     self.rejects
-                        .collect_from(log, &lane.pattern, number, &batch);
+                        .collect_from(log, &counts.pattern, number, &batch);
                 }
                 number += ledger.lines() - lines;
             }
         }
-        // A log without a line still has an account, if its format is known.
-        if let (None, Some(pattern)) = (lane, self.pattern.clone()) {
-            self.lane(pattern)?;
+        // An empty log has an account too, if its format is known.
+        if let (None, Some(pattern)) = (format, self.pattern.clone()) {
+            self.format(pattern)?;
         }
         Ok(())
     }
 
-    /// No more lines will come.
+    /// Completes joining after the last line.
     fn end(&mut self) {
-        let lanes = &self.lanes;
-        let is_read = |name: &str| lanes.iter().any(|(lane, _)| lane == name);
+        let formats = &self.formats;
+        let is_read = |name: &str| formats.iter().any(|counts| counts.pattern.name() == name);
         self.links = self.links.read(is_read);
         self.links.finish();
     }
 
-    /// The pattern given, that of the source the log belongs to, or the one that its first lines
-    /// are written in.
+    /// Returns the given pattern, that of the source that follows the log, or the recognised one.
     fn pattern_of(&self, log: &Path, first: &Batch<'_>) -> Result<Arc<Pattern>, Failure> {
         if let Some(pattern) = &self.pattern {
             return Ok(Arc::clone(pattern));
@@ -315,10 +313,14 @@ impl Session {
         }
     }
 
-    /// The place of this format's lane.
-    fn lane(&mut self, pattern: Arc<Pattern>) -> Result<usize, Failure> {
+    /// Returns the index of a format's counts, which are created on first use.
+    fn format(&mut self, pattern: Arc<Pattern>) -> Result<usize, Failure> {
         let name = pattern.name().to_owned();
-        if let Some(at) = self.lanes.iter().position(|(known, _)| *known == name) {
+        if let Some(at) = self
+            .formats
+            .iter()
+            .position(|known| known.pattern.name() == name)
+        {
             return Ok(at);
         }
         if self.aim.step().is_some() && !pattern.fields().contains(Field::Time) {
@@ -341,26 +343,25 @@ impl Session {
             let known = pipeline.initialise(&mut shard).into_iter();
             self.left_out.extend(known.filter(|known| !known.is_there));
         }
-        let lane = Lane {
+        self.formats.push(FormatCounts {
             pattern,
             pipeline,
             shard,
-        };
-        self.lanes.push((name, lane));
-        Ok(self.lanes.len() - 1)
+        });
+        Ok(self.formats.len() - 1)
     }
 
-    /// Says on standard error what the result does not: that lines were rejected, unless the result counts
-    /// them, and where some of them stand.
+    /// Warns on standard error of rejected lines, with examples, unless the result counts them (`is_counted`); also of
+    /// families without room and of requests that were evicted.
     #[expect(
         clippy::print_stderr,
-        reason = "a word to the person at the terminal, beside the result"
+        reason = "warnings accompany the result on standard output"
     )]
     pub(super) fn warn(&self, is_counted: bool) {
         let mut all = Ledger::default();
-        self.lanes
-            .iter()
-            .for_each(|(_, lane)| all.add(lane.shard.ledger()));
+        for counts in &self.formats {
+            all.add(counts.shard.ledger());
+        }
         let rejected = all.rejected_lines();
         if !is_counted && rejected > 0 {
             eprintln!("warning: {rejected} of {} lines rejected", all.lines());
@@ -379,9 +380,9 @@ impl Session {
     }
 }
 
-/// A format whose lines say no time.
+/// Returns the failure of a format without a time.
 fn timeless(pattern: &str) -> Failure {
-    let message = format!("the lines of pattern `{pattern}` do not tell their time");
+    let message = format!("the lines of pattern `{pattern}` have no time");
     Failure::message(Exit::Config, message).help(
         "a log can be put on Prometheus's time line only if its format writes the time: \
          $time_local, $time_iso8601 or $msec of nginx, %(t)s of gunicorn, %t of Apache",

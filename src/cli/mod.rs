@@ -1,6 +1,6 @@
 //! The command line: one file for each command.
 //!
-//! Invariant: commands return what went wrong; only `main` prints it and ends the process.
+//! Invariant: a command returns its failure; only `main` prints it and ends the process.
 
 mod backfill;
 mod check;
@@ -9,6 +9,7 @@ mod exit;
 mod explain;
 mod generate;
 mod init;
+mod load;
 mod logs;
 mod patterns;
 mod rejects;
@@ -18,25 +19,15 @@ mod run;
 mod summary;
 mod unrecognised;
 
-use std::io;
-use std::path::Path;
 use std::str::FromStr;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 pub use exit::{Exit, Failure};
 
-use crate::config::{Checked, Config};
-use crate::telemetry::log::{self, LogError, LogFormat, LogLevel};
+use exit::EXIT_CODES;
 
-const EXIT_CODES: &str = "\
-Exit codes:
-  0   done, or stopped in order
-  1   it ran, and something went wrong
-  64  the command line is wrong
-  66  an input is missing or cannot be read
-  74  reading, writing or listening failed
-  78  the configuration is wrong, or a log's format is not recognised";
+use crate::telemetry::log::{self, LogError, LogFormat, LogLevel};
 
 /// Prometheus metrics for a Django site, from the access logs nginx and gunicorn already write.
 #[derive(Debug, Parser)]
@@ -54,13 +45,13 @@ pub struct Cli {
     command: Command,
 }
 
-/// The exporter's own log.
+/// Options of the exporter's own log.
 #[derive(Debug, Args)]
 struct LogOptions {
-    /// How the exporter's own log is written: text or json
+    /// Format of the exporter's own log: text or json
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text", value_parser = LogFormat::from_str)]
     log_format: LogFormat,
-    /// The least severe events written: error, warn, info, debug or trace [default: info; demo: warn]
+    /// Least severe events to log: error, warn, info, debug or trace [default: info; demo: warn]
     #[arg(long, global = true, value_name = "LEVEL", value_parser = LogLevel::from_str)]
     log_level: Option<LogLevel>,
 }
@@ -80,7 +71,7 @@ enum Command {
 }
 
 impl Cli {
-    /// Does what the command line says.
+    /// Runs the command.
     pub fn execute(self) -> Result<(), Failure> {
         match self.command {
             Command::Run(run) => self.log.start(LogLevel::Info).and_then(|()| run.execute()),
@@ -92,7 +83,7 @@ impl Cli {
             Command::Patterns(patterns) => patterns.execute(),
             Command::Routes(routes) => routes.execute(),
             Command::Init(init) => init.execute(),
-            Command::Generate(generate) => generate.execute(),
+            Command::Generate(generate) => generate.execute(Self::command()),
         }
     }
 }
@@ -102,22 +93,4 @@ impl LogOptions {
         log::init(self.log_format, self.log_level.unwrap_or(level))
             .map_err(|error: LogError| Failure::new(Exit::Runtime, error))
     }
-}
-
-/// Reads and checks a configuration file.
-fn load(path: &Path) -> Result<Checked, Failure> {
-    Config::load(path).map_err(|error| {
-        let missing = error.kind() == io::ErrorKind::NotFound;
-        let failure = Failure::new(
-            if missing { Exit::NoInput } else { Exit::Io },
-            anyhow::Error::new(error).context(format!("cannot read {}", path.display())),
-        );
-        if missing {
-            failure.help(
-                "name the configuration with --config FILE, or follow logs without one: run LOG…",
-            )
-        } else {
-            failure
-        }
-    })
 }

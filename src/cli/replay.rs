@@ -1,4 +1,4 @@
-//! `replay`: whole files, one pass, then the result.
+//! `replay`: reads whole logs once and prints the result.
 
 use std::io::{self, Write};
 
@@ -13,14 +13,13 @@ use crate::model::{Families, Family};
 
 /// Read whole logs once and print the result.
 ///
-/// Plain or gzip-compressed files, `-` for standard input; a journal as `journalctl -o export`
-/// writes it is known by its first line, and its messages are read. The format is recognised from each
-/// file's first lines, unless --pattern names it or the configuration has one source only, or
-/// one whose paths the file is at. Where a source of the configuration is behind another, the
-/// lines of both are joined, in whatever order the files are given.
+/// Reads plain and gzip-compressed files, the output of `journalctl -o export`, and standard input
+/// (`-`). The format is recognised from the first lines of each file, unless --pattern names it, the
+/// configuration has a single source, or one of its sources follows the file. Where a source is behind
+/// another, the lines of both are joined, in whichever order the files are given.
 #[derive(Debug, Args)]
 pub struct Replay {
-    /// What to print
+    /// Output format
     #[arg(long, short, value_name = "WHAT", value_enum, default_value_t = Output::Summary)]
     output: Output,
     #[command(flatten)]
@@ -29,7 +28,7 @@ pub struct Replay {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Output {
-    /// A table for people
+    /// Tables
     Summary,
     /// Prometheus text format
     Metrics,
@@ -48,7 +47,7 @@ impl Replay {
 }
 
 fn print(session: &Session, output: Output) -> Result<(), Failure> {
-    let shards = || session.lanes.iter().map(|(_, lane)| &lane.shard);
+    let shards = || session.formats.iter().map(|counts| &counts.shard);
     let mut families: Vec<Family> = shards().flat_map(Shard::snapshot).collect();
     families.extend(session.links.families());
     if output == Output::Json {
@@ -60,15 +59,15 @@ fn print(session: &Session, output: Output) -> Result<(), Failure> {
     let mut bytes = Vec::new();
     match output {
         Output::Summary => {
-            for (at, (name, lane)) in session.lanes.iter().enumerate() {
+            for (at, counts) in session.formats.iter().enumerate() {
                 if at > 0 {
                     writeln!(out)?;
                 }
                 summary::write(
                     &mut out,
-                    name,
-                    lane.shard.ledger(),
-                    &Families::new(lane.shard.snapshot()),
+                    counts.pattern.name(),
+                    counts.shard.ledger(),
+                    &Families::new(counts.shard.snapshot()),
                 )?;
             }
             summary::write_joined(&mut out, &families)?;

@@ -1,6 +1,6 @@
-//! `run`: the daemon.
+//! `run`: starts the daemon.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
@@ -12,41 +12,39 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 
 use super::exit::{Exit, Failure};
-use super::load;
+use super::load::load;
 use super::unrecognised::unrecognised;
-use crate::config::{self, Config, Files, Input, Limits, Source};
+use crate::config::{self, Config, Input, Limits, Source};
 use crate::daemon::{Daemon, Origin, StartError};
 use crate::http::{Address, BindError};
-use crate::metric::Metrics;
 use crate::model::{Batch, GenerationId, Position};
 use crate::pattern::{Pattern, Recognition, recognise};
-use crate::source::{PathPattern, Start, Stream, archive};
+use crate::source::{PathPattern, Stream, archive};
 
-/// How much of a log is looked at to recognise its format.
+/// Bytes of a log that are read to recognise its format.
 pub(super) const SAMPLE_BYTES: u64 = 256 * 1024;
 
-const LISTEN_HELP: &str = "Where to serve, instead of web.listen: 127.0.0.1:9914, [::1]:9914, :9914 for every interface, \
+const LISTEN_HELP: &str = "Listen address, in place of web.listen: 127.0.0.1:9914, [::1]:9914, :9914 for every interface, \
      localhost:9914 or unix:/path; may be repeated";
 
 /// Follow access logs and serve metrics.
 ///
-/// With a configuration, everything is as it says. With LOGs, each is followed from its
-/// beginning, its format recognised from its first lines, and metrics are at 127.0.0.1:9914. `-`
-/// is standard input; its counts are served on after its end.
-/// SIGHUP reloads the configuration, SIGTERM stops in order.
+/// Reads what the configuration names. With LOGs in its place, follows each from its beginning, recognises
+/// its format from its first lines, and serves metrics at 127.0.0.1:9914. `-` is standard input, whose counts
+/// stay available after its end. SIGHUP reloads the configuration; SIGTERM shuts down cleanly.
 #[derive(Debug, Args)]
 pub struct Run {
-    /// The configuration [default: /etc/httplog-exporter/config.toml, unless LOGs are given]
+    /// Path of the configuration [default: /etc/httplog-exporter/config.toml, unless LOGs are given]
     #[arg(long, short, value_name = "FILE", conflicts_with = "logs")]
     config: Option<PathBuf>,
-    /// Where to serve, instead of web.listen; may be repeated
+    /// Listen address, in place of web.listen; may be repeated
     #[arg(long, short, value_name = "ADDR", long_help = LISTEN_HELP)]
     listen: Vec<Address>,
-    /// The format of the LOGs: a preset (see `patterns`), or a pattern from
+    /// Format of the LOGs: a preset (see `patterns`), or a pattern from
     /// /etc/httplog-exporter/patterns/*.toml
     #[arg(long, short, value_name = "NAME", requires = "logs")]
     pattern: Option<String>,
-    /// Access logs to follow without a configuration; - is standard input
+    /// Access logs to follow without a configuration; use - for standard input
     #[arg(value_name = "LOG")]
     logs: Vec<PathBuf>,
 }
@@ -71,7 +69,7 @@ impl Run {
             };
             (config, Some(origin))
         } else {
-            (self.bare()?, None)
+            (self.config_of_logs()?, None)
         };
         if !self.listen.is_empty() {
             config.listen.clone_from(&self.listen);
@@ -85,8 +83,8 @@ impl Run {
             .map_err(|error| Failure::new(Exit::Runtime, error))
     }
 
-    /// A log that is given twice, under whatever names, would be counted twice.
-    fn each_once(&self) -> Result<(), Failure> {
+    /// Refuses a log that is given twice, under any of its names: it would be counted twice.
+    fn check_distinct(&self) -> Result<(), Failure> {
         let mut files = BTreeSet::new();
         for log in &self.logs {
             let file = std::fs::canonicalize(log).unwrap_or_else(|_| log.clone());
@@ -102,15 +100,15 @@ impl Run {
         Ok(())
     }
 
-    /// What LOGs on the command line mean.
-    fn bare(&self) -> Result<Config, Failure> {
+    /// Returns the configuration that LOGs on the command line stand for.
+    fn config_of_logs(&self) -> Result<Config, Failure> {
         let given = self
             .pattern
             .as_deref()
             .map(config::find_pattern)
             .transpose()?
             .map(Arc::new);
-        self.each_once()?;
+        self.check_distinct()?;
         let mut sources: Vec<Source> = Vec::new();
         for log in &self.logs {
             let (pattern, input, path) = if log == Path::new("-") {
@@ -123,40 +121,22 @@ impl Run {
                     None => Arc::new(recognised(log)?),
                 };
                 let path = std::path::absolute(log).map_err(|error| unreadable(log, error))?;
-                let files = Files {
-                    paths: vec![PathPattern::literal(path.clone())],
-                    start: Start::Beginning,
-                    watch: true,
-                };
-                (pattern, Input::Files(files), path)
+                let input = Input::log(PathPattern::literal(path.clone()));
+                (pattern, input, path)
             };
             tracing::info!("{} is read as {}", log.display(), pattern.name());
-            sources.push(Source {
-                name: unused_name(&path, &sources),
-                input,
-                pattern,
-                routes: None,
-                metrics: Metrics::default(),
-                behind: None,
-            });
+            sources.push(Source::new(unused_name(&path, &sources), input, pattern));
         }
         let listen = config::DEFAULT_LISTEN.parse().into_iter().collect();
-        Ok(Config {
-            listen,
-            sources,
-            limits: Limits::default(),
-            metrics: Metrics::default(),
-            patterns: BTreeMap::new(),
-            routes: BTreeMap::new(),
-        })
+        Ok(Config::with_sources(listen, sources))
     }
 }
 
-/// Starts the daemon, or says why not, and with which code.
+/// Starts the daemon, or returns the failure with its exit code.
 pub(super) fn start(config: &Config, origin: Option<Origin>) -> Result<Daemon, Failure> {
     Daemon::start(config, origin).map_err(|error| match error {
         StartError::Bind(BindError::InUse(_)) => Failure::new(Exit::Io, error)
-            .help("stop what listens there, or choose another address with --listen or web.listen"),
+            .help("stop the process that listens there, or choose another address with --listen or web.listen"),
         StartError::Bind(_) => Failure::new(Exit::Io, error),
         StartError::Routes(report) => report.into(),
         StartError::Telemetry(_) | StartError::System(..) | StartError::Thread { .. } => {
@@ -165,12 +145,12 @@ pub(super) fn start(config: &Config, origin: Option<Origin>) -> Result<Daemon, F
     })
 }
 
-/// The pattern of standard input, and what had to be read of it to know.
+/// Returns the pattern of standard input, and the bytes that were read to recognise it.
 fn standard_input(given: Option<&Arc<Pattern>>) -> Result<(Arc<Pattern>, Vec<u8>), Failure> {
     if let Some(pattern) = given {
         return Ok((Arc::clone(pattern), Vec::new()));
     }
-    tracing::info!("waiting for the first lines of standard input, which tell its format");
+    tracing::info!("waiting for the first lines of standard input to recognise its format");
     let log = Path::new("-");
     let head = first_lines(io::stdin()).map_err(|error| unreadable(log, error))?;
     if archive::is_compressed(&head) {
@@ -182,7 +162,7 @@ fn standard_input(given: Option<&Arc<Pattern>>) -> Result<(Arc<Pattern>, Vec<u8>
     Ok((Arc::new(pattern), head))
 }
 
-/// Reads until there is a line and nothing more follows at once, or until there is enough.
+/// Reads until a line has come and a pause follows, or until the sample is full.
 fn first_lines(from: impl AsFd) -> io::Result<Vec<u8>> {
     let most = usize::try_from(SAMPLE_BYTES).unwrap_or(usize::MAX);
     let mut head = Vec::new();
@@ -192,7 +172,7 @@ fn first_lines(from: impl AsFd) -> io::Result<Vec<u8>> {
         tv_nsec: 100_000_000,
     };
     while head.len() < most {
-        // Without a line there is nothing to do but wait; with one, only for those on their way.
+        // Waits indefinitely for the first line, and briefly for the lines after it.
         let patience = head.contains(&b'\n').then_some(&pause);
         let mut polled = [PollFd::new(&from, PollFlags::IN)];
         match rustix::event::poll(&mut polled, patience) {
@@ -211,23 +191,24 @@ fn first_lines(from: impl AsFd) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// The preset that a log's first lines are written in.
+/// Recognises the preset of a log.
 fn recognised(log: &Path) -> Result<Pattern, Failure> {
     let cannot = |error| unreadable(log, error);
     let meta = std::fs::metadata(log).map_err(|error| {
         let missing = error.kind() == io::ErrorKind::NotFound;
         let failure = unreadable(log, error);
         if missing {
-            failure.help("to wait for a log that is not there yet, name its format with --pattern")
+            failure
+                .help("to wait for a log that does not exist yet, name its format with --pattern")
         } else {
             failure
         }
     })?;
     if !meta.is_file() {
         let help = if meta.is_dir() {
-            "a directory's files are followed by a configuration: paths = [\"DIR/*.log\"]"
+            "to follow the files of a directory, use a configuration: paths = [\"DIR/*.log\"]"
         } else {
-            "a FIFO is read by a configuration: fifo = \"PATH\"; `-` is standard input"
+            "to read a FIFO, use a configuration: fifo = \"PATH\"; for standard input, use `-`"
         };
         return Err(cannot(io::Error::other("not a regular file")).help(help));
     }
@@ -236,15 +217,15 @@ fn recognised(log: &Path) -> Result<Pattern, Failure> {
         .and_then(|file| file.take(SAMPLE_BYTES).read_to_end(&mut head))
         .map_err(cannot)?;
     if archive::is_compressed(&head) {
-        let error = io::Error::other("it is compressed, and will not grow");
+        let error = io::Error::other("it is compressed and will not grow");
         return Err(cannot(error).help("`replay` reads compressed logs"));
     }
-    // What lacks its newline is still being written.
+    // A last line without newline is still being written.
     head.truncate(memchr::memrchr(b'\n', &head).map_or(0, |newline| newline + 1));
     recognised_lines(log, &head)
 }
 
-/// The preset that these lines are written in.
+/// Recognises the preset of lines.
 fn recognised_lines(log: &Path, head: &[u8]) -> Result<Pattern, Failure> {
     let position = Position {
         generation: GenerationId(0),
@@ -254,7 +235,7 @@ fn recognised_lines(log: &Path, head: &[u8]) -> Result<Pattern, Failure> {
     if batch.lines().all(<[u8]>::is_empty) {
         return Err(Failure::message(
             Exit::NoInput,
-            format!("{} holds no line yet", log.display()),
+            format!("{} has no complete line yet", log.display()),
         )
         .help("name its format with --pattern (the list: httplog-exporter patterns)"));
     }
@@ -267,7 +248,7 @@ fn recognised_lines(log: &Path, head: &[u8]) -> Result<Pattern, Failure> {
     }
 }
 
-/// The failure of a log that cannot be read.
+/// Returns the failure of a log that cannot be read.
 pub(super) fn unreadable(log: &Path, error: io::Error) -> Failure {
     let denied = error.kind() == io::ErrorKind::PermissionDenied;
     let failure = Failure::new(
@@ -275,13 +256,13 @@ pub(super) fn unreadable(log: &Path, error: io::Error) -> Failure {
         anyhow::Error::new(error).context(format!("cannot read {}", log.display())),
     );
     if denied {
-        failure.help("on Debian, nginx's logs belong to the group `adm`")
+        failure.help("on Debian, the group `adm` can read nginx's logs")
     } else {
         failure
     }
 }
 
-/// The file's name without `.log`, and a number if that is taken.
+/// Returns the file name without `.log`, with a number if that name is taken.
 fn unused_name(path: &Path, sources: &[Source]) -> String {
     let stem = path
         .file_name()

@@ -1,6 +1,6 @@
-//! The result of a replay as a table for people.
+//! Summary of a replay in tables.
 //!
-//! Invariant: every number comes from the families themselves, so that all outputs agree.
+//! Invariant: every number comes from the families, so that all outputs agree.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -9,10 +9,10 @@ use crate::aggregate::Ledger;
 use crate::join;
 use crate::model::{Families, Family, Histogram, Series, Value};
 
-/// Routes shown.
+/// Most routes in the table.
 const ROUTES: usize = 20;
 
-/// Writes the account of one source and its tables.
+/// Writes the line counts of one source and its tables.
 pub(super) fn write(
     out: &mut impl Write,
     source: &str,
@@ -41,8 +41,7 @@ pub(super) fn write(
     )
 }
 
-/// What the logs of a front server and of those behind it tell together; nothing where none were
-/// joined.
+/// Writes the results of joining; nothing if no logs were joined.
 pub(super) fn write_joined(out: &mut impl Write, families: &Families) -> io::Result<()> {
     let [queue, unreached] = join::FAMILIES.map(|name| families.get(name));
     let series = |family: Option<&Family>| family.map_or_else(Vec::new, |all| all.series.clone());
@@ -54,7 +53,7 @@ pub(super) fn write_joined(out: &mut impl Write, families: &Families) -> io::Res
             write!(out, "\n{name}: {} requests joined", grouped(count))?;
             if count > 0 {
                 let (mean, most) = (mean(times), quantile_95(times));
-                write!(out, ", queued {mean} on average, 95 % of them {most}")?;
+                write!(out, ", queued {mean} on average, p95 {most}")?;
             }
             writeln!(out)?;
         }
@@ -73,7 +72,7 @@ pub(super) fn write_joined(out: &mut impl Write, families: &Families) -> io::Res
     Ok(())
 }
 
-/// Requests by method and class of status.
+/// Writes requests by method and class of status.
 fn statuses(out: &mut impl Write, requests: &Family) -> io::Result<()> {
     let mut methods: BTreeMap<&str, [u64; 6]> = BTreeMap::new();
     for series in &requests.series {
@@ -110,7 +109,7 @@ fn statuses(out: &mut impl Write, requests: &Family) -> io::Result<()> {
     Ok(())
 }
 
-/// The busiest routes, with their times where the lines bring a duration.
+/// Writes the busiest routes, with latencies where lines have a duration.
 fn routes(out: &mut impl Write, requests: &Family, durations: Option<&Family>) -> io::Result<()> {
     let mut routes: BTreeMap<&str, (u64, u64, Option<Histogram>)> = BTreeMap::new();
     for series in &requests.series {
@@ -183,7 +182,7 @@ fn mean(histogram: &Histogram) -> String {
     }
 }
 
-/// The bucket in which the 95th percentile lies.
+/// Returns the bucket of the 95th percentile.
 fn quantile_95(histogram: &Histogram) -> String {
     let count: u64 = histogram.counts.iter().sum();
     let rank = (count * 95).div_ceil(100);
@@ -209,7 +208,7 @@ fn millis(micros: u64) -> String {
     }
 }
 
-/// Digits in groups of three: `1,234,567`.
+/// Formats a number with its digits in groups of three: `1,234,567`.
 pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);

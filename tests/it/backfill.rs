@@ -194,11 +194,11 @@ fn lines_without_a_time_are_refused_or_counted() {
     warning: 1 of 1 lines rejected
     rejected, untimed: access.log:1
      = help: to see why: sed -n 1p access.log | httplog-exporter explain --config config.toml --pattern mine -
-    error: no line tells its time
+    error: no line has a time
     ");
     config("[^ ]+");
     assert_snapshot!(run().failed(78), @"
-    error: the lines of pattern `mine` do not tell their time
+    error: the lines of pattern `mine` have no time
      = help: a log can be put on Prometheus's time line only if its format writes the time: $time_local, $time_iso8601 or $msec of nginx, %(t)s of gunicorn, %t of Apache
     ");
 }
@@ -220,6 +220,6 @@ fn wrong_steps_and_labels_are_refused() {
     assert_snapshot!(said, @"
     error: invalid value '6m' for '--step <TIME>': expected a time from 1s to 5m, as `15s` or `1m`
     error: invalid value 'le=1' for '--label <NAME=VALUE>': `le` cannot be the name of a label
-    error: `httplog_requests_total` has a label `route` already
+    error: `httplog_requests_total` already has a label `route`
     ");
 }

@@ -232,7 +232,7 @@ fn a_missing_configuration_is_66() {
 fn a_missing_log_is_66() {
     assert_snapshot!(fails(&["run", "access.log"], 66), @"
     error: cannot read access.log: No such file or directory (os error 2)
-     = help: to wait for a log that is not there yet, name its format with --pattern
+     = help: to wait for a log that does not exist yet, name its format with --pattern
     ");
     assert_snapshot!(fails(&["replay", "access.log"], 66), @"error: cannot read access.log: No such file or directory (os error 2)");
 }
@@ -250,11 +250,11 @@ fn an_unreadable_log_is_66() {
     };
     assert_snapshot!(refused(&["run", "--listen", "127.0.0.1:0", "access.log"]), @"
     error: cannot read access.log: Permission denied (os error 13)
-     = help: on Debian, nginx's logs belong to the group `adm`
+     = help: on Debian, the group `adm` can read nginx's logs
     ");
     assert_snapshot!(refused(&["replay", "access.log"]), @"
     error: cannot read access.log: Permission denied (os error 13)
-     = help: on Debian, nginx's logs belong to the group `adm`
+     = help: on Debian, the group `adm` can read nginx's logs
     ");
 }
 
@@ -275,13 +275,13 @@ fn without_privileges(command: Command) -> Command {
 fn what_is_no_file_is_66() {
     assert_snapshot!(fails(&["run", "."], 66), @"
     error: cannot read .: not a regular file
-     = help: a directory's files are followed by a configuration: paths = [\"DIR/*.log\"]
+     = help: to follow the files of a directory, use a configuration: paths = [\"DIR/*.log\"]
     ");
     assert_snapshot!(fails(&["replay", "."], 66), @"error: cannot read .: is a directory");
     // A pipe, here.
     assert_snapshot!(fails(&["run", "/dev/stdin"], 66), @"
     error: cannot read /dev/stdin: not a regular file
-     = help: a FIFO is read by a configuration: fifo = \"PATH\"; `-` is standard input
+     = help: to read a FIFO, use a configuration: fifo = \"PATH\"; for standard input, use `-`
     ");
 }
 
@@ -290,7 +290,7 @@ fn a_log_without_a_whole_line_is_66() {
     let half = &line("GET", 200)[..40];
     for log in ["", half] {
         allow_duplicates!(assert_snapshot!(run_refuses(log, 66), @"
-        error: access.log holds no line yet
+        error: access.log has no complete line yet
          = help: name its format with --pattern (the list: httplog-exporter patterns)
         "));
     }
@@ -320,7 +320,7 @@ fn an_archive_is_not_followed() {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     gzip.write_all(line("GET", 200).as_bytes()).unwrap();
     assert_snapshot!(run_refuses(gzip.finish().unwrap(), 66), @"
-    error: cannot read access.log: it is compressed, and will not grow
+    error: cannot read access.log: it is compressed and will not grow
      = help: `replay` reads compressed logs
     ");
 }
@@ -347,7 +347,7 @@ fn a_busy_address_is_74() {
         ended.failed(74),
         format!(
             "error: cannot listen on {address}: address already in use\n \
-             = help: stop what listens there, or choose another address with --listen or web.listen\n"
+             = help: stop the process that listens there, or choose another address with --listen or web.listen\n"
         )
     );
 }

@@ -123,7 +123,7 @@ fn a_replay_joins_whatever_is_read_first() {
         let json = replay(dir.path(), &["--output", "json", logs[0], logs[1]]).succeeded();
         assert!(json.contains("httplog_exporter_join_lines_total"), "{json}");
         let table = replay(dir.path(), &[logs[0], logs[1]]).succeeded();
-        let expected = "\ngunicorn-django: 2 requests joined, queued 135 ms on average, 95 % of them \
+        let expected = "\ngunicorn-django: 2 requests joined, queued 135 ms on average, p95 \
                     ≤ 500 ms\n  nginx-django, unreached, bad_gateway: 1\n  nginx-django, \
                     unreached, static: 2\n";
         assert!(table.ends_with(expected), "{table}");

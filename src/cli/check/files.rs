@@ -15,7 +15,7 @@ use crate::source::{
     SyslogAddress, unix_queue_length,
 };
 
-/// Tries to open what a configuration names.
+/// Opens every file that a configuration names.
 pub(super) fn check_files(config: &Config, report: &mut Report) {
     for routes in config.routes.values() {
         routes.load(report);
@@ -41,7 +41,7 @@ pub(super) fn check_files(config: &Config, report: &mut Report) {
     }
 }
 
-/// What a person should know of a stream, without opening it: the daemon may have it open.
+/// Returns the fault of a stream, without opening it: the daemon may have it open.
 fn judge_stream(source: &str, stream: &Stream) -> Option<Fault> {
     match stream {
         Stream::Fifo(path) => match std::fs::metadata(path) {
@@ -54,15 +54,15 @@ fn judge_stream(source: &str, stream: &Stream) -> Option<Fault> {
                 .help("follow it: paths = [\"…\"]"),
             ),
             Ok(_) => Some(Fault::error(format!(
-                "source `{source}`: {} is no FIFO",
+                "source `{source}`: {} is not a FIFO",
                 path.display()
             ))),
             Err(error) => Some(
                 Fault::warning(format!(
-                    "source `{source}`: cannot look at {}: {error}",
+                    "source `{source}`: cannot stat {}: {error}",
                     path.display()
                 ))
-                .help("it is read as soon as it appears; mkfifo(1) makes one"),
+                .help("it is read as soon as it appears; create it with mkfifo(1)"),
             ),
         },
         Stream::Syslog(syslog) if matches!(syslog.address, SyslogAddress::Unix(_)) => {
@@ -80,21 +80,21 @@ fn judge_stream(source: &str, stream: &Stream) -> Option<Fault> {
         }
         Stream::Journal(_) if !is_on_path(JOURNAL_PROGRAM) => Some(
             Fault::warning(format!(
-                "source `{source}`: there is no {JOURNAL_PROGRAM} on the PATH"
+                "source `{source}`: {JOURNAL_PROGRAM} is not on the PATH"
             ))
-            .help("the journal is read by it; it comes with systemd"),
+            .help("the journal is read through it; it is part of systemd"),
         ),
         Stream::Syslog(_) | Stream::Stdin { .. } | Stream::Journal(_) => None,
     }
 }
 
-/// Whether a program would be found.
+/// Returns whether a program is on the PATH.
 fn is_on_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
 }
 
-/// What a person should know of what was found.
+/// Returns the fault that an event stands for.
 fn judge(source: &str, event: &FileEvent) -> Option<Fault> {
     match event {
         FileEvent::Missing { .. } => Some(
@@ -105,7 +105,7 @@ fn judge(source: &str, event: &FileEvent) -> Option<Fault> {
             let fault = Fault::error(format!("source `{source}`: {event}"));
             let denied = matches!(error, FileError::Io(error) if error.kind() == io::ErrorKind::PermissionDenied);
             Some(if denied {
-                fault.help("let the daemon's user read it: on Debian, nginx's logs belong to the group `adm`")
+                fault.help("give the daemon's user read access; on Debian, the group `adm` can read nginx's logs")
             } else {
                 fault
             })

@@ -1,4 +1,4 @@
-//! `check`: every fault of a configuration at once.
+//! `check`: reports every fault of a configuration at once.
 
 mod files;
 
@@ -10,7 +10,7 @@ use clap::Args;
 use files::check_files;
 
 use super::exit::{Failure, counted};
-use super::load;
+use super::load::load;
 use crate::config::{self, Config, Limits, Source};
 use crate::daemon::pipeline_settings;
 use crate::diag::{Fault, Report};
@@ -18,13 +18,13 @@ use crate::label::Budget;
 use crate::metric::MetricPlan;
 use crate::pipeline::{Initialised, Pipeline};
 
-/// Check a configuration: its keys, patterns and their examples, files and permissions.
+/// Check a configuration: keys, patterns with their examples, files and permissions.
 ///
-/// Every fault is shown with its place. Logs are opened with the rights of whoever runs this. Exit
-/// code 78 if there is an error, 0 otherwise; a log that is missing is a warning.
+/// Reports every fault with its place. Logs are opened with the rights of the current user. A missing
+/// log is a warning. The exit code is 78 after an error and 0 otherwise.
 #[derive(Debug, Args)]
 pub struct Check {
-    /// The configuration
+    /// Path of the configuration
     #[arg(long, short, value_name = "FILE", default_value = config::DEFAULT_PATH)]
     config: PathBuf,
 }
@@ -70,9 +70,9 @@ impl Check {
     }
 }
 
-/// For each source, which families start at 0, as `run` would have it.
+/// Returns the families of each source that start at 0 under `run`.
 fn initialised(config: &Config) -> Vec<Vec<Initialised>> {
-    // Their faults are in the report already.
+    // The faults are in the report already.
     let resolvers = config.resolvers(&mut Report::default());
     let budget = Budget::new(config.limits.series);
     let sources = config.sources.iter();
@@ -85,7 +85,7 @@ fn initialised(config: &Config) -> Vec<Vec<Initialised>> {
         .collect()
 }
 
-/// Tells of series that are to start at 0 and will not.
+/// Warns of series that should start at 0 and will not.
 fn judge(config: &Config, initial: &[Vec<Initialised>], report: &mut Report) {
     let asked = config
         .metrics
@@ -131,7 +131,7 @@ fn judge(config: &Config, initial: &[Vec<Initialised>], report: &mut Report) {
     }
 }
 
-/// How many series each family of a source may have at most.
+/// Prints the most series of each family of a source.
 fn estimate(
     out: &mut impl Write,
     source: &Source,
