@@ -293,14 +293,11 @@ impl Pattern {
         scratch: &mut Scratch,
         line: &'l [u8],
     ) -> Result<Record<'l>, Reject> {
-        match (&self.matcher, &mut scratch.text) {
-            (Matcher::Text(text), Some(scratch)) => {
-                text.parse_by_regex(scratch, self.unframed(line))
-            }
-            _ => {
-                let hints = Hints::default();
-                self.parse(&mut Scratch { text: None, hints }, line)
-            }
+        if let (Matcher::Text(text), Some(scratch)) = (&self.matcher, &mut scratch.text) {
+            text.parse_by_regex(scratch, self.unframed(line))
+        } else {
+            let hints = Hints::default();
+            self.parse(&mut Scratch { text: None, hints }, line)
         }
     }
 
