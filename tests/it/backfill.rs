@@ -218,7 +218,7 @@ fn wrong_steps_and_labels_are_refused() {
         writeln!(said, "{}", err.lines().next().unwrap()).unwrap();
     }
     assert_snapshot!(said, @"
-    error: invalid value '6m' for '--step <TIME>': expected a time from 1s to 5m, as `15s` or `1m`
+    error: invalid value '6m' for '--step <TIME>': expected a time from 1s to 5m, for example `15s` or `1m`
     error: invalid value 'le=1' for '--label <NAME=VALUE>': `le` cannot be the name of a label
     error: `httplog_requests_total` already has a label `route`
     ");
