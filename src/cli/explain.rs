@@ -1,7 +1,7 @@
-//! `explain`: how a line is read, or where the pattern stops and why.
+//! `explain`: shows how a line is read, or where the pattern stops and why.
 //!
-//! Invariant: a line's text goes to standard output, for the person who asked, and nowhere else;
-//! bytes that are no printable ASCII are shown escaped.
+//! Invariant: the text of a line goes to standard output only; bytes outside printable ASCII are
+//! escaped.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -20,36 +20,36 @@ use crate::pattern::{
 };
 use crate::source::LineReader;
 
-/// Longest line held to be shown, in bytes, if the limit of lines is not greater.
+/// Longest line that is shown, in bytes, unless `limits.line_bytes` is greater.
 const HELD_BYTES: usize = 1 << 20;
-/// What to do without a line.
+/// Help for a call without a line.
 const REMEDY: &str = "give one in single quotes, or - and lines on standard input:\ntail -n 1 access.log | httplog-exporter explain -";
 /// Longest value shown, in characters.
 const VALUE: usize = 60;
 
 /// Show how a line is read: each field, or where the pattern stops and why.
 ///
-/// Without --pattern, the format is recognised; if it is not, the preset that gets furthest is
-/// taken. Exit code 0 if every line is read (empty ones are skipped), 1 if one is not, 66 if there
-/// is none.
+/// Without --pattern, the format is recognised from the lines; failing that, the preset that gets
+/// furthest is used. Exit code 0 if every line is read (empty lines are skipped), 1 if a line is not
+/// read, 66 without a line.
 #[derive(Debug, Args)]
 pub struct Explain {
-    /// A configuration, for its patterns and limits [default: /etc/httplog-exporter/config.toml, if it is there]
+    /// Configuration with patterns and limits [default: /etc/httplog-exporter/config.toml, if it exists]
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The format of the line: a preset or a pattern of one's own (see `patterns`)
+    /// Format of the line: a preset (see `patterns`) or a custom pattern
     #[arg(long, short, value_name = "NAME")]
     pattern: Option<String>,
-    /// The line, in single quotes; - reads every line of standard input
+    /// Line, in single quotes; - reads every line of standard input
     #[arg(value_name = "LINE", allow_hyphen_values = true)]
     line: OsString,
 }
 
-/// What was asked, and what came of it.
+/// The settings of one call, and its counts.
 struct Session<'o, W> {
     explainer: Explainer,
     pattern: Option<String>,
-    /// How the lines are called, if not by number.
+    /// Name of the input, shown before line numbers.
     name: &'static str,
     line_bytes: usize,
     lines: usize,
@@ -69,7 +69,7 @@ impl Explain {
         if let Some(name) = &self.pattern
             && explainer.explain(name, b"").is_none()
         {
-            // Its own fault may be the reason; else the list of names helps.
+            // A fault in its definition may be the reason; otherwise list the names.
             let report = if report.has_errors() {
                 report
             } else {
@@ -98,7 +98,7 @@ impl Explain {
         session.finish()
     }
 
-    /// What the configuration says, or the default one if it can be read.
+    /// Reads the given configuration, or the default one if it exists.
     fn reading(&self) -> Result<Reading, Failure> {
         let path = self.config.as_deref();
         match config::reading_of(path.unwrap_or(Path::new(config::DEFAULT_PATH))) {
@@ -130,7 +130,7 @@ impl<W: Write> Session<'_, W> {
             if self.lines == 0 {
                 self.recognise(batch.lines());
             }
-            // Lines too long to be held ended before the first one held.
+            // Overlong lines precede the lines of the batch.
             for _ in 0..batch.overlong() {
                 self.begin()?;
                 self.unread += 1;
@@ -146,7 +146,7 @@ impl<W: Write> Session<'_, W> {
         }
     }
 
-    /// Settles on a format, if none was named and one is recognised.
+    /// Selects a recognised format, unless one was named.
     fn recognise<'l>(&mut self, lines: impl IntoIterator<Item = &'l [u8]>) {
         if self.pattern.is_none()
             && let Recognition::Known(pattern) = recognise(lines)
@@ -155,7 +155,7 @@ impl<W: Write> Session<'_, W> {
         }
     }
 
-    /// Goes on to the next line.
+    /// Counts a line and separates it from the previous one.
     fn begin(&mut self) -> io::Result<()> {
         self.lines += 1;
         if self.lines > 1 {
@@ -217,7 +217,7 @@ impl<W: Write> Session<'_, W> {
     }
 }
 
-/// An explanation as text.
+/// Formats an explanation as text.
 pub(super) fn render(explanation: &Explanation, line: &[u8], name: &str, number: usize) -> String {
     match &explanation.outcome {
         Outcome::Read(values) => read(&explanation.pattern, values, line, name, number),
@@ -295,7 +295,7 @@ fn stopped(pattern: &str, stop: &Stop, line: &[u8], name: &str, number: usize) -
     };
     let after = stop.after.as_ref().map_or_else(
         || " at its first part".to_owned(),
-        |after| format!(" behind `{after}`"),
+        |after| format!(" after `{after}`"),
     );
     let label = format!("expected {}", stop.expected);
     let snippet = Snippet {
@@ -335,7 +335,7 @@ fn stopped(pattern: &str, stop: &Stop, line: &[u8], name: &str, number: usize) -
     text
 }
 
-/// In printable ASCII.
+/// Escapes bytes outside printable ASCII.
 fn printable(text: &[u8]) -> String {
     let mut shown = String::with_capacity(text.len());
     for byte in text {
@@ -350,12 +350,12 @@ fn printable(text: &[u8]) -> String {
     shown
 }
 
-/// The column, from 1, at which a byte of the line is shown.
+/// Returns the column, from 1, at which a byte of the line is shown.
 fn column(line: &[u8], at: usize) -> usize {
     printable(line.get(..at).unwrap_or(line)).len() + 1
 }
 
-/// A value, shortened.
+/// Shortens a value.
 fn cut(shown: &str) -> String {
     match shown.char_indices().nth(VALUE) {
         Some((end, _)) => format!("{}…", &shown[..end]),

@@ -1,7 +1,7 @@
-//! `init`: a configuration out of those of the servers.
+//! `init`: generates a configuration from those of the servers.
 //!
-//! Invariant: the configuration goes to standard output or into a file that was not there; what to
-//! change in the servers' own goes to standard error.
+//! Invariant: the configuration goes to standard output or to a new file; recommended changes to the
+//! servers' configurations go to standard error.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
@@ -13,7 +13,7 @@ use super::exit::{Exit, Failure, counted};
 use crate::diag::Report;
 use crate::servers::{self, Dump, Files, Gunicorn, Nginx, draft};
 
-/// Where nginx's packages put its configuration.
+/// Main configuration file of nginx's packages.
 const NGINX: &str = "/etc/nginx/nginx.conf";
 
 const EXAMPLES: &str = "\
@@ -23,36 +23,36 @@ Examples:
       --gunicorn-config /etc/systemd/system/gunicorn.service --output config.toml
   httplog-exporter check --config config.toml
 
-Exit code 0 if all that the servers log can be followed or the remarks say why not, 78 if there is
-a fault or nothing to follow, 66 if there is nothing to read.";
+Exit code 0 if every log is followed or a remark says why it is not, 78 if a configuration has an
+error or no log can be followed, 66 if an input is missing.";
 
-/// Draw up a configuration from those of nginx and gunicorn.
+/// Generate a configuration from those of nginx and gunicorn.
 ///
-/// Prints TOML that `check` passes, and on standard error what the servers should log besides, with the
-/// lines to paste. nginx's configuration is read as nginx reads it, includes too; gunicorn's is read as
+/// Prints TOML that passes `check`, and on standard error recommended changes to the servers' logging,
+/// with the lines to paste. nginx's configuration is read with its includes; gunicorn's is parsed as
 /// text, never run.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Init {
-    /// nginx's main file, or what `nginx -T` prints; - is standard input
-    /// [default: /etc/nginx/nginx.conf if it is there and --gunicorn-config is not given]
+    /// nginx's main file, or the output of `nginx -T`; - is standard input
+    /// [default: /etc/nginx/nginx.conf, if it exists and --gunicorn-config is not given]
     #[arg(long, short, value_name = "FILE", conflicts_with = "nginx")]
     nginx_config: Option<PathBuf>,
     /// gunicorn.conf.py, a systemd unit that runs gunicorn, or its command line; - is standard input
     #[arg(long, short, value_name = "FILE")]
     gunicorn_config: Option<PathBuf>,
-    /// Where relative paths of nginx's logs begin: --prefix in `nginx -V`
+    /// Directory to which relative log paths of nginx refer: --prefix in `nginx -V`
     #[arg(long, value_name = "DIR", default_value = "/usr/share/nginx")]
     nginx_prefix: String,
-    /// Write the configuration into this file, which must not exist yet
+    /// Write the configuration to this file, which must not exist yet
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// The same as --nginx-config
+    /// Short form of --nginx-config
     #[arg(value_name = "NGINX_CONFIG")]
     nginx: Option<PathBuf>,
 }
 
-/// The files of this machine.
+/// The file system.
 struct Disk;
 
 impl Init {
@@ -60,7 +60,7 @@ impl Init {
         let nginx = self.nginx_config.as_ref().or(self.nginx.as_ref());
         let is_stdin = |path: Option<&PathBuf>| path.is_some_and(|path| path.as_os_str() == "-");
         if is_stdin(nginx) && is_stdin(self.gunicorn_config.as_ref()) {
-            let message = "standard input can be only one of the two configurations";
+            let message = "only one of the two configurations can be standard input";
             return Err(Failure::message(Exit::Usage, message));
         }
         let mut report = Report::default();
@@ -90,9 +90,9 @@ impl Init {
             writeln!(io::stderr(), "{report}{}", counted(remarks, "remark"))?;
         }
         if draft.sources == 0 {
-            let message = "no access log that can be followed as it stands";
+            let message = "none of the access logs can be followed";
             return Err(Failure::message(Exit::Config, message).help(
-                "it takes one that is written into a file, as in\nnginx: access_log /var/log/nginx/access.log;\ngunicorn: accesslog = \"/var/log/gunicorn/access.log\"",
+                "log to a file, as in\nnginx: access_log /var/log/nginx/access.log;\ngunicorn: accesslog = \"/var/log/gunicorn/access.log\"",
             ));
         }
         Ok(())
@@ -125,7 +125,7 @@ impl Init {
             let context = format!("cannot write {}", path.display());
             let failure = Failure::new(Exit::Io, anyhow::Error::new(error).context(context));
             if is_there {
-                failure.help("name a file that is not there yet, and compare the two")
+                failure.help("choose a new file name, and compare the two")
             } else {
                 failure
             }
@@ -133,15 +133,15 @@ impl Init {
     }
 }
 
-/// nginx's own place for its configuration.
+/// Returns the default path of nginx's configuration, if it exists.
 fn packaged() -> Result<&'static Path, Failure> {
     let path = Path::new(NGINX);
     if path.exists() {
         return Ok(path);
     }
-    let message = format!("no configuration of nginx: there is no {NGINX}");
+    let message = format!("nginx's configuration is missing: {NGINX} does not exist");
     Err(Failure::message(Exit::NoInput, message).help(
-        "name it: httplog-exporter init --nginx-config FILE\nor: sudo nginx -T | httplog-exporter init -",
+        "pass it: httplog-exporter init --nginx-config FILE\nor: sudo nginx -T | httplog-exporter init -",
     ))
 }
 
@@ -157,8 +157,7 @@ fn gunicorn(path: &Path, from: &mut Vec<String>, report: &mut Report) -> Result<
     ))
 }
 
-/// The text of a file, or of standard input. Bytes that are no UTF-8 can stand in no path that a
-/// configuration of ours could name, so they may be lost.
+/// Reads a file or standard input. Invalid UTF-8 is replaced: our configuration cannot name such paths.
 fn read(path: &Path) -> Result<String, Failure> {
     let bytes = if path.as_os_str() == "-" {
         let mut bytes = Vec::new();
@@ -175,7 +174,7 @@ fn read(path: &Path) -> Result<String, Failure> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The file that was named, already read, and those around it.
+/// The given file, already read, and the file system for its includes.
 struct Given {
     name: String,
     text: String,
@@ -186,7 +185,7 @@ impl Given {
         let name = if path.as_os_str() == "-" {
             "-".to_owned()
         } else {
-            // Includes are relative to it, wherever we run.
+            // Includes are relative to this path.
             std::path::absolute(path)?.display().to_string()
         };
         Ok(Self { name, text })
@@ -217,7 +216,7 @@ impl Files for Disk {
         for (number, part) in glob.split('/').enumerate() {
             found = found
                 .iter()
-                .flat_map(|base| step(base, part, number == 0))
+                .flat_map(|base| expand(base, part, number == 0))
                 .collect();
         }
         found.retain(|path| Path::new(path).is_file());
@@ -226,8 +225,8 @@ impl Files for Disk {
     }
 }
 
-/// What a part of a glob matches in a folder.
-fn step(base: &str, part: &str, is_first: bool) -> Vec<String> {
+/// Expands one component of a glob in a directory.
+fn expand(base: &str, part: &str, is_first: bool) -> Vec<String> {
     let joined = |name: &str| {
         if is_first {
             name.to_owned()
@@ -238,12 +237,12 @@ fn step(base: &str, part: &str, is_first: bool) -> Vec<String> {
     if !servers::is_glob(part) {
         return vec![joined(part)];
     }
-    let folder = match base {
+    let directory = match base {
         "" if is_first => ".",
         "" => "/",
         base => base,
     };
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     entries
         .filter_map(|entry| entry.file_name().into_string().ok())
         .filter(|name| servers::name_matches(part, name))

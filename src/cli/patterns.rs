@@ -1,4 +1,4 @@
-//! `patterns`: what we can read without being told how.
+//! `patterns`: lists the presets.
 
 use std::io::{self, Write};
 
@@ -12,7 +12,7 @@ use crate::pattern::{Definition, Preset, advice, presets};
 /// List the presets, or show one with its fields and examples.
 #[derive(Debug, Args)]
 pub struct Patterns {
-    /// The preset to show
+    /// Preset to show
     name: Option<String>,
 }
 
@@ -89,7 +89,7 @@ fn show(out: &mut impl Write, definition: &Definition) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The format as it can be pasted into a configuration.
+/// Formats the source for pasting into a configuration.
 fn toml(definition: &Definition) -> String {
     let source = &definition.source;
     if definition.dialect.takes_keys() {

@@ -1,7 +1,7 @@
-//! Where rejected lines stand, for a person who wants to look at them.
+//! Collects the places of rejected lines, so that a person can examine them.
 //!
-//! Invariant: of a line, only its place is kept and shown, never its text; a few examples for each
-//! reason, and only a few batches are looked at again to find them.
+//! Invariant: only places are kept, never text. Examples per reason and batches parsed again are both
+//! limited.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,45 +12,47 @@ use crate::model::Batch;
 use crate::pattern::{Pattern, Reject};
 use crate::pipeline::{UNTIMED, time_of};
 
-/// Examples for each reason.
+/// Largest number of examples per reason.
 const EXAMPLES: usize = 3;
-/// Batches looked at: a log may reject the same line for ever.
-const LOOKS: usize = 32;
+/// Limit of batches parsed again, for logs that repeat one rejected line.
+const BATCHES: usize = 32;
 
 /// Examples of rejected lines.
 #[derive(Debug)]
 pub(super) struct Rejects {
     config: Option<PathBuf>,
     line_bytes: usize,
-    /// Whether a line must tell its time.
+    /// True if a line without a time counts as rejected.
     by_time: bool,
-    looks: usize,
+    batches: usize,
     examples: BTreeMap<&'static str, Vec<Example>>,
 }
 
 #[derive(Debug)]
 struct Example {
     log: PathBuf,
-    /// From 1.
+    /// Line number, from 1.
     number: u64,
     pattern: String,
-    /// Tells equal lines, so that examples differ.
+    /// Hash of the line, to skip duplicates.
     hash: u64,
 }
 
 impl Rejects {
-    /// None yet. `config` is where the patterns came from; `by_time` is whether a line must tell its time.
+    /// Starts without examples. `config` defines the patterns; with `by_time`, a line without a time counts
+    /// as rejected.
     pub(super) fn new(config: Option<PathBuf>, line_bytes: usize, by_time: bool) -> Self {
         Self {
             config,
             line_bytes,
             by_time,
-            looks: 0,
+            batches: 0,
             examples: BTreeMap::new(),
         }
     }
 
-    /// Whether a batch should be looked at, from the counts by reason before it and after.
+    /// Returns whether a batch holds examples that are still needed, given the counts by reason before
+    /// and after it.
     pub(super) fn needs_examples(
         &self,
         before: &BTreeMap<&'static str, u64>,
@@ -63,10 +65,10 @@ impl Rejects {
         let mut grown = after
             .iter()
             .filter(|(reason, lines)| before.get(*reason) != Some(*lines));
-        self.looks < LOOKS && grown.any(|(reason, _)| !is_full(reason))
+        self.batches < BATCHES && grown.any(|(reason, _)| !is_full(reason))
     }
 
-    /// Looks for examples in a batch; `before` counts the log's lines before it.
+    /// Collects examples from a batch; `before` is the number of lines before it.
     pub(super) fn collect_from(
         &mut self,
         log: &Path,
@@ -74,9 +76,9 @@ impl Rejects {
         before: u64,
         batch: &Batch<'_>,
     ) {
-        self.looks += 1;
+        self.batches += 1;
         let mut scratch = pattern.scratch();
-        // Lines too long to be held ended before the first one held.
+        // Overlong lines precede the lines of the batch.
         let numbers = before + batch.overlong() + 1..;
         for (number, line) in numbers.zip(batch.lines()) {
             let reason = match line.len() {
@@ -147,7 +149,7 @@ impl fmt::Display for Rejects {
     }
 }
 
-/// A shell's words that write one line of a log to a pipe; nothing for standard input.
+/// Returns a shell command that pipes one line of a log; empty for standard input.
 pub(super) fn extract_command(log: &Path, number: u64) -> String {
     if log == Path::new("-") {
         return String::new();
@@ -155,14 +157,14 @@ pub(super) fn extract_command(log: &Path, number: u64) -> String {
     let is_gzip = log.extension().is_some_and(|extension| extension == "gz");
     let log = quoted(&log.display().to_string());
     if is_gzip {
-        // Also a plain file of that name, which is read as what it is.
+        // `-f` also reads a plain file with that name.
         format!("zcat -f {log} | sed -n {number}p | ")
     } else {
         format!("sed -n {number}p {log} | ")
     }
 }
 
-/// A word as a shell takes it literally; as it stands where it holds nothing a shell reads.
+/// Quotes a word for a shell, if necessary.
 fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
@@ -179,7 +181,7 @@ mod tests {
     use crate::pattern::Preset;
 
     #[test]
-    fn commands_to_paste_name_the_file_whatever_it_is_called() {
+    fn commands_quote_file_names() {
         let check =
             |log: &str, expected: &str| assert_eq!(extract_command(Path::new(log), 7), expected);
         check(
@@ -195,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn places_are_told_and_text_is_not() {
+    fn places_are_shown_and_text_is_not() {
         let pattern = Preset::find("nginx-combined").unwrap().pattern().unwrap();
         let mut rejects = Rejects::new(None, 20, false);
         let text = b"secret\n\nsecret\nother\nthird\nfourth\nlonger than twenty bytes\n";
@@ -213,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn looking_ends() {
+    fn collecting_ends() {
         let pattern = Preset::find("nginx-combined").unwrap().pattern().unwrap();
         let mut rejects = Rejects::new(None, 20, false);
         let counts = |lines: u64| BTreeMap::from([("mismatch", lines), ("number", 0)]);
@@ -222,12 +224,12 @@ mod tests {
             generation: GenerationId(0),
             offset: 0,
         };
-        let mut looks = 0;
+        let mut batches = 0;
         while rejects.needs_examples(&counts(1), &counts(2)) {
             rejects.collect_from(Path::new("a"), &pattern, 0, &Batch::new(b"same\n", 0, end));
-            looks += 1;
+            batches += 1;
         }
-        assert_eq!(looks, LOOKS);
+        assert_eq!(batches, BATCHES);
         let mut rejects = Rejects::new(None, 20, false);
         rejects.collect_from(
             Path::new("a"),
@@ -239,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_rejected_is_nothing_said() {
+    fn without_rejects_the_summary_is_empty() {
         assert_eq!(Rejects::new(None, 20, false).to_string(), "");
     }
 }

@@ -1,6 +1,6 @@
-//! The failure of a log whose format nobody knows.
+//! The failure of a log whose format is not recognised.
 //!
-//! Invariant: it says what to do next, and no word of the log: it may end in a journal.
+//! Invariant: the message does not quote the log, because it may end up in the journal.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -9,8 +9,8 @@ use super::exit::{Exit, Failure};
 use super::rejects::extract_command;
 use crate::pattern::{Explainer, Outcome};
 
-/// Says which presets come near, and where the nearest one stops. `best` is what recognition
-/// found, `lines` are the log's first, `line_bytes` is the longest one looked at.
+/// Reports the closest presets, and where the best one stops. `best` is the result of recognition,
+/// `lines` are the first of the log, and `line_bytes` limits their length.
 pub(super) fn unrecognised<'l>(
     log: &Path,
     best: &[(&str, usize)],
@@ -18,9 +18,9 @@ pub(super) fn unrecognised<'l>(
     line_bytes: usize,
 ) -> Failure {
     let near = match best {
-        [] => "no preset reads any of its lines".to_owned(),
+        [] => "none of the presets reads its lines".to_owned(),
         [(first, 100), (second, 100)] => {
-            format!("{first} and {second} read all of its first lines, and mean different things")
+            format!("{first} and {second} read all of its first lines, with different meanings")
         }
         _ => {
             let near: Vec<String> = best
@@ -36,10 +36,10 @@ pub(super) fn unrecognised<'l>(
         Exit::Config,
         format!("the format of {} is not recognised: {near}", log.display()),
     )
-    .help(format!("{help}name it with --pattern, or describe it in a configuration: [pattern.mine] nginx = '…'"))
+    .help(format!("{help}name its pattern with --pattern, or define one in a configuration: [pattern.mine] nginx = '…'"))
 }
 
-/// Where the best preset, or the closest one, stops first, and why.
+/// Describes where the best or closest preset first stops, and why.
 fn place<'l>(
     log: &Path,
     best: Option<&str>,
@@ -59,7 +59,7 @@ fn place<'l>(
         return String::new();
     };
     let mut help = format!(
-        "`{name}` stops in line {number} at byte {}, where it expects {}\nlikely cause: {}; {}\n",
+        "`{name}` stops in line {number} at byte {}, expecting {}\nlikely cause: {}; {}\n",
         stop.span.start + 1,
         stop.expected,
         stop.diagnosis.reason,

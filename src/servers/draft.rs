@@ -1,80 +1,53 @@
-//! The configuration that follows from the servers' own.
+//! Drafts a configuration from those of the servers.
 //!
-//! Invariant: what is drafted passes `check`; what cannot be followed stands in comments, and the
-//! report says what to change.
+//! Invariant: a draft with sources passes `check`. Logs that cannot be followed are commented out, and
+//! the report says what to change.
 
 use std::fmt::Write as _;
 
-use super::Gunicorn;
-use super::behind;
-use super::formats::{Chosen, Formats};
-use super::handing::Handing;
-use super::names;
 use super::nginx::{Log, Nginx, Target};
-use super::remark;
-use super::toml;
+use super::place::file_and_line;
+use super::render::render;
+use super::resolve::{Patterns, Resolved};
+use super::rewrites::Rewrites;
+use super::source::{Input, Source};
+use super::{Gunicorn, backend, glob, names, remark};
 use crate::diag::Report;
-use crate::model::{Field, FieldSet};
+use crate::model::FieldSet;
 
-/// A configuration, drafted.
+/// A drafted configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Draft {
-    /// With comments. Empty if there is not even a source that a person could complete.
+    /// Commented TOML. Empty without any source, even a commented one.
     pub toml: String,
-    /// How many sources it follows; with none, `check` refuses it.
+    /// Number of sources that are followed. With 0, `check` rejects the configuration.
     pub sources: usize,
 }
 
-/// One source, followed or for want of a way to follow it a comment.
-#[derive(Clone, Debug)]
-pub(super) struct Source {
-    pub(super) name: String,
-    pub(super) input: Input,
-    /// The pattern's name.
-    pub(super) pattern: String,
-    pub(super) fields: FieldSet,
-    pub(super) behind: Option<String>,
-    /// Under which paths its requests are handed on.
-    pub(super) handing: Handing,
-    /// What stands above it.
-    pub(super) comments: Vec<String>,
-    pub(super) is_live: bool,
-}
-
-/// Where lines come from.
-#[derive(Clone, Debug)]
-pub(super) enum Input {
-    /// A path or a glob.
-    Path(String),
-    Syslog(String),
-    /// A unit whose output is in the journal.
-    Journal(String),
-}
-
-/// Drafts a configuration from those of the servers, which stand in the files `from`. What they
-/// should change goes to the report.
+/// Drafts a configuration from those of the servers, read from the files `from`. Recommended changes
+/// to them go to the report.
 pub fn draft(
     nginx: Option<&Nginx>,
     gunicorn: Option<&Gunicorn>,
     from: &[String],
     report: &mut Report,
 ) -> Draft {
-    let mut formats = Formats::default();
+    let mut patterns = Patterns::default();
     let mut sources: Vec<Source> = Vec::new();
     let mut remarks: Vec<String> = Vec::new();
     if let Some(nginx) = nginx {
-        front(nginx, &mut formats, &mut sources, report);
+        front(nginx, &mut patterns, &mut sources, report);
         remarks.extend(unlogged(nginx));
         overlaps(&mut sources, nginx, report);
         remarks.extend(remark::recommendation(nginx, &sources, report));
     }
     if let Some(gunicorn) = gunicorn {
-        behind::add(gunicorn, nginx, &mut formats, &mut sources, report);
+        backend::add(gunicorn, nginx, &mut patterns, &mut sources, report);
     }
     if report.has_errors() {
         remarks.insert(
             0,
-            "INCOMPLETE: what it was drawn up from has faults; see what init said of them."
+            "INCOMPLETE: the configurations it was generated from have errors; see the messages of init."
                 .to_owned(),
         );
     }
@@ -83,52 +56,56 @@ pub fn draft(
         return Draft::default();
     }
     Draft {
-        toml: toml::write(from, &remarks, &sources, &formats.own),
+        toml: render(from, &remarks, &sources, &patterns.custom),
         sources: live,
     }
 }
 
-/// nginx's logs.
-fn front(nginx: &Nginx, formats: &mut Formats, sources: &mut Vec<Source>, report: &mut Report) {
+/// Adds a source for each of nginx's logs.
+fn front(nginx: &Nginx, patterns: &mut Patterns, sources: &mut Vec<Source>, report: &mut Report) {
     for (number, log) in nginx.logs.iter().enumerate() {
-        let chosen = formats.nginx(&log.format, log.place.as_ref(), report);
+        let resolved = patterns.for_nginx(&log.format, log.place.as_ref(), report);
         let (earlier, later) = (&nginx.logs[..number], &nginx.logs[number + 1..]);
-        let goes_there = |other: &&Log| followed(other) == followed(log);
+        let is_same_file = |other: &&Log| followed(other) == followed(log);
         if earlier
             .iter()
-            .filter(goes_there)
+            .filter(is_same_file)
             .any(|other| is_same_format(log, other))
         {
-            continue; // Under another name.
+            continue; // The format has two names.
         }
         let problem = remark::unfollowable(log, report).or_else(|| {
-            let before = earlier.iter().find(goes_there);
-            let mut after = later.iter().filter(goes_there);
+            let before = earlier.iter().find(is_same_file);
+            let mut after = later.iter().filter(is_same_file);
             if let Some(before) = before {
                 report.push(remark::two_formats(log, before));
             }
-            let is_torn = before.is_some() || after.any(|other| !is_same_format(log, other));
-            is_torn.then(|| "It is written in two formats: no pattern reads both.".to_owned())
+            let has_two_formats =
+                before.is_some() || after.any(|other| !is_same_format(log, other));
+            has_two_formats.then(|| {
+                "Not followed: it is written in two formats, and one pattern cannot read both."
+                    .to_owned()
+            })
         });
         let is_taken = |name: &str| sources.iter().any(|source| source.name == name);
         let name = match &log.target {
-            Target::File(path) | Target::Compressed(path) => names::source(path, is_taken),
+            Target::File(path) | Target::Compressed(path) => names::source_name(path, is_taken),
             Target::Syslog(_) => names::unique("syslog", is_taken),
         };
-        sources.push(source(name, log, chosen, problem));
+        sources.push(source(name, log, resolved, problem));
     }
 }
 
-/// The source of one log; it is followed if its format is read and there is no problem.
-fn source(name: String, log: &Log, chosen: Option<Chosen>, problem: Option<String>) -> Source {
-    let is_live = chosen.is_some() && problem.is_none();
+/// Returns the source of one log. It is live if its format can be read and it has no problem.
+fn source(name: String, log: &Log, resolved: Option<Resolved>, problem: Option<String>) -> Source {
+    let is_live = resolved.is_some() && problem.is_none();
     let mut comments = vec![heading(log)];
     comments.extend(notes(log));
     comments.extend(problem);
-    if chosen.is_none() {
+    if resolved.is_none() {
         comments.push("Its format cannot be read.".to_owned());
     }
-    let chosen = chosen.unwrap_or_else(|| Chosen {
+    let resolved = resolved.unwrap_or_else(|| Resolved {
         name: log.format.name.clone(),
         fields: FieldSet::EMPTY,
     });
@@ -138,19 +115,19 @@ fn source(name: String, log: &Log, chosen: Option<Chosen>, problem: Option<Strin
             Some(glob) => Input::Path(glob),
             None => Input::Syslog("udp://127.0.0.1:5514".to_owned()),
         },
-        pattern: chosen.name,
-        fields: chosen.fields,
+        pattern: resolved.name,
+        fields: resolved.fields,
         behind: None,
-        handing: Handing::of(&log.handed),
+        rewrites: Rewrites::collect(&log.path_changes),
         comments,
         is_live,
     }
 }
 
-/// The path or glob under which a log would be followed.
+/// Returns the path or glob by which a log is followed.
 fn followed(log: &Log) -> Option<String> {
     match &log.target {
-        Target::File(path) | Target::Compressed(path) => Some(names::glob(path)),
+        Target::File(path) | Target::Compressed(path) => Some(names::to_glob(path)),
         Target::Syslog(_) => None,
     }
 }
@@ -163,17 +140,17 @@ fn is_same_format(one: &Log, other: &Log) -> bool {
     one.format.text == other.format.text && escape(one) == escape(other)
 }
 
-/// Where a log stands, and whose it is.
+/// Describes the origin of a log: its directives and its servers.
 fn heading(log: &Log) -> String {
     const NAMES: usize = 6;
     let places: Vec<String> = log
         .place
         .iter()
-        .chain(&log.others)
-        .map(toml::shown)
+        .chain(&log.other_places)
+        .map(file_and_line)
         .collect();
     let mut text = if places.is_empty() {
-        "no access_log is configured: nginx's packages then write this one".to_owned()
+        "access_log is not set: nginx's packages write this file by default".to_owned()
     } else {
         format!("{}: access_log", places.join(", "))
     };
@@ -187,7 +164,7 @@ fn heading(log: &Log) -> String {
     text
 }
 
-/// What is good to know of a log that can be followed.
+/// Notes on a log that can be followed.
 fn notes(log: &Log) -> Vec<String> {
     let mut notes = Vec::new();
     if let Target::File(path) = &log.target
@@ -203,24 +180,24 @@ fn notes(log: &Log) -> Vec<String> {
             "Only requests for which {conditions} is true are logged and counted (if=)."
         ));
     }
-    if !log.beside.is_empty() {
-        let others = log.beside.join(", ");
+    if !log.also_in.is_empty() {
+        let others = log.also_in.join(", ");
         notes.push(format!(
-            "The same requests are in {others}: let a query name one source."
+            "The same requests are also in {others}: select one source in queries."
         ));
     }
     if log.is_buffered {
-        notes.push("Lines arrive late: buffer= or flush= holds them back.".to_owned());
+        notes.push("Lines are delayed by buffer= or flush=.".to_owned());
     }
     notes
 }
 
-/// What nobody will count, because it is in no log.
+/// Lists the blocks whose requests are not logged, and so not counted.
 fn unlogged(nginx: &Nginx) -> Option<String> {
     const SHOWN: usize = 20;
     let mut lines: Vec<String> = Vec::new();
     for (words, place) in &nginx.unlogged {
-        let line = format!("\n  {}: {words}", toml::shown(place));
+        let line = format!("\n  {}: {words}", file_and_line(place));
         // A file may be included more than once.
         if !lines.contains(&line) {
             lines.push(line);
@@ -241,52 +218,38 @@ fn unlogged(nginx: &Nginx) -> Option<String> {
     })
 }
 
-/// A glob that takes in the log of another source would have it counted twice. In the same format,
-/// the glob is enough; else no pattern reads all that it takes in.
+/// Comments out sources so that globs do not match the log of another source, which would then be
+/// counted twice. With the same format the glob is kept; otherwise the other source is.
 fn overlaps(sources: &mut [Source], nginx: &Nginx, report: &mut Report) {
     for wide in 0..sources.len() {
         for narrow in 0..sources.len() {
-            let (Some(glob), Some(taken)) =
+            let (Some(wide_glob), Some(other)) =
                 (sources[wide].live_path(), sources[narrow].live_path())
             else {
                 continue;
             };
-            // What the narrower one, if it is a glob, may lead to.
-            let example = taken.replace('\\', "").replace('*', "x");
-            let is_wide = super::glob::is_glob(glob) && super::glob::matches(glob, &example);
+            // An example of a path that the narrower glob matches.
+            let example = other.replace('\\', "").replace('*', "x");
+            let is_wide = glob::is_glob(wide_glob) && glob::matches(wide_glob, &example);
             if wide == narrow || !is_wide {
                 continue;
             }
-            let (glob, taken) = (glob.to_owned(), taken.to_owned());
-            let (demoted, comment) = if sources[wide].pattern == sources[narrow].pattern {
+            let (wide_glob, other) = (wide_glob.to_owned(), other.to_owned());
+            let (disabled, comment) = if sources[wide].pattern == sources[narrow].pattern {
                 let by = &sources[wide].name;
-                (narrow, format!("The source {by} follows it: {glob}"))
+                (narrow, format!("Followed by the source {by}: {wide_glob}"))
             } else {
                 let mut logs = nginx.logs.iter();
-                let log = logs.find(|log| followed(log).as_ref() == Some(&glob));
+                let log = logs.find(|log| followed(log).as_ref() == Some(&wide_glob));
                 let place = log.and_then(|log| log.place.as_ref());
-                report.push(remark::overlap(&glob, &taken, place));
+                report.push(remark::overlap(&wide_glob, &other, place));
                 (
                     wide,
-                    format!("It would follow {taken} too, whose format is another."),
+                    format!("Not followed: it would also match {other}, whose format differs."),
                 )
             };
-            sources[demoted].is_live = false;
-            sources[demoted].comments.push(comment);
+            sources[disabled].is_live = false;
+            sources[disabled].comments.push(comment);
         }
-    }
-}
-
-impl Source {
-    /// The path or glob, if it is followed.
-    fn live_path(&self) -> Option<&str> {
-        match &self.input {
-            Input::Path(glob) if self.is_live => Some(glob),
-            _ => None,
-        }
-    }
-
-    pub(super) fn has(&self, field: Field) -> bool {
-        self.fields.contains(field)
     }
 }

@@ -1,32 +1,30 @@
-//! The files that servers' configurations consist of.
-//!
-//! Invariant: what is read of a dump is what `nginx -T` wrote of each file, line by line.
+//! Access to the servers' configuration files.
 
 use std::collections::BTreeMap;
 
 use super::glob;
 
-/// Where configurations are read from.
+/// A store of configuration files.
 pub trait Files {
-    /// The text of a file; an error is what the system says, such as `no such file`.
+    /// Returns the text of a file, or a reason such as `no such file`.
     fn read(&self, path: &str) -> Result<String, String>;
 
-    /// The paths that a glob of nginx's `include` matches, sorted.
+    /// Returns the paths that a glob of nginx's `include` matches, sorted.
     fn matching(&self, glob: &str) -> Vec<String>;
 }
 
-/// What `nginx -T` prints: every file that it read.
+/// The output of `nginx -T`: every file that nginx read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dump {
     main: String,
     files: BTreeMap<String, String>,
 }
 
-/// What nginx writes before each file.
+/// Start of the line that nginx prints before each file.
 const HEADER: &str = "# configuration file ";
 
 impl Dump {
-    /// Reads a dump; `None` if the text is none. nginx's own messages may stand before it.
+    /// Parses a dump, perhaps preceded by messages of nginx. `None` if the text is not a dump.
     pub fn read(text: &str) -> Option<Self> {
         let first = text
             .lines()
@@ -44,13 +42,13 @@ impl Dump {
         Some(Self { main, files })
     }
 
-    /// The path of the first file: the one that includes the others.
+    /// Returns the path of the first file, which includes the others.
     pub fn main(&self) -> &str {
         &self.main
     }
 }
 
-/// The path that a header names.
+/// Returns the path in a header.
 fn header(line: &str) -> Option<&str> {
     let path = line.trim_end().strip_prefix(HEADER)?.strip_suffix(':')?;
     (!path.is_empty()).then_some(path)
@@ -61,7 +59,7 @@ impl Files for Dump {
         let content = self.files.get(path);
         content
             .cloned()
-            .ok_or_else(|| "it is not in the dump".to_owned())
+            .ok_or_else(|| "it is not in the output of nginx -T".to_owned())
     }
 
     fn matching(&self, glob: &str) -> Vec<String> {
@@ -78,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_dump_is_told_from_a_file() {
+    fn a_dump_is_distinguished_from_a_file() {
         let text = "nginx: the configuration file /n.conf syntax is ok\n\
                     # configuration file /n.conf:\na;\n# b\n\n\
                     # configuration file /c.d/x.conf:\nc;\n";
@@ -86,7 +84,10 @@ mod tests {
         assert_eq!(dump.main(), "/n.conf");
         assert_eq!(dump.read("/n.conf").unwrap(), "a;\n# b\n\n");
         assert_eq!(dump.matching("/c.d/*.conf"), ["/c.d/x.conf"]);
-        assert_eq!(dump.read("/x").unwrap_err(), "it is not in the dump");
+        assert_eq!(
+            dump.read("/x").unwrap_err(),
+            "it is not in the output of nginx -T"
+        );
         assert_eq!(Dump::read("a;\n# configuration file /n.conf:\n"), None);
         assert_eq!(Dump::read(""), None);
     }

@@ -1,22 +1,22 @@
-//! What the servers' own configurations say of their access logs, and the configuration of ours
-//! that follows from it.
+//! Drafts the exporter's configuration from the access logs that nginx and gunicorn are configured to
+//! write.
 //!
-//! Invariant: nothing of a configuration is run, and nothing is read but through [`Files`].
+//! Invariant: configurations are never run, and files are read through [`Files`] only.
 
-mod behind;
+mod backend;
 mod draft;
 mod files;
-mod formats;
 mod glob;
 pub mod gunicorn;
-mod handing;
 mod names;
 pub mod nginx;
-mod paste;
+mod place;
 mod remark;
-#[cfg(test)]
-#[cfg(feature = "daemon")]
-mod tests;
+mod render;
+mod resolve;
+mod rewrites;
+mod snippets;
+mod source;
 mod toml;
 
 pub use draft::{Draft, draft};
@@ -24,3 +24,7 @@ pub use files::{Dump, Files};
 pub use glob::{is_glob, name_matches};
 pub use gunicorn::Gunicorn;
 pub use nginx::Nginx;
+
+#[cfg(test)]
+#[cfg(feature = "daemon")]
+mod tests;

@@ -1,9 +1,12 @@
-//! Names of sources, and paths as globs.
+//! Names of sources, and globs of paths.
 //!
-//! Invariant: what is literal in a path stays literal in the glob made of it.
+//! Invariant: literal characters of a path stay literal in its glob.
 
-/// A path of nginx's as a source follows it: variables become `*`.
-pub(super) fn glob(path: &str) -> String {
+/// Characters that a glob treats specially.
+const SPECIAL: [char; 7] = ['*', '?', '[', ']', '{', '}', '\\'];
+
+/// Turns a path of nginx into a glob, with `*` for each variable.
+pub(super) fn to_glob(path: &str) -> String {
     let is_glob = path.contains(['$', '*', '?', '[', '{']);
     let mut glob = String::new();
     let mut rest = path;
@@ -11,35 +14,51 @@ pub(super) fn glob(path: &str) -> String {
         rest = &rest[next.len_utf8()..];
         match next {
             '$' => {
-                rest = behind_variable(rest);
-                // `**` would stand for directories.
+                rest = after_variable(rest);
+                // `**` would match directories.
                 if !glob.ends_with('*') || glob.ends_with("\\*") {
                     glob.push('*');
                 }
             }
-            '*' | '?' | '[' | ']' | '{' | '}' | '\\' if is_glob => glob.extend(['\\', next]),
+            special if is_glob && SPECIAL.contains(&special) => glob.extend(['\\', special]),
             _ => glob.push(next),
         }
     }
     glob
 }
 
-/// What stands behind the variable whose name `rest` begins with.
-fn behind_variable(rest: &str) -> &str {
+/// Turns a literal path into a glob that matches only this path.
+pub(super) fn escape_glob(path: &str) -> String {
+    if !path.contains(['*', '?', '[', '{']) {
+        return path.to_owned();
+    }
+    let mut glob = String::new();
+    for next in path.chars() {
+        if SPECIAL.contains(&next) {
+            glob.push('\\');
+        }
+        glob.push(next);
+    }
+    glob
+}
+
+/// Returns the text after the variable name with which `rest` begins.
+fn after_variable(rest: &str) -> &str {
     if let Some(braced) = rest.strip_prefix('{') {
         return braced.split_once('}').map_or("", |(_, behind)| behind);
     }
     rest.trim_start_matches(|next: char| next.is_ascii_alphanumeric() || next == '_')
 }
 
-/// A source's name, made of its path: what is special about the file's name, or else the folder's.
-pub(super) fn source(path: &str, is_taken: impl Fn(&str) -> bool) -> String {
-    let plain = glob(path).replace(['*', '\\'], "");
+/// Derives the name of a source from the distinctive part of its path: of the file name, or else of a
+/// directory.
+pub(super) fn source_name(path: &str, is_taken: impl Fn(&str) -> bool) -> String {
+    let plain = to_glob(path).replace(['*', '\\'], "");
     let mut parts = plain.rsplit('/');
     let file = parts.next().unwrap_or_default();
     let file = file.strip_suffix(".log").unwrap_or(file);
     let is_edge = |next: char| matches!(next, '.' | '-' | '_') || next.is_whitespace();
-    let special = |name: &str| {
+    let distinctive = |name: &str| {
         let name = name.trim_matches(is_edge);
         let name = name.strip_suffix("access").unwrap_or(name);
         let name = name.strip_prefix("access").unwrap_or(name);
@@ -47,7 +66,7 @@ pub(super) fn source(path: &str, is_taken: impl Fn(&str) -> bool) -> String {
         let is_name = !name.is_empty() && name != "log" && name != "logs";
         is_name.then(|| printable(&name))
     };
-    let found = special(file).or_else(|| parts.find_map(special));
+    let found = distinctive(file).or_else(|| parts.find_map(distinctive));
     let mut name = found.unwrap_or_else(|| "nginx".to_owned());
     while name.len() > 56 {
         name.pop();
@@ -55,7 +74,7 @@ pub(super) fn source(path: &str, is_taken: impl Fn(&str) -> bool) -> String {
     unique(&name, is_taken)
 }
 
-/// The name, or if it is taken, with a number behind it.
+/// Returns the name, with a number appended if it is taken.
 pub(super) fn unique(name: &str, is_taken: impl Fn(&str) -> bool) -> String {
     if !is_taken(name) {
         return name.to_owned();
@@ -64,7 +83,7 @@ pub(super) fn unique(name: &str, is_taken: impl Fn(&str) -> bool) -> String {
     numbered.find(|name| !is_taken(name)).unwrap_or_default()
 }
 
-/// Without what would break a line or a terminal.
+/// Replaces control characters, which would break a line or a terminal.
 pub(super) fn printable(text: &str) -> String {
     text.replace(char::is_control, "\u{fffd}")
 }
@@ -75,7 +94,7 @@ mod tests {
 
     #[test]
     fn variables_become_stars() {
-        let check = |path: &str, expected: &str| assert_eq!(glob(path), expected);
+        let check = |path: &str, expected: &str| assert_eq!(to_glob(path), expected);
         check("/var/log/nginx/access.log", "/var/log/nginx/access.log");
         check("/l/$host.access.log", "/l/*.access.log");
         check("/l/${host}x/$a$b.log", "/l/*x/*.log");
@@ -86,9 +105,13 @@ mod tests {
     }
 
     #[test]
-    fn sources_are_named_for_what_is_special() {
+    fn sources_are_named_after_the_distinctive_part() {
         let check = |path: &str, expected: &str| {
-            assert_eq!(source(path, |name| name == "taken"), expected, "{path}");
+            assert_eq!(
+                source_name(path, |name| name == "taken"),
+                expected,
+                "{path}"
+            );
         };
         check("/var/log/nginx/access.log", "nginx");
         check(

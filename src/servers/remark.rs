@@ -1,57 +1,62 @@
-//! What is said of logs that cannot be followed, or tell too little, and the lines to paste.
+//! Remarks on logs that cannot be followed or lack a duration, with the lines to paste.
 //!
-//! Invariant: each remark names what to write, and where.
+//! Invariant: each remark says what to write, and where.
 
 use std::fmt::Write as _;
 
-use super::draft::{Input, Source};
+use super::names;
 use super::nginx::{Log, Nginx, Target};
-use super::paste;
-use super::toml::shown;
+use super::place::{fault_at, file_and_line};
+use super::snippets;
+use super::source::Source;
 use crate::diag::{Fault, Place, Report};
 use crate::model::Field;
 
-/// Where a log goes when there is nothing better to propose.
+/// Path proposed for nginx's access log.
 const LOG: &str = "/var/log/nginx/access.log";
 
-/// Why a log cannot be followed, for a comment; the report says what to do.
+/// Returns a comment that says why a log cannot be followed; the remedy goes to the report. `None` if
+/// it can be followed.
 pub(super) fn unfollowable(log: &Log, report: &mut Report) -> Option<String> {
     let format = &log.format.name;
     let (message, help) = match &log.target {
         Target::Syslog(servers) => (
-            format!("this log is sent to syslog ({servers}): there is no file to follow"),
+            format!("this log goes to syslog ({servers}), not to a file"),
             format!(
-                "have nginx write a file as well:\naccess_log {LOG} {format};\nor send it to the exporter, and take the comment marks off the source below:\naccess_log syslog:server=127.0.0.1:5514,tag=nginx {format};"
+                "have nginx write a file as well:\naccess_log {LOG} {format};\nor send the log to the exporter, and uncomment its source in the configuration:\naccess_log syslog:server=127.0.0.1:5514,tag=nginx {format};"
             ),
         ),
         Target::Compressed(path) => (
-            "gzip= writes no text: this log cannot be followed".to_owned(),
-            format!("write {}", directive(path, log)),
+            "gzip= compresses this log: it cannot be followed".to_owned(),
+            format!("leave out gzip=:\n{}", directive(path, log, format)),
         ),
         Target::File(path) if is_stream(path) => (
-            format!("{path} is no file that can be followed"),
-            format!("have nginx write one as well:\naccess_log {LOG} {format};"),
+            format!("{path} is not a file that can be followed"),
+            format!("have nginx write a file as well:\naccess_log {LOG} {format};"),
         ),
         Target::File(path) if path.starts_with('$') => (
-            "the path begins with a variable: where it leads cannot be told".to_owned(),
+            "the path begins with a variable: its directory is unknown".to_owned(),
             format!("write a path that begins with `/`:\naccess_log {LOG} {format};"),
         ),
         Target::File(_) => return None,
     };
     let comment = format!("Not followed: {message}.");
-    // Where its requests are in a file too, nothing is to be done.
-    if log.beside.is_empty() {
-        report.push(at(Fault::warning(message).help(help), log.place.as_ref()));
+    // Requests that another file has as well need no remedy.
+    if log.also_in.is_empty() {
+        report.push(fault_at(
+            Fault::warning(message).help(help),
+            log.place.as_ref(),
+        ));
     }
     Some(comment)
 }
 
-/// Whether a path is a stream of the process or nothing at all.
+/// Returns whether a path is a stream of the process, or a device.
 pub(super) fn is_stream(path: &str) -> bool {
     path.starts_with("/dev/") || path.starts_with("/proc/")
 }
 
-/// A log whose lines are of two kinds.
+/// Reports a file that is written in two formats.
 pub(super) fn two_formats(log: &Log, other: &Log) -> Fault {
     let path = match &log.target {
         Target::File(path) | Target::Compressed(path) | Target::Syslog(path) => path,
@@ -60,37 +65,37 @@ pub(super) fn two_formats(log: &Log, other: &Log) -> Fault {
     let fault = Fault::error(format!(
         "{path} is written in two formats, `{one}` and `{two}`"
     ));
-    let own = path.strip_suffix(".log").unwrap_or(path);
+    let stem = path.strip_suffix(".log").unwrap_or(path);
     let help = format!(
-        "write both in one, or give this one a file of its own:\naccess_log {own}-{two}.log {two};"
+        "use one format for both, or write this one to a separate file:\naccess_log {stem}-{two}.log {two};"
     );
-    at(fault.help(help), log.place.as_ref())
+    fault_at(fault.help(help), log.place.as_ref())
 }
 
-/// A glob that takes in another log.
-pub(super) fn overlap(glob: &str, taken: &str, place: Option<&Place>) -> Fault {
+/// Reports a glob that matches the log of another source.
+pub(super) fn overlap(glob: &str, other: &str, place: Option<&Place>) -> Fault {
     let fault = Fault::error(format!(
-        "{glob} takes in {taken}, which another access_log writes"
+        "{glob} also matches {other}, which another access_log writes"
     ));
-    let fault = fault.help("give the logs with variables in their path a folder of their own, as in /var/log/nginx/vhosts/$host.log");
-    at(fault, place)
+    let fault = fault.help("write the logs with variables in their path to a separate directory, as in /var/log/nginx/vhosts/$host.log");
+    fault_at(fault, place)
 }
 
-/// Where some log that is followed has no duration: the format that has all, and the lines to
-/// change. For the top of the configuration and, in short, for the report.
+/// Recommends a complete format and the lines to change, if a live log has no duration. Returns the
+/// remark for the top of the configuration; the same lines go to the report.
 pub(super) fn recommendation(
     nginx: &Nginx,
     sources: &[Source],
     report: &mut Report,
 ) -> Option<String> {
     let lacks = |log: &&Log| {
-        sources.iter().any(|source| {
-            let is_its = match (&source.input, &log.target) {
-                (Input::Path(glob), Target::File(path)) => *glob == super::names::glob(path),
-                _ => false,
-            };
-            is_its && source.is_live && !source.has(Field::Duration)
-        })
+        let Target::File(path) = &log.target else {
+            return false;
+        };
+        let glob = names::to_glob(path);
+        sources
+            .iter()
+            .any(|source| source.live_path() == Some(glob.as_str()) && !source.has(Field::Duration))
     };
     let logs: Vec<&Log> = nginx.logs.iter().filter(lacks).collect();
     if logs.is_empty() {
@@ -98,52 +103,40 @@ pub(super) fn recommendation(
     }
     let first = logs.iter().find_map(|log| log.place.clone());
     let is_taken = |name: &str| nginx.logs.iter().any(|log| log.format.name == name);
-    let name = super::names::unique("httplog", is_taken);
+    let name = names::unique("httplog", is_taken);
     let mut lines = format!(
-        "put this into `http {{ }}`, before any access_log that names it:\n{}\nand change",
-        paste::log_format(&name)
+        "add this to `http {{ }}`, before any access_log that uses it:\n{}\nand change",
+        snippets::log_format(&name)
     );
     for log in logs {
         let Target::File(path) = &log.target else {
             continue;
         };
-        let mut better = log.clone();
-        better.format.name.clone_from(&name);
-        let better = directive(path, &better);
+        let better = directive(path, log, &name);
         if log.place.is_none() {
             let _ = write!(lines, "\n`http {{ }}`: add {better}");
         }
-        for place in log.place.iter().chain(&log.others) {
-            let _ = write!(lines, "\n{}: {better}", shown(place));
+        for place in log.place.iter().chain(&log.other_places) {
+            let _ = write!(lines, "\n{}: {better}", file_and_line(place));
         }
     }
-    lines.push_str("\nthen `nginx -t`, reload nginx, and run init again");
-    let message = "no duration is logged here; nginx can log it and all else that is counted";
-    report.push(at(
-        Fault::warning(message).help(lines.clone()),
-        first.as_ref(),
-    ));
-    Some(format!("To have durations, {lines}"))
+    lines.push_str("\nthen run `nginx -t`, reload nginx, and run init again");
+    let message =
+        "no duration is logged here; nginx can log it, and everything else that is counted";
+    let fault = Fault::warning(message).help(lines.clone());
+    report.push(fault_at(fault, first.as_ref()));
+    Some(format!("To measure response times, {lines}"))
 }
 
-/// An `access_log` as it can be pasted.
-fn directive(path: &str, log: &Log) -> String {
+/// Formats an `access_log` directive in this format.
+fn directive(path: &str, log: &Log, format: &str) -> String {
     let path = if path.contains(char::is_whitespace) || path.contains(['"', '\'', ';', '{', '\\']) {
         format!("'{}'", path.replace('\\', "\\\\").replace('\'', "\\'"))
     } else {
         path.to_owned()
     };
-    let name = &log.format.name;
     match log.conditions.as_slice() {
-        [only] => format!("access_log {path} {name} if={only};"),
-        _ => format!("access_log {path} {name};"),
-    }
-}
-
-/// A fault at a place, if there is one.
-pub(super) fn at(fault: Fault, place: Option<&Place>) -> Fault {
-    match place {
-        Some(place) => fault.at(place.clone()),
-        None => fault,
+        [only] => format!("access_log {path} {format} if={only};"),
+        _ => format!("access_log {path} {format};"),
     }
 }

@@ -6,7 +6,7 @@ use super::{Dump, Files, Nginx, draft, gunicorn, nginx};
 use crate::config::Config;
 use crate::diag::Report;
 
-/// What a text as nginx's configuration leads to, and what is wrong with it.
+/// Drafts a configuration from a text of nginx's; returns it and the report.
 fn drafted(text: &str) -> (super::Draft, Report) {
     let text = format!("# configuration file /etc/nginx/nginx.conf:\n{text}");
     let dump = Dump::read(&text).unwrap();
@@ -16,7 +16,7 @@ fn drafted(text: &str) -> (super::Draft, Report) {
     (draft, report)
 }
 
-/// That a draft with sources passes `check`.
+/// Asserts that a draft with sources passes `check`.
 fn assert_passes(draft: &super::Draft) {
     if draft.sources > 0 {
         let checked = Config::parse(
@@ -34,7 +34,7 @@ fn assert_passes(draft: &super::Draft) {
     }
 }
 
-/// Nothing is there but what is given.
+/// An empty store of files.
 struct Nowhere;
 
 impl Files for Nowhere {
@@ -59,7 +59,7 @@ fn messages(http: &str) -> (usize, Vec<String>) {
 }
 
 #[test]
-fn what_cannot_be_followed_is_told() {
+fn logs_that_cannot_be_followed_are_reported() {
     let check = |http: &str, sources: usize, expected: &[&str]| {
         let timed = format!(
             "log_format t '$status \"$request\" $request_time'; log_format u '$request_time \"$request\" $status'; {http}"
@@ -77,32 +77,32 @@ fn what_cannot_be_followed_is_told() {
     check(
         "access_log /a.log t gzip flush=1m;",
         0,
-        &["gzip= writes no text: this log cannot be followed"],
+        &["gzip= compresses this log: it cannot be followed"],
     );
     check(
         "access_log /dev/stdout t;",
         0,
-        &["/dev/stdout is no file that can be followed"],
+        &["/dev/stdout is not a file that can be followed"],
     );
     check(
         "access_log $x/a.log t;",
         0,
-        &["the path begins with a variable: where it leads cannot be told"],
+        &["the path begins with a variable: its directory is unknown"],
     );
     check(
         "access_log syslog:server=unix:/dev/log t;",
         0,
-        &["this log is sent to syslog (server=unix:/dev/log): there is no file to follow"],
+        &["this log goes to syslog (server=unix:/dev/log), not to a file"],
     );
     check(
         "server { access_log /l/$host.log t; } server { access_log /l/a.log u; }",
         1,
-        &["/l/*.log takes in /l/a.log, which another access_log writes"],
+        &["/l/*.log also matches /l/a.log, which another access_log writes"],
     );
     check(
         "server { access_log /l/$host.log t; } server { access_log /l/$x.a.log u; }",
         1,
-        &["/l/*.log takes in /l/*.a.log, which another access_log writes"],
+        &["/l/*.log also matches /l/*.a.log, which another access_log writes"],
     );
     // In the same format, it is followed once.
     check(
@@ -123,18 +123,21 @@ fn what_cannot_be_followed_is_told() {
 }
 
 #[test]
-fn requests_in_two_logs_are_remarked() {
+fn requests_in_two_logs_are_noted() {
     let (draft, _) = drafted("http { access_log /a.log; access_log /b.log; }");
-    let said = draft.toml.matches("# The same requests are in /").count();
+    let said = draft
+        .toml
+        .matches("# The same requests are also in /")
+        .count();
     assert_eq!((draft.sources, said), (2, 2), "{}", draft.toml);
-    // What cannot be followed is then no loss.
+    // A log that cannot be followed then needs no remark.
     let timed = "log_format t '$status \"$request\" $request_time';";
     let both = format!("{timed} access_log /a.log t; access_log syslog:server=a t;");
     assert_eq!(messages(&both), (1, vec![]));
 }
 
-/// The lines in which a draft speaks of paths that nginx changes.
-fn handing(servers: &str) -> Vec<String> {
+/// Returns the comment on paths that nginx changes.
+fn rewrites(servers: &str) -> Vec<String> {
     let (draft, report) = drafted(&format!("http {{ {servers} }}"));
     assert_passes(&draft);
     assert!(!report.has_errors(), "{report}");
@@ -146,12 +149,12 @@ fn handing(servers: &str) -> Vec<String> {
 }
 
 #[test]
-fn paths_that_are_handed_on_otherwise_are_told() {
+fn changed_paths_are_listed() {
     let at = "/etc/nginx/nginx.conf";
     let untouched =
         "server { location / { proxy_pass http://g; } location /a/ { proxy_pass http://g; } }";
-    assert_eq!(handing(untouched), [""; 0]);
-    let lines = handing(
+    assert_eq!(rewrites(untouched), [""; 0]);
+    let lines = rewrites(
         "server { location / { proxy_pass http://g; } location /a/ { proxy_pass http://g/; }\n\
          location /a/b/ { proxy_pass http://g; }\nlocation '/\"\\'x/' { proxy_pass http://g/y/; } }\n\
          server { location /a/ { proxy_pass http://g; } }\nserver { location /a/ { proxy_pass http://g/c/; } }\n\
@@ -166,30 +169,30 @@ fn paths_that_are_handed_on_otherwise_are_told() {
             &format!("\"/a/\" = \"/\" # {at}:1"),
             &format!("\"/\\\"'x/\" = \"/y/\" # {at}:3"),
             &format!("\"/a/b/\" = \"/a/b/\" # {at}:2"),
-            "Where these lead to Django, check which path it sees: routes.NAME.rewrite replaces prefixes, no more.",
+            "Check which paths Django sees after these changes: routes.NAME.rewrite replaces prefixes only.",
             &format!("{at}:5: /a/ becomes /c/, but / in {at}:1"),
             &format!("{at}:6: rewrite ^/x$ /y"),
             &format!("{at}:4: /a/ becomes /a/, but / in {at}:1"),
         ]
     );
     let many = "rewrite ^/x$ /y;\n".repeat(22);
-    let lines = handing(&format!("server {{\n{many}}}"));
+    let lines = rewrites(&format!("server {{\n{many}}}"));
     assert_eq!(lines.last().unwrap(), "and 2 more");
     assert_eq!(lines.len(), 22);
 }
 
 #[test]
-fn what_is_told_of_paths_is_a_configuration_without_its_marks() {
+fn uncommented_rewrites_pass_check() {
     let (draft, _) = drafted(
         "http { server { location /a/ { proxy_pass http://g/; } location /a/b/ { proxy_pass http://g; } } }",
     );
-    let (before, told) = draft.toml.split_once("# [routes").unwrap();
-    let told: String = format!("# [routes{told}")
+    let (before, comment) = draft.toml.split_once("# [routes").unwrap();
+    let tables: String = format!("# [routes{comment}")
         .lines()
         .flat_map(|line| [line.strip_prefix("# ").unwrap_or(line), "\n"])
         .collect();
     let before = before.replace("start = \"end\"", "start = \"end\"\nroutes = \"nginx\"");
-    let checked = Config::parse("config.toml", &(before + &told), Path::new("/etc/x"));
+    let checked = Config::parse("config.toml", &(before + &tables), Path::new("/etc/x"));
     assert!(checked.report.faults().is_empty(), "{}", checked.report);
     let config = checked.config.unwrap();
     let rewrites = config.sources[0].routes.as_ref().unwrap().rewrites.clone();
@@ -201,7 +204,7 @@ fn what_is_told_of_paths_is_a_configuration_without_its_marks() {
 }
 
 #[test]
-fn a_text_that_is_no_configuration_leads_to_nothing() {
+fn other_texts_yield_an_empty_draft() {
     for text in ["", "events { }", "a = b;"] {
         let (draft, report) = drafted(text);
         assert_eq!(
@@ -215,7 +218,7 @@ fn a_text_that_is_no_configuration_leads_to_nothing() {
 }
 
 #[test]
-fn formats_that_tell_too_little_are_told() {
+fn incomplete_formats_are_reported() {
     let check = |format: &str, expected: &[&str]| {
         let (_, messages) = messages(&format!("log_format x {format}; access_log /a.log x;"));
         assert_eq!(messages, expected, "{format}");
@@ -224,31 +227,31 @@ fn formats_that_tell_too_little_are_told() {
         "'$status $upstream_response_time \"$request\"'",
         &[
             "log_format `x`: no duration: response times will not be measured",
-            "no duration is logged here; nginx can log it and all else that is counted",
+            "no duration is logged here; nginx can log it, and everything else that is counted",
         ],
     );
     check(
         "'\"$request\" $status $upstream_response_time $http_referer $request_time'",
         &[
-            "log_format `x`: the end of `$upstream_response_time` cannot be told: it may be a list, as in `0.001, 0.004 : 0.002`",
+            "log_format `x`: the end of `$upstream_response_time` is ambiguous: it may be a list, as in `0.001, 0.004 : 0.002`",
         ],
     );
     check(
         "escape=none '\"$request\" $status $request_time'",
         &[
-            "log_format `x`: `escape=none` lets a client write log lines: quotes and line breaks stand in them as they came",
+            "log_format `x`: `escape=none` lets clients forge log lines: quotes and line breaks are logged unescaped",
         ],
     );
     check(
         "'$status $request_time'",
         &[
-            "log_format `x`: no method: requests cannot be told apart by it",
+            "log_format `x`: no method: requests cannot be counted by method",
             "log_format `x`: no path: requests have no route",
         ],
     );
 }
 
-/// Pieces that configurations consist of, so that texts made of them get somewhere.
+/// Generates pieces of configurations.
 fn piece() -> impl Strategy<Value = String> {
     let fixed = prop::sample::select(vec![
         "access_log ",
@@ -303,13 +306,13 @@ fn piece() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A word for nginx, quoted.
+/// Generates a quoted word for nginx.
 fn quoted() -> impl Strategy<Value = String> {
     "[^\\x00]{1,12}"
         .prop_map(|text: String| format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'")))
 }
 
-/// A configuration that nginx takes, but for what variables there are.
+/// Generates a configuration that nginx would accept, apart from unknown variables.
 fn accepted() -> impl Strategy<Value = String> {
     let format = (
         "[a-z]{1,3}|'nginx-main'|'a b.\"c'",
@@ -398,7 +401,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_drafted_of_an_accepted_configuration_passes(text in accepted()) {
+    fn drafts_of_accepted_configurations_pass(text in accepted()) {
         let (draft, _) = drafted(&text);
         assert_passes(&draft);
     }

@@ -1,4 +1,4 @@
-//! `init`: what it draws up of the servers' configurations, and how it ends.
+//! `init`: the configurations it generates, and its exit codes.
 //!
 //! Invariant: each configuration in `fixtures/init` is one that nginx takes, as `nginx -T` prints it.
 
@@ -25,7 +25,7 @@ pub fn lay_out(dir: &Path, dump: &str) {
     }
 }
 
-/// Draws up in a folder, with this on standard input.
+/// Runs `init` in a directory, with this standard input.
 fn init(dir: &Path, args: &[&str], input: &str) -> Ended {
     run(dir, ["init"].iter().chain(args), input)
 }
@@ -60,7 +60,7 @@ fn golden_drafts_are_as_kept_and_pass_check() {
     }
 }
 
-/// That `check` has no error to tell; that logs are missing is no error.
+/// Asserts that `check` reports no errors; missing logs are only warnings.
 pub fn assert_passes(dir: &Path, toml: &str) {
     fs::write(dir.join("config.toml"), toml).unwrap();
     let checked = run(dir, ["check", "--config", "config.toml"], "");
@@ -68,7 +68,7 @@ pub fn assert_passes(dir: &Path, toml: &str) {
 }
 
 #[test]
-fn a_tree_of_files_says_what_its_dump_says() {
+fn a_tree_of_files_equals_its_dump() {
     for name in FIXTURES {
         let dir = tempfile::tempdir().unwrap();
         let etc = format!("{}/etc/", dir.path().display());
@@ -103,7 +103,7 @@ fn faults_point_at_their_file_and_line() {
 }
 
 #[test]
-fn nothing_to_follow_is_a_failure_that_says_what_to_log() {
+fn nothing_to_follow_fails_and_recommends_a_log() {
     let dir = tempfile::tempdir().unwrap();
     let off = "http { access_log off; server { } }";
     let ended = init(dir.path(), &["-"], off);
@@ -113,9 +113,12 @@ fn nothing_to_follow_is_a_failure_that_says_what_to_log() {
             .contains("access_log /var/log/nginx/access.log;")
     );
     fs::write(dir.path().join("g.py"), "bind = ':8000'\n").unwrap();
-    let told = init(dir.path(), &["-g", "g.py"], "").failed(78);
-    assert!(told.contains("gunicorn writes no access log"), "{told}");
-    assert!(told.contains("rt=%(L)s"), "{told}");
+    let message = init(dir.path(), &["-g", "g.py"], "").failed(78);
+    assert!(
+        message.contains("gunicorn writes no access log"),
+        "{message}"
+    );
+    assert!(message.contains("rt=%(L)s"), "{message}");
     fs::write(dir.path().join("g.py"), "accesslog = '-'\n").unwrap();
     let ended = init(dir.path(), &["-g", "g.py"], "");
     assert_eq!(ended.code, Some(78));
@@ -154,8 +157,8 @@ fn a_file_that_is_there_is_never_written_over() {
     let drawn = fs::read_to_string(dir.path().join("drawn.toml")).unwrap();
     assert_eq!(drawn, init(dir.path(), &["-"], &text).out);
     fs::write(dir.path().join("drawn.toml"), "mine").unwrap();
-    let told = init(dir.path(), &args, &text).failed(74);
-    assert!(told.contains("drawn.toml"), "{told}");
+    let message = init(dir.path(), &args, &text).failed(74);
+    assert!(message.contains("drawn.toml"), "{message}");
     assert_eq!(
         fs::read_to_string(dir.path().join("drawn.toml")).unwrap(),
         "mine"
@@ -167,6 +170,6 @@ fn what_is_missing_has_its_exit_code() {
     let dir = tempfile::tempdir().unwrap();
     init(dir.path(), &["nowhere.conf"], "").failed(66);
     init(dir.path(), &["-", "-g", "nowhere.py"], &dump("debian")).failed(66);
-    let told = init(dir.path(), &["-", "-g", "-"], "").failed(64);
-    assert!(told.contains("only one of the two"), "{told}");
+    let message = init(dir.path(), &["-", "-g", "-"], "").failed(64);
+    assert!(message.contains("only one of the two"), "{message}");
 }

@@ -3,10 +3,10 @@ use crate::pattern::{Cause, Dialect, Explainer, Outcome, Pattern};
 
 const FORMAT: &str = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent urt="$upstream_response_time" $request_time"#;
 
-/// How a wrong line is explained, and that the cause is the one meant.
+/// Asserts the explanation of a line, and its cause.
 fn check(snapshot: &str, pattern: &str, line: &str, cause: Cause) {
-    let own = Pattern::compile("mine", Dialect::Nginx, FORMAT).unwrap();
-    let explanation = Explainer::new([own], 65_536)
+    let custom = Pattern::compile("mine", Dialect::Nginx, FORMAT).unwrap();
+    let explanation = Explainer::new([custom], 65_536)
         .explain(pattern, line.as_bytes())
         .unwrap();
     let shown = render(&explanation, line.as_bytes(), "line", 1);

@@ -1,11 +1,10 @@
-//! gunicorn's command line, and the systemd units that hold one.
+//! Parses gunicorn's command line, alone or in a systemd unit.
 //!
-//! Invariant: words are cut as systemd cuts them (`systemd.service(5)`), which for what people
-//! write is as a shell does.
+//! Invariant: words are split as in `systemd.service(5)`, which usually equals a shell's splitting.
 
 use std::ops::Range;
 
-/// What a command line says of logs.
+/// The options of a command line that concern logs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Options {
     pub(super) access_log: Option<String>,
@@ -13,26 +12,26 @@ pub(super) struct Options {
     pub(super) config: Option<String>,
     pub(super) directory: Option<String>,
     pub(super) is_syslog: bool,
-    /// The first option by which logging is set up elsewhere.
-    pub(super) elsewhere: Option<String>,
+    /// First option that configures logging elsewhere.
+    pub(super) logging_config: Option<String>,
 }
 
-/// What a unit says.
+/// The settings of a unit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Unit {
-    /// Each `ExecStart=` that runs gunicorn, and where it stands.
+    /// Options and span of each `ExecStart=` that runs gunicorn.
     pub(super) commands: Vec<(Options, Range<usize>)>,
-    /// `GUNICORN_CMD_ARGS`, which the command line overrules.
+    /// `GUNICORN_CMD_ARGS`, which the command line overrides.
     pub(super) environment: Options,
     pub(super) directory: Option<String>,
 }
 
-/// Whether a text is a unit of systemd's.
+/// Returns whether a text is a systemd unit.
 pub(super) fn is_unit(text: &str) -> bool {
     text.lines().any(|line| line.trim() == "[Service]")
 }
 
-/// Whether a text is one command that runs gunicorn.
+/// Returns whether a text is one command that runs gunicorn.
 pub(super) fn is_command(text: &str) -> bool {
     let joined = text.replace("\\\n", " ");
     let mut lines = joined.lines().filter(|line| {
@@ -50,19 +49,19 @@ fn runs_gunicorn(words: &[String]) -> bool {
     })
 }
 
-/// Reads one command.
+/// Parses a command; `None` if a quote is unclosed.
 pub(super) fn command(text: &str) -> Option<Options> {
     words(&text.replace("\\\n", " ")).map(|words| options(&words))
 }
 
-/// Reads a unit.
+/// Parses a unit.
 pub(super) fn unit(text: &str) -> Unit {
     let mut unit = Unit::default();
     let mut at = 0;
     while at < text.len() {
         let start = at;
         let mut value = String::new();
-        // A backslash at its end takes the next line in.
+        // A backslash at the end continues the line.
         for line in text[start..].split_inclusive('\n') {
             at += line.len();
             let Some(begun) = line.trim_end().strip_suffix('\\') else {
@@ -75,7 +74,7 @@ pub(super) fn unit(text: &str) -> Unit {
         let Some((key, value)) = value.split_once('=') else {
             continue;
         };
-        // `%%` is a percent sign; the other specifiers are left as they are.
+        // `%%` is a percent sign; other specifiers stay unexpanded.
         let value = value.trim().replace("%%", "%");
         match key.trim() {
             "WorkingDirectory" => unit.directory = Some(value.trim_start_matches('-').to_owned()),
@@ -99,7 +98,7 @@ pub(super) fn unit(text: &str) -> Unit {
     unit
 }
 
-/// Cuts a command into words. `None` if a quote is never closed.
+/// Splits a command into words; `None` if a quote is unclosed.
 fn words(text: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
@@ -124,7 +123,7 @@ fn words(text: &str) -> Option<Vec<String>> {
 
 fn options(words: &[String]) -> Options {
     let mut options = Options::default();
-    // `sh -c 'exec gunicorn …'` holds the command in one word.
+    // In `sh -c 'exec gunicorn …'`, the command is a single word.
     if let Some(inner) = words.iter().find(|word| word.contains("gunicorn "))
         && let Some(inner) = self::words(inner)
     {
@@ -146,7 +145,9 @@ fn options(words: &[String]) -> Options {
             "--log-syslog" => options.is_syslog = true,
             "--log-config" | "--log-config-json" | "--logger-class" => {
                 value();
-                options.elsewhere.get_or_insert_with(|| name.to_owned());
+                options
+                    .logging_config
+                    .get_or_insert_with(|| name.to_owned());
             }
             _ => {}
         }
@@ -159,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn options_are_found_in_their_forms() {
+    fn options_are_parsed_in_every_notation() {
         let check = |text: &str, access: &str, format: &str, config: &str| {
             let found = command(text).unwrap();
             let shown = |value: &Option<String>| value.clone().unwrap_or_default();
@@ -187,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_unit_holds_a_command() {
+    fn a_unit_contains_a_command() {
         let text = "[Unit]\n[Service]\nWorkingDirectory=/srv/shop\n\
                     Environment=\"GUNICORN_CMD_ARGS=--access-logfile=-\" B=c\n\
                     ExecStartPre=/bin/true\n\

@@ -1,18 +1,16 @@
-//! Python's string literals.
-//!
-//! Invariant: a literal is plain only if its text needs nothing to be run.
+//! Parses Python's string literals.
 
-/// A string.
+/// A string literal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Literal {
-    /// Its text.
+    /// A plain string.
     Plain(String),
-    /// One with expressions in it, or of bytes.
+    /// A string with expressions, or of bytes.
     Other,
 }
 
-/// The literal that begins at `start`, prefix included, and where it ends. `None` if there is none
-/// or it never ends.
+/// Parses the literal at `start`, including its prefix. Returns it and the offset after it; `None` if
+/// the literal is missing or incomplete.
 pub(super) fn read(source: &str, start: usize) -> Option<(Literal, usize)> {
     let rest = &source[start..];
     let length = rest

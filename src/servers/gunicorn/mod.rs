@@ -1,7 +1,7 @@
-//! What gunicorn's configuration says of its access log.
+//! Reads the access log from gunicorn's configuration.
 //!
-//! Invariant: a command line overrules `GUNICORN_CMD_ARGS`, and that the configuration file; what
-//! only running it would tell is untold, never guessed.
+//! Invariant: the command line overrides `GUNICORN_CMD_ARGS`, which overrides the configuration file.
+//! Values that only code computes are dynamic, never guessed.
 
 mod command;
 mod literal;
@@ -15,40 +15,40 @@ use crate::diag::{Fault, Place, Report, Text};
 use command::Options;
 use python::Value;
 
-/// What gunicorn writes where nobody says otherwise (`gunicorn/config.py`, `AccessLogFormat`).
+/// gunicorn's default format (`gunicorn/config.py`, `AccessLogFormat`).
 pub(super) const FORMAT: &str = "%(h)s %(l)s %(u)s %(t)s \"%(r)s\" %(s)s %(b)s \"%(f)s\" \"%(a)s\"";
 
-/// What a setting is.
+/// The value of a setting.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Setting {
-    /// gunicorn's default holds.
+    /// gunicorn's default applies.
     #[default]
     Unset,
     /// This text.
-    Told(String, Place),
-    /// What running the configuration would tell.
-    Untold(Place),
+    Literal(String, Place),
+    /// A value that is only known at run time.
+    Dynamic(Place),
 }
 
-/// What gunicorn logs.
+/// gunicorn's settings for its access log.
 #[derive(Clone, Debug, Default)]
 pub struct Gunicorn {
-    /// Where its access log goes; `-` is standard output.
+    /// Path of the access log; `-` is standard output.
     pub access_log: Setting,
-    /// `access_log_format`.
+    /// Value of `access_log_format`.
     pub format: Setting,
-    /// Where the access log is sent to syslog.
+    /// Place of the setting that sends the access log to syslog.
     pub syslog: Option<Place>,
-    /// What sets up logging elsewhere, and may change all of this.
-    pub elsewhere: Option<(String, Place)>,
-    /// Where relative paths begin, if that is known.
+    /// Setting that configures logging elsewhere, and may override the others.
+    pub logging_config: Option<(String, Place)>,
+    /// Directory to which relative paths refer, if known.
     pub directory: Option<String>,
-    /// The unit that runs it, by its file's name.
+    /// File name of the systemd unit that runs it.
     pub unit: Option<String>,
 }
 
-/// Reads a `gunicorn.conf.py`, a systemd unit or a command line, whichever it is, and the
-/// configuration file that a command names. What cannot be read goes to the report.
+/// Reads a `gunicorn.conf.py`, a systemd unit or a command line, and the configuration file that a
+/// command names. Errors go to the report.
 pub fn read(path: &str, content: String, files: &dyn Files, report: &mut Report) -> Gunicorn {
     let text = Arc::new(Text {
         name: path.to_owned(),
@@ -73,7 +73,7 @@ pub fn read(path: &str, content: String, files: &dyn Files, report: &mut Report)
         let place = place(&text, 0..text.content.trim_end().len());
         match command::command(&text.content) {
             Some(options) => gunicorn.run([&options, &Options::default()], &place, files, report),
-            None => report.push(Fault::error("a quote that is never closed").at(place)),
+            None => report.push(Fault::error("unclosed quote").at(place)),
         }
     } else {
         gunicorn.python(&text);
@@ -93,7 +93,7 @@ fn place(text: &Arc<Text>, span: Range<usize>) -> Place {
 }
 
 impl Gunicorn {
-    /// What a command does; the first of the layers overrules the second, both the file.
+    /// Applies a command. The first layer overrides the second, and both override the file.
     fn run(&mut self, layers: [&Options; 2], at: &Place, files: &dyn Files, report: &mut Report) {
         let first = |pick: fn(&Options) -> &Option<String>| {
             layers.into_iter().find_map(|options| pick(options).clone())
@@ -105,29 +105,28 @@ impl Gunicorn {
             });
         }
         self.file(first(|options| &options.config), at, files, report);
-        let told = |text: String| {
+        let setting = |text: String| {
             if text.contains('$') {
-                Setting::Untold(at.clone())
+                Setting::Dynamic(at.clone())
             } else {
-                Setting::Told(text, at.clone())
+                Setting::Literal(text, at.clone())
             }
         };
         if let Some(path) = first(|options| &options.access_log) {
-            self.access_log = told(path);
+            self.access_log = setting(path);
         }
         if let Some(format) = first(|options| &options.format) {
-            self.format = told(format);
+            self.format = setting(format);
         }
         if layers.iter().any(|options| options.is_syslog) {
             self.syslog = Some(at.clone());
         }
-        if let Some(option) = first(|options| &options.elsewhere) {
-            self.elsewhere = Some((option, at.clone()));
+        if let Some(option) = first(|options| &options.logging_config) {
+            self.logging_config = Some((option, at.clone()));
         }
     }
 
-    /// Reads the configuration file of a command; without one, `gunicorn.conf.py` where it runs, if
-    /// there is one.
+    /// Reads the configuration file of a command, by default `gunicorn.conf.py` in its directory.
     fn file(&mut self, named: Option<String>, at: &Place, files: &dyn Files, report: &mut Report) {
         let is_named = named.is_some();
         let named = named.unwrap_or_else(|| "gunicorn.conf.py".to_owned());
@@ -146,7 +145,7 @@ impl Gunicorn {
                     "cannot read {path}, which this command names: {why}"
                 ))
                 .at(at.clone())
-                .help("give it alone: --gunicorn-config gunicorn.conf.py"),
+                .help("pass it directly: --gunicorn-config gunicorn.conf.py"),
             ),
             Err(_) => {}
         }
@@ -157,9 +156,9 @@ impl Gunicorn {
             let at = place(text, assignment.span);
             let setting = |value: Value| match value {
                 Value::Text(text) if text.is_empty() => Setting::Unset,
-                Value::Text(text) => Setting::Told(text, at.clone()),
+                Value::Text(text) => Setting::Literal(text, at.clone()),
                 Value::Nothing => Setting::Unset,
-                Value::Yes | Value::Untold => Setting::Untold(at.clone()),
+                Value::Dynamic => Setting::Dynamic(at.clone()),
             };
             let is_nothing = assignment.value == Value::Nothing;
             match &*assignment.name {
@@ -174,7 +173,7 @@ impl Gunicorn {
                 name @ ("logconfig" | "logconfig_dict" | "logconfig_json" | "logger_class")
                     if !is_nothing =>
                 {
-                    self.elsewhere = Some((name.to_owned(), at));
+                    self.logging_config = Some((name.to_owned(), at));
                 }
                 _ => {}
             }
@@ -187,7 +186,7 @@ mod tests {
     use super::*;
     use crate::servers::Dump;
 
-    /// The access log and its format.
+    /// Returns the access log, its format and the number of faults.
     fn read_text(path: &str, content: &str) -> (String, String, usize) {
         let files = Dump::read(
             "# configuration file /srv/g.py:\naccesslog = '/file'\naccess_log_format = '%(s)s'\n",
@@ -196,8 +195,8 @@ mod tests {
         let found = read(path, content.to_owned(), &files.unwrap(), &mut report);
         let shown = |setting: &Setting| match setting {
             Setting::Unset => "unset".to_owned(),
-            Setting::Told(text, _) => text.clone(),
-            Setting::Untold(place) => format!("untold:{}", place.line_and_column().0),
+            Setting::Literal(text, _) => text.clone(),
+            Setting::Dynamic(place) => format!("dynamic:{}", place.line_and_column().0),
         };
         (
             shown(&found.access_log),
@@ -218,20 +217,20 @@ mod tests {
         check(
             "g.py",
             "import os\naccesslog = os.environ['A']\n",
-            "untold:2",
+            "dynamic:2",
             "unset",
         );
         check(
             "g.py",
             "accesslog = '-'\nif x:\n  accesslog = None\n",
-            "untold:3",
+            "dynamic:3",
             "unset",
         );
         check("g.py", "accesslog = None\n", "unset", "unset");
     }
 
     #[test]
-    fn a_command_overrules_its_file() {
+    fn a_command_overrides_its_file() {
         check("-", "gunicorn -c /srv/g.py x", "/file", "%(s)s");
         check(
             "-",
@@ -247,11 +246,16 @@ mod tests {
             "/e",
             "%(s)s",
         );
-        check("-", "gunicorn --access-logfile $LOG x", "untold:1", "unset");
+        check(
+            "-",
+            "gunicorn --access-logfile $LOG x",
+            "dynamic:1",
+            "unset",
+        );
     }
 
     #[test]
-    fn what_cannot_be_read_is_told() {
+    fn unreadable_configurations_are_reported() {
         assert_eq!(read_text("-", "gunicorn -c /none.py x").2, 1);
         assert_eq!(
             read_text("g.service", "[Service]\nExecStart=/bin/true\n").2,

@@ -1,12 +1,12 @@
-//! `gunicorn.conf.py` read as text.
+//! Finds the assignments of a `gunicorn.conf.py`, without running it.
 //!
-//! Invariant: only what stands there as a literal is taken for known; nothing is run.
+//! Invariant: only literals have a known value.
 
 use std::ops::Range;
 
 use super::literal::{self, Literal};
 
-/// An assignment at the level of the module.
+/// An assignment at module level.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Assignment {
     pub(super) name: String,
@@ -15,16 +15,14 @@ pub(super) struct Assignment {
     pub(super) span: Range<usize>,
 }
 
-/// What a name is set to.
+/// An assigned value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Value {
     Text(String),
     /// `None`, `False`.
     Nothing,
-    /// `True`.
-    Yes,
-    /// An expression that has to be run, or one that stands under a condition.
-    Untold,
+    /// An expression, or a value under a condition.
+    Dynamic,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +34,7 @@ enum Token {
 
 type Tokens = Vec<(Token, Range<usize>)>;
 
-/// Every assignment of the module, in order.
+/// Returns every assignment of the module, sorted as in the source.
 pub(super) fn assignments(source: &str) -> Vec<Assignment> {
     let mut all = Vec::new();
     let mut at = 0;
@@ -45,7 +43,7 @@ pub(super) fn assignments(source: &str) -> Vec<Assignment> {
     while at < source.len() {
         let line = &source[at..];
         let blanks = line.len() - line.trim_start_matches([' ', '\t']).len();
-        // Behind a `;` goes on what stood before it.
+        // A `;` keeps the indentation of its line.
         if at == 0 || source[..at].ends_with('\n') {
             indent = blanks;
         }
@@ -59,13 +57,13 @@ pub(super) fn assignments(source: &str) -> Vec<Assignment> {
                 matches!(first, Token::Name(name) if matches!(&**name, "def" | "class" | "async"));
         }
         if !is_in_definition {
-            assigned(&statement, indent > 0, &mut all);
+            add_assignments(&statement, indent > 0, &mut all);
         }
     }
     all
 }
 
-/// The tokens of one statement; gives where the next begins.
+/// Reads the tokens of one statement. Returns the offset of the next one.
 fn read_statement(source: &str, mut at: usize, tokens: &mut Tokens) -> usize {
     let mut depth = 0_usize;
     while let Some(next) = source[at..].chars().next() {
@@ -89,7 +87,7 @@ fn read_statement(source: &str, mut at: usize, tokens: &mut Tokens) -> usize {
                 let length = rest
                     .find(|next: char| !(next.is_alphanumeric() || next == '_'))
                     .unwrap_or(rest.len());
-                // A quote that no string begins with is one that never ends.
+                // A quote without a string literal is unclosed.
                 at = start + length.max(next.len_utf8());
                 tokens.push((Token::Name(source[start..at].to_owned()), start..at));
             }
@@ -106,12 +104,12 @@ fn read_statement(source: &str, mut at: usize, tokens: &mut Tokens) -> usize {
     at
 }
 
-/// Adds what a statement assigns.
-fn assigned(statement: &Tokens, is_indented: bool, all: &mut Vec<Assignment>) {
+/// Adds the assignments of a statement.
+fn add_assignments(statement: &Tokens, is_indented: bool, all: &mut Vec<Assignment>) {
     let mut depth = 0_usize;
     let mut names: Vec<(&str, usize)> = Vec::new();
     let mut value_at = statement.len();
-    let mut is_told = !is_indented;
+    let mut is_plain = !is_indented;
     for (number, (token, _)) in statement.iter().enumerate() {
         match token {
             Token::Sign('(' | '[' | '{') => depth += 1,
@@ -122,8 +120,8 @@ fn assigned(statement: &Tokens, is_indented: bool, all: &mut Vec<Assignment>) {
                 if is_equality(number + 1) || number > 0 && is_equality(number - 1) {
                     continue;
                 }
-                if let Some((name, place, is_plain)) = target(statement, number, value_at) {
-                    is_told &= is_plain;
+                if let Some((name, place, is_plain_target)) = target(statement, number, value_at) {
+                    is_plain &= is_plain_target;
                     names.push((name, place));
                     value_at = number + 1;
                 }
@@ -133,10 +131,10 @@ fn assigned(statement: &Tokens, is_indented: bool, all: &mut Vec<Assignment>) {
     }
     let end = statement.last().map_or(0, |(_, span)| span.end);
     let value = statement.get(value_at..).unwrap_or_default();
-    let value = if is_told {
-        evaluated(value)
+    let value = if is_plain {
+        evaluate(value)
     } else {
-        Value::Untold
+        Value::Dynamic
     };
     for (name, start) in names {
         let span = start..end.max(start);
@@ -145,8 +143,8 @@ fn assigned(statement: &Tokens, is_indented: bool, all: &mut Vec<Assignment>) {
     }
 }
 
-/// The name that the `=` at `sign` sets, where it stands, and whether it is set to just what
-/// follows; `before` is where the target before it ended.
+/// Returns the name assigned by the `=` at `sign`, its offset, and whether the assignment is plain and
+/// unconditional. `before` is the end of the previous target.
 fn target(statement: &Tokens, sign: usize, before: usize) -> Option<(&str, usize, bool)> {
     let start = if before < sign { before } else { 0 };
     let left = statement.get(start..sign)?;
@@ -162,13 +160,13 @@ fn target(statement: &Tokens, sign: usize, before: usize) -> Option<(&str, usize
             return Some((found, place, false));
         }
     }
-    // `if …: name = value` and the like.
+    // `if …: name = value` and similar.
     let (found, place) = name(left.len().checked_sub(1)?)?;
     let is_after_colon = left.len() > 1 && matches!(left[left.len() - 2].0, Token::Sign(':'));
     is_after_colon.then_some((found, place, false))
 }
 
-fn evaluated(tokens: &[(Token, Range<usize>)]) -> Value {
+fn evaluate(tokens: &[(Token, Range<usize>)]) -> Value {
     let mut text = String::new();
     let mut is_text = false;
     for (token, _) in tokens {
@@ -181,17 +179,16 @@ fn evaluated(tokens: &[(Token, Range<usize>)]) -> Value {
             Token::Name(name) if tokens.len() == 1 => {
                 return match &**name {
                     "None" | "False" => Value::Nothing,
-                    "True" => Value::Yes,
-                    _ => Value::Untold,
+                    _ => Value::Dynamic,
                 };
             }
-            _ => return Value::Untold,
+            _ => return Value::Dynamic,
         }
     }
     if is_text {
         Value::Text(text)
     } else {
-        Value::Untold
+        Value::Dynamic
     }
 }
 
@@ -228,13 +225,16 @@ mod tests {
             &[("a", text("xy")), ("b", Value::Nothing)],
         );
         check("a: str = 'x' + r'\\y'", &[("a", text("x\\y"))]);
-        check("a = b = True", &[("a", Value::Yes), ("b", Value::Yes)]);
+        check(
+            "a = b = True",
+            &[("a", Value::Dynamic), ("b", Value::Dynamic)],
+        );
         check("a = '''x\ny'''", &[("a", text("x\ny"))]);
         check("f(a=1)\n'doc = 1'\nimport a\n", &[]);
     }
 
     #[test]
-    fn what_has_to_be_run_is_not() {
+    fn expressions_are_dynamic() {
         for value in [
             "f'{x}'",
             "x + 'y'",
@@ -246,12 +246,12 @@ mod tests {
             "('x',)",
             "'x' if y else 'z'",
         ] {
-            check(&format!("a = {value}"), &[("a", Value::Untold)]);
+            check(&format!("a = {value}"), &[("a", Value::Dynamic)]);
         }
-        check("if x:\n    a = 'y'\n", &[("a", Value::Untold)]);
-        check("if x == 1: a = 'y'", &[("a", Value::Untold)]);
-        check("else: a = 'y'", &[("a", Value::Untold)]);
-        check("a += 'y'", &[("a", Value::Untold)]);
+        check("if x:\n    a = 'y'\n", &[("a", Value::Dynamic)]);
+        check("if x == 1: a = 'y'", &[("a", Value::Dynamic)]);
+        check("else: a = 'y'", &[("a", Value::Dynamic)]);
+        check("a += 'y'", &[("a", Value::Dynamic)]);
         check("a == 'y'", &[]);
         check("def f(b='x'):\n    a = 'y'\nc = 'z'", &[("c", text("z"))]);
     }

@@ -1,36 +1,35 @@
-//! The directive `access_log`.
-//!
-//! Invariant: what nginx refuses is refused, with the name that was meant.
+//! Reads the directive `access_log`.
 
 use std::collections::BTreeMap;
 
+use super::format::Format;
+use super::log::{Log, Target};
 use super::tree::Directive;
-use super::{Format, Log, Target};
 use crate::diag::{Fault, Report};
 
-/// What one directive says.
+/// The meaning of one directive.
 pub(super) enum Access {
-    /// `off`: nothing of this level is logged.
+    /// `off`: requests of this level are not logged.
     Off,
     To(Box<Log>),
 }
 
-/// What nginx writes if no `access_log` stands anywhere.
+/// Returns the log that nginx writes by default.
 pub(super) fn compiled_in(path: &str) -> Log {
     Log {
         target: Target::File(path.to_owned()),
         format: Format::combined(),
         servers: Vec::new(),
         conditions: Vec::new(),
-        beside: Vec::new(),
-        handed: Vec::new(),
+        also_in: Vec::new(),
+        path_changes: Vec::new(),
         is_buffered: false,
         place: None,
-        others: Vec::new(),
+        other_places: Vec::new(),
     }
 }
 
-/// Reads one directive. `None` if it has a fault, which the report then tells.
+/// Reads one directive. Returns `None` after reporting an error.
 pub(super) fn read(
     directive: &Directive,
     formats: &BTreeMap<String, Format>,
@@ -44,13 +43,13 @@ pub(super) fn read(
     let parameters = directive.parameters();
     let (target, name, options) = match parameters.as_slice() {
         ["off"] => return Some(Access::Off),
-        ["off", ..] => return refuse(Fault::error("`access_log off` takes nothing else")),
+        ["off", ..] => return refuse(Fault::error("`access_log off` takes no other parameters")),
         [target] => (*target, "combined", [].as_slice()),
         [target, name, options @ ..] => (*target, *name, options),
-        [] => return refuse(Fault::error("an `access_log` without a path")),
+        [] => return refuse(Fault::error("`access_log` needs a path")),
     };
     if target.is_empty() {
-        return refuse(Fault::error("an `access_log` without a path"));
+        return refuse(Fault::error("`access_log` needs a path"));
     }
     let Some(format) = formats.get(name) else {
         let names = formats.keys().map(String::as_str);
@@ -69,9 +68,9 @@ pub(super) fn read(
             ("if", condition) => log.conditions.push(condition.to_owned()),
             _ => {
                 let fault = Fault::error(format!("unknown parameter `{option}`"));
-                return refuse(
-                    fault.help("buffer=SIZE, flush=TIME, gzip[=LEVEL] and if=CONDITION"),
-                );
+                return refuse(fault.help(
+                    "valid parameters: buffer=SIZE, flush=TIME, gzip[=LEVEL], if=CONDITION",
+                ));
             }
         }
     }

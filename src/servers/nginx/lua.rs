@@ -1,9 +1,9 @@
-//! Blocks of Lua inside nginx's configuration, passed over.
+//! Finds the end of Lua blocks in nginx's configuration.
 //!
-//! Invariant: a brace in a string or a comment of Lua ends no block.
+//! Invariant: braces in Lua strings and comments are ignored.
 
-/// How many bytes of `source` a block has whose `{` stands before it, the closing `}` included.
-/// `None` if it never ends.
+/// Returns the length of the block whose `{` precedes `source`, including its `}`. `None` if it is
+/// unclosed.
 pub(super) fn block(source: &[u8]) -> Option<usize> {
     let mut depth = 1_usize;
     let mut at = 0;
@@ -33,7 +33,7 @@ pub(super) fn block(source: &[u8]) -> Option<usize> {
     None
 }
 
-/// The length of the string in quotes that `rest` begins with.
+/// Returns the length of the quoted string that `rest` begins with.
 fn string(rest: &[u8], quote: u8) -> Option<usize> {
     let mut at = 1;
     loop {
@@ -45,7 +45,7 @@ fn string(rest: &[u8], quote: u8) -> Option<usize> {
     }
 }
 
-/// The length of the `[[…]]` or `[==[…]==]` that `rest` begins with.
+/// Returns the length of the `[[…]]` or `[==[…]==]` that `rest` begins with.
 fn long(rest: &[u8]) -> Option<usize> {
     let body = rest.strip_prefix(b"[")?;
     let level = body.iter().take_while(|byte| **byte == b'=').count();
@@ -69,7 +69,7 @@ mod tests {
     use super::block;
 
     #[test]
-    fn braces_in_strings_and_comments_end_nothing() {
+    fn braces_in_strings_and_comments_are_ignored() {
         let check = |source: &str| {
             let text = format!("{source}}} rest }}");
             assert_eq!(block(text.as_bytes()), Some(source.len() + 1), "{source}");

@@ -1,17 +1,17 @@
 use super::*;
 use crate::servers::Dump;
 
-/// What a configuration says, and what is wrong with it.
-pub(super) fn said(text: &str) -> (Nginx, Report) {
+/// Reads a configuration; returns its logs and the report.
+pub(super) fn read_text(text: &str) -> (Nginx, Report) {
     let dump = Dump::read(&format!("# configuration file /n.conf:\n{text}\n")).unwrap();
     let mut report = Report::default();
     let nginx = read("/n.conf", "/usr/share/nginx", &dump, &mut report);
     (nginx, report)
 }
 
-/// What is logged, as `TARGET FORMAT [SERVERS]`, and what is wrong.
+/// Returns the logs as `TARGET FORMAT [SERVERS]`, and the messages.
 fn logs(http: &str) -> (Vec<String>, Vec<String>) {
-    let (nginx, report) = said(&format!("http {{ {http} }}"));
+    let (nginx, report) = read_text(&format!("http {{ {http} }}"));
     let shown = |log: &Log| {
         let target = match &log.target {
             Target::File(path) => path.clone(),
@@ -58,7 +58,7 @@ fn logs_are_inherited_until_a_level_has_its_own() {
         "access_log /h; server { server_name a; } server { server_name b; access_log /b; }",
         &["/h combined [a]", "/b combined [b]"],
     );
-    // Nobody is left who would write to the outer one.
+    // The only server has its own log, so the outer one is unused.
     check(
         "access_log /h; server { access_log /b; }",
         &["/b combined []"],
@@ -77,7 +77,7 @@ fn formats_and_options_are_read() {
          server { access_log syslog:server=unix:/dev/log,tag=x f; }",
         &["/usr/share/nginx/logs/a f []", "gzip:/z f []", "syslog:server=unix:/dev/log,tag=x f []"],
     );
-    // A format may stand behind those that use it, for us.
+    // A format may follow the logs that use it.
     check(
         "server { access_log /a f; } log_format f $status;",
         &["/a f []"],
@@ -85,34 +85,34 @@ fn formats_and_options_are_read() {
 }
 
 #[test]
-fn what_nginx_refuses_is_told() {
+fn errors_that_nginx_refuses_are_reported() {
     let check = |http: &str, expected: &[&str]| assert_eq!(logs(http).1, expected, "{http}");
     check(
         "access_log /a mian; log_format main '$status';",
         &["unknown log format `mian`"],
     );
-    check("access_log;", &["an `access_log` without a path"]);
+    check("access_log;", &["`access_log` needs a path"]);
     check(
         "access_log off main;",
-        &["`access_log off` takes nothing else"],
+        &["`access_log off` takes no other parameters"],
     );
     check(
         "access_log /a combined bufer=3;",
         &["unknown parameter `bufer=3`"],
     );
-    check("log_format x;", &["a `log_format` without a format"]);
+    check("log_format x;", &["`log_format` needs a format"]);
     check(
         "log_format x escape=json;",
-        &["a `log_format` without a format"],
+        &["`log_format` needs a format"],
     );
     check(
         "log_format x a; log_format x b;",
-        &["two log formats are named `x`"],
+        &["duplicate log format name `x`"],
     );
 }
 
 #[test]
-fn a_directive_says_what_its_format_is() {
+fn formats_round_trip_through_directives() {
     let check = |directive: &str| {
         let format = Format::parse(directive).unwrap();
         assert_eq!(
@@ -128,9 +128,9 @@ fn a_directive_says_what_its_format_is() {
 }
 
 #[test]
-fn headers_with_the_request_id_are_seen() {
+fn headers_with_the_request_id_are_found() {
     let passes = |http: &str| {
-        let (nginx, _) = said(&format!("http {{ {http} }}"));
+        let (nginx, _) = read_text(&format!("http {{ {http} }}"));
         nginx.passes_request_id
     };
     assert!(passes(

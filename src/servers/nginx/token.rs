@@ -1,21 +1,20 @@
-//! nginx's configuration cut into directives, as nginx itself cuts it.
+//! Splits nginx's configuration into tokens.
 //!
-//! Invariant: words are what `ngx_conf_read_token` (`src/core/ngx_conf_file.c`) makes of the same
-//! bytes, and every token knows where it stands.
+//! Invariant: words equal those of `ngx_conf_read_token` (`src/core/ngx_conf_file.c`).
 
 use std::ops::Range;
 
 use super::lua;
 
-/// A word of a directive, quotes and escapes undone.
+/// A word of a directive, without quotes and escapes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Word {
     pub(super) text: String,
-    /// Bytes of the source, quotes included.
+    /// Bytes of the source, including quotes.
     pub(super) span: Range<usize>,
 }
 
-/// What nginx reads at a time.
+/// A token of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Token {
     /// Words up to a `;`.
@@ -24,21 +23,21 @@ pub(super) enum Token {
     Open(Vec<Word>),
     /// A `}`.
     Close(usize),
-    /// Words before a block that is another language's; it was passed over.
+    /// Words before a skipped block of another language.
     Foreign(Vec<Word>),
     /// The end of the source, between two directives.
     End,
 }
 
-/// Where the source stops being nginx's language.
+/// A syntax error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Broken {
-    /// Lower case, no full stop.
+    /// The problem; lower case, no full stop.
     pub(super) message: String,
     pub(super) span: Range<usize>,
 }
 
-/// Reads tokens one after the other.
+/// Reads the tokens of a source.
 pub(super) struct Lexer<'s> {
     source: &'s str,
     at: usize,
@@ -49,7 +48,7 @@ impl<'s> Lexer<'s> {
         Self { source, at: 0 }
     }
 
-    /// The next token.
+    /// Returns the next token.
     pub(super) fn next(&mut self) -> Result<Token, Broken> {
         let mut words: Vec<Word> = Vec::new();
         loop {
@@ -84,7 +83,7 @@ impl<'s> Lexer<'s> {
         }
     }
 
-    /// Past blanks and comments; the byte that comes then.
+    /// Skips blanks and comments. Returns the next byte.
     fn skip_blanks(&mut self) -> Option<u8> {
         let bytes = self.source.as_bytes();
         loop {
@@ -100,7 +99,7 @@ impl<'s> Lexer<'s> {
         }
     }
 
-    /// A word in quotes; nginx wants a blank, `;`, `{` or `)` behind it.
+    /// Reads a quoted word, which a blank, `;`, `{` or `)` must follow.
     fn quoted(&mut self, quote: u8) -> Result<Word, Broken> {
         let bytes = self.source.as_bytes();
         let start = self.at;
@@ -109,7 +108,7 @@ impl<'s> Lexer<'s> {
             match bytes.get(at) {
                 None => {
                     return Err(Broken {
-                        message: format!("a string without its closing `{}`", char::from(quote)),
+                        message: format!("a string without a closing `{}`", char::from(quote)),
                         span: start..self.source.len(),
                     });
                 }
@@ -128,7 +127,7 @@ impl<'s> Lexer<'s> {
         }
     }
 
-    /// A word without quotes: up to a blank, `;` or `{` that follows no `$`.
+    /// Reads a bare word: up to a blank, `;`, or `{` without a `$` before it.
     fn bare(&mut self) -> Word {
         let bytes = self.source.as_bytes();
         let start = self.at;
@@ -144,7 +143,7 @@ impl<'s> Lexer<'s> {
             is_variable = *byte == b'$' || (*byte == b'{' && is_variable);
             at += 1;
         }
-        // A backslash may be the last byte there is.
+        // The last byte may be a backslash.
         at = at.min(self.source.len());
         self.at = at;
         Word {
@@ -153,7 +152,7 @@ impl<'s> Lexer<'s> {
         }
     }
 
-    /// The block that these words open; Lua's are passed over.
+    /// Returns the token for the block that these words open, and skips Lua.
     fn open(&mut self, words: Vec<Word>) -> Result<Token, Broken> {
         let is_lua = words
             .first()
@@ -163,7 +162,7 @@ impl<'s> Lexer<'s> {
         }
         let Some(length) = lua::block(&self.source.as_bytes()[self.at..]) else {
             return Err(Broken {
-                message: "a block of Lua without its closing `}`".to_owned(),
+                message: "a Lua block without a closing `}`".to_owned(),
                 span: words[0].span.start..self.source.len(),
             });
         };
@@ -180,7 +179,7 @@ impl<'s> Lexer<'s> {
     }
 }
 
-/// A word as nginx takes it: a backslash is undone before quotes, itself, `t`, `r` and `n`.
+/// Removes backslash escapes of quotes, backslashes, `t`, `r` and `n`.
 fn unescaped(word: &str) -> String {
     let mut text = String::with_capacity(word.len());
     let mut characters = word.chars().peekable();
@@ -201,7 +200,7 @@ fn unescaped(word: &str) -> String {
 mod tests {
     use super::*;
 
-    /// Tokens as text: words between bars, then how it ended.
+    /// Formats tokens as text: words separated by bars, then the terminator.
     fn tokens(source: &str) -> Result<Vec<String>, String> {
         let mut lexer = Lexer::new(source);
         let mut all = Vec::new();
@@ -247,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn lua_is_passed_over() {
+    fn lua_is_skipped() {
         check(
             "content_by_lua_block { local a = { '}' } -- }\n } b;",
             &["content_by_lua_block{}", "b;"],
@@ -262,10 +261,10 @@ mod tests {
             ("a }", "unexpected `}`"),
             ("a 'b'c;", "unexpected `c`"),
             ("a 'b'ü;", "unexpected `ü`"),
-            ("a 'b;", "a string without its closing `'`"),
-            ("a 'b\\", "a string without its closing `'`"),
+            ("a 'b;", "a string without a closing `'`"),
+            ("a 'b\\", "a string without a closing `'`"),
             ("{", "unexpected `{`"),
-            ("x_by_lua_block {", "a block of Lua without its closing `}`"),
+            ("x_by_lua_block {", "a Lua block without a closing `}`"),
         ] {
             assert_eq!(tokens(source), Err(message.to_owned()), "{source}");
         }

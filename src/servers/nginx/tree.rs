@@ -1,6 +1,6 @@
-//! Directives and the blocks they stand in, with what is included in its place.
+//! Parses directives into a tree, with includes expanded.
 //!
-//! Invariant: reading ends, whatever includes what: depth, files and directives are bounded.
+//! Invariant: depth, files and directives are bounded, so recursive includes end.
 
 use std::sync::Arc;
 
@@ -9,20 +9,20 @@ use crate::diag::{Fault, Place, Report, Text};
 use crate::servers::Files;
 use crate::servers::glob;
 
-/// How deep blocks and includes may stand in each other.
+/// Limit of nested blocks and includes.
 const DEPTH: usize = 64;
-/// How many files may be read, each as often as it is included.
+/// Limit of files read, counting repeated includes.
 const FILES: usize = 10_000;
-/// How many directives there may be.
+/// Limit of directives.
 const DIRECTIVES: usize = 1_000_000;
 
-/// One directive.
+/// A directive.
 #[derive(Clone, Debug)]
 pub(super) struct Directive {
-    /// Its name and its parameters; never empty.
+    /// Name and parameters; never empty.
     words: Vec<Word>,
     text: Arc<Text>,
-    /// What stands in its braces; nothing where it has none.
+    /// Directives between its braces.
     pub(super) block: Vec<Directive>,
 }
 
@@ -31,12 +31,12 @@ impl Directive {
         self.words.first().map_or("", |word| &word.text)
     }
 
-    /// The parameters.
+    /// Returns the parameters.
     pub(super) fn parameters(&self) -> Vec<&str> {
         self.words[1..].iter().map(|word| &*word.text).collect()
     }
 
-    /// From its name to its last parameter.
+    /// Returns the place from the name to the last parameter.
     pub(super) fn place(&self) -> Place {
         let first = self.words.first().map_or(0, |word| word.span.start);
         let last = self.words.last().map_or(0, |word| word.span.end);
@@ -47,8 +47,7 @@ impl Directive {
     }
 }
 
-/// Reads a file and all that it includes. What is wrong goes to the report; what was read until
-/// then is given all the same.
+/// Reads a file and its includes. Errors go to the report; directives before an error are returned.
 pub(super) fn read(path: &str, files: &dyn Files, report: &mut Report) -> Vec<Directive> {
     let base = path.rsplit_once('/').map_or(".", |(base, _)| base);
     let mut reader = Reader {
@@ -70,7 +69,7 @@ pub(super) fn read(path: &str, files: &dyn Files, report: &mut Report) -> Vec<Di
 
 struct Reader<'r> {
     files: &'r dyn Files,
-    /// The folder of the main file, where relative includes are looked for.
+    /// Directory of the main file, to which relative includes refer.
     base: &'r str,
     read: usize,
     directives: usize,
@@ -90,10 +89,10 @@ impl Reader<'_> {
         }))
     }
 
-    /// The directives of a file. Its own blocks are closed in it.
+    /// Returns the directives of a file. Blocks must be closed in the same file.
     fn file(&mut self, text: &Arc<Text>, depth: usize) -> Vec<Directive> {
         let mut lexer = Lexer::new(&text.content);
-        // What is open, outermost first: the directive, and what stood before it at its level.
+        // Open blocks, outermost first: the words, and the preceding directives of that level.
         let mut open: Vec<(Vec<Word>, Vec<Directive>)> = Vec::new();
         let mut level: Vec<Directive> = Vec::new();
         loop {
@@ -103,7 +102,7 @@ impl Reader<'_> {
                 }
                 Ok(Token::Foreign(words)) => self.add(words, text, Vec::new(), &mut level),
                 Ok(Token::Open(words)) if depth + open.len() >= DEPTH => {
-                    let message = format!("blocks stand deeper than {DEPTH} in each other");
+                    let message = format!("blocks are nested more than {DEPTH} levels deep");
                     Err(broken(message, &words))
                 }
                 Ok(Token::Open(words)) => {
@@ -123,7 +122,7 @@ impl Reader<'_> {
                 Ok(Token::End) => match open.last() {
                     None => return level,
                     Some((words, _)) => {
-                        Err(broken("a block without its closing `}`".to_owned(), words))
+                        Err(broken("a block without a closing `}`".to_owned(), words))
                     }
                 },
                 Err(broken) => Err(broken),
@@ -136,7 +135,7 @@ impl Reader<'_> {
                 break;
             }
         }
-        // What is open is closed here, so that the rest can be looked at.
+        // Close the open blocks, so that the rest of the tree can be used.
         while let Some((words, outer)) = open.pop() {
             let block = std::mem::replace(&mut level, outer);
             let text = Arc::clone(text);
@@ -162,7 +161,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// A directive without a block; `include` becomes what it includes.
+    /// Adds a directive without a block; `include` adds the included directives.
     fn simple(
         &mut self,
         words: Vec<Word>,
@@ -177,7 +176,7 @@ impl Reader<'_> {
             return self.add(words, text, Vec::new(), level);
         }
         if depth >= DEPTH {
-            let message = format!("includes stand deeper than {DEPTH} in each other");
+            let message = format!("includes are nested more than {DEPTH} levels deep");
             return Err(broken(message, &words));
         }
         let wanted = if target.text.starts_with('/') {
@@ -229,7 +228,7 @@ mod tests {
         directives.iter().map(shown).collect::<Vec<_>>().join(" ")
     }
 
-    /// The tree of a dump, and what is wrong with it.
+    /// Checks the tree of a dump and its errors.
     fn check(dump: &str, tree: &str, faults: &[&str]) {
         let dump = Dump::read(dump).unwrap();
         let mut report = Report::default();
@@ -250,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn includes_stand_in_their_place() {
+    fn includes_are_expanded_in_place() {
         check(
             "# configuration file /n/nginx.conf:\na;\nhttp {\n include s/*;\n b;\n}\n\
              # configuration file /n/s/one:\nserver {\n c 'x';\n}\n\
@@ -266,7 +265,7 @@ mod tests {
         check(
             "# configuration file /n/nginx.conf:\nhttp {\n include x;\n b;\n",
             "http:1",
-            &["/n/nginx.conf:2:2: cannot read /n/x: it is not in the dump"],
+            &["/n/nginx.conf:2:2: cannot read /n/x: it is not in the output of nginx -T"],
         );
         check(
             "# configuration file /n/nginx.conf:\nhttp {\n include x; b;\n}\n\
@@ -282,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn what_includes_itself_comes_to_an_end() {
+    fn recursive_includes_end() {
         let dump = "# configuration file /n:\ninclude /n;\ninclude /n;\n";
         let dump = Dump::read(dump).unwrap();
         let mut report = Report::default();
@@ -291,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_without_end_are_no_danger() {
+    fn unclosed_blocks_are_bounded() {
         let dump = format!("# configuration file /n:\n{}", "a{".repeat(100_000));
         let dump = Dump::read(&dump).unwrap();
         let mut report = Report::default();

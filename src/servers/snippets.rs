@@ -1,13 +1,13 @@
-//! Lines for people to paste into their servers' configurations.
+//! Recommended lines for the servers' configurations.
 //!
-//! Invariant: the formats are those of the presets, to the byte.
+//! Invariant: the formats are those of the presets, byte for byte.
 
 use crate::pattern::Preset;
 
 /// Longest piece of a format on one line, in characters.
 const PIECE: usize = 72;
 
-/// Whether a text would be taken for a whole `log_format`.
+/// Returns whether a text begins like a whole `log_format` directive.
 pub(super) fn is_directive(text: &str) -> bool {
     const NAME: &str = "log_format";
     let start = text.trim_start();
@@ -16,13 +16,13 @@ pub(super) fn is_directive(text: &str) -> bool {
         .is_some_and(|word| word.eq_ignore_ascii_case(NAME))
 }
 
-/// The recommended `log_format`, under this name.
+/// Returns the recommended `log_format`, under this name.
 pub(super) fn log_format(name: &str) -> String {
     let pieces = pieces("nginx-django");
     format!("log_format {name} {};", pieces.join("\n    "))
 }
 
-/// The recommended lines of a `gunicorn.conf.py`.
+/// Returns the recommended lines for `gunicorn.conf.py`.
 pub(super) fn gunicorn_conf(path: &str) -> String {
     let pieces = pieces("gunicorn-django");
     format!(
@@ -31,7 +31,7 @@ pub(super) fn gunicorn_conf(path: &str) -> String {
     )
 }
 
-/// A preset's format in pieces, quoted, cut behind blanks.
+/// Splits a preset's format after blanks into quoted pieces.
 fn pieces(preset: &str) -> Vec<String> {
     let definition = Preset::find(preset).and_then(|preset| preset.definition().ok());
     let source = definition.map_or_else(String::new, |definition| definition.source);
@@ -51,10 +51,10 @@ mod tests {
     use crate::servers::nginx::Format;
 
     #[test]
-    fn what_is_pasted_is_the_preset() {
-        let pasted = Format::parse(&log_format("httplog")).unwrap();
+    fn snippets_define_the_presets() {
+        let parsed = Format::parse(&log_format("httplog")).unwrap();
         let preset = Preset::find("nginx-django").unwrap().definition().unwrap();
-        assert_eq!((&*pasted.name, pasted.text), ("httplog", preset.source));
+        assert_eq!((&*parsed.name, parsed.text), ("httplog", preset.source));
         let pattern = crate::pattern::Pattern::compile(
             "x",
             crate::pattern::Dialect::Gunicorn,

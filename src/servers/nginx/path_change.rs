@@ -1,47 +1,47 @@
-//! Under which path nginx hands requests on to the servers behind it.
+//! Finds the changes that nginx makes to paths before it passes requests on.
 //!
-//! Invariant: a prefix is said to be replaced only where the directive does just that; what may
-//! change paths otherwise is named, not guessed.
+//! Invariant: a change counts as a replaced prefix only if the directive does exactly that; other
+//! changes are quoted, not guessed.
 
 use super::tree::Directive;
 use crate::diag::Place;
 
-/// What nginx does to paths, and where that stands.
+/// A change to paths and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Handed {
-    /// What it does.
+pub struct PathChange {
+    /// The change.
     pub change: Change,
-    /// The directive that says so.
+    /// Place of the directive.
     pub place: Place,
 }
 
-/// What becomes of paths.
+/// A change to paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Those with this prefix have another one in its place, or the same.
+    /// A prefix is replaced, perhaps by itself.
     Prefix {
-        /// What is replaced.
+        /// The prefix in the log.
         from: String,
-        /// What stands there then.
+        /// The prefix passed on.
         to: String,
     },
-    /// Something else, as this directive says.
+    /// Another change, described by its directive.
     Other(String),
 }
 
-/// What the URL of a `proxy_pass` says of paths.
+/// The effect of the URL of a `proxy_pass` on paths.
 #[derive(Debug, PartialEq, Eq)]
 enum Uri<'u> {
-    /// They are handed on as they came.
+    /// Paths are passed on unchanged.
     None,
-    /// This stands in place of what the location names.
+    /// This text replaces the prefix of the location.
     Plain(&'u str),
-    /// It cannot be told.
+    /// The effect depends on variables.
     Unknown,
 }
 
-/// What a block does to paths that it hands on, or to those that it sends to another one.
-pub(super) fn of(block: &Directive) -> Vec<Handed> {
+/// Returns the changes of a block to paths that it passes on, or that it sends to another location.
+pub(super) fn path_changes(block: &Directive) -> Vec<PathChange> {
     let parameters = block.parameters();
     let location = (block.name() == "location").then_some(&*parameters);
     let inside = &block.block;
@@ -51,32 +51,32 @@ pub(super) fn of(block: &Directive) -> Vec<Handed> {
     let mut all = Vec::new();
     for directive in inside {
         let change = match directive.name() {
-            "proxy_pass" | "uwsgi_pass" => passed(location, directive),
-            "rewrite" => rewritten(directive, is_passed),
+            "proxy_pass" | "uwsgi_pass" => pass_change(location, directive),
+            "rewrite" => rewrite_change(directive, is_passed),
             _ => None,
         };
         let place = directive.place();
-        all.extend(change.map(|change| Handed { change, place }));
+        all.extend(change.map(|change| PathChange { change, place }));
     }
-    // What a `rewrite` changed is handed on as it is then, whatever `proxy_pass` says.
+    // A rewritten path is passed on as it is, regardless of `proxy_pass`.
     if inside
         .iter()
-        .any(|other| rewritten(other, is_passed).is_some())
+        .any(|other| rewrite_change(other, is_passed).is_some())
     {
-        all.retain(|handed| !handed.is_same());
+        all.retain(|change| !change.keeps_path());
     }
     all
 }
 
-impl Handed {
-    /// Whether it leaves paths as they are; a shorter prefix may change them elsewhere.
-    pub fn is_same(&self) -> bool {
+impl PathChange {
+    /// Returns whether the prefix is kept. Such an exception matters below a prefix that is replaced.
+    pub fn keeps_path(&self) -> bool {
         matches!(&self.change, Change::Prefix { from, to } if from == to)
     }
 }
 
-/// What a location hands on; outside of any, `location` is `None`.
-fn passed(location: Option<&[&str]>, directive: &Directive) -> Option<Change> {
+/// Returns the change made by a `proxy_pass` or `uwsgi_pass`; `location` is `None` outside a location.
+fn pass_change(location: Option<&[&str]>, directive: &Directive) -> Option<Change> {
     let parameters = directive.parameters();
     let uri = match (directive.name(), parameters.as_slice()) {
         ("proxy_pass", [url]) => uri(url),
@@ -93,14 +93,14 @@ fn passed(location: Option<&[&str]>, directive: &Directive) -> Option<Change> {
             Some(Change::Prefix { from, to })
         }
         (Uri::None, None) => None,
-        // `location = /a` for this very path.
+        // `location = /a` with the same path.
         (Uri::Plain(to), None) if location.and_then(exact) == Some(to) => None,
         (Uri::Plain(_) | Uri::Unknown, _) => other(),
     }
 }
 
-/// What a `rewrite` does, unless it redirects.
-fn rewritten(directive: &Directive, is_passed: bool) -> Option<Change> {
+/// Returns the change made by a `rewrite`, unless it redirects.
+fn rewrite_change(directive: &Directive, is_passed: bool) -> Option<Change> {
     if directive.name() != "rewrite" {
         return None;
     }
@@ -116,17 +116,16 @@ fn rewritten(directive: &Directive, is_passed: bool) -> Option<Change> {
     if is_redirect || (flag == "break" && !is_passed) {
         return None;
     }
-    let (from, to) = match of_regex(regex, replacement) {
-        // Where other locations see the new path, they may change it again.
+    let (from, to) = match prefixes(regex, replacement) {
+        // Without `break`, another location may change the path again.
         Some(pair) if flag == "break" => pair,
         _ => return Some(Change::Other(words(directive, None))),
     };
     Some(Change::Prefix { from, to })
 }
 
-/// The prefixes of a regex that takes all that begins with one, and of a replacement that keeps what
-/// follows.
-fn of_regex(regex: &str, replacement: &str) -> Option<(String, String)> {
+/// Returns both prefixes of a rewrite that replaces a prefix and keeps the rest of the path.
+fn prefixes(regex: &str, replacement: &str) -> Option<(String, String)> {
     let regex = regex.strip_prefix('^')?;
     let regex = regex.strip_suffix('$').unwrap_or(regex);
     let to = replacement.strip_suffix("$1")?;
@@ -142,7 +141,7 @@ fn of_regex(regex: &str, replacement: &str) -> Option<(String, String)> {
     is_pair.then_some((from, to))
 }
 
-/// The prefix of a location; `None` if it asks for a whole path or a regex, or has a name.
+/// Returns the prefix of a location; `None` for exact, regex and named locations.
 fn prefix<'p>(location: &[&'p str]) -> Option<&'p str> {
     let prefix = match location {
         ["^~", prefix] => prefix,
@@ -152,7 +151,7 @@ fn prefix<'p>(location: &[&'p str]) -> Option<&'p str> {
     prefix.starts_with('/').then_some(prefix)
 }
 
-/// The only path of a location that asks for one.
+/// Returns the path of an exact location.
 fn exact<'p>(location: &[&'p str]) -> Option<&'p str> {
     match location {
         ["=", path] => Some(path),
@@ -184,7 +183,7 @@ fn uri(url: &str) -> Uri<'_> {
     }
 }
 
-/// A directive as it can be told, with the location that it stands in.
+/// Quotes a directive, with the location around it.
 fn words(directive: &Directive, location: Option<&[&str]>) -> String {
     let mut words = vec![directive.name()];
     let parameters = directive.parameters();
@@ -198,17 +197,17 @@ fn words(directive: &Directive, location: Option<&[&str]>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::said;
+    use super::super::tests::read_text;
     use super::*;
 
-    /// What a server does to paths, as `FROM TO` or the words of the directive.
+    /// Checks the changes of a server, shown as `FROM TO` or the directive.
     fn check(server: &str, expected: &[&str]) {
-        let (nginx, report) = said(&format!("server {{ {server} }}"));
+        let (nginx, report) = read_text(&format!("server {{ {server} }}"));
         assert!(!report.has_errors(), "{report}");
         let logs = nginx.logs.iter();
-        let handed = logs.flat_map(|log| &log.handed);
-        let found: Vec<String> = handed
-            .map(|handed| match &handed.change {
+        let changes = logs.flat_map(|log| &log.path_changes);
+        let found: Vec<String> = changes
+            .map(|change| match &change.change {
                 Change::Prefix { from, to } => format!("{from} {to}"),
                 Change::Other(words) => words.clone(),
             })
@@ -248,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_prefix_is_named() {
+    fn other_changes_are_quoted() {
         check(
             "location = /a { proxy_pass http://g/b; }",
             &["proxy_pass http://g/b (location = /a)"],
@@ -285,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rewrite_is_a_prefix_or_named() {
+    fn a_rewrite_replaces_a_prefix_or_is_quoted() {
         let check = |inside: &str, expected: &[&str]| {
             check(
                 &format!("location /a/ {{ {inside} proxy_pass http://g; }}"),
@@ -311,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_handed_on_matters() {
+    fn only_logged_requests_that_are_passed_on_matter() {
         check(
             "location /a/ { rewrite ^/a/(.*)$ /b/$1 break; root /srv; }",
             &[],

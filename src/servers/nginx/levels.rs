@@ -1,20 +1,21 @@
-//! Which logs the levels of nginx's configuration write.
+//! Resolves the access logs of each level of nginx's configuration.
 //!
-//! Invariant: a level with any `access_log` of its own has none of those outside of it.
+//! Invariant: a level inherits the logs of the enclosing level only if it has no `access_log` itself.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use super::access::{self, Access};
-use super::handed::{self, Handed};
+use super::format::Format;
+use super::log::{Log, Nginx, Target};
+use super::path_change::{self, PathChange};
 use super::tree::Directive;
-use super::{Format, Log, Nginx, Target};
 use crate::diag::{Fault, Report};
 
-/// Where nginx's packages have it log without being told.
+/// Default access log of nginx's packages.
 const COMPILED_IN: &str = "/var/log/nginx/access.log";
 
-/// Reads all that stands in `http`; without one, the whole tree is taken for what stands in it.
+/// Reads the contents of `http`; without such a block, the whole tree counts as its contents.
 pub(super) fn read(tree: &[Directive], prefix: &str, report: &mut Report) -> Nginx {
     let is_http = |directive: &&Directive| directive.name() == "http";
     let inside: Vec<&Directive> = if tree.iter().any(|directive| is_http(&directive)) {
@@ -26,8 +27,8 @@ pub(super) fn read(tree: &[Directive], prefix: &str, report: &mut Report) -> Ngi
     {
         tree.iter().collect()
     } else {
-        let fault = Fault::error("neither `http` nor `server` is in nginx's configuration");
-        report.push(fault.help("give its main file, or what `nginx -T` prints"));
+        let fault = Fault::error("nginx's configuration has neither `http` nor `server`");
+        report.push(fault.help("pass its main file, or the output of `nginx -T`"));
         return Nginx::default();
     };
     let mut reader = Reader {
@@ -51,7 +52,7 @@ pub(super) fn read(tree: &[Directive], prefix: &str, report: &mut Report) -> Ngi
     reader.nginx
 }
 
-/// Every `log_format`, and nginx's own.
+/// Returns every `log_format`, including the built-in one.
 fn formats(inside: &[&Directive], report: &mut Report) -> BTreeMap<String, Format> {
     let combined = Format::combined();
     let mut formats = BTreeMap::from([(combined.name.clone(), combined)]);
@@ -60,8 +61,9 @@ fn formats(inside: &[&Directive], report: &mut Report) -> BTreeMap<String, Forma
             continue;
         }
         let place = directive.place();
-        let Some(format) = Format::of(&directive.parameters(), Some(place.clone())) else {
-            report.push(Fault::error("a `log_format` without a format").at(place));
+        let Some(format) = Format::from_parameters(&directive.parameters(), Some(place.clone()))
+        else {
+            report.push(Fault::error("`log_format` needs a format").at(place));
             continue;
         };
         match formats.entry(format.name.clone()) {
@@ -69,7 +71,7 @@ fn formats(inside: &[&Directive], report: &mut Report) -> BTreeMap<String, Forma
                 entry.insert(format);
             }
             Entry::Occupied(entry) => {
-                let message = format!("two log formats are named `{}`", entry.key());
+                let message = format!("duplicate log format name `{}`", entry.key());
                 report.push(Fault::error(message).at(place));
             }
         }
@@ -77,7 +79,7 @@ fn formats(inside: &[&Directive], report: &mut Report) -> BTreeMap<String, Forma
     formats
 }
 
-/// Whether a header with nginx's id of the request is set for those behind it.
+/// Returns whether a directive, or one inside it, passes `$request_id` on as `X-Request-ID`.
 fn passes_request_id(directive: &Directive) -> bool {
     let is_set = directive.name() == "proxy_set_header"
         && matches!(directive.parameters().as_slice(), [name, "$request_id" | "${request_id}"]
@@ -93,7 +95,7 @@ struct Reader<'r> {
 }
 
 impl Reader<'_> {
-    /// What a level writes, given what is written around it.
+    /// Returns the logs of a level inside a level with the logs `outside`.
     fn level(&mut self, inside: &[&Directive], outside: &[Log]) -> Vec<Log> {
         let mut own: Option<Vec<Log>> = None;
         let mut is_off = false;
@@ -127,7 +129,7 @@ impl Reader<'_> {
         self.block(server, http, &names);
     }
 
-    /// A server, and the blocks in it that have levels of their own.
+    /// Reads a server, or a block inside it that may have its own logs.
     fn block(&mut self, block: &Directive, outside: &[Log], names: &[String]) {
         let inside: Vec<&Directive> = block.block.iter().collect();
         let logs = self.level(&inside, outside);
@@ -136,7 +138,7 @@ impl Reader<'_> {
             words.extend(block.parameters());
             self.nginx.unlogged.push((words.join(" "), block.place()));
         }
-        self.write(&logs, names, &handed::of(block));
+        self.write(&logs, names, &path_change::path_changes(block));
         for directive in inside {
             if matches!(directive.name(), "location" | "if" | "limit_except") {
                 self.block(directive, &logs, names);
@@ -144,8 +146,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Adds what a level writes to what others write.
-    fn write(&mut self, logs: &[Log], names: &[String], handed: &[Handed]) {
+    /// Merges the logs of a level into the result.
+    fn write(&mut self, logs: &[Log], names: &[String], path_changes: &[PathChange]) {
         for log in logs {
             let known = self
                 .nginx
@@ -156,9 +158,9 @@ impl Reader<'_> {
                 Some(known) => {
                     if let Some(place) = &log.place
                         && known.place != log.place
-                        && !known.others.contains(place)
+                        && !known.other_places.contains(place)
                     {
-                        known.others.push(place.clone());
+                        known.other_places.push(place.clone());
                     }
                     known.is_buffered |= log.is_buffered;
                     known
@@ -168,20 +170,20 @@ impl Reader<'_> {
                     ..log.clone()
                 }),
             };
-            add(&log.conditions, &mut known.conditions);
-            let beside = logs.iter().filter_map(|other| match &other.target {
+            add_new(&log.conditions, &mut known.conditions);
+            let also_in = logs.iter().filter_map(|other| match &other.target {
                 Target::File(path) if other.target != log.target => Some(path.clone()),
                 _ => None,
             });
-            add(&beside.collect::<Vec<_>>(), &mut known.beside);
-            add(names, &mut known.servers);
-            add(handed, &mut known.handed);
+            add_new(&also_in.collect::<Vec<_>>(), &mut known.also_in);
+            add_new(names, &mut known.servers);
+            add_new(path_changes, &mut known.path_changes);
         }
     }
 }
 
-/// Adds what is not there yet.
-fn add<T: Clone + PartialEq>(found: &[T], all: &mut Vec<T>) {
+/// Appends the elements that are missing.
+fn add_new<T: Clone + PartialEq>(found: &[T], all: &mut Vec<T>) {
     for one in found {
         if !all.contains(one) {
             all.push(one.clone());

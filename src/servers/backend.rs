@@ -1,0 +1,188 @@
+//! Drafts the source of gunicorn's access log.
+//!
+//! Invariant: the source is joined to nginx's only if both log the request ID.
+
+use super::Gunicorn;
+use super::gunicorn::{FORMAT, Setting};
+use super::names;
+use super::nginx::Nginx;
+use super::place::{fault_at, file_and_line};
+use super::remark::is_stream;
+use super::resolve::{Patterns, Resolved};
+use super::rewrites::Rewrites;
+use super::snippets;
+use super::source::{Input, Source};
+use crate::diag::{Fault, Place, Report};
+use crate::model::{Field, FieldSet};
+
+/// Path proposed for gunicorn's access log.
+const LOG: &str = "/var/log/gunicorn/access.log";
+
+/// Adds gunicorn's source. Recommended changes to gunicorn's configuration go to the report.
+pub(super) fn add(
+    gunicorn: &Gunicorn,
+    nginx: Option<&Nginx>,
+    patterns: &mut Patterns,
+    sources: &mut Vec<Source>,
+    report: &mut Report,
+) {
+    if let Some((name, place)) = &gunicorn.logging_config {
+        let message = format!("`{name}` configures logging elsewhere: this draft may be wrong");
+        report.push(
+            Fault::warning(message)
+                .at(place.clone())
+                .help("check a line of the access log: httplog-exporter explain LINE"),
+        );
+    }
+    let Some((input, mut comments)) = input(gunicorn, report) else {
+        return;
+    };
+    let resolved = match &gunicorn.format {
+        Setting::Dynamic(place) => {
+            report.push(dynamic("the format of the access log", place));
+            comments.push("Its format is only known at run time: name its pattern.".to_owned());
+            None
+        }
+        format => {
+            let (text, place) = match format {
+                Setting::Literal(text, place) => (&**text, Some(place)),
+                _ => (FORMAT, log_place(gunicorn)),
+            };
+            let resolved = patterns.for_gunicorn(text, place, report);
+            if resolved.is_none() {
+                comments.push("Its format cannot be read.".to_owned());
+            }
+            resolved
+        }
+    };
+    let is_read = resolved.is_some();
+    let Resolved { name, fields } = resolved.unwrap_or_else(|| Resolved {
+        name: "gunicorn".to_owned(),
+        fields: FieldSet::EMPTY,
+    });
+    // For a journal, the remark on the missing file has recommended the format already.
+    let is_journal = matches!(input, Input::Journal(_));
+    if is_read && !is_journal && !fields.contains(Field::Duration) {
+        let message =
+            "no duration is logged; gunicorn can log it, and everything else that is counted";
+        let fault = fault_at(Fault::warning(message), log_place(gunicorn));
+        report.push(fault.help(format!(
+            "in gunicorn.conf.py:\n{}\nthen restart gunicorn, and run init again",
+            recommended(gunicorn)
+        )));
+    }
+    let is_live = is_read && matches!(&input, Input::Path(path) if path.starts_with('/'));
+    let mut source = Source {
+        name: names::unique("gunicorn", |name| {
+            sources.iter().any(|source| source.name == name)
+        }),
+        input,
+        pattern: name,
+        fields,
+        behind: None,
+        rewrites: Rewrites::default(),
+        comments,
+        is_live,
+    };
+    if is_live && let Some(nginx) = nginx {
+        source.behind = front(&mut source, nginx, sources);
+    }
+    sources.push(source);
+}
+
+/// Returns the name of nginx's source to which the lines can be joined, if exactly one qualifies.
+fn front(source: &mut Source, nginx: &Nginx, sources: &[Source]) -> Option<String> {
+    let is_back = source.has(Field::RequestId) && source.has(Field::Duration);
+    let mut fronts = sources.iter().filter(|front| {
+        front.is_live && front.has(Field::RequestId) && front.has(Field::UpstreamDurations)
+    });
+    let (Some(only), None, true) = (fronts.next(), fronts.next(), is_back) else {
+        return None;
+    };
+    if nginx.passes_request_id {
+        return Some(only.name.clone());
+    }
+    source.comments.push(format!(
+        "To join its lines with nginx's, add behind = \"{}\" here, and this where nginx proxies requests:\nproxy_set_header X-Request-ID $request_id;",
+        only.name
+    ));
+    None
+}
+
+/// Returns the origin of the lines and the comments on it. `None` if gunicorn does not log requests to
+/// a file or its output.
+fn input(gunicorn: &Gunicorn, report: &mut Report) -> Option<(Input, Vec<String>)> {
+    let (path, place) = match &gunicorn.access_log {
+        Setting::Unset => {
+            let fault = match &gunicorn.syslog {
+                Some(place) => {
+                    Fault::warning("gunicorn's access log goes to syslog, not to a file")
+                        .at(place.clone())
+                }
+                None => Fault::warning("gunicorn writes no access log"),
+            };
+            report.push(fault.help(format!("in gunicorn.conf.py:\n{}", recommended(gunicorn))));
+            return None;
+        }
+        Setting::Dynamic(place) => {
+            report.push(dynamic("the path of the access log", place));
+            let comment = format!(
+                "{}: the path is only known at run time",
+                file_and_line(place)
+            );
+            return Some((Input::Path("PATH".to_owned()), vec![comment]));
+        }
+        Setting::Literal(path, place) => (path, place),
+    };
+    let mut comments = vec![format!("{}: gunicorn's access log", file_and_line(place))];
+    if path == "-" || is_stream(path) {
+        let unit = gunicorn
+            .unit
+            .clone()
+            .unwrap_or_else(|| "gunicorn.service".to_owned());
+        let message = "gunicorn's access log goes to its output, not to a file";
+        report.push(Fault::warning(message).at(place.clone()).help(format!(
+            "write a file, in gunicorn.conf.py:\n{}\nor, under systemd, read {unit} from the journal: uncomment its source in the configuration",
+            recommended(gunicorn)
+        )));
+        comments.push(format!("Not followed: {message}."));
+        return Some((Input::Journal(unit), comments));
+    }
+    let path = match &gunicorn.directory {
+        Some(directory) if !path.starts_with('/') => format!("{directory}/{path}"),
+        _ => path.clone(),
+    };
+    if !path.starts_with('/') {
+        let message = format!("`{path}` is relative to the directory in which gunicorn runs");
+        report.push(
+            Fault::warning(message)
+                .at(place.clone())
+                .help(format!("write an absolute path: accesslog = \"{LOG}\"")),
+        );
+        comments.push("Not followed: the path is relative; make it absolute.".to_owned());
+    }
+    Some((Input::Path(names::escape_glob(&path)), comments))
+}
+
+fn log_place(gunicorn: &Gunicorn) -> Option<&Place> {
+    match &gunicorn.access_log {
+        Setting::Literal(_, place) => Some(place),
+        _ => None,
+    }
+}
+
+/// Returns the recommended lines for `gunicorn.conf.py`. An absolute path is kept.
+fn recommended(gunicorn: &Gunicorn) -> String {
+    match &gunicorn.access_log {
+        Setting::Literal(path, _) if path.starts_with('/') && !path.contains(['"', '\\']) => {
+            snippets::gunicorn_conf(path)
+        }
+        _ => snippets::gunicorn_conf(LOG),
+    }
+}
+
+fn dynamic(what: &str, place: &Place) -> Fault {
+    Fault::warning(format!("{what} is only known at run time"))
+        .at(place.clone())
+        .help("complete the commented source by hand, or write a literal here")
+}

@@ -1,0 +1,64 @@
+//! nginx's `log_format`.
+
+use super::token::{Lexer, Token};
+use crate::diag::Place;
+
+/// A `log_format`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Format {
+    /// Name of the format.
+    pub name: String,
+    /// Value of `escape=`, if given.
+    pub escape: Option<String>,
+    /// The concatenated strings.
+    pub text: String,
+    /// Place of the directive; `None` for `combined`.
+    pub place: Option<Place>,
+}
+
+impl Format {
+    /// Returns nginx's built-in format (`src/http/modules/ngx_http_log_module.c`).
+    pub fn combined() -> Self {
+        Self {
+            name: "combined".to_owned(),
+            escape: None,
+            text: "$remote_addr - $remote_user [$time_local] \"$request\" $status \
+                   $body_bytes_sent \"$http_referer\" \"$http_user_agent\""
+                .to_owned(),
+            place: None,
+        }
+    }
+
+    /// Parses the `log_format` directive with which a text begins.
+    pub fn parse(directive: &str) -> Option<Self> {
+        let Ok(Token::Simple(words)) = Lexer::new(directive).next() else {
+            return None;
+        };
+        let words: Vec<&str> = words.iter().map(|word| &*word.text).collect();
+        match words.split_first() {
+            Some((&"log_format", parameters)) => Self::from_parameters(parameters, None),
+            _ => None,
+        }
+    }
+
+    /// Reads the parameters of a `log_format`; `None` if there are too few.
+    pub(super) fn from_parameters(parameters: &[&str], place: Option<Place>) -> Option<Self> {
+        let (name, rest) = parameters.split_first()?;
+        let escape = rest.first().and_then(|first| first.strip_prefix("escape="));
+        let strings = &rest[usize::from(escape.is_some())..];
+        (!strings.is_empty()).then(|| Self {
+            name: (*name).to_owned(),
+            escape: escape.map(str::to_owned),
+            text: strings.concat(),
+            place,
+        })
+    }
+
+    /// Returns a directive that defines this format.
+    pub fn directive(&self) -> String {
+        let text = self.text.replace('\\', "\\\\").replace('\'', "\\'");
+        let escape = self.escape.as_ref();
+        let escape = escape.map_or(String::new(), |escape| format!("escape={escape} "));
+        format!("log_format {} {escape}'{text}';", self.name)
+    }
+}

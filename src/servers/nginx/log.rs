@@ -1,0 +1,50 @@
+//! The access logs that nginx is configured to write.
+
+use super::format::Format;
+use super::path_change::PathChange;
+use crate::diag::Place;
+
+/// The access logs of a configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Nginx {
+    /// Each pair of target and format once, sorted as in the configuration.
+    pub logs: Vec<Log>,
+    /// Blocks whose requests are not logged: their opening words and place.
+    pub unlogged: Vec<(String, Place)>,
+    /// True if nginx passes `$request_id` on as `X-Request-ID`.
+    pub passes_request_id: bool,
+}
+
+/// An access log.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// Destination of the lines.
+    pub target: Target,
+    /// Format of the lines.
+    pub format: Format,
+    /// Names of the servers that write to it.
+    pub servers: Vec<String>,
+    /// Conditions given by `if=`.
+    pub conditions: Vec<String>,
+    /// Other files to which the same requests are written.
+    pub also_in: Vec<String>,
+    /// Changes to the paths of its requests when nginx passes them on; each once.
+    pub path_changes: Vec<PathChange>,
+    /// True if `buffer=` or `flush=` may delay lines.
+    pub is_buffered: bool,
+    /// Place of the `access_log`; `None` for the log that nginx writes by default.
+    pub place: Option<Place>,
+    /// Places of other directives for the same log.
+    pub other_places: Vec<Place>,
+}
+
+/// Destination of an access log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A path, perhaps with variables.
+    File(String),
+    /// `gzip=`: a path to a compressed file.
+    Compressed(String),
+    /// The parameters after `syslog:`.
+    Syslog(String),
+}

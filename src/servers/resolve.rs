@@ -1,0 +1,334 @@
+//! Resolves a server's log format to a preset, or else to a custom pattern.
+//!
+//! Invariant: the resolved pattern compiles, and its format equals the server's.
+
+use std::sync::OnceLock;
+
+use super::nginx::Format;
+use super::place::fault_at;
+use super::snippets;
+use crate::diag::{Fault, Place, Report};
+use crate::model::{Field, FieldSet};
+use crate::pattern::{Complaint, Dialect, Pattern, advice, presets};
+
+/// The pattern that reads a format.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Resolved {
+    /// Name of the pattern.
+    pub(super) name: String,
+    pub(super) fields: FieldSet,
+}
+
+/// A pattern defined in the drafted configuration.
+#[derive(Clone, Debug)]
+pub(super) struct CustomPattern {
+    pub(super) name: String,
+    pub(super) dialect: Dialect,
+    /// Format string or directive.
+    pub(super) source: String,
+    /// Place of the format in the server's configuration.
+    pub(super) place: Option<Place>,
+}
+
+/// The patterns that a drafted configuration needs.
+#[derive(Debug, Default)]
+pub(super) struct Patterns {
+    pub(super) custom: Vec<CustomPattern>,
+    /// Every format resolved so far.
+    known: Vec<(ServerFormat, Option<Resolved>)>,
+}
+
+/// A format as the server understands it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct ServerFormat {
+    dialect: Dialect,
+    escape: String,
+    text: String,
+}
+
+/// A format to resolve.
+struct Request<'r> {
+    format: ServerFormat,
+    /// Format string or directive to compile.
+    source: String,
+    /// Preferred name of a custom pattern.
+    name: &'r str,
+    /// Setting that defines the format, for messages.
+    setting: String,
+    place: Option<&'r Place>,
+    /// True if the format can be edited; a server's built-in format cannot.
+    is_editable: bool,
+}
+
+/// A preset that is a server's format.
+struct PresetFormat {
+    format: ServerFormat,
+    name: &'static str,
+    fields: FieldSet,
+}
+
+impl Patterns {
+    /// Returns the pattern for a `log_format`, or `None` if it cannot be read. Advice on the format goes
+    /// to the report, once. `log` is the place of the `access_log`.
+    pub(super) fn for_nginx(
+        &mut self,
+        format: &Format,
+        log: Option<&Place>,
+        report: &mut Report,
+    ) -> Option<Resolved> {
+        let server_format = ServerFormat::from_nginx(format);
+        let is_plain = server_format.escape == "default" && !snippets::is_directive(&format.text);
+        let request = Request {
+            format: server_format,
+            source: if is_plain {
+                format.text.clone()
+            } else {
+                format.directive()
+            },
+            name: &format.name,
+            setting: format!("log_format `{}`", format.name),
+            place: format.place.as_ref().or(log),
+            is_editable: format.place.is_some(),
+        };
+        self.resolve(request, report)
+    }
+
+    /// Returns the pattern for gunicorn's `access_log_format`, or `None` if it cannot be read. Advice on
+    /// the format goes to the report.
+    pub(super) fn for_gunicorn(
+        &mut self,
+        text: &str,
+        place: Option<&Place>,
+        report: &mut Report,
+    ) -> Option<Resolved> {
+        let request = Request {
+            format: ServerFormat::plain(Dialect::Gunicorn, text),
+            source: text.to_owned(),
+            name: "gunicorn-own",
+            setting: "access_log_format".to_owned(),
+            place,
+            is_editable: text != super::gunicorn::FORMAT,
+        };
+        self.resolve(request, report)
+    }
+
+    fn resolve(&mut self, request: Request<'_>, report: &mut Report) -> Option<Resolved> {
+        let mut known = self.known.iter();
+        if let Some((_, resolved)) = known.find(|(format, _)| *format == request.format) {
+            return resolved.clone();
+        }
+        let dialect = request.format.dialect;
+        let resolved = match Pattern::compile(request.name, dialect, &request.source) {
+            Ok(pattern) => {
+                if request.is_editable {
+                    let remarks = advice(&pattern, dialect, &request.source);
+                    for remark in remarks.into_iter().chain(lacking(&pattern, dialect)) {
+                        let fault = Fault::warning(format!("{}: {remark}", request.setting));
+                        report.push(with_help(fault, remark, request.place));
+                    }
+                }
+                let mut presets = preset_formats().iter();
+                Some(
+                    match presets.find(|preset| preset.format == request.format) {
+                        Some(preset) => Resolved {
+                            name: preset.name.to_owned(),
+                            fields: preset.fields,
+                        },
+                        None => Resolved {
+                            name: self.add(&request),
+                            fields: pattern.fields(),
+                        },
+                    },
+                )
+            }
+            Err(complaint) => {
+                let message = format!("{} cannot be read: {complaint}", request.setting);
+                report.push(with_help(Fault::error(message), complaint, request.place));
+                None
+            }
+        };
+        self.known.push((request.format, resolved.clone()));
+        resolved
+    }
+
+    /// Adds a custom pattern and returns its unique name.
+    fn add(&mut self, request: &Request<'_>) -> String {
+        let is_taken = |name: &str| {
+            self.custom.iter().any(|custom| custom.name == name)
+                || presets().iter().any(|preset| preset.name == name)
+        };
+        let name = super::names::unique(request.name, is_taken);
+        self.custom.push(CustomPattern {
+            name: name.clone(),
+            dialect: request.format.dialect,
+            source: request.source.clone(),
+            place: request.place.cloned(),
+        });
+        name
+    }
+}
+
+impl ServerFormat {
+    fn from_nginx(format: &Format) -> Self {
+        let escape = format.escape.as_deref().unwrap_or("default");
+        Self {
+            dialect: Dialect::Nginx,
+            escape: escape.to_owned(),
+            text: format.text.clone(),
+        }
+    }
+
+    fn plain(dialect: Dialect, text: &str) -> Self {
+        Self {
+            dialect,
+            escape: "default".to_owned(),
+            text: text.to_owned(),
+        }
+    }
+}
+
+/// Returns the presets that are formats of nginx or gunicorn.
+fn preset_formats() -> &'static [PresetFormat] {
+    static KNOWN: OnceLock<Vec<PresetFormat>> = OnceLock::new();
+    KNOWN.get_or_init(|| {
+        let definitions = presets()
+            .iter()
+            .filter_map(|preset| Some((preset.name, preset.definition().ok()?)));
+        definitions
+            .filter_map(|(name, definition)| {
+                let format = match definition.dialect {
+                    Dialect::Nginx => Format::parse(&definition.source).map_or_else(
+                        || ServerFormat::plain(Dialect::Nginx, &definition.source),
+                        |format| ServerFormat::from_nginx(&format),
+                    ),
+                    Dialect::Gunicorn => ServerFormat::plain(Dialect::Gunicorn, &definition.source),
+                    _ => return None,
+                };
+                Some(PresetFormat {
+                    format,
+                    name,
+                    fields: definition.pattern.fields(),
+                })
+            })
+            .collect()
+    })
+}
+
+/// Reports missing fields by which requests are counted.
+fn lacking(pattern: &Pattern, dialect: Dialect) -> Vec<Complaint> {
+    let (request, status) = match dialect {
+        Dialect::Gunicorn => ("\"%(r)s\"", "%(s)s"),
+        _ => ("\"$request\"", "$status"),
+    };
+    let lacking = [
+        (
+            Field::Method,
+            "no method: requests cannot be counted by method",
+            request,
+        ),
+        (Field::Target, "no path: requests have no route", request),
+        (Field::Status, "no status: errors cannot be counted", status),
+    ];
+    let fields = pattern.fields();
+    lacking
+        .into_iter()
+        .filter(|(field, ..)| !fields.contains(*field))
+        .map(|(_, message, add)| Complaint {
+            message: message.to_owned(),
+            span: 0..0,
+            help: Some(format!("add {add} to it")),
+        })
+        .collect()
+}
+
+/// Adds the place, and the remedy of a complaint, to a fault. `init` generates the pattern, so the
+/// remedy asks to run it again instead of editing the pattern.
+fn with_help(fault: Fault, complaint: Complaint, place: Option<&Place>) -> Fault {
+    let fault = fault_at(fault, place);
+    match complaint.help {
+        Some(help) => fault.help(help.replace(" and in the pattern", ", then run init again")),
+        None => fault,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::diag::Text;
+
+    fn resolve(directive: &str) -> (Option<String>, Vec<String>, Vec<CustomPattern>) {
+        let mut patterns = Patterns::default();
+        let mut report = Report::default();
+        let text = Arc::new(Text {
+            name: "n".to_owned(),
+            content: directive.to_owned(),
+        });
+        let span = 0..directive.len();
+        let format = Format {
+            place: Some(Place { text, span }),
+            ..Format::parse(directive).unwrap()
+        };
+        let resolved = patterns.for_nginx(&format, None, &mut report);
+        let faults = report
+            .faults()
+            .iter()
+            .map(|fault| fault.message.clone())
+            .collect();
+        (
+            resolved.map(|resolved| resolved.name),
+            faults,
+            patterns.custom,
+        )
+    }
+
+    #[test]
+    fn a_preset_is_recognised_by_its_text() {
+        let combined = Format::combined().directive();
+        assert_eq!(resolve(&combined).0.as_deref(), Some("nginx-combined"));
+        let main = combined.replace("_agent\"'", "_agent\" ' '\"$http_x_forwarded_for\"'");
+        assert_eq!(resolve(&main).0.as_deref(), Some("nginx-main"));
+        for preset in ["nginx-django", "nginx-json", "nginx-timed"] {
+            let definition = crate::pattern::Preset::find(preset)
+                .unwrap()
+                .definition()
+                .unwrap();
+            let source = definition.source;
+            let directive = if source.starts_with("log_format") {
+                source
+            } else {
+                format!("log_format x escape=default '{source}';")
+            };
+            let (name, faults, _) = resolve(&directive);
+            assert_eq!((name.as_deref(), faults.len()), (Some(preset), 0));
+        }
+    }
+
+    #[test]
+    fn other_formats_become_patterns() {
+        let (name, faults, custom) =
+            resolve("log_format nginx-main '$status \"$request\" $request_time';");
+        assert_eq!((name.as_deref(), faults.len()), (Some("nginx-main-2"), 0));
+        assert_eq!(custom[0].source, "$status \"$request\" $request_time");
+        let (_, faults, custom) = resolve("log_format j escape=json '{\"a\":\"$request_uri\"}';");
+        assert_eq!(
+            custom[0].source,
+            "log_format j escape=json '{\"a\":\"$request_uri\"}';"
+        );
+        assert_eq!(
+            faults,
+            [
+                "log_format `j`: no duration: response times will not be measured",
+                "log_format `j`: no method: requests cannot be counted by method",
+                "log_format `j`: no status: errors cannot be counted",
+            ]
+        );
+        let (name, faults, _) = resolve("log_format x '$statsu';");
+        assert_eq!(name, None);
+        assert_eq!(
+            faults,
+            ["log_format `x` cannot be read: unknown variable `$statsu`"]
+        );
+    }
+}
