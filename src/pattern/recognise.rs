@@ -272,7 +272,7 @@ mod tests {
                 }
                 match among(&patterns, lines.iter().copied()) {
                     Recognition::Known(pattern) => {
-                        assert_eq!((pattern.name(), every), (preset, 15))
+                        assert_eq!((pattern.name(), every), (preset, 15));
                     }
                     Recognition::Unknown(best) => assert_eq!((best[0].0, every), (preset, 3)),
                 }

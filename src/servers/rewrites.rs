@@ -33,9 +33,9 @@ impl Rewrites {
     pub(super) fn collect(changes: &[PathChange]) -> Self {
         let mut rewrites = Self::default();
         // A change takes precedence over an unchanged prefix in another server.
-        let (same, changed): (Vec<_>, Vec<_>) =
+        let (kept, replaced): (Vec<_>, Vec<_>) =
             changes.iter().partition(|change| change.keeps_path());
-        for PathChange { change, place } in changed.into_iter().chain(same) {
+        for PathChange { change, place } in replaced.into_iter().chain(kept) {
             match change {
                 Change::Prefix { from, to } => rewrites.add(from, to, place),
                 Change::Other(words) => rewrites.others.push((words.clone(), place.clone())),

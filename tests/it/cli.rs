@@ -299,18 +299,18 @@ fn a_log_without_a_whole_line_is_66() {
 #[test]
 fn a_log_that_nobody_recognises_is_78() {
     assert_snapshot!(run_refuses("hello\nworld\n", 78), @"
-    error: the format of access.log is not recognised: no preset reads any of its lines
-     = help: `nginx-combined` stops in line 1 at byte 6, where it expects ` - `
+    error: the format of access.log is not recognised: none of the presets reads its lines
+     = help: `nginx-combined` stops in line 1 at byte 6, expecting ` - `
              likely cause: the line has fewer fields than the format: `$remote_user` is missing; the line may predate a change of nginx's log_format, or come from another `access_log`; give each format its own file
              to see it: sed -n 1p access.log | httplog-exporter explain --pattern nginx-combined -
-             name it with --pattern, or describe it in a configuration: [pattern.mine] nginx = '…'
+             name its pattern with --pattern, or define one in a configuration: [pattern.mine] nginx = '…'
     ");
     assert_snapshot!(run_refuses(line("GET", 200) + "hello\n", 78), @"
     error: the format of access.log is not recognised: nginx-combined reads 50 % of its first lines, gunicorn reads 50 % of its first lines
-     = help: `nginx-combined` stops in line 2 at byte 6, where it expects ` - `
+     = help: `nginx-combined` stops in line 2 at byte 6, expecting ` - `
              likely cause: the line has fewer fields than the format: `$remote_user` is missing; the line may predate a change of nginx's log_format, or come from another `access_log`; give each format its own file
              to see it: sed -n 2p access.log | httplog-exporter explain --pattern nginx-combined -
-             name it with --pattern, or describe it in a configuration: [pattern.mine] nginx = '…'
+             name its pattern with --pattern, or define one in a configuration: [pattern.mine] nginx = '…'
     ");
 }
 

@@ -1,4 +1,4 @@
-//! Real nginx on each configuration of `fixtures/init`: what `init` draws up of it counts what it
+//! Real nginx on each configuration of `fixtures/init`: the configuration that `init` generates counts what it
 //! answers.
 
 use std::collections::BTreeMap;
@@ -91,7 +91,7 @@ fn what_is_drawn_up_counts_what_nginx_answers() {
     }
 }
 
-/// That every source has counted what was sent to it, and there are no others.
+/// That every source has counted what was sent to it, and there are not others.
 fn check(name: &str, daemon: &Daemon, expected: &BTreeMap<&str, u64>, config: &str) {
     let drawn: Vec<&str> = config
         .lines()

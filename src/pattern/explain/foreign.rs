@@ -73,7 +73,7 @@ pub(super) fn keyed(case: &Case<'_>) -> Option<Diagnosis> {
     let line = case.line;
     let is_json =
         line.trim_ascii_start().starts_with(b"{") && !case.reader.outline.may_begin_with('{');
-    let (cause, notation, example) = if is_json {
+    let (kind, notation, example) = if is_json {
         (Cause::Json, "JSON", "nginx-json")
     } else if detect::is_ltsv(line) && !has_tabs(case) {
         (
@@ -96,7 +96,7 @@ pub(super) fn keyed(case: &Case<'_>) -> Option<Diagnosis> {
     };
     let name = case.reader.pattern.name();
     let reason = format!("the line is {notation}, but `{name}` reads text");
-    Some(Diagnosis::new(cause, reason, remedy))
+    Some(Diagnosis::new(kind, reason, remedy))
 }
 
 /// Returns whether the pattern itself has tabs.
