@@ -91,7 +91,7 @@ fn what_is_drawn_up_counts_what_nginx_answers() {
     }
 }
 
-/// That every source has counted what was sent to it, and there are not others.
+/// Asserts that every source has counted the lines sent to it, and that other sources do not exist.
 fn check(name: &str, daemon: &Daemon, expected: &BTreeMap<&str, u64>, config: &str) {
     let drawn: Vec<&str> = config
         .lines()
