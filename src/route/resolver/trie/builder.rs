@@ -14,7 +14,7 @@ use super::{Edge, LiteralEdge, NONE, RareParts, Trie, count, least};
 
 /// A trie under construction.
 #[derive(Debug)]
-pub(in super::super) struct TrieBuilder {
+pub(crate) struct TrieBuilder {
     nodes: Vec<NodeDraft>,
 }
 
@@ -31,14 +31,14 @@ struct NodeDraft {
 }
 
 impl TrieBuilder {
-    pub(in super::super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             nodes: vec![NodeDraft::default()],
         }
     }
 
     /// Adds an alternative of a route. Routes are added in their order.
-    pub(in super::super) fn add(&mut self, order: u32, alternative: &Alternative) {
+    pub(crate) fn add(&mut self, order: u32, alternative: &Alternative) {
         let mut node = 0;
         // Tokens of the current segment, from its beginning on.
         let mut segment: Vec<PathToken> = Vec::new();
@@ -105,7 +105,7 @@ impl TrieBuilder {
     }
 
     /// Builds the trie.
-    pub(in super::super) fn build(self) -> Trie {
+    pub(crate) fn build(self) -> Trie {
         // A node has a higher index than the node that leads to it, so children are built first. Each
         // built node comes with its first route.
         let mut built = BTreeMap::new();
