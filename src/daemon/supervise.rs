@@ -7,14 +7,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinError;
 
 use super::error::RunError;
 use super::observer::HttpObserver;
+use super::start::Daemon;
+use super::systemd;
 use super::worker::{Notice, Worker};
-use super::{Daemon, systemd};
 use crate::http::{Limits, Routes, Scrape, ServeError, serve};
 
 /// Silence after which a thread counts as stuck, unless systemd sets a watchdog timeout.
@@ -28,24 +28,6 @@ const LEAST_TICK: Duration = Duration::from_millis(10);
 
 /// Time that a scrape still has once everything else has ended.
 const LAST_SCRAPE: Duration = Duration::from_secs(1);
-
-/// Handled signals.
-pub(super) struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hang_up: Signal,
-}
-
-impl Signals {
-    /// Installs the handlers, after which the signals do not end the process. Needs a runtime.
-    pub(super) fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hang_up: signal(SignalKind::hangup())?,
-        })
-    }
-}
 
 impl Daemon {
     /// Serves and reads until SIGTERM, SIGINT or [`super::Stop`]; SIGHUP reloads.
