@@ -54,7 +54,7 @@ impl OpenInput {
         Ok(match wanted {
             Input::Files(files) => {
                 let settings = file_settings(files, limits);
-                let source = FileSource::new(settings, RealFs, Arc::clone(clock));
+                let source = FileSource::new(&settings, RealFs, Arc::clone(clock));
                 Self::Files {
                     source: Box::new(source),
                     watch: files.watch,
@@ -91,7 +91,7 @@ impl OpenInput {
         events: &mut EventSink,
     ) {
         if let (Self::Files { source, watch }, Input::Files(files)) = (self, wanted) {
-            source.reconfigure(file_settings(files, limits), &mut |event| {
+            source.reconfigure(&file_settings(files, limits), &mut |event| {
                 events.file_event(&event);
             });
             *watch = files.watch;

@@ -1,21 +1,21 @@
-//! Undoes the compression of what is read once.
+//! Decompresses what is read once.
 //!
-//! Invariant: whether a stream is compressed is told by its first bytes, never by its name.
+//! Invariant: compression is detected by the first bytes of a stream, never by its name.
 
 use std::io::{Cursor, ErrorKind, Read, Result};
 
 use flate2::read::MultiGzDecoder;
 
-/// The first bytes of a gzip member (RFC 1952, section 2.3.1).
+/// First bytes of a gzip member (RFC 1952, section 2.3.1).
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// Whether a file that begins with these bytes is compressed.
+/// Returns whether a file that begins with these bytes is compressed.
 pub fn is_compressed(first: &[u8]) -> bool {
     first.starts_with(&GZIP_MAGIC)
 }
 
-/// Gives the text behind `reader`, which may be compressed; waits for its first two bytes. A
-/// corrupt or truncated archive is an error of the read that comes upon it.
+/// Returns a reader of the text of `reader`, decompressed if necessary; blocks until its first two bytes are there. A
+/// corrupt or truncated archive is an error of the read that reaches the damage.
 pub fn decompressed<R: Read + Send + 'static>(mut reader: R) -> Result<Box<dyn Read + Send>> {
     let mut first = [0; GZIP_MAGIC.len()];
     let mut known = 0;
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn gzip_is_known_by_its_magic_and_may_have_several_members() {
+    fn gzip_is_detected_by_its_magic_and_may_have_several_members() {
         check(gzip(b"a\n"), b"a\n");
         check([gzip(b"a\nb"), gzip(b"c\n")].concat(), b"a\nbc\n");
     }

@@ -1,34 +1,37 @@
 //! Cuts bytes into whole lines.
 //!
-//! Invariant: however a text is cut into chunks, the same lines come out and the same number of
-//! lines is over-long, be it that they were skipped here or handed over whole and too long.
+//! Invariant: however a text is divided into chunks, the same lines come out and the same number of lines is over-long,
+//! whether these are skipped here or handed over whole.
 
 use std::ops::Range;
 
 use memchr::{memchr, memrchr};
 
-/// Cuts successive stretches of a text into lines, and skips a line that grows past the limit
-/// before its end is seen, so that no buffer has to hold it.
+/// Least number of bytes requested in one read.
+pub(in crate::source) const READ_BYTES: usize = 128 * 1024;
+
+/// Cuts successive stretches of a text into lines. Skips a line that exceeds the limit before its end is seen, so that a
+/// buffer need not hold it.
 #[derive(Clone, Debug)]
 pub struct Framer {
     limit: usize,
     skipping: bool,
 }
 
-/// What a stretch of text was found to hold.
+/// Result of cutting a stretch of text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cut {
-    /// Where its whole lines stand. If there are any, or `overlong` is not 0, the range's end is
-    /// the start of the next line.
+    /// Range of its whole lines. If it is not empty, or `overlong` is not 0, its end is the start of the next line.
     pub lines: Range<usize>,
-    /// Bytes dealt with; the next stretch begins after them.
+    /// Bytes processed; the next stretch begins after them.
     pub consumed: usize,
-    /// Lines that ended here and are not in `lines` because they passed the limit.
+    /// Lines that ended here and are not in `lines` because they exceeded the limit.
     pub overlong: u64,
 }
 
 impl Framer {
-    /// `limit` is the longest line to hold, in bytes without its terminator (`\n` or `\r\n`).
+    /// Makes a framer for a text that begins at a line. `limit` is the longest line in bytes, without its terminator (`\n`
+    /// or `\r\n`).
     pub fn new(limit: usize) -> Self {
         Self {
             limit,
@@ -36,7 +39,7 @@ impl Framer {
         }
     }
 
-    /// Like [`Framer::new`], for a text that begins inside an over-long line.
+    /// Makes a framer for a text that begins inside an over-long line.
     pub fn inside_overlong(limit: usize) -> Self {
         Self {
             limit,
@@ -44,30 +47,29 @@ impl Framer {
         }
     }
 
-    /// The most bytes an unfinished line can have without being skipped: the limit, and a `\r`
-    /// that may belong to the terminator.
+    /// Returns the most bytes an unfinished line can have without being skipped: the limit, and a `\r` that may belong to
+    /// the terminator.
     pub fn longest_partial(limit: usize) -> usize {
         limit.saturating_add(1)
     }
 
-    /// Applies another limit from the next cut on. A line being skipped remains so.
+    /// Applies another limit from the next cut on. A line that is being skipped is skipped to its end.
     pub fn set_limit(&mut self, limit: usize) {
         self.limit = limit;
     }
 
-    /// Forgets an over-long line: the next stretch begins at the start of a line.
+    /// Starts at a line again, whatever was being skipped.
     pub fn reset(&mut self) {
         self.skipping = false;
     }
 
-    /// Whether the next stretch begins inside an over-long line.
+    /// Returns whether the next stretch begins inside an over-long line.
     pub fn is_skipping(&self) -> bool {
         self.skipping
     }
 
-    /// Cuts `data`, which begins where the last cut's `consumed` ended: at the start of a line, or
-    /// inside an over-long one. A line that is complete in `data` is handed over whatever its
-    /// length.
+    /// Cuts `data`, which begins where the last cut's `consumed` ended: at the start of a line, or inside an over-long one.
+    /// A line that is complete in `data` is kept whatever its length.
     pub fn cut(&mut self, data: &[u8]) -> Cut {
         let Some((start, overlong)) = self.resume(data) else {
             return Cut::nothing(data.len());
@@ -86,8 +88,8 @@ impl Framer {
         }
     }
 
-    /// Cuts the last stretch of a text that will not grow any more: what lacks its newline is a
-    /// line too. The next stretch, if any, begins a text of its own.
+    /// Cuts the last stretch of a text; a last line without a newline is a line too. The next stretch, if any, begins
+    /// another text.
     pub fn finish(&mut self, data: &[u8]) -> Cut {
         let Some((start, overlong)) = self.resume(data) else {
             self.skipping = false;
@@ -103,8 +105,8 @@ impl Framer {
         }
     }
 
-    /// Where the first line starts, and how many over-long ones ended before it; `None` if the
-    /// over-long line being skipped doesn't end in `data`.
+    /// Returns the start of the first line, and the number of over-long ones that ended before it; `None` if the over-long
+    /// line being skipped does not end in `data`.
     fn resume(&mut self, data: &[u8]) -> Option<(usize, u64)> {
         if !self.skipping {
             return Some((0, 0));
@@ -114,7 +116,7 @@ impl Framer {
         Some((newline + 1, 1))
     }
 
-    /// Whether this unfinished line is too long however it ends.
+    /// Returns whether this unfinished line is too long however it ends.
     fn is_overlong(&self, partial: &[u8]) -> bool {
         let most = Self::longest_partial(self.limit);
         partial.len() > most || (partial.len() == most && partial.last() != Some(&b'\r'))
@@ -130,7 +132,7 @@ impl Cut {
         }
     }
 
-    /// Whether a line ended in this stretch.
+    /// Returns whether no line ended in this stretch.
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty() && self.overlong == 0
     }
@@ -144,7 +146,7 @@ mod tests {
 
     const LIMIT: usize = 4;
 
-    /// What a reader of cuts sees.
+    /// Lines seen by a reader of cuts.
     #[derive(Debug, Default, PartialEq, Eq)]
     struct Seen {
         lines: Vec<Vec<u8>>,
@@ -168,7 +170,7 @@ mod tests {
         }
     }
 
-    /// Feeds `text` as it arrives in pieces of the given sizes.
+    /// Feeds `text` in pieces of the given sizes.
     fn in_chunks(text: &[u8], sizes: &[usize]) -> Seen {
         let (mut seen, mut framer, mut pending) = (Seen::default(), Framer::new(LIMIT), Vec::new());
         let mut rest = text;

@@ -1,12 +1,10 @@
-//! Where lines come from: files that are followed, streams that are received, and either read once.
+//! Sources of lines: files that are followed, streams that are received, and either read once.
 //!
-//! Invariant: a line is handed over whole and once, and a position given with it is the start of
-//! the next line; what can't be handed over (an over-long line, a truncated file) is counted or
-//! reported, never dropped unseen.
+//! Invariant: a line is handed over whole and once, and its position is the start of the next line. What cannot be handed
+//! over (an over-long line, a truncated file) is counted or reported.
 //!
-//! This module only reads. It keeps no state across restarts but
-//! the place reached in the journal, knows nothing of patterns or
-//! metrics. It starts two kinds of threads: one delivers wake-ups for files, one receives a stream.
+//! This module only reads: it has no access to patterns or metrics, and keeps no state across restarts but the cursor
+//! reached in the journal. It starts two kinds of threads: one delivers notifications about files, one receives a stream.
 
 pub mod archive;
 mod file;
@@ -15,8 +13,8 @@ mod read;
 mod stream;
 
 pub use file::{
-    Entry, FILE_GAP_REASONS, FileError, FileEvent, FileId, FilePosition, FileSettings, FileSource,
-    Fs, Kind, Meta, PathPattern, PatternError, Progress, RealFs, Start, Watch,
+    Entry, FILE_GAP_REASONS, FileError, FileEvent, FileId, FileSettings, FileSource, Fs, Kind,
+    Meta, PathPattern, PatternError, Progress, RealFs, Start, Watch,
 };
 pub use frame::{Cut, Framer};
 pub use read::LineReader;
@@ -25,6 +23,3 @@ pub use stream::{
     StreamEvent, StreamReceiver, Syslog, SyslogAddress, SyslogAddressError, is_journal_export,
     unix_queue_length,
 };
-
-/// Least number of bytes asked for in one read.
-const READ_BYTES: usize = 128 * 1024;

@@ -1,15 +1,14 @@
 //! Reads a stream, or a whole file, line by line.
 //!
-//! Invariant: memory is one buffer, whatever the stream holds; lines come in order, each once.
+//! Invariant: memory is one buffer, whatever the stream contains; each line is returned once, in its sequence.
 
 use std::io::{ErrorKind, Read, Result};
 use std::ops::Range;
 
-use super::READ_BYTES;
-use super::frame::{Cut, Framer};
+use super::frame::{Cut, Framer, READ_BYTES};
 use crate::model::{Batch, GenerationId, Position};
 
-/// Reads batches of whole lines from `R` until its end. A last line without a newline is a line.
+/// Reads batches of whole lines from `R` until its end. A last line without a newline is a line too.
 #[derive(Debug)]
 pub struct LineReader<R> {
     reader: R,
@@ -17,14 +16,14 @@ pub struct LineReader<R> {
     buffer: Vec<u8>,
     /// Bytes read and not yet cut.
     pending: Range<usize>,
-    /// Where `pending` begins in the stream. At the start of a line, but for an over-long one.
+    /// Position of `pending` in the stream: the start of a line, unless an over-long one is being skipped.
     position: Position,
     ended: bool,
 }
 
 impl<R: Read> LineReader<R> {
-    /// Reads from `reader`'s present place. `line_bytes` is the longest line held; longer ones
-    /// are counted. Positions count bytes from here and name `generation`.
+    /// Reads from the present position of `reader`. `line_bytes` is the longest line returned; longer ones are counted.
+    /// Positions count bytes from here and carry `generation`.
     pub fn new(reader: R, generation: GenerationId, line_bytes: usize) -> Self {
         let twice_a_line = Framer::longest_partial(line_bytes).saturating_mul(2);
         Self {
@@ -40,21 +39,20 @@ impl<R: Read> LineReader<R> {
         }
     }
 
-    /// Counts positions from `offset`, which is how much of the stream was passed over.
+    /// Counts positions from `offset`, the number of bytes of the stream that were skipped before.
     #[must_use]
     pub fn starting_at(mut self, offset: u64) -> Self {
         self.position.offset = offset;
         self
     }
 
-    /// What it reads from.
+    /// Returns the underlying reader.
     pub fn get_mut(&mut self) -> &mut R {
         &mut self.reader
     }
 
-    /// The next lines; `None` after the last ones. Waits as long as the stream does, and gives
-    /// what one read brought, if a line ended in it. After an error the lines already read in
-    /// part are kept: reading may be tried again.
+    /// Returns the next lines, or `None` after the last ones. Blocks as long as the stream does, and returns the lines of
+    /// one read if any ended in it. After an error nothing that was read is lost: call it again.
     pub fn next_batch(&mut self) -> Result<Option<Batch<'_>>> {
         while !self.ended {
             let end = self.fill()?;
@@ -76,7 +74,7 @@ impl<R: Read> LineReader<R> {
         Ok(None)
     }
 
-    /// Reads once after the pending bytes, which it moves to the front; says where the data ends.
+    /// Reads once behind the pending bytes, which it moves to the front; returns the end of the data.
     fn fill(&mut self) -> Result<usize> {
         self.buffer.copy_within(self.pending.clone(), 0);
         self.pending = 0..self.pending.len();
@@ -106,7 +104,7 @@ mod tests {
     use std::collections::VecDeque;
     use std::io;
 
-    /// Gives one piece a read, and an interruption before each.
+    /// Returns one piece per read, and an interruption before each.
     struct Pieces {
         pieces: VecDeque<Vec<u8>>,
         interrupted: bool,

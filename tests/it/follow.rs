@@ -166,7 +166,7 @@ fn a_file_that_appears_later_is_read_from_its_beginning() {
         dir.path(),
         &config(folder.join("access.log").to_str().unwrap(), ""),
     );
-    daemon.wait_until_said("there is no file at");
+    daemon.wait_until_said("no file at");
     fs::create_dir(&folder).unwrap();
     let mut log = append(&folder.join("access.log"));
     let mut written = Written::new("nginx");

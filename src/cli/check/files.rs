@@ -36,7 +36,7 @@ pub(super) fn check_files(config: &Config, report: &mut Report) {
             poll: Duration::MAX,
             open_files: usize::MAX,
         };
-        let mut files = FileSource::new(settings, RealFs, Arc::new(ManualClock::default()));
+        let mut files = FileSource::new(&settings, RealFs, Arc::new(ManualClock::default()));
         files.discover(&mut |event| report.extend(judge(&source.name, &event)));
     }
 }

@@ -1,7 +1,6 @@
-//! What a source has to say besides its lines.
+//! Events of followed files.
 //!
-//! Invariant: an event is told once per change of state, and holds paths and numbers, never what
-//! a log says.
+//! Invariant: an event is sent once per change of state, and contains paths and numbers, never bytes of a log.
 
 use std::error::Error;
 use std::fmt;
@@ -14,85 +13,83 @@ use crate::model::GenerationId;
 /// Every value of [`FileEvent::gap_reason`].
 pub const FILE_GAP_REASONS: [&str; 3] = ["archive", "copytruncate", "truncated"];
 
-/// A change of what is being read. [`fmt::Display`] is one line.
+/// Change of what is being read. [`fmt::Display`] writes one line.
 #[derive(Debug)]
 pub enum FileEvent {
-    /// Reading of a file begins; its position is `offset` until its first batch moves it.
+    /// A file was opened. Its position is `offset` until its first batch.
     Opened {
-        /// Where the file was found.
+        /// Path at which it was found.
         path: PathBuf,
-        /// Its name from now on.
+        /// Identifier in the positions of its batches.
         generation: GenerationId,
-        /// Where reading begins.
+        /// Offset at which reading begins.
         offset: u64,
     },
-    /// The path leads to another file, or to none. What it led to is read on: until it is quiet,
-    /// or like any other file if another followed path leads to it.
+    /// A path leads to another file than before, or to none. The file is read on: until it is quiet, or like any other
+    /// if another followed path leads to it.
     Rotated {
-        /// The path that led to the file.
+        /// Path that led to the file.
         path: PathBuf,
         /// The file that was there.
         generation: GenerationId,
-        /// The path under which the file is followed now.
+        /// Path under which the file is followed now.
         moved_to: Option<PathBuf>,
     },
-    /// A file no path leads to was read to its end, stayed quiet and was closed. Its position is
-    /// of no more use.
+    /// A file that no path leads to was read to its end, stayed quiet and was closed.
     Finished {
-        /// Where the file was last found.
+        /// Path at which the file was last found.
         path: PathBuf,
         /// The file.
         generation: GenerationId,
         /// Its size.
         offset: u64,
     },
-    /// A file became shorter, or holds something else now where it was read. It is read on from
-    /// `resume`, which is its position until a batch moves it.
+    /// A file became shorter, or its bytes before the offset changed. It is read on from `resume`.
     Truncated {
-        /// Where the file is.
+        /// Path of the file.
         path: PathBuf,
         /// The file.
         generation: GenerationId,
-        /// How far it had been read.
+        /// Offset that was reached.
         offset: u64,
-        /// Bytes known to have stood after `offset` that are gone: lost.
+        /// Bytes known to have followed `offset`: lost, unless there is a copy.
         unread: u64,
-        /// Where reading goes on: 0, or less than `offset` if a part of what was read is still there,
-        /// or `offset` if all of it is.
+        /// Offset at which reading resumes: `offset` if everything before it is still there, less if a part of it is, or
+        /// 0.
         resume: u64,
-        /// The copy that was made of it before, which is read on from `offset`: nothing is lost but
-        /// what was written between the copying and the truncation.
+        /// Copy of the file as it was before, which is read on from `offset`. Only what was written between the copying
+        /// and the truncation is lost then.
         copy: Option<PathBuf>,
     },
     /// A compressed file could not be read to its end. It is read on if it changes.
     Damaged {
-        /// Its path.
+        /// Path of the file.
         path: PathBuf,
         /// The file.
         generation: GenerationId,
-        /// How far its text was read.
+        /// Offset in the decompressed text that was reached.
         offset: u64,
-        /// Why.
+        /// Cause.
         error: io::Error,
     },
-    /// The path leads nowhere, or the pattern matches no file. Not an error: it may come.
+    /// A path does not exist, or a pattern matches no file. Not an error: a file may appear.
     Missing {
-        /// The path or the pattern.
+        /// The path or pattern.
         path: PathBuf,
     },
-    /// The file or directory can't be read. It is tried again.
+    /// A file or directory cannot be read. It is tried again.
     Unreadable {
         /// Its path.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         error: FileError,
     },
-    /// A file that couldn't be read on can be again.
+    /// A file that could not be read can be read again.
     Readable {
         /// Its path.
         path: PathBuf,
     },
-    /// The file is no more among those to follow, and was closed.
+    /// A file was closed because it is not among those to follow any more.
     Dropped {
         /// Its path.
         path: PathBuf,
@@ -101,18 +98,17 @@ pub enum FileEvent {
         /// Bytes it is known to hold after its position.
         unread: u64,
     },
-    /// Changes don't wake the reader: they are found by looking now and then. `path` is the
-    /// directory concerned; none means all.
+    /// Changes do not wake the reader; polling finds them. `path` is the directory concerned, `None` stands for all.
     Unwatched {
         /// The directory.
         path: Option<PathBuf>,
-        /// Why.
+        /// Cause.
         error: notify::Error,
     },
 }
 
 impl FileEvent {
-    /// Why lines may have been lost unseen, as the label of a metric; one of [`FILE_GAP_REASONS`].
+    /// Returns the reason why lines may have been lost, as a label value of a metric: one of [`FILE_GAP_REASONS`].
     pub fn gap_reason(&self) -> Option<&'static str> {
         match self {
             Self::Truncated { copy: None, .. } => Some("truncated"),
@@ -137,14 +133,14 @@ impl fmt::Display for FileEvent {
                 write!(f, "following {} from byte {offset}", Shown(path))
             }
             Self::Rotated { path, moved_to, .. } => {
-                write!(f, "{} was rotated", Shown(path))?;
+                write!(f, "{} was rotated; ", Shown(path))?;
                 match moved_to {
-                    Some(path) => write!(f, ", followed as {}", Shown(path)),
-                    None => f.write_str(", read on until it is quiet"),
+                    Some(path) => write!(f, "its file is now followed as {}", Shown(path)),
+                    None => f.write_str("its file is read until it is quiet"),
                 }
             }
             Self::Finished { path, offset, .. } => {
-                write!(f, "finished rotated {} at byte {offset}", Shown(path))
+                write!(f, "closed rotated {} at byte {offset}", Shown(path))
             }
             Self::Truncated {
                 path,
@@ -153,19 +149,9 @@ impl fmt::Display for FileEvent {
                 ..
             } => write!(
                 f,
-                "{} was truncated after {offset} bytes were read, reading on in its copy {} and from byte 0",
+                "{} was truncated after {offset} bytes were read; continuing in its copy {}, then from byte 0",
                 Shown(path),
                 Shown(copy)
-            ),
-            Self::Damaged {
-                path,
-                offset,
-                error,
-                ..
-            } => write!(
-                f,
-                "{} cannot be decompressed behind byte {offset} of its text: {error}",
-                Shown(path)
             ),
             Self::Truncated {
                 path,
@@ -175,11 +161,21 @@ impl fmt::Display for FileEvent {
                 ..
             } => write!(
                 f,
-                "{} was truncated after {offset} bytes were read, {unread} unread ones are lost, \
-                 reading on from byte {resume}",
+                "{} was truncated after {offset} bytes were read; {unread} unread bytes are lost, \
+                 continuing from byte {resume}",
                 Shown(path)
             ),
-            Self::Missing { path } => write!(f, "there is no file at {}", Shown(path)),
+            Self::Damaged {
+                path,
+                offset,
+                error,
+                ..
+            } => write!(
+                f,
+                "{} cannot be decompressed beyond byte {offset} of its text: {error}",
+                Shown(path)
+            ),
+            Self::Missing { path } => write!(f, "no file at {}", Shown(path)),
             Self::Unreadable { path, error } => {
                 write!(f, "{} {error}{}", Shown(path), Causes(error))
             }
@@ -187,22 +183,22 @@ impl fmt::Display for FileEvent {
             Self::Dropped { path, unread, .. } => {
                 write!(
                     f,
-                    "{} is no longer followed, {unread} bytes are unread",
+                    "stopped following {}; {unread} bytes were not read",
                     Shown(path)
                 )
             }
             Self::Unwatched { path, error } => {
                 match path {
-                    Some(path) => write!(f, "{} is not watched", Shown(path))?,
-                    None => f.write_str("no directory is watched")?,
+                    Some(path) => write!(f, "cannot watch {}", Shown(path))?,
+                    None => f.write_str("cannot watch directories")?,
                 }
-                write!(f, ", changes are found later: {error}{}", Causes(error))
+                write!(f, ", polling instead: {error}{}", Causes(error))
             }
         }
     }
 }
 
-/// A path in one line, whatever bytes it holds.
+/// Displays a path in one line, whatever bytes it holds.
 struct Shown<'a>(&'a Path);
 
 impl fmt::Display for Shown<'_> {
@@ -211,7 +207,7 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// What lies behind an error, each level after a colon.
+/// Displays the causes of an error, each after a colon.
 struct Causes<'a>(&'a dyn Error);
 
 impl fmt::Display for Causes<'_> {
@@ -228,7 +224,7 @@ impl fmt::Display for Causes<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::file::Kind;
+    use crate::source::file::fs::Kind;
     use std::io;
 
     fn check(event: &FileEvent, expected: &str, gap: Option<&str>) {
@@ -256,7 +252,7 @@ mod tests {
                 generation,
                 moved_to: Some("/log/c".into()),
             },
-            r"/log/a\nb was rotated, followed as /log/c",
+            r"/log/a\nb was rotated; its file is now followed as /log/c",
             None,
         );
         check(
@@ -268,7 +264,7 @@ mod tests {
                 resume: 0,
                 copy: None,
             },
-            r"/log/a\nb was truncated after 7 bytes were read, 3 unread ones are lost, reading on from byte 0",
+            r"/log/a\nb was truncated after 7 bytes were read; 3 unread bytes are lost, continuing from byte 0",
             Some("truncated"),
         );
         check(

@@ -1,7 +1,7 @@
-//! The file system, as far as following files needs it.
+//! File system operations that following files needs.
 //!
-//! Invariant: nothing here waits for anything but the disk: whatever stands at a path, a FIFO
-//! without a writer included, looking at it and opening it return at once.
+//! Invariant: an operation waits for the disk only: whatever a path leads to, a FIFO without a writer included, stat and
+//! open return at once.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -14,30 +14,27 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rustix::fs::{Mode, OFlags};
 use thiserror::Error;
 
-use super::identity::FileId;
-
-/// A file system that can be looked at and read. Clones see the same files.
+/// Read access to a file system. Clones see the same files.
 pub trait Fs: Clone + Send {
     /// A regular file, open for reading.
     type File: Send;
 
-    /// Names what stands in `dir`, in no order, without `.` and `..`. The empty path is the
-    /// current directory.
+    /// Lists the entries of `dir`, unsorted, without `.` and `..`. The empty path is the current directory.
     fn list(&self, dir: &Path, found: &mut dyn FnMut(Entry)) -> io::Result<()>;
 
-    /// Looks at what `path` leads to, through symbolic links.
+    /// Returns the metadata of what `path` leads to, through symbolic links.
     fn stat(&self, path: &Path) -> io::Result<Meta>;
 
-    /// The directory of what a symbolic link at `path` leads to in the end; `None` if there is no such link.
+    /// Returns the directory of the target of a symbolic link at `path`; `None` if it is not a link.
     fn home(&self, path: &Path) -> Option<PathBuf>;
 
-    /// Opens what `path` leads to, through symbolic links, if it is a regular file.
+    /// Opens the regular file that `path` leads to, through symbolic links.
     fn open(&self, path: &Path) -> Result<Self::File, FileError>;
 
-    /// Looks at an open file.
+    /// Returns the metadata of an open file.
     fn fstat(&self, file: &Self::File) -> io::Result<Meta>;
 
-    /// Reads from `offset`; 0 bytes is the end of the file.
+    /// Reads from `offset`; returns 0 at the end of the file.
     fn read_at(&self, file: &Self::File, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
 }
 
@@ -45,33 +42,54 @@ pub trait Fs: Clone + Send {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RealFs;
 
-/// Something in a directory.
+/// Directory entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Its name in the directory.
+    /// Name in the directory.
     pub name: OsString,
-    /// What it is; a symbolic link is [`Kind::Symlink`] whatever it leads to.
+    /// Kind of the entry itself: a symbolic link is [`Kind::Symlink`] whatever it leads to.
     pub kind: Kind,
 }
 
-/// What is known of a file without reading it.
+/// Identity of a file under any name: device, inode number and time of birth.
+///
+/// An inode number is used again once its file is deleted and closed by all processes. The time of birth tells the two
+/// files apart where the file system keeps one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId {
+    /// Device that holds the file (`st_dev`).
+    pub dev: u64,
+    /// Inode number on that device (`st_ino`).
+    pub ino: u64,
+    /// Time of creation in nanoseconds since 1970 (`stx_btime`); 0 if unknown.
+    pub born: u64,
+}
+
+/// Metadata of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Meta {
-    /// Which file it is.
+    /// Identity.
     pub id: FileId,
-    /// Its size in bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// What it is.
+    /// Kind.
     pub kind: Kind,
-    /// When its text, or a directory's names, last changed, in nanoseconds since 1970. Kernels count it
+    /// Last modification in nanoseconds since 1970: of a file's bytes, or of the names in a directory. Kernels count it
     /// in ticks of some milliseconds.
     pub modified: u64,
 }
 
-/// What a path can lead to.
+/// Open file, and its metadata as of opening.
+#[derive(Debug)]
+pub(super) struct Handle<F> {
+    pub(super) file: F,
+    pub(super) meta: Meta,
+}
+
+/// Kind of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A regular file: the only kind that is read.
+    /// A regular file, the only kind that is followed.
     Regular,
     /// A directory.
     Directory,
@@ -81,19 +99,28 @@ pub enum Kind {
     Fifo,
     /// A Unix socket.
     Socket,
-    /// A device, or something unheard of.
+    /// A device, or an unknown kind.
     Device,
 }
 
-/// Why a file isn't read. The path is the caller's to add.
+/// Reason why a file cannot be followed. The caller adds the path.
 #[derive(Debug, Error)]
 pub enum FileError {
-    /// Something else stands there.
+    /// The path leads to another kind of file.
     #[error("is {0}, not a regular file")]
     NotRegular(Kind),
-    /// The file system refuses.
+    /// The operating system reported an error.
     #[error("cannot be read")]
     Io(#[from] io::Error),
+}
+
+impl<T> Handle<T> {
+    /// Opens the file at `path`.
+    pub(super) fn open<F: Fs<File = T>>(fs: &F, path: &Path) -> Result<Self, FileError> {
+        let file = fs.open(path)?;
+        let meta = fs.fstat(&file)?;
+        Ok(Self { file, meta })
+    }
 }
 
 impl Fs for RealFs {
@@ -166,7 +193,7 @@ impl From<&Metadata> for Meta {
     }
 }
 
-/// Since 1970; 0 for a time that isn't known or lies before.
+/// Converts a time to nanoseconds since 1970; 0 if it is unknown or earlier.
 fn nanoseconds(time: io::Result<SystemTime>) -> u64 {
     time.ok()
         .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
@@ -244,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listing_tells_links_from_what_they_lead_to() {
+    fn a_listing_shows_a_link_as_a_link() {
         let directory = tempfile::tempdir().unwrap();
         std::fs::create_dir(directory.path().join("dir")).unwrap();
         std::os::unix::fs::symlink("dir", directory.path().join("link")).unwrap();

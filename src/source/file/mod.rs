@@ -1,36 +1,32 @@
-//! Follows real files across rotation, truncation and disappearance.
+//! Follows regular files across rotation, truncation and disappearance.
 //!
-//! Invariant: which file is read is told by its identity, never by its name, and everything that
-//! must be true is asked of the file system by looking; notifications only say when to look.
+//! Invariant: a file is identified by its identity and its text, never by its name alone. Decisions rest on what the
+//! file system shows at a scan or a read; a notification only triggers one.
 
-mod calm;
-mod discover;
+mod adopt;
+mod consumed;
 mod event;
-mod fault;
-mod finish;
+mod evidence;
+mod finder;
+mod fingerprint;
 mod follow;
 mod fs;
-mod generation;
-mod identity;
-mod judge;
-mod look;
+mod history;
+mod mtime;
+mod open;
+mod pace;
 mod pattern;
-mod place;
-mod plant;
-mod print;
+mod read_fault;
 mod rotated;
 mod settings;
-mod take_up;
-#[cfg(test)]
-mod tests;
-mod tomb;
-mod unpack;
 mod watch;
 
 pub use event::{FILE_GAP_REASONS, FileEvent};
 pub use follow::FileSource;
-pub use fs::{Entry, FileError, Fs, Kind, Meta, RealFs};
-pub use identity::FileId;
+pub use fs::{Entry, FileError, FileId, Fs, Kind, Meta, RealFs};
 pub use pattern::{PathPattern, PatternError};
-pub use settings::{FilePosition, FileSettings, Progress, Start};
+pub use settings::{FileSettings, Progress, Start};
 pub use watch::Watch;
+
+#[cfg(test)]
+mod tests;

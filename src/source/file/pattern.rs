@@ -1,7 +1,7 @@
 //! Paths and globs that name the files to follow.
 //!
-//! Invariant: a pattern that exists is valid; matching it needs only the directories it can
-//! reach, and agrees with [`PathPattern::matches`].
+//! Invariant: a `PathPattern` is valid. Scanning only the directories it can reach finds the paths that
+//! [`PathPattern::matches`].
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -12,30 +12,29 @@ use thiserror::Error;
 
 use super::rotated::COMPRESSED;
 
-/// One path, or all that match a glob.
+/// One path, or all paths that match a glob.
 ///
-/// In a glob `*`, `?`, `[…]` and `{a,b}` stand for parts of one name, `**` for any directories,
-/// and `\` takes the meaning from the character after it. As in a shell, a name that begins with
-/// a dot is matched only by a pattern that does. Compressed files (`.gz` and the like) are not
-/// matched.
+/// In a glob `*`, `?`, `[…]` and `{a,b}` match parts of one name, `**` matches any directories, and `\` escapes the
+/// character after it. As in a shell, a name that begins with a dot is matched only by a pattern that does. Compressed
+/// files (`.gz` and the like) are not matched.
 #[derive(Clone, Debug)]
 pub struct PathPattern {
     text: PathBuf,
     shape: Shape,
 }
 
-/// Why a text is no pattern.
+/// Reason why a text is not a pattern.
 #[derive(Debug, Error)]
 pub enum PatternError {
-    /// Nothing to follow.
+    /// The text is empty.
     #[error("a path must not be empty")]
     Empty,
-    /// A part of it between slashes is no glob; alternatives can't span a slash.
+    /// A part between slashes is not a glob; alternatives cannot span a slash.
     #[error("`{part}` is not a glob for one name")]
     Glob {
-        /// The part.
+        /// Text between two slashes.
         part: String,
-        /// What is wrong.
+        /// Cause.
         #[source]
         source: globset::Error,
     },
@@ -43,25 +42,25 @@ pub enum PatternError {
 
 #[derive(Clone, Debug)]
 pub(super) enum Shape {
-    /// Just this path.
+    /// One literal path.
     Plain,
-    /// Whatever the steps match below `base`.
-    Glob { base: PathBuf, steps: Vec<Step> },
+    /// All paths that the steps match below `base`.
+    Glob { base: PathBuf, steps: Vec<GlobStep> },
 }
 
 /// One component of a glob.
 #[derive(Clone, Debug)]
-pub(super) enum Step {
-    /// This name.
+pub(super) enum GlobStep {
+    /// One literal name.
     Name(OsString),
-    /// Any name that matches.
+    /// Any name that matches a glob.
     Match { matcher: GlobMatcher, hidden: bool },
     /// Any number of directories.
     Directories,
 }
 
 impl PathPattern {
-    /// Reads a path or a glob; it is a glob if it holds any of `*?[{`.
+    /// Parses a path or a glob; a text that contains any of `*?[{` is a glob.
     pub fn new(text: &str) -> Result<Self, PatternError> {
         if text.is_empty() {
             return Err(PatternError::Empty);
@@ -78,7 +77,7 @@ impl PathPattern {
             if steps.is_empty() && !is_glob(part) && !part.contains('\\') {
                 base.push(part);
             } else {
-                steps.push(Step::new(part)?);
+                steps.push(GlobStep::new(part)?);
             }
         }
         Ok(Self {
@@ -87,8 +86,7 @@ impl PathPattern {
         })
     }
 
-    /// Like [`PathPattern::new`]; a text that is no absolute path is looked for in `base`, which
-    /// may be called anything.
+    /// Parses like [`PathPattern::new`]; a relative text names files below `base`, whose name is taken literally.
     pub fn relative(base: &Path, text: &str) -> Result<Self, PatternError> {
         let own = Self::new(text)?;
         if text.starts_with('/') {
@@ -107,7 +105,7 @@ impl PathPattern {
         })
     }
 
-    /// This very path, whatever characters it holds.
+    /// Makes a pattern of one path, whatever characters it contains.
     pub fn literal(path: PathBuf) -> Self {
         Self {
             text: path,
@@ -115,12 +113,12 @@ impl PathPattern {
         }
     }
 
-    /// As it was written.
+    /// Returns the pattern as it was written.
     pub fn as_path(&self) -> &Path {
         &self.text
     }
 
-    /// Whether a file at `path`, as found by this or another pattern, is to be followed.
+    /// Returns whether the file at `path` is to be followed.
     pub fn matches(&self, path: &Path) -> bool {
         match &self.shape {
             Shape::Plain => path == self.text,
@@ -133,12 +131,12 @@ impl PathPattern {
         }
     }
 
-    /// Whether both are the same pattern.
+    /// Returns whether both are the same pattern.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.text == other.text && self.is_plain() == other.is_plain()
     }
 
-    /// Whether it is one path, and no glob.
+    /// Returns whether it is one literal path.
     pub(super) fn is_plain(&self) -> bool {
         matches!(self.shape, Shape::Plain)
     }
@@ -148,7 +146,7 @@ impl PathPattern {
     }
 }
 
-impl Step {
+impl GlobStep {
     fn new(part: &str) -> Result<Self, PatternError> {
         if part == "**" {
             return Ok(Self::Directories);
@@ -170,7 +168,7 @@ impl Step {
         })
     }
 
-    /// Whether a directory entry of this name can be meant.
+    /// Returns whether a directory entry of this name matches.
     pub(super) fn allows(&self, name: &OsStr) -> bool {
         match self {
             Self::Name(own) => own == name,
@@ -181,9 +179,9 @@ impl Step {
         }
     }
 
-    /// Like [`Step::allows`], for the last step: the name of a file.
+    /// Returns whether a file of this name matches the last step of a glob.
     pub(super) fn allows_file(&self, name: &OsStr) -> bool {
-        // Rotation makes these from files that were followed under another name.
+        // A rotation makes these from files that were followed under another name.
         let is_compressed = COMPRESSED
             .iter()
             .any(|ending| name.as_bytes().ends_with(ending));
@@ -191,7 +189,7 @@ impl Step {
     }
 }
 
-fn steps_match(steps: &[Step], names: &[Component<'_>]) -> bool {
+fn steps_match(steps: &[GlobStep], names: &[Component<'_>]) -> bool {
     let Some((step, later_steps)) = steps.split_first() else {
         return names.is_empty();
     };
@@ -200,14 +198,14 @@ fn steps_match(steps: &[Step], names: &[Component<'_>]) -> bool {
     };
     let name = name.as_os_str();
     match step {
-        Step::Directories if later_steps.is_empty() => {
+        GlobStep::Directories if later_steps.is_empty() => {
             let directories = &names[..names.len() - 1];
             directories.iter().all(|name| step.allows(name.as_os_str()))
                 && names
                     .last()
                     .is_some_and(|name| step.allows_file(name.as_os_str()))
         }
-        Step::Directories => {
+        GlobStep::Directories => {
             steps_match(later_steps, names)
                 || (step.allows(name) && steps_match(steps, later_names))
         }
@@ -249,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn two_stars_are_any_directories() {
+    fn two_stars_match_any_directories() {
         check("/log/**/*.log", "/log/a.log", true);
         check("/log/**/*.log", "/log/a/b/c.log", true);
         check("/log/**/*.log", "/log/a/.b/c.log", false);
@@ -258,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn hidden_and_compressed_files_are_not_matched_by_chance() {
+    fn hidden_and_compressed_files_are_matched_explicitly_only() {
         check("/log/*.log*", "/log/.a.log.swp", false);
         check("/log/.*.log", "/log/.a.log", true);
         check("/log/*.log*", "/log/a.log.2.gz", false);
@@ -266,14 +264,14 @@ mod tests {
     }
 
     #[test]
-    fn a_backslash_makes_a_character_plain() {
+    fn a_backslash_escapes_a_character() {
         check(r"/log/\[a\]*", "/log/[a]b", true);
         check(r"/log/\[a\]*", "/log/ab", false);
         assert!(PathPattern::literal("/log/[a]".into()).matches(Path::new("/log/[a]")));
     }
 
     #[test]
-    fn a_relative_pattern_is_below_its_base_whatever_that_is_called() {
+    fn a_relative_pattern_matches_below_a_base_of_any_name() {
         let base = Path::new(r"/etc/[x]*\y");
         let check = |text, path: &str, expected| {
             let pattern = PathPattern::relative(base, text).unwrap();
@@ -287,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_glob_is_refused() {
+    fn an_invalid_glob_is_refused() {
         assert!(matches!(PathPattern::new(""), Err(PatternError::Empty)));
         for text in ["/log/[a", "/log/{a/b,c}", "/log/{a"] {
             let error = PathPattern::new(text).unwrap_err();

@@ -1,39 +1,36 @@
-//! The names that rotation gives: which path a rotated file had when it was written.
+//! Names of rotated files, and the path such a file had before.
 //!
-//! Invariant: only names that a rotation makes are taken for rotated ones, so that the log of another
-//! program beside a followed one is never read as its past. The forms are logrotate's: `a.log.1`,
-//! `a.log-20261122` (`dateext`, any `dateformat` of digits), `a-20261122.log` (`extension .log`),
-//! each perhaps compressed; and `a.log.old`, `a.log.0` of others.
+//! Invariant: only names that a rotation makes count as rotated, so that the log of another program beside a followed one
+//! is never read as its past. The forms are logrotate's: `a.log.1`, `a.log-20261122` (`dateext`, any `dateformat` of
+//! digits), `a-20261122.log` (`extension .log`), each perhaps compressed; also `a.log.old` and `a.log.0` of others.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// What compresses rotated files, by the ending it gives them.
+/// Compression of a rotated file, by the ending of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Packing {
-    /// Not at all.
     Plain,
-    /// gzip, which we read.
     Gzip,
-    /// Something we don't read.
-    Unread,
+    /// Compressed in a way that cannot be read.
+    Unsupported,
 }
 
-/// A name that a rotation made.
+/// A name made by a rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rotated<'n> {
-    /// The parts of the name the file had before: what stands before the mark of the rotation, and after.
+    /// Parts of the original name before and after the mark of the rotation.
     base: (&'n OsStr, &'n OsStr),
     pub(super) packing: Packing,
 }
 
-/// Endings of compressed files.
+/// Name endings of compressed files.
 pub(super) const COMPRESSED: [&[u8]; 6] = [b".gz", b".bz2", b".xz", b".zst", b".lz4", b".Z"];
 
 impl<'n> Rotated<'n> {
-    /// Reads a name; `None` if no rotation made it.
-    pub(super) fn read(name: &'n OsStr) -> Option<Self> {
+    /// Parses a name; returns `None` if it was not made by a rotation.
+    pub(super) fn parse(name: &'n OsStr) -> Option<Self> {
         let (rest, packing) = unpacked(name.as_bytes());
         let base = suffixed(rest).or_else(|| infixed(rest))?;
         let (before, after) = (OsStr::from_bytes(base.0), OsStr::from_bytes(base.1));
@@ -43,13 +40,13 @@ impl<'n> Rotated<'n> {
         })
     }
 
-    /// The path that a rotated file had before; `None` if its name is not a rotated file's.
+    /// Returns the path that a rotated file had before; `None` if its name was not made by a rotation.
     pub(super) fn base_of(path: &Path) -> Option<PathBuf> {
-        let rotated = Rotated::read(path.file_name()?)?;
+        let rotated = Rotated::parse(path.file_name()?)?;
         Some(path.with_file_name(rotated.base()))
     }
 
-    /// The name it had.
+    /// Returns the original name.
     pub(super) fn base(&self) -> OsString {
         let (before, after) = self.base;
         let mut name = OsString::with_capacity(before.len() + after.len());
@@ -58,7 +55,7 @@ impl<'n> Rotated<'n> {
         name
     }
 
-    /// Whether `name` is the name it had.
+    /// Returns whether `name` is the original name.
     pub(super) fn was(&self, name: &OsStr) -> bool {
         let (before, after) = (self.base.0.as_bytes(), self.base.1.as_bytes());
         let name = name.as_bytes();
@@ -68,14 +65,14 @@ impl<'n> Rotated<'n> {
     }
 }
 
-/// A name without the ending of its compression.
+/// Strips the ending of a compressed file from a name.
 fn unpacked(name: &[u8]) -> (&[u8], Packing) {
     for ending in COMPRESSED {
         if let Some(rest) = name.strip_suffix(ending) {
             let packing = if ending == b".gz" {
                 Packing::Gzip
             } else {
-                Packing::Unread
+                Packing::Unsupported
             };
             return (rest, packing);
         }
@@ -83,7 +80,7 @@ fn unpacked(name: &[u8]) -> (&[u8], Packing) {
     (name, Packing::Plain)
 }
 
-/// `a.log` of `a.log.1`, `a.log-20261122` and `a.log.old`.
+/// Parses names with the mark at their end: finds `a.log` in `a.log.1`, `a.log-20261122` and `a.log.old`.
 fn suffixed(name: &[u8]) -> Option<(&[u8], &[u8])> {
     for old in [&b".old"[..], b".prev"] {
         if let Some(base) = name.strip_suffix(old) {
@@ -91,8 +88,8 @@ fn suffixed(name: &[u8]) -> Option<(&[u8], &[u8])> {
         }
     }
     let base = name.len() - name.iter().rev().take_while(|byte| is_mark(**byte)).count();
-    // Marks belong to the name too: `a-1.log.2`, `a.2026.log-20261122`. The leftmost that reads as a
-    // rotation's is the longest; dates with marks in them (`-2026-11-22`) are read whole.
+    // The original name can contain marks too: `a-1.log.2`, `a.2026.log-20261122`. The leftmost mark that parses is the
+    // longest, so dates with separators (`-2026-11-22`) are taken whole.
     (base..name.len()).find_map(|at| {
         let (base, mark) = name.split_at(at);
         let digits = match mark.split_first()? {
@@ -104,7 +101,8 @@ fn suffixed(name: &[u8]) -> Option<(&[u8], &[u8])> {
     })
 }
 
-/// `a.log` of `a-20261122.log`: only with a date, for `a-2.log` may be another program's.
+/// Parses names with the mark before their extension: finds `a.log` in `a-20261122.log`. Only dates count, since
+/// `a-2.log` may belong to another program.
 fn infixed(name: &[u8]) -> Option<(&[u8], &[u8])> {
     let dot = name.iter().rposition(|byte| *byte == b'.')?;
     let (rest, extension) = name.split_at(dot);
@@ -124,17 +122,18 @@ fn not_empty<'n>(before: &'n [u8], after: &'n [u8]) -> Option<(&'n [u8], &'n [u8
     (!before.is_empty() || !after.is_empty()).then_some((before, after))
 }
 
-/// A byte of the mark that a rotation puts into a name.
+/// Returns whether a byte can be part of a mark.
 fn is_mark(byte: u8) -> bool {
     byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'_' | b'T')
 }
 
-/// How many rotations ago: logrotate's numbers are small.
+/// Returns whether it is a rotation number: logrotate's have few digits.
 fn is_number(digits: &[u8]) -> bool {
     (1..=5).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit)
 }
 
-/// A date, perhaps with a time, or seconds since 1970: digits, six at least, marks between them.
+/// Returns whether it is a date, perhaps with a time, or seconds since 1970: six or more digits with separators between
+/// them.
 fn is_date(text: &[u8]) -> bool {
     text.first().is_some_and(u8::is_ascii_digit)
         && text.last().is_some_and(u8::is_ascii_digit)
@@ -147,7 +146,7 @@ mod tests {
     use super::*;
 
     fn check(name: &str, expected: Option<(&str, Packing)>) {
-        let read = Rotated::read(OsStr::new(name)).map(|rotated| {
+        let read = Rotated::parse(OsStr::new(name)).map(|rotated| {
             let base = rotated.base();
             assert!(rotated.was(&base), "{name}");
             assert!(!rotated.was(OsStr::new(name)), "{name}");
@@ -158,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_rotation_makes() {
+    fn names_made_by_rotation() {
         let plain = |base| Some((base, Packing::Plain));
         let gzip = |base| Some((base, Packing::Gzip));
         check("access.log.1", plain("access.log"));
@@ -176,14 +175,17 @@ mod tests {
         check("access-20261122.log", plain("access.log"));
         check("access-20261122.log.gz", gzip("access.log"));
         check("access.20261122.log", plain("access.log"));
-        check("access.log.2.bz2", Some(("access.log", Packing::Unread)));
+        check(
+            "access.log.2.bz2",
+            Some(("access.log", Packing::Unsupported)),
+        );
         check("site-1.log.3", plain("site-1.log"));
         check("log-1", None);
         check("access-1.log.20261122", plain("access-1.log"));
     }
 
     #[test]
-    fn names_of_other_logs_are_left_alone() {
+    fn names_of_other_logs_are_not_parsed() {
         for name in [
             "access.log",
             "access-2.log",

@@ -1,4 +1,4 @@
-//! A bench on which files are written, rotated, cut and taken away, on a real file system.
+//! Bench on which files are written, rotated, truncated and removed, on a real file system.
 
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions, create_dir, hard_link, remove_dir, remove_file, write};
@@ -15,11 +15,12 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::clock::ManualClock;
-use crate::source::{FileEvent, READ_BYTES};
+use crate::source::frame::READ_BYTES;
 
 mod faults;
-mod looks;
 mod model;
+pub(super) mod planted;
+mod polling;
 mod reading;
 mod rotation;
 mod simulation;
@@ -28,7 +29,7 @@ mod trouble;
 const LIMIT: usize = 1_000;
 const WAIT: Duration = Duration::from_mins(1);
 
-/// The real file system, with some paths refused, that counts how often it is asked.
+/// Real file system that refuses some paths and counts its calls.
 #[derive(Clone, Default)]
 struct Refusing {
     refused: Arc<Mutex<BTreeSet<PathBuf>>>,
@@ -48,7 +49,7 @@ impl Refusing {
         self.calls.load(Ordering::Relaxed)
     }
 
-    fn ask(&self, path: &Path) -> io::Result<()> {
+    fn enter(&self, path: &Path) -> io::Result<()> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         if self.refused.lock().unwrap().contains(path) {
             return Err(io::ErrorKind::PermissionDenied.into());
@@ -61,13 +62,13 @@ impl Fs for Refusing {
     type File = (File, PathBuf);
 
     fn list(&self, dir: &Path, found: &mut dyn FnMut(Entry)) -> io::Result<()> {
-        self.ask(dir)?;
+        self.enter(dir)?;
         RealFs.list(dir, found)
     }
 
-    /// Needs leave to search the directory, none to read the file.
+    /// Takes permission to search the directory, not to read the file.
     fn stat(&self, path: &Path) -> io::Result<Meta> {
-        self.ask(path.parent().unwrap())?;
+        self.enter(path.parent().unwrap())?;
         RealFs.stat(path)
     }
 
@@ -77,7 +78,7 @@ impl Fs for Refusing {
     }
 
     fn open(&self, path: &Path) -> Result<Self::File, FileError> {
-        self.ask(path)?;
+        self.enter(path)?;
         Ok((RealFs.open(path)?, path.to_path_buf()))
     }
 
@@ -87,7 +88,7 @@ impl Fs for Refusing {
     }
 
     fn read_at(&self, (file, path): &Self::File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
-        self.ask(path)?;
+        self.enter(path)?;
         RealFs.read_at(file, buffer, at)
     }
 }
@@ -98,7 +99,7 @@ fn gzip(text: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// A directory, a source that follows files in it, and what came out.
+/// A directory, a source that follows files in it, and what it handed over.
 struct Bench {
     root: TempDir,
     fs: Refusing,
@@ -119,8 +120,8 @@ impl Bench {
         let (fs, clock) = (Refusing::default(), Arc::new(ManualClock::default()));
         let settings = settings(&root, patterns, start, line_bytes);
         let mut source =
-            FileSource::with_read_bytes(settings, fs.clone(), clock.clone(), read_bytes);
-        source.directories.always = true;
+            FileSource::with_read_bytes(&settings, fs.clone(), clock.clone(), read_bytes);
+        source.set_lists_always(true);
         Self {
             root,
             fs,
@@ -140,7 +141,7 @@ impl Bench {
         self.writer(name).write_all(text.as_bytes()).unwrap();
     }
 
-    /// Keeps its inode when the path is renamed, as a server does.
+    /// Returns a writer that keeps its inode when the path is renamed, as a server does.
     fn writer(&self, name: &str) -> File {
         let mut options = OpenOptions::new();
         options.append(true).create(true);
@@ -166,19 +167,19 @@ impl Bench {
         )
     }
 
-    /// Looks at everything and reads all there is.
+    /// Discovers, and reads everything.
     fn drain(&mut self) {
         self.source.discover(&mut |event| self.events.push(event));
         while self.round() == Progress::More {}
     }
 
-    /// Drains, and takes the lines that came.
+    /// Drains, and takes the lines handed over.
     fn take_lines(&mut self) -> Vec<String> {
         self.drain();
         std::mem::take(&mut self.lines)
     }
 
-    /// Takes the events that came, each as its name and the file's.
+    /// Takes the events, each as its name and that of the file.
     fn take_events(&mut self) -> Vec<String> {
         std::mem::take(&mut self.events)
             .iter()
@@ -203,8 +204,8 @@ impl Bench {
     }
 
     fn offsets(&self) -> Vec<u64> {
-        let positions = self.source.positions();
-        positions.iter().map(|position| position.offset).collect()
+        let positions = self.source.open().positions();
+        positions.iter().map(|(_, offset)| *offset).collect()
     }
 }
 

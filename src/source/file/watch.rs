@@ -1,7 +1,7 @@
-//! Wakes the reader when something may have changed.
+//! Wakes the reader when a followed file may have changed.
 //!
-//! Invariant: a notification only says when to look. One that is lost, late or impossible costs
-//! time until the slow poll, never a line; reading never causes one.
+//! Invariant: a notification only triggers a poll. One that is lost, late or impossible costs time until the next poll,
+//! never a line; reading does not cause one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -12,42 +12,40 @@ use notify::event::{EventKind, ModifyKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use rustix::fs::FsWord;
 
-use super::fs::{Fs, Kind, RealFs};
-use super::identity::FileId;
+use super::event::FileEvent;
+use super::fs::{FileId, Fs, Kind, RealFs};
 use crate::clock::Waker;
-use crate::source::FileEvent;
 
-/// Watches directories, and wakes a [`Waker`] when a file in one of them is written, made,
-/// removed, renamed or changes its permissions.
+/// Watches directories, and wakes a [`Waker`] when a file in one of them is written, created, removed or renamed, or its
+/// permissions change.
 pub struct Watch {
-    /// None if the system has no notifications to give.
+    /// `None` if the system provides no notifications.
     watcher: Option<RecommendedWatcher>,
     shared: Arc<Shared>,
-    /// Directories that can't be watched, and were reported.
+    /// Directories that cannot be watched, and were reported.
     refused: BTreeMap<PathBuf, FileId>,
-    /// Directories of whose changes not all are told: other machines make some of them.
-    shared_with_others: BTreeSet<PathBuf>,
+    /// Directories that other machines can change without a notification.
+    remote: BTreeSet<PathBuf>,
 }
 
-/// What the thread that delivers notifications shares with the [`Watch`].
+/// State shared by the [`Watch`] and the thread that delivers notifications.
 #[derive(Default)]
 struct Shared {
     waker: Waker,
     names_changed: AtomicBool,
-    /// Which directory each watch is on. Never locked across a call of the watcher, which waits
-    /// for that thread.
+    /// Directory of each watch. Never locked across a call of the watcher, which waits for that thread.
     watched: Mutex<BTreeMap<PathBuf, FileId>>,
 }
 
 impl Watch {
-    /// Watches nothing yet. If the system refuses, that is an event and the watch stays inert.
+    /// Makes a watch without directories. If the system refuses, it sends an event and stays inert.
     pub fn new(waker: Waker, events: &mut dyn FnMut(FileEvent)) -> Self {
         let shared = Arc::new(Shared {
             waker,
             ..Shared::default()
         });
-        let heard = Arc::clone(&shared);
-        let handler = move |event: notify::Result<notify::Event>| heard.hear(event);
+        let receiver = Arc::clone(&shared);
+        let handler = move |event: notify::Result<notify::Event>| receiver.receive(event);
         let watcher = match notify::recommended_watcher(handler) {
             Ok(watcher) => Some(watcher),
             Err(error) => {
@@ -59,13 +57,13 @@ impl Watch {
             watcher,
             shared,
             refused: BTreeMap::new(),
-            shared_with_others: BTreeSet::new(),
+            remote: BTreeSet::new(),
         }
     }
 
-    /// Watches these directories and no others. One that was replaced by another of its name is
-    /// watched anew; one that isn't there is left to a later call. What may have happened before
-    /// a directory was watched counts as a change. A refusal is an event, once.
+    /// Watches these directories and no others. One that was replaced by another of its name is watched again; one that is
+    /// missing is left to a later call. What may have happened before a directory was watched counts as a change. A refusal
+    /// is one event.
     pub fn refresh<'p>(
         &mut self,
         dirs: impl IntoIterator<Item = &'p Path>,
@@ -76,10 +74,9 @@ impl Watch {
         };
         let wanted = identify(dirs);
         self.refused.retain(|path, id| wanted.get(path) == Some(id));
-        self.shared_with_others
-            .retain(|path| wanted.contains_key(path));
+        self.remote.retain(|path| wanted.contains_key(path));
         for path in self.shared.take_unwanted(&wanted) {
-            // It fails if the directory is gone, and its watch with it.
+            // Fails if the directory is gone, and its watch with it.
             let _ = watcher.unwatch(&path);
         }
         for (path, id) in wanted {
@@ -90,7 +87,7 @@ impl Watch {
                 Ok(()) => {
                     self.shared.wake_for_names();
                     if is_remote(&path) {
-                        self.shared_with_others.insert(path);
+                        self.remote.insert(path);
                     }
                 }
                 Err(error) => {
@@ -107,26 +104,26 @@ impl Watch {
         }
     }
 
-    /// Whether the system gives notifications, and of all changes in the directories that it was asked for.
+    /// Returns whether every change in the directories is notified.
     pub fn is_whole(&self) -> bool {
-        self.watcher.is_some() && self.refused.is_empty() && self.shared_with_others.is_empty()
+        self.watcher.is_some() && self.refused.is_empty() && self.remote.is_empty()
     }
 
-    /// Whether, since the last call, files may have come, gone, moved or become readable, so that
-    /// a discovery is due.
+    /// Returns whether files may have come, gone, moved or become readable since the last call, so that a discovery is
+    /// due.
     pub fn take_names_changed(&self) -> bool {
         self.shared.names_changed.swap(false, Ordering::AcqRel)
     }
 }
 
-/// Whether a directory lies on a file system to which other machines, or a program, may write without the
-/// kernel telling of it.
+/// Returns whether a directory lies on a file system that other machines, or a program, may change without a
+/// notification.
 fn is_remote(dir: &Path) -> bool {
     rustix::fs::statfs(dir).is_ok_and(|system| is_remote_type(system.f_type))
 }
 
-/// The same by the number of the file system's type (`linux/magic.h`): 32 bits, of which systems with no
-/// more of them give the highest as a sign.
+/// Returns whether this number is the type of a remote file system (`linux/magic.h`). It has 32 bits; where a word has no
+/// more, the highest one is a sign.
 fn is_remote_type(number: FsWord) -> bool {
     let [a, b, c, d, ..] = number.to_le_bytes();
     matches!(
@@ -142,7 +139,7 @@ fn is_remote_type(number: FsWord) -> bool {
     )
 }
 
-/// The directories among these that exist, each under one absolute path.
+/// Returns the directories among these that exist, each under one absolute path.
 fn identify<'p>(dirs: impl IntoIterator<Item = &'p Path>) -> BTreeMap<PathBuf, FileId> {
     let mut paths: BTreeMap<FileId, PathBuf> = BTreeMap::new();
     for dir in dirs {
@@ -166,28 +163,28 @@ impl Shared {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets, and gives, the watches that aren't on a wanted directory.
+    /// Removes and returns the watches that are not on a wanted directory.
     fn take_unwanted(&self, wanted: &BTreeMap<PathBuf, FileId>) -> Vec<PathBuf> {
         let mut watched = self.watched();
         let unwanted = watched.extract_if(.., |path, id| wanted.get(path) != Some(id));
         unwanted.map(|(path, _)| path).collect()
     }
 
-    /// Notes that this directory is being watched; says whether it wasn't.
+    /// Marks this directory as watched; returns whether it was not.
     fn claim(&self, path: &Path, id: FileId) -> bool {
         self.watched().insert(path.to_path_buf(), id) != Some(id)
     }
 
-    fn hear(&self, event: notify::Result<notify::Event>) {
+    fn receive(&self, event: notify::Result<notify::Event>) {
         let Ok(event) = event else {
             return self.wake_for_names();
         };
         match event.kind {
-            // Among them our own: opening and closing what is read.
+            // Includes our own accesses: opening and closing what is read.
             EventKind::Access(_) => {}
             EventKind::Modify(ModifyKind::Data(_)) => self.waker.wake(),
             EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)) => {
-                // A directory that was watched itself is no more, or no more there.
+                // A watched directory was removed or moved itself.
                 let mut watched = self.watched();
                 for path in &event.paths {
                     watched.remove(path);
@@ -216,12 +213,15 @@ mod tests {
     /// Far longer than any notification takes.
     const AT_MOST: Duration = Duration::from_secs(20);
 
-    #[expect(clippy::needless_pass_by_value, reason = "what takes events owns them")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "event handlers own their event"
+    )]
     fn no_events(event: FileEvent) {
         panic!("{event}");
     }
 
-    /// A watch on `dir`, and its waker, with no wake-up pending.
+    /// Returns a watch on `dir` and its waker, without a pending wake-up.
     fn watch(dir: &Path) -> (Watch, Waker) {
         let waker = Waker::default();
         let mut watch = Watch::new(waker.clone(), &mut no_events);
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn writing_wakes_and_a_name_that_comes_asks_for_a_discovery() {
+    fn writing_wakes_and_a_name_that_appears_makes_a_discovery_due() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("a.log");
         write(&path, "").unwrap();
@@ -249,14 +249,14 @@ mod tests {
     }
 
     #[test]
-    fn only_systems_that_others_write_to_are_not_trusted() {
+    fn only_remote_file_systems_are_not_trusted() {
         let root = tempfile::tempdir().unwrap();
         let (watch, _) = watch(root.path());
         assert_eq!(watch.is_whole(), !is_remote(root.path()));
         for (remote, number) in [
             (true, rustix::fs::NFS_SUPER_MAGIC),
             (true, 0xff53_4d42),  // CIFS
-            (true, -0x00ac_b2be), // the same as a word of 32 bits
+            (true, -0x00ac_b2be), // CIFS as a word of 32 bits
             (false, rustix::fs::PROC_SUPER_MAGIC),
             (false, 0xef53),      // ext4
             (false, 0x9123_683e), // btrfs
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_comes_late_or_again_is_watched() {
+    fn a_directory_that_appears_late_or_again_is_watched() {
         let root = tempfile::tempdir().unwrap();
         let dir = root.path().join("nginx");
         let (mut watch, waker) = watch(&dir);
@@ -282,7 +282,7 @@ mod tests {
             while watch.shared.watched().contains_key(&dir) {
                 assert!(waker.wait(AT_MOST));
             }
-            // The directory's end may be told twice; both come before what is told next.
+            // The end of a directory may be notified twice; both come before the next notification.
             write(root.path().join("marker"), "").unwrap();
             watch.refresh([root.path()], &mut no_events);
             watch.refresh([], &mut no_events);
@@ -294,7 +294,7 @@ mod tests {
     fn only_changes_wake() {
         let (watch, waker) = watch(Path::new("/nonexistent"));
         let check = |kind: EventKind, wakes: bool, names: bool| {
-            watch.shared.hear(Ok(notify::Event::new(kind)));
+            watch.shared.receive(Ok(notify::Event::new(kind)));
             assert_eq!(waker.wait(Duration::ZERO), wakes, "{kind:?}");
             assert_eq!(watch.take_names_changed(), names, "{kind:?}");
         };
@@ -306,10 +306,10 @@ mod tests {
         check(written, true, false);
         check(EventKind::Create(CreateKind::File), true, true);
         let overflow = notify::Event::new(EventKind::Other).set_flag(Flag::Rescan);
-        watch.shared.hear(Ok(overflow));
+        watch.shared.receive(Ok(overflow));
         assert!(waker.wait(Duration::ZERO));
         assert!(watch.take_names_changed());
-        watch.shared.hear(Err(notify::Error::generic("lost")));
+        watch.shared.receive(Err(notify::Error::generic("lost")));
         assert!(watch.take_names_changed());
     }
 

@@ -17,7 +17,7 @@ use super::event::{KERNEL_DROP, ReceiveBuffer, StreamEvent};
 use super::kernel::{self, Drops};
 use super::queue::{Queue, RETRY_INTERVAL};
 use super::settings::{Syslog, SyslogAddress};
-use crate::source::READ_BYTES;
+use crate::source::frame::READ_BYTES;
 use crate::unix_socket::{self, SocketFile};
 
 /// Largest datagram, in bytes, except over unix sockets with large send buffers.

@@ -18,7 +18,7 @@ use super::deframe::{Deframer, LineBuffer};
 use super::event::StreamEvent;
 use super::queue::{Queue, RETRY_INTERVAL};
 use super::settings::Stream;
-use crate::source::READ_BYTES;
+use crate::source::frame::READ_BYTES;
 
 /// Result of one read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

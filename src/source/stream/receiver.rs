@@ -15,7 +15,8 @@ use super::settings::{Journal, Stream};
 use super::{datagram, listen, pipe};
 use crate::clock::{Clock, Waker};
 use crate::model::{Batch, GenerationId, Position};
-use crate::source::{Progress, READ_BYTES};
+use crate::source::Progress;
+use crate::source::frame::READ_BYTES;
 
 /// Capacity of the queue of a stream whose senders wait, in bytes.
 const QUEUE_BYTES: usize = 1 << 20;

@@ -395,7 +395,7 @@ fn more_files_than_may_be_open_wait_for_their_turn() {
     let mut bench = Bench::new(&["*.log"], Start::Beginning);
     let mut few = settings(&bench.root, &["*.log"], Start::Beginning, LIMIT);
     few.open_files = 3;
-    bench.source.reconfigure(few, &mut |_| {});
+    bench.source.reconfigure(&few, &mut |_| {});
     for host in 0..10 {
         bench.append(&format!("{host}.log"), &format!("line number {host}\n"));
     }

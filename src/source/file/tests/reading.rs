@@ -1,4 +1,4 @@
-//! What is read of files that stay where they are.
+//! Reading of files that stay at their path.
 
 use super::*;
 
@@ -16,11 +16,11 @@ fn partial_last_line_waits_for_its_newline() {
 }
 
 #[test]
-fn a_line_written_into_room_made_before_is_read_at_once() {
+fn a_line_written_into_allocated_space_is_read_at_once() {
     let mut bench = Bench::new(&["a.log"], Start::Beginning);
     bench.append("a.log", "one\n");
     assert_eq!(bench.take_lines(), ["one"]);
-    // What fallocate(2) or ftruncate(2) made, and what a write that is under way looks like over NFS.
+    // Allocated by fallocate(2) or ftruncate(2); over NFS a write in progress appears like this.
     let mut writer = OpenOptions::new()
         .write(true)
         .open(bench.path("a.log"))
@@ -69,7 +69,7 @@ fn a_huge_line_is_skipped_in_bounded_memory() {
     let mut bench = Bench::new(&["a.log"], Start::Beginning);
     bench.append("a.log", "before\n");
     bench.drain();
-    let held = bench.source.buffer_bytes();
+    let held = bench.source.open().buffer_bytes();
     for _ in 0..50 {
         bench.append("a.log", &"x".repeat(100_000));
         bench.drain();
@@ -79,7 +79,7 @@ fn a_huge_line_is_skipped_in_bounded_memory() {
     bench.append("a.log", "end\nafter\n");
     assert_eq!(bench.take_lines(), ["before", "after"]);
     assert_eq!((bench.overlong, bench.offsets()), (1, vec![5_000_017]));
-    assert_eq!(bench.source.buffer_bytes(), held);
+    assert_eq!(bench.source.open().buffer_bytes(), held);
     assert!(held < 2 * READ_BYTES);
 }
 
@@ -90,7 +90,7 @@ fn a_discovery_is_due_at_first_after_a_while_and_after_other_settings() {
     assert!(bench.source.until_due().is_zero());
     bench.drain();
     assert_eq!(bench.source.until_due(), poll);
-    // What a round finds out by itself is not what its owner was to look for.
+    // A change that a round finds does not replace the discovery that is due.
     bench.clock.advance(poll / 2);
     bench.append("a.log", "1\n");
     bench.round();
@@ -99,7 +99,7 @@ fn a_discovery_is_due_at_first_after_a_while_and_after_other_settings() {
     assert!(bench.source.until_due().is_zero());
     bench.drain();
     let same = settings(&bench.root, &["a.log"], Start::Beginning, LIMIT);
-    bench.source.reconfigure(same, &mut |_| {});
+    bench.source.reconfigure(&same, &mut |_| {});
     assert!(bench.source.until_due().is_zero());
 }
 
@@ -132,7 +132,7 @@ fn reconfiguring_keeps_what_is_still_wanted() {
     bench.append("b.log", "3\n");
     bench
         .source
-        .reconfigure(settings.clone(), &mut |event| bench.events.push(event));
+        .reconfigure(&settings, &mut |event| bench.events.push(event));
     bench.append("c.log", "c\n");
     assert_eq!(bench.take_lines(), ["1", "unread", "3"]);
     bench.append("c.log", "4\n");
@@ -145,20 +145,20 @@ fn reconfiguring_keeps_what_is_still_wanted() {
     };
     bench
         .source
-        .reconfigure(fewer, &mut |event| bench.events.push(event));
+        .reconfigure(&fewer, &mut |event| bench.events.push(event));
     assert_eq!(bench.take_events(), ["Dropped a.log", "Dropped b.log"]);
     bench.append("c.log", "5\n");
     assert_eq!(bench.take_lines(), ["5"]);
 }
 
 #[test]
-fn a_pattern_that_is_kept_has_had_its_first_look() {
+fn a_pattern_that_is_kept_keeps_its_first_scan() {
     let mut bench = Bench::new(&["*.log"], Start::End);
     bench.drain();
     bench.append("a.log", "1\n");
     let settings = settings(&bench.root, &["*.log", "b.txt"], Start::End, LIMIT);
     bench.append("b.txt", "history\n");
-    bench.source.reconfigure(settings, &mut |_| {});
+    bench.source.reconfigure(&settings, &mut |_| {});
     assert_eq!(bench.take_lines(), ["1"]);
 }
 
@@ -170,7 +170,7 @@ fn a_source_can_be_given_to_a_thread() {
 }
 
 #[test]
-fn directories_are_those_where_files_can_come_and_change() {
+fn directories_are_those_where_files_can_appear_and_change() {
     let mut bench = Bench::new(&["logs/*.log", "a.log"], Start::End);
     create_dir(bench.path("logs")).unwrap();
     bench.drain();

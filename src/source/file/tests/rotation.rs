@@ -45,12 +45,12 @@ fn old_generation_finishes_only_after_rotate_wait() {
         .clock
         .advance(WAIT.saturating_sub(Duration::from_millis(1)));
     assert_eq!(bench.take_lines(), ["1", "2"]);
-    assert_eq!(bench.source.positions().len(), 2);
+    assert_eq!(bench.source.open_files(), 2);
     bench.take_events();
     bench.clock.advance(Duration::from_millis(1));
     assert_eq!(bench.take_lines(), ["3"]);
     assert_eq!(bench.take_events(), ["Finished a.log"]);
-    assert_eq!(bench.source.positions().len(), 1);
+    assert_eq!(bench.source.open_files(), 1);
     // The one that is still there never finishes.
     bench.clock.advance(10 * WAIT);
     bench.append("a.log", "4");
@@ -78,7 +78,7 @@ fn a_deleted_file_is_finished_like_a_rotated_one() {
     assert_eq!(events.last().unwrap(), "Finished b.txt");
     bench.append("a.log", "");
     assert_eq!(bench.take_lines(), ["last"]);
-    assert_eq!(bench.source.positions().len(), 1);
+    assert_eq!(bench.source.open_files(), 1);
     assert_eq!(bench.take_events(), ["Opened a.log", "Finished a.log"]);
 }
 
@@ -86,7 +86,7 @@ fn a_deleted_file_is_finished_like_a_rotated_one() {
 fn a_file_is_not_finished_by_the_discovery_that_missed_it() {
     let mut bench = Bench::new(&["a.log*"], Start::Beginning);
     bench.source.reconfigure(
-        FileSettings {
+        &FileSettings {
             rotate_wait: Duration::ZERO,
             ..settings(&bench.root, &["a.log*"], Start::Beginning, LIMIT)
         },
@@ -107,14 +107,14 @@ fn a_last_line_that_a_lower_limit_makes_overlong_is_counted() {
     bench.append("a.log", &"x".repeat(40 * LIMIT));
     bench.drain();
     let lower = settings(&bench.root, &["a.log"], Start::Beginning, LIMIT);
-    bench.source.reconfigure(lower, &mut |_| {});
+    bench.source.reconfigure(&lower, &mut |_| {});
     remove_file(bench.path("a.log")).unwrap();
     bench.append("a.log", "");
     bench.drain();
     bench.clock.advance(WAIT);
     bench.drain();
     assert_eq!((bench.overlong, bench.lines.len()), (1, 0));
-    assert_eq!(bench.source.positions().len(), 1);
+    assert_eq!(bench.source.open_files(), 1);
 }
 
 #[test]
@@ -155,8 +155,8 @@ fn glob_finds_files_and_reads_a_renamed_one_once() {
         "Finished a.log.1",
     ];
     assert_eq!(bench.take_events(), expected);
-    let paths = bench.source.positions();
-    let paths: Vec<_> = paths.iter().map(|position| &position.path).collect();
+    let positions = bench.source.open().positions();
+    let paths: Vec<_> = positions.iter().map(|(path, _)| path).collect();
     let expected = ["b.log", "a.log"].map(|name| bench.path(name));
     assert_eq!(paths, expected.iter().collect::<Vec<_>>());
 }
@@ -174,7 +174,7 @@ fn a_file_with_several_paths_is_read_once() {
     assert_eq!(bench.take_lines(), ["2"]);
     bench.clock.advance(WAIT);
     bench.drain();
-    assert_eq!(bench.source.positions().len(), 1);
+    assert_eq!(bench.source.open_files(), 1);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use std::io::{Read, Result};
 
 use super::export::{ExportParser, JournalEntry};
-use crate::source::READ_BYTES;
+use crate::source::frame::READ_BYTES;
 
 /// Reads the messages of a journal in the export format, each ended by a newline, without those of
 /// the service manager.

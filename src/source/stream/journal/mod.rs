@@ -19,7 +19,8 @@ use super::deframe::LineBuffer;
 use super::event::{JOURNAL_GAP, StreamEvent};
 use super::queue::RETRY_INTERVAL;
 use super::settings::{Journal, Stream};
-use crate::source::{READ_BYTES, Start};
+use crate::source::Start;
+use crate::source::frame::READ_BYTES;
 
 pub use export::is_journal_export;
 pub use messages::JournalMessages;

@@ -11,7 +11,7 @@ use operation::{Dice, Operation, Setting};
 use play::judge;
 use world::RealWorld;
 
-use crate::source::file::plant::{self, Fault};
+use super::planted::{Fault, plant};
 
 const SEEDS: u64 = 2_000;
 const OPERATIONS: usize = 200;
@@ -95,12 +95,12 @@ fn the_same_on_a_real_file_system() {
 
 /// A fault that nobody finds is one that nobody would notice.
 fn finds(fault: Fault) {
-    plant::plant(Some(fault));
+    plant(Some(fault));
     let found = (0..SEEDS).find(|seed| {
         let (setting, operations) = history(*seed, OPERATIONS);
         in_memory(setting, &operations).is_err()
     });
-    plant::plant(None);
+    plant(None);
     assert!(found.is_some(), "{fault:?} was not found");
 }
 

@@ -75,8 +75,8 @@ impl<W: World> Play<W> {
             open_files: usize::MAX,
         };
         let (fs, read_bytes) = (world.fs(), setting.read_bytes);
-        let mut source = FileSource::with_read_bytes(settings, fs, clock.clone(), read_bytes);
-        source.directories.always = !world.is_memory();
+        let mut source = FileSource::with_read_bytes(&settings, fs, clock.clone(), read_bytes);
+        source.set_lists_always(!world.is_memory());
         let mut play = Self {
             servers: (0..setting.servers).map(|_| None).collect(),
             world,

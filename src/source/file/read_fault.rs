@@ -1,19 +1,20 @@
-//! Whether a file that is open can be read.
+//! Reports read failures of open files.
 //!
-//! Invariant: that it can't is told once, and so is that it can be again.
+//! Invariant: a failure is reported once, and so is its end.
 
 use std::io;
 use std::path::Path;
 
+use super::event::FileEvent;
 use super::fs::FileError;
-use crate::source::FileEvent;
 
-/// Why a file can't be read, if that was told.
+/// Kind of the failure reported last, if it persists.
 #[derive(Debug, Default)]
 pub(super) struct ReadFault(Option<io::ErrorKind>);
 
 impl ReadFault {
-    /// Takes note of how reading went; says what there is to tell.
+    /// Records the outcome of a read of the file at `path`. Returns an event if the outcome is of another kind than the
+    /// previous one.
     pub(super) fn note(&mut self, path: &Path, error: Option<&io::Error>) -> Option<FileEvent> {
         let fault = error.map(io::Error::kind);
         let before = std::mem::replace(&mut self.0, fault);
@@ -31,7 +32,7 @@ impl ReadFault {
     }
 }
 
-/// The same error, as far as it can be told.
+/// Returns an error of the same code or kind; [`io::Error`] is not `Clone`.
 fn copy_of(error: &io::Error) -> io::Error {
     error
         .raw_os_error()

@@ -1,35 +1,35 @@
-//! What a look costs when nothing happens, and what it must see though no directory tells.
+//! Cost of a poll while idle, and changes it must find although the directory did not change.
 
 use super::*;
 
-/// More than a tick apart, so that what is not looked at again has been sure for a while.
+/// More than a tick, so that an unchanged modification time is conclusive.
 const APART: Duration = Duration::from_secs(2);
 
 impl Bench {
-    /// A bench that trusts the dates of directories, as the daemon does.
+    /// Returns a bench that trusts the modification times of directories, as the daemon does.
     fn trusting(start: Start) -> Self {
         let mut bench = Self::new(&["a.log"], start);
-        bench.source.directories.always = false;
+        bench.source.set_lists_always(false);
         bench
     }
 
-    fn settle(&mut self) {
+    fn come_to_rest(&mut self) {
         for _ in 0..4 {
             self.drain();
             self.clock.advance(APART);
         }
     }
 
-    /// Writes a text into an existing file, so that its directory stays as it is.
+    /// Writes into an existing file, so that its directory does not change.
     fn overwrite(&self, name: &str, bytes: &[u8]) {
         let file = File::options().write(true).open(self.path(name)).unwrap();
         (&file).write_all(bytes).unwrap();
     }
 }
 
-/// What a look and a round ask the file system for, with so many compressed files beside the log, all
-/// handled.
-fn calls_of_an_idle_look(start: Start, archives: u32) -> u64 {
+/// Returns the number of file system calls of a discovery and a round, with this many processed archives beside the
+/// log.
+fn calls_of_an_idle_poll(start: Start, archives: u32) -> u64 {
     let mut bench = Bench::trusting(start);
     bench.append("a.log", "a line of today\n");
     for number in 1..=archives {
@@ -40,17 +40,17 @@ fn calls_of_an_idle_look(start: Start, archives: u32) -> u64 {
         )
         .unwrap();
     }
-    bench.settle();
+    bench.come_to_rest();
     let before = bench.fs.calls();
     bench.drain();
     bench.fs.calls() - before
 }
 
 #[test]
-fn an_idle_look_costs_the_same_whatever_history_is_compressed() {
+fn an_idle_poll_costs_the_same_however_many_archives_there_are() {
     for start in [Start::End, Start::Beginning] {
-        let one = calls_of_an_idle_look(start, 1);
-        assert_eq!(calls_of_an_idle_look(start, 30), one, "{start:?}");
+        let one = calls_of_an_idle_poll(start, 1);
+        assert_eq!(calls_of_an_idle_poll(start, 30), one, "{start:?}");
     }
 }
 
@@ -59,7 +59,7 @@ fn a_plain_file_of_the_past_is_read_on_when_it_grows() {
     let mut bench = Bench::trusting(Start::End);
     bench.append("a.log", "a line of today\n");
     bench.append("a.log.1", "a line of yesterday\n");
-    bench.settle();
+    bench.come_to_rest();
     bench.append("a.log.1", "one more\n");
     assert_eq!(bench.take_lines(), ["one more"]);
 }
@@ -68,11 +68,11 @@ fn a_plain_file_of_the_past_is_read_on_when_it_grows() {
 fn an_archive_that_was_half_written_is_read_on_when_it_is_whole() {
     let mut bench = Bench::trusting(Start::End);
     bench.append("a.log", "a line of today\n");
-    bench.settle();
+    bench.come_to_rest();
     let lines: Vec<_> = (0..20_000).map(|number| format!("line {number}")).collect();
     let archive = gzip((lines.join("\n") + "\n").as_bytes());
     write(bench.path("a.log.1.gz"), &archive[..archive.len() / 2]).unwrap();
-    bench.settle();
+    bench.come_to_rest();
     assert!(
         bench
             .take_events()
@@ -89,21 +89,21 @@ fn an_archive_that_breaks_off_before_what_is_new_does_not_make_the_old_new() {
     let lines: Vec<_> = (0..20_000).map(|number| format!("line {number}")).collect();
     let (old, new) = lines.split_at(15_000);
     bench.append("a.log", &(old.join("\n") + "\n"));
-    bench.settle();
+    bench.come_to_rest();
     assert!(std::mem::take(&mut bench.lines) == old);
     let archive = gzip((lines.join("\n") + "\n").as_bytes());
     remove_file(bench.path("a.log")).unwrap();
     bench.append("a.log", "another text\n");
     for _ in 0..3 {
         bench.clock.advance(WAIT);
-        bench.settle();
+        bench.come_to_rest();
     }
     write(bench.path("a.log.1.gz"), &archive[..archive.len() / 2]).unwrap();
-    bench.settle();
+    bench.come_to_rest();
     let events = bench.take_events();
     assert!(events.contains(&"Damaged a.log.1.gz".to_owned()));
     bench.overwrite("a.log.1.gz", &archive);
-    bench.settle();
+    bench.come_to_rest();
     assert_eq!(bench.lines.remove(0), "another text");
     assert!(bench.lines == new);
 }
@@ -114,16 +114,16 @@ fn a_copy_of_what_was_compressed_is_read_on_when_it_grows() {
     let text = "a line of yesterday\n";
     bench.append("a.log", "a line of today\n");
     write(bench.path("a.log.2.gz"), gzip(text.as_bytes())).unwrap();
-    bench.settle();
+    bench.come_to_rest();
     bench.append("a.log.1", text);
-    bench.settle();
+    bench.come_to_rest();
     assert!(bench.lines.is_empty());
     bench.append("a.log.1", "one more\n");
     assert_eq!(bench.take_lines(), ["one more"]);
 }
 
 #[test]
-fn looks_become_seldom_when_nothing_happens_and_changes_are_told() {
+fn polls_become_seldom_while_idle_if_changes_are_notified() {
     let poll = Duration::from_secs(1);
     let mut bench = Bench::trusting(Start::End);
     bench.append("a.log", "a line\n");
@@ -135,7 +135,7 @@ fn looks_become_seldom_when_nothing_happens_and_changes_are_told() {
         bench.drain();
         bench.source.until_due()
     };
-    assert_eq!(rest(&mut bench), poll, "nobody tells");
+    assert_eq!(rest(&mut bench), poll, "changes are not notified");
     bench.source.set_watched(true);
     assert_eq!(rest(&mut bench), poll * 4);
     bench.append("a.log", "a line\n");
@@ -155,12 +155,12 @@ fn looks_become_seldom_when_nothing_happens_and_changes_are_told() {
     bench.clock.advance(WAIT);
     assert_eq!(rest(&mut bench), poll * 4);
     let same = settings(&bench.root, &["a.log"], Start::End, LIMIT);
-    bench.source.reconfigure(same, &mut |_| {});
+    bench.source.reconfigure(&same, &mut |_| {});
     assert!(bench.source.until_due().is_zero());
 }
 
 #[test]
-fn looks_do_not_become_seldom_where_changes_are_told_to_nobody() {
+fn polls_do_not_become_seldom_where_changes_are_not_notified() {
     let poll = Duration::from_secs(1);
     let mut bench = Bench::trusting(Start::Beginning);
     bench.source.set_watched(true);
@@ -174,18 +174,22 @@ fn looks_do_not_become_seldom_where_changes_are_told_to_nobody() {
     };
     assert_eq!(rest(&mut bench), poll * 4);
     for _ in 0..3 {
-        bench.append("a.log", "told\n");
+        bench.append("a.log", "notified\n");
         bench.round();
         assert_eq!(rest(&mut bench), poll * 4);
     }
     // Through a hard link, or a file that is mounted elsewhere as well.
-    bench.append("a.log", "untold\n");
-    assert_eq!(rest(&mut bench), poll * 4, "it may have been told too late");
-    bench.append("a.log", "untold\n");
+    bench.append("a.log", "missed\n");
+    assert_eq!(
+        rest(&mut bench),
+        poll * 4,
+        "the notification may have been late"
+    );
+    bench.append("a.log", "missed\n");
     assert_eq!(rest(&mut bench), poll);
     assert_eq!(rest(&mut bench), poll);
     let same = settings(&bench.root, &["a.log"], Start::Beginning, LIMIT);
-    bench.source.reconfigure(same, &mut |_| {});
+    bench.source.reconfigure(&same, &mut |_| {});
     bench.drain();
     assert_eq!(rest(&mut bench), poll * 4);
 }

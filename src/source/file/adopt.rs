@@ -1,0 +1,348 @@
+//! Decides about files that are not open: read from the start, read on, or leave alone.
+//!
+//! Invariant: of a text that was counted, under whatever name and compressed or not, no byte is read again; of any other
+//! text every byte is read, once it is certain that it is not a copy of a file that will be read.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::event::FileEvent;
+use super::evidence::{self, Candidate};
+use super::finder::{Finder, Listing, Sibling, Trouble, is_absence, rotated_of, stat};
+use super::fingerprint::LEAST_BYTES;
+use super::fs::{FileError, FileId, Fs, Handle, Meta};
+use super::history::{FinishedFile, History, Verdict};
+use super::open::archive::{self, Archive};
+use super::open::{Generation, OpenFile, OpenFiles};
+use super::rotated::{Packing, Rotated};
+use super::settings::Start;
+use crate::model::GenerationId;
+
+/// A source's state, while files are opened.
+pub(super) struct Adoption<'a, F: Fs> {
+    pub(super) fs: &'a F,
+    pub(super) finder: &'a mut Finder,
+    pub(super) history: &'a mut History,
+    pub(super) open: &'a mut OpenFiles<F>,
+    pub(super) start: Start,
+    /// Monotonic time.
+    pub(super) now: Duration,
+    pub(super) events: &'a mut dyn FnMut(FileEvent),
+}
+
+/// A copy that a rotation made of a file before truncating it.
+struct Copy<F> {
+    path: PathBuf,
+    packing: Packing,
+    handle: Handle<F>,
+}
+
+impl<F: Fs> Adoption<'_, F> {
+    /// Opens the files at followed paths that are not open. One that cannot be opened becomes a fault of the listing; one
+    /// with the name of a rotated file is left to [`Self::adopt_rotated`].
+    pub(super) fn open_followed(&mut self, listing: &mut Listing) {
+        let mut open = self.open.file_ids();
+        for (path, sighting) in &mut listing.sightings {
+            let meta = match &sighting.seen {
+                Ok(meta) => *meta,
+                Err(error) => {
+                    if matches!(Trouble::from(error), Trouble::Io(_)) {
+                        listing.unopened.insert(path.clone(), None);
+                    }
+                    continue;
+                }
+            };
+            if open.contains(&meta.id) {
+                continue;
+            }
+            let base = self.finder.base_of(path);
+            let is_history = sighting.fresh && self.start == Start::End;
+            if base != *path {
+                let sibling = Sibling {
+                    base,
+                    packing: Packing::Plain,
+                    fresh: is_history,
+                };
+                listing.rotated.insert(path.clone(), sibling);
+                continue;
+            }
+            let size_at_first = if is_history {
+                Some(meta.size)
+            } else {
+                self.finder.size_at_first(path, meta.id)
+            };
+            match self.open(path, meta.id, size_at_first) {
+                Ok(generation) if open.insert(generation.file_id()) => {
+                    self.begin(generation.file_id(), OpenFile::Plain(generation));
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    sighting.size_at_first = size_at_first;
+                    listing.unopened.insert(path.clone(), Some(meta.size));
+                    listing.faults.push((path.clone(), Some(error)));
+                }
+            }
+        }
+    }
+
+    /// Opens rotated files that hold something that was not counted, the oldest first: those that came and went between
+    /// two scans, and those that grew after they were closed.
+    pub(super) fn adopt_rotated(&mut self, listing: &mut Listing) {
+        let rotated = std::mem::take(&mut listing.rotated);
+        let mut open = self.open.file_ids();
+        let mut found = Vec::new();
+        for (path, sibling) in &rotated {
+            let has_plain =
+                || path.extension().is_some() && rotated.contains_key(&path.with_extension(""));
+            if sibling.packing == Packing::Unsupported
+                || (sibling.packing == Packing::Gzip && has_plain())
+            {
+                continue;
+            }
+            match stat(self.fs, path) {
+                Ok(meta) if !open.contains(&meta.id) => found.push((meta, path, sibling)),
+                Err(FileError::Io(error)) if !is_absence(&error) => self.finder.invalidate(),
+                // A file that is gone again was renamed: that changed the directory.
+                _ => {}
+            }
+        }
+        found.sort_by_key(|(meta, path, _)| (meta.modified, *path));
+        for (meta, path, sibling) in found {
+            if open.insert(meta.id)
+                && let Err(error) = self.adopt(path, sibling, &meta, listing)
+            {
+                self.finder.invalidate();
+                listing.faults.push((path.clone(), Some(error)));
+            }
+        }
+    }
+
+    /// Opens files that grew after they were closed, though their directory did not change.
+    pub(super) fn adopt_grown(&mut self, listing: &Listing) {
+        let grown = |file: &FinishedFile| {
+            let meta = stat(self.fs, file.path()).ok()?;
+            let paths = (file.path().to_path_buf(), file.base().to_path_buf());
+            file.has_changed(&meta).then_some((meta, paths))
+        };
+        let grown: Vec<_> = self.history.growing().filter_map(grown).collect();
+        let mut open = self.open.file_ids();
+        for (meta, (path, base)) in grown {
+            let packing = Rotated::parse(path.file_name().unwrap_or_default())
+                .map_or(Packing::Plain, |rotated| rotated.packing);
+            let sibling = Sibling {
+                base,
+                packing,
+                fresh: false,
+            };
+            if open.insert(meta.id) {
+                // After an error it is tried again at the next scan.
+                let _ = self.adopt(&path, &sibling, &meta, listing);
+            }
+        }
+    }
+
+    /// Opens one rotated file if it holds something that was not counted.
+    fn adopt(
+        &mut self,
+        path: &Path,
+        sibling: &Sibling,
+        meta: &Meta,
+        listing: &Listing,
+    ) -> Result<(), FileError> {
+        let Sibling { base, packing, .. } = sibling;
+        if sibling.fresh {
+            if !self.history.holds(meta.id) {
+                let past =
+                    evidence::past(self.fs, path, base, *packing, meta, self.history, self.now)?;
+                self.history.record(past);
+            }
+            return Ok(());
+        }
+        self.open.check_room()?;
+        if self.history.recognize(path, meta) {
+            return Ok(());
+        }
+        let candidate = Candidate::open(self.fs, path, *packing)?;
+        let meta = candidate.handle.meta;
+        if candidate.head.is_empty() && *packing == Packing::Plain {
+            // It may become a copy, or be written by a server that has not reopened its log yet.
+            let (base, path) = (base.clone(), path.to_path_buf());
+            let ends = self.history.fingerprinter().ends(&[], &[]);
+            let empty = FinishedFile::new(base, path, ends, 0, self.now);
+            self.history.detach(meta.id);
+            self.history.record(empty.held_by(&meta));
+            return Ok(());
+        }
+        let at_base = self.finder.file_at(base);
+        let fingerprinter = self.history.fingerprinter();
+        if self
+            .open
+            .may_have_copy(self.fs, base, at_base, &candidate.head, fingerprinter)?
+        {
+            self.finder.invalidate();
+            return Ok(());
+        }
+        let offset = match candidate.judge(self.fs, base, self.history)? {
+            Verdict::Counted { record, may_grow } => {
+                self.history.confirm(record, path, &meta, may_grow);
+                return Ok(());
+            }
+            Verdict::Unknown if listing.may_be_copy_of_unopened(base, candidate.text_bytes()) => {
+                self.finder.invalidate();
+                return Ok(());
+            }
+            Verdict::CountedUntil { offset } => offset,
+            Verdict::Unknown | Verdict::NeedsTail { .. } => 0,
+        };
+        let file = self.resume(path, base, *packing, candidate, offset)?;
+        self.begin(meta.id, file);
+        Ok(())
+    }
+
+    /// Makes a rotated file ready to be read from `offset` of its text.
+    fn resume(
+        &mut self,
+        path: &Path,
+        base: &Path,
+        packing: Packing,
+        candidate: Candidate<F::File>,
+        offset: u64,
+    ) -> Result<OpenFile<F>, FileError> {
+        let (id, line_bytes) = (self.open.next_id(), self.open.line_bytes());
+        let (path, base) = (path.to_path_buf(), base.to_path_buf());
+        let Candidate { handle, head, .. } = candidate;
+        Ok(if packing == Packing::Gzip {
+            let head = self.history.fingerprinter().head(&head);
+            let archive = Archive::new(id, path, base, self.fs, handle, line_bytes);
+            OpenFile::Archive(archive.starting_at(head, offset))
+        } else {
+            let mut generation = Generation::new(id, path, base, handle, line_bytes);
+            if offset > 0 {
+                generation.go_to(self.fs, offset)?;
+            }
+            OpenFile::Plain(generation.detached(self.now, self.finder.scans()))
+        })
+    }
+
+    /// Opens the file at `path`: at 0, or at the line that contains `place` if it still is the file `id`, or where it was
+    /// closed.
+    fn open(
+        &mut self,
+        path: &Path,
+        id: FileId,
+        place: Option<u64>,
+    ) -> Result<Generation<F::File>, FileError> {
+        self.open.check_room()?;
+        let handle = Handle::open(self.fs, path)?;
+        let meta = handle.meta;
+        let (own, line_bytes) = (self.open.next_id(), self.open.line_bytes());
+        let (path, base) = (path.to_path_buf(), path.to_path_buf());
+        let mut generation = Generation::new(own, path, base, handle, line_bytes);
+        if let Some(place) = place.filter(|_| meta.id == id) {
+            generation.seek_line(self.fs, place.min(meta.size), line_bytes)?;
+        } else if let Some((consumed, ends)) = self.history.consumed(&meta) {
+            generation.go_to(self.fs, consumed)?;
+            if generation.consumed().ends(self.history.fingerprinter()) != *ends {
+                generation.restart();
+            }
+        }
+        Ok(generation)
+    }
+
+    /// Goes on with a file whose consumed part changed. The rest of the text before the change is in a copy, if the
+    /// rotation made one. `unread` bytes of it are known.
+    pub(super) fn resume_replaced(&mut self, id: GenerationId, unread: u64) {
+        let copy = self.open_copy(id);
+        let Some(generation) = self.open.get_mut(id) else {
+            return;
+        };
+        let offset = generation.offset();
+        if copy.is_some() || !generation.go_to_cut(self.fs) {
+            if copy.is_none() {
+                // A copy that is found later is read on from the present offset.
+                let base = generation.base().to_path_buf();
+                let ends = generation.consumed().ends(self.history.fingerprinter());
+                let end = generation.consumed().end();
+                let record = FinishedFile::new(base.clone(), base, ends, end, self.now);
+                self.history.record(record);
+                self.finder.invalidate();
+            }
+            generation.restart();
+        }
+        (self.events)(FileEvent::Truncated {
+            path: generation.path().to_path_buf(),
+            generation: id,
+            offset,
+            unread,
+            resume: generation.offset(),
+            copy: copy.as_ref().map(|(_, copy)| copy.path().to_path_buf()),
+        });
+        if let Some((file_id, copy)) = copy {
+            self.begin(file_id, copy);
+        }
+    }
+
+    /// Finds a copy that begins with everything that was read of a file, ready to be read on.
+    fn open_copy(&mut self, original: GenerationId) -> Option<(FileId, OpenFile<F>)> {
+        let Copy {
+            path,
+            packing,
+            handle,
+        } = self.find_copy(self.open.get(original)?)?;
+        let (id, line_bytes) = (self.open.next_id(), self.open.line_bytes());
+        let (file_id, original) = (handle.meta.id, self.open.get(original)?);
+        let copy = if packing == Packing::Gzip {
+            let head = self
+                .history
+                .fingerprinter()
+                .head(original.consumed().head());
+            let base = original.base().to_path_buf();
+            let archive = Archive::new(id, path, base, self.fs, handle, line_bytes);
+            OpenFile::Archive(archive.starting_at(head, original.offset()))
+        } else {
+            let copy = Generation::copied(id, path, handle, original);
+            OpenFile::Plain(copy.detached(self.now, self.finder.scans()))
+        };
+        Some((file_id, copy))
+    }
+
+    fn find_copy(&self, original: &Generation<F::File>) -> Option<Copy<F::File>> {
+        let head = original.consumed().head();
+        if head.len() < LEAST_BYTES {
+            // Too few bytes to recognize a copy: one that holds more is read from its start.
+            return None;
+        }
+        let open = self.open.file_ids();
+        let mut found = Vec::new();
+        for (path, packing) in rotated_of(self.fs, original.base()).unwrap_or_default() {
+            if let Ok(meta) = stat(self.fs, &path)
+                && !open.contains(&meta.id)
+            {
+                found.push((packing, std::cmp::Reverse(meta.modified), path));
+            }
+        }
+        // Plain files first, then the latest.
+        found.sort();
+        found.into_iter().find_map(|(packing, _, path)| {
+            let handle = Handle::open(self.fs, &path).ok()?;
+            let is_copy = match packing {
+                Packing::Plain => original.is_begun_by(self.fs, &handle.file),
+                Packing::Gzip => {
+                    archive::head(self.fs, &handle.file).map(|text| text.starts_with(head))
+                }
+                Packing::Unsupported => Ok(false),
+            };
+            is_copy.ok()?.then_some(Copy {
+                path,
+                packing,
+                handle,
+            })
+        })
+    }
+
+    /// Reads a file from the next round on.
+    fn begin(&mut self, id: FileId, file: OpenFile<F>) {
+        self.history.detach(id);
+        self.open.add(self.fs, file, self.events);
+    }
+}

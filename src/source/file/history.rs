@@ -1,0 +1,316 @@
+//! Files that were consumed and closed.
+//!
+//! Invariant: what was counted of a text is not counted again while its record is kept, under whatever name the text
+//! stands, compressed or not; what was appended to it later is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::fingerprint::{Ends, Fingerprinter};
+use super::fs::{FileId, Meta};
+
+/// How long a record is kept.
+const KEPT: Duration = Duration::from_hours(7 * 24);
+/// Most records kept: the rotated files of a busy host with room to spare, in some 10 MB.
+const MOST: usize = 50_000;
+/// How long a closed file is checked for growth at each scan. Later, its directory must change before it is checked.
+const YOUNG: Duration = Duration::from_hours(1);
+/// Most files known to hold one text: plain, compressed, and copies in transit between directories.
+const MOST_HOLDERS: usize = 4;
+
+/// Record of a file that was consumed and closed.
+#[derive(Clone, Debug)]
+pub(super) struct FinishedFile {
+    base: PathBuf,
+    path: PathBuf,
+    /// Files that hold the text, as they were when last checked, the latest last.
+    holders: Vec<Meta>,
+    ends: Ends,
+    consumed: u64,
+    /// Its file is an archive that was read to its end, so it does not grow.
+    is_whole: bool,
+    closed: Duration,
+}
+
+/// Records of all closed files of a source.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    /// By number, in order of closing.
+    records: BTreeMap<u64, FinishedFile>,
+    /// Number of the record whose text a file holds.
+    by_file: BTreeMap<FileId, u64>,
+    /// Records whose file may grow without a change of its directory.
+    growing: BTreeSet<u64>,
+    last_number: u64,
+    fingerprinter: Fingerprinter,
+}
+
+/// Facts about a file under a rotated name.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Evidence<'a> {
+    /// Followed path whose rotated file has this name.
+    pub(super) base: &'a Path,
+    pub(super) id: FileId,
+    /// First bytes of its text.
+    pub(super) head: &'a [u8],
+    pub(super) size: TextSize,
+    /// Bytes asked for by [`Verdict::NeedsTail`].
+    pub(super) tail: Option<&'a [u8]>,
+}
+
+/// Size of the text in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TextSize {
+    Plain(u64),
+    /// Of a compressed text, modulo 2^32, as the trailer of an archive of one member has it (RFC 1952, section 2.3.1:
+    /// `ISIZE`).
+    Gzip(u32),
+}
+
+/// What the history proves about a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Nothing: the text is not a recorded one.
+    Unknown,
+    /// All of its text was counted. It is the text of this record, complete or not; `may_grow` if more may follow.
+    Counted { record: u64, may_grow: bool },
+    /// The bytes of its text before `offset` were counted.
+    CountedUntil { offset: u64 },
+    /// Undecided until the `bytes` bytes of its text before `end` are in evidence.
+    NeedsTail { end: u64, bytes: usize },
+}
+
+impl FinishedFile {
+    /// Makes the record of a text of the followed path `base`, of which `consumed` bytes are counted or skipped.
+    pub(super) fn new(
+        base: PathBuf,
+        path: PathBuf,
+        ends: Ends,
+        consumed: u64,
+        now: Duration,
+    ) -> Self {
+        Self {
+            base,
+            path,
+            holders: Vec::new(),
+            ends,
+            consumed,
+            is_whole: false,
+            closed: now,
+        }
+    }
+
+    /// Adds a file that holds the text.
+    #[must_use]
+    pub(super) fn held_by(mut self, meta: &Meta) -> Self {
+        self.add_holder(meta);
+        self
+    }
+
+    /// Marks it as an archive that was read to its end.
+    #[must_use]
+    pub(super) fn whole(mut self) -> Self {
+        self.is_whole = true;
+        self
+    }
+
+    /// Followed path whose text it is.
+    pub(super) fn base(&self) -> &Path {
+        &self.base
+    }
+
+    /// Path under which it was seen last.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns whether this file holds its text and changed since it was checked.
+    pub(super) fn has_changed(&self, meta: &Meta) -> bool {
+        self.holders.iter().any(|holder| holder.id == meta.id) && !self.holders.contains(meta)
+    }
+
+    fn add_holder(&mut self, meta: &Meta) {
+        self.holders.retain(|holder| holder.id != meta.id);
+        if self.holders.len() == MOST_HOLDERS {
+            self.holders.remove(0);
+        }
+        self.holders.push(*meta);
+    }
+}
+
+impl History {
+    /// Makes all fingerprints that are compared with this history.
+    pub(super) fn fingerprinter(&self) -> &Fingerprinter {
+        &self.fingerprinter
+    }
+
+    /// Adds a record; drops the oldest one if there are too many.
+    pub(super) fn record(&mut self, file: FinishedFile) {
+        if self.records.len() == MOST {
+            self.drop_oldest();
+        }
+        self.last_number += 1;
+        for holder in &file.holders {
+            self.by_file.insert(holder.id, self.last_number);
+        }
+        if !file.is_whole {
+            self.growing.insert(self.last_number);
+        }
+        self.records.insert(self.last_number, file);
+    }
+
+    /// Drops records that were kept long enough, and stops checking older files for growth.
+    pub(super) fn expire(&mut self, now: Duration) {
+        while let Some((_, file)) = self.records.first_key_value()
+            && now.saturating_sub(file.closed) > KEPT
+        {
+            self.drop_oldest();
+        }
+        let is_young = |file: &FinishedFile| now.saturating_sub(file.closed) < YOUNG;
+        while let Some(number) = self.growing.first()
+            && !self.records.get(number).is_some_and(is_young)
+        {
+            self.growing.pop_first();
+        }
+    }
+
+    /// Returns whether a record names this file.
+    pub(super) fn holds(&self, id: FileId) -> bool {
+        self.find(id).is_some()
+    }
+
+    /// Returns whether a file is closed and did not change since it was checked. Remembers its path if so.
+    pub(super) fn recognize(&mut self, path: &Path, meta: &Meta) -> bool {
+        match self.find(meta.id) {
+            Some((number, file)) if file.holders.contains(meta) => {
+                self.confirm(number, path, meta, false);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Compares a file with all records. A matching text outweighs a matching identity: inode numbers are reused.
+    pub(super) fn judge(&self, evidence: &Evidence) -> Verdict {
+        let Evidence { base, head, .. } = *evidence;
+        match evidence.size {
+            TextSize::Plain(size) => {
+                let own = self.find(evidence.id);
+                let is_same = |(_, file): &(u64, &FinishedFile)| {
+                    self.fingerprinter.matches(head, &file.ends.head)
+                };
+                // A record without a head identifies its file alone; an identity without a time of birth may be reused.
+                let is_headless = |(_, file): &(u64, &FinishedFile)| {
+                    file.ends.head.bytes() == 0 && evidence.id.born != 0
+                };
+                let found = own
+                    .filter(is_same)
+                    .or_else(|| self.find_by_text(base, head))
+                    .or_else(|| own.filter(is_headless));
+                match found {
+                    None => Verdict::Unknown,
+                    // A shorter one is a copy without the end, or one that is still being made.
+                    Some((record, file)) if size <= file.consumed => Verdict::Counted {
+                        record,
+                        may_grow: true,
+                    },
+                    Some((_, file)) => self.compare_tail(file, evidence.tail),
+                }
+            }
+            TextSize::Gzip(size) => {
+                let Some((record, file)) = self.find_by_text(base, head) else {
+                    return Verdict::Unknown;
+                };
+                #[expect(clippy::cast_possible_truncation, reason = "as the trailer counts")]
+                let is_counted = size == file.consumed as u32
+                    || u64::from(size) < file.consumed && file.consumed < 1 << 32;
+                if is_counted {
+                    Verdict::Counted {
+                        record,
+                        may_grow: false,
+                    }
+                } else {
+                    Verdict::CountedUntil {
+                        offset: file.consumed,
+                    }
+                }
+            }
+        }
+    }
+
+    /// Compares the bytes before the end of a record's consumed part.
+    fn compare_tail(&self, file: &FinishedFile, tail: Option<&[u8]>) -> Verdict {
+        let offset = match tail {
+            None => {
+                return Verdict::NeedsTail {
+                    end: file.consumed,
+                    bytes: file.ends.tail.bytes(),
+                };
+            }
+            Some(tail) if self.fingerprinter.fingerprint(tail) == file.ends.tail => file.consumed,
+            Some(_) => 0,
+        };
+        Verdict::CountedUntil { offset }
+    }
+
+    /// Records that a file holds the text of a record, as [`Verdict::Counted`] says.
+    pub(super) fn confirm(&mut self, record: u64, path: &Path, meta: &Meta, may_grow: bool) {
+        if let Some(file) = self.records.get_mut(&record) {
+            path.clone_into(&mut file.path);
+            file.add_holder(meta);
+            self.by_file.insert(meta.id, record);
+            if may_grow {
+                self.growing.insert(record);
+            }
+        }
+    }
+
+    /// Returns how far a file was consumed before it was closed, and the ends of that part.
+    pub(super) fn consumed(&self, meta: &Meta) -> Option<(u64, &Ends)> {
+        let (_, file) = self.find(meta.id)?;
+        let is_inside = file.consumed > 0 && file.consumed <= meta.size;
+        is_inside.then_some((file.consumed, &file.ends))
+    }
+
+    /// Detaches a file that is open again from its record. The record stays: other files may hold its text.
+    pub(super) fn detach(&mut self, id: FileId) {
+        if let Some(number) = self.by_file.remove(&id)
+            && let Some(file) = self.records.get_mut(&number)
+        {
+            file.holders.retain(|holder| holder.id != id);
+        }
+    }
+
+    /// Records whose file may grow without a change of its directory, the latest first.
+    pub(super) fn growing(&self) -> impl Iterator<Item = &FinishedFile> {
+        let numbers = self.growing.iter().rev();
+        numbers.filter_map(|number| self.records.get(number))
+    }
+
+    fn find(&self, id: FileId) -> Option<(u64, &FinishedFile)> {
+        let number = *self.by_file.get(&id)?;
+        Some((number, self.records.get(&number)?))
+    }
+
+    /// Finds the record of a text of `base` that begins with `head`: the one with the longest matching head, the latest
+    /// of several.
+    fn find_by_text(&self, base: &Path, head: &[u8]) -> Option<(u64, &FinishedFile)> {
+        let records = self.records.iter().map(|(number, file)| (*number, file));
+        records
+            .filter(|(_, file)| {
+                file.base == base && self.fingerprinter.matches(head, &file.ends.head)
+            })
+            .max_by_key(|(_, file)| file.ends.head.bytes().min(head.len()))
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some((number, file)) = self.records.pop_first() {
+            for holder in file.holders {
+                if self.by_file.get(&holder.id) == Some(&number) {
+                    self.by_file.remove(&holder.id);
+                }
+            }
+        }
+    }
+}

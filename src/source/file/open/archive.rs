@@ -1,0 +1,219 @@
+//! Rotated files that were compressed before they were read to their end.
+//!
+//! Invariant: each line of an archive is handed over at most once. A read that fails is tried again; an archive that is
+//! damaged is read on only if it changes.
+
+use std::borrow::Borrow;
+use std::io::{self, Read};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use flate2::read::MultiGzDecoder;
+
+use crate::model::{Batch, GenerationId};
+use crate::source::file::consumed::read_upto;
+use crate::source::file::event::FileEvent;
+use crate::source::file::fingerprint::{Fingerprinter, HEAD_BYTES, Head};
+use crate::source::file::fs::{Fs, Handle, Meta};
+use crate::source::file::history::FinishedFile;
+use crate::source::file::read_fault::ReadFault;
+use crate::source::read::LineReader;
+
+/// Bytes skipped in one step: takes about as long as reading a buffer.
+const STEP_BYTES: u64 = 1024 * 1024;
+
+/// A compressed file that is being read.
+pub(in crate::source::file) struct Archive<F: Fs> {
+    pub(super) id: GenerationId,
+    pub(super) meta: Meta,
+    pub(super) path: PathBuf,
+    /// The followed path whose text it holds.
+    pub(super) base: PathBuf,
+    /// Fingerprints of the beginning of its text.
+    pub(super) head: Head,
+    /// Bytes of the text that were counted.
+    pub(super) offset: u64,
+    fault: ReadFault,
+    reader: LineReader<Text<F>>,
+}
+
+/// Result of one read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ArchiveStep {
+    More,
+    Ended,
+}
+
+/// The text of an archive after the bytes that were counted.
+struct Text<F: Fs> {
+    fs: F,
+    file: Arc<F::File>,
+    /// `None` before the first read, and after one that failed.
+    decoder: Option<Box<Decoder<F>>>,
+    /// Bytes that the decoder returned.
+    decoded: u64,
+    /// Offset to read on at.
+    offset: u64,
+}
+
+type Decoder<F> = MultiGzDecoder<FileReader<F, Arc<<F as Fs>::File>>>;
+
+/// Reads a file from its beginning to its end.
+struct FileReader<F, H> {
+    fs: F,
+    file: H,
+    offset: u64,
+}
+
+impl<F: Fs> Archive<F> {
+    /// Reads an open archive from its start; `path` is where it is, `base` the followed path whose text it holds.
+    pub(in crate::source::file) fn new(
+        id: GenerationId,
+        path: PathBuf,
+        base: PathBuf,
+        fs: &F,
+        handle: Handle<F::File>,
+        line_bytes: usize,
+    ) -> Self {
+        let text = Text {
+            fs: fs.clone(),
+            file: Arc::new(handle.file),
+            decoder: None,
+            decoded: 0,
+            offset: 0,
+        };
+        Self {
+            id,
+            meta: handle.meta,
+            path,
+            base,
+            head: Head::default(),
+            offset: 0,
+            fault: ReadFault::default(),
+            reader: LineReader::new(text, id, line_bytes),
+        }
+    }
+
+    /// Sets the fingerprints of its text, and the offset in it to start at: the start of a line.
+    #[must_use]
+    pub(in crate::source::file) fn starting_at(mut self, head: Head, offset: u64) -> Self {
+        self.head = head;
+        self.offset = offset;
+        self.reader = self.reader.starting_at(offset);
+        self.reader.get_mut().offset = offset;
+        self
+    }
+
+    /// Hands over the next lines, or skips some of those that were counted. Can be called again after an error.
+    pub(super) fn read(&mut self, sink: &mut dyn FnMut(&Batch<'_>)) -> io::Result<ArchiveStep> {
+        let text = self.reader.get_mut();
+        if text.decoded < text.offset {
+            return text.skip();
+        }
+        let Some(batch) = self.reader.next_batch()? else {
+            return Ok(ArchiveStep::Ended);
+        };
+        self.offset = batch.end().offset;
+        sink(&batch);
+        Ok(ArchiveStep::More)
+    }
+
+    /// Returns the event of a read that fails after one that did not, or the other way round.
+    pub(super) fn note_fault(&mut self, error: Option<&io::Error>) -> Option<FileEvent> {
+        self.fault.note(&self.path, error)
+    }
+
+    /// Returns its record, without a fingerprint of its last bytes.
+    pub(super) fn finished(
+        &self,
+        fingerprinter: &Fingerprinter,
+        now: std::time::Duration,
+    ) -> FinishedFile {
+        let mut ends = fingerprinter.ends(&[], &[]);
+        ends.head = self.head.clone();
+        let (base, path) = (self.base.clone(), self.path.clone());
+        FinishedFile::new(base, path, ends, self.offset, now).held_by(&self.meta)
+    }
+}
+
+/// Returns whether an error is one of the archive, rather than of reading the file.
+pub(super) fn is_damage(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+    error.raw_os_error().is_none()
+        && matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof)
+}
+
+/// Returns the first bytes of the text in an archive, up to [`HEAD_BYTES`].
+pub(in crate::source::file) fn head<F: Fs>(fs: &F, file: &F::File) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    let decoder = MultiGzDecoder::new(FileReader::new(fs, file));
+    decoder.take(HEAD_BYTES as u64).read_to_end(&mut head)?;
+    Ok(head)
+}
+
+/// Returns the size of the text in an archive of one member, modulo 2^32 (RFC 1952, section 2.3.1: `ISIZE`).
+pub(in crate::source::file) fn text_size<F: Fs>(
+    fs: &F,
+    archive: &Handle<F::File>,
+) -> io::Result<u32> {
+    let end = archive.meta.size;
+    let trailer = read_upto(fs, &archive.file, end.saturating_sub(4)..end)?;
+    let trailer = <[u8; 4]>::try_from(trailer).map_err(|_| io::ErrorKind::UnexpectedEof)?;
+    Ok(u32::from_le_bytes(trailer))
+}
+
+impl<F: Fs> Text<F> {
+    /// Decodes some of the bytes before the offset.
+    fn skip(&mut self) -> io::Result<ArchiveStep> {
+        let wanted = (self.offset - self.decoded).min(STEP_BYTES);
+        let skipped =
+            self.decode(|decoder| io::copy(&mut decoder.take(wanted), &mut io::sink()))?;
+        self.decoded += skipped;
+        Ok(if skipped < wanted {
+            ArchiveStep::Ended
+        } else {
+            ArchiveStep::More
+        })
+    }
+
+    /// Runs `read` on the decoder, which starts at the beginning again after an error.
+    fn decode<T>(&mut self, read: impl FnOnce(&mut Decoder<F>) -> io::Result<T>) -> io::Result<T> {
+        let (fs, file) = (&self.fs, &self.file);
+        let decoder = self.decoder.get_or_insert_with(|| {
+            Box::new(MultiGzDecoder::new(FileReader::new(fs, Arc::clone(file))))
+        });
+        let result = read(decoder);
+        if result.is_err() {
+            self.decoder = None;
+            self.decoded = 0;
+        }
+        result
+    }
+}
+
+impl<F: Fs> Read for Text<F> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let got = self.decode(|decoder| decoder.read(buffer))?;
+        self.decoded += got as u64;
+        self.offset = self.decoded;
+        Ok(got)
+    }
+}
+
+impl<F: Fs, H> FileReader<F, H> {
+    fn new(fs: &F, file: H) -> Self {
+        Self {
+            fs: fs.clone(),
+            file,
+            offset: 0,
+        }
+    }
+}
+
+impl<F: Fs, H: Borrow<F::File>> Read for FileReader<F, H> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let got = self.fs.read_at(self.file.borrow(), buffer, self.offset)?;
+        self.offset += got as u64;
+        Ok(got)
+    }
+}

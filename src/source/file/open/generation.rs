@@ -1,0 +1,412 @@
+//! One followed file: how far it was read, and reading on.
+//!
+//! Invariant: unless an over-long line is being skipped, everything before the offset was handed over and nothing after
+//! it. Of the file's bytes only both ends of the consumed part are kept.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use memchr::memrchr;
+
+use crate::model::{Batch, GenerationId, Position};
+use crate::source::file::consumed::{Consumed, TAIL_BYTES, read_upto};
+use crate::source::file::event::FileEvent;
+use crate::source::file::finder::Finder;
+use crate::source::file::fingerprint::Fingerprinter;
+use crate::source::file::fs::{FileId, Fs, Handle};
+use crate::source::file::history::FinishedFile;
+use crate::source::file::mtime::Mtime;
+use crate::source::file::read_fault::ReadFault;
+#[cfg(test)]
+use crate::source::file::tests::planted::{Fault, is_planted};
+use crate::source::frame::{Cut, Framer};
+
+/// A file that is open and followed.
+#[derive(Debug)]
+pub(in crate::source::file) struct Generation<F> {
+    pub(super) id: GenerationId,
+    pub(super) file_id: FileId,
+    /// The followed path that leads to it, or the last one that did.
+    pub(super) path: PathBuf,
+    /// The path it had before it was rotated.
+    pub(super) base: PathBuf,
+    /// Its directory, if a symbolic link led to it when it was opened.
+    pub(super) home: Option<PathBuf>,
+    pub(super) link: Link,
+    /// The last read left something to read at once.
+    pub(super) has_more: bool,
+    /// Size when last checked.
+    size: u64,
+    /// Start of the first line that was not handed over.
+    offset: u64,
+    /// Part before `offset`, or before a later place inside an over-long line.
+    consumed: Consumed,
+    /// End of the last read, a partial line included.
+    seen: u64,
+    /// Zero bytes at `offset` are the hole that a truncation left before a writer that does not append, and not a line.
+    at_hole: bool,
+    file: F,
+    framer: Framer,
+    mtime: Mtime,
+    fault: ReadFault,
+}
+
+/// Whether a followed path leads to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Link {
+    Attached,
+    /// None since the scan of this number. Neither that scan nor growth came after `quiet_since`.
+    Detached {
+        quiet_since: Duration,
+        scan: u64,
+    },
+}
+
+/// Result of one read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ReadStep {
+    /// The file did not change.
+    Quiet,
+    /// The file was read on; `more` if there is something left to read at once.
+    Grew { more: bool },
+    /// This many bytes that were not handed over were cut off. Reading goes on.
+    Cut { unread: u64 },
+    /// The bytes before the offset changed: the owner decides where to read on. Bytes known to have followed the offset
+    /// may be lost.
+    Replaced { unread: u64 },
+    /// Its last line was handed over; the file can be closed.
+    Ended,
+}
+
+/// Returns a buffer for [`Generation::read`]: it holds any line that is not over-long.
+pub(super) fn buffer(read_bytes: usize, line_bytes: usize) -> Vec<u8> {
+    let twice_a_line = Framer::longest_partial(line_bytes).saturating_mul(2);
+    vec![0; TAIL_BYTES.saturating_add(read_bytes.max(twice_a_line))]
+}
+
+impl<F> Generation<F> {
+    /// Follows an open file from its start; `path` is where it is, `base` where it was before it was rotated.
+    pub(in crate::source::file) fn new(
+        id: GenerationId,
+        path: PathBuf,
+        base: PathBuf,
+        handle: Handle<F>,
+        line_bytes: usize,
+    ) -> Self {
+        Self {
+            id,
+            file_id: handle.meta.id,
+            path,
+            base,
+            home: None,
+            link: Link::Attached,
+            has_more: true,
+            size: handle.meta.size,
+            offset: 0,
+            consumed: Consumed::default(),
+            seen: 0,
+            at_hole: true,
+            file: handle.file,
+            framer: Framer::new(line_bytes),
+            mtime: Mtime::default(),
+            fault: ReadFault::default(),
+        }
+    }
+
+    /// Follows a copy of what was read of `original`, from the same offset.
+    pub(in crate::source::file) fn copied(
+        id: GenerationId,
+        path: PathBuf,
+        handle: Handle<F>,
+        original: &Self,
+    ) -> Self {
+        Self {
+            framer: original.framer.clone(),
+            offset: original.offset,
+            seen: original.consumed.end(),
+            consumed: original.consumed.clone(),
+            at_hole: original.at_hole,
+            ..Self::new(id, path, original.base.clone(), handle, 0)
+        }
+    }
+
+    /// Marks it as a file without a followed path, as of this scan at `now`.
+    #[must_use]
+    pub(in crate::source::file) fn detached(mut self, now: Duration, scan: u64) -> Self {
+        self.detach(now, scan);
+        self
+    }
+
+    pub(super) fn detach(&mut self, now: Duration, scan: u64) {
+        self.link = Link::Detached {
+            quiet_since: now,
+            scan,
+        };
+    }
+
+    /// Starts the quiet time again.
+    pub(super) fn touch(&mut self, now: Duration) {
+        if let Link::Detached { quiet_since, .. } = &mut self.link {
+            *quiet_since = now;
+        }
+    }
+
+    /// Identity of the file.
+    pub(in crate::source::file) fn file_id(&self) -> FileId {
+        self.file_id
+    }
+
+    /// The followed path that leads to it, or the last one that did.
+    pub(in crate::source::file) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path it had before it was rotated.
+    pub(in crate::source::file) fn base(&self) -> &Path {
+        &self.base
+    }
+
+    /// Start of the first line that was not handed over.
+    pub(in crate::source::file) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The part that was read.
+    pub(in crate::source::file) fn consumed(&self) -> &Consumed {
+        &self.consumed
+    }
+
+    /// Bytes it is known to hold that were not handed over.
+    pub(super) fn unread(&self) -> u64 {
+        self.size.saturating_sub(self.offset)
+    }
+
+    /// Moves to the start of the line that contains `place`, or to `place` if that line is over-long already.
+    pub(in crate::source::file) fn seek_line<S: Fs<File = F>>(
+        &mut self,
+        fs: &S,
+        place: u64,
+        line_bytes: usize,
+    ) -> io::Result<()> {
+        let window = Framer::longest_partial(line_bytes) + 1;
+        let from = place.saturating_sub(window as u64);
+        let before = read_upto(fs, &self.file, from..place)?;
+        let newline = memrchr(b'\n', &before);
+        let start = match newline {
+            Some(newline) => newline + 1,
+            None if from == 0 => 0,
+            None => before.len(),
+        };
+        self.go_to(fs, from + start as u64)?;
+        if newline.is_none() && from > 0 {
+            self.framer = Framer::inside_overlong(line_bytes);
+        }
+        Ok(())
+    }
+
+    /// Moves to `place`, the start of a line or the end of a truncated file.
+    pub(in crate::source::file) fn go_to<S: Fs<File = F>>(
+        &mut self,
+        fs: &S,
+        place: u64,
+    ) -> io::Result<()> {
+        self.begin_at(Consumed::read(fs, &self.file, place)?);
+        Ok(())
+    }
+
+    /// Moves to the beginning.
+    pub(in crate::source::file) fn restart(&mut self) {
+        self.begin_at(Consumed::default());
+    }
+
+    fn begin_at(&mut self, consumed: Consumed) {
+        self.framer.reset();
+        self.offset = consumed.end();
+        self.seen = consumed.end();
+        self.at_hole = consumed.end() == 0;
+        self.consumed = consumed;
+    }
+
+    /// Moves to the end if the file was truncated to a part of what was consumed; returns whether it was.
+    pub(in crate::source::file) fn go_to_cut<S: Fs<File = F>>(&mut self, fs: &S) -> bool {
+        let cut = self.consumed.was_cut_short(fs, &self.file, self.size);
+        cut.unwrap_or(false) && self.go_to(fs, self.size).is_ok()
+    }
+
+    /// Returns the event of a read that fails after one that did not, or the other way round.
+    pub(super) fn note_fault(&mut self, error: Option<&io::Error>) -> Option<FileEvent> {
+        self.fault.note(&self.path, error)
+    }
+
+    /// Applies another limit, also to a line of which a part was read.
+    pub(super) fn set_line_bytes(&mut self, line_bytes: usize) {
+        self.framer.set_limit(line_bytes);
+        // That part may exceed a smaller buffer: it is read again and cut by the limit.
+        self.seen = self.consumed.end();
+    }
+
+    /// Reads at most one buffer and hands over the lines that are complete. `now` is a monotonic time.
+    pub(super) fn read<S: Fs<File = F>>(
+        &mut self,
+        fs: &S,
+        now: Duration,
+        buffer: &mut [u8],
+        sink: &mut dyn FnMut(&Batch<'_>),
+    ) -> io::Result<ReadStep> {
+        let size_before = self.size;
+        let meta = fs.fstat(&self.file)?;
+        self.size = meta.size;
+        let is_unchanged = self.mtime.is_unchanged(meta.modified, now);
+        let has_shrunk = self.size < size_before;
+        let unread = size_before.saturating_sub(self.offset);
+        let consumed = self.consumed.end();
+        if self.size < consumed {
+            return Ok(ReadStep::Replaced { unread });
+        }
+        let is_as_long = self.size == self.seen && !has_shrunk;
+        if is_as_long && is_unchanged {
+            return Ok(ReadStep::Quiet);
+        }
+        let tail = self.consumed.tail().len();
+        let from = consumed - tail as u64;
+        let got = fs.read_at(&self.file, buffer, from)?;
+        let is_same = got >= tail && buffer[..tail] == *self.consumed.tail();
+        #[cfg(test)]
+        let is_same = is_same || got >= tail && is_planted(Fault::NoTail);
+        if !is_same {
+            return Ok(ReadStep::Replaced { unread });
+        }
+        if is_as_long && self.seen == consumed {
+            return Ok(ReadStep::Quiet);
+        }
+        if has_shrunk {
+            self.seen = consumed;
+            // A writer that does not append goes on at its own offset.
+            self.at_hole = true;
+            return Ok(ReadStep::Cut {
+                unread: size_before - self.size,
+            });
+        }
+        self.seen = from + got as u64;
+        self.size = self.size.max(self.seen);
+        let start = tail + self.skip_hole(&buffer[tail..got]);
+        let cut = self.framer.cut(&buffer[start..got]);
+        if is_as_long && cut.is_empty() {
+            return Ok(ReadStep::Quiet);
+        }
+        // Also if the file is as long as it was: a line can be completed within space allocated earlier.
+        self.hand_over(&buffer[..got], start, &cut, sink);
+        let more = got > tail && self.seen < self.size;
+        Ok(ReadStep::Grew { more })
+    }
+
+    /// Hands over the last line, which lacks its newline, of a file that does not grow any more. Returns
+    /// [`ReadStep::Quiet`], and hands over nothing, if it grew after all.
+    pub(super) fn finish<S: Fs<File = F>>(
+        &mut self,
+        fs: &S,
+        buffer: &mut [u8],
+        sink: &mut dyn FnMut(&Batch<'_>),
+    ) -> io::Result<ReadStep> {
+        let got = fs.read_at(&self.file, buffer, self.consumed.end())?;
+        if self.consumed.end() + got as u64 != self.seen {
+            return Ok(ReadStep::Quiet);
+        }
+        let cut = self.framer.finish(&buffer[..got]);
+        self.hand_over(&buffer[..got], 0, &cut, sink);
+        Ok(ReadStep::Ended)
+    }
+
+    /// Skips the zero bytes that a hole was read as; returns their number.
+    fn skip_hole(&mut self, data: &[u8]) -> usize {
+        #[cfg(test)]
+        if is_planted(Fault::Hole) {
+            return 0;
+        }
+        if !self.at_hole {
+            return 0;
+        }
+        let hole = data.iter().take_while(|byte| **byte == 0).count();
+        self.at_hole = hole == data.len();
+        self.consumed.skip(&data[..hole]);
+        self.offset = self.consumed.end();
+        hole
+    }
+
+    /// Hands over what was cut from `read[start..]`, which stands at the end of the consumed part.
+    fn hand_over(
+        &mut self,
+        read: &[u8],
+        start: usize,
+        cut: &Cut,
+        sink: &mut dyn FnMut(&Batch<'_>),
+    ) {
+        let base = self.consumed.end();
+        self.consumed.advance(&read[..start + cut.consumed], start);
+        if cut.is_empty() {
+            return;
+        }
+        self.offset = base + cut.lines.end as u64;
+        let lines = &read[start + cut.lines.start..start + cut.lines.end];
+        let position = Position {
+            generation: self.id,
+            offset: self.offset,
+        };
+        sink(&Batch::new(lines, cut.overlong, position));
+    }
+
+    /// Returns whether another file begins with everything that was read of this one.
+    pub(in crate::source::file) fn is_begun_by<S: Fs<File = F>>(
+        &self,
+        fs: &S,
+        other: &F,
+    ) -> io::Result<bool> {
+        self.consumed.begins(fs, other)
+    }
+
+    /// Returns whether a text that begins with `head` may be a copy of this one, complete or not, made before or after
+    /// the consumed part was cut off.
+    pub(super) fn may_have_copy<S: Fs<File = F>>(&self, fs: &S, head: &[u8]) -> io::Result<bool> {
+        self.consumed.may_have_copy(fs, &self.file, head)
+    }
+
+    /// Returns whether the file does not grow any more. That takes a second scan after the one that missed it, so that a
+    /// file in the middle of a rename does not count as gone, and another file at the path of a rotated one: a server
+    /// that finds none there goes on writing to the rotated file.
+    pub(super) fn is_over(&self, finder: &Finder, rotate_wait: Duration, now: Duration) -> bool {
+        let Link::Detached { quiet_since, scan } = self.link else {
+            return false;
+        };
+        #[cfg(test)]
+        if is_planted(Fault::NoDrain) {
+            return true;
+        }
+        finder.scans() > scan
+            && now.saturating_sub(quiet_since) >= rotate_wait
+            && finder.is_succeeded(&self.base)
+    }
+
+    /// Returns its record.
+    pub(super) fn finished<S: Fs<File = F>>(
+        &self,
+        fs: &S,
+        fingerprinter: &Fingerprinter,
+        now: Duration,
+    ) -> FinishedFile {
+        let ends = self.consumed.ends(fingerprinter);
+        let (base, path) = (self.base.clone(), self.path.clone());
+        let finished = FinishedFile::new(base, path, ends, self.consumed.end(), now);
+        match fs.fstat(&self.file) {
+            Ok(meta) => finished.held_by(&meta),
+            Err(_) => finished,
+        }
+    }
+
+    /// Replaces the file but not the offset.
+    #[cfg(test)]
+    pub(super) fn reopen(&mut self, handle: Handle<F>) {
+        self.file = handle.file;
+        self.file_id = handle.meta.id;
+    }
+}

@@ -1,0 +1,32 @@
+//! Faults planted by a test, to show that the simulation finds them.
+
+/// A planted fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::source::file) enum Fault {
+    /// A rotated file is closed at once.
+    NoDrain,
+    /// The bytes before the offset are not compared.
+    NoTail,
+    /// A path is taken for the file it led to.
+    ByName,
+    /// Without a notification nothing is polled.
+    NoPoll,
+    /// Without a notification nothing is polled while idle.
+    NoSeldomPoll,
+    /// The hole left by a truncation is read as text.
+    Hole,
+}
+
+std::thread_local! {
+    static PLANTED: std::cell::Cell<Option<Fault>> = const { std::cell::Cell::new(None) };
+}
+
+/// Returns whether this fault is planted on this thread.
+pub(in crate::source::file) fn is_planted(fault: Fault) -> bool {
+    PLANTED.get() == Some(fault)
+}
+
+/// Plants a fault on this thread, or removes it.
+pub(super) fn plant(fault: Option<Fault>) {
+    PLANTED.set(fault);
+}
