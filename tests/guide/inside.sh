@@ -50,7 +50,7 @@ guide_lend() {
 
 # Services start when their packages are installed, as on any Debian.
 guide_policy_free() {
-    [ ! -e /usr/sbin/policy-rc.d ] || guide_fail "/usr/sbin/policy-rc.d is no part of a fresh Debian"
+    [ ! -e /usr/sbin/policy-rc.d ] || guide_fail "/usr/sbin/policy-rc.d does not belong to a fresh Debian"
 }
 
 guide_run() {
@@ -123,7 +123,7 @@ guide_assert() {
     guide_holds "$(cat "$guide_inbox"/slack*)" '#rehearsal'
     guide_rotated
     [ "$(systemctl is-active httplog-exporter)" = active ] || guide_fail "the exporter is not active"
-    [ "$(systemctl show --value -p NRestarts httplog-exporter)" = 0 ] || guide_fail "the exporter was started anew"
+    [ "$(systemctl show --value -p NRestarts httplog-exporter)" = 0 ] || guide_fail "the exporter was restarted"
 }
 
 # gunicorn's log is rotated as the guide has it, gunicorn writes on in a log of its own, and that is counted.

@@ -34,7 +34,7 @@ start = "begining"
 regex = '(?P<status>\d+'
 "#;
 
-/// The same, as a person sees them.
+/// Report of `FIVE_FAULTS`.
 const FIVE_REPORTED: &str = r#"error: `127.0.0.1` is not a valid listen address: `127.0.0.1` has no port; write for example `127.0.0.1:9914`
  --> config.toml:2:11
   |
@@ -258,7 +258,7 @@ fn an_unreadable_log_is_66() {
     ");
 }
 
-/// The same command; root's leave to read everything is taken from it.
+/// Returns the command without root's capability to read every file.
 fn without_privileges(command: Command) -> Command {
     if !rustix::process::geteuid().is_root() {
         return command;

@@ -75,7 +75,7 @@ fn counters_grow_and_after_a_rotation_equal_the_lines_written() {
     let address = demo.address();
     let lines =
         || Some(Scrape::parse(&get(&format!("{address}/metrics")).ok()?).lines("nginx", None));
-    // The address is told once it can be asked; so it never refuses.
+    // The address is printed once it accepts connections.
     let first = lines().unwrap();
     // It takes a second; a busy machine is given more, but not the time to the first rotation.
     let took = clock.monotonic().as_secs();

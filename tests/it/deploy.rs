@@ -52,7 +52,7 @@ fn promtool_accepts_every_configuration_shown() {
         let text = fs::read_to_string(project(page)).unwrap();
         let blocks = text.split("```yaml\n").skip(1);
         for block in blocks.filter_map(|rest| rest.split("```").next()) {
-            // A list of targets is no configuration, but one that is read.
+            // A list of targets is not a configuration, but a configuration reads it.
             let is_list = block.contains("\n- targets:");
             let whole = if is_list {
                 let targets = dir.path().join("targets.yml");

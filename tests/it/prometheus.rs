@@ -10,8 +10,7 @@ use serde_json::Value;
 
 use crate::support::{get, until};
 
-/// A port that nobody listens on. Nobody else asks for one right now but the servers of other tests, which
-/// ask the system too.
+/// Returns a free port. The servers of other tests also let the system choose theirs.
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()

@@ -16,7 +16,7 @@ use crate::recorded::{RECORDED, line};
 use crate::scrape::Scrape;
 use crate::support::{Ended, program, project, run, until};
 
-/// Pages kept in `fixtures/golden`, by name; `UPDATE_GOLDEN=1` writes them anew.
+/// Pages kept in `fixtures/golden`, by name; `UPDATE_GOLDEN=1` rewrites them.
 const GOLDEN: [(&str, &str, &str); 4] = [
     (
         "nginx-timed",
@@ -154,7 +154,10 @@ fn a_log_is_the_same_however_it_is_handed_over() {
 
     let (first, second) = (file("first", first), file("second", second));
     let apart = replay(&["-o", "metrics", "-p", "nginx-timed", &first, &second], "");
-    assert!(apart.out != expected, "a line across two files is no line");
+    assert!(
+        apart.out != expected,
+        "a line across two files is not a line"
+    );
 }
 
 #[test]

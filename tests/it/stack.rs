@@ -187,7 +187,7 @@ impl Site {
         Self::launch(dir, command)
     }
 
-    /// With one worker that does one thing at a time: whoever else asks, waits.
+    /// Starts with a single synchronous worker, so that concurrent requests queue.
     pub fn start_with_one_worker(dir: &Path) -> Self {
         let mut command = python("tests/stack/serve.py");
         command.arg(dir).env(

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 DEADLINE = 40.0  # seconds that anything may take on a slow machine
-BOUND = 1.3  # what `systemd-analyze security` may say: 0 is no exposure, 10 a bare unit's
+BOUND = 1.3  # what `systemd-analyze security` may say: 0 means without exposure, 10 a bare unit's
 UNIT = "httplog-exporter.service"
 LOG = "/var/log/nginx/access.log"
 CONFIG = "/etc/httplog-exporter/config.toml"

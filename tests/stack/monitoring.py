@@ -117,7 +117,7 @@ def alerts():
 def names_of_metrics(rule, documented):
     names = re.findall(r"(?<![\w:])(?:httplog|django|process)_\w+(?!:)\b", rule["expr"])
     for name in {re.sub("_(bucket|sum|count)$", "", name) for name in names}:
-        expect(f"`{name}`" in documented, f"{rule.get('alert') or rule['record']}: there is no {name}")
+        expect(f"`{name}`" in documented, f"{rule.get('alert') or rule['record']}: {name} is not documented")
 
 
 def explained(name, rule, pages):
@@ -146,14 +146,14 @@ def alerting(known):
     for point in load("alerting/contact-points.yml")["contactPoints"]:
         names.append(point["name"])
         kinds = [receiver["type"] for receiver in point["receivers"]]
-        expect(sorted(kinds) == ["email", "slack"], f"{point['name']} is told by {kinds}")
+        expect(sorted(kinds) == ["email", "slack"], f"{point['name']} notifies through {kinds}")
         for receiver in point["receivers"]:
             check(schema("ContactPoint"), receiver | {"name": point["name"]}, receiver["uid"])
     for policy in load("alerting/policies.yml")["policies"]:
         policy.pop("orgId")
         check(schema("NotificationPolicy"), policy, "the policies")
         for one in (policy, *policy["routes"]):
-            expect(one["receiver"] in names, f"nobody is {one['receiver']}")
+            expect(one["receiver"] in names, f"unknown receiver {one['receiver']}")
     return rules(schema("Rule"), known)
 
 

@@ -49,7 +49,7 @@ def main():
 
 
 def free_ports(count):
-    """Ports that nobody listens on. Held together, so that they differ."""
+    """Returns free ports. All are bound at once, so that they differ."""
     with contextlib.ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in range(count)]
         for one in sockets:
