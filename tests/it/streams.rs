@@ -282,7 +282,7 @@ fn standard_input_in_an_unknown_format_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let args = ["run", "--listen", "127.0.0.1:0", "-"];
     let said = run(dir.path(), args, "no log\nat all\n").failed(78);
-    assert!(said.contains("no preset"), "{said}");
+    assert!(said.contains("none of the presets"), "{said}");
     let twice = ["run", "--pattern", "gunicorn", "-", "-"];
     let said = run(dir.path(), twice, "").failed(64);
     assert!(said.contains("once only"), "{said}");
@@ -324,7 +324,7 @@ fn check_warns_about_problems_of_streams() {
     command.current_dir(dir.path()).env("PATH", dir.path());
     let journal = run_command(command, "");
     assert!(
-        journal.out.contains("no journalctl on the PATH"),
+        journal.out.contains("journalctl is not on the PATH"),
         "{journal:?}"
     );
     assert!(
