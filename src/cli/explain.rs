@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::exit::{Exit, Failure, counted};
-use crate::config::{self, Reading};
+use crate::config::{self, LineSettings};
 use crate::diag::Snippet;
 use crate::model::GenerationId;
 use crate::pattern::{
@@ -60,11 +60,11 @@ struct Session<'o, W> {
 
 impl Explain {
     pub(super) fn execute(&self) -> Result<(), Failure> {
-        let Reading {
+        let LineSettings {
             patterns,
             report,
             limits,
-        } = self.reading()?;
+        } = self.line_settings()?;
         let explainer = Explainer::new(patterns, limits.line_bytes);
         if let Some(name) = &self.pattern
             && explainer.explain(name, b"").is_none()
@@ -99,11 +99,11 @@ impl Explain {
     }
 
     /// Reads the given configuration, or the default one if it exists.
-    fn reading(&self) -> Result<Reading, Failure> {
+    fn line_settings(&self) -> Result<LineSettings, Failure> {
         let path = self.config.as_deref();
-        match config::reading_of(path.unwrap_or(Path::new(config::DEFAULT_PATH))) {
+        match LineSettings::load(path.unwrap_or(Path::new(config::DEFAULT_PATH))) {
             Ok(found) => Ok(found),
-            Err(_) if path.is_none() => Ok(Reading::default()),
+            Err(_) if path.is_none() => Ok(LineSettings::default()),
             Err(error) => {
                 let missing = error.kind() == ErrorKind::NotFound;
                 let exit = if missing { Exit::NoInput } else { Exit::Io };

@@ -8,7 +8,6 @@ use super::source::{Behind, Source};
 use crate::diag::{Fault, Report, Spot};
 use crate::join::Side;
 use crate::model::Field;
-use crate::pattern::Pattern;
 
 /// Checks and sets the links; `names` are those of all sources, including ones with faults.
 pub(super) fn link(
@@ -28,7 +27,7 @@ pub(super) fn link(
             (&behind.name, Side::Back(0)),
         ] {
             if let Some(source) = sources.iter().find(|source| source.name == *name) {
-                report.extend(lacks(name, &source.pattern, side, &behind.front));
+                check_fields(source, side, &behind.front, report);
             }
         }
         let found = sources.iter_mut().find(|source| source.name == behind.name);
@@ -41,14 +40,14 @@ pub(super) fn link(
 /// Returns the fault of a link that does not depend on formats.
 fn misplaced(behind: &Behind, behinds: &[Behind], names: &BTreeSet<String>) -> Option<Fault> {
     let front = &behind.front;
-    let fault = |message: String| Fault::error(message).at(front.place.clone());
     if front.value == behind.name {
-        return Some(fault(format!("`{}` cannot be behind itself", front.value)));
+        return Some(front.error(format!("`{}` cannot be behind itself", front.value)));
     }
     if !names.contains(&front.value) {
         let others = names.iter().filter(|name| **name != behind.name);
         return Some(
-            fault(format!("unknown source `{}`", front.value))
+            front
+                .error(format!("unknown source `{}`", front.value))
                 .suggest(&front.value, others.map(String::as_str)),
         );
     }
@@ -56,29 +55,23 @@ fn misplaced(behind: &Behind, behinds: &[Behind], names: &BTreeSet<String>) -> O
         .iter()
         .any(|other| other.name == front.value)
         .then(|| {
-            fault(format!("`{}` is itself behind another source", front.value))
+            front
+                .error(format!("`{}` is itself behind another source", front.value))
                 .help("name the source whose server passes requests on to this one")
         })
 }
 
-/// Reports the fields that a pattern lacks.
-fn lacks(name: &str, pattern: &Pattern, side: Side, front: &Spot<String>) -> Report {
-    let mut report = Report::default();
+/// Reports the fields that the pattern of a source lacks.
+fn check_fields(source: &Source, side: Side, front: &Spot<String>, report: &mut Report) {
+    let (name, pattern) = (&source.name, &source.pattern);
     for field in side.fields() {
         if !pattern.fields().contains(field) {
-            let message = format!(
-                "`{}` of `{name}` has no `{}`, which joining needs",
-                pattern.name(),
-                field.name()
-            );
-            report.push(
-                Fault::error(message)
-                    .at(front.place.clone())
-                    .help(remedy(side, field)),
-            );
+            let (pattern, missing) = (pattern.name(), field.name());
+            let message =
+                format!("`{pattern}` of `{name}` has no `{missing}`, which joining needs");
+            report.push(front.error(message).help(remedy(side, field)));
         }
     }
-    report
 }
 
 /// Returns the help for a field that is missing.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 use std::path::Path;
 
-use super::limits::size;
+use super::limits::bounded;
 use crate::diag::{Fault, Place, Report, Section, Spot};
 use crate::source::{Journal, PathPattern, Start, Stream, Syslog, SyslogAddress};
 
@@ -68,19 +68,6 @@ pub(super) struct Context<'k> {
     pub(super) source: Option<&'k str>,
 }
 
-/// Streams that other sources read.
-#[derive(Default)]
-pub(super) struct TakenStreams(BTreeSet<String>);
-
-/// A key that applies to some inputs only.
-struct Limited {
-    key: &'static str,
-    /// The inputs it applies to.
-    owner: &'static str,
-    place: Option<Place>,
-    applies: bool,
-}
-
 impl Input {
     /// One log, read from its beginning.
     pub fn log(path: PathPattern) -> Self {
@@ -104,11 +91,9 @@ impl fmt::Display for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Files(files) => {
-                for (at, path) in files.paths.iter().enumerate() {
-                    let comma = if at == 0 { "" } else { ", " };
-                    write!(f, "{comma}{}", path.as_path().display())?;
-                }
-                Ok(())
+                let paths = files.paths.iter().map(PathPattern::as_path);
+                let paths: Vec<_> = paths.map(|path| path.display().to_string()).collect();
+                f.write_str(&paths.join(", "))
             }
             Self::Stream(stream) => write!(f, "{stream}"),
         }
@@ -139,11 +124,11 @@ impl RawInput {
         }
     }
 
-    /// Returns the input that the keys describe; `None` after a fault.
+    /// Returns the input that the keys describe; `None` after a fault. `taken` are the streams of other sources.
     pub(super) fn check(
         self,
         context: &Context<'_>,
-        taken: &mut TakenStreams,
+        taken: &mut BTreeSet<String>,
         report: &mut Report,
     ) -> Option<Input> {
         if self.given.len() != 1 {
@@ -172,7 +157,7 @@ impl RawInput {
             }));
         }
         let (stream, place) = self.stream(context, address, start, report)?;
-        if !taken.0.insert(stream.to_string()) && !matches!(stream, Stream::Journal(_)) {
+        if !taken.insert(stream.to_string()) && !matches!(stream, Stream::Journal(_)) {
             report.push(Fault::error(format!("two sources read {stream}")).at(place));
         }
         Some(Input::Stream(stream))
@@ -191,7 +176,7 @@ impl RawInput {
         }
         if let Some(fifo) = &self.fifo {
             if fifo.value.is_empty() {
-                report.push(Fault::error("empty path").at(fifo.place.clone()));
+                report.push(fifo.error("empty path"));
                 return None;
             }
             let path = context.base.join(&fifo.value);
@@ -200,14 +185,14 @@ impl RawInput {
         if let Some(unit) = &self.journal {
             return Some((journal(unit, start?, context, report)?, unit.place.clone()));
         }
-        let mode = self.socket_mode.as_ref();
         let syslog = Syslog {
             address: address?,
-            receive_buffer: self.receive_buffer.as_ref().map_or(RECEIVE_BUFFER, size),
-            socket_mode: mode
-                .and_then(|mode| u32::try_from(mode.value).ok())
-                .unwrap_or(SOCKET_MODE),
-            max_connections: self.max_connections.as_ref().map_or(MAX_CONNECTIONS, size),
+            receive_buffer: self.receive_buffer.as_ref().map_or(RECEIVE_BUFFER, bounded),
+            socket_mode: self.socket_mode.as_ref().map_or(SOCKET_MODE, bounded),
+            max_connections: self
+                .max_connections
+                .as_ref()
+                .map_or(MAX_CONNECTIONS, bounded),
         };
         let place = self.syslog.as_ref()?.place.clone();
         Some((Stream::Syslog(syslog), place))
@@ -215,76 +200,61 @@ impl RawInput {
 
     /// Reports keys that do not apply to this input.
     fn check_limited_keys(&self, address: Option<&SyslogAddress>, report: &mut Report) {
-        fn place<T>(spot: Option<&Spot<T>>) -> Option<Place> {
-            spot.map(|spot| spot.place.clone())
-        }
+        let mut limit = |place: Option<&Place>, applies: bool, message: &str| {
+            if let Some(place) = place.filter(|_| !applies) {
+                report.push(Fault::error(message).at(place.clone()));
+            }
+        };
         let is_given = |key| self.given.contains(&key);
         // With a wrong address, every key that some address allows is accepted.
         let allows =
             |test: fn(&SyslogAddress) -> bool| is_given("syslog") && address.is_none_or(test);
-        let keys = [
-            Limited {
-                key: "start",
-                owner: "`paths` and `journal`",
-                place: place(self.start.as_ref()),
-                applies: is_given("paths") || is_given("journal"),
-            },
-            Limited {
-                key: "watch",
-                owner: "`paths`",
-                place: place(self.watch.as_ref()),
-                applies: is_given("paths"),
-            },
-            Limited {
-                key: "receive_buffer",
-                owner: "`syslog`",
-                place: place(self.receive_buffer.as_ref()),
-                applies: is_given("syslog"),
-            },
-            Limited {
-                key: "socket_mode",
-                owner: "unix sockets of `syslog`",
-                place: place(self.socket_mode.as_ref()),
-                applies: allows(|address| address.path().is_some()),
-            },
-            Limited {
-                key: "max_connections",
-                owner: "`tcp://` and `unix-stream:` of `syslog`",
-                place: place(self.max_connections.as_ref()),
-                applies: allows(SyslogAddress::has_connections),
-            },
-        ];
-        for limited in keys.into_iter().filter(|limited| !limited.applies) {
-            if let Some(place) = limited.place {
-                let (key, owner) = (limited.key, limited.owner);
-                report.push(Fault::error(format!("`{key}` applies only to {owner}")).at(place));
-            }
-        }
+        limit(
+            self.start.as_ref().map(|it| &it.place),
+            is_given("paths") || is_given("journal"),
+            "`start` applies only to `paths` and `journal`",
+        );
+        limit(
+            self.watch.as_ref().map(|it| &it.place),
+            is_given("paths"),
+            "`watch` applies only to `paths`",
+        );
+        limit(
+            self.receive_buffer.as_ref().map(|it| &it.place),
+            is_given("syslog"),
+            "`receive_buffer` applies only to `syslog`",
+        );
+        limit(
+            self.socket_mode.as_ref().map(|it| &it.place),
+            allows(|address| address.path().is_some()),
+            "`socket_mode` applies only to unix sockets of `syslog`",
+        );
+        limit(
+            self.max_connections.as_ref().map(|it| &it.place),
+            allows(SyslogAddress::has_connections),
+            "`max_connections` applies only to `tcp://` and `unix-stream:` of `syslog`",
+        );
     }
 }
 
 fn read_address(text: &Spot<String>, base: &Path, report: &mut Report) -> Option<SyslogAddress> {
-    let refused = |error: String| {
-        Fault::error(format!("`{}` is not a valid syslog address", text.value))
-            .at(text.place.clone())
-            .help(error)
+    let parsed = text.value.parse::<SyslogAddress>();
+    let joined = match parsed.map(|address| address.relative_to(base)) {
+        Ok(address) if address.fits() => Ok(address),
+        Ok(_) => Err(
+            "relative to the directory of the configuration, its path exceeds 107 bytes".to_owned(),
+        ),
+        Err(error) => Err(error.to_string()),
     };
-    let address = match text.value.parse::<SyslogAddress>() {
-        Ok(address) => address.relative_to(base),
-        Err(error) => {
-            report.push(refused(error.to_string()));
-            return None;
-        }
-    };
-    if !address.fits() {
-        let help = "relative to the directory of the configuration, its path exceeds 107 bytes";
-        report.push(refused(help.to_owned()));
-        return None;
-    }
+    let address = joined
+        .map_err(|help| {
+            let message = format!("`{}` is not a valid syslog address", text.value);
+            report.push(text.error(message).help(help));
+        })
+        .ok()?;
     if address.is_reachable() {
         report.push(
-            Fault::warning(format!("any host that can reach {address} can send log lines"))
-                .at(text.place.clone())
+            text.warning(format!("any host that can reach {address} can send log lines"))
                 .help("listen on 127.0.0.1 or a unix socket, or let only your servers through the firewall"),
         );
     }
@@ -302,16 +272,14 @@ fn journal(
     if !(1..=UNIT_BYTES).contains(&name.len()) || !name.bytes().all(is_unit) || !name.contains('.')
     {
         report.push(
-            Fault::error(format!("`{name}` is not a systemd unit"))
-                .at(unit.place.clone())
+            unit.error(format!("`{name}` is not a systemd unit"))
                 .help("give the full name: journal = \"gunicorn.service\""),
         );
         return None;
     }
     if context.state_dir.is_none() {
         report.push(
-            Fault::warning("the position in the journal is not saved")
-                .at(unit.place.clone())
+            unit.warning("the position in the journal is not saved")
                 .help("to count what is logged while the exporter is down:\n[state]\ndir = \"/var/lib/httplog-exporter\""),
         );
     }
@@ -346,8 +314,8 @@ fn read_start(start: &Spot<String>, report: &mut Report) -> Option<Start> {
         "beginning" => Some(Start::Beginning),
         other => {
             report.push(
-                Fault::error(format!("unknown start `{other}`"))
-                    .at(start.place.clone())
+                start
+                    .error(format!("unknown start `{other}`"))
                     .suggest(other, ["beginning", "end"]),
             );
             None
@@ -361,18 +329,18 @@ fn read_paths(
     report: &mut Report,
 ) -> Option<Vec<PathPattern>> {
     if paths.value.is_empty() {
-        report.push(Fault::error("`paths` is empty").at(paths.place.clone()));
+        report.push(paths.error("`paths` is empty"));
         return None;
     }
     let mut all = Vec::new();
     for path in &paths.value {
         if path.value.is_empty() {
-            report.push(Fault::error("empty path").at(path.place.clone()));
+            report.push(path.error("empty path"));
             continue;
         }
         match PathPattern::relative(base, &path.value) {
             Ok(pattern) => all.push(pattern),
-            Err(error) => report.push(Fault::error(error.to_string()).at(path.place.clone())),
+            Err(error) => report.push(path.error(error.to_string())),
         }
     }
     (all.len() == paths.value.len()).then_some(all)

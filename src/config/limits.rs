@@ -1,5 +1,6 @@
 //! `[limits]`: bounds on input and memory.
 
+use std::fmt::Debug;
 use std::time::Duration;
 
 use crate::diag::{Report, Section, Spot};
@@ -58,21 +59,21 @@ impl Limits {
         let wait = section.integer("pending_seconds", 1..=3_600, report);
         section.finish(report);
         Self {
-            line_bytes: line_bytes.as_ref().map_or(default.line_bytes, size),
-            series: series.as_ref().map_or(default.series, size),
-            pending_requests: pending.as_ref().map(size),
+            line_bytes: line_bytes.as_ref().map_or(default.line_bytes, bounded),
+            series: series.as_ref().map_or(default.series, bounded),
+            pending_requests: pending.as_ref().map(bounded),
             pending_wait: wait.map_or(default.pending_wait, |wait| Duration::from_secs(wait.value)),
         }
     }
 }
 
-/// Returns an integer of a section as a `usize`.
+/// Returns an integer of a section.
 #[expect(
     clippy::expect_used,
     reason = "every bound given to `Section::integer` is below 2^32"
 )]
-pub(super) fn size(spot: &Spot<u64>) -> usize {
-    usize::try_from(spot.value).expect("an integer below 2^32")
+pub(super) fn bounded<N: TryFrom<u64, Error: Debug>>(spot: &Spot<u64>) -> N {
+    N::try_from(spot.value).expect("an integer below 2^32")
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::limits::Limits;
 use super::patterns;
-use super::read::{Config, lines};
-use crate::diag::{Fault, Place, Report, Text};
+use super::read::{Config, read_limits};
+use crate::diag::{Document, Fault, Place, Report, Text};
 use crate::pattern::Pattern;
 
 /// Default path of the configuration.
@@ -26,7 +26,7 @@ pub struct Checked {
 
 /// The part of a configuration that determines how lines are read; the rest may have faults.
 #[derive(Debug, Default)]
-pub struct Reading {
+pub struct LineSettings {
     /// Custom patterns of the configuration and of the folder `patterns` beside it, used or not.
     pub patterns: Vec<Pattern>,
     /// Faults of custom patterns.
@@ -39,32 +39,25 @@ impl Config {
     /// Reads and checks a file, and the patterns in the folder `patterns` beside it.
     pub fn load(path: &Path) -> io::Result<Checked> {
         let content = std::fs::read(path)?;
-        let name = path.display().to_string();
+        let text = Arc::new(Text {
+            name: path.display().to_string(),
+            content: String::from_utf8_lossy(&content).into_owned(),
+        });
         let mut report = Report::default();
-        let content = match String::from_utf8(content) {
-            Ok(content) => content,
-            Err(error) => {
-                let at = error.utf8_error().valid_up_to();
-                let content = String::from_utf8_lossy(error.as_bytes()).into_owned();
-                let text = Arc::new(Text { name, content });
-                let place = Place { text, span: at..at };
-                let fault = Fault::error("not valid UTF-8");
-                report.push(fault.at(place).help("save the file as UTF-8"));
-                return Ok(Checked {
-                    config: None,
-                    report,
-                });
-            }
-        };
-        let base = path
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
-        let base = std::path::absolute(base)?;
-        let custom = patterns::read_folder(&base.join("patterns"), &mut report);
-        let text = Arc::new(Text { name, content });
-        let config = Self::read(&text, custom, &base, &mut report);
-        Ok(checked(config, report))
+        if let Err(error) = str::from_utf8(&content) {
+            let at = error.valid_up_to();
+            let fault = Fault::error("not valid UTF-8").help("save the file as UTF-8");
+            report.push(fault.at(Place { text, span: at..at }));
+            return Ok(Checked {
+                config: None,
+                report,
+            });
+        }
+        let path = std::path::absolute(path)?;
+        let custom = patterns::read_folder(&path.with_file_name("patterns"), &mut report);
+        let base = path.parent().unwrap_or(&path);
+        let config = Self::read(&text, custom, base, &mut report);
+        Ok(Checked { config, report })
     }
 
     /// Checks a text; relative paths are relative to `base`.
@@ -75,28 +68,28 @@ impl Config {
             content: content.to_owned(),
         });
         let config = Self::read(&text, Vec::new(), base, &mut report);
-        checked(config, report)
+        Checked { config, report }
     }
 }
 
-fn checked(config: Option<Config>, report: Report) -> Checked {
-    Checked {
-        config: config.filter(|_| !report.has_errors()),
-        report,
+impl LineSettings {
+    /// Reads a configuration's patterns and limits, whatever else is wrong with it.
+    pub fn load(path: &Path) -> io::Result<Self> {
+        let content = String::from_utf8_lossy(&std::fs::read(path)?).into_owned();
+        let name = path.display().to_string();
+        let text = Arc::new(Text { name, content });
+        let mut report = Report::default();
+        let document = Document::parse(&text, &mut report);
+        let mut root = document.root();
+        let read = patterns::read(&mut root, &mut report).into_iter();
+        let mut patterns: Vec<_> = read.filter_map(|(_, pattern)| pattern).collect();
+        let limits = read_limits(&mut root, &mut Report::default());
+        let folder = path.with_file_name("patterns");
+        patterns.extend(patterns::read_folder(&folder, &mut report));
+        Ok(Self {
+            patterns,
+            report,
+            limits,
+        })
     }
-}
-
-/// Reads the patterns and limits of a configuration, whatever else is wrong with it.
-pub fn reading_of(path: &Path) -> io::Result<Reading> {
-    let content = String::from_utf8_lossy(&std::fs::read(path)?).into_owned();
-    let name = path.display().to_string();
-    let mut report = Report::default();
-    let (mut patterns, limits) = lines(&Arc::new(Text { name, content }), &mut report);
-    let folder = path.with_file_name("patterns");
-    patterns.extend(patterns::read_folder(&folder, &mut report));
-    Ok(Reading {
-        patterns,
-        report,
-        limits,
-    })
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::diag::{Fault, Place, Report, Section, Spot, distinct};
+use crate::diag::{Fault, Report, Section, Spot, distinct};
 use crate::join;
 use crate::label::{Hosts, Label};
 use crate::metric::{Counts, Initial, Metric, Metrics, Set, read, sets};
@@ -65,8 +65,8 @@ fn read_hosts(names: &Spot<Vec<Spot<String>>>, report: &mut Report) -> Hosts {
     let hosts = distinct(&names.value, normal, report);
     if hosts.len() > Hosts::MOST {
         report.push(
-            Fault::error(format!("more than {} hosts", Hosts::MOST))
-                .at(names.place.clone())
+            names
+                .error(format!("more than {} hosts", Hosts::MOST))
                 .help("`*.example.org` covers every subdomain"),
         );
     }
@@ -85,13 +85,13 @@ fn check_use(
     });
     match (hosts, using.next()) {
         (Some(hosts), None) => report.push(
-            Fault::warning("this has no effect: no metric has the label `host`")
-                .at(hosts.place.clone())
+            hosts
+                .warning("this has no effect: no metric has the label `host`")
                 .help("add the label to a custom `[[metric]]`"),
         ),
         (None, Some(metric)) => report.push(
-            Fault::warning(format!("`{}`: every host is `<other>`", metric.value.name))
-                .at(metric.place.clone())
+            metric
+                .warning(format!("`{}`: every host is `<other>`", metric.value.name))
                 .help("list the hosts to distinguish: metrics.hosts = [\"www.example.org\"]"),
         ),
         _ => {}
@@ -102,14 +102,9 @@ fn check_use(
 pub(super) fn read_sets(names: &Spot<Vec<Spot<String>>>, report: &mut Report) -> Vec<Set> {
     let known = || sets().iter().map(|set| set.name);
     if names.value.is_empty() {
-        report.push(
-            Fault::error("`sets` is empty: nothing would be counted")
-                .at(names.place.clone())
-                .help(format!(
-                    "one of: {}",
-                    known().collect::<Vec<_>>().join(", ")
-                )),
-        );
+        let help = format!("one of: {}", known().collect::<Vec<_>>().join(", "));
+        let fault = names.error("`sets` is empty: nothing would be counted");
+        report.push(fault.help(help));
     }
     let find = |name: &str| {
         let unknown =
@@ -133,11 +128,8 @@ fn check_names(custom: &[Spot<Metric>], report: &mut Report) {
     for set in sets() {
         for metric in set.metrics() {
             let owner = format!("a metric of the set `{}`", set.name);
-            taken.extend(
-                series_names(&metric)
-                    .into_iter()
-                    .map(|name| (name, owner.clone())),
-            );
+            let names = series_names(&metric).into_iter();
+            taken.extend(names.map(|name| (name, owner.clone())));
         }
     }
     let joined = join::FAMILIES
@@ -147,17 +139,12 @@ fn check_names(custom: &[Spot<Metric>], report: &mut Report) {
     for metric in custom {
         let names = series_names(&metric.value);
         if let Some(name) = names.iter().find(|name| taken.contains_key(*name)) {
-            report.push(clash(name, &taken[name], metric.place.clone()));
+            let fault = metric.error(format!("`{name}` is already taken by {}", taken[name]));
+            report.push(fault.help("choose another name"));
         }
         let owner = format!("the metric `{}`", metric.value.name);
         taken.extend(names.into_iter().map(|name| (name, owner.clone())));
     }
-}
-
-fn clash(name: &str, owner: &str, place: Place) -> Fault {
-    Fault::error(format!("`{name}` is already taken by {owner}"))
-        .at(place)
-        .help("choose another name")
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ mod source;
 
 pub use input::{Files, Input};
 pub use limits::Limits;
-pub use load::{Checked, DEFAULT_PATH, Reading, reading_of};
+pub use load::{Checked, DEFAULT_PATH, LineSettings};
 pub use patterns::{DEFAULT_PATTERNS, find_pattern};
 pub use read::{Config, DEFAULT_LISTEN};
 pub use routes::{Resolvers, Routes, read_urlconf};

@@ -14,10 +14,34 @@ pub const DEFAULT_PATTERNS: &str = "/etc/httplog-exporter/patterns";
 /// Custom patterns by name; `None` for one whose faults are in the report.
 pub(super) type Patterns = BTreeMap<String, Option<Arc<Pattern>>>;
 
-/// Reads the custom patterns of every `*.toml` of a folder, in the order of their names.
+/// Reads the custom patterns of every `*.toml` of a folder, in the order of their names. A folder that does not
+/// exist is empty.
 pub(super) fn read_folder(folder: &Path, report: &mut Report) -> Vec<Pattern> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => {
+            if error.kind() != io::ErrorKind::NotFound {
+                let folder = folder.display();
+                report.push(Fault::error(format!("cannot list {folder}: {error}")));
+            }
+            return Vec::new();
+        }
+    };
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut paths: Vec<_> = paths
+        .filter(|path| path.extension().is_some_and(|it| it == "toml"))
+        .collect();
+    paths.sort();
     let mut patterns = Vec::new();
-    for text in texts(folder, report) {
+    for path in paths {
+        let name = path.display().to_string();
+        let text = match std::fs::read_to_string(&path) {
+            Ok(content) => Arc::new(Text { name, content }),
+            Err(error) => {
+                report.push(Fault::error(format!("cannot read {name}: {error}")));
+                continue;
+            }
+        };
         let document = Document::parse(&text, report);
         let mut root = document.root();
         let read = read(&mut root, report);
@@ -50,8 +74,8 @@ pub(super) fn find(
     let Some(preset) = Preset::find(&name.value) else {
         let presets = presets().iter().map(|preset| preset.name);
         let names = custom.keys().map(String::as_str).chain(presets);
-        let fault = Fault::error(format!("unknown pattern `{}`", name.value));
-        report.push(fault.at(name.place.clone()).suggest(&name.value, names));
+        let fault = name.error(format!("unknown pattern `{}`", name.value));
+        report.push(fault.suggest(&name.value, names));
         return None;
     };
     match preset.pattern() {
@@ -76,32 +100,4 @@ pub fn find_pattern(name: &str) -> Result<Pattern, Report> {
     let names = presets().iter().map(|preset| preset.name);
     report.push(Fault::error(format!("unknown pattern `{name}`")).suggest(name, names));
     Err(report)
-}
-
-/// Reads every `*.toml` of a folder, sorted by name; a folder that does not exist is empty.
-fn texts(folder: &Path, report: &mut Report) -> Vec<Arc<Text>> {
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) => {
-            if error.kind() != io::ErrorKind::NotFound {
-                let folder = folder.display();
-                report.push(Fault::error(format!("cannot list {folder}: {error}")));
-            }
-            return Vec::new();
-        }
-    };
-    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let mut paths: Vec<_> = paths
-        .filter(|path| path.extension().is_some_and(|it| it == "toml"))
-        .collect();
-    paths.sort();
-    let mut texts = Vec::new();
-    for path in paths {
-        let name = path.display().to_string();
-        match std::fs::read_to_string(&path) {
-            Ok(content) => texts.push(Arc::new(Text { name, content })),
-            Err(error) => report.push(Fault::error(format!("cannot read {name}: {error}"))),
-        }
-    }
-    texts
 }

@@ -72,7 +72,7 @@ impl Config {
             .collect()
     }
 
-    /// Reads a text; sources may name its patterns, `custom` ones and presets.
+    /// Reads a text; sources may name its patterns, `custom` ones and presets. `None` if the report has errors.
     pub(super) fn read(
         text: &Arc<Text>,
         custom: Vec<Pattern>,
@@ -124,7 +124,7 @@ impl Config {
         }
         let limits = read_limits(&mut root, report);
         root.finish(report);
-        Some(Self {
+        (!report.has_errors()).then(|| Self {
             listen,
             sources,
             limits,
@@ -133,15 +133,6 @@ impl Config {
             routes: good(routes),
         })
     }
-}
-
-/// Reads the patterns and limits of a text. The report gets the faults of patterns only.
-pub(super) fn lines(text: &Arc<Text>, report: &mut Report) -> (Vec<Pattern>, Limits) {
-    let document = Document::parse(text, report);
-    let mut root = document.root();
-    let patterns = patterns::read(&mut root, report).into_iter();
-    let patterns = patterns.filter_map(|(_, pattern)| pattern).collect();
-    (patterns, read_limits(&mut root, &mut Report::default()))
 }
 
 fn good<T>(definitions: BTreeMap<String, Option<T>>) -> BTreeMap<String, T> {
@@ -155,7 +146,7 @@ fn default_listen() -> Vec<Address> {
     DEFAULT_LISTEN.parse().into_iter().collect()
 }
 
-fn read_limits(root: &mut Section<'_>, report: &mut Report) -> Limits {
+pub(super) fn read_limits(root: &mut Section<'_>, report: &mut Report) -> Limits {
     let section = root.section("limits", report);
     section.map_or_else(Limits::default, |section| Limits::read(section, report))
 }
@@ -167,11 +158,8 @@ fn read_web(mut section: Section<'_>, report: &mut Report) -> Vec<Address> {
         return default_listen();
     };
     if listen.value.is_empty() {
-        report.push(
-            Fault::error("`listen` is empty")
-                .at(listen.place)
-                .help(format!("listen = [\"{DEFAULT_LISTEN}\"]")),
-        );
+        let fault = listen.error("`listen` is empty");
+        report.push(fault.help(format!("listen = [\"{DEFAULT_LISTEN}\"]")));
         return Vec::new();
     }
     let address = |text: &str| {
@@ -189,25 +177,20 @@ fn read_state(mut section: Section<'_>, base: &Path, report: &mut Report) -> Opt
     let dir = section.string("dir", report);
     let durability = section.string("durability", report);
     section.finish(report);
-    if let Some(durability) = &durability
-        && !["power", "process", "none"].contains(&durability.value.as_str())
+    let known = ["power", "process", "none"];
+    if let Some(given) = &durability
+        && !known.contains(&given.value.as_str())
     {
-        report.push(
-            Fault::error(format!("unknown durability `{}`", durability.value))
-                .at(durability.place.clone())
-                .suggest(&durability.value, ["power", "process", "none"]),
-        );
+        let fault = given.error(format!("unknown durability `{}`", given.value));
+        report.push(fault.suggest(&given.value, known));
     }
     if let Some(given) = durability.as_ref().or(dir.as_ref())
         && durability.as_ref().is_none_or(|it| it.value != "none")
     {
-        report.push(
-            Fault::warning(
-                "this version keeps counts in memory only; they restart at 0 with the process",
-            )
-            .at(given.place.clone())
-            .help("to accept that: durability = \"none\""),
-        );
+        let message =
+            "this version keeps counts in memory only; they restart at 0 with the process";
+        let help = "to accept that: durability = \"none\"";
+        report.push(given.warning(message).help(help));
     }
     dir.map(|dir| base.join(dir.value))
 }

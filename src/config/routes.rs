@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::limits::{Limits, size};
+use super::limits::{Limits, bounded};
 use crate::diag::{Fault, Place, Report, Section, Spot, Text};
 use crate::route::{PathTemplate, Resolver, Rewrite, RewriteError, Rewrites, Route, Urlconf};
 
@@ -64,8 +64,7 @@ impl Routes {
         let max_routes = section.integer("max_routes", 1..=100_000, report);
         if urlconf.is_none() && !section.contains("urlconf") && !section.contains("templates") {
             report.push(
-                Fault::error(format!("routes `{}` define no views", name.value))
-                    .at(name.place.clone())
+                name.error(format!("routes `{}` define no views", name.value))
                     .help("set a dump, `urlconf = \"urlconf.jsonl\"`, or `templates = { \"/articles/<int:year>/\" = \"articles:year\" }`"),
             );
         }
@@ -74,11 +73,8 @@ impl Routes {
             && !prefix.value.is_empty()
             && !prefix.value.starts_with('/')
         {
-            report.push(
-                Fault::error("a prefix must start with `/`")
-                    .at(prefix.place.clone())
-                    .help(format!("strip_prefix = \"/{}\"", prefix.value)),
-            );
+            let help = format!("strip_prefix = \"/{}\"", prefix.value);
+            report.push(prefix.error("a prefix must start with `/`").help(help));
         }
         let templates = templates
             .iter()
@@ -92,33 +88,28 @@ impl Routes {
             strip_prefix: strip_prefix.map(|prefix| prefix.value),
             languages: languages
                 .map(|codes| codes.value.into_iter().map(|code| code.value).collect()),
-            max_routes: max_routes.as_ref().map_or(Limits::MAX_ROUTES, size),
+            max_routes: max_routes.as_ref().map_or(Limits::MAX_ROUTES, bounded),
         };
         (report.errors() == before).then_some(routes)
     }
 
     /// Reads the dump, if one is set, and returns the resolver; `None` after an error.
     pub fn load(&self, report: &mut Report) -> Option<Arc<Resolver>> {
-        let text = match &self.urlconf {
-            Some(path) => Some(read_urlconf(path, report)?),
-            None => None,
-        };
-        self.resolver(text.as_ref(), report)
-    }
-
-    /// Returns the resolver for a dump that was read already.
-    pub fn resolver(&self, dump: Option<&Arc<Text>>, report: &mut Report) -> Option<Arc<Resolver>> {
-        let mut urlconf = match dump {
-            Some(text) => Urlconf::read(text, report)?,
+        let urlconf = match &self.urlconf {
+            Some(path) => Urlconf::read(&read_urlconf(path, report)?, report)?,
             None => Urlconf::default(),
         };
+        self.resolver(urlconf, report)
+    }
+
+    fn resolver(&self, mut urlconf: Urlconf, report: &mut Report) -> Option<Arc<Resolver>> {
         if let Some(codes) = &self.languages
             && let Err(code) = urlconf.keep_languages(codes)
         {
             let known = urlconf.languages.codes.iter().map(String::as_str);
+            let name = &self.name;
             let fault = Fault::error(format!(
-                "routes `{}`: `{code}` is not a language of the site",
-                self.name
+                "routes `{name}`: `{code}` is not a language of the site"
             ));
             report.push(fault.suggest(&code, known));
             return None;
@@ -126,18 +117,12 @@ impl Routes {
         urlconf.routes.splice(0..0, self.templates.iter().cloned());
         let views: BTreeSet<&str> = urlconf.routes.iter().map(|route| &*route.view).collect();
         if views.len() > self.max_routes {
+            let (name, views, most) = (&self.name, views.len(), self.max_routes);
             report.push(
                 Fault::warning(format!(
-                    "routes `{}` have {} views; all but the first {} are counted as `<other>`",
-                    self.name,
-                    views.len(),
-                    self.max_routes
+                    "routes `{name}` have {views} views; all but the first {most} are counted as `<other>`"
                 ))
-                .help(format!(
-                    "routes.{}.max_routes = {}",
-                    self.name,
-                    views.len()
-                )),
+                .help(format!("routes.{name}.max_routes = {views}")),
             );
         }
         let resolver = Resolver::new(urlconf, self.strip_prefix.as_deref(), report);
@@ -171,10 +156,9 @@ fn read_rewrites(section: &mut Section<'_>, report: &mut Report) -> Rewrites {
     let mut pairs = section.scalars("rewrite", report);
     pairs.sort_by_key(|(from, _)| from.place.span.start);
     if let Some((past, _)) = pairs.get(Rewrites::MOST) {
-        let most = Rewrites::MOST;
+        let (all, most) = (pairs.len(), Rewrites::MOST);
         report.push(
-            Fault::error(format!("{} prefixes are rewritten; at most {most} are allowed", pairs.len()))
-                .at(past.place.clone())
+            past.error(format!("{all} prefixes are rewritten; at most {most} are allowed"))
                 .help("rewrite a prefix that they have in common, or give each site its own log and routes"),
         );
     }
@@ -183,17 +167,13 @@ fn read_rewrites(section: &mut Section<'_>, report: &mut Report) -> Rewrites {
         match Rewrite::new(&from.value, &to.value) {
             Ok(rewrite) => read.push((rewrite, from.place)),
             Err(side) => {
-                let (wrong, keys) = match side {
-                    RewriteError::From => {
-                        (&from, format!("\"/{}\" = \"{}\"", from.value, to.value))
-                    }
-                    RewriteError::To => (&to, format!("\"{}\" = \"/{}\"", from.value, to.value)),
+                let (wrong, before_from, before_to) = match side {
+                    RewriteError::From => (&from, "/", ""),
+                    RewriteError::To => (&to, "", "/"),
                 };
-                report.push(
-                    Fault::error("a prefix must start with `/`")
-                        .at(wrong.place.clone())
-                        .help(format!("rewrite = {{ {keys} }}")),
-                );
+                let (from, to) = (&from.value, &to.value);
+                let help = format!("rewrite = {{ \"{before_from}{from}\" = \"{before_to}{to}\" }}");
+                report.push(wrong.error("a prefix must start with `/`").help(help));
             }
         }
     }
@@ -212,8 +192,8 @@ fn read_converters(section: &mut Section<'_>, report: &mut Report) -> BTreeMap<S
                 converters.insert(name.value, expression.value);
             }
             Err(message) => report.push(
-                Fault::error(format!("converter `{}`: {message}", name.value))
-                    .at(expression.place)
+                expression
+                    .error(format!("converter `{}`: {message}", name.value))
                     .help("a Python regular expression, for example \"[0-9a-f]{4}\""),
             ),
         }
@@ -227,16 +207,15 @@ fn read_template(
     converters: &BTreeMap<String, String>,
     report: &mut Report,
 ) -> Option<Route> {
-    let place = &template.place;
     let parsed = PathTemplate::parse(&template.value, converters).map_err(|message| {
-        let fault = Fault::error(format!("template `{}`: {message}", template.value));
-        fault.at(place.clone()).help(
+        let fault = template.error(format!("template `{}`: {message}", template.value));
+        fault.help(
             "written like the route of Django's path(), for example \"/articles/<int:year>/\"",
         )
     });
     let route = parsed.and_then(|template| {
         let route = template.route(&view.value);
-        route.map_err(|message| Fault::error(message).at(view.place.clone()))
+        route.map_err(|message| view.error(message))
     });
     route.map_err(|fault| report.push(fault)).ok()
 }
@@ -387,7 +366,7 @@ mod tests {
         let resolver = |languages: &str, report: &mut Report| {
             let text = format!("[routes.shop]\nurlconf = 'u'\nlanguages = [{languages}]\n");
             let (config, _) = parse(&text);
-            config.unwrap().routes["shop"].resolver(Some(&dump), report)
+            config.unwrap().routes["shop"].resolver(Urlconf::read(&dump, report)?, report)
         };
         let english = resolver("'en'", &mut Report::default()).unwrap();
         let found = |target: &[u8]| english.resolve(target, &mut Vec::new()).is_some();

@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::input::{Context, Input, RawInput, TakenStreams};
+use super::input::{Context, Input, RawInput};
 use super::metrics::{Selection, read_sets};
 use super::patterns::{self, Patterns};
 use super::routes::Routes;
-use crate::diag::{Fault, Place, Report, Section, Spot};
+use crate::diag::{Fault, Report, Section, Spot};
 use crate::metric::Metrics;
 use crate::pattern::Pattern;
 
@@ -48,7 +48,8 @@ pub(super) struct Definitions<'k> {
 #[derive(Default)]
 pub(super) struct Taken {
     pub(super) names: BTreeSet<String>,
-    pub(super) streams: TakenStreams,
+    /// Streams, as they are displayed.
+    pub(super) streams: BTreeSet<String>,
     pub(super) behinds: Vec<Behind>,
 }
 
@@ -58,17 +59,6 @@ pub(super) struct Behind {
     pub(super) name: String,
     /// Name of the source in front of it.
     pub(super) front: Spot<String>,
-}
-
-/// Keys of a `[[source]]`, unchecked.
-struct RawSource {
-    section: Place,
-    name: Option<Spot<String>>,
-    input: RawInput,
-    pattern: Option<Spot<String>>,
-    routes: Option<Spot<String>>,
-    sets: Option<Spot<Vec<Spot<String>>>>,
-    front: Option<Spot<String>>,
 }
 
 impl Source {
@@ -86,61 +76,44 @@ impl Source {
 
     /// Reads and checks a section. The link to a source in front is left to `taken`.
     pub(super) fn read(
-        section: Section<'_>,
+        mut section: Section<'_>,
         known: &Definitions<'_>,
         taken: &mut Taken,
         report: &mut Report,
     ) -> Option<Self> {
-        RawSource::read(section, report).check(known, taken, report)
-    }
-}
-
-impl RawSource {
-    fn read(mut section: Section<'_>, report: &mut Report) -> Self {
-        let raw = Self {
-            section: section.place(),
-            name: section.string("name", report),
-            input: RawInput::read(&mut section, report),
-            pattern: section.string("pattern", report),
-            routes: section.string("routes", report),
-            sets: section.strings("sets", report),
-            front: section.string("behind", report),
-        };
+        let name = section.string("name", report);
+        let input = RawInput::read(&mut section, report);
+        let pattern = section.string("pattern", report);
+        let routes = section.string("routes", report);
+        let sets = section.strings("sets", report);
+        let front = section.string("behind", report);
+        let place = section.place();
         for key in ["name", "pattern"] {
             if !section.contains(key) {
                 let fault = Fault::error(format!("a source without `{key}`"));
-                report.push(fault.at(raw.section.clone()));
+                report.push(fault.at(place.clone()));
             }
         }
         section.finish(report);
-        raw
-    }
-
-    fn check(
-        self,
-        known: &Definitions<'_>,
-        taken: &mut Taken,
-        report: &mut Report,
-    ) -> Option<Source> {
-        if let Some(name) = &self.name {
+        if let Some(name) = &name {
             check_name(name, &mut taken.names, report);
-            taken.behinds.extend(self.front.map(|front| Behind {
+            taken.behinds.extend(front.map(|front| Behind {
                 name: name.value.clone(),
                 front,
             }));
         }
-        let pattern = (self.pattern).and_then(|name| patterns::find(&name, known.patterns, report));
-        let routes = (self.routes).and_then(|name| find_routes(&name, known.routes, report));
-        let sets = self.sets.map(|sets| read_sets(&sets, report));
+        let pattern = pattern.and_then(|name| patterns::find(&name, known.patterns, report));
+        let routes = routes.and_then(|name| find_routes(&name, known.routes, report));
+        let sets = sets.map(|sets| read_sets(&sets, report));
         let context = Context {
-            section: self.section,
+            section: place,
             base: known.base,
             state_dir: known.state_dir,
-            source: self.name.as_ref().map(|name| name.value.as_str()),
+            source: name.as_ref().map(|name| name.value.as_str()),
         };
-        let input = self.input.check(&context, &mut taken.streams, report);
-        Some(Source {
-            name: self.name?.value,
+        let input = input.check(&context, &mut taken.streams, report);
+        Some(Self {
+            name: name?.value,
             input: input?,
             pattern: pattern?,
             routes,
@@ -152,13 +125,11 @@ impl RawSource {
 
 fn check_name(name: &Spot<String>, names: &mut BTreeSet<String>, report: &mut Report) {
     if name.value.is_empty() || name.value.len() > 64 {
-        let fault = Fault::error("the name of a source must have 1 to 64 bytes");
-        report.push(fault.at(name.place.clone()));
+        report.push(name.error("the name of a source must have 1 to 64 bytes"));
     }
     if !names.insert(name.value.clone()) {
         report.push(
-            Fault::error(format!("two sources are named `{}`", name.value))
-                .at(name.place.clone())
+            name.error(format!("two sources are named `{}`", name.value))
                 .help("the name is the value of the label `source` and must be unique"),
         );
     }
@@ -172,8 +143,7 @@ fn find_routes(
     let found = known.get(&name.value);
     if found.is_none() {
         report.push(
-            Fault::error(format!("unknown routes `{}`", name.value))
-                .at(name.place.clone())
+            name.error(format!("unknown routes `{}`", name.value))
                 .suggest(&name.value, known.keys().map(String::as_str)),
         );
     }

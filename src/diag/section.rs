@@ -302,6 +302,18 @@ impl<'d> Section<'d> {
     }
 }
 
+impl<T> Spot<T> {
+    /// Returns an error at this place.
+    pub fn error(&self, message: impl Into<String>) -> Fault {
+        Fault::error(message).at(self.place.clone())
+    }
+
+    /// Returns a warning at this place.
+    pub fn warning(&self, message: impl Into<String>) -> Fault {
+        Fault::warning(message).at(self.place.clone())
+    }
+}
+
 /// Returns the text of a string, number or boolean.
 fn scalar(value: &DeValue<'_>) -> Option<String> {
     match value {
