@@ -2,7 +2,7 @@
 //!
 //! Invariant: compression is detected by the first bytes of a stream, never by its name.
 
-use std::io::{Cursor, ErrorKind, Read, Result};
+use std::io::{Cursor, Read, Result};
 
 use flate2::read::MultiGzDecoder;
 
@@ -17,18 +17,11 @@ pub fn is_compressed(first: &[u8]) -> bool {
 /// Returns a reader of the text of `reader`, decompressed if necessary; blocks until its first two bytes are there. A
 /// corrupt or truncated archive is an error of the read that reaches the damage.
 pub fn decompressed<R: Read + Send + 'static>(mut reader: R) -> Result<Box<dyn Read + Send>> {
-    let mut first = [0; GZIP_MAGIC.len()];
-    let mut known = 0;
-    while known < first.len() {
-        match reader.read(&mut first[known..]) {
-            Ok(0) => break,
-            Ok(bytes) => known += bytes,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    let is_gzip = is_compressed(&first[..known]);
-    let whole = Cursor::new(first).take(known as u64).chain(reader);
+    let mut first = Vec::new();
+    let magic = GZIP_MAGIC.len() as u64;
+    reader.by_ref().take(magic).read_to_end(&mut first)?;
+    let is_gzip = is_compressed(&first);
+    let whole = Cursor::new(first).chain(reader);
     if is_gzip {
         Ok(Box::new(MultiGzDecoder::new(whole)))
     } else {

@@ -8,7 +8,7 @@ use std::ops::Range;
 use memchr::{memchr, memrchr};
 
 /// Least number of bytes requested in one read.
-pub(in crate::source) const READ_BYTES: usize = 128 * 1024;
+pub(crate) const READ_BYTES: usize = 128 * 1024;
 
 /// Cuts successive stretches of a text into lines. Skips a line that exceeds the limit before its end is seen, so that a
 /// buffer need not hold it.
@@ -61,11 +61,6 @@ impl Framer {
     /// Starts at a line again, whatever was being skipped.
     pub fn reset(&mut self) {
         self.skipping = false;
-    }
-
-    /// Returns whether the next stretch begins inside an over-long line.
-    pub fn is_skipping(&self) -> bool {
-        self.skipping
     }
 
     /// Cuts `data`, which begins where the last cut's `consumed` ended: at the start of a line, or inside an over-long one.
@@ -195,7 +190,7 @@ mod tests {
         let cut = framer.cut(data);
         assert_eq!(&data[cut.lines.clone()], lines);
         assert_eq!((cut.consumed, cut.overlong), (consumed, 0));
-        assert_eq!(framer.is_skipping(), skipping);
+        assert_eq!(framer.skipping, skipping);
     }
 
     #[test]

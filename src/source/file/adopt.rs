@@ -3,16 +3,18 @@
 //! Invariant: of a text that was counted, under whatever name and compressed or not, no byte is read again; of any other
 //! text every byte is read, once it is certain that it is not a copy of a file that will be read.
 
-use std::path::{Path, PathBuf};
+use std::cmp::Reverse;
+use std::path::Path;
 use std::time::Duration;
 
+use super::consumed::{Consumed, read_upto};
 use super::event::FileEvent;
-use super::evidence::{self, Candidate};
+use super::evidence::Candidate;
 use super::finder::{Finder, Listing, Sibling, Trouble, is_absence, rotated_of, stat};
 use super::fingerprint::LEAST_BYTES;
 use super::fs::{FileError, FileId, Fs, Handle, Meta};
 use super::history::{FinishedFile, History, Verdict};
-use super::open::archive::{self, Archive};
+use super::open::archive::Archive;
 use super::open::{Generation, OpenFile, OpenFiles};
 use super::rotated::{Packing, Rotated};
 use super::settings::Start;
@@ -28,13 +30,6 @@ pub(super) struct Adoption<'a, F: Fs> {
     /// Monotonic time.
     pub(super) now: Duration,
     pub(super) events: &'a mut dyn FnMut(FileEvent),
-}
-
-/// A copy that a rotation made of a file before truncating it.
-struct Copy<F> {
-    path: PathBuf,
-    packing: Packing,
-    handle: Handle<F>,
 }
 
 impl<F: Fs> Adoption<'_, F> {
@@ -72,8 +67,8 @@ impl<F: Fs> Adoption<'_, F> {
                 self.finder.size_at_first(path, meta.id)
             };
             match self.open(path, meta.id, size_at_first) {
-                Ok(generation) if open.insert(generation.file_id()) => {
-                    self.begin(generation.file_id(), OpenFile::Plain(generation));
+                Ok(generation) if open.insert(generation.file_id) => {
+                    self.begin(OpenFile::Plain(generation));
                 }
                 Ok(_) => {}
                 Err(error) => {
@@ -120,8 +115,8 @@ impl<F: Fs> Adoption<'_, F> {
     /// Opens files that grew after they were closed, though their directory did not change.
     pub(super) fn adopt_grown(&mut self, listing: &Listing) {
         let grown = |file: &FinishedFile| {
-            let meta = stat(self.fs, file.path()).ok()?;
-            let paths = (file.path().to_path_buf(), file.base().to_path_buf());
+            let meta = stat(self.fs, &file.path).ok()?;
+            let paths = (file.path.clone(), file.base.clone());
             file.has_changed(&meta).then_some((meta, paths))
         };
         let grown: Vec<_> = self.history.growing().filter_map(grown).collect();
@@ -152,8 +147,7 @@ impl<F: Fs> Adoption<'_, F> {
         let Sibling { base, packing, .. } = sibling;
         if sibling.fresh {
             if !self.history.holds(meta.id) {
-                let past =
-                    evidence::past(self.fs, path, base, *packing, meta, self.history, self.now)?;
+                let past = self.past(path, sibling, meta)?;
                 self.history.record(past);
             }
             return Ok(());
@@ -166,11 +160,10 @@ impl<F: Fs> Adoption<'_, F> {
         let meta = candidate.handle.meta;
         if candidate.head.is_empty() && *packing == Packing::Plain {
             // It may become a copy, or be written by a server that has not reopened its log yet.
-            let (base, path) = (base.clone(), path.to_path_buf());
             let ends = self.history.fingerprinter().ends(&[], &[]);
-            let empty = FinishedFile::new(base, path, ends, 0, self.now);
+            let empty = FinishedFile::new(base, path, ends, 0, Some(meta), self.now);
             self.history.detach(meta.id);
-            self.history.record(empty.held_by(&meta));
+            self.history.record(empty);
             return Ok(());
         }
         let at_base = self.finder.file_at(base);
@@ -182,7 +175,9 @@ impl<F: Fs> Adoption<'_, F> {
             self.finder.invalidate();
             return Ok(());
         }
-        let offset = match candidate.judge(self.fs, base, self.history)? {
+        let read = |range| read_upto(self.fs, &candidate.handle.file, range);
+        let (head, size) = (&candidate.head, candidate.size);
+        let offset = match self.history.judge(base, meta.id, head, size, read)? {
             Verdict::Counted { record, may_grow } => {
                 self.history.confirm(record, path, &meta, may_grow);
                 return Ok(());
@@ -192,31 +187,47 @@ impl<F: Fs> Adoption<'_, F> {
                 return Ok(());
             }
             Verdict::CountedUntil { offset } => offset,
-            Verdict::Unknown | Verdict::NeedsTail { .. } => 0,
+            Verdict::Unknown => 0,
         };
-        let file = self.resume(path, base, *packing, candidate, offset)?;
-        self.begin(meta.id, file);
+        let file = self.resume(base, candidate, offset)?;
+        self.begin(file);
         Ok(())
+    }
+
+    /// Returns the record of a file that existed before its path was followed. A file that cannot be opened is known by its
+    /// identity alone.
+    fn past(&self, path: &Path, sibling: &Sibling, meta: &Meta) -> Result<FinishedFile, FileError> {
+        let fingerprinter = self.history.fingerprinter();
+        let candidate = Candidate::open(self.fs, path, sibling.packing).ok();
+        let (ends, consumed) = match &candidate {
+            Some(archive) if sibling.packing == Packing::Gzip => {
+                (fingerprinter.ends(&archive.head, &[]), archive.text_bytes())
+            }
+            Some(plain) => {
+                let consumed = Consumed::read(self.fs, &plain.handle.file, meta.size)?;
+                (consumed.ends(fingerprinter), consumed.end)
+            }
+            None => (fingerprinter.ends(&[], &[]), meta.size),
+        };
+        let holder = Some(*meta);
+        let mut past = FinishedFile::new(&sibling.base, path, ends, consumed, holder, self.now);
+        past.is_whole = candidate.is_some() && sibling.packing == Packing::Gzip;
+        Ok(past)
     }
 
     /// Makes a rotated file ready to be read from `offset` of its text.
     fn resume(
         &mut self,
-        path: &Path,
         base: &Path,
-        packing: Packing,
         candidate: Candidate<F::File>,
         offset: u64,
     ) -> Result<OpenFile<F>, FileError> {
-        let (id, line_bytes) = (self.open.next_id(), self.open.line_bytes());
-        let (path, base) = (path.to_path_buf(), base.to_path_buf());
-        let Candidate { handle, head, .. } = candidate;
-        Ok(if packing == Packing::Gzip {
-            let head = self.history.fingerprinter().head(&head);
-            let archive = Archive::new(id, path, base, self.fs, handle, line_bytes);
-            OpenFile::Archive(archive.starting_at(head, offset))
+        let opening = self.open.opening(&candidate.path, base, candidate.handle);
+        Ok(if candidate.packing == Packing::Gzip {
+            let head = self.history.fingerprinter().head(&candidate.head);
+            OpenFile::Archive(Archive::new(self.fs, opening, head, offset))
         } else {
-            let mut generation = Generation::new(id, path, base, handle, line_bytes);
+            let mut generation = Generation::new(opening);
             if offset > 0 {
                 generation.go_to(self.fs, offset)?;
             }
@@ -235,14 +246,12 @@ impl<F: Fs> Adoption<'_, F> {
         self.open.check_room()?;
         let handle = Handle::open(self.fs, path)?;
         let meta = handle.meta;
-        let (own, line_bytes) = (self.open.next_id(), self.open.line_bytes());
-        let (path, base) = (path.to_path_buf(), path.to_path_buf());
-        let mut generation = Generation::new(own, path, base, handle, line_bytes);
+        let mut generation = Generation::new(self.open.opening(path, path, handle));
         if let Some(place) = place.filter(|_| meta.id == id) {
-            generation.seek_line(self.fs, place.min(meta.size), line_bytes)?;
+            generation.seek_line(self.fs, place.min(meta.size), self.open.line_bytes)?;
         } else if let Some((consumed, ends)) = self.history.consumed(&meta) {
             generation.go_to(self.fs, consumed)?;
-            if generation.consumed().ends(self.history.fingerprinter()) != *ends {
+            if generation.consumed.ends(self.history.fingerprinter()) != *ends {
                 generation.restart();
             }
         }
@@ -256,93 +265,75 @@ impl<F: Fs> Adoption<'_, F> {
         let Some(generation) = self.open.get_mut(id) else {
             return;
         };
-        let offset = generation.offset();
+        let offset = generation.offset;
         if copy.is_some() || !generation.go_to_cut(self.fs) {
             if copy.is_none() {
                 // A copy that is found later is read on from the present offset.
-                let base = generation.base().to_path_buf();
-                let ends = generation.consumed().ends(self.history.fingerprinter());
-                let end = generation.consumed().end();
-                let record = FinishedFile::new(base.clone(), base, ends, end, self.now);
+                let (base, end) = (&generation.base, generation.consumed.end);
+                let ends = generation.consumed.ends(self.history.fingerprinter());
+                let record = FinishedFile::new(base, base, ends, end, None, self.now);
                 self.history.record(record);
                 self.finder.invalidate();
             }
             generation.restart();
         }
         (self.events)(FileEvent::Truncated {
-            path: generation.path().to_path_buf(),
-            generation: id,
+            path: generation.path.clone(),
             offset,
             unread,
-            resume: generation.offset(),
-            copy: copy.as_ref().map(|(_, copy)| copy.path().to_path_buf()),
+            resume: generation.offset,
+            copy: copy.as_ref().map(|copy| copy.parts().0.to_path_buf()),
         });
-        if let Some((file_id, copy)) = copy {
-            self.begin(file_id, copy);
-        }
+        copy.into_iter().for_each(|copy| self.begin(copy));
     }
 
     /// Finds a copy that begins with everything that was read of a file, ready to be read on.
-    fn open_copy(&mut self, original: GenerationId) -> Option<(FileId, OpenFile<F>)> {
-        let Copy {
-            path,
-            packing,
-            handle,
-        } = self.find_copy(self.open.get(original)?)?;
-        let (id, line_bytes) = (self.open.next_id(), self.open.line_bytes());
-        let (file_id, original) = (handle.meta.id, self.open.get(original)?);
-        let copy = if packing == Packing::Gzip {
-            let head = self
-                .history
-                .fingerprinter()
-                .head(original.consumed().head());
-            let base = original.base().to_path_buf();
-            let archive = Archive::new(id, path, base, self.fs, handle, line_bytes);
-            OpenFile::Archive(archive.starting_at(head, original.offset()))
-        } else {
-            let copy = Generation::copied(id, path, handle, original);
-            OpenFile::Plain(copy.detached(self.now, self.finder.scans()))
+    fn open_copy(&mut self, original: GenerationId) -> Option<OpenFile<F>> {
+        let copy = self.find_copy(self.open.get(original)?)?;
+        let (base, offset) = {
+            let original = self.open.get(original)?;
+            (original.base.clone(), original.offset)
         };
-        Some((file_id, copy))
+        if copy.packing == Packing::Gzip {
+            return self.resume(&base, copy, offset).ok();
+        }
+        let opening = self.open.opening(&copy.path, &base, copy.handle);
+        let copy = Generation::copied(opening, self.open.get(original)?);
+        Some(OpenFile::Plain(
+            copy.detached(self.now, self.finder.scans()),
+        ))
     }
 
-    fn find_copy(&self, original: &Generation<F::File>) -> Option<Copy<F::File>> {
-        let head = original.consumed().head();
+    fn find_copy(&self, original: &Generation<F::File>) -> Option<Candidate<F::File>> {
+        let head = &original.consumed.head;
         if head.len() < LEAST_BYTES {
             // Too few bytes to recognize a copy: one that holds more is read from its start.
             return None;
         }
         let open = self.open.file_ids();
         let mut found = Vec::new();
-        for (path, packing) in rotated_of(self.fs, original.base()).unwrap_or_default() {
-            if let Ok(meta) = stat(self.fs, &path)
+        for (path, packing) in rotated_of(self.fs, &original.base).unwrap_or_default() {
+            if packing != Packing::Unsupported
+                && let Ok(meta) = stat(self.fs, &path)
                 && !open.contains(&meta.id)
             {
-                found.push((packing, std::cmp::Reverse(meta.modified), path));
+                found.push((packing, Reverse(meta.modified), path));
             }
         }
         // Plain files first, then the latest.
         found.sort();
         found.into_iter().find_map(|(packing, _, path)| {
-            let handle = Handle::open(self.fs, &path).ok()?;
-            let is_copy = match packing {
-                Packing::Plain => original.is_begun_by(self.fs, &handle.file),
-                Packing::Gzip => {
-                    archive::head(self.fs, &handle.file).map(|text| text.starts_with(head))
-                }
-                Packing::Unsupported => Ok(false),
-            };
-            is_copy.ok()?.then_some(Copy {
-                path,
-                packing,
-                handle,
-            })
+            let copy = Candidate::open(self.fs, &path, packing).ok()?;
+            let is_copy = copy.head.starts_with(head)
+                && (packing == Packing::Gzip
+                    || original.consumed.begins(self.fs, &copy.handle.file).ok()?);
+            is_copy.then_some(copy)
         })
     }
 
     /// Reads a file from the next round on.
-    fn begin(&mut self, id: FileId, file: OpenFile<F>) {
-        self.history.detach(id);
+    fn begin(&mut self, file: OpenFile<F>) {
+        self.history.detach(file.parts().1);
         self.open.add(self.fs, file, self.events);
     }
 }

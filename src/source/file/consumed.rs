@@ -3,6 +3,7 @@
 //! Invariant: only bytes before `end` are kept, at most [`HEAD_BYTES`] and [`TAIL_BYTES`] of them.
 
 use std::io;
+use std::ops::Range;
 
 use super::fingerprint::{Ends, Fingerprinter, HEAD_BYTES, LEAST_BYTES};
 use super::fs::Fs;
@@ -13,9 +14,12 @@ pub(super) const TAIL_BYTES: usize = 256;
 /// Length and both ends of what was consumed of a file.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Consumed {
-    head: Vec<u8>,
-    tail: Vec<u8>,
-    end: u64,
+    /// First bytes.
+    pub(super) head: Vec<u8>,
+    /// Last bytes.
+    pub(super) tail: Vec<u8>,
+    /// Number of bytes: the offset to read on at.
+    pub(super) end: u64,
 }
 
 impl Consumed {
@@ -25,21 +29,6 @@ impl Consumed {
         let end = end.saturating_sub(TAIL_BYTES as u64) + tail.len() as u64;
         let head = read_upto(fs, file, 0..end.min(HEAD_BYTES as u64))?;
         Ok(Self { head, tail, end })
-    }
-
-    /// Number of consumed bytes: the offset to read on at.
-    pub(super) fn end(&self) -> u64 {
-        self.end
-    }
-
-    /// First consumed bytes.
-    pub(super) fn head(&self) -> &[u8] {
-        &self.head
-    }
-
-    /// Last consumed bytes.
-    pub(super) fn tail(&self) -> &[u8] {
-        &self.tail
     }
 
     /// Fingerprints of both ends.
@@ -71,12 +60,7 @@ impl Consumed {
     }
 
     /// Returns whether a file of `size` bytes is what is left of the consumed part after it was truncated.
-    pub(super) fn was_cut_short<F: Fs>(
-        &self,
-        fs: &F,
-        file: &F::File,
-        size: u64,
-    ) -> io::Result<bool> {
+    pub(super) fn was_cut<F: Fs>(&self, fs: &F, file: &F::File, size: u64) -> io::Result<bool> {
         if size == 0 || size >= self.end {
             return Ok(false);
         }
@@ -84,8 +68,8 @@ impl Consumed {
         holds(fs, file, &self.head[..left], 0)
     }
 
-    /// Returns whether `head`, the beginning of another text, agrees with the head or with the present beginning of
-    /// `file`, as that of a copy does, complete or not.
+    /// Returns whether a text that begins with `head` may be a copy of `file`, complete or not, made before or after the
+    /// consumed part was cut off.
     pub(super) fn may_have_copy<F: Fs>(
         &self,
         fs: &F,
@@ -102,11 +86,7 @@ impl Consumed {
 }
 
 /// Reads a range of a file, or what there is of it.
-pub(super) fn read_upto<F: Fs>(
-    fs: &F,
-    file: &F::File,
-    range: std::ops::Range<u64>,
-) -> io::Result<Vec<u8>> {
+pub(super) fn read_upto<F: Fs>(fs: &F, file: &F::File, range: Range<u64>) -> io::Result<Vec<u8>> {
     let wanted = usize::try_from(range.end - range.start).map_err(io::Error::other)?;
     let mut bytes = vec![0; wanted];
     let got = fs.read_at(file, &mut bytes, range.start)?;

@@ -8,7 +8,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::fs::FileError;
-use crate::model::GenerationId;
 
 /// Every value of [`FileEvent::gap_reason`].
 pub const FILE_GAP_REASONS: [&str; 3] = ["archive", "copytruncate", "truncated"];
@@ -20,8 +19,6 @@ pub enum FileEvent {
     Opened {
         /// Path at which it was found.
         path: PathBuf,
-        /// Identifier in the positions of its batches.
-        generation: GenerationId,
         /// Offset at which reading begins.
         offset: u64,
     },
@@ -30,8 +27,6 @@ pub enum FileEvent {
     Rotated {
         /// Path that led to the file.
         path: PathBuf,
-        /// The file that was there.
-        generation: GenerationId,
         /// Path under which the file is followed now.
         moved_to: Option<PathBuf>,
     },
@@ -39,8 +34,6 @@ pub enum FileEvent {
     Finished {
         /// Path at which the file was last found.
         path: PathBuf,
-        /// The file.
-        generation: GenerationId,
         /// Its size.
         offset: u64,
     },
@@ -48,8 +41,6 @@ pub enum FileEvent {
     Truncated {
         /// Path of the file.
         path: PathBuf,
-        /// The file.
-        generation: GenerationId,
         /// Offset that was reached.
         offset: u64,
         /// Bytes known to have followed `offset`: lost, unless there is a copy.
@@ -65,8 +56,6 @@ pub enum FileEvent {
     Damaged {
         /// Path of the file.
         path: PathBuf,
-        /// The file.
-        generation: GenerationId,
         /// Offset in the decompressed text that was reached.
         offset: u64,
         /// Cause.
@@ -93,8 +82,6 @@ pub enum FileEvent {
     Dropped {
         /// Its path.
         path: PathBuf,
-        /// The file.
-        generation: GenerationId,
         /// Bytes it is known to hold after its position.
         unread: u64,
     },
@@ -236,11 +223,9 @@ mod tests {
     #[test]
     fn events_are_single_lines_and_gaps_have_a_reason() {
         let path = || PathBuf::from("/log/a\nb");
-        let generation = GenerationId(1);
         check(
             &FileEvent::Opened {
                 path: path(),
-                generation,
                 offset: 7,
             },
             r"following /log/a\nb from byte 7",
@@ -249,7 +234,6 @@ mod tests {
         check(
             &FileEvent::Rotated {
                 path: path(),
-                generation,
                 moved_to: Some("/log/c".into()),
             },
             r"/log/a\nb was rotated; its file is now followed as /log/c",
@@ -258,7 +242,6 @@ mod tests {
         check(
             &FileEvent::Truncated {
                 path: path(),
-                generation,
                 offset: 7,
                 unread: 3,
                 resume: 0,

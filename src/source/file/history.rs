@@ -4,17 +4,19 @@
 //! stands, compressed or not; what was appended to it later is.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::fingerprint::{Ends, Fingerprinter};
 use super::fs::{FileId, Meta};
 
-/// How long a record is kept.
+/// Time for which a record is kept.
 const KEPT: Duration = Duration::from_hours(7 * 24);
 /// Most records kept: the rotated files of a busy host with room to spare, in some 10 MB.
 const MOST: usize = 50_000;
-/// How long a closed file is checked for growth at each scan. Later, its directory must change before it is checked.
+/// Time for which a closed file is checked for growth at each scan. Later, its directory must change before it is checked.
 const YOUNG: Duration = Duration::from_hours(1);
 /// Most files known to hold one text: plain, compressed, and copies in transit between directories.
 const MOST_HOLDERS: usize = 4;
@@ -22,14 +24,16 @@ const MOST_HOLDERS: usize = 4;
 /// Record of a file that was consumed and closed.
 #[derive(Clone, Debug)]
 pub(super) struct FinishedFile {
-    base: PathBuf,
-    path: PathBuf,
+    /// Followed path whose text it is.
+    pub(super) base: PathBuf,
+    /// Path under which it was seen last.
+    pub(super) path: PathBuf,
     /// Files that hold the text, as they were when last checked, the latest last.
     holders: Vec<Meta>,
     ends: Ends,
     consumed: u64,
     /// Its file is an archive that was read to its end, so it does not grow.
-    is_whole: bool,
+    pub(super) is_whole: bool,
     closed: Duration,
 }
 
@@ -46,19 +50,6 @@ pub(super) struct History {
     fingerprinter: Fingerprinter,
 }
 
-/// Facts about a file under a rotated name.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Evidence<'a> {
-    /// Followed path whose rotated file has this name.
-    pub(super) base: &'a Path,
-    pub(super) id: FileId,
-    /// First bytes of its text.
-    pub(super) head: &'a [u8],
-    pub(super) size: TextSize,
-    /// Bytes asked for by [`Verdict::NeedsTail`].
-    pub(super) tail: Option<&'a [u8]>,
-}
-
 /// Size of the text in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TextSize {
@@ -68,7 +59,7 @@ pub(super) enum TextSize {
     Gzip(u32),
 }
 
-/// What the history proves about a file.
+/// Judgment of the history about a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// Nothing: the text is not a recorded one.
@@ -77,52 +68,27 @@ pub(super) enum Verdict {
     Counted { record: u64, may_grow: bool },
     /// The bytes of its text before `offset` were counted.
     CountedUntil { offset: u64 },
-    /// Undecided until the `bytes` bytes of its text before `end` are in evidence.
-    NeedsTail { end: u64, bytes: usize },
 }
 
 impl FinishedFile {
     /// Makes the record of a text of the followed path `base`, of which `consumed` bytes are counted or skipped.
     pub(super) fn new(
-        base: PathBuf,
-        path: PathBuf,
+        base: &Path,
+        path: &Path,
         ends: Ends,
         consumed: u64,
+        holder: Option<Meta>,
         now: Duration,
     ) -> Self {
         Self {
-            base,
-            path,
-            holders: Vec::new(),
+            base: base.to_path_buf(),
+            path: path.to_path_buf(),
+            holders: holder.into_iter().collect(),
             ends,
             consumed,
             is_whole: false,
             closed: now,
         }
-    }
-
-    /// Adds a file that holds the text.
-    #[must_use]
-    pub(super) fn held_by(mut self, meta: &Meta) -> Self {
-        self.add_holder(meta);
-        self
-    }
-
-    /// Marks it as an archive that was read to its end.
-    #[must_use]
-    pub(super) fn whole(mut self) -> Self {
-        self.is_whole = true;
-        self
-    }
-
-    /// Followed path whose text it is.
-    pub(super) fn base(&self) -> &Path {
-        &self.base
-    }
-
-    /// Path under which it was seen last.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Returns whether this file holds its text and changed since it was checked.
@@ -191,19 +157,25 @@ impl History {
         }
     }
 
-    /// Compares a file with all records. A matching text outweighs a matching identity: inode numbers are reused.
-    pub(super) fn judge(&self, evidence: &Evidence) -> Verdict {
-        let Evidence { base, head, .. } = *evidence;
-        match evidence.size {
+    /// Compares a file under a rotated name of `base` with all records; `head` is the beginning of its text, `read`
+    /// returns a range of it. A matching text outweighs a matching identity: inode numbers are reused.
+    pub(super) fn judge(
+        &self,
+        base: &Path,
+        id: FileId,
+        head: &[u8],
+        size: TextSize,
+        read: impl FnOnce(Range<u64>) -> io::Result<Vec<u8>>,
+    ) -> io::Result<Verdict> {
+        Ok(match size {
             TextSize::Plain(size) => {
-                let own = self.find(evidence.id);
+                let own = self.find(id);
                 let is_same = |(_, file): &(u64, &FinishedFile)| {
                     self.fingerprinter.matches(head, &file.ends.head)
                 };
                 // A record without a head identifies its file alone; an identity without a time of birth may be reused.
-                let is_headless = |(_, file): &(u64, &FinishedFile)| {
-                    file.ends.head.bytes() == 0 && evidence.id.born != 0
-                };
+                let is_headless =
+                    |(_, file): &(u64, &FinishedFile)| file.ends.head.bytes() == 0 && id.born != 0;
                 let found = own
                     .filter(is_same)
                     .or_else(|| self.find_by_text(base, head))
@@ -215,12 +187,18 @@ impl History {
                         record,
                         may_grow: true,
                     },
-                    Some((_, file)) => self.compare_tail(file, evidence.tail),
+                    Some((_, file)) => {
+                        let end = file.consumed;
+                        let tail = read(end.saturating_sub(file.ends.tail.bytes() as u64)..end)?;
+                        let is_same = self.fingerprinter.fingerprint(&tail) == file.ends.tail;
+                        let offset = if is_same { end } else { 0 };
+                        Verdict::CountedUntil { offset }
+                    }
                 }
             }
             TextSize::Gzip(size) => {
                 let Some((record, file)) = self.find_by_text(base, head) else {
-                    return Verdict::Unknown;
+                    return Ok(Verdict::Unknown);
                 };
                 #[expect(clippy::cast_possible_truncation, reason = "as the trailer counts")]
                 let is_counted = size == file.consumed as u32
@@ -231,27 +209,11 @@ impl History {
                         may_grow: false,
                     }
                 } else {
-                    Verdict::CountedUntil {
-                        offset: file.consumed,
-                    }
+                    let offset = file.consumed;
+                    Verdict::CountedUntil { offset }
                 }
             }
-        }
-    }
-
-    /// Compares the bytes before the end of a record's consumed part.
-    fn compare_tail(&self, file: &FinishedFile, tail: Option<&[u8]>) -> Verdict {
-        let offset = match tail {
-            None => {
-                return Verdict::NeedsTail {
-                    end: file.consumed,
-                    bytes: file.ends.tail.bytes(),
-                };
-            }
-            Some(tail) if self.fingerprinter.fingerprint(tail) == file.ends.tail => file.consumed,
-            Some(_) => 0,
-        };
-        Verdict::CountedUntil { offset }
+        })
     }
 
     /// Records that a file holds the text of a record, as [`Verdict::Counted`] says.

@@ -74,11 +74,11 @@ impl Pace {
 
     /// Makes a discovery due at once, with another poll interval from then on.
     pub(super) fn reconfigure(&mut self, poll: Duration) {
-        self.poll = poll;
-        self.must_scan = true;
-        self.discovered = None;
-        self.quiet_polls = 0;
-        self.missed = 0;
+        let is_watched = self.is_watched;
+        *self = Self {
+            is_watched,
+            ..Self::new(poll)
+        };
     }
 
     pub(super) fn set_watched(&mut self, is_watched: bool) {
@@ -95,9 +95,8 @@ impl Pace {
         if is_planted(Fault::NoPoll) || is_planted(Fault::NoSeldomPoll) && is_at_rest {
             return Duration::MAX;
         }
-        let interval = self
-            .poll
-            .saturating_mul(if is_at_rest { SELDOM } else { 1 });
+        let factor = if is_at_rest { SELDOM } else { 1 };
+        let interval = self.poll.saturating_mul(factor);
         discovered.saturating_add(interval).saturating_sub(now)
     }
 
@@ -114,11 +113,8 @@ impl Pace {
 
     /// Records that a discovery ended; `is_quiet` if it found no change.
     pub(super) fn end_discovery(&mut self, is_quiet: bool) {
-        self.quiet_polls = if is_quiet {
-            self.quiet_polls.saturating_add(1)
-        } else {
-            0
-        };
+        let quiet_polls = self.quiet_polls.saturating_add(1);
+        self.quiet_polls = if is_quiet { quiet_polls } else { 0 };
     }
 
     /// Records that all paths were scanned.

@@ -20,7 +20,7 @@ use super::rotated::COMPRESSED;
 #[derive(Clone, Debug)]
 pub struct PathPattern {
     text: PathBuf,
-    shape: Shape,
+    pub(super) shape: Shape,
 }
 
 /// Reason why a text is not a pattern.
@@ -139,10 +139,6 @@ impl PathPattern {
     /// Returns whether it is one literal path.
     pub(super) fn is_plain(&self) -> bool {
         matches!(self.shape, Shape::Plain)
-    }
-
-    pub(super) fn shape(&self) -> &Shape {
-        &self.shape
     }
 }
 

@@ -18,39 +18,39 @@ pub(super) struct Wanted {
     pub(super) fresh: bool,
 }
 
-/// What one scan found.
+/// Result of one scan.
 #[derive(Debug, Default)]
-pub(in crate::source::file) struct Listing {
+pub(crate) struct Listing {
     /// Matching files; also literal paths, whatever they lead to.
-    pub(in crate::source::file) sightings: BTreeMap<PathBuf, Sighting>,
+    pub(crate) sightings: BTreeMap<PathBuf, Sighting>,
     /// Directories where a change can change this listing.
     pub(super) directories: BTreeSet<PathBuf>,
     /// Directories and files that cannot be read; patterns that match nothing (without an error).
-    pub(in crate::source::file) faults: Vec<(PathBuf, Option<FileError>)>,
+    pub(crate) faults: Vec<(PathBuf, Option<FileError>)>,
     /// Files named like a rotated file of a followed path.
-    pub(in crate::source::file) rotated: BTreeMap<PathBuf, Sibling>,
+    pub(crate) rotated: BTreeMap<PathBuf, Sibling>,
     /// Followed paths whose file could not be opened; its size, if it could be read.
-    pub(in crate::source::file) unopened: BTreeMap<PathBuf, Option<u64>>,
+    pub(crate) unopened: BTreeMap<PathBuf, Option<u64>>,
 }
 
-/// What was found at a path.
+/// State of a path as of one scan.
 #[derive(Debug)]
-pub(in crate::source::file) struct Sighting {
-    pub(in crate::source::file) seen: Result<Meta, FileError>,
+pub(crate) struct Sighting {
+    pub(crate) seen: Result<Meta, FileError>,
     /// Every pattern that matches it was scanned for the first time.
-    pub(in crate::source::file) fresh: bool,
+    pub(crate) fresh: bool,
     /// Size at the first scan of a file that existed then and could not be opened since.
-    pub(in crate::source::file) size_at_first: Option<u64>,
+    pub(crate) size_at_first: Option<u64>,
 }
 
 /// A file that may hold what was written to a followed path.
 #[derive(Clone, Debug)]
-pub(in crate::source::file) struct Sibling {
+pub(crate) struct Sibling {
     /// The followed path.
-    pub(in crate::source::file) base: PathBuf,
-    pub(in crate::source::file) packing: Packing,
+    pub(crate) base: PathBuf,
+    pub(crate) packing: Packing,
     /// It existed at the first scan of its path.
-    pub(in crate::source::file) fresh: bool,
+    pub(crate) fresh: bool,
 }
 
 /// Modification times of listed directories: an unchanged one need not be listed again for rotated files.
@@ -90,7 +90,7 @@ impl Listing {
     }
 
     /// Returns whether a text of `size` bytes may be a copy of the file at `base`, which could not be opened.
-    pub(in crate::source::file) fn may_be_copy_of_unopened(&self, base: &Path, size: u64) -> bool {
+    pub(crate) fn may_be_copy_of_unopened(&self, base: &Path, size: u64) -> bool {
         let original = self.unopened.get(base);
         original.is_some_and(|original| original.is_none_or(|original| size <= original))
     }
@@ -123,10 +123,7 @@ impl Directories {
 }
 
 /// Returns the rotated files of one path.
-pub(in crate::source::file) fn rotated_of<F: Fs>(
-    fs: &F,
-    base: &Path,
-) -> io::Result<Vec<(PathBuf, Packing)>> {
+pub(crate) fn rotated_of<F: Fs>(fs: &F, base: &Path) -> io::Result<Vec<(PathBuf, Packing)>> {
     let (dir, mut found) = (parent(base), Vec::new());
     fs.list(dir, &mut |entry| {
         if let Some(rotated) = rotated_file(&entry)

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use listing::{Directories, Wanted};
 pub(super) use listing::{Listing, Sibling, rotated_of};
-use place::Place;
+use place::{Place, place};
 pub(super) use place::{Trouble, is_absence, may_lead, stat};
 
 use super::event::FileEvent;
@@ -32,7 +32,7 @@ pub(super) struct Finder {
     scans: u64,
 }
 
-/// What the last scan found at a path.
+/// State of a path as of the last scan.
 #[derive(Debug)]
 struct Known {
     place: Place,
@@ -79,7 +79,7 @@ impl Finder {
         let mut faults = listing.faults;
         for (path, sighting) in listing.sightings {
             let known = Known {
-                place: Place::from(&sighting.seen),
+                place: place(&sighting.seen),
                 size_at_first: sighting.size_at_first,
             };
             if let Err(error) = sighting.seen {
@@ -107,7 +107,7 @@ impl Finder {
     pub(super) fn has_changed<F: Fs>(&self, fs: &F) -> bool {
         self.known
             .iter()
-            .any(|(path, known)| Place::from(&stat(fs, path)) != known.place)
+            .any(|(path, known)| place(&stat(fs, path)) != known.place)
     }
 
     /// Has all directories listed at the next scan, changed or not.
@@ -132,26 +132,21 @@ impl Finder {
     pub(super) fn is_succeeded(&self, path: &Path) -> bool {
         let is_plain = |wanted: &Wanted| wanted.pattern.is_plain() && wanted.pattern.matches(path);
         !self.wanted.iter().any(is_plain)
-            || self.known.get(path).is_some_and(|known| {
-                matches!(
-                    known.place,
-                    Place::File(_) | Place::Trouble(Trouble::NotRegular(_))
-                )
-            })
+            || self
+                .known
+                .get(path)
+                .is_some_and(|known| matches!(known.place, Ok(_) | Err(Trouble::NotRegular(_))))
     }
 
     /// Returns the file that `path` led to at the last scan.
     pub(super) fn file_at(&self, path: &Path) -> Option<FileId> {
-        match self.known.get(path)?.place {
-            Place::File(id) => Some(id),
-            Place::Trouble(_) => None,
-        }
+        self.known.get(path)?.place.ok()
     }
 
     /// Returns the size at the first scan of a file at `path` that existed then and could not be opened since.
     pub(super) fn size_at_first(&self, path: &Path, id: FileId) -> Option<u64> {
         let known = self.known.get(path)?;
-        (known.place == Place::File(id)).then_some(known.size_at_first)?
+        (known.place == Ok(id)).then_some(known.size_at_first)?
     }
 
     /// Number of scans so far.

@@ -1,4 +1,4 @@
-//! What a path leads to.
+//! The file that a path leads to, or the trouble with it.
 //!
 //! Invariant: two scans compare equal exactly if there is nothing to report about the second.
 
@@ -7,28 +7,15 @@ use std::path::Path;
 
 use crate::source::file::fs::{FileError, FileId, Fs, Kind, Meta};
 
-/// What a path leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::source::file) enum Place {
-    File(FileId),
-    Trouble(Trouble),
-}
+/// The regular file that a path leads to, or why it does not lead to one.
+pub(crate) type Place = Result<FileId, Trouble>;
 
 /// Why a path does not lead to a readable file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::source::file) enum Trouble {
+pub(crate) enum Trouble {
     Missing,
     NotRegular(Kind),
     Io(io::ErrorKind),
-}
-
-impl From<&Result<Meta, FileError>> for Place {
-    fn from(seen: &Result<Meta, FileError>) -> Self {
-        match seen {
-            Ok(meta) => Self::File(meta.id),
-            Err(error) => Self::Trouble(error.into()),
-        }
-    }
 }
 
 impl From<&FileError> for Trouble {
@@ -42,7 +29,7 @@ impl From<&FileError> for Trouble {
 }
 
 /// Returns the metadata of the regular file at `path`; anything else is an error.
-pub(in crate::source::file) fn stat<F: Fs>(fs: &F, path: &Path) -> Result<Meta, FileError> {
+pub(crate) fn stat<F: Fs>(fs: &F, path: &Path) -> Result<Meta, FileError> {
     let meta = fs.stat(path)?;
     match meta.kind {
         Kind::Regular => Ok(meta),
@@ -50,16 +37,21 @@ pub(in crate::source::file) fn stat<F: Fs>(fs: &F, path: &Path) -> Result<Meta, 
     }
 }
 
+/// Reduces the outcome of [`stat`] to what two scans are compared by.
+pub(crate) fn place(seen: &Result<Meta, FileError>) -> Place {
+    seen.as_ref().map(|meta| meta.id).map_err(Trouble::from)
+}
+
 /// Returns whether `path` leads to this file, or may do so because it cannot be checked.
-pub(in crate::source::file) fn may_lead<F: Fs>(fs: &F, path: &Path, id: FileId) -> bool {
-    match Place::from(&stat(fs, path)) {
-        Place::File(other) => other == id,
-        Place::Trouble(trouble) => matches!(trouble, Trouble::Io(_)),
+pub(crate) fn may_lead<F: Fs>(fs: &F, path: &Path, id: FileId) -> bool {
+    match place(&stat(fs, path)) {
+        Ok(other) => other == id,
+        Err(trouble) => matches!(trouble, Trouble::Io(_)),
     }
 }
 
 /// Returns whether the error means that nothing is there, rather than that it cannot be checked.
-pub(in crate::source::file) fn is_absence(error: &io::Error) -> bool {
+pub(crate) fn is_absence(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory

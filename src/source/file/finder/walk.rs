@@ -24,7 +24,7 @@ pub(super) fn scan<F: Fs>(
     scan_beside(fs, wanted, directories, now, &mut listing);
     for wanted in wanted {
         let pattern = wanted.pattern.as_path();
-        let was_scanned = match wanted.pattern.shape() {
+        let was_scanned = match &wanted.pattern.shape {
             Shape::Plain => {
                 let seen = stat(fs, pattern);
                 let is_known = !matches!(&seen, Err(FileError::Io(error)) if !is_absence(error));
@@ -65,7 +65,7 @@ fn scan_beside<F: Fs>(
     let mut plain: BTreeMap<&Path, BTreeMap<&OsStr, bool>> = BTreeMap::new();
     for wanted in wanted {
         let path = wanted.pattern.as_path();
-        if let (Shape::Plain, Some(name)) = (wanted.pattern.shape(), path.file_name()) {
+        if let (Shape::Plain, Some(name)) = (&wanted.pattern.shape, path.file_name()) {
             let names = plain.entry(parent(path)).or_default();
             *names.entry(name).or_insert(true) &= wanted.fresh;
         }

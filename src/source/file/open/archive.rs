@@ -7,13 +7,14 @@ use std::borrow::Borrow;
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use flate2::read::MultiGzDecoder;
 
-use crate::model::{Batch, GenerationId};
+use super::generation::Opening;
+use crate::model::Batch;
 use crate::source::file::consumed::read_upto;
-use crate::source::file::event::FileEvent;
-use crate::source::file::fingerprint::{Fingerprinter, HEAD_BYTES, Head};
+use crate::source::file::fingerprint::{Ends, Fingerprinter, HEAD_BYTES, Head};
 use crate::source::file::fs::{Fs, Handle, Meta};
 use crate::source::file::history::FinishedFile;
 use crate::source::file::read_fault::ReadFault;
@@ -23,8 +24,7 @@ use crate::source::read::LineReader;
 const STEP_BYTES: u64 = 1024 * 1024;
 
 /// A compressed file that is being read.
-pub(in crate::source::file) struct Archive<F: Fs> {
-    pub(super) id: GenerationId,
+pub(crate) struct Archive<F: Fs> {
     pub(super) meta: Meta,
     pub(super) path: PathBuf,
     /// The followed path whose text it holds.
@@ -33,7 +33,7 @@ pub(in crate::source::file) struct Archive<F: Fs> {
     pub(super) head: Head,
     /// Bytes of the text that were counted.
     pub(super) offset: u64,
-    fault: ReadFault,
+    pub(super) fault: ReadFault,
     reader: LineReader<Text<F>>,
 }
 
@@ -66,42 +66,25 @@ struct FileReader<F, H> {
 }
 
 impl<F: Fs> Archive<F> {
-    /// Reads an open archive from its start; `path` is where it is, `base` the followed path whose text it holds.
-    pub(in crate::source::file) fn new(
-        id: GenerationId,
-        path: PathBuf,
-        base: PathBuf,
-        fs: &F,
-        handle: Handle<F::File>,
-        line_bytes: usize,
-    ) -> Self {
+    /// Reads an open archive, whose text has these fingerprints, from `offset` of its text: the start of a line.
+    pub(crate) fn new(fs: &F, opening: Opening<F::File>, head: Head, offset: u64) -> Self {
         let text = Text {
             fs: fs.clone(),
-            file: Arc::new(handle.file),
+            file: Arc::new(opening.handle.file),
             decoder: None,
             decoded: 0,
-            offset: 0,
+            offset,
         };
+        let reader = LineReader::new(text, opening.id, opening.line_bytes);
         Self {
-            id,
-            meta: handle.meta,
-            path,
-            base,
-            head: Head::default(),
-            offset: 0,
+            meta: opening.handle.meta,
+            path: opening.path,
+            base: opening.base,
+            head,
+            offset,
             fault: ReadFault::default(),
-            reader: LineReader::new(text, id, line_bytes),
+            reader: reader.starting_at(offset),
         }
-    }
-
-    /// Sets the fingerprints of its text, and the offset in it to start at: the start of a line.
-    #[must_use]
-    pub(in crate::source::file) fn starting_at(mut self, head: Head, offset: u64) -> Self {
-        self.head = head;
-        self.offset = offset;
-        self.reader = self.reader.starting_at(offset);
-        self.reader.get_mut().offset = offset;
-        self
     }
 
     /// Hands over the next lines, or skips some of those that were counted. Can be called again after an error.
@@ -118,21 +101,14 @@ impl<F: Fs> Archive<F> {
         Ok(ArchiveStep::More)
     }
 
-    /// Returns the event of a read that fails after one that did not, or the other way round.
-    pub(super) fn note_fault(&mut self, error: Option<&io::Error>) -> Option<FileEvent> {
-        self.fault.note(&self.path, error)
-    }
-
     /// Returns its record, without a fingerprint of its last bytes.
-    pub(super) fn finished(
-        &self,
-        fingerprinter: &Fingerprinter,
-        now: std::time::Duration,
-    ) -> FinishedFile {
-        let mut ends = fingerprinter.ends(&[], &[]);
-        ends.head = self.head.clone();
-        let (base, path) = (self.base.clone(), self.path.clone());
-        FinishedFile::new(base, path, ends, self.offset, now).held_by(&self.meta)
+    pub(super) fn finished(&self, fingerprinter: &Fingerprinter, now: Duration) -> FinishedFile {
+        let ends = Ends {
+            head: self.head.clone(),
+            tail: fingerprinter.fingerprint(&[]),
+        };
+        let holder = Some(self.meta);
+        FinishedFile::new(&self.base, &self.path, ends, self.offset, holder, now)
     }
 }
 
@@ -144,7 +120,7 @@ pub(super) fn is_damage(error: &io::Error) -> bool {
 }
 
 /// Returns the first bytes of the text in an archive, up to [`HEAD_BYTES`].
-pub(in crate::source::file) fn head<F: Fs>(fs: &F, file: &F::File) -> io::Result<Vec<u8>> {
+pub(crate) fn head<F: Fs>(fs: &F, file: &F::File) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     let decoder = MultiGzDecoder::new(FileReader::new(fs, file));
     decoder.take(HEAD_BYTES as u64).read_to_end(&mut head)?;
@@ -152,10 +128,7 @@ pub(in crate::source::file) fn head<F: Fs>(fs: &F, file: &F::File) -> io::Result
 }
 
 /// Returns the size of the text in an archive of one member, modulo 2^32 (RFC 1952, section 2.3.1: `ISIZE`).
-pub(in crate::source::file) fn text_size<F: Fs>(
-    fs: &F,
-    archive: &Handle<F::File>,
-) -> io::Result<u32> {
+pub(crate) fn text_size<F: Fs>(fs: &F, archive: &Handle<F::File>) -> io::Result<u32> {
     let end = archive.meta.size;
     let trailer = read_upto(fs, &archive.file, end.saturating_sub(4)..end)?;
     let trailer = <[u8; 4]>::try_from(trailer).map_err(|_| io::ErrorKind::UnexpectedEof)?;

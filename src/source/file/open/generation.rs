@@ -4,14 +4,13 @@
 //! it. Of the file's bytes only both ends of the consumed part are kept.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use memchr::memrchr;
 
 use crate::model::{Batch, GenerationId, Position};
 use crate::source::file::consumed::{Consumed, TAIL_BYTES, read_upto};
-use crate::source::file::event::FileEvent;
 use crate::source::file::finder::Finder;
 use crate::source::file::fingerprint::Fingerprinter;
 use crate::source::file::fs::{FileId, Fs, Handle};
@@ -24,13 +23,13 @@ use crate::source::frame::{Cut, Framer};
 
 /// A file that is open and followed.
 #[derive(Debug)]
-pub(in crate::source::file) struct Generation<F> {
+pub(crate) struct Generation<F> {
     pub(super) id: GenerationId,
-    pub(super) file_id: FileId,
+    pub(crate) file_id: FileId,
     /// The followed path that leads to it, or the last one that did.
-    pub(super) path: PathBuf,
+    pub(crate) path: PathBuf,
     /// The path it had before it was rotated.
-    pub(super) base: PathBuf,
+    pub(crate) base: PathBuf,
     /// Its directory, if a symbolic link led to it when it was opened.
     pub(super) home: Option<PathBuf>,
     pub(super) link: Link,
@@ -39,20 +38,30 @@ pub(in crate::source::file) struct Generation<F> {
     /// Size when last checked.
     size: u64,
     /// Start of the first line that was not handed over.
-    offset: u64,
+    pub(crate) offset: u64,
     /// Part before `offset`, or before a later place inside an over-long line.
-    consumed: Consumed,
+    pub(crate) consumed: Consumed,
     /// End of the last read, a partial line included.
     seen: u64,
     /// Zero bytes at `offset` are the hole that a truncation left before a writer that does not append, and not a line.
     at_hole: bool,
-    file: F,
+    pub(super) file: F,
     framer: Framer,
     mtime: Mtime,
-    fault: ReadFault,
+    pub(super) fault: ReadFault,
 }
 
-/// Whether a followed path leads to a file.
+/// An open file that is about to be followed.
+pub(crate) struct Opening<F> {
+    pub(super) id: GenerationId,
+    pub(super) path: PathBuf,
+    /// The followed path whose text it holds.
+    pub(super) base: PathBuf,
+    pub(super) handle: Handle<F>,
+    pub(super) line_bytes: usize,
+}
+
+/// Connection of an open file to the followed paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Link {
     Attached,
@@ -86,19 +95,14 @@ pub(super) fn buffer(read_bytes: usize, line_bytes: usize) -> Vec<u8> {
 }
 
 impl<F> Generation<F> {
-    /// Follows an open file from its start; `path` is where it is, `base` where it was before it was rotated.
-    pub(in crate::source::file) fn new(
-        id: GenerationId,
-        path: PathBuf,
-        base: PathBuf,
-        handle: Handle<F>,
-        line_bytes: usize,
-    ) -> Self {
+    /// Follows an open file from its start.
+    pub(crate) fn new(opening: Opening<F>) -> Self {
+        let handle = opening.handle;
         Self {
-            id,
+            id: opening.id,
             file_id: handle.meta.id,
-            path,
-            base,
+            path: opening.path,
+            base: opening.base,
             home: None,
             link: Link::Attached,
             has_more: true,
@@ -108,32 +112,27 @@ impl<F> Generation<F> {
             seen: 0,
             at_hole: true,
             file: handle.file,
-            framer: Framer::new(line_bytes),
+            framer: Framer::new(opening.line_bytes),
             mtime: Mtime::default(),
             fault: ReadFault::default(),
         }
     }
 
     /// Follows a copy of what was read of `original`, from the same offset.
-    pub(in crate::source::file) fn copied(
-        id: GenerationId,
-        path: PathBuf,
-        handle: Handle<F>,
-        original: &Self,
-    ) -> Self {
+    pub(crate) fn copied(opening: Opening<F>, original: &Self) -> Self {
         Self {
             framer: original.framer.clone(),
             offset: original.offset,
-            seen: original.consumed.end(),
+            seen: original.consumed.end,
             consumed: original.consumed.clone(),
             at_hole: original.at_hole,
-            ..Self::new(id, path, original.base.clone(), handle, 0)
+            ..Self::new(opening)
         }
     }
 
     /// Marks it as a file without a followed path, as of this scan at `now`.
     #[must_use]
-    pub(in crate::source::file) fn detached(mut self, now: Duration, scan: u64) -> Self {
+    pub(crate) fn detached(mut self, now: Duration, scan: u64) -> Self {
         self.detach(now, scan);
         self
     }
@@ -152,38 +151,13 @@ impl<F> Generation<F> {
         }
     }
 
-    /// Identity of the file.
-    pub(in crate::source::file) fn file_id(&self) -> FileId {
-        self.file_id
-    }
-
-    /// The followed path that leads to it, or the last one that did.
-    pub(in crate::source::file) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// The path it had before it was rotated.
-    pub(in crate::source::file) fn base(&self) -> &Path {
-        &self.base
-    }
-
-    /// Start of the first line that was not handed over.
-    pub(in crate::source::file) fn offset(&self) -> u64 {
-        self.offset
-    }
-
-    /// The part that was read.
-    pub(in crate::source::file) fn consumed(&self) -> &Consumed {
-        &self.consumed
-    }
-
     /// Bytes it is known to hold that were not handed over.
     pub(super) fn unread(&self) -> u64 {
         self.size.saturating_sub(self.offset)
     }
 
     /// Moves to the start of the line that contains `place`, or to `place` if that line is over-long already.
-    pub(in crate::source::file) fn seek_line<S: Fs<File = F>>(
+    pub(crate) fn seek_line<S: Fs<File = F>>(
         &mut self,
         fs: &S,
         place: u64,
@@ -206,44 +180,35 @@ impl<F> Generation<F> {
     }
 
     /// Moves to `place`, the start of a line or the end of a truncated file.
-    pub(in crate::source::file) fn go_to<S: Fs<File = F>>(
-        &mut self,
-        fs: &S,
-        place: u64,
-    ) -> io::Result<()> {
+    pub(crate) fn go_to<S: Fs<File = F>>(&mut self, fs: &S, place: u64) -> io::Result<()> {
         self.begin_at(Consumed::read(fs, &self.file, place)?);
         Ok(())
     }
 
     /// Moves to the beginning.
-    pub(in crate::source::file) fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.begin_at(Consumed::default());
     }
 
     fn begin_at(&mut self, consumed: Consumed) {
         self.framer.reset();
-        self.offset = consumed.end();
-        self.seen = consumed.end();
-        self.at_hole = consumed.end() == 0;
+        self.offset = consumed.end;
+        self.seen = consumed.end;
+        self.at_hole = consumed.end == 0;
         self.consumed = consumed;
     }
 
     /// Moves to the end if the file was truncated to a part of what was consumed; returns whether it was.
-    pub(in crate::source::file) fn go_to_cut<S: Fs<File = F>>(&mut self, fs: &S) -> bool {
-        let cut = self.consumed.was_cut_short(fs, &self.file, self.size);
+    pub(crate) fn go_to_cut<S: Fs<File = F>>(&mut self, fs: &S) -> bool {
+        let cut = self.consumed.was_cut(fs, &self.file, self.size);
         cut.unwrap_or(false) && self.go_to(fs, self.size).is_ok()
-    }
-
-    /// Returns the event of a read that fails after one that did not, or the other way round.
-    pub(super) fn note_fault(&mut self, error: Option<&io::Error>) -> Option<FileEvent> {
-        self.fault.note(&self.path, error)
     }
 
     /// Applies another limit, also to a line of which a part was read.
     pub(super) fn set_line_bytes(&mut self, line_bytes: usize) {
         self.framer.set_limit(line_bytes);
         // That part may exceed a smaller buffer: it is read again and cut by the limit.
-        self.seen = self.consumed.end();
+        self.seen = self.consumed.end;
     }
 
     /// Reads at most one buffer and hands over the lines that are complete. `now` is a monotonic time.
@@ -260,7 +225,7 @@ impl<F> Generation<F> {
         let is_unchanged = self.mtime.is_unchanged(meta.modified, now);
         let has_shrunk = self.size < size_before;
         let unread = size_before.saturating_sub(self.offset);
-        let consumed = self.consumed.end();
+        let consumed = self.consumed.end;
         if self.size < consumed {
             return Ok(ReadStep::Replaced { unread });
         }
@@ -268,10 +233,10 @@ impl<F> Generation<F> {
         if is_as_long && is_unchanged {
             return Ok(ReadStep::Quiet);
         }
-        let tail = self.consumed.tail().len();
+        let tail = self.consumed.tail.len();
         let from = consumed - tail as u64;
         let got = fs.read_at(&self.file, buffer, from)?;
-        let is_same = got >= tail && buffer[..tail] == *self.consumed.tail();
+        let is_same = got >= tail && buffer[..tail] == *self.consumed.tail;
         #[cfg(test)]
         let is_same = is_same || got >= tail && is_planted(Fault::NoTail);
         if !is_same {
@@ -309,8 +274,8 @@ impl<F> Generation<F> {
         buffer: &mut [u8],
         sink: &mut dyn FnMut(&Batch<'_>),
     ) -> io::Result<ReadStep> {
-        let got = fs.read_at(&self.file, buffer, self.consumed.end())?;
-        if self.consumed.end() + got as u64 != self.seen {
+        let got = fs.read_at(&self.file, buffer, self.consumed.end)?;
+        if self.consumed.end + got as u64 != self.seen {
             return Ok(ReadStep::Quiet);
         }
         let cut = self.framer.finish(&buffer[..got]);
@@ -330,7 +295,7 @@ impl<F> Generation<F> {
         let hole = data.iter().take_while(|byte| **byte == 0).count();
         self.at_hole = hole == data.len();
         self.consumed.skip(&data[..hole]);
-        self.offset = self.consumed.end();
+        self.offset = self.consumed.end;
         hole
     }
 
@@ -342,7 +307,7 @@ impl<F> Generation<F> {
         cut: &Cut,
         sink: &mut dyn FnMut(&Batch<'_>),
     ) {
-        let base = self.consumed.end();
+        let base = self.consumed.end;
         self.consumed.advance(&read[..start + cut.consumed], start);
         if cut.is_empty() {
             return;
@@ -354,21 +319,6 @@ impl<F> Generation<F> {
             offset: self.offset,
         };
         sink(&Batch::new(lines, cut.overlong, position));
-    }
-
-    /// Returns whether another file begins with everything that was read of this one.
-    pub(in crate::source::file) fn is_begun_by<S: Fs<File = F>>(
-        &self,
-        fs: &S,
-        other: &F,
-    ) -> io::Result<bool> {
-        self.consumed.begins(fs, other)
-    }
-
-    /// Returns whether a text that begins with `head` may be a copy of this one, complete or not, made before or after
-    /// the consumed part was cut off.
-    pub(super) fn may_have_copy<S: Fs<File = F>>(&self, fs: &S, head: &[u8]) -> io::Result<bool> {
-        self.consumed.may_have_copy(fs, &self.file, head)
     }
 
     /// Returns whether the file does not grow any more. That takes a second scan after the one that missed it, so that a
@@ -395,12 +345,8 @@ impl<F> Generation<F> {
         now: Duration,
     ) -> FinishedFile {
         let ends = self.consumed.ends(fingerprinter);
-        let (base, path) = (self.base.clone(), self.path.clone());
-        let finished = FinishedFile::new(base, path, ends, self.consumed.end(), now);
-        match fs.fstat(&self.file) {
-            Ok(meta) => finished.held_by(&meta),
-            Err(_) => finished,
-        }
+        let holder = fs.fstat(&self.file).ok();
+        FinishedFile::new(&self.base, &self.path, ends, self.consumed.end, holder, now)
     }
 
     /// Replaces the file but not the offset.

@@ -12,15 +12,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use archive::{Archive, ArchiveStep, is_damage};
-pub(super) use generation::Generation;
+pub(super) use generation::{Generation, Opening};
 use generation::{Link, ReadStep};
 
 use super::event::FileEvent;
 use super::finder::{Finder, Listing, may_lead};
 use super::fingerprint::Fingerprinter;
-#[cfg(test)]
-use super::fs::Handle;
-use super::fs::{FileId, Fs};
+use super::fs::{FileId, Fs, Handle};
 use super::history::FinishedFile;
 use super::settings::FileSettings;
 #[cfg(test)]
@@ -32,10 +30,10 @@ pub(super) struct OpenFiles<F: Fs> {
     /// In the order they were opened.
     generations: Vec<Generation<F::File>>,
     archives: Vec<Archive<F>>,
-    next_id: u64,
+    last_id: u64,
     buffer: Vec<u8>,
     read_bytes: usize,
-    line_bytes: usize,
+    pub(super) line_bytes: usize,
     rotate_wait: Duration,
     /// Most files open at one time.
     limit: usize,
@@ -47,7 +45,7 @@ pub(super) enum OpenFile<F: Fs> {
     Archive(Archive<F>),
 }
 
-/// What reading takes besides the files.
+/// Surroundings of the files, for reading them.
 pub(super) struct Context<'a, F> {
     pub(super) fs: &'a F,
     pub(super) finder: &'a Finder,
@@ -72,10 +70,11 @@ pub(super) struct Reading {
 }
 
 impl<F: Fs> OpenFile<F> {
-    pub(super) fn path(&self) -> &Path {
+    /// Returns its path, its identity, and the offset it is read from.
+    pub(super) fn parts(&self) -> (&Path, FileId, u64) {
         match self {
-            Self::Plain(file) => &file.path,
-            Self::Archive(file) => &file.path,
+            Self::Plain(file) => (&file.path, file.file_id, file.offset),
+            Self::Archive(file) => (&file.path, file.meta.id, file.offset),
         }
     }
 }
@@ -86,7 +85,7 @@ impl<F: Fs> OpenFiles<F> {
         Self {
             generations: Vec::new(),
             archives: Vec::new(),
-            next_id: 0,
+            last_id: 0,
             buffer: generation::buffer(read_bytes, settings.line_bytes),
             read_bytes,
             line_bytes: settings.line_bytes,
@@ -112,22 +111,16 @@ impl<F: Fs> OpenFiles<F> {
                 .iter()
                 .any(|path| finder.is_wanted(path));
             if !is_kept {
-                events(FileEvent::Dropped {
-                    path: generation.path.clone(),
-                    generation: generation.id,
-                    unread: generation.unread(),
-                });
+                let (path, unread) = (generation.path.clone(), generation.unread());
+                events(FileEvent::Dropped { path, unread });
             }
             is_kept
         });
         self.archives.retain(|archive| {
             let is_kept = finder.is_wanted(&archive.base);
             if !is_kept {
-                events(FileEvent::Dropped {
-                    path: archive.path.clone(),
-                    generation: archive.id,
-                    unread: archive.meta.size,
-                });
+                let (path, unread) = (archive.path.clone(), archive.meta.size);
+                events(FileEvent::Dropped { path, unread });
             }
             is_kept
         });
@@ -172,16 +165,21 @@ impl<F: Fs> OpenFiles<F> {
         )))
     }
 
-    /// Returns an identifier for the next file to open.
-    pub(super) fn next_id(&mut self) -> GenerationId {
-        let id = GenerationId(self.next_id);
-        self.next_id += 1;
-        id
-    }
-
-    /// Longest line handed over, in bytes.
-    pub(super) fn line_bytes(&self) -> usize {
-        self.line_bytes
+    /// Gives an open file an identifier and its paths.
+    pub(super) fn opening(
+        &mut self,
+        path: &Path,
+        base: &Path,
+        handle: Handle<F::File>,
+    ) -> Opening<F::File> {
+        self.last_id += 1;
+        Opening {
+            id: GenerationId(self.last_id),
+            path: path.to_path_buf(),
+            base: base.to_path_buf(),
+            handle,
+            line_bytes: self.line_bytes,
+        }
     }
 
     pub(super) fn get(&self, id: GenerationId) -> Option<&Generation<F::File>> {
@@ -194,15 +192,9 @@ impl<F: Fs> OpenFiles<F> {
 
     /// Reads a file from the next round on.
     pub(super) fn add(&mut self, fs: &F, file: OpenFile<F>, events: &mut dyn FnMut(FileEvent)) {
-        let (path, generation, offset) = match &file {
-            OpenFile::Plain(file) => (&file.path, file.id, file.offset()),
-            OpenFile::Archive(file) => (&file.path, file.id, file.offset),
-        };
-        events(FileEvent::Opened {
-            path: path.clone(),
-            generation,
-            offset,
-        });
+        let (path, _, offset) = file.parts();
+        let path = path.to_path_buf();
+        events(FileEvent::Opened { path, offset });
         match file {
             OpenFile::Plain(mut file) => {
                 file.home = fs.home(&file.path);
@@ -224,7 +216,9 @@ impl<F: Fs> OpenFiles<F> {
     ) -> io::Result<bool> {
         for generation in &self.generations {
             if (generation.base == base || at_base == Some(generation.file_id))
-                && generation.may_have_copy(fs, head)?
+                && generation
+                    .consumed
+                    .may_have_copy(fs, &generation.file, head)?
             {
                 return Ok(true);
             }
@@ -283,7 +277,6 @@ impl<F: Fs> OpenFiles<F> {
             }
             events(FileEvent::Rotated {
                 path: std::mem::replace(&mut generation.path, path),
-                generation: generation.id,
                 moved_to,
             });
         }
@@ -312,16 +305,12 @@ impl<F: Fs> OpenFiles<F> {
                 step = generation.finish(fs, buffer, context.sink);
             }
             reading.is_active |= !matches!(step, Ok(ReadStep::Quiet));
-            generation
-                .note_fault(step.as_ref().err())
-                .map(&mut *context.events);
+            let fault = generation.fault.note(&generation.path, step.as_ref().err());
+            fault.map(&mut *context.events);
             generation.has_more = match step {
                 Ok(ReadStep::Ended) => {
-                    (context.events)(FileEvent::Finished {
-                        path: generation.path.clone(),
-                        generation: generation.id,
-                        offset: generation.offset(),
-                    });
+                    let (path, offset) = (generation.path.clone(), generation.offset);
+                    (context.events)(FileEvent::Finished { path, offset });
                     let finished = generation.finished(fs, context.fingerprinter, now);
                     reading.finished.push(finished);
                     return false;
@@ -333,10 +322,9 @@ impl<F: Fs> OpenFiles<F> {
                 Ok(ReadStep::Cut { unread }) => {
                     (context.events)(FileEvent::Truncated {
                         path: generation.path.clone(),
-                        generation: generation.id,
-                        offset: generation.offset(),
+                        offset: generation.offset,
                         unread,
-                        resume: generation.offset(),
+                        resume: generation.offset,
                         copy: None,
                     });
                     generation.touch(now);
@@ -357,34 +345,26 @@ impl<F: Fs> OpenFiles<F> {
         self.archives.retain_mut(|archive| {
             let step = archive.read(context.sink);
             let fault = step.as_ref().err().filter(|error| !is_damage(error));
-            archive.note_fault(fault).map(&mut *context.events);
+            archive
+                .fault
+                .note(&archive.path, fault)
+                .map(&mut *context.events);
             reading.has_more |= matches!(step, Ok(ArchiveStep::More));
             if fault.is_some() || matches!(step, Ok(ArchiveStep::More)) {
                 return true;
             }
-            let finished = archive.finished(context.fingerprinter, context.now);
-            let (path, generation, offset) = (archive.path.clone(), archive.id, archive.offset);
-            let (finished, event) = match step {
-                Ok(_) => (
-                    finished.whole(),
-                    FileEvent::Finished {
-                        path,
-                        generation,
-                        offset,
-                    },
-                ),
-                Err(error) => (
-                    finished,
-                    FileEvent::Damaged {
-                        path,
-                        generation,
-                        offset,
-                        error,
-                    },
-                ),
-            };
+            let mut finished = archive.finished(context.fingerprinter, context.now);
+            finished.is_whole = step.is_ok();
             reading.finished.push(finished);
-            (context.events)(event);
+            let (path, offset) = (archive.path.clone(), archive.offset);
+            (context.events)(match step {
+                Ok(_) => FileEvent::Finished { path, offset },
+                Err(error) => FileEvent::Damaged {
+                    path,
+                    offset,
+                    error,
+                },
+            });
             false
         });
     }
@@ -393,7 +373,7 @@ impl<F: Fs> OpenFiles<F> {
     #[cfg(test)]
     pub(super) fn positions(&self) -> Vec<(PathBuf, u64)> {
         let plain = self.generations.iter();
-        let plain = plain.map(|own| (own.path.clone(), own.offset()));
+        let plain = plain.map(|own| (own.path.clone(), own.offset));
         let archives = self.archives.iter();
         let archives = archives.map(|own| (own.path.clone(), own.offset));
         plain.chain(archives).collect()

@@ -2,7 +2,7 @@
 
 /// A planted fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::source::file) enum Fault {
+pub(crate) enum Fault {
     /// A rotated file is closed at once.
     NoDrain,
     /// The bytes before the offset are not compared.
@@ -22,7 +22,7 @@ std::thread_local! {
 }
 
 /// Returns whether this fault is planted on this thread.
-pub(in crate::source::file) fn is_planted(fault: Fault) -> bool {
+pub(crate) fn is_planted(fault: Fault) -> bool {
     PLANTED.get() == Some(fault)
 }
 
