@@ -284,7 +284,9 @@ impl<F: Fs> Adoption<'_, F> {
             resume: generation.offset,
             copy: copy.as_ref().map(|copy| copy.parts().0.to_path_buf()),
         });
-        copy.into_iter().for_each(|copy| self.begin(copy));
+        if let Some(copy) = copy {
+            self.begin(copy);
+        }
     }
 
     /// Finds a copy that begins with everything that was read of a file, ready to be read on.

@@ -53,8 +53,8 @@ pub struct Entry {
 
 /// Identity of a file under any name: device, inode number and time of birth.
 ///
-/// An inode number is used again once its file is deleted and closed by all processes. The time of birth tells the two
-/// files apart where the file system keeps one.
+/// An inode number is used again once its file is deleted and closed by all processes. The time of birth distinguishes
+/// the two files where the file system keeps one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId {
     /// Device that holds the file (`st_dev`).

@@ -1,6 +1,6 @@
-//! What files go through, each with the count that must come of it: every line once.
+//! Named fates of files, each with the count it must lead to: every line once.
 //!
-//! What a random history can't express, or a reader wants to see by its name.
+//! They include those that a random history cannot express.
 
 use std::io::{Seek, SeekFrom};
 
@@ -29,14 +29,14 @@ impl Bench {
         assert_eq!(lines, expected);
     }
 
-    /// What gzip does, after which the plain file is gone.
+    /// Compresses a file and removes it, as gzip does.
     fn compress(&self, name: &str) {
         let text = std::fs::read(self.path(name)).unwrap();
         write(self.path(&format!("{name}.gz")), gzip(&text)).unwrap();
         remove_file(self.path(name)).unwrap();
     }
 
-    /// What logrotate does with `copytruncate`, but for the truncation.
+    /// Copies a file, as logrotate does with `copytruncate` before it truncates.
     fn copy(&self, from: &str, to: &str) {
         std::fs::copy(self.path(from), self.path(to)).unwrap();
     }
@@ -84,7 +84,7 @@ fn a_server_that_never_reopens() {
     bench.rename("a.log", "a.log.1");
     bench.append("a.log", "");
     for round in 0..10 {
-        // It is let go, and found to grow again.
+        // It is closed, and found to grow again.
         bench.clock.advance(2 * WAIT);
         bench.drain();
         bench.drain();
@@ -108,7 +108,7 @@ fn a_path_that_is_absent_for_ten_seconds() {
 }
 
 #[test]
-fn three_rotations_between_two_looks() {
+fn three_rotations_between_two_polls() {
     let (mut bench, mut writer) = bench();
     for rotation in 0..3 {
         Bench::log(&mut writer, 10 * rotation..10 * rotation + 10);
@@ -123,7 +123,7 @@ fn three_rotations_between_two_looks() {
 }
 
 #[test]
-fn rotations_compressed_at_once_between_two_looks() {
+fn rotations_compressed_at_once_between_two_polls() {
     let (mut bench, mut writer) = bench();
     for rotation in 0..3 {
         Bench::log(&mut writer, 10 * rotation..10 * rotation + 10);
@@ -247,7 +247,7 @@ fn a_hundred_rotations_in_a_second() {
 }
 
 #[test]
-fn a_copy_of_what_was_read_and_a_truncation() {
+fn a_copy_of_a_read_log_and_a_truncation() {
     let (mut bench, mut writer) = bench();
     Bench::log(&mut writer, 0..10);
     bench.drain();
@@ -273,7 +273,7 @@ fn a_copy_with_a_backlog_and_a_truncation() {
 }
 
 #[test]
-fn two_copies_and_truncations_between_two_looks_the_first_compressed() {
+fn two_copies_and_truncations_between_two_polls_the_first_compressed() {
     let (mut bench, mut writer) = bench();
     Bench::log(&mut writer, 0..10);
     bench.drain();
@@ -464,8 +464,8 @@ fn lines_that_end_at_and_beside_the_end_of_a_read() {
     }
 }
 
-/// A text that was seen is told by its file. (One that came and went between two looks and begins as
-/// another does is taken for its copy.)
+/// A text that was seen is distinguished by its file. (One that came and went between two polls and begins as another
+/// does counts as its copy.)
 #[test]
 fn the_same_line_a_million_times_across_rotations() {
     let (mut bench, _) = bench();

@@ -9,7 +9,7 @@ use super::*;
 enum Operation {
     /// The server writes to the file it has open.
     Append(Text),
-    /// logrotate renames the file; the server goes on writing to it until told.
+    /// logrotate renames the file; the server goes on writing to it until it reopens its log.
     Rotate,
     /// The server opens the path again.
     Reopen,
@@ -20,7 +20,7 @@ enum Operation {
     Advance(u64),
 }
 
-/// What is written at once: `line n`, longer by `padding`, with or without its newline.
+/// Text of one write: `line n`, longer by `padding`, with or without its newline.
 #[derive(Clone, Debug)]
 struct Text {
     padding: usize,
@@ -55,7 +55,7 @@ fn play(operations: &[Operation], pattern: &str) -> Bench {
     let follows_rotated = pattern.contains('*');
     let mut writer = bench.writer("a.log");
     let mut rotations = 0;
-    // How long the server has had a file open that the path doesn't lead to.
+    // Time for which the server has had a file open that the path does not lead to.
     let mut stale_for = None;
     for (number, operation) in operations.iter().enumerate() {
         let render = |text: &Text| {
@@ -67,7 +67,7 @@ fn play(operations: &[Operation], pattern: &str) -> Bench {
             Operation::AppendByPath(text) => bench.append("a.log", &render(text)),
             Operation::Rotate if bench.path("a.log").exists() => {
                 if !follows_rotated {
-                    // A file that comes and goes between two looks can't be found by its path.
+                    // A file that comes and goes between two polls cannot be found by its path.
                     bench.round();
                 }
                 rotations += 1;
@@ -95,7 +95,7 @@ fn play(operations: &[Operation], pattern: &str) -> Bench {
     bench
 }
 
-/// Every line in every file, the unfinished last one of rotated files included if `finished`.
+/// Returns every line of every file, the unfinished last one of rotated files included if `finished`.
 fn written(bench: &Bench, finished: bool) -> (Vec<String>, u64) {
     let (mut lines, mut overlong) = (Vec::new(), 0);
     for entry in std::fs::read_dir(bench.root.path()).unwrap() {
@@ -119,7 +119,7 @@ fn written(bench: &Bench, finished: bool) -> (Vec<String>, u64) {
     (lines, overlong)
 }
 
-/// What was handed over, with lines over the limit only counted.
+/// Returns the lines handed over, with lines over the limit only counted.
 fn read(bench: &Bench) -> (Vec<String>, u64) {
     let (mut lines, long): (Vec<_>, Vec<_>) = bench
         .lines

@@ -32,7 +32,7 @@ fn old_generation_finishes_only_after_rotate_wait() {
     let mut earlier = bench.writer("a.log");
     earlier.write_all(b"1\n").unwrap();
     bench.drain();
-    // Long quiet before it is rotated doesn't count.
+    // Quiet time before the rotation does not count.
     bench.clock.advance(10 * WAIT);
     bench.rename("a.log", "a.log.1");
     bench.append("a.log", "");
@@ -71,7 +71,7 @@ fn a_deleted_file_is_finished_like_a_rotated_one() {
     }
     assert_eq!(bench.take_lines(), ["late", "late"]);
     bench.clock.advance(WAIT);
-    // A server that was not told goes on writing as long as nothing else is at its path.
+    // A server that has not reopened its log writes on as long as nothing else is at its path.
     assert_eq!(bench.take_lines(), ["last"]);
     let events = bench.take_events();
     assert!(events.contains(&"Missing a.log".to_owned()), "{events:?}");

@@ -82,7 +82,7 @@ fn a_file_cut_behind_what_was_read_goes_on_there() {
     bench.append("a.log", "\nthree\n");
     bench.lines.clear();
     bench.drain();
-    // Grown past its earlier size, the cut can't be seen and does no harm.
+    // Grown past its earlier size, the cut cannot be seen and does no harm.
     assert_eq!(bench.lines, ["pa", "three"]);
     bench.append("a.log", "four");
     bench.drain();
@@ -202,7 +202,7 @@ fn a_directory_that_can_not_be_searched_closes_no_file() {
 }
 
 #[test]
-fn a_read_that_fails_is_told_once_and_tried_again() {
+fn a_read_that_fails_is_reported_once_and_tried_again() {
     let mut bench = Bench::new(&["a.log"], Start::Beginning);
     bench.append("a.log", "1\n");
     bench.drain();
@@ -242,9 +242,9 @@ fn an_archive_that_can_not_be_read_for_a_while_is_read_on() {
     }
     assert!(bench.lines.len() < lines.len());
     assert!(bench.take_lines() == lines);
-    let told = ["Unreadable a.log.1.gz", "Readable a.log.1.gz"];
+    let reported = ["Unreadable a.log.1.gz", "Readable a.log.1.gz"];
     let mut expected = vec!["Opened a.log.1.gz"];
-    expected.extend(told.repeat(3));
+    expected.extend(reported.repeat(3));
     expected.push("Finished a.log.1.gz");
     assert_eq!(bench.take_events(), expected);
 }

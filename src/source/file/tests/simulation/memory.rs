@@ -1,5 +1,5 @@
-//! A file system in memory: inodes with names, or without as long as someone has them open; numbers
-//! that are used again; dates in ticks; calls that fail.
+//! A file system in memory: inodes with names, or without while they are open; numbers that are used again; dates in
+//! ticks; calls that fail.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use super::super::{Entry, FileError, FileId, Fs, Kind, Meta};
 use super::world::{Failure, World};
 
-/// As kernels count a file's dates.
+/// Grain of a file's dates, as in kernels; nanoseconds.
 const TICK: u64 = 4_000_000;
 
-/// The file system; clones are the same.
+/// The file system; clones see the same files.
 #[derive(Clone)]
 pub(super) struct Memory(Arc<Mutex<State>>);
 
@@ -131,10 +131,10 @@ impl State {
         let key = self.names.remove(path).unwrap();
         self.inodes.get_mut(&key).unwrap().links -= 1;
         self.names_changed();
-        self.let_go(key);
+        self.release(key);
     }
 
-    fn let_go(&mut self, key: u64) {
+    fn release(&mut self, key: u64) {
         let inode = &self.inodes[&key];
         if inode.links == 0 && inode.readers == 0 && inode.writers == 0 {
             self.free.push(inode.number);
@@ -218,7 +218,7 @@ impl Drop for Reader {
     fn drop(&mut self) {
         let mut state = self.0.state();
         state.inodes.get_mut(&self.1).unwrap().readers -= 1;
-        state.let_go(self.1);
+        state.release(self.1);
     }
 }
 
@@ -226,7 +226,7 @@ impl Drop for Writer {
     fn drop(&mut self) {
         let mut state = self.0.state();
         state.inodes.get_mut(&self.1).unwrap().writers -= 1;
-        state.let_go(self.1);
+        state.release(self.1);
     }
 }
 

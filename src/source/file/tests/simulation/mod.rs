@@ -1,4 +1,4 @@
-//! Thousands of histories, each from a seed, against the law: every line counted once.
+//! Thousands of histories, each from a seed, checked against the law: every line is counted once.
 
 mod memory;
 mod operation;
@@ -16,7 +16,7 @@ use super::planted::{Fault, plant};
 const SEEDS: u64 = 2_000;
 const OPERATIONS: usize = 200;
 
-/// The history of a seed.
+/// Makes the history of a seed.
 fn history(seed: u64, length: usize) -> (Setting, Vec<Operation>) {
     let mut dice = Dice::new(seed);
     let setting = dice.setting();
@@ -28,7 +28,7 @@ fn in_memory(setting: Setting, operations: &[Operation]) -> Result<usize, String
     judge(Memory::new(setting.has_births), setting, operations)
 }
 
-/// The shortest history that goes wrong, found by leaving out ever smaller parts.
+/// Returns a short history that goes wrong, found by leaving out ever smaller parts.
 fn shrink(setting: Setting, mut operations: Vec<Operation>) -> Vec<Operation> {
     let mut part = operations.len() / 2;
     while part > 0 {
@@ -47,7 +47,7 @@ fn shrink(setting: Setting, mut operations: Vec<Operation>) -> Vec<Operation> {
     operations
 }
 
-/// The first of some seeds whose history goes wrong, made short.
+/// Describes the first of some seeds whose history goes wrong, shortened.
 fn first_wrong(mut seeds: impl Iterator<Item = u64>) -> Option<String> {
     seeds.find_map(|seed| {
         let (setting, operations) = history(seed, OPERATIONS);
@@ -93,7 +93,7 @@ fn the_same_on_a_real_file_system() {
     }
 }
 
-/// A fault that nobody finds is one that nobody would notice.
+/// Expects one of the seeds to find a planted fault.
 fn finds(fault: Fault) {
     plant(Some(fault));
     let found = (0..SEEDS).find(|seed| {
@@ -120,12 +120,12 @@ fn a_follower_that_goes_by_names_is_found() {
 }
 
 #[test]
-fn a_follower_that_does_not_look_is_found() {
+fn a_follower_that_does_not_poll_is_found() {
     finds(Fault::NoPoll);
 }
 
 #[test]
-fn a_follower_that_does_not_look_where_nothing_happens_is_found() {
+fn a_follower_that_does_not_poll_while_idle_is_found() {
     finds(Fault::NoSeldomPoll);
 }
 

@@ -1,4 +1,4 @@
-//! What can happen, and histories of it made from a seed.
+//! Operations, and histories of them made from a seed.
 
 use super::world::Failure;
 
@@ -17,19 +17,19 @@ pub(super) enum Operation {
     Reopen { server: usize },
     /// The follower wakes, if something woke it, and reads all there is.
     Run,
-    /// The same, but it is interrupted after one round.
+    /// The follower wakes, if something woke it, and is interrupted after one round.
     RunOnce,
-    /// Milliseconds pass; a look that is due is done.
+    /// Milliseconds pass; a poll that is due is made.
     Pass(u16),
-    /// So much time passes, look by look, that looks become seldom.
+    /// Time passes, poll by poll, until polls become seldom.
     Rest,
-    /// The next changes wake nobody.
-    Deafen,
-    /// All changes wake again.
-    Hear,
+    /// Later changes are not notified.
+    Mute,
+    /// Later changes are notified again.
+    Notify,
     /// Calls of the follower fail.
     Fail(Failure),
-    /// They don't any more.
+    /// Calls of the follower succeed again.
     Heal,
     /// The log is cut after the line before this part (of 256) of its size.
     Cut(u8),
@@ -37,7 +37,7 @@ pub(super) enum Operation {
     ReplaceDirectory,
 }
 
-/// How logrotate is told to rotate.
+/// Options of logrotate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rotation {
     pub(super) copies: bool,
@@ -46,7 +46,7 @@ pub(super) struct Rotation {
     pub(super) packing: Packing,
 }
 
-/// When it compresses.
+/// Time of compression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Packing {
     Never,
@@ -55,7 +55,7 @@ pub(super) enum Packing {
     Later,
 }
 
-/// What one seed says of a history as a whole.
+/// Choices for a history as a whole.
 #[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Setting {
@@ -65,9 +65,9 @@ pub(super) struct Setting {
     /// Servers open with `O_APPEND`.
     pub(super) appends: bool,
     pub(super) has_births: bool,
-    /// The owner says that every change wakes it: where nothing happens, looks become seldom.
+    /// Every change is said to wake the owner: while nothing happens, polls become seldom.
     pub(super) is_watched: bool,
-    /// What stands there at first is history.
+    /// Files that exist at the start are history.
     pub(super) has_history: bool,
     pub(super) read_bytes: usize,
     /// All rotations of one machine are alike.
@@ -143,9 +143,9 @@ impl Dice {
             80..88 => Operation::Pass(u16::try_from(1 + self.roll(900)).unwrap()),
             88 if setting.is_watched => Operation::Rest,
             88..90 => Operation::Pass(u16::try_from(1_000 + self.roll(40_000)).unwrap()),
-            90..92 => Operation::Deafen,
-            92..94 => Operation::Hear,
-            // Behind a hole all beginnings are alike: a copy that can't be seen at once isn't known later.
+            90..92 => Operation::Mute,
+            92..94 => Operation::Notify,
+            // Texts behind a hole begin alike: a copy that is not seen at once is not recognized later.
             94..96 if setting.appends => Operation::Fail(match self.roll(6) {
                 0 => Failure::Open,
                 1 => Failure::Read,

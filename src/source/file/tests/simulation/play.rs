@@ -1,4 +1,4 @@
-//! Plays a history, and says which lines must have been counted.
+//! Plays a history, and checks which lines were counted.
 //!
 //! Every line has a number of its own. The law: each is counted once; those that the history itself put
 //! out of reach (see [`Play::may_miss`]) at most once.
@@ -14,16 +14,16 @@ use super::world::World;
 use crate::clock::{Clock, ManualClock};
 
 pub(super) const LOG: &str = "a.log";
-/// Lines are at most this long.
+/// Longest line, in bytes.
 const LIMIT: usize = 100;
-/// What servers that don't append write at most: the holes they leave are then shorter than the beginnings that
-/// texts are told by.
+/// Most lines of servers that do not append: the holes they leave are then shorter than the beginnings that identify
+/// texts.
 const MOST_LINES: usize = 60;
 const WAIT: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_secs(1);
-/// How much less often is looked where nothing happens, and after how many looks.
+/// Factor between seldom polls, and quiet polls before they become seldom.
 const SELDOM: u32 = 4;
-const QUIET_LOOKS: u32 = 8;
+const QUIET_POLLS: u32 = 8;
 
 #[expect(
     clippy::struct_excessive_bools,
@@ -39,7 +39,7 @@ pub(super) struct Play<W: World> {
     owes_newline: bool,
     pub(super) acts: VecDeque<Act>,
     pub(super) rotations: u32,
-    /// How much of the log, and of what file, was copied.
+    /// Bytes of the log, or of the file being compressed, that were copied.
     pub(super) copied: usize,
     next: u32,
     written: BTreeSet<u32>,
@@ -47,7 +47,7 @@ pub(super) struct Play<W: World> {
     pub(super) may_miss: BTreeSet<u32>,
     woken: bool,
     names_changed: bool,
-    deaf: bool,
+    unnotified: bool,
     failing: bool,
 }
 
@@ -93,7 +93,7 @@ impl<W: World> Play<W> {
             may_miss: BTreeSet::new(),
             woken: true,
             names_changed: true,
-            deaf: false,
+            unnotified: false,
             failing: false,
         };
         play.run(usize::MAX);
@@ -103,14 +103,14 @@ impl<W: World> Play<W> {
         play
     }
 
-    /// Plays all, then lets everything come to rest.
+    /// Plays all operations, then lets everything come to rest.
     fn play(&mut self, operations: &[Operation]) {
         for operation in operations {
             self.operate(*operation);
         }
         self.world.fail(None);
         self.failing = false;
-        self.deaf = false;
+        self.unnotified = false;
         while !self.acts.is_empty() {
             self.step();
         }
@@ -130,17 +130,17 @@ impl<W: World> Play<W> {
         }
     }
 
-    /// What is told to nobody while looks are seldom is seen by the next of them.
+    /// Writes without a notification while polls are seldom: the next one must find it.
     fn be_late(&mut self) {
         self.rest();
-        self.deaf = true;
+        self.unnotified = true;
         self.write(0, 1);
         self.write(0, 1);
         self.pass(POLL * SELDOM + Duration::from_millis(1));
     }
 
     fn rest(&mut self) {
-        for _ in 0..=QUIET_LOOKS {
+        for _ in 0..=QUIET_POLLS {
             self.pass(POLL + Duration::from_millis(1));
         }
     }
@@ -156,8 +156,8 @@ impl<W: World> Play<W> {
             Operation::RunOnce => self.run(1),
             Operation::Pass(millis) => self.pass(Duration::from_millis(millis.into())),
             Operation::Rest => self.rest(),
-            Operation::Deafen => self.deaf = true,
-            Operation::Hear => self.deaf = false,
+            Operation::Mute => self.unnotified = true,
+            Operation::Notify => self.unnotified = false,
             Operation::Fail(failure) => {
                 self.world.fail(Some(failure));
                 self.failing = true;
@@ -222,7 +222,7 @@ impl<W: World> Play<W> {
         self.wake(true);
     }
 
-    /// An administrator cuts the log, when all of it was read.
+    /// Cuts the log after all of it was read, as an administrator would.
     fn cut(&mut self, part: u8) {
         if self.failing || !self.acts.is_empty() || self.world.file_at(LOG).is_none() {
             return;
@@ -252,7 +252,7 @@ impl<W: World> Play<W> {
         if !self.acts.is_empty() || self.failing {
             return;
         }
-        // What was not opened yet is out of reach then.
+        // A file that was not opened yet is out of reach then.
         self.heal_and_run();
         self.world.replace_directory();
         self.wake(true);
@@ -264,7 +264,7 @@ impl<W: World> Play<W> {
     // --- The follower, as the thread that owns it drives it ---
 
     pub(super) fn wake(&mut self, names: bool) {
-        if !self.deaf {
+        if !self.unnotified {
             self.woken = true;
             self.names_changed |= names;
         }
@@ -298,11 +298,11 @@ impl<W: World> Play<W> {
                 return;
             }
         }
-        // It goes on at once when it is let.
+        // It reads on at its next run.
         self.woken = true;
     }
 
-    /// Everything is looked at and read.
+    /// Scans and reads everything.
     pub(super) fn heal_and_run(&mut self) {
         self.world.fail(None);
         self.failing = false;
@@ -310,7 +310,7 @@ impl<W: World> Play<W> {
         self.run(usize::MAX);
     }
 
-    /// What is wrong, if anything is.
+    /// Returns an error that lists the lines counted wrongly.
     fn verdict(&self) -> Result<(), String> {
         let mut wrong = Vec::new();
         for number in &self.written {
@@ -335,7 +335,7 @@ impl<W: World> Play<W> {
     }
 }
 
-/// Plays a history on a world, and judges it.
+/// Plays a history in a world; returns the number of lines written, or an error that lists those counted wrongly.
 pub(super) fn judge<W: World>(
     world: W,
     setting: Setting,
@@ -352,12 +352,12 @@ fn line(next: &mut u32) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// Long enough for a line to tell a text from others.
+/// Returns a padding that makes a line long enough to identify a text.
 fn padding(number: u32) -> usize {
     10 + number as usize % 37
 }
 
-/// The numbers of whole lines.
+/// Returns the numbers of whole lines.
 pub(super) fn numbers(text: &[u8]) -> impl Iterator<Item = u32> {
     text.split(|byte| *byte == b'\n').filter_map(|line| {
         let text = std::str::from_utf8(line).ok()?;

@@ -1,4 +1,4 @@
-//! A rotation, in the order in which logrotate does it, one step at a time.
+//! A rotation by logrotate, one step at a time.
 
 use std::collections::VecDeque;
 
@@ -7,13 +7,13 @@ use super::operation::{Packing, Rotation};
 use super::play::{LOG, Play, numbers};
 use super::world::World;
 
-/// What a rotation does one after the other.
+/// One step of a rotation.
 pub(super) enum Act {
     Shift(String, String),
     Rename(String),
     Create,
-    /// A server hears that it must open its log again.
-    Tell(usize),
+    /// A server is signalled to reopen its log.
+    Reopen(usize),
     CopyFirst(String),
     CopyRest(String),
     Truncate,
@@ -67,7 +67,7 @@ impl<W: World> Play<W> {
             if rotation.creates {
                 acts.push_back(Act::Create);
             }
-            acts.extend((0..self.servers.len()).map(Act::Tell));
+            acts.extend((0..self.servers.len()).map(Act::Reopen));
         }
         if rotation.packing == Packing::AtOnce {
             acts.extend([
@@ -84,7 +84,7 @@ impl<W: World> Play<W> {
             if self.act(act) {
                 self.wake(true);
                 if !self.setting.appends {
-                    // Behind a hole all beginnings are alike: a copy is known as long as its file is.
+                    // Texts behind a hole begin alike: a copy is recognized only while its original is open.
                     self.heal_and_run();
                 }
                 return;
@@ -92,7 +92,7 @@ impl<W: World> Play<W> {
         }
     }
 
-    /// Whether there was something to do.
+    /// Performs a step; returns whether there was anything to do.
     fn act(&mut self, act: Act) -> bool {
         let is_there = |world: &W, name: &str| world.file_at(name).is_some();
         match act {
@@ -114,7 +114,7 @@ impl<W: World> Play<W> {
                 drop(self.world.writer(LOG, true));
                 true
             }
-            Act::Tell(server) => {
+            Act::Reopen(server) => {
                 self.reopen(server);
                 true
             }
@@ -131,7 +131,7 @@ impl<W: World> Play<W> {
                 true
             }
             Act::Truncate if is_there(&self.world, LOG) => {
-                // What was written since the copying is what copytruncate loses.
+                // Lines written since the copying are those that copytruncate loses.
                 let text = self.world.read(LOG);
                 let hole = text.iter().take_while(|byte| **byte == 0).count();
                 let since = self.copied.max(hole).min(text.len());
@@ -151,7 +151,7 @@ impl<W: World> Play<W> {
                 let packed = gzip(&text);
                 let there = self.world.read(&to).len();
                 self.copied = text.len();
-                // The compressor saw what was written while it ran, or not; the archive is whole.
+                // The archive is whole, with or without the lines written while the compressor ran.
                 self.world.truncate(&to, 0);
                 self.world.add(&to, &packed);
                 there > 0
@@ -160,7 +160,7 @@ impl<W: World> Play<W> {
                 let file = self.world.file_at(&name).unwrap();
                 let text = self.world.read(&name);
                 if !self.world.is_followed(file) {
-                    // Nobody has it open but servers that were not told yet.
+                    // Only servers that have not been signalled yet have it open.
                     self.may_miss
                         .extend(numbers(&text[self.copied.min(text.len())..]));
                     self.abandon(file);
@@ -172,8 +172,8 @@ impl<W: World> Play<W> {
         }
     }
 
-    /// What is written from now on to a file that no path leads to is out of reach: the servers that
-    /// have it open are told first, as `sharedscripts` and `delaycompress` see to it.
+    /// Makes the servers that have a file open reopen their log before its last path goes, as `sharedscripts` and
+    /// `delaycompress` do: later writes to it would be out of reach.
     fn abandon(&mut self, file: u64) {
         for server in 0..self.servers.len() {
             let writes_there = |writer: &W::Writer| self.world.file_of(writer) == file;

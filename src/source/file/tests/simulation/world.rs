@@ -1,4 +1,4 @@
-//! What servers and rotations do to files, on a file system in memory and on the real one.
+//! Operations of servers and rotations on files, in memory and on a real file system.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,34 +12,34 @@ pub(super) trait World {
     type Writer;
 
     fn fs(&self) -> Self::Fs;
-    /// The path that the follower is told.
+    /// Returns the path that the follower is given for a name.
     fn path(&self, name: &str) -> PathBuf;
     /// Opens for writing at the end, and creates; `appends` is `O_APPEND`.
     fn writer(&mut self, name: &str, appends: bool) -> Self::Writer;
     fn write(&mut self, writer: &mut Self::Writer, bytes: &[u8]);
-    /// Which file a writer writes to, as long as it has it open.
+    /// Returns the file that a writer has open.
     fn file_of(&self, writer: &Self::Writer) -> u64;
     fn file_at(&self, name: &str) -> Option<u64>;
     fn rename(&mut self, from: &str, to: &str);
     fn remove(&mut self, name: &str);
     fn truncate(&mut self, name: &str, size: u64);
     fn read(&self, name: &str) -> Vec<u8>;
-    /// Adds to a file, which is made if there is none.
+    /// Appends to a file, which is created if it does not exist.
     fn add(&mut self, name: &str, bytes: &[u8]);
     fn names(&self) -> Vec<String>;
     /// Moves the directory away and makes another.
     fn replace_directory(&mut self);
-    /// Whether the follower has this file open; if that can't be told, no.
+    /// Returns whether the follower certainly has this file open.
     fn is_followed(&self, file: u64) -> bool;
-    /// Makes calls fail from now on; `None` heals.
+    /// Makes calls fail from now on; `None` ends that.
     fn fail(&mut self, failure: Option<Failure>);
-    /// Time, for files' dates.
+    /// Sets the time from which files get their dates.
     fn set_time(&mut self, nanoseconds: u64);
-    /// Whether files' dates are of that time.
+    /// Returns whether files' dates come from [`Self::set_time`].
     fn is_memory(&self) -> bool;
 }
 
-/// What the file system refuses.
+/// Calls that the file system refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
     Open,
@@ -47,7 +47,7 @@ pub(super) enum Failure {
     Stat,
     List,
     Descriptors,
-    /// One of so many calls, whatever it asks.
+    /// One of this many calls of any kind.
     OneOf(u64),
 }
 
