@@ -54,13 +54,7 @@ impl Backfill {
                     write_timeline(&timeline, self.step, &mut file)?;
                     file.flush()
                 });
-                written.map_err(|error| {
-                    let error = anyhow::Error::new(error);
-                    Failure::new(
-                        Exit::Io,
-                        error.context(format!("cannot write {}", path.display())),
-                    )
-                })?;
+                written.map_err(Failure::cannot(format!("write {}", path.display())))?;
             }
         }
         session.warn(false);

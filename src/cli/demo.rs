@@ -79,53 +79,38 @@ impl Demo {
         let folder = tempfile::Builder::new()
             .prefix("httplog-exporter-demo-")
             .tempdir()
-            .map_err(|error| cannot("make a temporary folder", error))?;
+            .map_err(Failure::cannot("make a temporary folder"))?;
         let path = folder.path().join("access.log");
-        let site =
-            Site::new(path.clone(), self.rate).map_err(|error| cannot("write the log", error))?;
+        let site = Site::new(&path, self.rate).map_err(Failure::cannot("write the log"))?;
         let mut daemon = start(&config(&path, &self.listen)?, None)?;
         let shards = daemon.shards();
         let address = daemon.addresses().into_iter().next().unwrap_or_default();
         introduce(&path, &address, self.rate)?;
-        let tally = Arc::new(Tally::default());
-        let waker = Waker::default();
+        let (tally, waker) = (Tally::default(), Waker::default());
         let stop = daemon.take_stop();
-        let writer = {
-            let (tally, shards, waker, ticks) = (
-                Arc::clone(&tally),
-                Arc::clone(&shards),
-                waker.clone(),
-                self.ticks(),
-            );
-            thread::Builder::new()
+        let seconds = self.seconds;
+        let ticks = seconds.map(|seconds| seconds.saturating_mul(TICKS_PER_SECOND));
+        thread::scope(|scope| {
+            let writer = thread::Builder::new()
                 .name("demo".into())
-                .spawn(move || write_log(site, &tally, &shards, &waker, ticks, stop))
-                .map_err(|error| cannot("start a thread", error))?
-        };
-        let ran = daemon.run();
-        waker.wake();
-        let wrote = writer
-            .join()
-            .map_err(|_| Failure::message(Exit::Runtime, "the demo's writer panicked"))?;
-        ran.map_err(|error| Failure::new(Exit::Runtime, error))?;
-        wrote?;
-        let (written, counted) = (
-            tally.written.load(Ordering::Acquire),
-            shards.ledger().recorded,
-        );
+                .spawn_scoped(scope, || {
+                    write_log(site, &tally, &shards, &waker, ticks, stop)
+                })
+                .map_err(Failure::cannot("start a thread"))?;
+            let ran = daemon.run();
+            waker.wake();
+            let wrote = writer.join();
+            ran.map_err(|error| Failure::new(Exit::Runtime, error))?;
+            wrote.map_err(|_| Failure::message(Exit::Runtime, "the demo's writer panicked"))?
+        })?;
+        let written = tally.written.load(Ordering::Acquire);
+        let counted = shards.ledger().recorded;
         say(&tally, &shards, "\n")?;
-        if self.seconds.is_some() && written != counted {
-            return Err(Failure::message(
-                Exit::Runtime,
-                format!("{written} lines written, {counted} counted"),
-            ));
+        if seconds.is_some() && written != counted {
+            let message = format!("{written} lines written, {counted} counted");
+            return Err(Failure::message(Exit::Runtime, message));
         }
         Ok(())
-    }
-
-    fn ticks(&self) -> Option<u64> {
-        self.seconds
-            .map(|seconds| seconds.saturating_mul(TICKS_PER_SECOND))
     }
 }
 
@@ -140,20 +125,13 @@ fn config(path: &Path, listen: &Address) -> Result<Config, Failure> {
 
 fn introduce(path: &Path, address: &str, rate: u64) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(
+    let path = path.display();
+    write!(
         out,
-        "A Django site's recorded traffic, {rate} lines a second, written to"
+        "A Django site's recorded traffic, {rate} lines a second, written to\n  {path}\n\
+         and rotated every ten seconds. Open\n  {address}/          the page\n  \
+         {address}/metrics   what Prometheus scrapes\nPress Ctrl-C to stop.\n\n"
     )?;
-    writeln!(
-        out,
-        "  {}\nand rotated every ten seconds. Open",
-        path.display()
-    )?;
-    writeln!(
-        out,
-        "  {address}/          the page\n  {address}/metrics   what Prometheus scrapes"
-    )?;
-    writeln!(out, "Press Ctrl-C to stop.\n")?;
     out.flush()
 }
 
@@ -169,8 +147,8 @@ fn write_log(
     let terminal = io::stdout().is_terminal();
     let mut tick = 0;
     while ticks.is_none_or(|ticks| tick < ticks) {
-        site.tick(tick, tally)
-            .map_err(|error| cannot("write the log", error))?;
+        let written = site.tick(tick, tally);
+        written.map_err(Failure::cannot("write the log"))?;
         tick += 1;
         if terminal && tick.is_multiple_of(10) {
             say(tally, shards, "\r")?;
@@ -211,22 +189,13 @@ fn say(tally: &Tally, shards: &Shards, end: &str) -> io::Result<()> {
     out.flush()
 }
 
-fn cannot(what: &str, error: io::Error) -> Failure {
-    Failure::new(
-        Exit::Io,
-        anyhow::Error::new(error).context(format!("cannot {what}")),
-    )
-}
-
 impl Site {
-    fn new(path: PathBuf, rate: u64) -> io::Result<Self> {
-        let log = append(&path)?;
-        let lines_per_tick = (rate / TICKS_PER_SECOND).max(1);
+    fn new(path: &Path, rate: u64) -> io::Result<Self> {
         Ok(Self {
-            path,
-            log,
+            path: path.to_owned(),
+            log: append(path)?,
             old: None,
-            lines_per_tick,
+            lines_per_tick: (rate / TICKS_PER_SECOND).max(1),
             lines: TRAFFIC.lines().cycle(),
         })
     }
@@ -245,13 +214,10 @@ impl Site {
             text.push_str(self.lines.next().unwrap_or_default());
             text.push('\n');
         }
-        self.old
-            .as_mut()
-            .unwrap_or(&mut self.log)
-            .write_all(text.as_bytes())?;
-        tally
-            .written
-            .fetch_add(self.lines_per_tick, Ordering::AcqRel);
+        let log = self.old.as_mut().unwrap_or(&mut self.log);
+        log.write_all(text.as_bytes())?;
+        let written = &tally.written;
+        written.fetch_add(self.lines_per_tick, Ordering::AcqRel);
         Ok(())
     }
 
@@ -262,8 +228,7 @@ impl Site {
     )]
     fn rotate(&mut self) -> io::Result<()> {
         std::fs::rename(&self.path, self.path.with_extension("log.1"))?;
-        let old = std::mem::replace(&mut self.log, append(&self.path)?);
-        self.old = Some(old);
+        self.old = Some(std::mem::replace(&mut self.log, append(&self.path)?));
         Ok(())
     }
 }

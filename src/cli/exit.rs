@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 use crate::diag::Report;
@@ -65,6 +66,32 @@ impl Failure {
         Self::new(exit, anyhow::anyhow!("{message}"))
     }
 
+    /// Returns a conversion of an I/O error into a failure: `cannot …`.
+    pub(super) fn cannot(what: impl fmt::Display) -> impl FnOnce(io::Error) -> Self {
+        move |error| {
+            let error = anyhow::Error::new(error).context(format!("cannot {what}"));
+            Self::new(Exit::Io, error)
+        }
+    }
+
+    /// Returns the failure of a file that is missing or cannot be read.
+    pub(super) fn unreadable(path: &Path, error: io::Error) -> Self {
+        let exit = match error.kind() {
+            io::ErrorKind::NotFound => Exit::NoInput,
+            _ => Exit::Io,
+        };
+        let what = format!("read {}", path.display());
+        Self {
+            exit,
+            ..Self::cannot(what)(error)
+        }
+    }
+
+    /// Adds a remedy to an error, if the remedy applies.
+    pub(super) fn help_if(self, applies: bool, help: &str) -> Self {
+        if applies { self.help(help) } else { self }
+    }
+
     /// Adds a remedy to an error.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
@@ -101,10 +128,7 @@ impl From<io::Error> for Failure {
                 what: What::Quiet,
             };
         }
-        Self::new(
-            Exit::Io,
-            anyhow::Error::new(error).context("cannot write the output"),
-        )
+        Self::cannot("write the output")(error)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -100,19 +100,12 @@ impl Explain {
 
     /// Reads the given configuration, or the default one if it exists.
     fn line_settings(&self) -> Result<LineSettings, Failure> {
-        let path = self.config.as_deref();
-        match LineSettings::load(path.unwrap_or(Path::new(config::DEFAULT_PATH))) {
+        let given = self.config.as_deref();
+        let path = given.unwrap_or(Path::new(config::DEFAULT_PATH));
+        match LineSettings::load(path) {
             Ok(found) => Ok(found),
-            Err(_) if path.is_none() => Ok(LineSettings::default()),
-            Err(error) => {
-                let missing = error.kind() == ErrorKind::NotFound;
-                let exit = if missing { Exit::NoInput } else { Exit::Io };
-                let path = path.unwrap_or(Path::new("")).display();
-                Err(Failure::new(
-                    exit,
-                    anyhow::Error::new(error).context(format!("cannot read {path}")),
-                ))
-            }
+            Err(_) if given.is_none() => Ok(LineSettings::default()),
+            Err(error) => Err(Failure::unreadable(path, error)),
         }
     }
 }
@@ -122,11 +115,10 @@ impl<W: Write> Session<'_, W> {
         let held = self.line_bytes.max(HELD_BYTES);
         let mut lines = LineReader::new(reader, GenerationId(0), held);
         loop {
-            let batch = lines.next_batch().map_err(|error| {
-                let error = anyhow::Error::new(error);
-                Failure::new(Exit::Io, error.context("cannot read standard input"))
-            })?;
-            let Some(batch) = batch else { return Ok(()) };
+            let batch = lines.next_batch();
+            let Some(batch) = batch.map_err(Failure::cannot("read standard input"))? else {
+                return Ok(());
+            };
             if self.lines == 0 {
                 self.recognise(batch.lines());
             }
@@ -182,18 +174,12 @@ impl<W: Write> Session<'_, W> {
         let text = render(&explanation, line, self.name, self.lines);
         self.out.write_all(text.as_bytes())?;
         if self.pattern.is_none() && matches!(explanation.outcome, Outcome::Read(_)) {
-            let others: Vec<String> = self
-                .explainer
-                .reading(line)
-                .filter(|other| *other != name)
-                .map(|other| format!("`{other}`"))
-                .collect();
+            let others = self.explainer.reading(line);
+            let others = others.filter(|other| *other != name);
+            let others: Vec<String> = others.map(|other| format!("`{other}`")).collect();
             if !others.is_empty() {
-                writeln!(
-                    self.out,
-                    "\nalso read by {}: name the one that wrote it with --pattern",
-                    others.join(", ")
-                )?;
+                let help = "name the one that wrote it with --pattern";
+                writeln!(self.out, "\nalso read by {}: {help}", others.join(", "))?;
             }
         }
         Ok(())
@@ -239,13 +225,11 @@ fn read(pattern: &str, values: &[Value], line: &[u8], name: &str, number: usize)
             (Some(_), _, None) => "(none)".to_owned(),
         }
     };
-    let rows: Vec<(usize, &str, String, String)> = values
+    let rows: Vec<(String, &str, String, String)> = values
         .iter()
         .map(|value| {
-            let column = value
-                .span
-                .as_ref()
-                .map_or(0, |span| column(line, span.start));
+            let start = value.span.as_ref().map(|span| column(line, span.start));
+            let column = start.map_or(String::new(), |start| start.to_string());
             let field = value.field.map_or("(not used)", crate::model::Field::name);
             let origin = match (value.name.as_str(), value.meaning) {
                 ("", meaning) => meaning.to_owned(),
@@ -260,21 +244,10 @@ fn read(pattern: &str, values: &[Value], line: &[u8], name: &str, number: usize)
         .collect();
     let fields = rows.iter().map(|row| row.1.len()).max().unwrap_or_default();
     let shown = rows.iter().map(|row| row.2.chars().count());
-    let width = shown
-        .filter(|width| *width <= VALUE / 2)
-        .max()
-        .unwrap_or_default();
-    let _ = writeln!(
-        text,
-        "COLUMN  {:fields$}  {:width$}  MEANING",
-        "FIELD", "VALUE"
-    );
+    let width = shown.filter(|width| *width <= VALUE / 2).max().unwrap_or(0);
+    let (field, value) = ("FIELD", "VALUE");
+    let _ = writeln!(text, "COLUMN  {field:fields$}  {value:width$}  MEANING");
     for (column, field, value, meaning) in rows {
-        let column = if column == 0 {
-            String::new()
-        } else {
-            column.to_string()
-        };
         let _ = writeln!(
             text,
             "{column:>6}  {field:fields$}  {value:width$}  {meaning}"
@@ -293,10 +266,10 @@ fn stopped(pattern: &str, stop: &Stop, line: &[u8], name: &str, number: usize) -
     } else {
         format!("`{}`", cut(&printable(there)))
     };
-    let after = stop.after.as_ref().map_or_else(
-        || " at its first part".to_owned(),
-        |after| format!(" after `{after}`"),
-    );
+    let after = match &stop.after {
+        Some(after) => format!("after `{after}`"),
+        None => "at its first part".to_owned(),
+    };
     let label = format!("expected {}", stop.expected);
     let snippet = Snippet {
         name,
@@ -306,7 +279,7 @@ fn stopped(pattern: &str, stop: &Stop, line: &[u8], name: &str, number: usize) -
         length,
         label: &label,
     };
-    let mut text = format!("`{pattern}` does not read this line: it stops{after}\n{snippet}");
+    let mut text = format!("`{pattern}` does not read this line: it stops {after}\n{snippet}");
     let indent = number.to_string().len();
     let mut note = |what: &str, words: &str| {
         let _ = writeln!(text, "{:indent$} = {what}: {words}", "");
@@ -314,22 +287,21 @@ fn stopped(pattern: &str, stop: &Stop, line: &[u8], name: &str, number: usize) -
     note("found", &found);
     note("likely cause", &stop.diagnosis.reason);
     note("help", &stop.diagnosis.remedy);
-    let is_closer = |nearest: &&Nearest| !nearest.reads && nearest.at > stop.span.start;
     let is_about_format = matches!(
         stop.diagnosis.cause,
         Cause::More | Cause::Fewer | Cause::List | Cause::Dash | Cause::Unknown
     );
-    if let Some(nearest) = stop
-        .nearest
-        .as_ref()
-        .filter(is_closer)
-        .filter(|_| is_about_format)
+    if is_about_format
+        && let Some(Nearest {
+            name,
+            at,
+            reads: false,
+            ..
+        }) = &stop.nearest
+        && *at > stop.span.start
     {
-        let words = format!(
-            "`{}` gets furthest, up to column {}",
-            nearest.name,
-            column(line, nearest.at)
-        );
+        let column = column(line, *at);
+        let words = format!("`{name}` gets furthest, up to column {column}");
         note("closest preset", &words);
     }
     text
@@ -337,17 +309,12 @@ fn stopped(pattern: &str, stop: &Stop, line: &[u8], name: &str, number: usize) -
 
 /// Escapes bytes outside printable ASCII.
 fn printable(text: &[u8]) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for byte in text {
-        match byte {
-            b' '..=b'~' => shown.push(char::from(*byte)),
-            b'\t' => shown.push_str("\\t"),
-            _ => {
-                let _ = write!(shown, "\\x{byte:02X}");
-            }
-        }
-    }
-    shown
+    let shown = text.iter().map(|byte| match byte {
+        b' '..=b'~' => char::from(*byte).to_string(),
+        b'\t' => "\\t".to_owned(),
+        _ => format!("\\x{byte:02X}"),
+    });
+    shown.collect()
 }
 
 /// Returns the column, from 1, at which a byte of the line is shown.

@@ -11,11 +11,16 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 
-use super::exit::{EXIT_CODES, Exit, Failure};
+use super::exit::{EXIT_CODES, Failure};
 use crate::config;
 
 const NAME: &str = "httplog-exporter";
 const SHELLS: [Shell; 3] = [Shell::Bash, Shell::Fish, Shell::Zsh];
+/// Files of the section FILES, and their meanings.
+const FILES: [(&str, &str); 2] = [
+    (config::DEFAULT_PATH, "The configuration."),
+    ("/etc/httplog-exporter/patterns/*.toml", "Custom patterns."),
+];
 
 /// Write man pages or shell completions into a directory, for packages.
 #[derive(Debug, Args)]
@@ -46,10 +51,8 @@ impl Generate {
             What::Man(directory) => (directory, man(program, &directory.path)),
             What::Completions(directory) => (directory, completions(&program, &directory.path)),
         };
-        written.map_err(|error| {
-            let context = format!("cannot write into {}", directory.path.display());
-            Failure::new(Exit::Io, anyhow::Error::new(error).context(context))
-        })
+        let what = format!("write into {}", directory.path.display());
+        written.map_err(Failure::cannot(what))
     }
 }
 
@@ -69,8 +72,10 @@ fn man(program: Command, directory: &Path) -> io::Result<()> {
     let page = page(program.after_help(None::<&str>));
     let mut text = Vec::new();
     page.render(&mut text)?;
-    exit_status().to_writer(&mut text)?;
-    files().to_writer(&mut text)?;
+    let codes = EXIT_CODES.lines().skip(1);
+    let codes = codes.filter_map(|line| line.trim().split_once(' '));
+    section("EXIT STATUS", codes).to_writer(&mut text)?;
+    section("FILES", FILES).to_writer(&mut text)?;
     fs::write(directory.join(page.get_filename()), text)
 }
 
@@ -80,30 +85,14 @@ fn page(command: Command) -> Man {
         .source(concat!("httplog-exporter ", env!("CARGO_PKG_VERSION")))
 }
 
-fn exit_status() -> Roff {
+/// Returns a section of terms and their meanings.
+fn section<'t>(title: &str, terms: impl IntoIterator<Item = (&'t str, &'t str)>) -> Roff {
     let mut section = Roff::new();
-    section.control("SH", ["EXIT STATUS"]);
-    for line in EXIT_CODES.lines().skip(1) {
-        if let Some((code, meaning)) = line.trim().split_once(' ') {
-            section.control("TP", []);
-            section.text([roman(code)]);
-            section.text([roman(meaning.trim())]);
-        }
-    }
-    section
-}
-
-/// Returns the section FILES, which clap does not generate.
-fn files() -> Roff {
-    let mut section = Roff::new();
-    section.control("SH", ["FILES"]);
-    for (path, what) in [
-        (config::DEFAULT_PATH, "The configuration."),
-        ("/etc/httplog-exporter/patterns/*.toml", "Custom patterns."),
-    ] {
+    section.control("SH", [title]);
+    for (term, meaning) in terms {
         section.control("TP", []);
-        section.text([roman(path)]);
-        section.text([roman(what)]);
+        section.text([roman(term)]);
+        section.text([roman(meaning.trim())]);
     }
     section
 }

@@ -70,14 +70,11 @@ impl Init {
             None if self.gunicorn_config.is_some() => None,
             None => Some(packaged()?),
         };
-        let nginx = match nginx {
-            Some(path) => Some(self.nginx(path, &mut from, &mut report)?),
-            None => None,
-        };
-        let gunicorn = match &self.gunicorn_config {
-            Some(path) => Some(gunicorn(path, &mut from, &mut report)?),
-            None => None,
-        };
+        let nginx = nginx.map(|path| self.nginx(path, &mut from, &mut report));
+        let nginx = nginx.transpose()?;
+        let path = self.gunicorn_config.as_deref();
+        let gunicorn = path.map(|path| gunicorn(path, &mut from, &mut report));
+        let gunicorn = gunicorn.transpose()?;
         let draft = draft(nginx.as_ref(), gunicorn.as_ref(), &from, &mut report);
         if !draft.toml.is_empty() {
             self.write(&draft.toml)?;
@@ -122,13 +119,8 @@ impl Init {
         let written = File::create_new(path).and_then(|mut file| file.write_all(toml.as_bytes()));
         written.map_err(|error| {
             let is_there = error.kind() == io::ErrorKind::AlreadyExists;
-            let context = format!("cannot write {}", path.display());
-            let failure = Failure::new(Exit::Io, anyhow::Error::new(error).context(context));
-            if is_there {
-                failure.help("choose a new file name, and compare the two")
-            } else {
-                failure
-            }
+            Failure::cannot(format!("write {}", path.display()))(error)
+                .help_if(is_there, "choose a new file name, and compare the two")
         })
     }
 }
@@ -146,15 +138,9 @@ fn packaged() -> Result<&'static Path, Failure> {
 }
 
 fn gunicorn(path: &Path, from: &mut Vec<String>, report: &mut Report) -> Result<Gunicorn, Failure> {
-    let text = read(path)?;
-    let given = Given::new(path, text)?;
-    from.push(given.name.clone());
-    Ok(servers::gunicorn::read(
-        &given.name,
-        given.text.clone(),
-        &Disk,
-        report,
-    ))
+    let Given { name, text } = Given::new(path, read(path)?)?;
+    from.push(name.clone());
+    Ok(servers::gunicorn::read(&name, text, &Disk, report))
 }
 
 /// Reads a file or standard input. Invalid UTF-8 is replaced: our configuration cannot name such paths.
@@ -165,12 +151,7 @@ fn read(path: &Path) -> Result<String, Failure> {
     } else {
         fs::read(path)
     };
-    let bytes = bytes.map_err(|error| {
-        let is_missing = error.kind() == io::ErrorKind::NotFound;
-        let exit = if is_missing { Exit::NoInput } else { Exit::Io };
-        let context = format!("cannot read {}", path.display());
-        Failure::new(exit, anyhow::Error::new(error).context(context))
-    })?;
+    let bytes = bytes.map_err(|error| Failure::unreadable(path, error))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

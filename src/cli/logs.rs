@@ -17,7 +17,7 @@ use super::exit::{Exit, Failure};
 use super::load::load;
 use super::rejects::Rejects;
 use super::run::{SAMPLE_BYTES, unreadable};
-use super::unrecognised::unrecognised;
+use super::unrecognised::recognise_log;
 use crate::aggregate::{Ledger, Shard};
 use crate::config::{self, Config, Limits};
 use crate::diag::Report;
@@ -25,7 +25,7 @@ use crate::join::Links;
 use crate::label::Budget;
 use crate::metric::Metrics;
 use crate::model::{Batch, Field, GenerationId, Micros};
-use crate::pattern::{Pattern, Recognition, recognise};
+use crate::pattern::Pattern;
 use crate::pipeline::{Initialised, Pipeline, Settings};
 use crate::route::Resolver;
 use crate::source::{JournalMessages, LineReader, archive, is_journal_export};
@@ -107,9 +107,8 @@ impl Logs {
     pub(super) fn read(&self, aim: Aim) -> Result<Session, Failure> {
         let step = aim.step();
         let config = self.config.as_deref().map(checked).transpose()?;
-        let limits = config
-            .as_ref()
-            .map_or_else(Limits::default, |config| config.limits);
+        let limits = config.as_ref().map(|config| config.limits);
+        let limits = limits.unwrap_or_default();
         let (routes, max_routes) = self.views(config.as_ref())?;
         let pattern = self.chosen(config.as_ref())?;
         let known = config.as_ref().filter(|_| pattern.is_none());
@@ -139,7 +138,10 @@ impl Logs {
         if session.formats.is_empty() {
             return Err(Failure::message(Exit::NoInput, "no line to read"));
         }
-        session.end();
+        let formats = &session.formats;
+        let is_read = |name: &str| formats.iter().any(|counts| counts.pattern.name() == name);
+        session.links = session.links.read(is_read);
+        session.links.finish();
         Ok(session)
     }
 
@@ -180,17 +182,11 @@ impl Logs {
 
     /// Returns a progress bar over the bytes of all files; hidden unless standard error is a terminal.
     fn progress(&self) -> ProgressBar {
-        let total = self
-            .paths
-            .iter()
-            .map(|log| std::fs::metadata(log).map_or(0, |meta| meta.len()))
-            .sum();
-        let bar = ProgressBar::new(total);
+        let size = |log| std::fs::metadata(log).map_or(0, |meta| meta.len());
+        let bar = ProgressBar::new(self.paths.iter().map(size).sum());
         let template = "{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
-        match ProgressStyle::with_template(template) {
-            Ok(style) => bar.with_style(style),
-            Err(_) => bar,
-        }
+        let style = ProgressStyle::with_template(template);
+        bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
     }
 }
 
@@ -261,35 +257,22 @@ impl Session {
                 let pattern = self.pattern_of(log, &batch)?;
                 *format.insert(self.format(pattern)?)
             };
-            if let Some(counts) = self.formats.get_mut(at) {
-                let (lines, rejected) = {
-                    let ledger = counts.shard.ledger();
-                    (ledger.lines(), ledger.rejected.clone())
-                };
-                counts.pipeline.feed(&mut counts.shard, &batch);
-                // Files are read one after the other, so time has no meaning here.
-                counts.pipeline.flush_joins(Micros(0));
-                let ledger = counts.shard.ledger();
-                if self.rejects.needs_examples(&rejected, &ledger.rejected) {
-                    self.rejects
-                        .collect_from(log, &counts.pattern, number, &batch);
-                }
-                number += ledger.lines() - lines;
+            let counts = &mut self.formats[at];
+            let before = counts.shard.ledger().clone();
+            counts.pipeline.feed(&mut counts.shard, &batch);
+            // Files are read one after the other, so time has no meaning here.
+            counts.pipeline.flush_joins(Micros(0));
+            let (after, rejects) = (counts.shard.ledger(), &mut self.rejects);
+            if rejects.needs_examples(&before.rejected, &after.rejected) {
+                rejects.collect_from(log, &counts.pattern, number, &batch);
             }
+            number += after.lines() - before.lines();
         }
         // An empty log has an account too, if its format is known.
         if let (None, Some(pattern)) = (format, self.pattern.clone()) {
             self.format(pattern)?;
         }
         Ok(())
-    }
-
-    /// Completes joining after the last line.
-    fn end(&mut self) {
-        let formats = &self.formats;
-        let is_read = |name: &str| formats.iter().any(|counts| counts.pattern.name() == name);
-        self.links = self.links.read(is_read);
-        self.links.finish();
     }
 
     /// Returns the given pattern, that of the source that follows the log, or the recognised one.
@@ -299,28 +282,18 @@ impl Session {
         }
         if let Ok(path) = std::path::absolute(log) {
             let mut sources = self.sources.iter();
-            let own = sources.find(|source| source.input.follows(&path));
-            if let Some(source) = own {
+            if let Some(source) = sources.find(|source| source.input.follows(&path)) {
                 return Ok(Arc::clone(&source.pattern));
             }
         }
-        match recognise(first.lines()) {
-            Recognition::Known(pattern) => Ok(Arc::new(pattern)),
-            Recognition::Unknown(best) => {
-                let line_bytes = self.limits.line_bytes;
-                Err(unrecognised(log, &best, first.lines(), line_bytes))
-            }
-        }
+        recognise_log(log, first, self.limits.line_bytes).map(Arc::new)
     }
 
     /// Returns the index of a format's counts, which are created on first use.
     fn format(&mut self, pattern: Arc<Pattern>) -> Result<usize, Failure> {
         let name = pattern.name().to_owned();
-        if let Some(at) = self
-            .formats
-            .iter()
-            .position(|known| known.pattern.name() == name)
-        {
+        let mut known = self.formats.iter();
+        if let Some(at) = known.position(|known| known.pattern.name() == name) {
             return Ok(at);
         }
         if self.aim.step().is_some() && !pattern.fields().contains(Field::Time) {

@@ -39,49 +39,29 @@ fn unknown(name: &str) -> Failure {
 }
 
 fn list(out: &mut impl Write) -> Result<(), Failure> {
-    let width = presets()
-        .iter()
-        .map(|preset| preset.name.len())
-        .max()
-        .unwrap_or_default();
+    let widths = presets().iter().map(|preset| preset.name.len());
+    let width = widths.max().unwrap_or_default();
     for preset in presets() {
-        writeln!(
-            out,
-            "{:width$}  {}",
-            preset.name,
-            preset.definition()?.description
-        )?;
+        let (name, description) = (preset.name, preset.definition()?.description);
+        writeln!(out, "{name:width$}  {description}")?;
     }
     Ok(())
 }
 
 fn show(out: &mut impl Write, definition: &Definition) -> Result<(), Failure> {
-    writeln!(
-        out,
-        "{}: {}\n",
-        definition.pattern.name(),
-        definition.description
-    )?;
+    let pattern = &definition.pattern;
+    writeln!(out, "{}: {}\n", pattern.name(), definition.description)?;
     writeln!(out, "{} = {}\n", definition.dialect.key(), toml(definition))?;
-    let fields: Vec<&str> = definition
-        .pattern
-        .fields()
-        .iter()
-        .map(Field::name)
-        .collect();
+    let fields: Vec<&str> = pattern.fields().iter().map(Field::name).collect();
     writeln!(out, "fields: {}", fields.join(", "))?;
-    writeln!(out, "engine: {}", definition.pattern.engine().name())?;
-    for remark in advice(&definition.pattern, definition.dialect, &definition.source) {
+    writeln!(out, "engine: {}", pattern.engine().name())?;
+    for remark in advice(pattern, definition.dialect, &definition.source) {
         writeln!(out, "note: {remark}")?;
     }
     for example in &definition.examples {
         writeln!(out, "\n{}", example.line)?;
-        let width = example
-            .record
-            .iter()
-            .map(|(field, _)| field.name().len())
-            .max()
-            .unwrap_or_default();
+        let widths = example.record.iter().map(|(field, _)| field.name().len());
+        let width = widths.max().unwrap_or_default();
         for (field, value) in &example.record {
             writeln!(out, "    {:width$}  {value}", field.name())?;
         }

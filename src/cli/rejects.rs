@@ -90,32 +90,18 @@ impl Rejects {
                     Err(reason) => reason.name(),
                 },
             };
-            self.add(reason, log, number, pattern, line);
-        }
-    }
-
-    fn add(
-        &mut self,
-        reason: &'static str,
-        log: &Path,
-        number: u64,
-        pattern: &Pattern,
-        line: &[u8],
-    ) {
-        let examples = self.examples.entry(reason).or_default();
-        if examples.len() >= EXAMPLES {
-            return;
-        }
-        let mut hasher = DefaultHasher::new();
-        line.hash(&mut hasher);
-        let hash = hasher.finish();
-        if examples.iter().all(|example| example.hash != hash) {
-            examples.push(Example {
-                log: log.to_owned(),
-                number,
-                pattern: pattern.name().to_owned(),
-                hash,
-            });
+            let examples = self.examples.entry(reason).or_default();
+            let mut hasher = DefaultHasher::new();
+            line.hash(&mut hasher);
+            let hash = hasher.finish();
+            if examples.len() < EXAMPLES && examples.iter().all(|example| example.hash != hash) {
+                examples.push(Example {
+                    log: log.to_owned(),
+                    number,
+                    pattern: pattern.name().to_owned(),
+                    hash,
+                });
+            }
         }
     }
 }
@@ -135,16 +121,12 @@ impl fmt::Display for Rejects {
         let config = self.config.as_ref().map_or(String::new(), |config| {
             format!(" --config {}", config.display())
         });
+        let command = extract_command(&example.log, example.number);
+        let line = if command.is_empty() { "'…'" } else { "-" };
         writeln!(
             f,
-            " = help: to see why: {}httplog-exporter explain{config} --pattern {} {}",
-            extract_command(&example.log, example.number),
+            " = help: to see why: {command}httplog-exporter explain{config} --pattern {} {line}",
             example.pattern,
-            if example.log == Path::new("-") {
-                "'…'"
-            } else {
-                "-"
-            },
         )
     }
 }

@@ -70,17 +70,15 @@ impl Routes {
         }
         match (self.paths.len(), unresolved) {
             (_, 0) => Ok(()),
-            (1, _) => Err(Failure::message(
-                Exit::Runtime,
-                "the path does not resolve to a view",
-            )),
-            (paths, _) => Err(Failure::message(
-                Exit::Runtime,
-                format!(
-                    "{unresolved} of {} not resolved to a view",
-                    counted(paths, "path")
-                ),
-            )),
+            (1, _) => {
+                let message = "the path does not resolve to a view";
+                Err(Failure::message(Exit::Runtime, message))
+            }
+            (paths, _) => {
+                let paths = counted(paths, "path");
+                let message = format!("{unresolved} of {paths} not resolved to a view");
+                Err(Failure::message(Exit::Runtime, message))
+            }
         }
     }
 
@@ -112,22 +110,15 @@ fn list(resolver: &Resolver) -> String {
     let views = width(|route| shown(&route.view).chars().count()).max(4);
     let mut text = format!("{:12}  {:views$}  ROUTE\n", "ENGINE", "VIEW");
     for (route, engine) in urlconf.routes.iter().zip(resolver.engines()) {
-        let (engine, view) = (engine.name(), shown(&route.view));
+        let (engine, view, path) = (engine.name(), shown(&route.view), shown(&route.shown));
         let languages = languages(urlconf, route);
         let languages = languages.map_or(String::new(), |codes| format!("  ({codes})"));
-        let _ = writeln!(
-            text,
-            "{engine:12}  {view:views$}  /{}{languages}",
-            shown(&route.shown)
-        );
+        let _ = writeln!(text, "{engine:12}  {view:views$}  /{path}{languages}");
     }
     let engines = resolver.engines().iter();
     let trie = engines.filter(|engine| **engine == Engine::Trie).count();
-    let _ = write!(
-        text,
-        "\n{}, {trie} in the trie",
-        counted(urlconf.routes.len(), "route")
-    );
+    let routes = counted(urlconf.routes.len(), "route");
+    let _ = write!(text, "\n{routes}, {trie} in the trie");
     if !resolver.prefix().is_empty() {
         let _ = write!(text, ", under {}", shown(resolver.prefix()));
     }
@@ -178,15 +169,10 @@ fn explained(resolver: &Resolver, explanation: &Explanation, target: &[u8]) -> S
         line("language", code);
     }
     if let Some((route, place)) = route {
-        let engine = resolver
-            .engines()
-            .get(place)
-            .map_or("", |engine| engine.name());
-        let number = place + 1;
-        line(
-            "route",
-            &format!("/{} (number {number}, {engine})", shown(&route.shown)),
-        );
+        let engine = resolver.engines().get(place);
+        let engine = engine.map_or("", |engine| engine.name());
+        let (number, path) = (place + 1, shown(&route.shown));
+        line("route", &format!("/{path} (number {number}, {engine})"));
         line("patterns", &patterns(route));
         for (name, value) in &explanation.captured {
             line(&shown(name), &shown(value));
@@ -224,13 +210,9 @@ fn near_miss(urlconf: &Urlconf, route: &Route, near: &NearMiss) -> String {
 
 /// Escapes control characters, which a terminal would obey.
 fn shown(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() {
-            shown.extend(c.escape_default());
-        } else {
-            shown.push(c);
-        }
-    }
-    shown
+    let shown = text.chars().map(|next| match next {
+        _ if next.is_control() => next.escape_default().to_string(),
+        _ => next.to_string(),
+    });
+    shown.collect()
 }

@@ -13,12 +13,13 @@ use rustix::io::Errno;
 
 use super::exit::{Exit, Failure};
 use super::load::load;
-use super::unrecognised::unrecognised;
+use super::unrecognised::recognise_log;
 use crate::config::{self, Config, Input, Limits, Source};
 use crate::daemon::{Daemon, Origin, StartError};
 use crate::http::{Address, BindError};
 use crate::model::{Batch, GenerationId, Position};
-use crate::pattern::{Pattern, Recognition, recognise};
+use crate::pattern::Pattern;
+use crate::servers;
 use crate::source::{PathPattern, Stream, archive};
 
 /// Bytes of a log that are read to recognise its format.
@@ -52,10 +53,8 @@ pub struct Run {
 impl Run {
     pub(super) fn execute(&self) -> Result<(), Failure> {
         let (mut config, origin) = if self.logs.is_empty() {
-            let path = self
-                .config
-                .clone()
-                .unwrap_or_else(|| config::DEFAULT_PATH.into());
+            let given = self.config.clone();
+            let path = given.unwrap_or_else(|| config::DEFAULT_PATH.into());
             let checked = load(&path)?;
             let Some(config) = checked.config else {
                 return Err(checked.report.into());
@@ -78,9 +77,8 @@ impl Run {
         for address in daemon.addresses() {
             tracing::info!("listening on {address}");
         }
-        daemon
-            .run()
-            .map_err(|error| Failure::new(Exit::Runtime, error))
+        let ran = daemon.run();
+        ran.map_err(|error| Failure::new(Exit::Runtime, error))
     }
 
     /// Refuses a log that is given twice, under any of its names: it would be counted twice.
@@ -102,12 +100,8 @@ impl Run {
 
     /// Returns the configuration that LOGs on the command line stand for.
     fn config_of_logs(&self) -> Result<Config, Failure> {
-        let given = self
-            .pattern
-            .as_deref()
-            .map(config::find_pattern)
-            .transpose()?
-            .map(Arc::new);
+        let given = self.pattern.as_deref().map(config::find_pattern);
+        let given = given.transpose()?.map(Arc::new);
         self.check_distinct()?;
         let mut sources: Vec<Source> = Vec::new();
         for log in &self.logs {
@@ -196,13 +190,8 @@ fn recognised(log: &Path) -> Result<Pattern, Failure> {
     let cannot = |error| unreadable(log, error);
     let meta = std::fs::metadata(log).map_err(|error| {
         let missing = error.kind() == io::ErrorKind::NotFound;
-        let failure = unreadable(log, error);
-        if missing {
-            failure
-                .help("to wait for a log that does not exist yet, name its format with --pattern")
-        } else {
-            failure
-        }
+        let help = "to wait for a log that does not exist yet, name its format with --pattern";
+        unreadable(log, error).help_if(missing, help)
     })?;
     if !meta.is_file() {
         let help = if meta.is_dir() {
@@ -233,48 +222,25 @@ fn recognised_lines(log: &Path, head: &[u8]) -> Result<Pattern, Failure> {
     };
     let batch = Batch::new(head, 0, position);
     if batch.lines().all(<[u8]>::is_empty) {
-        return Err(Failure::message(
-            Exit::NoInput,
-            format!("{} has no complete line yet", log.display()),
-        )
-        .help("name its format with --pattern (the list: httplog-exporter patterns)"));
+        let message = format!("{} has no complete line yet", log.display());
+        let help = "name its format with --pattern (the list: httplog-exporter patterns)";
+        return Err(Failure::message(Exit::NoInput, message).help(help));
     }
-    match recognise(batch.lines()) {
-        Recognition::Known(pattern) => Ok(pattern),
-        Recognition::Unknown(best) => {
-            let line_bytes = Limits::default().line_bytes;
-            Err(unrecognised(log, &best, batch.lines(), line_bytes))
-        }
-    }
+    recognise_log(log, &batch, Limits::default().line_bytes)
 }
 
 /// Returns the failure of a log that cannot be read.
 pub(super) fn unreadable(log: &Path, error: io::Error) -> Failure {
     let denied = error.kind() == io::ErrorKind::PermissionDenied;
-    let failure = Failure::new(
-        Exit::NoInput,
-        anyhow::Error::new(error).context(format!("cannot read {}", log.display())),
-    );
-    if denied {
-        failure.help("on Debian, the group `adm` can read nginx's logs")
-    } else {
-        failure
-    }
+    let error = anyhow::Error::new(error).context(format!("cannot read {}", log.display()));
+    let help = "on Debian, the group `adm` can read nginx's logs";
+    Failure::new(Exit::NoInput, error).help_if(denied, help)
 }
 
 /// Returns the file name without `.log`, with a number if that name is taken.
 fn unused_name(path: &Path, sources: &[Source]) -> String {
-    let stem = path
-        .file_name()
-        .unwrap_or(path.as_os_str())
-        .to_string_lossy();
-    let stem = stem.strip_suffix(".log").unwrap_or(&stem);
-    let taken = |name: &str| sources.iter().any(|source| source.name == name);
-    let mut name = stem.to_owned();
-    let mut number = 2;
-    while taken(&name) {
-        name = format!("{stem}-{number}");
-        number += 1;
-    }
-    name
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    let name = name.to_string_lossy();
+    let is_taken = |name: &str| sources.iter().any(|source| source.name == name);
+    servers::unique(name.strip_suffix(".log").unwrap_or(&name), is_taken)
 }

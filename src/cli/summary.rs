@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use indicatif::HumanCount;
+
 use crate::aggregate::Ledger;
 use crate::join;
 use crate::model::{Families, Family, Histogram, Series, Value};
@@ -34,23 +36,18 @@ pub(super) fn write(
         return Ok(());
     };
     statuses(out, requests)?;
-    routes(
-        out,
-        requests,
-        families.get("httplog_request_duration_seconds"),
-    )
+    let durations = families.get("httplog_request_duration_seconds");
+    routes(out, requests, durations)
 }
 
 /// Writes the results of joining; nothing if no logs were joined.
 pub(super) fn write_joined(out: &mut impl Write, families: &Families) -> io::Result<()> {
     let [queue, unreached] = join::FAMILIES.map(|name| families.get(name));
-    let series = |family: Option<&Family>| family.map_or_else(Vec::new, |all| all.series.clone());
-    let source = |series: &Series| series.label("source").unwrap_or_default().to_owned();
-    for series in series(queue) {
+    for series in queue.iter().flat_map(|family| &family.series) {
         if let Value::Histogram(times) = &series.value {
             let count: u64 = times.counts.iter().sum();
-            let name = source(&series);
-            write!(out, "\n{name}: {} requests joined", grouped(count))?;
+            let source = label(series, "source");
+            write!(out, "\n{source}: {} requests joined", grouped(count))?;
             if count > 0 {
                 let (mean, most) = (mean(times), quantile_95(times));
                 write!(out, ", queued {mean} on average, p95 {most}")?;
@@ -58,15 +55,11 @@ pub(super) fn write_joined(out: &mut impl Write, families: &Families) -> io::Res
             writeln!(out)?;
         }
     }
-    for series in series(unreached) {
-        if number(&series) > 0 {
-            let reason = series.label("reason").unwrap_or_default();
-            let requests = grouped(number(&series));
-            writeln!(
-                out,
-                "  {}, unreached, {reason}: {requests}",
-                source(&series)
-            )?;
+    for series in unreached.iter().flat_map(|family| &family.series) {
+        let (source, reason) = (label(series, "source"), label(series, "reason"));
+        if number(series) > 0 {
+            let requests = grouped(number(series));
+            writeln!(out, "  {source}, unreached, {reason}: {requests}")?;
         }
     }
     Ok(())
@@ -76,35 +69,23 @@ pub(super) fn write_joined(out: &mut impl Write, families: &Families) -> io::Res
 fn statuses(out: &mut impl Write, requests: &Family) -> io::Result<()> {
     let mut methods: BTreeMap<&str, [u64; 6]> = BTreeMap::new();
     for series in &requests.series {
-        let class = match series
-            .label("status")
-            .and_then(|status| status.bytes().next())
-        {
-            Some(digit @ b'1'..=b'5') => usize::from(digit - b'1'),
+        let class = match label(series, "status").as_bytes() {
+            [digit @ b'1'..=b'5', ..] => usize::from(digit - b'1'),
             _ => 5,
         };
-        methods
-            .entry(series.label("method").unwrap_or_default())
-            .or_default()[class] += number(series);
+        methods.entry(label(series, "method")).or_default()[class] += number(series);
     }
     writeln!(
         out,
         "\n{:10}{:>12}{:>10}{:>12}{:>12}{:>12}{:>12}{:>10}",
         "METHOD", "REQUESTS", "1xx", "2xx", "3xx", "4xx", "5xx", "other"
     )?;
-    for (method, [one, two, three, four, five, other]) in methods {
-        let total = one + two + three + four + five + other;
-        writeln!(
-            out,
-            "{method:10}{:>12}{:>10}{:>12}{:>12}{:>12}{:>12}{:>10}",
-            grouped(total),
-            grouped(one),
-            grouped(two),
-            grouped(three),
-            grouped(four),
-            grouped(five),
-            grouped(other),
-        )?;
+    for (method, classes) in methods {
+        write!(out, "{method:10}{:>12}", grouped(classes.iter().sum()))?;
+        for (requests, width) in classes.into_iter().zip([10, 12, 12, 12, 12, 10]) {
+            write!(out, "{:>width$}", grouped(requests))?;
+        }
+        writeln!(out)?;
     }
     Ok(())
 }
@@ -113,23 +94,15 @@ fn statuses(out: &mut impl Write, requests: &Family) -> io::Result<()> {
 fn routes(out: &mut impl Write, requests: &Family, durations: Option<&Family>) -> io::Result<()> {
     let mut routes: BTreeMap<&str, (u64, u64, Option<Histogram>)> = BTreeMap::new();
     for series in &requests.series {
-        let route = routes
-            .entry(series.label("route").unwrap_or_default())
-            .or_default();
+        let route = routes.entry(label(series, "route")).or_default();
         route.0 += number(series);
-        if series
-            .label("status")
-            .is_some_and(|status| status.starts_with('5'))
-        {
+        if label(series, "status").starts_with('5') {
             route.1 += number(series);
         }
     }
     for series in durations.iter().flat_map(|family| &family.series) {
         if let Value::Histogram(histogram) = &series.value {
-            let route = routes
-                .entry(series.label("route").unwrap_or_default())
-                .or_default();
-            match &mut route.2 {
+            match &mut routes.entry(label(series, "route")).or_default().2 {
                 Some(all) => {
                     all.sum += histogram.sum;
                     for (all, count) in all.counts.iter_mut().zip(&histogram.counts) {
@@ -144,28 +117,29 @@ fn routes(out: &mut impl Write, requests: &Family, durations: Option<&Family>) -
     sorted.sort_by_key(|(route, (requests, ..))| (std::cmp::Reverse(*requests), *route));
     let times = durations.is_some();
     let heads = if times {
-        format!("{:>12}{:>12}", "MEAN", "P95")
+        "        MEAN         P95"
     } else {
-        String::new()
+        ""
     };
-    writeln!(out, "\n{:>12}{:>10}{heads}  ROUTE", "REQUESTS", "5xx")?;
+    writeln!(out, "\n    REQUESTS       5xx{heads}  ROUTE")?;
     for (route, (requests, errors, histogram)) in sorted.iter().take(ROUTES) {
         let columns = match histogram {
             Some(histogram) => format!("{:>12}{:>12}", mean(histogram), quantile_95(histogram)),
             None if times => format!("{:>12}{:>12}", "", ""),
             None => String::new(),
         };
-        writeln!(
-            out,
-            "{:>12}{:>10}{columns}  {route}",
-            grouped(*requests),
-            grouped(*errors)
-        )?;
+        let (requests, errors) = (grouped(*requests), grouped(*errors));
+        writeln!(out, "{requests:>12}{errors:>10}{columns}  {route}")?;
     }
     match sorted.len().saturating_sub(ROUTES) {
         0 => Ok(()),
         more => writeln!(out, "{:>12}  more routes", grouped(more as u64)),
     }
+}
+
+/// Returns the value of a label; empty without it.
+fn label<'s>(series: &'s Series, name: &str) -> &'s str {
+    series.label(name).unwrap_or_default()
 }
 
 fn number(series: &Series) -> u64 {
@@ -187,17 +161,16 @@ fn quantile_95(histogram: &Histogram) -> String {
     let count: u64 = histogram.counts.iter().sum();
     let rank = (count * 95).div_ceil(100);
     let mut seen = 0;
-    for (at, bucket) in histogram.counts.iter().enumerate() {
-        seen += bucket;
-        if seen >= rank && count > 0 {
-            return match (histogram.bounds.get(at), histogram.bounds.last()) {
-                (Some(bound), _) => format!("≤ {}", millis(*bound)),
-                (None, Some(last)) => format!("> {}", millis(*last)),
-                (None, None) => String::new(),
-            };
-        }
+    let bucket = histogram.counts.iter().position(|lines| {
+        seen += lines;
+        seen >= rank && count > 0
+    });
+    let bounds = &histogram.bounds;
+    match bucket.and_then(|at| Some((bounds.get(at), bounds.last()?))) {
+        Some((Some(bound), _)) => format!("≤ {}", millis(*bound)),
+        Some((None, last)) => format!("> {}", millis(*last)),
+        None => String::new(),
     }
-    String::new()
 }
 
 fn millis(micros: u64) -> String {
@@ -210,15 +183,7 @@ fn millis(micros: u64) -> String {
 
 /// Formats a number with its digits in groups of three: `1,234,567`.
 pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    HumanCount(number).to_string()
 }
 
 #[cfg(test)]

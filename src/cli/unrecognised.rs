@@ -1,4 +1,4 @@
-//! The failure of a log whose format is not recognised.
+//! Recognises the format of a log, or says which presets come closest.
 //!
 //! Invariant: the message does not quote the log, because it may end up in the journal.
 
@@ -7,46 +7,43 @@ use std::path::Path;
 
 use super::exit::{Exit, Failure};
 use super::rejects::extract_command;
-use crate::pattern::{Explainer, Outcome};
+use crate::model::Batch;
+use crate::pattern::{Explainer, Outcome, Pattern, Recognition, recognise};
 
-/// Reports the closest presets, and where the best one stops. `best` is the result of recognition,
-/// `lines` are the first of the log, and `line_bytes` limits their length.
-pub(super) fn unrecognised<'l>(
+/// Returns the preset that reads the first lines of a log, or reports the closest ones and where the best one stops.
+/// `line_bytes` limits the length of a line.
+pub(super) fn recognise_log(
     log: &Path,
-    best: &[(&str, usize)],
-    lines: impl Iterator<Item = &'l [u8]>,
+    first: &Batch<'_>,
     line_bytes: usize,
-) -> Failure {
-    let near = match best {
+) -> Result<Pattern, Failure> {
+    let best = match recognise(first.lines()) {
+        Recognition::Known(pattern) => return Ok(pattern),
+        Recognition::Unknown(best) => best,
+    };
+    let near = match best.as_slice() {
         [] => "none of the presets reads its lines".to_owned(),
         [(first, 100), (second, 100)] => {
             format!("{first} and {second} read all of its first lines, with different meanings")
         }
         _ => {
-            let near: Vec<String> = best
-                .iter()
-                .map(|(name, percent)| format!("{name} reads {percent} % of its first lines"))
-                .collect();
-            near.join(", ")
+            let near = best.iter();
+            let near =
+                near.map(|(name, percent)| format!("{name} reads {percent} % of its first lines"));
+            near.collect::<Vec<_>>().join(", ")
         }
     };
     let explainer = Explainer::new([], line_bytes);
-    let help = place(log, best.first().map(|(name, _)| *name), lines, &explainer);
-    Failure::message(
-        Exit::Config,
-        format!("the format of {} is not recognised: {near}", log.display()),
-    )
-    .help(format!("{help}name its pattern with --pattern, or define one in a configuration: [pattern.mine] nginx = '…'"))
+    let help = place(log, best.first().map(|(name, _)| *name), first, &explainer);
+    let message = format!("the format of {} is not recognised: {near}", log.display());
+    Err(Failure::message(Exit::Config, message)
+        .help(format!("{help}name its pattern with --pattern, or define one in a configuration: [pattern.mine] nginx = '…'")))
 }
 
 /// Describes where the best or closest preset first stops, and why.
-fn place<'l>(
-    log: &Path,
-    best: Option<&str>,
-    lines: impl Iterator<Item = &'l [u8]>,
-    explainer: &Explainer,
-) -> String {
-    let mut lines = (1..).zip(lines).filter(|(_, line)| !line.is_empty());
+fn place(log: &Path, best: Option<&str>, first: &Batch<'_>, explainer: &Explainer) -> String {
+    let lines = (1..).zip(first.lines());
+    let mut lines = lines.filter(|(_, line)| !line.is_empty());
     let stopped = lines.find_map(|(number, line)| {
         let closest = || Some(explainer.closest(line)?.name);
         let name = best.map(str::to_owned).or_else(closest)?;

@@ -23,6 +23,7 @@ pub use draft::{Draft, draft};
 pub use files::{Dump, Files};
 pub use glob::{is_glob, name_matches};
 pub use gunicorn::Gunicorn;
+pub use names::unique;
 pub use nginx::Nginx;
 
 #[cfg(test)]

@@ -75,7 +75,7 @@ pub(super) fn source_name(path: &str, is_taken: impl Fn(&str) -> bool) -> String
 }
 
 /// Returns the name, with a number appended if it is taken.
-pub(super) fn unique(name: &str, is_taken: impl Fn(&str) -> bool) -> String {
+pub fn unique(name: &str, is_taken: impl Fn(&str) -> bool) -> String {
     if !is_taken(name) {
         return name.to_owned();
     }

@@ -43,46 +43,38 @@ pub(super) fn check_files(config: &Config, report: &mut Report) {
 
 /// Returns the fault of a stream, without opening it: the daemon may have it open.
 fn judge_stream(source: &str, stream: &Stream) -> Option<Fault> {
+    let error = |what: String| Some(Fault::error(format!("source `{source}`: {what}")));
+    let warning = |what: String, help: &str| {
+        Some(Fault::warning(format!("source `{source}`: {what}")).help(help))
+    };
     match stream {
         Stream::Fifo(path) => match std::fs::metadata(path) {
             Ok(found) if found.file_type().is_fifo() => None,
-            Ok(found) if found.is_file() => Some(
-                Fault::error(format!(
-                    "source `{source}`: {} is a regular file",
-                    path.display()
-                ))
-                .help("follow it: paths = [\"…\"]"),
-            ),
-            Ok(_) => Some(Fault::error(format!(
-                "source `{source}`: {} is not a FIFO",
-                path.display()
-            ))),
-            Err(error) => Some(
-                Fault::warning(format!(
-                    "source `{source}`: cannot stat {}: {error}",
-                    path.display()
-                ))
-                .help("it is read as soon as it appears; create it with mkfifo(1)"),
+            Ok(found) if found.is_file() => {
+                let fault = error(format!("{} is a regular file", path.display()));
+                fault.map(|fault| fault.help("follow it: paths = [\"…\"]"))
+            }
+            Ok(_) => error(format!("{} is not a FIFO", path.display())),
+            Err(error) => warning(
+                format!("cannot stat {}: {error}", path.display()),
+                "it is read as soon as it appears; create it with mkfifo(1)",
             ),
         },
         Stream::Syslog(syslog) if matches!(syslog.address, SyslogAddress::Unix(_)) => {
             let length = unix_queue_length().filter(|length| *length < SHORT_QUEUE)?;
-            Some(
-                Fault::warning(format!(
-                    "source `{source}`: the kernel lets {length} datagrams wait in a unix socket, \
-                     writers drop lines in a burst"
-                ))
-                .help(format!(
+            warning(
+                format!(
+                    "the kernel lets {length} datagrams wait in a unix socket, writers drop lines in a burst"
+                ),
+                &format!(
                     "sysctl -w net.unix.max_dgram_qlen={SHORT_QUEUE} net.core.wmem_default=4194304, also in \
                      /etc/sysctl.d, before the exporter and the servers start"
-                )),
+                ),
             )
         }
-        Stream::Journal(_) if !is_on_path(JOURNAL_PROGRAM) => Some(
-            Fault::warning(format!(
-                "source `{source}`: {JOURNAL_PROGRAM} is not on the PATH"
-            ))
-            .help("the journal is read through it; it is part of systemd"),
+        Stream::Journal(_) if !is_on_path(JOURNAL_PROGRAM) => warning(
+            format!("{JOURNAL_PROGRAM} is not on the PATH"),
+            "the journal is read through it; it is part of systemd",
         ),
         Stream::Syslog(_) | Stream::Stdin { .. } | Stream::Journal(_) => None,
     }

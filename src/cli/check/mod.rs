@@ -42,24 +42,15 @@ impl Check {
         judge(&config, &initial, &mut checked.report);
         let mut out = io::stdout().lock();
         write!(out, "{}", checked.report)?;
-        write!(
-            out,
-            "{}: good, {}",
-            self.config.display(),
-            counted(config.sources.len(), "source")
-        )?;
+        let sources = counted(config.sources.len(), "source");
+        write!(out, "{}: good, {sources}", self.config.display())?;
         if checked.report.warnings() > 0 {
             write!(out, ", {}", counted(checked.report.warnings(), "warning"))?;
         }
         writeln!(out)?;
         for (source, initial) in config.sources.iter().zip(&initial) {
-            write!(
-                out,
-                "  {}: {} as {}",
-                source.name,
-                source.input,
-                source.pattern.name()
-            )?;
+            let (name, pattern) = (&source.name, source.pattern.name());
+            write!(out, "  {name}: {} as {pattern}", source.input)?;
             match &source.behind {
                 Some(front) => writeln!(out, ", behind {front}")?,
                 None => writeln!(out)?,
@@ -87,11 +78,8 @@ fn initialised(config: &Config) -> Vec<Vec<Initialised>> {
 
 /// Warns of series that should start at 0 and will not.
 fn judge(config: &Config, initial: &[Vec<Initialised>], report: &mut Report) {
-    let asked = config
-        .metrics
-        .initial()
-        .and_then(|asked| asked.place.clone());
-    let Some(place) = asked else {
+    let asked = config.metrics.initial();
+    let Some(place) = asked.and_then(|asked| asked.place.as_ref()) else {
         return;
     };
     let all = || initial.iter().flatten();
@@ -109,15 +97,12 @@ fn judge(config: &Config, initial: &[Vec<Initialised>], report: &mut Report) {
             config.limits.series,
             left_out.join(", ")
         ));
-        report.push(
-            fault
-                .at(place.clone())
-                .help(if needed > Limits::MAX_SERIES {
-                    fewer.to_owned()
-                } else {
-                    format!("limits.series = {needed}, or {fewer}")
-                }),
-        );
+        let help = if needed > Limits::MAX_SERIES {
+            fewer.to_owned()
+        } else {
+            format!("limits.series = {needed}, or {fewer}")
+        };
+        report.push(fault.at(place.clone()).help(help));
     }
     for (source, known) in config.sources.iter().zip(initial) {
         if known.is_empty() {
@@ -141,14 +126,11 @@ fn estimate(
     let plan = MetricPlan::new(&source.metrics, source.pattern.fields());
     let routes = source.routes.as_ref().map(|routes| routes.max_routes);
     for (name, sizes) in plan.sizes(routes.unwrap_or(Limits::MAX_ROUTES)) {
-        let product = sizes
-            .iter()
-            .fold(1_usize, |product, (_, size)| product.saturating_mul(*size));
-        let factors: Vec<String> = sizes
-            .iter()
-            .filter(|(_, size)| *size > 1)
-            .map(|(label, size)| format!("{size} {}", label.name()))
-            .collect();
+        let product = sizes.iter().map(|(_, size)| *size);
+        let product = product.fold(1, usize::saturating_mul);
+        let factors = sizes.iter().filter(|(_, size)| *size > 1);
+        let factors = factors.map(|(label, size)| format!("{size} {}", label.name()));
+        let factors: Vec<String> = factors.collect();
         write!(out, "    {name}: at most {} series", product.min(limit))?;
         if product > limit {
             write!(out, " by limits.series of {product}")?;
