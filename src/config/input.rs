@@ -231,7 +231,7 @@ impl RawInput {
         );
         limit(
             self.max_connections.as_ref().map(|it| &it.place),
-            allows(SyslogAddress::has_connections),
+            allows(|address| address.has_connections),
             "`max_connections` applies only to `tcp://` and `unix-stream:` of `syslog`",
         );
     }
@@ -376,9 +376,9 @@ mod tests {
     fn each_input_has_a_key_and_relative_paths_start_at_the_configuration() {
         assert_eq!(stream("stdin = true"), Stream::Stdin { head: [].into() });
         assert_eq!(stream("fifo = 'f'"), Stream::Fifo("/etc/x/f".into()));
-        let syslog = |address: SyslogAddress, receive_buffer, socket_mode, max_connections| {
+        let syslog = |address: &str, receive_buffer, socket_mode, max_connections| {
             Stream::Syslog(Syslog {
-                address,
+                address: address.parse().unwrap(),
                 receive_buffer,
                 socket_mode,
                 max_connections,
@@ -386,16 +386,11 @@ mod tests {
         };
         assert_eq!(
             stream("syslog = 'unix:s'\nsocket_mode = 0o622\nreceive_buffer = 65536"),
-            syslog(SyslogAddress::Unix("/etc/x/s".into()), 65_536, 0o622, 64)
+            syslog("unix:/etc/x/s", 65_536, 0o622, 64)
         );
         assert_eq!(
             stream("syslog = 'tcp://127.0.0.1:601'\nmax_connections = 3"),
-            syslog(
-                SyslogAddress::Tcp(([127, 0, 0, 1], 601).into()),
-                8 << 20,
-                0o666,
-                3
-            )
+            syslog("tcp://127.0.0.1:601", 8 << 20, 0o666, 3)
         );
         assert_eq!(
             stream("journal = 'gunicorn@shop.service'\nstart = 'beginning'"),

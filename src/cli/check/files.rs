@@ -12,7 +12,7 @@ use crate::config::{Config, Input};
 use crate::diag::{Fault, Report};
 use crate::source::{
     FileError, FileEvent, FileSettings, FileSource, JOURNAL_PROGRAM, RealFs, SHORT_QUEUE, Stream,
-    SyslogAddress, unix_queue_length,
+    Syslog, unix_queue_length,
 };
 
 /// Opens every file that a configuration names.
@@ -60,7 +60,9 @@ fn judge_stream(source: &str, stream: &Stream) -> Option<Fault> {
                 "it is read as soon as it appears; create it with mkfifo(1)",
             ),
         },
-        Stream::Syslog(syslog) if matches!(syslog.address, SyslogAddress::Unix(_)) => {
+        Stream::Syslog(Syslog { address, .. })
+            if address.path().is_some() && !address.has_connections =>
+        {
             let length = unix_queue_length().filter(|length| *length < SHORT_QUEUE)?;
             warning(
                 format!(

@@ -16,7 +16,7 @@ use super::deframe::LineBuffer;
 use super::event::{KERNEL_DROP, ReceiveBuffer, StreamEvent};
 use super::kernel::{self, Drops};
 use super::queue::{Queue, RETRY_INTERVAL};
-use super::settings::{Syslog, SyslogAddress};
+use super::settings::{Endpoint, Syslog};
 use crate::source::frame::READ_BYTES;
 use crate::unix_socket::{self, SocketFile};
 
@@ -122,8 +122,8 @@ impl DatagramReader {
 impl DatagramSocket {
     fn bind(syslog: &Syslog, queue: &Queue) -> std::io::Result<Self> {
         let what = syslog.address.to_string();
-        match &syslog.address {
-            SyslogAddress::Udp(address) | SyslogAddress::Tcp(address) => {
+        match &syslog.address.endpoint {
+            Endpoint::Ip(address) => {
                 let socket = UdpSocket::bind(address)?;
                 let requested = syslog.receive_buffer;
                 let granted = kernel::set_receive_buffer(&socket, requested)?;
@@ -132,7 +132,7 @@ impl DatagramSocket {
                 queue.report(StreamEvent::Opened { what, buffer });
                 Ok(Self::Udp(socket, drops))
             }
-            SyslogAddress::Unix(path) | SyslogAddress::UnixStream(path) => {
+            Endpoint::Unix(path) => {
                 let (socket, file) = unix_socket::bind(path, |path| UnixDatagram::bind(path))?;
                 file.set_mode(syslog.socket_mode)?;
                 queue.report(StreamEvent::Opened { what, buffer: None });

@@ -15,7 +15,7 @@ use super::context::ReceiveContext;
 use super::deframe::{Deframer, LineBuffer};
 use super::event::{BAD_FRAME, REFUSED_CONNECTION, StreamEvent};
 use super::queue::RETRY_INTERVAL;
-use super::settings::{Syslog, SyslogAddress};
+use super::settings::{Endpoint, Syslog};
 use crate::unix_socket::{self, SocketFile};
 
 /// Bytes read from one connection before the next one is read.
@@ -97,25 +97,16 @@ pub(super) fn receive(syslog: &Syslog, context: &ReceiveContext) {
 
 impl SyslogListener {
     fn bind(syslog: &Syslog) -> std::io::Result<Self> {
-        match &syslog.address {
-            SyslogAddress::Tcp(address) | SyslogAddress::Udp(address) => {
-                let socket = TcpListener::bind(address)?;
-                socket.set_nonblocking(true)?;
-                Ok(Self {
-                    socket: socket.into(),
-                    file: None,
-                })
-            }
-            SyslogAddress::UnixStream(path) | SyslogAddress::Unix(path) => {
+        let (socket, file): (OwnedFd, _) = match &syslog.address.endpoint {
+            Endpoint::Ip(address) => (TcpListener::bind(address)?.into(), None),
+            Endpoint::Unix(path) => {
                 let (socket, file) = unix_socket::bind(path, |path| UnixListener::bind(path))?;
                 file.set_mode(syslog.socket_mode)?;
-                socket.set_nonblocking(true)?;
-                Ok(Self {
-                    socket: socket.into(),
-                    file: Some(file),
-                })
+                (socket.into(), Some(file))
             }
-        }
+        };
+        rustix::io::ioctl_fionbio(&socket, true)?;
+        Ok(Self { socket, file })
     }
 }
 

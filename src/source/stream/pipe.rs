@@ -47,12 +47,8 @@ pub(super) fn read_stdin(head: &[u8], context: &ReceiveContext) {
     reader.push(head);
     let mut is_failure_reported = false;
     while !queue.is_stopped() {
-        if !queue.has_room() {
-            queue.wait(&[], None);
-            continue;
-        }
         // Other processes may share it, so it stays blocking, and is read only when readable.
-        if !queue.wait(&[stdin.as_fd()], None).contains(&true) {
+        if !queue.wait_to_read(stdin.as_fd()) {
             continue;
         }
         match reader.read(stdin.as_fd()) {

@@ -174,6 +174,15 @@ impl Queue {
         })
     }
 
+    /// Waits for room, or with room for bytes to read from `fd`. Returns whether both are there.
+    pub(super) fn wait_to_read(&self, fd: BorrowedFd<'_>) -> bool {
+        if self.has_room() {
+            return self.wait(&[fd], None).contains(&true);
+        }
+        self.wait(&[], None);
+        false
+    }
+
     /// Requests the receiver to stop.
     pub(super) fn stop(&self) {
         self.lock().stop = true;

@@ -11,7 +11,7 @@ use super::context::ReceiveContext;
 use super::event::StreamEvent;
 use super::journal::{self, JournalCursor};
 use super::queue::{Held, Queue, RETRY_INTERVAL};
-use super::settings::{Journal, Stream};
+use super::settings::Stream;
 use super::{datagram, listen, pipe};
 use crate::clock::{Clock, Waker};
 use crate::model::{Batch, GenerationId, Position};
@@ -55,17 +55,14 @@ impl StreamReceiver {
         waker: Waker,
         clock: Arc<dyn Clock>,
     ) -> io::Result<Self> {
-        let limit = match &stream {
-            Stream::Syslog(syslog) => syslog.receive_buffer,
-            Stream::Stdin { .. } | Stream::Fifo(_) | Stream::Journal(_) => QUEUE_BYTES,
-        };
-        let cursor = match &stream {
-            Stream::Journal(Journal {
-                unit, cursor_file, ..
-            }) => cursor_file
-                .clone()
-                .map(|path| JournalCursor::new(path, unit)),
-            _ => None,
+        let (limit, cursor) = match &stream {
+            Stream::Syslog(syslog) => (syslog.receive_buffer, None),
+            Stream::Journal(journal) => {
+                let file = journal.cursor_file.clone();
+                let cursor = file.map(|path| JournalCursor::new(path, &journal.unit));
+                (QUEUE_BYTES, cursor)
+            }
+            Stream::Stdin { .. } | Stream::Fifo(_) => (QUEUE_BYTES, None),
         };
         let queue = Arc::new(Queue::new(limit, waker)?);
         let context = ReceiveContext {
@@ -73,10 +70,8 @@ impl StreamReceiver {
             line_bytes,
             clock: Arc::clone(&clock),
         };
-        let (received, from) = (
-            stream.clone(),
-            cursor.as_ref().and_then(JournalCursor::load),
-        );
+        let from = cursor.as_ref().and_then(JournalCursor::load);
+        let received = stream.clone();
         let thread = thread::Builder::new()
             .name("receive".to_owned())
             .spawn(move || receive(&received, from, &context))?;
@@ -213,8 +208,8 @@ fn receive(stream: &Stream, from: Option<String>, context: &ReceiveContext) {
     match stream {
         Stream::Stdin { head } => pipe::read_stdin(head, context),
         Stream::Fifo(path) => pipe::read_fifo(path, context),
-        Stream::Syslog(syslog) if syslog.address.has_connections() => {
-            listen::receive(syslog, context);
+        Stream::Syslog(syslog) if syslog.address.has_connections => {
+            listen::receive(syslog, context)
         }
         Stream::Syslog(syslog) => datagram::receive(syslog, context),
         Stream::Journal(journal) => journal::follow(journal, from, context),

@@ -39,17 +39,19 @@ pub struct Syslog {
     pub max_connections: usize,
 }
 
-/// An address to listen on for syslog.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum SyslogAddress {
-    /// `udp://IP:PORT`.
-    Udp(SocketAddr),
-    /// `tcp://IP:PORT`.
-    Tcp(SocketAddr),
-    /// `unix:PATH`: datagrams.
+/// An address to listen on for syslog: `udp://IP:PORT`, `tcp://IP:PORT`, `unix:PATH` or `unix-stream:PATH`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyslogAddress {
+    /// True if senders connect, rather than send datagrams.
+    pub has_connections: bool,
+    pub(super) endpoint: Endpoint,
+}
+
+/// A syslog address without its transport.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    Ip(SocketAddr),
     Unix(PathBuf),
-    /// `unix-stream:PATH`: connections.
-    UnixStream(PathBuf),
 }
 
 /// Why a text is not a [`SyslogAddress`].
@@ -82,12 +84,10 @@ impl Stream {
     pub fn gap_reasons(&self) -> &'static [&'static str] {
         match self {
             Self::Stdin { .. } | Self::Fifo(_) => &[],
-            Self::Syslog(syslog) => match syslog.address {
-                SyslogAddress::Udp(_) => &[KERNEL_DROP, QUEUE_FULL],
-                SyslogAddress::Unix(_) => &[QUEUE_FULL],
-                SyslogAddress::Tcp(_) | SyslogAddress::UnixStream(_) => {
-                    &[REFUSED_CONNECTION, BAD_FRAME]
-                }
+            Self::Syslog(syslog) => match syslog.address.endpoint {
+                _ if syslog.address.has_connections => &[REFUSED_CONNECTION, BAD_FRAME],
+                Endpoint::Ip(_) => &[KERNEL_DROP, QUEUE_FULL],
+                Endpoint::Unix(_) => &[QUEUE_FULL],
             },
             Self::Journal(_) => &[JOURNAL_GAP],
         }
@@ -108,19 +108,18 @@ impl fmt::Display for Stream {
 impl SyslogAddress {
     /// Joins a relative path of a unix socket to `base`.
     #[must_use]
-    pub fn relative_to(self, base: &Path) -> Self {
-        match self {
-            Self::Unix(path) => Self::Unix(base.join(path)),
-            Self::UnixStream(path) => Self::UnixStream(base.join(path)),
-            ip => ip,
+    pub fn relative_to(mut self, base: &Path) -> Self {
+        if let Endpoint::Unix(path) = &mut self.endpoint {
+            *path = base.join(&path);
         }
+        self
     }
 
     /// Returns the path of a unix socket.
     pub fn path(&self) -> Option<&Path> {
-        match self {
-            Self::Unix(path) | Self::UnixStream(path) => Some(path),
-            Self::Udp(_) | Self::Tcp(_) => None,
+        match &self.endpoint {
+            Endpoint::Unix(path) => Some(path),
+            Endpoint::Ip(_) => None,
         }
     }
 
@@ -132,15 +131,10 @@ impl SyslogAddress {
 
     /// Returns whether other machines may reach the address.
     pub fn is_reachable(&self) -> bool {
-        match self {
-            Self::Udp(address) | Self::Tcp(address) => !address.ip().to_canonical().is_loopback(),
-            Self::Unix(_) | Self::UnixStream(_) => false,
+        match self.endpoint {
+            Endpoint::Ip(address) => !address.ip().to_canonical().is_loopback(),
+            Endpoint::Unix(_) => false,
         }
-    }
-
-    /// Returns whether senders connect, rather than send datagrams.
-    pub fn has_connections(&self) -> bool {
-        matches!(self, Self::Tcp(_) | Self::UnixStream(_))
     }
 }
 
@@ -148,20 +142,18 @@ impl FromStr for SyslogAddress {
     type Err = SyslogAddressError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let socket = |text: &str| {
-            let error = || SyslogAddressError::Socket(text.to_owned());
-            text.parse::<SocketAddr>().map_err(|_| error())
+        let (scheme, rest) = text.split_once(':').ok_or(SyslogAddressError::Scheme)?;
+        let endpoint = match (scheme, rest.strip_prefix("//")) {
+            ("udp" | "tcp", Some(address)) => match address.parse() {
+                Ok(address) => Endpoint::Ip(address),
+                Err(_) => return Err(SyslogAddressError::Socket(address.to_owned())),
+            },
+            ("unix" | "unix-stream", _) => Endpoint::Unix(rest.into()),
+            _ => return Err(SyslogAddressError::Scheme),
         };
-        let address = if let Some(address) = text.strip_prefix("udp://") {
-            Self::Udp(socket(address)?)
-        } else if let Some(address) = text.strip_prefix("tcp://") {
-            Self::Tcp(socket(address)?)
-        } else if let Some(path) = text.strip_prefix("unix-stream:") {
-            Self::UnixStream(path.into())
-        } else if let Some(path) = text.strip_prefix("unix:") {
-            Self::Unix(path.into())
-        } else {
-            return Err(SyslogAddressError::Scheme);
+        let address = Self {
+            has_connections: matches!(scheme, "tcp" | "unix-stream"),
+            endpoint,
         };
         if address.fits() {
             Ok(address)
@@ -173,12 +165,17 @@ impl FromStr for SyslogAddress {
 
 impl fmt::Display for SyslogAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = |path: &Path| path.to_string_lossy().escape_debug().to_string();
-        match self {
-            Self::Udp(address) => write!(f, "udp://{address}"),
-            Self::Tcp(address) => write!(f, "tcp://{address}"),
-            Self::Unix(socket) => write!(f, "unix:{}", path(socket)),
-            Self::UnixStream(socket) => write!(f, "unix-stream:{}", path(socket)),
+        match (&self.endpoint, self.has_connections) {
+            (Endpoint::Ip(address), false) => write!(f, "udp://{address}"),
+            (Endpoint::Ip(address), true) => write!(f, "tcp://{address}"),
+            (Endpoint::Unix(path), has_connections) => {
+                let scheme = if has_connections {
+                    "unix-stream"
+                } else {
+                    "unix"
+                };
+                write!(f, "{scheme}:{}", path.to_string_lossy().escape_debug())
+            }
         }
     }
 }

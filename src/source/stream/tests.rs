@@ -106,9 +106,9 @@ impl Bench {
     }
 }
 
-fn syslog(address: SyslogAddress) -> Stream {
+fn syslog(address: &str) -> Stream {
     Stream::Syslog(Syslog {
-        address,
+        address: address.parse().unwrap(),
         receive_buffer: 1 << 20,
         socket_mode: 0o600,
         max_connections: 3,
@@ -116,7 +116,7 @@ fn syslog(address: SyslogAddress) -> Stream {
 }
 
 fn unix(path: &Path) -> Stream {
-    syslog(SyslogAddress::Unix(path.to_owned()))
+    syslog(&format!("unix:{}", path.display()))
 }
 
 /// Returns a free address, for both protocols.
@@ -174,7 +174,7 @@ fn datagrams_sent_before_the_stop_are_counted() {
 #[test]
 fn losses_of_a_full_queue_are_counted_by_datagram() {
     let address = free_address();
-    let Stream::Syslog(settings) = syslog(SyslogAddress::Udp(address)) else {
+    let Stream::Syslog(settings) = syslog(&format!("udp://{address}")) else {
         panic!("not syslog");
     };
     let mut bench = Bench::start(Stream::Syslog(Syslog {
@@ -196,7 +196,7 @@ fn a_socket_whose_file_was_removed_is_bound_again() {
     let dir = tempfile::tempdir().unwrap();
     for stream in [
         unix(&dir.path().join("s")),
-        syslog(SyslogAddress::UnixStream(dir.path().join("t"))),
+        syslog(&format!("unix-stream:{}/t", dir.path().display())),
     ] {
         let Stream::Syslog(settings) = &stream else {
             panic!("not syslog");
@@ -212,7 +212,7 @@ fn a_socket_whose_file_was_removed_is_bound_again() {
 fn an_address_in_use_is_reported_and_bound_later() {
     let address = free_address();
     let taken = UdpSocket::bind(address).unwrap();
-    let mut bench = Bench::start(syslog(SyslogAddress::Udp(address)));
+    let mut bench = Bench::start(syslog(&format!("udp://{address}")));
     bench.until_event("cannot read udp://");
     assert_eq!(bench.receiver.open(), 0);
     drop(taken);
@@ -222,7 +222,7 @@ fn an_address_in_use_is_reported_and_bound_later() {
 #[test]
 fn connections_are_read_concurrently_and_an_unfinished_line_is_counted() {
     let address = free_address();
-    let mut bench = Bench::start(syslog(SyslogAddress::Tcp(address)));
+    let mut bench = Bench::start(syslog(&format!("tcp://{address}")));
     let mut counted = TcpStream::connect(address).unwrap();
     let mut plain = TcpStream::connect(address).unwrap();
     counted.write_all(b"6 <190>a6 <19").unwrap();
@@ -241,7 +241,7 @@ fn connections_are_read_concurrently_and_an_unfinished_line_is_counted() {
 fn connections_over_the_limit_are_refused_until_others_close() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("s");
-    let mut bench = Bench::start(syslog(SyslogAddress::UnixStream(path.clone())));
+    let mut bench = Bench::start(syslog(&format!("unix-stream:{}", path.display())));
     let open: Vec<_> = (0..5)
         .map(|_| UnixStream::connect(&path).unwrap())
         .collect();
@@ -259,7 +259,7 @@ fn connections_over_the_limit_are_refused_until_others_close() {
 #[test]
 fn a_broken_frame_closes_only_its_connection() {
     let address = free_address();
-    let mut bench = Bench::start(syslog(SyslogAddress::Tcp(address)));
+    let mut bench = Bench::start(syslog(&format!("tcp://{address}")));
     let mut good = TcpStream::connect(address).unwrap();
     let mut bad = TcpStream::connect(address).unwrap();
     bad.write_all(b"6 <190>ax").unwrap();
@@ -271,7 +271,7 @@ fn a_broken_frame_closes_only_its_connection() {
 #[test]
 fn a_writer_waits_while_the_queue_is_full() {
     let address = free_address();
-    let mut bench = Bench::start(syslog(SyslogAddress::Tcp(address)));
+    let mut bench = Bench::start(syslog(&format!("tcp://{address}")));
     let mut peer = TcpStream::connect(address).unwrap();
     let text = "0123456789\n".repeat(3 << 20);
     let length = text.len();
@@ -333,7 +333,7 @@ fn bytes_in_a_fifo_and_a_connection_at_the_stop_are_counted() {
         writer(&path).write_all(text.as_bytes()).unwrap();
         fifo.stop();
         assert_eq!(fifo.count(), 10_000);
-        let mut tcp = Bench::start(syslog(SyslogAddress::Tcp(address)));
+        let mut tcp = Bench::start(syslog(&format!("tcp://{address}")));
         let mut peer = TcpStream::connect(address).unwrap();
         tcp.until("accepted", |bench| bench.receiver.open() == 2);
         peer.write_all(text.as_bytes()).unwrap();

@@ -17,7 +17,7 @@ pub(super) const CURSOR_BYTES: usize = 1024;
 
 /// The cursor reached in one unit's journal, and the file that keeps it.
 #[derive(Debug)]
-pub(in crate::source::stream) struct JournalCursor {
+pub(crate) struct JournalCursor {
     path: PathBuf,
     unit: String,
     /// Cursor to write next.
@@ -28,7 +28,7 @@ pub(in crate::source::stream) struct JournalCursor {
 
 impl JournalCursor {
     /// Creates a cursor of `unit` that is kept in `path`.
-    pub(in crate::source::stream) fn new(path: PathBuf, unit: &str) -> Self {
+    pub(crate) fn new(path: PathBuf, unit: &str) -> Self {
         Self {
             path,
             unit: unit.to_owned(),
@@ -38,28 +38,24 @@ impl JournalCursor {
     }
 
     /// Returns the path of the file.
-    pub(in crate::source::stream) fn path(&self) -> &PathBuf {
+    pub(crate) fn path(&self) -> &PathBuf {
         &self.path
     }
 
     /// Returns the cursor that an earlier run saved, unless it belongs to another unit or is invalid.
-    pub(in crate::source::stream) fn load(&self) -> Option<String> {
+    pub(crate) fn load(&self) -> Option<String> {
         let text = fs::read_to_string(&self.path).ok()?;
         let (unit, cursor) = text.strip_suffix('\n')?.split_once('\n')?;
         (unit == self.unit && is_cursor(cursor)).then(|| cursor.to_owned())
     }
 
     /// Sets the cursor: all entries up to and including it are counted.
-    pub(in crate::source::stream) fn set(&mut self, cursor: String) {
+    pub(crate) fn set(&mut self, cursor: String) {
         self.unsaved = Some(cursor);
     }
 
     /// Writes a changed cursor to the file, at most once per interval unless `at_once`.
-    pub(in crate::source::stream) fn save(
-        &mut self,
-        now: Duration,
-        at_once: bool,
-    ) -> io::Result<()> {
+    pub(crate) fn save(&mut self, now: Duration, at_once: bool) -> io::Result<()> {
         let Some(cursor) = &self.unsaved else {
             return Ok(());
         };

@@ -3,7 +3,7 @@
 //! Invariant: memory is bounded by the longest line and one read; a longer message becomes a line of
 //! one byte over the limit, which its reader counts as over-long.
 
-use std::io::{Read, Result};
+use std::io::{BufRead as _, Cursor, Read, Result};
 
 use super::export::{ExportParser, JournalEntry};
 use crate::source::frame::READ_BYTES;
@@ -15,9 +15,7 @@ pub struct JournalMessages<R> {
     parser: ExportParser,
     line_bytes: usize,
     buffer: Vec<u8>,
-    lines: Vec<u8>,
-    /// Bytes of `lines` that were read already.
-    consumed: usize,
+    lines: Cursor<Vec<u8>>,
     ended: bool,
 }
 
@@ -29,19 +27,18 @@ impl<R: Read> JournalMessages<R> {
             parser: ExportParser::new(line_bytes),
             line_bytes,
             buffer: vec![0; READ_BYTES],
-            lines: Vec::new(),
-            consumed: 0,
+            lines: Cursor::default(),
             ended: false,
         }
     }
 
     /// Reads until a line is available or the text ends.
     fn fill(&mut self) -> Result<()> {
-        while self.consumed == self.lines.len() && !self.ended {
-            self.lines.clear();
-            self.consumed = 0;
+        while self.lines.fill_buf()?.is_empty() && !self.ended {
             let length = self.reader.read(&mut self.buffer)?;
-            let (lines, too_long) = (&mut self.lines, self.line_bytes + 1);
+            self.lines.set_position(0);
+            let (lines, too_long) = (self.lines.get_mut(), self.line_bytes + 1);
+            lines.clear();
             let mut sink = |entry: JournalEntry<'_>| {
                 if !entry.is_of_manager {
                     match entry.message {
@@ -65,11 +62,7 @@ impl<R: Read> JournalMessages<R> {
 impl<R: Read> Read for JournalMessages<R> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         self.fill()?;
-        let rest = &self.lines[self.consumed..];
-        let length = rest.len().min(buffer.len());
-        buffer[..length].copy_from_slice(&rest[..length]);
-        self.consumed += length;
-        Ok(length)
+        self.lines.read(buffer)
     }
 }
 

@@ -124,13 +124,11 @@ impl Follower<'_> {
         let mut child = command
             .spawn()
             .map_err(|error| io::Error::new(error.kind(), format!("{JOURNAL_PROGRAM}: {error}")))?;
-        match child.stdout.take() {
-            Some(output) => Ok(Program {
-                child,
-                output: output.into(),
-            }),
-            None => Err(io::Error::other("journalctl has no output")),
-        }
+        let output = (child.stdout.take()).ok_or(io::Error::other("journalctl has no output"))?;
+        Ok(Program {
+            child,
+            output: output.into(),
+        })
     }
 
     /// Reads until the program closes its output or the thread is stopped.
@@ -141,11 +139,7 @@ impl Follower<'_> {
         let mut expected = self.cursor.clone();
         let mut buffer = vec![0; READ_BYTES];
         while !queue.is_stopped() {
-            if !queue.has_room() {
-                queue.wait(&[], None);
-                continue;
-            }
-            if !queue.wait(&[program.output.as_fd()], None).contains(&true) {
+            if !queue.wait_to_read(program.output.as_fd()) {
                 continue;
             }
             let length = match rustix::io::read(&program.output, &mut buffer[..]) {
@@ -185,7 +179,7 @@ impl Follower<'_> {
 impl Program {
     /// Kills and reaps the program, and describes how it ended.
     fn end(&mut self) -> String {
-        // After closing its output it is useless, even if it still runs.
+        // After closing its output it is useless, even if it still runs. Fails if it was reaped already.
         let _ = self.child.kill();
         match self.child.wait() {
             Ok(status) => status.to_string(),
@@ -196,8 +190,6 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // Both fail if it was reaped already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.end();
     }
 }
