@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use crate::diag::{Report, Section, Spot};
 use crate::join;
-use crate::model::Micros;
 
 /// Bounds on input and memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +45,7 @@ impl Limits {
     pub fn join(&self, default_pending: usize) -> join::Limits {
         join::Limits {
             pending: self.pending_requests.unwrap_or(default_pending),
-            wait: Micros(u64::try_from(self.pending_wait.as_micros()).unwrap_or(u64::MAX)),
+            wait: self.pending_wait.into(),
         }
     }
 
@@ -82,6 +81,7 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
+    use crate::model::Micros;
 
     #[test]
     fn waiting_requests_are_bounded_by_the_configuration() {

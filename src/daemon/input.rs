@@ -145,8 +145,8 @@ impl OpenInput {
         }
     }
 
-    /// Returns whether everything that exists has been opened.
-    pub(super) fn has_looked(&self) -> bool {
+    /// Returns whether an attempt to open everything that exists was made.
+    pub(super) fn open_was_tried(&self) -> bool {
         match self {
             Self::Files { .. } => true,
             Self::Stream { receiver, .. } => receiver.open_was_tried(),

@@ -8,10 +8,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
+use sd_notify::NotifyState;
+use tokio::task::spawn_blocking;
+
 use super::error::{RunError, StartError};
 use super::input::{InputLimits, OpenInput, gap_reasons};
 use super::shared_shard::SharedShard;
-use super::start::Daemon;
+use super::start::{Daemon, load_routes};
 use super::views::Views;
 use super::worker::{Work, Worker};
 use super::{descriptors, systemd};
@@ -29,42 +32,27 @@ impl Daemon {
             tracing::warn!("nothing to reload: started without a configuration file");
             return Ok(());
         };
-        systemd::reloading();
-        match Config::load(&origin.path) {
-            Ok(Checked {
-                config: Some(config),
-                mut report,
-            }) => {
-                let resolvers = config.resolvers(&mut report);
-                if report.errors() > 0 {
-                    self.refuse_for(&report, &origin.path);
-                    systemd::ready();
-                    return Ok(());
-                }
-                for fault in report.faults() {
-                    tracing::warn!("{fault}");
-                }
+        systemd::notify_reloading();
+        let path = origin.path.display();
+        match load(&origin.path) {
+            Ok(Ok((config, resolvers))) => {
                 if !origin.listen_is_given && config.listen != self.listen {
                     tracing::warn!("web.listen changed: restart the exporter to apply it");
                 }
                 let works = self.stop_workers().await?;
-                let budget = Budget::new(config.limits.series);
-                self.adopt(&config, &resolvers, works, &budget)?;
-                self.telemetry.config_loaded(self.clock.wall());
-                tracing::info!("configuration reloaded from {}", origin.path.display());
+                self.adopt(&config, &resolvers, works)?;
+                tracing::info!("configuration reloaded from {path}");
             }
-            Ok(Checked { report, .. }) => self.refuse_for(&report, &origin.path),
-            Err(error) => self.refuse(&format!("cannot read {}: {error}", origin.path.display())),
+            Ok(Err(report)) => {
+                for fault in report.faults() {
+                    tracing::error!("{fault}");
+                }
+                self.refuse(&format!("{} errors in {path}", report.errors()));
+            }
+            Err(error) => self.refuse(&format!("cannot read {path}: {error}")),
         }
-        systemd::ready();
+        systemd::notify(NotifyState::Ready);
         Ok(())
-    }
-
-    fn refuse_for(&self, report: &Report, path: &Path) {
-        for fault in report.faults() {
-            tracing::error!("{fault}");
-        }
-        self.refuse(&format!("{} errors in {}", report.errors(), path.display()));
     }
 
     fn refuse(&self, why: &str) {
@@ -76,30 +64,23 @@ impl Daemon {
     async fn stop_workers(&mut self) -> Result<Vec<Work>, RunError> {
         let workers = std::mem::take(&mut self.workers);
         workers.iter().for_each(Worker::request_stop);
-        let joined = tokio::task::spawn_blocking(move || {
-            workers
-                .into_iter()
-                .map(Worker::join)
-                .collect::<Result<Vec<_>, _>>()
-        });
-        match joined.await {
-            Ok(works) => works.map_err(RunError::Panicked),
-            Err(error) => Err(RunError::Panicked(error.to_string())),
-        }
+        let join = move || workers.into_iter().map(Worker::join).collect();
+        let joined: Result<Result<_, _>, _> = spawn_blocking(join).await;
+        let works = joined.map_err(|error| RunError::Panicked(error.to_string()))?;
+        works.map_err(RunError::Panicked)
     }
 
     /// Stops every thread and counts what streams had received until then.
     pub(super) async fn finish_workers(&mut self) -> Result<(), RunError> {
         let mut works = self.stop_workers().await?;
         let clock = Arc::clone(&self.clock);
-        let finished = tokio::task::spawn_blocking(move || {
-            for work in &mut works {
-                work.finish(clock.as_ref());
-            }
-        });
-        finished
-            .await
-            .map_err(|error| RunError::Panicked(error.to_string()))
+        let finish = move || {
+            works
+                .iter_mut()
+                .for_each(|work| work.finish(clock.as_ref()))
+        };
+        let finished = spawn_blocking(finish).await;
+        finished.map_err(|error| RunError::Panicked(error.to_string()))
     }
 
     /// Starts a thread for each source of the configuration; a source that stays continues its work.
@@ -108,12 +89,10 @@ impl Daemon {
         config: &Config,
         resolvers: &Resolvers,
         mut works: Vec<Work>,
-        budget: &Budget,
     ) -> Result<(), StartError> {
-        self.links = (self.links).reconfigure(
-            config.fronts(),
-            config.limits.join(Limits::PENDING_REQUESTS),
-        );
+        let budget = Budget::new(config.limits.series);
+        let join_limits = config.limits.join(Limits::PENDING_REQUESTS);
+        self.links = self.links.reconfigure(config.fronts(), join_limits);
         let limits = InputLimits {
             line_bytes: config.limits.line_bytes,
             open_files: descriptors::share(config.sources.len()),
@@ -135,13 +114,11 @@ impl Daemon {
         };
         let mut next = Vec::new();
         for source in &config.sources {
-            let old = works
-                .iter()
-                .position(|work| work.name == source.name)
-                .map(|at| works.swap_remove(at));
+            let old = works.iter().position(|work| work.name == source.name);
+            let old = old.map(|at| works.swap_remove(at));
             let join = self.links.end(&source.name);
             let settings = pipeline_settings(source, limits.line_bytes, resolvers, join);
-            let work = self.work(source, settings, limits, old, budget);
+            let work = self.work(source, settings, limits, old, &budget);
             next.push(work.map_err(|error| thread_error(&source.name, error))?);
         }
         // Counts that were taken over come first in the series budget.
@@ -154,6 +131,7 @@ impl Daemon {
                 .map_err(|error| thread_error(&name, error))?;
             self.workers.push(worker);
         }
+        self.telemetry.config_loaded(self.clock.wall());
         Ok(())
     }
 
@@ -193,9 +171,8 @@ impl Daemon {
         let now = self.clock.wall().duration_since(UNIX_EPOCH);
         let routes = source.routes.as_ref();
         let views = routes.and_then(|routes| Views::new(routes, now.unwrap_or_default()));
-        let telemetry = self
-            .telemetry
-            .source(&source.name, gap_reasons(&source.input));
+        let reasons = gap_reasons(&source.input);
+        let telemetry = self.telemetry.source(&source.name, reasons);
         telemetry.set_urlconf(views.is_some().then_some(true));
         Ok(Work {
             name: source.name.clone(),
@@ -207,6 +184,16 @@ impl Daemon {
             telemetry,
         })
     }
+}
+
+/// Reads a configuration and its routes; the report has errors.
+fn load(path: &Path) -> io::Result<Result<(Config, Resolvers), Report>> {
+    let Checked { config, report } = Config::load(path)?;
+    let Some(config) = config else {
+        return Ok(Err(report));
+    };
+    let resolvers = load_routes(&config, report);
+    Ok(resolvers.map(|resolvers| (config, resolvers)))
 }
 
 /// Returns the settings of the pipeline of a configured source.

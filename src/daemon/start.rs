@@ -12,11 +12,10 @@ use super::shared_shard::Shards;
 use super::signals::Signals;
 use super::worker::{Notice, Worker};
 use crate::clock::{Clock, SystemClock};
-use crate::config::Config;
+use crate::config::{Config, Resolvers};
 use crate::diag::Report;
 use crate::http::{Address, Listener, Ready};
 use crate::join::Links;
-use crate::label::Budget;
 use crate::telemetry::Telemetry;
 
 /// A daemon that is bound to its addresses and reads its sources. It serves once [`Daemon::run`] is called.
@@ -98,17 +97,8 @@ impl Daemon {
             stopped,
             telemetry,
         };
-        let mut report = Report::default();
-        let resolvers = config.resolvers(&mut report);
-        if report.errors() > 0 {
-            return Err(StartError::Routes(report));
-        }
-        for fault in report.faults() {
-            tracing::warn!("{fault}");
-        }
-        let budget = Budget::new(config.limits.series);
-        daemon.adopt(config, &resolvers, Vec::new(), &budget)?;
-        daemon.telemetry.config_loaded(daemon.clock.wall());
+        let resolvers = load_routes(config, Report::default()).map_err(StartError::Routes)?;
+        daemon.adopt(config, &resolvers, Vec::new())?;
         Ok(daemon)
     }
 
@@ -132,4 +122,17 @@ impl Daemon {
     pub fn shards(&self) -> Arc<Shards> {
         Arc::clone(&self.shards)
     }
+}
+
+/// Loads the routes that sources use, and logs warnings. A report that is returned has errors; `report` are the
+/// faults so far.
+pub(super) fn load_routes(config: &Config, mut report: Report) -> Result<Resolvers, Report> {
+    let resolvers = config.resolvers(&mut report);
+    if report.has_errors() {
+        return Err(report);
+    }
+    for fault in report.faults() {
+        tracing::warn!("{fault}");
+    }
+    Ok(resolvers)
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sd_notify::NotifyState;
 use tokio::sync::watch;
 use tokio::task::JoinError;
 
@@ -15,7 +16,7 @@ use super::observer::HttpObserver;
 use super::start::Daemon;
 use super::systemd;
 use super::worker::{Notice, Worker};
-use crate::http::{Limits, Routes, Scrape, ServeError, serve};
+use crate::http::{Limits, Routes, ServeError, serve};
 
 /// Silence after which a thread counts as stuck, unless systemd sets a watchdog timeout.
 const STUCK: Duration = Duration::from_secs(30);
@@ -42,9 +43,8 @@ impl Daemon {
     }
 
     async fn supervise(mut self) -> Result<(), RunError> {
-        let scrape: Arc<dyn Scrape> = self.shards.clone();
         let routes = Routes {
-            scrape,
+            scrape: self.shards.clone(),
             ready: self.ready.clone(),
             clock: Arc::clone(&self.clock),
             observer: Arc::new(HttpObserver(Arc::clone(&self.telemetry))),
@@ -60,7 +60,7 @@ impl Daemon {
             ended = self.event_loop() => (ended, None),
             served = &mut web => (Ok(()), Some(served)),
         };
-        systemd::stopping();
+        systemd::notify(NotifyState::Stopping);
         self.ready.set(false);
         tracing::info!("stopping");
         let stopped = self.finish_workers().await;
@@ -112,7 +112,7 @@ impl Daemon {
     fn ready_if(&self, all_opened: bool) {
         if all_opened && !self.ready.get() {
             self.ready.set(true);
-            systemd::ready();
+            systemd::notify(NotifyState::Ready);
             tracing::info!("ready: every source is open");
         }
     }
@@ -127,14 +127,11 @@ impl Daemon {
             .filter(|worker| worker.silence(now) > limit)
             .collect();
         for worker in &stuck {
-            tracing::error!(
-                source = worker.name(),
-                "no progress for {:?}",
-                worker.silence(now)
-            );
+            let silence = worker.silence(now);
+            tracing::error!(source = worker.name(), "no progress for {silence:?}");
         }
         if watchdog.is_some() && stuck.is_empty() {
-            systemd::alive();
+            systemd::notify(NotifyState::Watchdog);
         }
     }
 }

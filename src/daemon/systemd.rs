@@ -7,23 +7,15 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 
-pub(super) fn ready() {
-    send(&[NotifyState::Ready]);
+/// Notifies systemd of a state.
+pub(super) fn notify(state: NotifyState<'_>) {
+    log(sd_notify::notify(&[state]));
 }
 
-pub(super) fn stopping() {
-    send(&[NotifyState::Stopping]);
-}
-
-pub(super) fn reloading() {
-    match NotifyState::monotonic_usec_now() {
-        Ok(now) => send(&[NotifyState::Reloading, now]),
-        Err(error) => warn(&error),
-    }
-}
-
-pub(super) fn alive() {
-    send(&[NotifyState::Watchdog]);
+/// Notifies systemd that a reload begins; [`NotifyState::Ready`] ends it.
+pub(super) fn notify_reloading() {
+    let now = NotifyState::monotonic_usec_now();
+    log(now.and_then(|now| sd_notify::notify(&[NotifyState::Reloading, now])));
 }
 
 /// Returns the watchdog timeout, if systemd sets one.
@@ -31,12 +23,8 @@ pub(super) fn watchdog() -> Option<Duration> {
     sd_notify::watchdog_enabled().filter(|every| !every.is_zero())
 }
 
-fn send(state: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(state) {
-        warn(&error);
+fn log(sent: io::Result<()>) {
+    if let Err(error) = sent {
+        tracing::warn!("cannot notify systemd: {error}");
     }
-}
-
-fn warn(error: &io::Error) {
-    tracing::warn!("cannot notify systemd: {error}");
 }

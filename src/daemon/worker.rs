@@ -46,15 +46,15 @@ pub(super) struct Work {
 pub(super) struct Worker {
     name: String,
     waker: Waker,
-    signals: Arc<Signals>,
+    control: Arc<Control>,
     thread: JoinHandle<Work>,
 }
 
 /// State shared by a thread and its handle.
-struct Signals {
+struct Control {
     stop: AtomicBool,
-    /// Start of the latest pass of the main loop, in milliseconds of the monotonic clock.
-    beat_millis: AtomicU64,
+    /// Start of the latest pass of the main loop, in microseconds of the monotonic clock.
+    beat_micros: AtomicU64,
 }
 
 /// Sends [`Notice::Ended`] when dropped, also by a panic.
@@ -70,12 +70,12 @@ impl Worker {
         clock: &Arc<dyn Clock>,
         notices: &UnboundedSender<Notice>,
     ) -> io::Result<Self> {
-        let signals = Arc::new(Signals {
+        let control = Arc::new(Control {
             stop: AtomicBool::new(false),
-            beat_millis: AtomicU64::new(millis(clock.monotonic())),
+            beat_micros: AtomicU64::new(Micros::from(clock.monotonic()).0),
         });
         let (name, waker) = (work.name.clone(), work.waker.clone());
-        let (shared, clock, notices) = (Arc::clone(&signals), Arc::clone(clock), notices.clone());
+        let (shared, clock, notices) = (Arc::clone(&control), Arc::clone(clock), notices.clone());
         // The kernel keeps 15 bytes of a thread's name.
         let thread = thread::Builder::new()
             .name(name.chars().take(15).collect())
@@ -83,7 +83,7 @@ impl Worker {
         Ok(Self {
             name,
             waker,
-            signals,
+            control,
             thread,
         })
     }
@@ -95,7 +95,7 @@ impl Worker {
 
     /// Requests a stop before the next batch.
     pub(super) fn request_stop(&self) {
-        self.signals.stop.store(true, Ordering::Release);
+        self.control.stop.store(true, Ordering::Release);
         self.waker.wake();
     }
 
@@ -106,17 +106,9 @@ impl Worker {
 
     /// Returns the time since the latest pass of the thread's main loop.
     pub(super) fn silence(&self, now: Duration) -> Duration {
-        let beat = self.signals.beat_millis.load(Ordering::Relaxed);
-        Duration::from_millis(millis(now).saturating_sub(beat))
+        let beat = self.control.beat_micros.load(Ordering::Relaxed);
+        now.saturating_sub(Duration::from_micros(beat))
     }
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn micros(time: Duration) -> Micros {
-    Micros(u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
 }
 
 impl Drop for EndNotice {
@@ -132,7 +124,7 @@ impl Drop for EndNotice {
 
 fn run(
     mut work: Work,
-    signals: &Signals,
+    control: &Control,
     clock: &dyn Clock,
     notices: UnboundedSender<Notice>,
 ) -> Work {
@@ -147,15 +139,15 @@ fn run(
         .then(|| Watch::new(work.waker.clone(), &mut |event| events.file_event(&event)));
     let mut opened = false;
     let mut behind_since = None;
-    while !signals.stop.load(Ordering::Acquire) {
+    while !control.stop.load(Ordering::Acquire) {
         let now = clock.monotonic();
-        signals.beat_millis.store(millis(now), Ordering::Relaxed);
+        (control.beat_micros).store(Micros::from(now).0, Ordering::Relaxed);
         let is_due = work.input.until_due(now).is_zero();
         if is_due || watch.as_ref().is_some_and(Watch::take_names_changed) {
             work.input.discover(now, watch.as_mut(), &mut events);
             work.telemetry.set_files_open(work.input.open_count());
         }
-        if !opened && work.input.has_looked() {
+        if !opened && work.input.open_was_tried() {
             opened = true;
             work.telemetry.set_files_open(work.input.open_count());
             let _ = end_notice.notices.send(Notice::Opened(work.name.clone()));
@@ -211,7 +203,7 @@ impl Work {
     /// Counts what can be read now.
     fn count(&mut self, events: &mut EventSink, clock: &dyn Clock) -> Progress {
         let (pipeline, shard) = (&mut self.pipeline, &self.shard);
-        let now = micros(clock.monotonic());
+        let now = clock.monotonic().into();
         let mut was_read = false;
         let mut sink = |batch: &Batch<'_>| {
             was_read = true;
@@ -234,10 +226,8 @@ impl Work {
         self.telemetry.set_urlconf(Some(reread.resolver.is_some()));
         let Some(resolver) = reread.resolver else {
             let report = reread.report;
-            tracing::warn!(
-                source,
-                "URLconf not reloaded, the previous one stays in force: {report}"
-            );
+            let message = "URLconf not reloaded, the previous one stays in force";
+            tracing::warn!(source, "{message}: {report}");
             return;
         };
         for fault in reread.report.faults() {

@@ -17,7 +17,7 @@ use warp::reply::Response;
 
 use super::connections::{Connections, Registration};
 use super::deadline::DeadlineStream;
-use super::event::{HttpEvent, Observer, Page};
+use super::event::{HttpEvent, Page};
 use super::limits::Limits;
 
 /// Longest head of a request, in bytes; hyper works with 8192 or more.
@@ -31,9 +31,14 @@ pub(super) type Responding = Pin<Box<dyn Future<Output = Result<Response, Infall
 /// State shared by all connections.
 pub(super) struct Shared {
     pub(super) respond: Box<dyn Fn(Request<Incoming>) -> Responding + Send + Sync>,
-    pub(super) observer: Arc<dyn Observer>,
     pub(super) connections: Arc<Connections>,
     pub(super) limits: Limits,
+}
+
+impl Shared {
+    pub(super) fn observe(&self, event: HttpEvent) {
+        self.connections.observer.observe(event);
+    }
 }
 
 /// Serves one connection until it ends, is evicted, or exceeds a limit.
@@ -53,10 +58,10 @@ pub(super) async fn serve<S>(
         ended = watcher.watch(connection) => {
             if let Err(error) = ended && let Some(status) = error_status(&error) {
                 let page = Page::Other;
-                shared.observer.observe(HttpEvent::Responded { page, status });
+                shared.observe(HttpEvent::Responded { page, status });
             }
         }
-        () = registration.evicted() => shared.observer.observe(HttpEvent::Displaced),
+        () = registration.evicted() => shared.observe(HttpEvent::Displaced),
     }
 }
 
@@ -83,9 +88,7 @@ async fn respond(
     let page = Page::at(request.uri().path());
     let response = (shared.respond)(request).await?;
     let status = response.status().as_u16();
-    shared
-        .observer
-        .observe(HttpEvent::Responded { page, status });
+    shared.observe(HttpEvent::Responded { page, status });
     registration.set_responding();
     Ok(response)
 }

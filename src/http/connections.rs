@@ -29,8 +29,8 @@ enum Phase {
 
 /// All open connections, by age.
 pub(super) struct Connections {
-    clock: Arc<dyn Clock>,
-    observer: Arc<dyn Observer>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) observer: Arc<dyn Observer>,
     open: Mutex<BTreeMap<u64, Arc<Progress>>>,
     registered: AtomicU64,
 }
@@ -54,7 +54,7 @@ impl Connections {
             clock,
             observer,
             open: Mutex::default(),
-            registered: AtomicU64::new(0),
+            registered: AtomicU64::default(),
         }
     }
 

@@ -3,11 +3,8 @@
 //! Invariant: at any time one deadline runs: for the head of a request, for the next request, or
 //! for the client to read its response.
 //!
-//! hyper's own `header_read_timeout` starts when hyper begins to wait for a request, so between
-//! two requests of one connection it is the idle time as well. With one bound for both, either a
-//! head may take as long as a connection may idle, or a scraper that comes every fifteen seconds
-//! finds its connection closed each time. hyper's timeout is therefore the sum of both, and only
-//! backs up the two bounds kept here.
+//! hyper's own `header_read_timeout` starts when hyper begins to wait for a request, so it covers the
+//! idle time between two requests, too. It is set to the sum of both bounds, and only backs them up.
 
 use std::io;
 use std::pin::Pin;

@@ -3,11 +3,12 @@
 //! Invariant: a listener that exists is bound, and owns its socket file if it has one.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs as _};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::task::{Context, Poll};
 
+use rustix::net::sockopt;
 use tokio::net::{TcpStream, UnixStream};
 
 use super::address::Address;
@@ -64,47 +65,64 @@ impl Listener {
     /// [`serve`]: super::serve
     pub fn bind(address: &Address) -> Result<Self, BindError> {
         let bound = match address {
-            Address::Ip(ip) => TcpListener::bind(ip),
-            Address::AnyInterface(port) => bind_any(*port),
-            Address::Name { host, port } => match resolve(host, *port) {
-                Ok(found) => bind_first(&found),
+            Address::Ip(ip) => Self::bind_tcp(&[*ip]),
+            // `[::]` includes IPv4 unless `net.ipv6.bindv6only` is set.
+            Address::AnyInterface(port) => Self::bind_tcp(&[
+                (Ipv6Addr::UNSPECIFIED, *port).into(),
+                (Ipv4Addr::UNSPECIFIED, *port).into(),
+            ]),
+            Address::Name { host, port } => match (host.as_str(), *port).to_socket_addrs() {
+                Ok(found) => Self::bind_tcp(found.as_slice()),
                 Err(source) => {
                     let address = address.clone();
                     return Err(BindError::Unresolved { address, source });
                 }
             },
-            Address::Unix(path) => return Self::bind_unix(path, address),
+            Address::Unix(path) => Self::bind_unix(path),
         };
-        let local = |socket: &TcpListener| {
-            bound_send_buffer(socket)?;
-            socket.set_nonblocking(true)?;
-            socket.local_addr()
-        };
-        match bound.and_then(|socket| Ok((local(&socket)?, socket))) {
-            Ok((local, socket)) => Ok(Self {
-                socket: Socket::Tcp(socket),
-                address: Address::Ip(local),
-            }),
-            Err(source) => Err(BindError::from_io(address, source)),
-        }
+        bound.map_err(|error| {
+            let address = address.clone();
+            match error {
+                UnixBindError::NotASocket => BindError::NotASocket(address),
+                UnixBindError::InUse => BindError::InUse(address),
+                UnixBindError::Io(source) if source.kind() == io::ErrorKind::AddrInUse => {
+                    BindError::InUse(address)
+                }
+                UnixBindError::Io(source) => BindError::Io { address, source },
+            }
+        })
     }
 
-    fn bind_unix(path: &Path, address: &Address) -> Result<Self, BindError> {
-        let bound = unix_socket::bind(path, |path| {
-            let socket = UnixListener::bind(path)?;
-            socket.set_nonblocking(true)?;
-            Ok(socket)
-        });
-        let address = address.clone();
-        match bound {
-            Ok((socket, file)) => Ok(Self {
-                socket: Socket::Unix(socket, file),
-                address,
-            }),
-            Err(UnixBindError::InUse) => Err(BindError::InUse(address)),
-            Err(UnixBindError::NotASocket) => Err(BindError::NotASocket(address)),
-            Err(UnixBindError::Io(source)) => Err(BindError::from_io(&address, source)),
+    /// Binds the first address that this machine has. An address in use ends the search: listening
+    /// on another one would hide the conflict.
+    fn bind_tcp(addresses: &[SocketAddr]) -> Result<Self, UnixBindError> {
+        let mut bound = Err(io::ErrorKind::AddrNotAvailable.into());
+        for address in addresses {
+            bound = TcpListener::bind(address);
+            match &bound {
+                Err(error) if error.kind() != io::ErrorKind::AddrInUse => {}
+                _ => break,
+            }
         }
+        let socket = bound?;
+        // Accepted connections inherit the bound on what the kernel buffers for a client that does
+        // not read. Linux would let it grow to megabytes, which count as the service's memory.
+        sockopt::set_socket_send_buffer_size(&socket, SEND_BUFFER_BYTES)
+            .map_err(io::Error::from)?;
+        socket.set_nonblocking(true)?;
+        Ok(Self {
+            address: Address::Ip(socket.local_addr()?),
+            socket: Socket::Tcp(socket),
+        })
+    }
+
+    fn bind_unix(path: &Path) -> Result<Self, UnixBindError> {
+        let (socket, file) = unix_socket::bind(path, |path| UnixListener::bind(path))?;
+        socket.set_nonblocking(true)?;
+        Ok(Self {
+            socket: Socket::Unix(socket, file),
+            address: Address::Unix(path.to_owned()),
+        })
     }
 
     /// Returns the address as bound: with the port that the system chose for port 0, and the IP
@@ -125,25 +143,6 @@ impl Listener {
     }
 }
 
-impl BindError {
-    fn from_io(address: &Address, source: io::Error) -> Self {
-        let address = address.clone();
-        match source.kind() {
-            io::ErrorKind::AddrInUse => Self::InUse(address),
-            _ => Self::Io { address, source },
-        }
-    }
-}
-
-/// Bounds what the kernel buffers for a client that does not read; accepted connections inherit
-/// the bound. Linux would let it grow to megabytes, which count as the service's memory.
-fn bound_send_buffer(socket: &TcpListener) -> io::Result<()> {
-    Ok(rustix::net::sockopt::set_socket_send_buffer_size(
-        socket,
-        SEND_BUFFER_BYTES,
-    )?)
-}
-
 /// Explains the usual errors in plain words; others keep the system's text.
 fn reason(error: &io::Error) -> String {
     match error.kind() {
@@ -152,32 +151,6 @@ fn reason(error: &io::Error) -> String {
         io::ErrorKind::NotFound => "the directory does not exist".to_owned(),
         _ => error.to_string(),
     }
-}
-
-/// Binds every interface: `[::]` includes IPv4 unless `net.ipv6.bindv6only` is set.
-fn bind_any(port: u16) -> io::Result<TcpListener> {
-    bind_first(&[
-        (Ipv6Addr::UNSPECIFIED, port).into(),
-        (Ipv4Addr::UNSPECIFIED, port).into(),
-    ])
-}
-
-/// Binds the first address that this machine has. An address in use ends the search: listening on
-/// another one would hide the conflict.
-fn bind_first(addresses: &[SocketAddr]) -> io::Result<TcpListener> {
-    let mut outcome = Err(io::Error::from(io::ErrorKind::AddrNotAvailable));
-    for address in addresses {
-        outcome = TcpListener::bind(address);
-        match &outcome {
-            Err(error) if error.kind() != io::ErrorKind::AddrInUse => {}
-            _ => break,
-        }
-    }
-    outcome
-}
-
-fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-    std::net::ToSocketAddrs::to_socket_addrs(&(host, port)).map(Iterator::collect)
 }
 
 /// A listener in a runtime.

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use hyper::StatusCode;
 use hyper::body::Bytes;
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue,
-    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use warp::reply::Response;
 
@@ -71,25 +71,22 @@ pub(super) fn metrics(body: Option<Bytes>) -> Response {
 pub(super) fn landing(html: &Bytes) -> Response {
     let mut response = build(StatusCode::OK, HTML, html.clone());
     let policy = HeaderValue::from_static(page::POLICY);
-    set(&mut response, CONTENT_SECURITY_POLICY, policy);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, policy);
     response
 }
 
 pub(super) fn method_not_allowed() -> Response {
-    let mut response = text(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "only GET and HEAD are allowed\n",
-    );
-    set(&mut response, ALLOW, HeaderValue::from_static("GET, HEAD"));
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    let mut response = text(status, "only GET and HEAD are allowed\n");
+    let headers = response.headers_mut();
+    headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
     response
 }
 
 pub(super) fn not_found() -> Response {
-    let mut body = String::from("not found; the pages are\n");
-    for page in Page::SERVED {
-        body.push_str(page.path());
-        body.push('\n');
-    }
+    let pages = Page::SERVED.map(Page::path).join("\n");
+    let body = format!("not found; the pages are\n{pages}\n");
     build(StatusCode::NOT_FOUND, PLAIN_TEXT, body.into())
 }
 
@@ -107,11 +104,7 @@ fn build(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Response
         (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     ] {
-        set(&mut response, name, value);
+        response.headers_mut().insert(name, value);
     }
     response
-}
-
-fn set(response: &mut Response, name: HeaderName, value: HeaderValue) {
-    response.headers_mut().insert(name, value);
 }

@@ -55,16 +55,8 @@ pub struct Routes {
 impl Routes {
     /// Builds the state shared by all connections.
     pub(super) fn into_shared(self, limits: Limits) -> Shared {
-        let observer = self.observer;
-        let connections = Connections::new(Arc::clone(&self.clock), Arc::clone(&observer));
-        let connections = Arc::new(connections);
-        let scraper = Scraper::new(
-            self.scrape,
-            self.clock,
-            Arc::clone(&observer),
-            Arc::clone(&connections),
-            limits,
-        );
+        let connections = Arc::new(Connections::new(self.clock, self.observer));
+        let scraper = Scraper::new(self.scrape, Arc::clone(&connections), limits);
         let filter = filter(Arc::new(scraper), self.ready);
         let service = TowerToHyperService::new(warp::service(filter));
         let respond = move |request: Request<Incoming>| -> Responding {
@@ -76,7 +68,6 @@ impl Routes {
         };
         Shared {
             respond: Box::new(respond),
-            observer,
             connections,
             limits,
         }

@@ -13,10 +13,9 @@ use hyper::body::Bytes;
 use tokio::sync::Mutex;
 
 use super::connections::Connections;
-use super::event::{HttpEvent, Observer};
+use super::event::HttpEvent;
 use super::limits::Limits;
 use super::response::BodyMemory;
-use crate::clock::Clock;
 use crate::expose::encode_text;
 use crate::model::Families;
 
@@ -29,8 +28,6 @@ pub trait Scrape: Send + Sync {
 /// Scrapes, one at a time. Requests that arrive during a scrape share the next one.
 pub(super) struct Scraper {
     source: Arc<dyn Scrape>,
-    clock: Arc<dyn Clock>,
-    observer: Arc<dyn Observer>,
     connections: Arc<Connections>,
     limits: Limits,
     /// Scrapes started so far.
@@ -57,22 +54,18 @@ struct WaitingRequest<'s>(&'s AtomicUsize);
 impl Scraper {
     pub(super) fn new(
         source: Arc<dyn Scrape>,
-        clock: Arc<dyn Clock>,
-        observer: Arc<dyn Observer>,
         connections: Arc<Connections>,
         limits: Limits,
     ) -> Self {
         Self {
             source,
-            clock,
-            observer,
             connections,
             limits,
-            started: AtomicU64::new(0),
-            waiting: AtomicUsize::new(0),
+            started: AtomicU64::default(),
+            waiting: AtomicUsize::default(),
             memory: BodyMemory::default(),
-            last_bytes: AtomicUsize::new(0),
-            latest: Mutex::const_new(None),
+            last_bytes: AtomicUsize::default(),
+            latest: Mutex::default(),
         }
     }
 
@@ -96,7 +89,7 @@ impl Scraper {
     /// up and the body is not too old.
     fn reusable(&self, started_before: u64, latest: Option<&Latest>) -> Option<Bytes> {
         let latest = latest?;
-        let age = self.clock.monotonic().saturating_sub(latest.started);
+        let age = self.since(latest.started);
         let is_fresh = latest.number > started_before;
         (is_fresh || (self.is_full() && age < self.limits.stall)).then(|| latest.body.clone())
     }
@@ -108,7 +101,7 @@ impl Scraper {
             self.connections.evict_stalled(self.limits.stall);
         }
         let number = self.started.fetch_add(1, Ordering::AcqRel) + 1;
-        let started = self.clock.monotonic();
+        let started = self.connections.clock.monotonic();
         let scraper = Arc::clone(self);
         let body = match tokio::task::spawn_blocking(move || scraper.encode(started)).await {
             Ok(body) => body,
@@ -130,9 +123,15 @@ impl Scraper {
         let mut bytes = Vec::with_capacity(last + last / 16);
         encode_text(&self.source.families(), &mut bytes);
         self.last_bytes.store(bytes.len(), Ordering::Relaxed);
-        let took = self.clock.monotonic().saturating_sub(started);
-        self.observer.observe(HttpEvent::Scraped { took });
+        let took = self.since(started);
+        self.connections
+            .observer
+            .observe(HttpEvent::Scraped { took });
         self.memory.count(bytes)
+    }
+
+    fn since(&self, earlier: Duration) -> Duration {
+        self.connections.clock.monotonic().saturating_sub(earlier)
     }
 
     /// Returns whether clients have left too many bytes unread.

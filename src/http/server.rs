@@ -104,7 +104,7 @@ impl Server {
                         deadline: Instant::now() + self.shared.limits.stall,
                     }),
                     Err(error) => {
-                        self.shared.observer.observe(HttpEvent::AcceptFailed);
+                        self.shared.observe(HttpEvent::AcceptFailed);
                         if is_of_client(&error) {
                             continue;
                         }
@@ -127,7 +127,7 @@ impl Server {
                 if Instant::now() < newcomer.deadline {
                     return Ok(Some(newcomer));
                 }
-                self.shared.observer.observe(HttpEvent::Refused);
+                self.shared.observe(HttpEvent::Refused);
                 return Ok(None);
             }
             // An evicted connection ends without waiting for anything.
@@ -137,14 +137,13 @@ impl Server {
         }
         let registration = self.shared.connections.register();
         let (shared, watcher) = (Arc::clone(&self.shared), self.graceful.watcher());
+        let tasks = &mut self.tasks;
         match newcomer.stream {
-            Accepted::Tcp(stream) => {
-                self.tasks
-                    .spawn(connection::serve(stream, registration, shared, watcher))
+            Accepted::Tcp(tcp) => {
+                tasks.spawn(connection::serve(tcp, registration, shared, watcher))
             }
-            Accepted::Unix(stream) => {
-                self.tasks
-                    .spawn(connection::serve(stream, registration, shared, watcher))
+            Accepted::Unix(unix) => {
+                tasks.spawn(connection::serve(unix, registration, shared, watcher))
             }
         };
         Ok(None)
