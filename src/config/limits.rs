@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::diag::{Report, Section, Spot};
 use crate::join;
+use crate::model::Micros;
 
 /// Bounds on input and memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +46,7 @@ impl Limits {
     pub fn join(&self, default_pending: usize) -> join::Limits {
         join::Limits {
             pending: self.pending_requests.unwrap_or(default_pending),
-            wait: self.pending_wait.into(),
+            wait: Micros(u64::try_from(self.pending_wait.as_micros()).unwrap_or(u64::MAX)),
         }
     }
 
@@ -81,7 +82,6 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::model::Micros;
 
     #[test]
     fn waiting_requests_are_bounded_by_the_configuration() {

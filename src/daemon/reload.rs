@@ -75,9 +75,9 @@ impl Daemon {
         let mut works = self.stop_workers().await?;
         let clock = Arc::clone(&self.clock);
         let finish = move || {
-            works
-                .iter_mut()
-                .for_each(|work| work.finish(clock.as_ref()))
+            for work in &mut works {
+                work.finish(clock.as_ref());
+            }
         };
         let finished = spawn_blocking(finish).await;
         finished.map_err(|error| RunError::Panicked(error.to_string()))

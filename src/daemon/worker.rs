@@ -72,7 +72,7 @@ impl Worker {
     ) -> io::Result<Self> {
         let control = Arc::new(Control {
             stop: AtomicBool::new(false),
-            beat_micros: AtomicU64::new(Micros::from(clock.monotonic()).0),
+            beat_micros: AtomicU64::new(micros(clock.monotonic())),
         });
         let (name, waker) = (work.name.clone(), work.waker.clone());
         let (shared, clock, notices) = (Arc::clone(&control), Arc::clone(clock), notices.clone());
@@ -111,6 +111,10 @@ impl Worker {
     }
 }
 
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
 impl Drop for EndNotice {
     fn drop(&mut self) {
         let ended = Notice::Ended {
@@ -141,7 +145,7 @@ fn run(
     let mut behind_since = None;
     while !control.stop.load(Ordering::Acquire) {
         let now = clock.monotonic();
-        (control.beat_micros).store(Micros::from(now).0, Ordering::Relaxed);
+        (control.beat_micros).store(micros(now), Ordering::Relaxed);
         let is_due = work.input.until_due(now).is_zero();
         if is_due || watch.as_ref().is_some_and(Watch::take_names_changed) {
             work.input.discover(now, watch.as_mut(), &mut events);
@@ -203,7 +207,7 @@ impl Work {
     /// Counts what can be read now.
     fn count(&mut self, events: &mut EventSink, clock: &dyn Clock) -> Progress {
         let (pipeline, shard) = (&mut self.pipeline, &self.shard);
-        let now = clock.monotonic().into();
+        let now = Micros(micros(clock.monotonic()));
         let mut was_read = false;
         let mut sink = |batch: &Batch<'_>| {
             was_read = true;

@@ -3,7 +3,6 @@
 //! Invariant: sums are exact; floating point numbers appear only in encoders.
 
 use std::fmt;
-use std::time::Duration;
 
 use super::digits;
 
@@ -83,13 +82,6 @@ impl Micros {
     /// Parses a whole number of microseconds (gunicorn `%(D)s`, Apache `%D`).
     pub fn from_micros(text: &[u8]) -> Option<Self> {
         parse_integer(text).map(Self)
-    }
-}
-
-impl From<Duration> for Micros {
-    /// Converts a duration, cut off at `u64::MAX` microseconds.
-    fn from(duration: Duration) -> Self {
-        Self(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
     }
 }
 

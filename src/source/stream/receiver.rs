@@ -209,7 +209,7 @@ fn receive(stream: &Stream, from: Option<String>, context: &ReceiveContext) {
         Stream::Stdin { head } => pipe::read_stdin(head, context),
         Stream::Fifo(path) => pipe::read_fifo(path, context),
         Stream::Syslog(syslog) if syslog.address.has_connections => {
-            listen::receive(syslog, context)
+            listen::receive(syslog, context);
         }
         Stream::Syslog(syslog) => datagram::receive(syslog, context),
         Stream::Journal(journal) => journal::follow(journal, from, context),
