@@ -1,15 +1,15 @@
-//! From a server's `write` to the number on the page, and what doing nothing costs, beside mtail where it is
-//! installed: `cargo bench --bench latency [-- LINES SECONDS]`.
+//! Measures the time from a server's `write` to the count on the page, and the cost of idling, compared with mtail if it
+//! is installed: `cargo bench --bench latency [-- LINES SECONDS]`.
 //!
-//! Each program follows a log of its own. A line is written at odd moments to the one and the other in
-//! turn; then its page is asked for, again and again over one connection, until the line is in it. So a
-//! time is too long by one answer, which is printed beside. Then nobody writes for some seconds, and the
-//! processes' CPU time and wake-ups are read from the kernel.
+//! Each program follows a separate log. Lines are written at irregular intervals to the logs in turn; after each, the
+//! page is requested repeatedly over one connection until it counts the line. A time is thus too long by up to one
+//! response time, which is printed beside it. Then nothing is written for some seconds, and the CPU time and wake-ups of
+//! the processes are read from the kernel.
 
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
-    reason = "a benchmark: what goes wrong ends it, and it prints"
+    reason = "a benchmark: a failure ends it, and it prints"
 )]
 
 use std::collections::BTreeMap;
@@ -33,7 +33,7 @@ struct Follower {
     child: Child,
     log: File,
     page: BufReader<TcpStream>,
-    /// What the number on its page is called.
+    /// Name of the series that counts the lines.
     series: &'static str,
     written: u64,
     times: Vec<Duration>,
@@ -141,7 +141,7 @@ impl Follower {
         values.filter_map(whole).sum()
     }
 
-    /// CPU time in nanoseconds, and wake-ups, of each of its threads so far.
+    /// Returns the CPU time in nanoseconds and the wake-ups of each thread so far.
     fn work(&self) -> BTreeMap<OsString, (u64, u32)> {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
         let work = tasks.map(|task| {
@@ -176,12 +176,16 @@ fn free_port() -> u16 {
         .port()
 }
 
-/// Reads one answer, whole or in chunks.
+/// Reads one response, with a length or in chunks.
 fn answer(from: &mut BufReader<TcpStream>) -> String {
     let (mut length, mut is_chunked) = (0, false);
     loop {
         let mut line = String::new();
-        assert_ne!(from.read_line(&mut line).unwrap(), 0, "it hung up");
+        assert_ne!(
+            from.read_line(&mut line).unwrap(),
+            0,
+            "the connection was closed"
+        );
         let line = line.trim_end().to_ascii_lowercase();
         if let Some(bytes) = line.strip_prefix("content-length: ") {
             length = bytes.parse().unwrap();
@@ -227,7 +231,7 @@ fn main() {
     let mut followers = vec![Follower::ours(dir.path())];
     followers.extend(Follower::mtail(dir.path()));
     if followers.len() == 1 {
-        println!("mtail is not installed: we are alone");
+        println!("mtail is not installed: nothing to compare with");
     }
     let clock = SystemClock::new();
     let mut state = 42_u64;
@@ -244,7 +248,7 @@ fn main() {
             }
         }
     }
-    println!("from a write to the number on the page, {lines} lines, milliseconds:");
+    println!("from a write to the count on the page, {lines} lines, milliseconds:");
     for follower in &mut followers {
         println!(
             "  {:16}  p50 {:8.3}  p99 {:8.3}  (an answer: p50 {:.3})",
@@ -258,7 +262,7 @@ fn main() {
     Waker::default().wait(Duration::from_secs(seconds));
     println!("idle for {seconds} s:");
     for (follower, before) in followers.iter().zip(before) {
-        // A thread that ended meanwhile was at its end before.
+        // Threads that ended meanwhile are left out.
         let (mut time, mut wakeups) = (0, 0);
         for (task, after) in follower.work() {
             let before = before.get(&task).copied().unwrap_or_default();

@@ -34,7 +34,7 @@ const APPLICATION: [(&str, &str); 10] = [
     ("<slug:slug>/comments/", "a-long-title-of-17/comments/"),
 ];
 
-/// Makes a router of `routes` routes, and paths for it, a few of them frequent.
+/// Builds a router of `routes` routes, and paths for it, of which a few are frequent.
 fn site(routes: usize) -> (Router, Vec<String>) {
     let mut urlconf = Urlconf::default();
     let mut paths = Vec::new();

@@ -1,4 +1,4 @@
-//! The walk beside the engines of `regex` and `regex-automata`, on expressions that no plan reads: `cargo bench --bench walk`.
+//! Measures the walk beside the engines of `regex` and `regex-automata`, on expressions without a plan: `cargo bench --bench walk`.
 //!
 //! `walk` and `regex` also read the values of the fields; `onepass` and `backtrack` only find the groups.
 
@@ -32,7 +32,7 @@ const EXPRESSIONS: [(&str, &str); 2] = [
 /// A line of ordinary length.
 const LINE: &str = r#"192.0.2.7 - - [22/Nov/2026:18:47:15 +0000] "GET /articles/2020/ HTTP/1.1" 200 1204 "-" "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0""#;
 
-/// Enough visited bits for a line of 64 KiB.
+/// Memory for the backtracker's visited states, enough for a line of 64 KiB.
 const VISITED_BYTES: usize = 16 << 20;
 
 fn nfa(source: &str) -> NFA {
@@ -44,7 +44,7 @@ fn nfa(source: &str) -> NFA {
 }
 
 fn walk(criterion: &mut Criterion) {
-    // As many ways to match as possible, and nearly as many without a match.
+    // Input with as many ways to match as possible, and one with nearly as many but without a match.
     let hostile = r#" - [x] "GET /" 200 1 "a" "b""#.repeat(2_300);
     let mismatch = r#" [x] "GET /" 200 1 "a" "b""#.repeat(2_500);
     let lines = [
@@ -56,7 +56,7 @@ fn walk(criterion: &mut Criterion) {
         let pattern = Pattern::compile(name, Dialect::Regex, source).unwrap();
         assert_eq!(pattern.engine(), Engine::Regex);
         let mut scratch = pattern.scratch();
-        // One-pass refuses an expression in which a byte may lead on in two ways.
+        // The one-pass engine refuses expressions in which a byte may have two transitions.
         let onepass = onepass::DFA::builder().build_from_nfa(nfa(source)).ok();
         let backtrack = BoundedBacktracker::builder()
             .configure(BoundedBacktracker::config().visited_capacity(VISITED_BYTES))

@@ -1,11 +1,10 @@
-//! The documentation stays true: what it says of keys, metrics, presets and formats is what the
-//! program does.
+//! Tests of the documentation: keys, metrics, presets, formats, commands and links agree with the program.
 
 #![expect(
     clippy::expect_used,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "tests and their helpers: what goes wrong ends the test"
+    reason = "tests and their helpers: a failure ends the test"
 )]
 
 #[path = "docs/markdown.rs"]
@@ -29,9 +28,9 @@ const GUIDES: [&str; 2] = ["docs/guide.md", "docs/guide.fr.md"];
 const BACKFILL: [&str; 2] = ["docs/backfill.md", "docs/backfill.fr.md"];
 const MONITORING: [&str; 2] = ["docs/monitoring.md", "docs/monitoring.fr.md"];
 
-/// The least source, for texts that have none.
+/// A minimal source, for configurations without one.
 const SOURCE: &str = "[[source]]\nname = 'x'\npaths = ['x.log']\npattern = 'nginx-combined'\n";
-/// A key that nothing is near to, so that the fault lists every key there is.
+/// A key without a similar one, so that the fault lists all keys.
 const NO_KEY: &str = "qqqqqqqqqqqqqqqqqqqqqqqq";
 
 fn parse(content: &str) -> Checked {
@@ -40,7 +39,7 @@ fn parse(content: &str) -> Checked {
 
 // --- Configuration ----------------------------------------------------------------------------------
 
-/// What the reader says it knows, where `content` has a key that it does not.
+/// Returns the keys that the fault lists for `NO_KEY` in a configuration.
 fn known_keys(content: &str) -> BTreeSet<String> {
     let checked = parse(content);
     let is_unknown = |fault: &&&Fault| {
@@ -54,7 +53,7 @@ fn known_keys(content: &str) -> BTreeSet<String> {
     list.split(", ").map(str::to_owned).collect()
 }
 
-/// Every key that can be set, as the documentation writes it.
+/// Returns every key that can be set, as the documentation writes it.
 fn all_keys() -> BTreeSet<String> {
     let sections = [
         ("web", "[web]\n", SOURCE),
@@ -80,7 +79,7 @@ fn all_keys() -> BTreeSet<String> {
         .iter()
         .map(|(name, ..)| name.split('.').next().unwrap().to_owned())
         .collect();
-    assert_eq!(top, probed, "a table that this test does not look into");
+    assert_eq!(top, probed, "a table that this test does not check");
     let mut keys = BTreeSet::new();
     for (name, head, rest) in sections {
         for key in known_keys(&format!("{head}{NO_KEY} = 1\n{rest}")) {
@@ -210,7 +209,7 @@ fn every_preset_has_its_row_with_its_engine_and_fields() {
 }
 
 #[test]
-fn every_configuration_shown_is_good() {
+fn every_configuration_shown_is_valid() {
     let mut seen = 0;
     for path in markdown(root()) {
         let path = path.strip_prefix(root()).unwrap().to_str().unwrap();
@@ -226,18 +225,18 @@ fn every_configuration_shown_is_good() {
             seen += 1;
         }
     }
-    assert!(seen >= 8, "only {seen} blocks of toml");
+    assert!(seen >= 8, "only {seen} TOML blocks");
 }
 
 #[test]
-fn the_default_configuration_is_good() {
+fn the_default_configuration_is_valid() {
     let checked = parse(&text("systemd/config.toml"));
     assert!(checked.config.is_some(), "{}", checked.report);
 }
 
 // --- Formats to paste -------------------------------------------------------------------------------
 
-/// The strings between `begin` and `end`, joined: how nginx and Python read neighbours.
+/// Returns the strings between `begin` and `end`, concatenated as nginx and Python do with adjacent strings.
 fn joined(text: &str, begin: &str, end: &str) -> String {
     let inside = text.split(begin).nth(1).unwrap_or_default();
     let inside = inside.split(end).next().unwrap_or_default();
@@ -296,7 +295,7 @@ fn same_commands([english, french]: [String; 2]) {
     assert_eq!(headings(&english_lines), headings(&french_lines));
 }
 
-/// What a heading is called in a link, as GitHub makes it.
+/// Returns the anchor that GitHub gives a heading.
 fn anchor(heading: &str) -> String {
     heading
         .trim_start_matches('#')

@@ -1,4 +1,4 @@
-//! The structure of the source: who imports whom, how long files are, circles, and the words in use.
+//! Tests of the structure of the source: imports between modules, lengths of files, circles of files, retired words.
 //!
 //! Shipped code is what the compiler reaches from `lib.rs` and `main.rs`, without test items.
 
@@ -6,7 +6,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "tests and their helpers: what goes wrong ends the test"
+    reason = "tests and their helpers: a failure ends the test"
 )]
 
 #[path = "tidy/graph.rs"]
@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 use source::{SourceFile, crate_names, root, rust_files, shipped_files, without_tests};
 
-/// Most lines of shipped code in a file. CONTRIBUTING.md repeats it.
+/// Maximum number of shipped lines in a file. CONTRIBUTING.md repeats it.
 const FILE_LINES: usize = 400;
 
 /// Circles of files that stay, each with its reason.
@@ -46,12 +46,12 @@ fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap()
 }
 
-/// The top module that a file belongs to; `None` for `lib.rs` and `main.rs`.
+/// Returns the top module that a file belongs to; `None` for `lib.rs` and `main.rs`.
 fn top(file: &SourceFile) -> Option<&str> {
     file.module.first().map(String::as_str)
 }
 
-/// The modules in the first column of ARCHITECTURE.md's table whose head begins with `core`.
+/// Returns the modules in the first column of ARCHITECTURE.md's table whose head begins with `core`.
 fn core_modules() -> BTreeSet<String> {
     let text = read("ARCHITECTURE.md");
     let table = text
@@ -71,7 +71,7 @@ fn core_modules() -> BTreeSet<String> {
     .collect()
 }
 
-/// Who may import whom, as the block `layers` of ARCHITECTURE.md says.
+/// Returns the modules that each module may import, as listed in the block `layers` of ARCHITECTURE.md.
 fn layers() -> BTreeMap<String, BTreeSet<String>> {
     let text = read("ARCHITECTURE.md");
     let block = text.split("```layers\n").nth(1).expect("a block ```layers");
@@ -86,7 +86,7 @@ fn layers() -> BTreeMap<String, BTreeSet<String>> {
     layers
 }
 
-/// A file's code without comments.
+/// Iterates over the lines of a file's code, without comment lines.
 fn code(file: &SourceFile) -> impl Iterator<Item = &str> {
     let lines = file.shipped.lines();
     lines.filter(|line| !line.trim_start().starts_with("//"))
@@ -114,7 +114,7 @@ fn imports_respect_the_layers() {
     let listed: BTreeSet<String> = layers.into_keys().collect();
     assert_eq!(
         listed, seen,
-        "ARCHITECTURE.md lists other modules than there are"
+        "the modules in ARCHITECTURE.md differ from those of the source"
     );
 }
 
@@ -138,7 +138,7 @@ fn files_are_short() {
     let limit = format!("at most {FILE_LINES} lines");
     assert!(
         read("CONTRIBUTING.md").contains(&limit),
-        "CONTRIBUTING.md does not say: {limit}"
+        "CONTRIBUTING.md lacks: {limit}"
     );
     let shipped = shipped_files()
         .into_iter()
@@ -163,7 +163,7 @@ fn files_do_not_depend_on_each_other_in_circles() {
     let excused: BTreeSet<Vec<PathBuf>> = excused.collect();
     assert_eq!(
         circles, excused,
-        "circles of files (left) beside those with a reason (right)"
+        "circles of files (left) differ from those with a reason (right)"
     );
 }
 

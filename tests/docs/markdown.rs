@@ -1,4 +1,4 @@
-//! Pages of the documentation, taken apart.
+//! Parses pages of the documentation.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,14 +12,14 @@ pub fn text(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// A fenced block: the word behind the fence, and what is inside.
+/// A fenced block: the language after the fence, and the content.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Block {
     pub language: String,
     pub body: String,
 }
 
-/// The fenced blocks of a text, and its lines outside of them.
+/// Returns the fenced blocks of a text, and the lines outside them.
 pub fn blocks_and_lines(text: &str) -> (Vec<Block>, Vec<&str>) {
     let (mut blocks, mut outside) = (Vec::new(), Vec::new());
     let mut open: Option<Block> = None;
@@ -44,7 +44,7 @@ pub fn blocks_and_lines(text: &str) -> (Vec<Block>, Vec<&str>) {
     (blocks, outside)
 }
 
-/// The blocks of one language.
+/// Returns the contents of a page's blocks of one language.
 pub fn blocks(path: &str, language: &str) -> Vec<String> {
     let text = text(path);
     let (blocks, _) = blocks_and_lines(&text);
@@ -55,7 +55,7 @@ pub fn blocks(path: &str, language: &str) -> Vec<String> {
         .collect()
 }
 
-/// The cells of every table row whose first cell is one code span, by what that span holds. Rows
+/// Returns the cells of every table row whose first cell is one code span, with the text of that span. Rows
 /// of several tables with the same first cell follow each other.
 pub fn rows(path: &str) -> Vec<(String, Vec<String>)> {
     let text = text(path);
@@ -77,7 +77,7 @@ pub fn rows(path: &str) -> Vec<(String, Vec<String>)> {
     rows
 }
 
-/// Code spans of a cell.
+/// Returns the code spans of a cell.
 pub fn spans(cell: &str) -> BTreeSet<String> {
     cell.split('`')
         .skip(1)
@@ -86,7 +86,7 @@ pub fn spans(cell: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Every Markdown file of the project.
+/// Returns every Markdown file below a directory.
 pub fn markdown(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {

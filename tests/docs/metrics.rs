@@ -1,4 +1,4 @@
-//! `docs/metrics.md` names every family as it is, and every route as it becomes.
+//! Tests of `docs/metrics.md`: families, reasons and routes agree with the program.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,16 +20,16 @@ use crate::markdown::{rows, spans, text};
 
 const METRICS: &str = "docs/metrics.md";
 
-/// A family as the text format shows it.
+/// A family in the text format.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Shown {
     kind: String,
     labels: BTreeSet<String>,
-    /// Upper bounds, but for `+Inf`.
+    /// Upper bounds of buckets, without `+Inf`.
     bounds: Vec<String>,
 }
 
-/// What `/metrics` shows of these families.
+/// Encodes families as `/metrics` does, and parses the result.
 fn shown(families: &Families) -> BTreeMap<String, Shown> {
     let mut bytes = Vec::new();
     encode_text(families, &mut bytes);
@@ -63,7 +63,7 @@ fn shown(families: &Families) -> BTreeMap<String, Shown> {
     all
 }
 
-/// All sets, of a pattern that brings everything.
+/// Returns settings with all sets, for a pattern with every field.
 fn everything() -> Settings {
     let format = "\"$request\" $status $request_time $upstream_response_time $upstream_connect_time \
          $bytes_sent $request_length $content_length $scheme \"$sent_http_content_type\"";
@@ -74,7 +74,7 @@ fn everything() -> Settings {
     }
 }
 
-/// Everything a pipeline counts.
+/// Returns every family that a pipeline counts.
 fn counted() -> Vec<Family> {
     let line = "\"GET /a HTTP/1.1\" 200 0.012 0.001, 0.007 0.001 10 20 3 https \"text/html; charset=utf-8\"\n";
     let mut pipeline = Pipeline::new(everything(), Budget::new(100));
@@ -90,7 +90,7 @@ fn counted() -> Vec<Family> {
     families
 }
 
-/// Everything that two logs tell together.
+/// Returns every family of joined logs.
 fn joined() -> Vec<Family> {
     let limits = Limits {
         pending: 1,
@@ -102,8 +102,8 @@ fn joined() -> Vec<Family> {
     families
 }
 
-/// Everything the exporter tells of itself, once each thing has happened.
-fn told() -> Vec<Family> {
+/// Returns every family of the exporter's own metrics, each event having happened once.
+fn telemetry() -> Vec<Family> {
     let telemetry = Telemetry::new("0", UNIX_EPOCH).unwrap();
     let source = telemetry.source("x", &FILE_GAP_REASONS);
     source.set_last_line(UNIX_EPOCH);
@@ -114,8 +114,8 @@ fn told() -> Vec<Family> {
 }
 
 #[test]
-fn every_family_is_documented_as_it_is() {
-    let families = shown(&Families::new([counted(), told(), joined()].concat()));
+fn every_family_is_documented_correctly() {
+    let families = shown(&Families::new([counted(), telemetry(), joined()].concat()));
     for metric in Metric::ALL {
         let family = families
             .get(metric.name())
@@ -147,7 +147,7 @@ fn every_family_is_documented_as_it_is() {
 }
 
 #[test]
-fn the_table_of_series_at_0_is_what_starts_at_0() {
+fn the_table_of_series_at_0_lists_what_starts_at_0() {
     let initial = Initial {
         methods: vec![Method::Get],
         statuses: vec![500],
@@ -215,7 +215,7 @@ fn every_reason_is_documented() {
 }
 
 #[test]
-fn every_route_shown_is_what_its_target_becomes() {
+fn every_route_shown_is_that_of_its_target() {
     let page = text(METRICS);
     let table = page.split("\n| target | route |\n").nth(1).expect("table");
     let mut seen = 0;

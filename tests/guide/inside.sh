@@ -1,19 +1,19 @@
-# In the container, as a user who may use sudo: the guide's blocks, one after the other in one shell, and what must be
-# so at the end.
+# Runs the guide's blocks one after the other in one shell and asserts their result. It runs in the container, as a
+# user who may use sudo.
 #
 #   bash inside.sh PROJECT
 #
-# Four blocks are not run just as they stand:
+# Four blocks are not run as written:
 #
-# - the Debian package is the other way to install, and has a container of its own (tests/package/container.py);
-# - `demo` goes on until it is stopped, and is stopped once it serves;
-# - after the block that sets the reader's own values, those of the receivers here take their place;
-# - Grafana's repository is not within reach: its directories, group and unit are made by hand, the unit runs nothing.
+# - the Debian package is another way to install, and has a separate test (tests/package/container.py);
+# - `demo` runs until it is interrupted, and is stopped once it serves metrics;
+# - after the block in which readers set their own values, those of the stand-in receivers are set;
+# - Grafana's repository is unreachable: its directories, its group and a unit that only sleeps are created by hand.
 #
-# Names begin with `guide_`, not to meet those of the blocks.
+# Names begin with `guide_` to avoid clashes with those of the blocks.
 set -eo pipefail
 
-# Longest wait for what comes by itself, in seconds.
+# Time limit of every wait, in seconds.
 readonly guide_patience=90
 readonly guide_inbox=/tmp/guide-inbox
 
@@ -31,11 +31,11 @@ guide_main() {
     guide_assert
 }
 
-# The project is root's; a person's own clone would be that person's. Only what is written to is handed over: each
-# file that changes its owner is copied.
+# Gives the user write access. A reader owns the clone, but here root does. Only files that are written to change their
+# owner, as each such file is copied to the overlay.
 guide_lend() {
     local guide_target="$1/target" guide_home
-    # The path to them, not what is beside.
+    # The directories on the path, not their other contents.
     for guide_home in "$CARGO_HOME" "$RUSTUP_HOME" "$1"; do
         while [ "$guide_home" != / ]; do
             sudo chmod a+rx "$guide_home"
@@ -48,7 +48,7 @@ guide_lend() {
         -exec chown admin {} +
 }
 
-# Services start when their packages are installed, as on any Debian.
+# Asserts that services start when their packages are installed, as on any Debian.
 guide_policy_free() {
     [ ! -e /usr/sbin/policy-rc.d ] || guide_fail "/usr/sbin/policy-rc.d does not belong to a fresh Debian"
 }
@@ -66,7 +66,7 @@ guide_run() {
     esac
 }
 
-# --- What is not run just as it stands --------------------------------------------------------------
+# --- Blocks that are not run as written -------------------------------------------------------------
 
 guide_demo() {
     local guide_address=
@@ -79,7 +79,7 @@ guide_demo() {
     wait "$guide_demo" || true
 }
 
-# What stands for Slack and for the mail server, and the values that lead there.
+# Starts stand-ins for Slack and for a mail server, and sets the values that point to them.
 guide_receivers() {
     mkdir -p "$guide_inbox"
     openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost \
@@ -97,7 +97,7 @@ guide_receivers() {
 }
 
 guide_grafana() {
-    echo "NOT RUN AS WRITTEN: Grafana's repository is not within reach; directories, group and unit are made by hand"
+    echo "NOT RUN AS WRITTEN: Grafana's repository is unreachable; directories, group and unit are created by hand"
     sudo groupadd --system grafana
     sudo install -d /var/lib/grafana /etc/grafana/provisioning/{datasources,dashboards,alerting}
     printf '[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n' |
@@ -105,10 +105,10 @@ guide_grafana() {
     sudo systemctl daemon-reload
 }
 
-# --- What must be so at the end ---------------------------------------------------------------------
+# --- Assertions at the end --------------------------------------------------------------------------
 
 guide_assert() {
-    echo "== at the end"
+    echo "== Assertions at the end"
     guide_metrics=$(curl -fsS http://127.0.0.1:9914/metrics)
     guide_holds "$guide_metrics" '^httplog_requests_total\{.*route="slow".*source="nginx".*\} [1-9]'
     guide_holds "$guide_metrics" '^httplog_requests_total\{.*route="slow".*source="gunicorn".*\} [1-9]'
@@ -117,8 +117,8 @@ guide_assert() {
     guide_holds "$guide_metrics" '^django_http_responses_total_by_status_total\{.*\} [1-9]'
     guide_until guide_prometheus_has 'sum(httplog_requests_total{job="httplog",source="nginx",route="slow"}) > 0'
     guide_until guide_prometheus_has 'instance_source:httplog_requests:rate5m'
-    guide_until guide_told slack
-    guide_until guide_told mail
+    guide_until guide_alerted slack
+    guide_until guide_alerted mail
     guide_holds "$(cat "$guide_inbox"/slack*)" 'A rehearsal'
     guide_holds "$(cat "$guide_inbox"/slack*)" '#rehearsal'
     guide_rotated
@@ -143,7 +143,7 @@ guide_counted_after_rotation() {
 guide_holds() {
     grep -Eq "$2" <<<"$1" || {
         printf '%s\n' "$1" | tail -n 100
-        guide_fail "no $2 in this"
+        guide_fail "no match of $2 in the text above"
     }
 }
 
@@ -151,15 +151,15 @@ guide_prometheus_has() {
     curl -fsS -G --data-urlencode "query=$1" http://127.0.0.1:9090/api/v1/query | grep -q '"value":'
 }
 
-# A message of the alert that the slow page raised, not of the one made by hand.
-guide_told() {
+# Checks for the alert that the slow page raised; the one that the guide sends by hand does not count.
+guide_alerted() {
     grep -l 'FIRING.*HttplogMeanLatencyHigh' "$guide_inbox/$1"* | xargs -r grep -L 'A rehearsal' | grep -q .
 }
 
 guide_until() {
     local guide_end=$((SECONDS + guide_patience))
     until "$@"; do
-        [ "$SECONDS" -lt "$guide_end" ] || guide_fail "in vain for $guide_patience s: $*"
+        [ "$SECONDS" -lt "$guide_end" ] || guide_fail "timed out after $guide_patience s: $*"
         sleep 0.5
     done
 }

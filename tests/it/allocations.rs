@@ -1,4 +1,4 @@
-//! The hot path allocates nothing for a line whose labels are known.
+//! Counts allocations: the hot path makes none for a line whose labels are known.
 
 use std::fs;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use httplog_exporter::route::{Resolver, Rewrite, Rewrites, Urlconf};
 use crate::recorded::RECORDED;
 use crate::support::project;
 
-/// Returns lines of a preset: those of a recorded log, or else the examples of the preset.
+/// Returns lines of a preset, from its recorded log or, without one, from its examples.
 fn lines(preset: Preset) -> Vec<u8> {
     if let Some((_, log)) = RECORDED.iter().find(|(name, _)| *name == preset.name) {
         return fs::read(project(log)).unwrap();
@@ -39,7 +39,7 @@ fn allocations(pipeline: &mut Pipeline, shard: &mut Shard, bytes: &[u8]) -> u64 
 }
 
 #[test]
-fn lines_like_those_before_allocate_nothing() {
+fn lines_with_known_labels_allocate_nothing() {
     for preset in presets() {
         let settings = Settings::new(preset.name, Arc::new(preset.pattern().unwrap()));
         let mut pipeline = Pipeline::new(settings, Budget::new(10_000));
@@ -135,7 +135,7 @@ fn lines_that_wait_for_others_take_bounded_memory() {
             pipeline.feed(&mut shard, &batch);
             pipeline.flush_joins(Micros(round));
         });
-        // The index reclaims the room of removed entries, once.
+        // The index reclaims the space of removed entries once.
         assert!(round < ROUNDS / 2 || more.count_total == 0, "round {round}");
     }
     assert_eq!(shard.ledger().recorded, ROUNDS * PENDING);

@@ -1,4 +1,4 @@
-//! Logs as samples over time, which add up to the counts of `replay` in whatever order the lines come.
+//! Tests of `backfill`: samples over time add up to the counts of `replay`, in any order of lines.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,10 +10,10 @@ use insta::assert_snapshot;
 use crate::replay::gzip;
 use crate::support::{Ended, project, run};
 
-/// Samples by time, by name and labels of their series.
+/// Samples by name and labels of their series, then by time.
 type Samples = BTreeMap<String, BTreeMap<u64, String>>;
 
-/// Runs `backfill` in a folder.
+/// Runs `backfill` in a directory.
 fn backfill(dir: &Path, args: &[&str]) -> Ended {
     run(dir, ["backfill"].iter().chain(args), "")
 }
@@ -54,7 +54,7 @@ fn last(samples: &Samples) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Returns the counts of `replay`.
+/// Returns the counts that `replay` makes of the same logs.
 pub fn replayed(dir: &Path, args: &[&str]) -> BTreeMap<String, String> {
     let args = ["replay", "--output", "metrics"].iter().chain(args);
     let page = run(dir, args, "").succeeded();
@@ -65,7 +65,7 @@ pub fn replayed(dir: &Path, args: &[&str]) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Returns a line of nginx's log, written so many seconds after 18:00.
+/// Returns a line of nginx's log, written `seconds` after 18:00.
 fn line(seconds: u64, target: &str) -> String {
     format!(
         "192.0.2.7 - - [22/Nov/2026:{}:{:02}:{:02} +0000] \"GET {target} HTTP/1.1\" 200 10 \"-\" \"-\" 0.012 0.011\n",

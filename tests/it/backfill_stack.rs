@@ -1,4 +1,4 @@
-//! A day of a log, taken into a real Prometheus by promtool.
+//! Imports the samples of a day's log into a real Prometheus with promtool.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,12 +13,12 @@ const LINES: u64 = 200_000;
 /// 22 November 2026, 00:00 UTC.
 const MIDNIGHT: u64 = 1_795_305_600;
 
-/// A day with a busy noon, a route that is asked for only now and then, and one that appears at 13:37; and how many
-/// lines of each status each hour has.
+/// Returns the log of a day with a busy noon, a rarely requested route and a route that first appears at 13:37, and the
+/// number of lines by hour and status.
 fn day() -> (String, BTreeMap<(u64, String), f64>) {
     let (mut log, mut hours) = (String::new(), BTreeMap::new());
     for n in 0..LINES {
-        // A sum of two even parts is densest in the middle.
+        // The sum of two uniformly distributed numbers is densest in the middle.
         let sum = (n * 43_200 / LINES) + (n.wrapping_mul(2_654_435_761) % 43_200);
         let second = if n + 1 == LINES { 86_399 } else { sum };
         let route = match n % 8 {
@@ -50,7 +50,7 @@ fn day() -> (String, BTreeMap<(u64, String), f64>) {
     (log, hours)
 }
 
-/// A series as a page of metrics writes it, from the labels that Prometheus answers.
+/// Formats the labels of a query result as a series in the text format.
 fn series(labels: &serde_json::Value) -> String {
     let labels = labels.as_object().unwrap();
     let shown = labels

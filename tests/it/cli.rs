@@ -1,6 +1,6 @@
-//! What the program says and how it ends when something is wrong.
+//! Tests of error messages and exit codes.
 //!
-//! Invariant: a failure has one exit code and one message, with its place and its remedy.
+//! Invariant: a failure has one exit code and one message, with the place of the fault and a remedy.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -34,7 +34,7 @@ start = "begining"
 regex = '(?P<status>\d+'
 "#;
 
-/// Report of `FIVE_FAULTS`.
+/// Error report for `FIVE_FAULTS`.
 const FIVE_REPORTED: &str = r#"error: `127.0.0.1` is not a valid listen address: `127.0.0.1` has no port; write for example `127.0.0.1:9914`
  --> config.toml:2:11
   |
@@ -73,13 +73,13 @@ error: regex format: unclosed group
 5 errors
 "#;
 
-/// Runs the program without input in an empty folder; its standard error.
+/// Runs the program without input in an empty directory and returns its standard error.
 fn fails(args: &[&str], code: i32) -> String {
     let dir = tempfile::tempdir().unwrap();
     run(dir.path(), args, "").failed(code)
 }
 
-/// Runs `run` on a log of this content; its standard error.
+/// Runs `run` on a log with this content and returns its standard error.
 fn run_refuses(log: impl AsRef<[u8]>, code: i32) -> String {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("access.log"), log).unwrap();
@@ -91,7 +91,7 @@ fn run_refuses(log: impl AsRef<[u8]>, code: i32) -> String {
     .failed(code)
 }
 
-/// A configuration that is good but for where it listens.
+/// Writes a configuration that is valid apart from its listen address, and returns its path.
 fn listening_on(dir: &Path, address: &str) -> String {
     let log = dir.join("access.log");
     fs::write(&log, line("GET", 200)).unwrap();
@@ -136,7 +136,7 @@ fn wrong_usage_is_64() {
 }
 
 #[test]
-fn an_unknown_preset_brings_the_nearest_one_to_mind() {
+fn an_unknown_preset_suggests_the_nearest_one() {
     assert_snapshot!(fails(&["patterns", "nginx-combind"], 64), @"
     error: unknown preset `nginx-combind`
      = help: did you mean `nginx-combined`?
@@ -150,7 +150,7 @@ fn an_unknown_preset_brings_the_nearest_one_to_mind() {
 }
 
 #[test]
-fn five_faults_are_reported_at_once_each_with_its_place() {
+fn all_faults_are_reported_at_once_each_with_its_place() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("config.toml"), FIVE_FAULTS).unwrap();
     for command in ["check", "run"] {
@@ -160,7 +160,7 @@ fn five_faults_are_reported_at_once_each_with_its_place() {
 }
 
 #[test]
-fn a_good_configuration_is_said_to_be_good() {
+fn a_valid_configuration_passes_check() {
     let dir = tempfile::tempdir().unwrap();
     let config = listening_on(dir.path(), "127.0.0.1:0");
     fs::write(dir.path().join("config.toml"), config).unwrap();
@@ -178,7 +178,7 @@ fn a_good_configuration_is_said_to_be_good() {
 }
 
 #[test]
-fn paths_are_relative_to_the_configuration_whatever_its_folder_is_called() {
+fn paths_are_relative_to_the_configuration_even_in_an_oddly_named_directory() {
     let dir = tempfile::tempdir().unwrap();
     let odd = dir.path().join(r"a b/[x]{y}*\z");
     fs::create_dir_all(&odd).unwrap();
@@ -199,7 +199,7 @@ fn paths_are_relative_to_the_configuration_whatever_its_folder_is_called() {
 }
 
 #[test]
-fn an_address_that_is_none_is_a_fault_of_the_configuration() {
+fn an_invalid_address_is_a_fault_of_the_configuration() {
     let dir = tempfile::tempdir().unwrap();
     let config = listening_on(dir.path(), "127.0.0.1:99140");
     fs::write(dir.path().join("config.toml"), config).unwrap();
@@ -258,7 +258,7 @@ fn an_unreadable_log_is_66() {
     ");
 }
 
-/// Returns the command without root's capability to read every file.
+/// Wraps a command so that it runs without root's capability to read every file.
 fn without_privileges(command: Command) -> Command {
     if !rustix::process::geteuid().is_root() {
         return command;
@@ -272,7 +272,7 @@ fn without_privileges(command: Command) -> Command {
 }
 
 #[test]
-fn what_is_no_file_is_66() {
+fn a_log_that_is_not_a_file_is_66() {
     assert_snapshot!(fails(&["run", "."], 66), @"
     error: cannot read .: not a regular file
      = help: to follow the files of a directory, use a configuration: paths = [\"DIR/*.log\"]
@@ -297,7 +297,7 @@ fn a_log_without_a_whole_line_is_66() {
 }
 
 #[test]
-fn a_log_that_nobody_recognises_is_78() {
+fn a_log_in_an_unknown_format_is_78() {
     assert_snapshot!(run_refuses("hello\nworld\n", 78), @"
     error: the format of access.log is not recognised: none of the presets reads its lines
      = help: `nginx-combined` stops in line 1 at byte 6, expecting ` - `
@@ -353,7 +353,7 @@ fn a_busy_address_is_74() {
 }
 
 #[test]
-fn nobody_reading_our_output_is_no_failure() {
+fn a_closed_output_pipe_is_not_a_failure() {
     let timed = project("fixtures/corpora/nginx_timed.log");
     let timed = timed.to_str().unwrap();
     for args in [

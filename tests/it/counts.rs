@@ -1,4 +1,4 @@
-//! Counts of a log's requests, made without any of the project's code.
+//! Counts the requests of a log, without any of the project's code.
 //!
 //! In a line of text, the request stands between the first two quotes without a backslash before them, and the status
 //! follows. That holds for nginx's default escaping (which writes `"` as `\x22`), gunicorn's, uvicorn's and Apache's. In
@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-/// Label value for anything outside the list.
+/// Label value of methods and statuses outside the list.
 pub const OTHER: &str = "<other>";
 
 /// The methods with a label value.

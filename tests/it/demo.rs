@@ -1,4 +1,4 @@
-//! The demo, as somebody sees it who tries the program for the first time.
+//! Tests of `demo`, as a first-time user sees it.
 
 use std::io::{BufRead as _, BufReader, Lines};
 use std::process::{Child, ChildStdout, Stdio};
@@ -29,12 +29,12 @@ impl Demo {
         }
     }
 
-    /// What it says from now on, line by line.
+    /// Iterates over the lines that the demo prints from now on.
     fn said(&mut self) -> impl Iterator<Item = String> {
         self.said.as_mut().unwrap().map(Result::unwrap)
     }
 
-    /// Reads the introduction; the address in it.
+    /// Reads the introduction and returns the address in it.
     fn address(&mut self) -> String {
         let lines: Vec<String> = self.said().take_while(|line| !line.is_empty()).collect();
         let line = lines
@@ -44,7 +44,7 @@ impl Demo {
         line.0.trim().to_owned()
     }
 
-    /// Its exit code, and all it had to complain about.
+    /// Waits for the end of the demo; returns its exit code and its standard error.
     fn end(mut self) -> (Option<i32>, String) {
         let status = wait_for_end(&mut self.child);
         let err = std::io::read_to_string(self.child.stderr.take().unwrap()).unwrap();
@@ -59,7 +59,7 @@ impl Drop for Demo {
     }
 }
 
-/// A number after a word of the demo's account: `written 26,000  counted 26,000  rotations 1`.
+/// Returns the number after a word of a status line: `written 26,000  counted 26,000  rotations 1`.
 fn number(account: &str, word: &str) -> u64 {
     let (_, after) = account
         .split_once(word)
@@ -77,7 +77,7 @@ fn counters_grow_and_after_a_rotation_equal_the_lines_written() {
         || Some(Scrape::parse(&get(&format!("{address}/metrics")).ok()?).lines("nginx", None));
     // The address is printed once it accepts connections.
     let first = lines().unwrap();
-    // It takes a second; a busy machine is given more, but not the time to the first rotation.
+    // The first lines take a second; the limit allows for a busy machine, but is below the time to the first rotation.
     let took = clock.monotonic().as_secs();
     assert!(
         took < 8 && first < 2_000 * 8,
@@ -117,10 +117,10 @@ fn a_demo_that_is_interrupted_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_demo_ends_when_nobody_reads_what_it_says() {
+fn a_demo_ends_when_its_output_is_closed() {
     let mut demo = Demo::start(&["--seconds", "60"]);
     demo.address();
-    // It says how it goes every five seconds.
+    // A status line is printed every five seconds.
     demo.said = None;
     assert_eq!(demo.end(), (Some(0), String::new()));
 }

@@ -1,4 +1,4 @@
-//! `deploy/`: what Prometheus, Alertmanager and Grafana are given, held to their own tools and to a live site.
+//! Tests of `deploy/`: the files for Prometheus, Alertmanager and Grafana, checked by their own tools and with a live site.
 
 mod alert;
 mod boards;
@@ -12,7 +12,7 @@ use crate::support::{project, run_command};
 
 const RULES: [&str; 4] = ["site", "slo", "django", "exporter"];
 
-/// A tool's output, after it succeeded.
+/// Runs a tool, which must succeed, and returns its output.
 fn tool(name: &str, args: &[&str]) -> String {
     let mut command = Command::new(name);
     command.args(args).current_dir(project(""));
@@ -42,7 +42,7 @@ fn promtool_and_amtool_accept_every_file() {
     assert!(said.contains("1 templates"), "{said}");
 }
 
-/// What the documentation shows of Prometheus's configuration, each block by itself.
+/// Checks each block of Prometheus's configuration in the documentation by itself.
 #[test]
 fn promtool_accepts_every_configuration_shown() {
     let dir = tempfile::tempdir().unwrap();
@@ -52,7 +52,7 @@ fn promtool_accepts_every_configuration_shown() {
         let text = fs::read_to_string(project(page)).unwrap();
         let blocks = text.split("```yaml\n").skip(1);
         for block in blocks.filter_map(|rest| rest.split("```").next()) {
-            // A list of targets is not a configuration, but a configuration reads it.
+            // A list of targets is not a configuration; a configuration refers to it.
             let is_list = block.contains("\n- targets:");
             let whole = if is_list {
                 let targets = dir.path().join("targets.yml");
@@ -86,7 +86,7 @@ fn every_alert_fires_when_it_should_and_only_then() {
 }
 
 #[test]
-fn boards_rules_and_documentation_agree_and_grafana_s_schemas_take_them() {
+fn boards_rules_and_documentation_agree_and_match_grafana_s_schemas() {
     let python = project(".venv/bin/python");
     let said = tool(python.to_str().unwrap(), &["tests/stack/monitoring.py"]);
     eprintln!("{said}");
@@ -105,7 +105,7 @@ fn generating_grafana_s_files_again_changes_nothing() {
             let kept = fs::read(project("deploy/grafana").join(&name)).unwrap();
             assert!(
                 kept == fs::read(dir.path().join(&name)).unwrap(),
-                "{} is not what generate.py makes",
+                "{} differs from the output of generate.py",
                 name.display()
             );
             seen += 1;

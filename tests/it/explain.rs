@@ -1,4 +1,4 @@
-//! `explain`, and what `replay` and `check` say of lines that do not fit.
+//! Tests of `explain`, and of the reports of `replay` and `check` on lines that do not match.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ fn run(arguments: &[&str], stdin: &str) -> (Option<i32>, String, String) {
 }
 
 #[test]
-fn a_line_that_is_read_ends_well() {
+fn a_matching_line_exits_with_0() {
     let (code, out, err) = run(&["explain", TIMED], "");
     assert_eq!((code, err.as_str()), (Some(0), ""));
     assert!(out.starts_with("line:1: `nginx-timed` reads it\n"), "{out}");
@@ -39,7 +39,7 @@ fn every_line_of_standard_input_is_explained() {
 }
 
 #[test]
-fn without_a_line_it_says_so() {
+fn a_missing_line_is_an_error() {
     let check = |line: &str, stdin: &str, said: &str| {
         let (code, _, err) = run(&["explain", line], stdin);
         assert_eq!(code, Some(66), "{err}");
@@ -68,7 +68,7 @@ fn empty_lines_are_skipped_as_they_are_counted() {
 }
 
 #[test]
-fn the_limit_of_lines_is_that_of_the_configuration() {
+fn the_line_limit_of_the_configuration_applies() {
     let dir = tempfile::tempdir().unwrap();
     let config = dir.path().join("config.toml");
     let config = config.to_str().unwrap();
@@ -94,14 +94,14 @@ fn the_limit_of_lines_is_that_of_the_configuration() {
 }
 
 #[test]
-fn a_pattern_that_is_not_known_is_a_fault_of_the_call() {
+fn an_unknown_pattern_is_a_usage_error() {
     let (code, out, err) = run(&["explain", "--pattern", "nginx-timd", TIMED], "");
     assert_eq!((code, out.as_str()), (Some(78), ""));
     assert!(err.contains("did you mean `nginx-timed`?"), "{err}");
 }
 
 #[test]
-fn a_unit_that_nothing_tells_is_said_to_be_open() {
+fn an_ambiguous_unit_is_reported() {
     let line = r#" - - [22/Nov/2026:12:47:15 -0600] "GET / HTTP/1.1" 200 10 "-" "-" 24"#;
     let (code, out, _) = run(&["explain", line], "");
     assert_eq!(code, Some(0));
@@ -109,7 +109,7 @@ fn a_unit_that_nothing_tells_is_said_to_be_open() {
 }
 
 #[test]
-fn patterns_of_a_configuration_are_known_whatever_else_is_wrong_with_it() {
+fn patterns_of_an_otherwise_invalid_configuration_can_be_used() {
     let dir = tempfile::tempdir().unwrap();
     let config = dir.path().join("config.toml");
     fs::write(
@@ -126,7 +126,7 @@ fn patterns_of_a_configuration_are_known_whatever_else_is_wrong_with_it() {
 }
 
 #[test]
-fn replay_says_where_rejected_lines_stand_and_not_what_they_say() {
+fn replay_shows_the_place_but_not_the_text_of_rejected_lines() {
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("access.log");
     let mut text = format!("{TIMED}\n").repeat(40);
@@ -146,7 +146,7 @@ fn replay_says_where_rejected_lines_stand_and_not_what_they_say() {
 }
 
 #[test]
-fn a_log_that_is_not_recognised_is_told_where_the_nearest_format_stops() {
+fn an_unknown_format_is_reported_with_where_the_nearest_format_stops() {
     let check = |line: &str, said: &str, log: &Path| {
         fs::write(log, format!("{line}\n")).unwrap();
         let (code, _, err) = run(&["replay", log.to_str().unwrap()], "");

@@ -1,4 +1,4 @@
-//! Logs followed by the daemon while they are written, renamed and cut.
+//! Tests of the daemon following logs that are written, renamed and truncated.
 
 use std::fs;
 use std::io::Write as _;
@@ -10,7 +10,7 @@ use crate::recorded::{RECORDED, line};
 use crate::scrape::Scrape;
 use crate::support::{Daemon, HEAD, Source, append, program, project, rename};
 
-/// All that was written of a source's lines, to be compared with what is counted.
+/// Counts of the lines written to a source's logs, to compare with the counts of the daemon.
 struct Written<'a> {
     source: &'a str,
     text: String,
@@ -24,7 +24,7 @@ impl<'a> Written<'a> {
         }
     }
 
-    /// Writes lines to a file, each in a write of its own.
+    /// Writes lines to a file, each in a separate write.
     fn write(&mut self, file: &mut fs::File, method: &str, status: u16, lines: usize) {
         for _ in 0..lines {
             let line = line(method, status);
@@ -37,7 +37,7 @@ impl<'a> Written<'a> {
         counts::of_log(self.text.as_bytes())
     }
 
-    /// Waits until as many lines are counted, and asserts that they are these.
+    /// Waits until the daemon has counted as many lines, and asserts that the counts are equal.
     fn check(&self, daemon: &Daemon) {
         let counts = self.counts();
         let page = daemon.metrics_after(&[(self.source, counts::total(&counts))]);
@@ -45,7 +45,7 @@ impl<'a> Written<'a> {
     }
 }
 
-/// A configuration of one source; `more` are lines of its own.
+/// Returns a configuration of one source, with `more` keys.
 fn config(paths: &str, more: &str) -> String {
     format!(
         "{HEAD}\n[[source]]\nname = 'nginx'\npaths = ['{paths}']\npattern = 'nginx-combined'\n{more}\n"
@@ -53,7 +53,7 @@ fn config(paths: &str, more: &str) -> String {
 }
 
 #[test]
-fn every_line_that_real_servers_wrote_is_counted_once() {
+fn every_recorded_line_is_counted_once() {
     let dir = tempfile::tempdir().unwrap();
     let logs = RECORDED.map(|(pattern, log)| (pattern, project(log)));
     let sources = logs.each_ref().map(|(pattern, log)| Source {
@@ -98,7 +98,7 @@ fn rename_and_create_with_both_files_written_counts_every_line_once() {
     written.check(&daemon);
     for (round, status) in [301, 302, 303].into_iter().enumerate() {
         rename(&path, &path.with_extension(format!("log.{round}")));
-        // Before there is anything at the path again.
+        // The path does not exist at this moment.
         written.write(&mut log, "PUT", status, 2);
         let mut next = append(&path);
         for _ in 0..10 {
@@ -106,7 +106,7 @@ fn rename_and_create_with_both_files_written_counts_every_line_once() {
             written.write(&mut next, "POST", status, 1);
         }
         written.check(&daemon);
-        // The old one is written on after the new one was counted.
+        // The old file grows after the new one was counted.
         written.write(&mut log, "DELETE", status, 2);
         written.check(&daemon);
         log = next;
@@ -127,7 +127,7 @@ fn rotation_during_heavy_writing_loses_nothing() {
         rename(&path, &path.with_extension("log.1"));
         written.write(&mut log, "POST", 200 + round, 50);
         log = append(&path);
-        // Its predecessor's name is taken by the next one: it must be open by then.
+        // The next rotation reuses the name of this file, which must be open by then.
         written.write(&mut log, "PUT", 200 + round, 1);
         written.check(&daemon);
     }
@@ -145,7 +145,7 @@ fn a_partial_last_line_waits_for_its_end() {
     let late = line("POST", 201);
     let (head, tail) = late.split_at(60);
     log.write_all(head.as_bytes()).unwrap();
-    // It was seen, and is waited with.
+    // The daemon has read the partial line and waits for its end.
     crate::support::until(|| {
         let lag = daemon
             .scrape()
@@ -173,7 +173,7 @@ fn a_file_that_appears_later_is_read_from_its_beginning() {
     written.write(&mut log, "GET", 200, 5);
     written.check(&daemon);
 
-    // The whole folder goes, and comes back.
+    // The whole directory is removed and created again.
     fs::remove_dir_all(&folder).unwrap();
     written.write(&mut log, "POST", 200, 2);
     fs::create_dir(&folder).unwrap();
@@ -183,13 +183,13 @@ fn a_file_that_appears_later_is_read_from_its_beginning() {
 }
 
 #[test]
-fn a_glob_takes_up_files_as_they_come() {
+fn a_glob_discovers_files_as_they_appear() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("logs");
     fs::create_dir(&folder).unwrap();
     let file = |name: &str| append(&folder.join(name));
     let mut written = Written::new("nginx");
-    // What was there at the start is not counted: `start` is "end".
+    // Lines that existed at the start are not counted: `start` is "end".
     Written::new("nginx").write(&mut file("a.log"), "HEAD", 200, 9);
     let glob = folder.join("*.log*");
     let daemon = Daemon::configured(dir.path(), &config(glob.to_str().unwrap(), ""));
@@ -222,7 +222,7 @@ fn a_thousand_files_of_one_glob_are_all_read() {
 }
 
 #[test]
-fn more_files_than_descriptors_leave_some_for_the_page() {
+fn more_files_than_descriptors_leave_some_for_scrapes() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("logs");
     fs::create_dir(&folder).unwrap();
@@ -241,12 +241,15 @@ fn more_files_than_descriptors_leave_some_for_the_page() {
     let daemon = Daemon::start(dir.path(), command);
     daemon.wait_until_said("raise the limit of open files");
     let counted = daemon.scrape().lines("nginx", None);
-    assert_eq!(counted, 16, "a quarter of the descriptors is for files");
+    assert_eq!(
+        counted, 16,
+        "a quarter of the descriptors is reserved for files"
+    );
     assert!(daemon.metrics().contains("process_max_fds 64"));
 }
 
 #[test]
-fn truncation_is_a_gap_and_what_follows_is_counted() {
+fn truncation_is_a_gap_and_later_lines_are_counted() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("access.log");
     let mut log = append(&path);
@@ -285,7 +288,7 @@ fn polling_alone_finds_lines_files_and_rotation() {
     assert_eq!(inotify_handles(&daemon), 0);
 }
 
-/// How many inotify instances the daemon holds.
+/// Returns the number of inotify instances that the daemon holds.
 fn inotify_handles(daemon: &Daemon) -> usize {
     fs::read_dir(format!("/proc/{}/fd", daemon.id()))
         .unwrap()

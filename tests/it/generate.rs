@@ -1,5 +1,4 @@
-//! Man pages and completions as packages build them: they tell of every command and every option that
-//! `--help` tells of.
+//! Tests of man pages and completions as packages build them: they cover every command and option of `--help`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,7 +7,7 @@ use std::process::Command;
 
 use crate::support::{run, run_command};
 
-/// The names of a folder's files.
+/// Returns the names of the files in a directory.
 fn names(folder: &Path) -> BTreeSet<String> {
     let entries = fs::read_dir(folder).unwrap();
     entries
@@ -16,14 +15,14 @@ fn names(folder: &Path) -> BTreeSet<String> {
         .collect()
 }
 
-/// What `--help` of a command prints.
+/// Returns the output of `--help` of the program or of a command.
 fn help(dir: &Path, command: Option<&str>) -> String {
     let ended = run(dir, command.into_iter().chain(["--help"]), "");
     assert_eq!(ended.code, Some(0), "{ended:?}");
     ended.out
 }
 
-/// The commands that the program's help lists.
+/// Returns the commands that the program's help lists.
 fn commands(dir: &Path) -> Vec<String> {
     let help = help(dir, None);
     let list = help.split("Commands:\n").nth(1).unwrap();
@@ -38,7 +37,7 @@ fn commands(dir: &Path) -> Vec<String> {
         .collect()
 }
 
-/// The long options that a text has.
+/// Returns the long options that a text mentions.
 fn options(text: &str) -> BTreeSet<String> {
     let is_end = |c: char| !(c.is_ascii_alphanumeric() || c == '-');
     text.split_whitespace()
@@ -94,14 +93,11 @@ fn the_program_s_page_has_exit_codes_and_files() {
     ] {
         assert!(page.contains(text), "{text} in\n{page}");
     }
-    assert!(
-        !page.contains("generate"),
-        "what is hidden has no place here"
-    );
+    assert!(!page.contains("generate"), "hidden commands are left out");
 }
 
 #[test]
-fn completions_offer_what_help_shows() {
+fn completions_offer_the_commands_and_options_of_help() {
     let dir = generated("completions");
     let out = dir.path().join("out/deep");
     let expected = [

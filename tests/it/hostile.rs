@@ -8,7 +8,7 @@ use crate::recorded::line;
 use crate::scrape::Scrape;
 use crate::support::{Daemon, append};
 
-/// Upper bound of the daemon's memory, in bytes; a log held whole would exceed it.
+/// Upper bound of the daemon's memory, in bytes. A log held in memory would exceed it.
 const MEMORY: u64 = 64 << 20;
 
 /// Returns the number of lines of the source `access` that were rejected for this reason.
@@ -104,7 +104,7 @@ fn junk_is_rejected_and_other_lines_are_counted() {
 }
 
 #[test]
-fn a_hole_at_the_start_of_a_truncated_log_is_not_a_line() {
+fn a_hole_at_the_start_of_a_truncated_log_is_skipped() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("access.log");
     // A writer without O_APPEND continues at its old offset.

@@ -1,6 +1,6 @@
-//! `init`: the configurations it generates, and its exit codes.
+//! Tests of `init`: the configurations it generates, and its exit codes.
 //!
-//! Invariant: each configuration in `fixtures/init` is one that nginx takes, as `nginx -T` prints it.
+//! Invariant: each configuration in `fixtures/init` is valid for nginx, and written as `nginx -T` prints it.
 
 use std::fs;
 use std::path::Path;
@@ -10,12 +10,12 @@ use crate::support::{Ended, project, run};
 /// The configurations in `fixtures/init`, by name.
 pub const FIXTURES: [&str; 6] = ["debian", "vhosts", "json", "ltsv", "django", "tree"];
 
-/// What `nginx -T` printed.
+/// Returns a dump of `nginx -T`.
 pub fn dump(name: &str) -> String {
     fs::read_to_string(project(&format!("fixtures/init/{name}.conf"))).unwrap()
 }
 
-/// Lays out the files of a dump below a folder, `/etc/nginx/` there as `etc/`.
+/// Writes the files of a dump below a directory, those of `/etc/nginx/` to `etc/`.
 pub fn lay_out(dir: &Path, dump: &str) {
     for file in dump.split("# configuration file /etc/nginx/").skip(1) {
         let (path, content) = file.split_once(":\n").unwrap();
@@ -31,7 +31,7 @@ fn init(dir: &Path, args: &[&str], input: &str) -> Ended {
 }
 
 #[test]
-fn golden_drafts_are_as_kept_and_pass_check() {
+fn drafts_equal_the_golden_files_and_pass_check() {
     let dir = tempfile::tempdir().unwrap();
     for name in FIXTURES {
         let gunicorn = project(&format!("fixtures/init/{name}.gunicorn.conf.py"));
@@ -72,7 +72,7 @@ fn a_tree_of_files_equals_its_dump() {
     for name in FIXTURES {
         let dir = tempfile::tempdir().unwrap();
         let etc = format!("{}/etc/", dir.path().display());
-        // Includes by whole paths lead into the folder.
+        // Includes by absolute paths point into the directory.
         let dump = dump(name).replace("include /etc/nginx/", &format!("include {etc}"));
         lay_out(dir.path(), &dump);
         let of_dump = init(dir.path(), &["-"], &dump.replace("/etc/nginx/", &etc));
@@ -148,7 +148,7 @@ fn a_unit_leads_to_its_configuration_file() {
 }
 
 #[test]
-fn a_file_that_is_there_is_never_written_over() {
+fn an_existing_file_is_never_overwritten() {
     let dir = tempfile::tempdir().unwrap();
     let args = ["-", "--output", "drawn.toml"];
     let text = dump("debian");
@@ -166,7 +166,7 @@ fn a_file_that_is_there_is_never_written_over() {
 }
 
 #[test]
-fn what_is_missing_has_its_exit_code() {
+fn missing_files_have_exit_codes() {
     let dir = tempfile::tempdir().unwrap();
     init(dir.path(), &["nowhere.conf"], "").failed(66);
     init(dir.path(), &["-", "-g", "nowhere.py"], &dump("debian")).failed(66);

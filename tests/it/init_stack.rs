@@ -1,5 +1,5 @@
-//! Real nginx on each configuration of `fixtures/init`: the configuration that `init` generates counts what it
-//! answers.
+//! Runs a real nginx on each configuration of `fixtures/init`: the configuration that `init` generates counts every
+//! request.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,13 +14,13 @@ use crate::init::{FIXTURES, assert_passes, dump, lay_out};
 use crate::stack::{path_with_sbin, send};
 use crate::support::{Daemon, run, run_command, until, wait_for_end};
 
-/// How often each request is sent.
+/// Number of times each request is sent.
 const TIMES: u64 = 25;
 
 /// A request's host and path, and the source that counts it.
 type Sent = (&'static str, &'static str, Option<&'static str>);
 
-/// What is sent to each configuration.
+/// Returns the requests to send to a configuration.
 fn traffic(name: &str) -> &'static [Sent] {
     match name {
         "debian" => &[("x", "/", Some("nginx")), ("y", "/none?q=1", Some("nginx"))],
@@ -61,11 +61,11 @@ fn traffic(name: &str) -> &'static [Sent] {
     }
 }
 
-/// nginx, stopped when this is dropped.
+/// A running nginx, stopped when dropped.
 struct Nginx(Child);
 
 #[test]
-fn what_is_drawn_up_counts_what_nginx_answers() {
+fn the_generated_configuration_counts_every_request() {
     for name in FIXTURES {
         let dir = tempfile::tempdir().unwrap();
         let port = free_port();
@@ -126,7 +126,7 @@ fn check(name: &str, daemon: &Daemon, expected: &BTreeMap<&str, u64>, config: &s
     }
 }
 
-/// A dump whose paths lead into a folder, and whose servers listen on this port alone.
+/// Changes a dump so that its paths point into a directory and its servers listen on one port.
 fn moved(dump: &str, dir: &Path, port: u16) -> String {
     let here = dir.display();
     for folder in [
@@ -152,8 +152,8 @@ fn moved(dump: &str, dir: &Path, port: u16) -> String {
     for line in moved.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words.as_slice() {
-            // Its workers make logs themselves, in a folder that is the tester's; who is not root
-            // is not asked.
+            // Workers create logs in a directory of the user who runs the tests. nginx ignores
+            // `user` unless it is started by root.
             ["user", ..] => text.push_str("user root;"),
             ["listen", _, rest @ ..] => {
                 let rest = if rest.is_empty() {
@@ -183,7 +183,7 @@ fn nginx(dir: &Path) -> Command {
     command
 }
 
-/// What `nginx -T` prints; it takes the configuration.
+/// Returns the output of `nginx -T`, which must succeed.
 fn dumped(dir: &Path) -> String {
     let mut command = nginx(dir);
     command.arg("-T");
@@ -201,14 +201,14 @@ impl Nginx {
     fn start(dir: &Path, port: u16) -> Self {
         let mut command = nginx(dir);
         command.args(["-g", "daemon off;"]);
-        // What it says of missing files is of no interest.
+        // Its messages about missing files are irrelevant.
         command.stderr(File::create(dir.join("nginx.stderr")).unwrap());
         let server = Self(command.spawn().unwrap());
         until(|| TcpStream::connect(("127.0.0.1", port)).map_err(|error| error.to_string()));
         server
     }
 
-    /// Lets it answer what it is at, and write what it holds back.
+    /// Shuts nginx down gracefully: it finishes its requests and flushes its logs.
     fn stop(mut self) {
         self.signal(Signal::QUIT);
         wait_for_end(&mut self.0);

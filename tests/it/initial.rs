@@ -1,4 +1,4 @@
-//! Series that exist before their first event: `metrics.initialise`.
+//! Tests of `metrics.initialise`: series that exist before their first event.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -49,7 +49,7 @@ fn shown(page: &str) -> String {
 }
 
 #[test]
-fn the_first_scrape_shows_them_before_any_line() {
+fn the_first_scrape_shows_initial_series_before_any_line() {
     let dir = tempfile::tempdir().unwrap();
     let config = config(dir.path(), KEYS, &format!("{ROUTES}{TEMPLATES}"));
     let daemon = Daemon::configured(dir.path(), &config);
@@ -263,7 +263,7 @@ fn check_warns_of_a_source_without_known_series() {
 }
 
 #[test]
-fn replay_shows_them_as_a_scrape_would_and_backfill_does_not() {
+fn replay_shows_initial_series_and_backfill_does_not() {
     let dir = tempfile::tempdir().unwrap();
     let config = config(dir.path(), KEYS, &format!("{ROUTES}{TEMPLATES}"));
     fs::write(dir.path().join("config.toml"), config).unwrap();

@@ -1,6 +1,6 @@
-//! Two logs of the same requests, joined by the requests' ids.
+//! Tests of two logs of the same requests, joined by request id.
 //!
-//! Every line of both has one outcome, whichever log is read first.
+//! Invariant: every line of both logs has one outcome, whichever log is read first.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -36,7 +36,7 @@ fn gunicorn(id: &str, seconds: &str) -> String {
     )
 }
 
-/// Returns every count of linked lines that is not 0, by `source reason` or `source outcome`.
+/// Returns the non-zero counts of linked lines, by `source reason` or `source outcome`.
 pub fn counted(scrape: &Scrape) -> BTreeMap<String, f64> {
     let names = [
         "httplog_unreached_requests_total",
@@ -90,7 +90,7 @@ fn replay(dir: &Path, args: &[&str]) -> Ended {
 }
 
 #[test]
-fn a_replay_joins_whatever_is_read_first() {
+fn a_replay_joins_in_any_order_of_logs() {
     let dir = tempfile::tempdir().unwrap();
     let write = |name: &str, text: String| fs::write(dir.path().join(name), text).unwrap();
     write("config.toml", config(dir.path(), ""));

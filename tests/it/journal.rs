@@ -191,7 +191,7 @@ fn a_killed_daemon_leaves_the_cursor_of_a_counted_entry() {
     assert_counted(&daemon, 3);
     let cursor_file = dir.path().join("state/journal-gunicorn");
     until(|| fs::read_to_string(&cursor_file).map_err(|error| error.to_string()));
-    drop(daemon); // kill -9
+    drop(daemon); // SIGKILL
     journal.log(1);
     let daemon = journal.start(dir.path());
     // At least the entry logged since; entries of the last seconds may be counted again.

@@ -17,7 +17,7 @@ use crate::recorded::line;
 use crate::scrape::Scrape;
 use crate::support::{Daemon, HEAD, Source, append, program, until};
 
-/// More than a stop takes, and less than the time that clients are waited for.
+/// Longer than a shutdown takes, and shorter than the time that clients are waited for.
 const PROMPTLY: Duration = Duration::from_secs(4);
 
 /// Writes a log of one line and a configuration that follows it, and returns the configuration.
@@ -211,7 +211,7 @@ fn open_connections_do_not_delay_the_stop() {
 #[test]
 fn signals_are_handled_from_the_first_log_line_on() {
     let dir = tempfile::tempdir().unwrap();
-    // So many that there is time between the first one's log line and the last one's start.
+    // Enough sources to leave time between the log line of the first and the start of the last.
     let sources = (0..60).map(|n| {
         let (name, log) = (format!("n{n}"), dir.path().join("absent.log"));
         let pattern = "nginx-combined";

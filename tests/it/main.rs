@@ -1,10 +1,10 @@
-//! The program from outside: the built binary, real files, real servers.
+//! Integration tests of the built binary, with real files and real servers.
 
 #![expect(
     clippy::panic,
     clippy::print_stderr,
     clippy::unwrap_used,
-    reason = "tests and their helpers: what goes wrong ends the test, and is shown"
+    reason = "tests and their helpers: a failure ends the test and is shown"
 )]
 
 mod allocations;

@@ -1,4 +1,4 @@
-//! A real Prometheus, asked what it knows.
+//! Runs a real Prometheus and queries it.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -22,7 +22,7 @@ pub struct Prometheus {
 }
 
 impl Prometheus {
-    /// Starts it with the target as `job="django"`, and waits until it has scraped it.
+    /// Starts Prometheus with a target of `job="django"`, and waits until the target has been scraped.
     pub fn start(dir: &Path, target: &str) -> Self {
         let text = format!(
             "global: {{scrape_interval: 1s}}\n\
@@ -34,7 +34,7 @@ impl Prometheus {
         prometheus
     }
 
-    /// Starts it on a configuration, at a port of 127.0.0.1.
+    /// Starts Prometheus on a configuration, at a port of 127.0.0.1.
     pub fn configured(dir: &Path, port: u16, text: &str) -> Self {
         let config = dir.join("prometheus.yml");
         fs::write(&config, text).unwrap();
@@ -57,18 +57,18 @@ impl Prometheus {
         }
     }
 
-    /// The numbers a query gives, once there are any. Numbers that are none count as none.
+    /// Waits until a query returns series, and returns their labels and values. Numbers that are not finite are left out.
     pub fn answer(&self, query: &str) -> Vec<(Value, f64)> {
         until(|| {
             let found = self.ask(query)?;
             if found.is_empty() {
-                return Err(format!("no answer to {query}"));
+                return Err(format!("no result of {query}"));
             }
             Ok(found)
         })
     }
 
-    /// The numbers a query gives now, which may be none.
+    /// Runs a query and returns the labels and values of its series, possibly none.
     pub fn ask(&self, query: &str) -> Result<Vec<(Value, f64)>, String> {
         let mut quoted = String::new();
         for byte in query.bytes() {
@@ -89,7 +89,7 @@ impl Prometheus {
 
 impl Drop for Prometheus {
     fn drop(&mut self) {
-        // It has nothing to save.
+        // Nothing has to be saved.
         let _ = self.server.kill();
         let _ = self.server.wait();
     }

@@ -1,4 +1,4 @@
-//! A real nginx in front of one real worker: requests that waited for the worker, and requests that never reached it.
+//! Runs a real nginx in front of one real worker, with requests that wait for the worker or never reach it.
 //!
 //! The expected counts come from the requests sent, and from an independent reading of the logs.
 
@@ -33,7 +33,7 @@ const UNANSWERED: usize = 2;
 const PLAIN: usize = 200;
 const DIRECT: usize = 3;
 
-/// Time that a worker has been working when it is killed.
+/// Time that a worker spends on a request before it is killed.
 const AT_WORK: Duration = Duration::from_millis(80);
 
 /// Sends a request and returns the status of the response, if there is one.
@@ -84,7 +84,7 @@ fn lines(log: &Path) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// Kills the worker while it works, until a client gets an error; returns the number of such clients.
+/// Kills the busy worker until a client gets an error, and returns the number of such clients.
 fn kill_workers(site: &Site) -> usize {
     until(|| {
         all(site, 1, "/health/", Some(200));
@@ -102,7 +102,7 @@ fn kill_workers(site: &Site) -> usize {
     })
 }
 
-/// Sends every request; returns how many were broken off by a killed worker.
+/// Sends every request and returns the number of those that failed because a worker was killed.
 fn drive(site: &Site, dir: &Path) -> usize {
     fs::create_dir_all(dir.join("static")).unwrap();
     fs::write(dir.join("static/site.css"), "body {}\n").unwrap();
@@ -116,7 +116,7 @@ fn drive(site: &Site, dir: &Path) -> usize {
     all(site, PLAIN, "/health/", Some(200));
     all(site, UNANSWERED, "/limbo/", Some(504));
     (0..ABANDONED).for_each(|_| leave(site, "/limbo/"));
-    // The worker finishes these even so.
+    // The worker finishes these requests although nginx or the client has given up.
     all(site, 3, "/impatient/slow/", Some(504));
     (0..2).for_each(|_| leave(site, "/slow/"));
     let gunicorn = || UnixStream::connect(dir.join("gunicorn.sock")).unwrap();

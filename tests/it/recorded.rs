@@ -1,6 +1,6 @@
-//! What real servers wrote, and the presets that read it.
+//! Recorded logs of real servers, and the presets that read them.
 
-/// The presets, each with what a real server wrote in its format.
+/// Presets, each with the recorded log in its format.
 pub const RECORDED: [(&str, &str); 13] = [
     ("nginx-combined", "fixtures/corpora/nginx_combined.log"),
     ("nginx-timed", "fixtures/corpora/nginx_timed.log"),
@@ -17,7 +17,7 @@ pub const RECORDED: [(&str, &str); 13] = [
     ("apache-vhost", "fixtures/corpora/apache_vhost_combined.log"),
 ];
 
-/// A line of nginx's `combined` format, with its newline.
+/// Returns a line of nginx's `combined` format, with its newline.
 pub fn line(method: &str, status: u16) -> String {
     format!(
         "127.0.0.1 - - [22/Nov/2026:18:47:15 +0000] \"{method} /a HTTP/1.1\" {status} 10 \"-\" \"ua\"\n"

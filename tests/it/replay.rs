@@ -1,4 +1,4 @@
-//! Whole logs in one pass: what is printed, and that every way to hand a log over is the same.
+//! Tests of `replay`: its output, which is the same for every way to pass a log.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -36,22 +36,22 @@ const GOLDEN: [(&str, &str, &str); 4] = [
     ("demo", "nginx-django", "fixtures/demo/access.log"),
 ];
 
-/// Values by name and labels.
+/// Values of samples by name and labels.
 type Samples = BTreeMap<(String, BTreeMap<String, String>), String>;
 
-/// Replays logs in the project's folder with this on standard input.
+/// Replays logs in the project's directory with `input` on standard input.
 fn replay(args: &[&str], input: impl Into<Vec<u8>>) -> Ended {
     let args = ["replay"].iter().chain(args);
     run(&project(""), args, input)
 }
 
-/// The page of metrics of a log.
+/// Replays a log and returns its page of metrics.
 fn metrics(args: &[&str], input: impl Into<Vec<u8>>) -> String {
     let args = [&["--output", "metrics"], args].concat();
     replay(&args, input).succeeded()
 }
 
-/// A text, compressed.
+/// Compresses a text.
 pub fn gzip(text: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(text).unwrap();
@@ -69,7 +69,7 @@ fn pages_are_golden_byte_for_byte() {
         let golden = fs::read_to_string(&path).unwrap();
         let differ = golden.lines().zip(page.lines()).find(|(a, b)| a != b);
         assert_eq!(differ, None, "{}", path.display());
-        assert!(golden == page, "{}: one is longer", path.display());
+        assert!(golden == page, "{}: the lengths differ", path.display());
     }
 }
 
@@ -94,7 +94,7 @@ fn counts_are_those_of_an_independent_reading() {
 }
 
 #[test]
-fn hosts_of_a_list_are_told_apart_in_a_recorded_log() {
+fn listed_hosts_have_labels_in_a_recorded_log() {
     let dir = tempfile::tempdir().unwrap();
     let log = fs::read_to_string(project("fixtures/corpora/nginx_vhost_main.log")).unwrap();
     let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
@@ -127,7 +127,7 @@ fn hosts_of_a_list_are_told_apart_in_a_recorded_log() {
 }
 
 #[test]
-fn a_log_is_the_same_however_it_is_handed_over() {
+fn the_counts_do_not_depend_on_how_a_log_is_passed() {
     let dir = tempfile::tempdir().unwrap();
     let log = "fixtures/corpora/nginx_timed.log";
     let plain = fs::read(project(log)).unwrap();
@@ -161,7 +161,7 @@ fn a_log_is_the_same_however_it_is_handed_over() {
 }
 
 #[test]
-fn a_format_is_recognised_however_slowly_its_first_lines_come() {
+fn a_format_is_recognised_even_if_its_first_lines_come_slowly() {
     let good = line("GET", 200).repeat(20);
     let mut child = program(["replay", "--output", "metrics", "-"])
         .stdin(Stdio::piped())
@@ -203,7 +203,7 @@ fn a_torn_archive_is_refused() {
 }
 
 #[test]
-fn json_says_what_the_metrics_say() {
+fn json_has_the_same_values_as_the_metrics() {
     let log = "fixtures/corpora/nginx_timed.log";
     let page = Scrape::parse(&metrics(&[log], ""));
     let json = replay(&["--output", "json", log], "").succeeded();
@@ -230,7 +230,7 @@ fn json_says_what_the_metrics_say() {
     );
 }
 
-/// The samples that the text format would have for a JSON document.
+/// Converts a JSON document to the samples of the text format.
 fn samples(json: &Value) -> Samples {
     let mut samples = Samples::new();
     let mut add = |name: String, labels: &BTreeMap<String, String>, value: &Value| {
@@ -261,9 +261,9 @@ fn samples(json: &Value) -> Samples {
 }
 
 #[test]
-fn a_recognised_format_is_the_named_one() {
+fn a_recognised_format_gives_the_counts_of_the_named_one() {
     for (pattern, log) in RECORDED {
-        // A whole number of what? Nothing in the line tells.
+        // The unit of a whole number cannot be recognised.
         if ["gunicorn-micros", "gunicorn-millis"].contains(&pattern) {
             let said = replay(&[log], "").failed(78);
             assert!(said.contains("gunicorn-micros reads 99 %"), "{said}");
@@ -276,7 +276,7 @@ fn a_recognised_format_is_the_named_one() {
 }
 
 #[test]
-fn rejected_lines_are_told_beside_the_result() {
+fn rejected_lines_are_reported_on_standard_error() {
     let log = [line("GET", 200).repeat(19), "odd\n\n".to_owned()].concat();
     let ended = replay(&["--output", "metrics", "-"], log.clone());
     assert_eq!(ended.code, Some(0));
@@ -295,7 +295,7 @@ fn rejected_lines_are_told_beside_the_result() {
 }
 
 #[test]
-fn an_empty_log_has_no_format_of_its_own() {
+fn an_empty_log_needs_a_named_format() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("empty.log"), "").unwrap();
     for output in ["summary", "metrics", "json"] {
@@ -315,7 +315,7 @@ fn an_empty_log_has_no_format_of_its_own() {
 }
 
 #[test]
-fn the_summary_is_a_table_for_people() {
+fn the_summary_is_a_readable_table() {
     let log = Path::new("fixtures/corpora/nginx_timed.log");
     assert_snapshot!(replay(&[log.to_str().unwrap()], "").succeeded(), @"
     nginx-timed: 300 lines, 300 recorded, 0 rejected, 0 skipped

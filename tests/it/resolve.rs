@@ -39,7 +39,7 @@ pub fn dump(settings: &str) -> String {
     printed[printed.find('{').unwrap()..].to_owned()
 }
 
-/// Makes the resolver of a dump.
+/// Builds the resolver of a dump.
 pub fn resolver(dump: &str, prefix: &str) -> Resolver {
     let text = Arc::new(Text {
         name: "urlconf.jsonl".into(),

@@ -1,4 +1,4 @@
-//! A real nginx that rewrites paths in front of a real Django site.
+//! Runs a real nginx that rewrites paths in front of a real Django site.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,6 +1,6 @@
-//! A real nginx under load while a real logrotate rotates its log five times a second.
+//! Runs a real nginx under load while a real logrotate rotates its log five times a second.
 //!
-//! For `ROTATION_SECONDS` seconds each, 3 unless said otherwise.
+//! Each test takes `ROTATION_SECONDS` seconds, by default 3.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -18,18 +18,18 @@ use httplog_exporter::clock::{Clock, SystemClock, Waker};
 use crate::stack::{logrotate, path_with_sbin};
 use crate::support::{Daemon, HEAD, until};
 
-/// Connections that ask without a pause.
+/// Number of connections that send requests without a pause.
 const CLIENTS: usize = 2;
 const BETWEEN_ROTATIONS: Duration = Duration::from_millis(200);
 
-/// nginx, answering by itself.
+/// A running nginx that sends its own responses.
 struct Nginx {
     child: Child,
     dir: PathBuf,
     port: u16,
 }
 
-/// Who asks; each answer is counted.
+/// Clients that send requests and count the responses.
 struct Clients {
     stop: Arc<AtomicBool>,
     threads: Vec<thread::JoinHandle<u64>>,
@@ -81,15 +81,15 @@ impl Nginx {
         };
         let text = format!("\"{dir}/log/access.log\" {{\nrotate 9999\n{options}\n{reopen}}}\n");
         let said = logrotate(&self.dir, &text);
-        // A second has one dated name: the next rotation takes place in the next second. And nginx writes
-        // on while its log is being compressed.
+        // A dated name is unique by second, so the next rotation waits for the next second. nginx may
+        // write while its log is being compressed.
         let is_usual = ["already exists", "file size changed while zipping"]
             .iter()
             .any(|usual| said.contains(usual));
         assert!(said.is_empty() || is_usual, "{said}");
     }
 
-    /// Lines in all files there are.
+    /// Returns the number of lines in all existing files.
     fn lines(&self) -> u64 {
         let mut lines = 0;
         for entry in fs::read_dir(self.dir.join("log")).unwrap() {
@@ -109,7 +109,7 @@ impl Nginx {
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        // Its workers end when it does, if it is told.
+        // The workers end with their master process after SIGTERM.
         if let Some(pid) = rustix::process::Pid::from_raw(self.child.id().cast_signed()) {
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
         }
@@ -138,7 +138,7 @@ impl Clients {
     }
 }
 
-/// Asks until told to stop; how many answers came.
+/// Sends requests until `stop` is set, and returns the number of responses.
 fn ask(port: u16, client: usize, stop: &AtomicBool) -> u64 {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     let mut answers = BufReader::new(stream.try_clone().unwrap());
@@ -148,7 +148,11 @@ fn ask(port: u16, client: usize, stop: &AtomicBool) -> u64 {
         stream.write_all(request.as_bytes()).unwrap();
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
-            assert_ne!(answers.read_line(&mut head).unwrap(), 0, "nginx hung up");
+            assert_ne!(
+                answers.read_line(&mut head).unwrap(),
+                0,
+                "nginx closed the connection"
+            );
         }
         assert!(head.starts_with("HTTP/1.1 200"), "{head}");
         let mut body = [0; 2];
@@ -158,7 +162,7 @@ fn ask(port: u16, client: usize, stop: &AtomicBool) -> u64 {
     answered
 }
 
-/// Follows through rotations with these options; what was answered and what was counted.
+/// Follows a log through rotations with these options, and returns the numbers of responses and of counted lines.
 fn rotate(options: &str, watch: bool) -> (u64, u64, u64) {
     let seconds = std::env::var("ROTATION_SECONDS").map_or(3, |seconds| seconds.parse().unwrap());
     let dir = tempfile::tempdir().unwrap();
@@ -189,9 +193,9 @@ fn rotate(options: &str, watch: bool) -> (u64, u64, u64) {
     (answered, on_disk, counted)
 }
 
-/// Whether every line stays in a file. What is written between logrotate's last read and its
-/// truncation does not, nor what nginx writes to a log that was compressed at once; that is counted only
-/// if it was read before it was gone.
+/// Returns whether every line stays in a file. Exceptions are lines written between logrotate's last read and its
+/// truncation, and lines that nginx writes to a log that was compressed at once: these are counted only if they were
+/// read before the file was deleted.
 fn is_exact(options: &str) -> bool {
     options != "copytruncate" && options != "create\ncompress"
 }

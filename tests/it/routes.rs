@@ -1,4 +1,4 @@
-//! The `routes` command, and counting by view in `replay` and `run`.
+//! Tests of `routes`, and of counting by view in `replay` and `run`.
 
 use std::ffi::OsStr;
 use std::fs;

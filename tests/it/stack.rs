@@ -1,4 +1,4 @@
-//! A real nginx in front of a real gunicorn: their logs followed while requests come in.
+//! Follows the logs of a real nginx in front of a real gunicorn while requests come in.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Lines, Read as _, Write as _};
@@ -12,10 +12,10 @@ use crate::counts::{self, Counts};
 use crate::scrape::Scrape;
 use crate::support::{Daemon, Source, project, run_command};
 
-/// More than 3,000, so that every hostile request comes several times.
+/// Number of requests: more than 3,000, so that every hostile request is sent several times.
 const REQUESTS: u64 = 3300;
 
-/// The site behind its servers. They stop when this is dropped: their input ends.
+/// The running site behind its servers. Dropping it ends their standard input, which stops them.
 pub struct Site {
     servers: Child,
     said: Lines<BufReader<ChildStdout>>,
@@ -23,13 +23,13 @@ pub struct Site {
     port: String,
 }
 
-/// Requests on their way to the site.
+/// A program that sends requests to the site.
 pub struct Traffic {
     driver: Child,
     said: Lines<BufReader<ChildStdout>>,
 }
 
-/// Sends one request; its answer, read to the end, however that is.
+/// Sends one request and returns the response, read until the connection ends or fails.
 pub fn send(server: impl ToSocketAddrs, host: &str, target: &str) -> Vec<u8> {
     let mut stream = TcpStream::connect(server).unwrap();
     let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
@@ -109,7 +109,7 @@ fn rotation_by_logrotate_loses_no_line_and_repeats_none() {
     check(&daemon, &expected);
 }
 
-/// That the daemon counts what the logs hold, and nothing else; the page that says so.
+/// Asserts that the daemon's counts equal those of the logs, and returns the page of metrics.
 fn check(daemon: &Daemon, expected: &[(&str, Counts)]) -> String {
     let lines: Vec<_> = expected
         .iter()
@@ -123,7 +123,7 @@ fn check(daemon: &Daemon, expected: &[(&str, Counts)]) -> String {
     page
 }
 
-/// That the traffic was what it is meant to be; else equal counts would say little.
+/// Asserts that the traffic has every kind of request; otherwise equal counts would prove little.
 fn assert_mixed(counts: &Counts) {
     assert!(
         counts::total(counts) >= 3000,
@@ -152,14 +152,14 @@ fn assert_mixed(counts: &Counts) {
     }
 }
 
-/// That `promtool check metrics` is content with a page.
+/// Asserts that `promtool check metrics` reports nothing for a page.
 pub fn promtool_finds_no_fault(page: &str) {
     let mut promtool = Command::new("promtool");
     promtool.args(["check", "metrics"]);
     assert_eq!(run_command(promtool, page).succeeded(), "");
 }
 
-/// The content of several logs, of which some are compressed.
+/// Reads several logs, of which some are compressed.
 fn read_all(dir: &Path, names: &[&str]) -> Vec<u8> {
     let mut content = Vec::new();
     for name in names {
@@ -180,7 +180,7 @@ impl Site {
         Self::start_with(dir, &[])
     }
 
-    /// With other settings than its usual ones, as `serve.py` has it.
+    /// Starts the site with settings of Django, which are passed to `serve.py`.
     pub fn start_with(dir: &Path, settings: &[&str]) -> Self {
         let mut command = python("tests/stack/serve.py");
         command.arg(dir).args(settings);
@@ -209,12 +209,12 @@ impl Site {
         }
     }
 
-    /// nginx's address.
+    /// Returns nginx's address.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// One of its logs.
+    /// Returns the path of one of the servers' logs.
     pub fn log(&self, name: &str) -> PathBuf {
         self.dir.join("log").join(name)
     }
@@ -225,7 +225,7 @@ impl Site {
         self.send(driver, seed)
     }
 
-    /// Traffic of which all is counted by Django too.
+    /// Sends the traffic of `compare.py`, all of which Django counts too.
     pub fn compare(&self, requests: usize, seed: u64) -> Traffic {
         let mut driver = python("tests/stack/compare.py");
         driver.args(["--requests", &requests.to_string()]);
@@ -242,7 +242,7 @@ impl Site {
         Traffic { driver, said }
     }
 
-    /// As the packages of nginx have it done once a day.
+    /// Rotates the logs as Debian's nginx package configures it.
     fn rotate(&self) {
         let dir = self.dir.display();
         let text = format!(
@@ -254,7 +254,7 @@ impl Site {
         assert!(faults.is_empty(), "{faults}");
     }
 
-    /// Lets both servers finish what they are at; then their logs are complete.
+    /// Lets both servers finish their requests, after which the logs are complete.
     pub fn stop(mut self) {
         drop(self.servers.stdin.take());
         let status = self.servers.wait().unwrap();
@@ -275,7 +275,7 @@ impl Traffic {
         wait_for(&mut self.said, milestone);
     }
 
-    /// Waits until all is answered.
+    /// Waits until all requests are sent and their responses received.
     pub fn finish(mut self) {
         for line in self.said.by_ref() {
             line.unwrap();
@@ -292,12 +292,12 @@ impl Drop for Traffic {
     }
 }
 
-/// A script of the project, under the interpreter that has what the site needs.
+/// Returns the command of a script, with the interpreter of the tests' virtual environment.
 fn python(script: &str) -> Command {
     let interpreter = project(".venv/bin/python");
     assert!(
         interpreter.exists(),
-        "{} is missing: tests/run makes it",
+        "{} is missing: tests/run creates it",
         interpreter.display()
     );
     let mut command = Command::new(interpreter);
@@ -312,14 +312,14 @@ fn lines_of(child: &mut Child) -> Lines<BufReader<ChildStdout>> {
     BufReader::new(child.stdout.take().unwrap()).lines()
 }
 
-/// What follows a prefix, on the first line that begins with it.
+/// Waits for a line that begins with a prefix, and returns the rest of the line.
 fn wait_for(said: &mut Lines<BufReader<ChildStdout>>, prefix: &str) -> String {
     said.map_while(Result::ok)
         .find_map(|line| line.strip_prefix(prefix).map(str::to_owned))
-        .unwrap_or_else(|| panic!("it ended before it said {prefix:?}"))
+        .unwrap_or_else(|| panic!("it ended before it printed {prefix:?}"))
 }
 
-/// Rotates by force what a configuration says; what logrotate has to say to that.
+/// Runs `logrotate --force` on a configuration and returns its messages.
 pub fn logrotate(dir: &Path, config: &str) -> String {
     let path = dir.join("logrotate.conf");
     fs::write(&path, config).unwrap();
@@ -335,7 +335,7 @@ pub fn logrotate(dir: &Path, config: &str) -> String {
     said
 }
 
-/// Debian keeps nginx where only root looks.
+/// Returns the `PATH` extended by `sbin`: Debian installs nginx there, outside an ordinary user's `PATH`.
 pub fn path_with_sbin() -> String {
     let path = std::env::var("PATH").unwrap_or_default();
     format!("{path}:/usr/sbin:/sbin")

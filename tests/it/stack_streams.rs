@@ -1,4 +1,4 @@
-//! Tests with a real nginx and a real gunicorn that send their logs over sockets.
+//! Follows the logs that a real nginx and a real gunicorn send over sockets.
 
 use std::fs;
 use std::io::{Read as _, Write as _};

@@ -1,6 +1,6 @@
-//! The built program, run to its end or as a daemon.
+//! Runs the built program to its end or as a daemon.
 //!
-//! Invariant: waits are for conditions, under a deadline; what a test started ends with the test.
+//! Invariant: every wait is for a condition and has a deadline; processes end with the test that started them.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -16,21 +16,21 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::scrape::Scrape;
 
-/// How long anything may take on a slow machine that does several things at once.
+/// Time limit of every wait, generous for a slow and busy machine.
 const DEADLINE: Duration = Duration::from_mins(1);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How the configurations of the tests begin: a free port, and no state.
+/// Start of the tests' configurations: a free port, and no saved state.
 pub const HEAD: &str = "[web]\nlisten = [\"127.0.0.1:0\"]\n\n[state]\ndurability = \"none\"\n";
 
-/// A file that the daemon is to follow from its beginning.
+/// A log that the daemon follows from its beginning.
 pub struct Source<'a> {
     pub name: &'a str,
     pub pattern: &'a str,
     pub log: &'a Path,
 }
 
-/// How a run of the program ended, and what it wrote.
+/// Exit code and output of a run of the program.
 #[derive(Debug)]
 pub struct Ended {
     pub code: Option<i32>,
@@ -45,12 +45,12 @@ pub struct Daemon {
     address: String,
 }
 
-/// A file of the project.
+/// Returns the path of a file of the project.
 pub fn project(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// Asks again and again until there is an answer; an error says what is missing yet.
+/// Polls until `ask` succeeds. At the deadline, the last error fails the test.
 pub fn until<T>(mut ask: impl FnMut() -> Result<T, String>) -> T {
     let clock = SystemClock::new();
     loop {
@@ -64,16 +64,16 @@ pub fn until<T>(mut ask: impl FnMut() -> Result<T, String>) -> T {
     }
 }
 
-/// Rename as logrotate does it.
+/// Renames a file as logrotate does.
 #[expect(
     clippy::disallowed_methods,
-    reason = "plays logrotate; nothing here is to be durable"
+    reason = "stands in for logrotate; durability is not needed"
 )]
 pub fn rename(from: &Path, to: &Path) {
     fs::rename(from, to).unwrap();
 }
 
-/// A file that is appended to, as servers write their logs.
+/// Opens a file for appending, as servers do with their logs.
 pub fn append(path: &Path) -> File {
     File::options()
         .create(true)
@@ -82,7 +82,7 @@ pub fn append(path: &Path) -> File {
         .unwrap()
 }
 
-/// The program, untouched by the environment the tests run in.
+/// Returns a command of the program that is independent of the tests' environment.
 pub fn program(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_httplog-exporter"));
     command.args(args).stdin(Stdio::null());
@@ -92,7 +92,7 @@ pub fn program(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
     command
 }
 
-/// Runs the program in a folder to its end, with this on its standard input.
+/// Runs the program in a directory to its end, with `input` on its standard input.
 pub fn run(
     dir: &Path,
     args: impl IntoIterator<Item = impl AsRef<OsStr>>,
@@ -113,7 +113,7 @@ pub fn run_command(mut command: Command, input: impl Into<Vec<u8>>) -> Ended {
         .unwrap();
     let (mut stdin, input) = (child.stdin.take().unwrap(), input.into());
     let writer = std::thread::spawn(move || {
-        // The program need not read it.
+        // The program may end without reading its input.
         let _ = stdin.write_all(&input);
     });
     let out = collect(child.stdout.take().unwrap());
@@ -145,20 +145,20 @@ pub fn wait_for_end(child: &mut Child) -> ExitStatus {
         if clock.monotonic() > DEADLINE {
             child.kill().unwrap();
             child.wait().unwrap();
-            panic!("it runs on after {DEADLINE:?}");
+            panic!("still running after {DEADLINE:?}");
         }
         Waker::default().wait(POLL_INTERVAL);
     }
 }
 
 impl Ended {
-    /// Its standard error, after a check of its code; nothing may stand on its standard output.
+    /// Returns the standard error. Asserts the exit code and an empty standard output.
     pub fn failed(self, code: i32) -> String {
         assert_eq!((self.code, self.out.as_str()), (Some(code), ""), "{self:?}");
         self.err
     }
 
-    /// Its standard output; it must have succeeded and have nothing to complain about.
+    /// Returns the standard output. Asserts success and an empty standard error.
     pub fn succeeded(self) -> String {
         assert_eq!((self.code, self.err.as_str()), (Some(0), ""), "{self:?}");
         self.out
@@ -166,7 +166,7 @@ impl Ended {
 }
 
 impl Source<'_> {
-    /// As a configuration says it.
+    /// Returns the source's section of a configuration.
     pub fn toml(&self) -> String {
         let Self { name, pattern, log } = self;
         format!(
@@ -177,7 +177,7 @@ impl Source<'_> {
 }
 
 impl Daemon {
-    /// Starts it on a free port with nothing but these sources, and waits until it is ready.
+    /// Starts a daemon on a free port with these sources, and waits until it is ready.
     pub fn follow(dir: &Path, sources: &[Source]) -> Self {
         let mut config = String::from(HEAD);
         for source in sources {
@@ -186,7 +186,7 @@ impl Daemon {
         Self::configured(dir, &config)
     }
 
-    /// Starts it on a configuration, and waits until it is ready.
+    /// Starts a daemon on a configuration, and waits until it is ready.
     pub fn configured(dir: &Path, config: &str) -> Self {
         let path = dir.join("config.toml");
         fs::write(&path, config).unwrap();
@@ -195,8 +195,8 @@ impl Daemon {
         Self::start(dir, command)
     }
 
-    /// Starts it on a free port with these logs and options and no configuration, and waits until
-    /// it is ready.
+    /// Starts a daemon on a free port with these logs and options and without a configuration, and waits
+    /// until it is ready.
     pub fn bare(dir: &Path, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
         let mut command = program(["run", "--listen", "127.0.0.1:0"]);
         command.args(args).current_dir(dir);
@@ -221,7 +221,7 @@ impl Daemon {
         }
     }
 
-    /// Waits until it has an address and says there that it is ready.
+    /// Waits until the daemon listens and its readiness page reports success.
     pub fn wait_until_ready(&mut self) {
         self.address = until(|| {
             let ended = self.child.try_wait().unwrap();
@@ -231,17 +231,17 @@ impl Daemon {
         until(|| self.get("/-/ready"));
     }
 
-    /// The current page of metrics, as text.
+    /// Returns the current page of metrics as text.
     pub fn metrics(&self) -> String {
         self.get("/metrics").unwrap()
     }
 
-    /// The current page of metrics.
+    /// Returns the current page of metrics, parsed.
     pub fn scrape(&self) -> Scrape {
         Scrape::parse(&self.metrics())
     }
 
-    /// The page once every source has counted the given number of lines, rejected ones included.
+    /// Waits until every source has counted the given number of lines, rejected ones included, and returns the page.
     pub fn metrics_after(&self, lines: &[(&str, u64)]) -> String {
         until(|| {
             let page = self.metrics();
@@ -256,7 +256,7 @@ impl Daemon {
         })
     }
 
-    /// Waits until it has said this.
+    /// Waits until the daemon's log contains this text.
     pub fn wait_until_said(&self, what: &str) {
         until(|| {
             let said = self.said();
@@ -266,34 +266,34 @@ impl Daemon {
         });
     }
 
-    /// What it has written on its standard error.
+    /// Returns the daemon's log so far: its standard error.
     pub fn said(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap()).into_owned()
     }
 
-    /// Sends a signal.
+    /// Sends a signal to the daemon.
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    /// Waits for its end; its exit code.
+    /// Waits for the daemon's end and returns its exit code.
     pub fn end(mut self) -> i32 {
         let status = wait_for_end(&mut self.child);
         let code = status.code();
         code.unwrap_or_else(|| panic!("ended by signal {:?}", status.signal()))
     }
 
-    /// Where it listens, as `HOST:PORT`.
+    /// Returns the listen address as `HOST:PORT`.
     pub fn socket(&self) -> &str {
         self.address.trim_start_matches("http://")
     }
 
-    /// Its process.
+    /// Returns the process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// The most memory it has had so far, in bytes.
+    /// Returns the peak resident memory so far, in bytes.
     pub fn peak_memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
         let peak = status
@@ -309,7 +309,7 @@ impl Daemon {
     }
 }
 
-/// What a URL answers.
+/// Fetches a URL and returns the response body.
 pub fn get(url: &str) -> Result<String, String> {
     ureq::get(url)
         .call()
@@ -319,16 +319,16 @@ pub fn get(url: &str) -> Result<String, String> {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // It may have ended by itself; that is the test's affair, not this one's.
+        // The daemon may have ended already, as some tests expect.
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            eprintln!("the daemon said:\n{}", self.said());
+            eprintln!("the daemon's log:\n{}", self.said());
         }
     }
 }
 
-/// `listening on http://127.0.0.1:PORT`, in a whole line of the daemon's log.
+/// Finds the address of `listening on http://127.0.0.1:PORT` in a complete line of the daemon's log.
 fn listening_on(log: &str) -> Option<String> {
     let (_, after) = log.split_once("listening on ")?;
     let (line, _) = after.split_once('\n')?;

@@ -1,4 +1,4 @@
-//! Which file uses names of which other file, and the circles among them.
+//! The graph of files that use names of other files, and its circles.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::source::SourceFile;
 /// Files, each with the files whose names it uses.
 pub type Edges = BTreeMap<PathBuf, BTreeSet<PathBuf>>;
 
-/// What one file defines and imports.
+/// Names that one file defines and imports.
 struct Scope<'f> {
     path: &'f Path,
     /// Items and child modules.
@@ -22,7 +22,7 @@ struct Scope<'f> {
     named: Vec<Vec<String>>,
 }
 
-/// Returns the edges between files. A name that a façade hands on counts for the file that defines it.
+/// Returns the edges between files. A re-exported name counts for the file that defines it.
 pub fn edges(files: &[SourceFile]) -> Edges {
     let scopes: BTreeMap<&[String], Scope<'_>> = files
         .iter()
@@ -59,7 +59,7 @@ pub fn circles(edges: &Edges) -> BTreeSet<Vec<PathBuf>> {
     circles
 }
 
-/// The files that a file uses, directly and through others of its top module.
+/// Returns the files that a file uses, directly and through others of its top module.
 fn reachable<'e>(edges: &'e Edges, from: &PathBuf) -> BTreeSet<&'e PathBuf> {
     let top = |path: &Path| {
         path.components()
@@ -135,7 +135,7 @@ impl<'f> Scope<'f> {
 
 impl<'a> Visit<'a> for Scope<'_> {
     fn visit_item_use(&mut self, item: &'a syn::ItemUse) {
-        // What a façade hands on is not used by the façade.
+        // A re-export is not a use.
         let is_handed_on = !matches!(item.vis, syn::Visibility::Inherited);
         let named = self.named.len();
         self.import(&[], &item.tree);
@@ -156,7 +156,7 @@ impl<'a> Visit<'a> for Scope<'_> {
     }
 }
 
-/// The file that defines what a path names, seen from a module; `None` for names of other crates.
+/// Returns the file that defines the item of a path, seen from a module; `None` for names of other crates.
 fn resolve<'f>(
     scopes: &BTreeMap<&[String], Scope<'f>>,
     from: &[String],

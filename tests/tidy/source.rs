@@ -87,7 +87,7 @@ pub fn crate_names(tokens: TokenStream) -> BTreeSet<String> {
     names
 }
 
-/// The name that a token is, or those at the heads of a group's paths.
+/// Returns the name of an identifier, or the first names of the paths in a group.
 fn leading_names(token: &TokenTree) -> Vec<String> {
     match token {
         TokenTree::Ident(name) => vec![name.to_string()],

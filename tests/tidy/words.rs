@@ -1,4 +1,4 @@
-//! Words that the project no longer uses, each with the one to write.
+//! Words that the project no longer uses, each with its replacement.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use regex::Regex;
 
 use crate::source::root;
 
-/// Expressions of retired words, and the remedy.
+/// Expressions of retired words, and their replacements.
 const RETIRED: [(&str, &str); 20] = [
     (r"[Tt]omb(s|_|[A-Z]|\b)", "finished file, history"),
     (r"(?i)\bbur(y|ied)\b", "close, finish"),
@@ -72,7 +72,7 @@ pub fn retired_words() -> Vec<String> {
         .collect();
     let mut found = Vec::new();
     for path in READ.iter().flat_map(|path| texts(Path::new(path))) {
-        // What is not UTF-8 is not a text: pictures.
+        // Files that are not UTF-8 are images.
         let Ok(text) = fs::read_to_string(root().join(&path)) else {
             continue;
         };
@@ -90,7 +90,7 @@ pub fn retired_words() -> Vec<String> {
     found
 }
 
-/// The files below a path; this file, which lists the words, apart.
+/// Returns the files below a path, except this one, which lists the words.
 fn texts(path: &Path) -> Vec<PathBuf> {
     if path == Path::new("tests/tidy/words.rs") {
         return Vec::new();

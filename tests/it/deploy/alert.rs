@@ -1,6 +1,6 @@
-//! From a slow view to Slack and the mailbox, and back to silence: everything real but the receivers.
+//! Follows an alert from a slow view to Slack and a mailbox, and to its resolution; all but the receivers is real.
 //!
-//! Invariant: configurations and rules are the shipped ones; what a test changes in them is listed here.
+//! Invariant: configurations and rules are the shipped ones, apart from the changes listed here.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -19,13 +19,13 @@ use crate::resolve::dump;
 use crate::stack::Site;
 use crate::support::{Daemon, HEAD, Source, get, project};
 
-/// From the first slow request to the last message.
+/// Longest time from the start of the slow requests to the last message.
 const LIMIT: Duration = Duration::from_mins(1);
 const ALERT: &str = "HttplogMeanLatencyHigh";
-/// Clients that ask for the slow view, or for quick ones, again and again.
+/// Number of clients that send requests without a pause.
 const CLIENTS: usize = 3;
 
-/// Every kind of answer: views, files, redirects, refusals, faults, and what never reaches Django.
+/// Paths with every kind of response: views, files, redirects, 4xx, 5xx, and requests that never reach Django.
 const PATHS: [&str; 16] = [
     "/",
     "/articles/",
@@ -50,13 +50,13 @@ struct Alertmanager(Child);
 
 impl Drop for Alertmanager {
     fn drop(&mut self) {
-        // It has nothing to save.
+        // Nothing has to be saved.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// A text in which each of these stands, with something else in their place.
+/// Returns the text of a file with replacements; each replaced string must occur.
 fn changed(path: &str, changes: &[(&str, &str)]) -> String {
     let mut text = fs::read_to_string(project(path)).unwrap();
     for (from, to) in changes {
@@ -100,7 +100,7 @@ fn start_alertmanager(dir: &Path, port: u16, slack: &Receiver, mail: &Receiver) 
             dir.join("alertmanager").display()
         ))
         .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-        // Alone: it looks for no others.
+        // Single node: without a cluster.
         .arg("--cluster.listen-address=")
         .stdin(Stdio::null())
         .stdout(output.try_clone().unwrap())
@@ -110,8 +110,8 @@ fn start_alertmanager(dir: &Path, port: u16, slack: &Receiver, mail: &Receiver) 
     Alertmanager(server)
 }
 
-/// The shipped configuration at other addresses, every second, with minutes of the rules made seconds by
-/// the `rehearse.sed` that is shipped too.
+/// Starts a Prometheus on the shipped configuration and rules, with other addresses, a scrape interval of one second and
+/// the minutes of the rules turned into seconds by the shipped `rehearse.sed`.
 fn start_prometheus(dir: &Path, exporter: &str, alertmanager: u16) -> Prometheus {
     let rules = dir.join("rules");
     fs::create_dir(&rules).unwrap();
@@ -138,7 +138,7 @@ fn start_prometheus(dir: &Path, exporter: &str, alertmanager: u16) -> Prometheus
     prometheus
 }
 
-/// The guide's two sources, joined, with views by name and the set `django`.
+/// Starts an exporter on the guide's two sources, joined, with a URLconf and the set `django`.
 fn start_exporter(dir: &Path, site: &Site) -> Daemon {
     let urlconf = dir.join("urlconf.jsonl");
     fs::write(&urlconf, dump("shop.settings")).unwrap();
@@ -154,8 +154,8 @@ fn start_exporter(dir: &Path, site: &Site) -> Daemon {
     Daemon::configured(dir, &config)
 }
 
-/// Clients that ask for these paths in turn, for as long as something else takes.
-fn while_asking<T>(site: &Site, paths: &[&str], work: impl FnOnce() -> T) -> T {
+/// Requests these paths in turn from all clients for as long as `work` takes.
+fn while_requesting<T>(site: &Site, paths: &[&str], work: impl FnOnce() -> T) -> T {
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
         for _ in 0..CLIENTS {
@@ -163,20 +163,20 @@ fn while_asking<T>(site: &Site, paths: &[&str], work: impl FnOnce() -> T) -> T {
                 let mut paths = paths.iter().cycle();
                 while !is_over.load(Ordering::Relaxed) {
                     let path = paths.next().unwrap();
-                    // Some are to fail.
+                    // Some requests fail on purpose.
                     let _ = get(&format!("http://{}{path}", site.address()));
                 }
             });
         }
         let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-        // Whatever came of it, nobody asks on.
+        // The clients stop even after a panic.
         is_over.store(true, Ordering::Relaxed);
         done.unwrap_or_else(|fault| std::panic::resume_unwind(fault))
     })
 }
 
 #[test]
-fn a_slow_view_is_told_to_slack_and_by_mail_and_resolved_within_a_minute() {
+fn a_slow_view_alerts_slack_and_mail_and_is_resolved_within_a_minute() {
     let dir = tempfile::tempdir().unwrap();
     let site = Site::start_with(dir.path(), &[]);
     let exporter = start_exporter(dir.path(), &site);
@@ -193,14 +193,14 @@ fn a_slow_view_is_told_to_slack_and_by_mail_and_resolved_within_a_minute() {
         "What to do:",
         "docs/monitoring.md#",
     ];
-    while_asking(&site, &["/slow/"], || {
+    while_requesting(&site, &["/slow/"], || {
         for receiver in [&slack, &mail] {
             receiver.wait_for(&firing);
         }
     });
     let fired = clock.monotonic();
-    // The boards are looked at while the site is itself again.
-    let resolved = while_asking(&site, &PATHS, || {
+    // The boards are checked while the site is quick again.
+    let resolved = while_requesting(&site, &PATHS, || {
         for receiver in [&slack, &mail] {
             receiver.wait_for(&["[RESOLVED]", ALERT, "(nginx on "]);
         }
@@ -208,6 +208,6 @@ fn a_slow_view_is_told_to_slack_and_by_mail_and_resolved_within_a_minute() {
         boards::have_data(&prometheus);
         resolved
     });
-    eprintln!("both were told after {fired:?}, and of the end after {resolved:?}");
+    eprintln!("both receivers had the alert after {fired:?} and its resolution after {resolved:?}");
     assert!(resolved < LIMIT, "{resolved:?}");
 }

@@ -1,4 +1,4 @@
-//! What Grafana asks, asked of a live Prometheus.
+//! Runs the queries of Grafana's boards and alerts on a live Prometheus.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::prometheus::Prometheus;
 use crate::support::project;
 
-/// Panels of both boards, at least.
+/// Least number of panels on both boards.
 const PANELS: usize = 40;
 
 fn json(path: &str) -> Value {
@@ -20,19 +20,19 @@ fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-/// A question as Grafana asks it where everything is chosen.
-fn asked(expr: &str) -> String {
-    let mut asked = expr
+/// Expands the variables of a query as Grafana does when everything is selected.
+fn expanded(expr: &str) -> String {
+    let mut expanded = expr
         .replace("$__rate_interval", "1m")
         .replace("$job", "httplog");
     for variable in ["$instance", "$view", "$method", "$source"] {
-        asked = asked.replace(variable, ".*");
+        expanded = expanded.replace(variable, ".*");
     }
-    // Half a day ago there was nothing to scrape.
-    asked.replace(" offset 10m", "")
+    // Samples of half a day ago do not exist.
+    expanded.replace(" offset 10m", "")
 }
 
-/// That every panel, every variable and every alert of Grafana's has something to show.
+/// Asserts that every panel, variable and alert of Grafana has data.
 pub fn have_data(prometheus: &Prometheus) {
     let mut questions = BTreeSet::new();
     let mut panels = 0;
@@ -44,13 +44,13 @@ pub fn have_data(prometheus: &Prometheus) {
             let exprs = targets
                 .iter()
                 .map(|target| target["expr"].as_str().unwrap());
-            questions.extend(exprs.map(asked));
+            questions.extend(exprs.map(expanded));
         }
         for variable in list(&board["templating"]["list"]) {
             let query = variable["query"].as_str().unwrap();
             if let Some(query) = query.strip_prefix("label_values(") {
                 let (of, label) = query.trim_end_matches(')').rsplit_once(", ").unwrap();
-                questions.insert(format!("count by ({label}) ({})", asked(of)));
+                questions.insert(format!("count by ({label}) ({})", expanded(of)));
             }
         }
     }
@@ -59,11 +59,11 @@ pub fn have_data(prometheus: &Prometheus) {
         let exprs = list(&rule["data"])
             .iter()
             .filter_map(|query| query["model"]["expr"].as_str());
-        questions.extend(exprs.map(asked));
+        questions.extend(exprs.map(expanded));
     }
     for question in &questions {
         assert!(!question.contains('$'), "{question}");
-        // An answer may take a scrape or two to come.
+        // Data may take a scrape or two to arrive.
         prometheus.answer(question);
     }
     eprintln!("{panels} panels; {} questions answered", questions.len());

@@ -1,6 +1,6 @@
-//! Who is told of alerts: what Slack and a mail server look like from Alertmanager.
+//! Receivers of alerts: stand-ins for Slack and for a mail server.
 //!
-//! Invariant: one thread for each, which ends with the receiver.
+//! Invariant: each receiver has one thread, which ends with it.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use crate::support::until;
 
-/// A client that says nothing for so long is given up.
+/// Time after which a silent client is disconnected.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Takes messages in, and keeps them.
+/// A server that stores the messages it receives.
 pub struct Receiver {
     address: SocketAddr,
     messages: Arc<Mutex<Vec<String>>>,
@@ -22,16 +22,16 @@ pub struct Receiver {
     thread: Option<JoinHandle<()>>,
 }
 
-/// One conversation with a client: the messages it brought.
+/// Handles one connection and returns the messages received.
 type Talk = fn(&TcpStream) -> std::io::Result<Vec<String>>;
 
 impl Receiver {
-    /// As Slack's webhooks: takes JSON by POST and says `ok`.
+    /// Starts a stand-in for a Slack webhook: accepts JSON by POST and responds `ok`.
     pub fn slack() -> Self {
         Self::start(post)
     }
 
-    /// As a mail server without TLS.
+    /// Starts a mail server without TLS.
     pub fn mail() -> Self {
         Self::start(mail)
     }
@@ -49,7 +49,7 @@ impl Receiver {
                 }
                 let stream = stream.unwrap();
                 stream.set_read_timeout(Some(PATIENCE)).unwrap();
-                // A conversation that broke off brought nothing; Alertmanager tries again.
+                // A broken connection delivers nothing; Alertmanager tries again.
                 if let Ok(brought) = talk(&stream) {
                     inbox.lock().unwrap().extend(brought);
                 }
@@ -63,12 +63,12 @@ impl Receiver {
         }
     }
 
-    /// Where it listens.
+    /// Returns the listen address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Waits for a message that holds all of these.
+    /// Waits for a message that contains all of these strings.
     pub fn wait_for(&self, parts: &[&str]) {
         until(|| {
             let messages = self.messages.lock().unwrap();
@@ -82,7 +82,7 @@ impl Receiver {
 impl Drop for Receiver {
     fn drop(&mut self) {
         self.is_over.store(true, Ordering::Relaxed);
-        // Whom it accepts makes it look up.
+        // A connection wakes the thread from `accept`.
         let _ = TcpStream::connect(self.address);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -106,7 +106,7 @@ fn post(mut stream: &TcpStream) -> std::io::Result<Vec<String>> {
     Ok(vec![String::from_utf8_lossy(&body).into_owned()])
 }
 
-/// As RFC 5321 has it, as far as Alertmanager goes.
+/// Serves the part of SMTP (RFC 5321) that Alertmanager uses.
 fn mail(mut stream: &TcpStream) -> std::io::Result<Vec<String>> {
     let mut messages = Vec::new();
     stream.write_all(b"220 mail.example.test ESMTP\r\n")?;
@@ -123,7 +123,7 @@ fn mail(mut stream: &TcpStream) -> std::io::Result<Vec<String>> {
                     if line == "." {
                         break;
                     }
-                    // Quoted-printable: a line that ends in `=` goes on.
+                    // Quoted-printable: a line that ends in `=` is continued.
                     match line.strip_suffix('=') {
                         Some(part) => message.push_str(part),
                         None => message.extend([line.as_str(), "\n"]),

@@ -74,7 +74,7 @@ impl Exporters {
         }
     }
 
-    /// Queries Prometheus once every line is counted.
+    /// Waits until every line is counted, then queries Prometheus.
     pub fn ask(&self, queries: &[&'static str]) -> Vec<(&'static str, Vec<(Value, f64)>)> {
         for (daemon, logs) in &self.daemons {
             let lines: Vec<(&str, u64)> = logs

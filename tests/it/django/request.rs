@@ -122,9 +122,9 @@ impl Seen {
             let id = line["id"].as_str().unwrap().to_owned();
             twice += usize::from(seen.insert(id, Self::of(&line)).is_some());
         }
-        assert_eq!(begun, seen.len() + twice, "requests that never ended");
+        assert_eq!(begun, seen.len() + twice, "requests without an end");
         let pages = seen.values().filter(|seen| seen.is_page).count();
-        assert_eq!(pages, 1, "the page is asked for once, at the end");
+        assert_eq!(pages, 1, "the page is requested once, at the end");
         (seen, twice)
     }
 
@@ -226,7 +226,7 @@ impl Logged {
             .collect()
     }
 
-    /// What the set `django` counts.
+    /// Returns what the set `django` counts.
     pub fn events(&self) -> Vec<Event> {
         if !self.is_passed_on {
             return Vec::new();
