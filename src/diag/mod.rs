@@ -98,10 +98,10 @@ impl Fault {
         }
     }
 
-    /// Sets the place.
+    /// Sets the place, if it is known.
     #[must_use]
-    pub fn at(mut self, place: Place) -> Self {
-        self.place = Some(place);
+    pub fn at(mut self, place: impl Into<Option<Place>>) -> Self {
+        self.place = place.into();
         self
     }
 

@@ -6,14 +6,14 @@ use super::Gunicorn;
 use super::gunicorn::{FORMAT, Setting};
 use super::names;
 use super::nginx::Nginx;
-use super::place::{fault_at, file_and_line};
+use super::place::file_and_line;
 use super::remark::is_stream;
 use super::resolve::{Patterns, Resolved};
 use super::rewrites::Rewrites;
 use super::snippets;
 use super::source::{Input, Source};
 use crate::diag::{Fault, Place, Report};
-use crate::model::{Field, FieldSet};
+use crate::model::Field;
 
 /// Path proposed for gunicorn's access log.
 const LOG: &str = "/var/log/gunicorn/access.log";
@@ -28,11 +28,8 @@ pub(super) fn add(
 ) {
     if let Some((name, place)) = &gunicorn.logging_config {
         let message = format!("`{name}` configures logging elsewhere: this draft may be wrong");
-        report.push(
-            Fault::warning(message)
-                .at(place.clone())
-                .help("check a line of the access log: httplog-exporter explain LINE"),
-        );
+        let help = "check a line of the access log: httplog-exporter explain LINE";
+        report.push(Fault::warning(message).at(place.clone()).help(help));
     }
     let Some((input, mut comments)) = input(gunicorn, report) else {
         return;
@@ -56,26 +53,23 @@ pub(super) fn add(
         }
     };
     let is_read = resolved.is_some();
-    let Resolved { name, fields } = resolved.unwrap_or_else(|| Resolved {
-        name: "gunicorn".to_owned(),
-        fields: FieldSet::EMPTY,
-    });
+    let resolved = resolved.unwrap_or_else(|| Resolved::unknown("gunicorn"));
+    let Resolved { name, fields } = resolved;
     // For a journal, the remark on the missing file has recommended the format already.
     let is_journal = matches!(input, Input::Journal(_));
     if is_read && !is_journal && !fields.contains(Field::Duration) {
         let message =
             "no duration is logged; gunicorn can log it, and everything else that is counted";
-        let fault = fault_at(Fault::warning(message), log_place(gunicorn));
+        let fault = Fault::warning(message).at(log_place(gunicorn).cloned());
+        let lines = recommended(gunicorn);
         report.push(fault.help(format!(
-            "in gunicorn.conf.py:\n{}\nthen restart gunicorn, and run init again",
-            recommended(gunicorn)
+            "{lines}\nthen restart gunicorn, and run init again"
         )));
     }
     let is_live = is_read && matches!(&input, Input::Path(path) if path.starts_with('/'));
+    let is_taken = |name: &str| sources.iter().any(|source| source.name == name);
     let mut source = Source {
-        name: names::unique("gunicorn", |name| {
-            sources.iter().any(|source| source.name == name)
-        }),
+        name: names::unique("gunicorn", is_taken),
         input,
         pattern: name,
         fields,
@@ -114,51 +108,38 @@ fn front(source: &mut Source, nginx: &Nginx, sources: &[Source]) -> Option<Strin
 fn input(gunicorn: &Gunicorn, report: &mut Report) -> Option<(Input, Vec<String>)> {
     let (path, place) = match &gunicorn.access_log {
         Setting::Unset => {
-            let fault = match &gunicorn.syslog {
-                Some(place) => {
-                    Fault::warning("gunicorn's access log goes to syslog, not to a file")
-                        .at(place.clone())
-                }
-                None => Fault::warning("gunicorn writes no access log"),
+            let message = match &gunicorn.syslog {
+                Some(_) => "gunicorn's access log goes to syslog, not to a file",
+                None => "gunicorn writes no access log",
             };
-            report.push(fault.help(format!("in gunicorn.conf.py:\n{}", recommended(gunicorn))));
+            let fault = Fault::warning(message).at(gunicorn.syslog.clone());
+            report.push(fault.help(recommended(gunicorn)));
             return None;
         }
         Setting::Dynamic(place) => {
             report.push(dynamic("the path of the access log", place));
-            let comment = format!(
-                "{}: the path is only known at run time",
-                file_and_line(place)
-            );
+            let place = file_and_line(place);
+            let comment = format!("{place}: the path is only known at run time");
             return Some((Input::Path("PATH".to_owned()), vec![comment]));
         }
         Setting::Literal(path, place) => (path, place),
     };
     let mut comments = vec![format!("{}: gunicorn's access log", file_and_line(place))];
     if path == "-" || is_stream(path) {
-        let unit = gunicorn
-            .unit
-            .clone()
-            .unwrap_or_else(|| "gunicorn.service".to_owned());
+        let unit = gunicorn.unit.as_deref().unwrap_or("gunicorn.service");
         let message = "gunicorn's access log goes to its output, not to a file";
         report.push(Fault::warning(message).at(place.clone()).help(format!(
-            "write a file, in gunicorn.conf.py:\n{}\nor, under systemd, read {unit} from the journal: uncomment its source in the configuration",
+            "write a file, {}\nor, under systemd, read {unit} from the journal: uncomment its source in the configuration",
             recommended(gunicorn)
         )));
         comments.push(format!("Not followed: {message}."));
-        return Some((Input::Journal(unit), comments));
+        return Some((Input::Journal(unit.to_owned()), comments));
     }
-    let path = match &gunicorn.directory {
-        Some(directory) if !path.starts_with('/') => format!("{directory}/{path}"),
-        _ => path.clone(),
-    };
+    let path = gunicorn.absolute(path);
     if !path.starts_with('/') {
         let message = format!("`{path}` is relative to the directory in which gunicorn runs");
-        report.push(
-            Fault::warning(message)
-                .at(place.clone())
-                .help(format!("write an absolute path: accesslog = \"{LOG}\"")),
-        );
+        let help = format!("write an absolute path: accesslog = \"{LOG}\"");
+        report.push(Fault::warning(message).at(place.clone()).help(help));
         comments.push("Not followed: the path is relative; make it absolute.".to_owned());
     }
     Some((Input::Path(names::escape_glob(&path)), comments))
@@ -173,12 +154,11 @@ fn log_place(gunicorn: &Gunicorn) -> Option<&Place> {
 
 /// Returns the recommended lines for `gunicorn.conf.py`. An absolute path is kept.
 fn recommended(gunicorn: &Gunicorn) -> String {
-    match &gunicorn.access_log {
-        Setting::Literal(path, _) if path.starts_with('/') && !path.contains(['"', '\\']) => {
-            snippets::gunicorn_conf(path)
-        }
-        _ => snippets::gunicorn_conf(LOG),
-    }
+    let path = match &gunicorn.access_log {
+        Setting::Literal(path, _) if path.starts_with('/') && !path.contains(['"', '\\']) => path,
+        _ => LOG,
+    };
+    format!("in gunicorn.conf.py:\n{}", snippets::gunicorn_conf(path))
 }
 
 fn dynamic(what: &str, place: &Place) -> Fault {

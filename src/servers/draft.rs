@@ -6,14 +6,13 @@
 use std::fmt::Write as _;
 
 use super::nginx::{Log, Nginx, Target};
-use super::place::file_and_line;
+use super::place::{file_and_line, list};
 use super::render::render;
 use super::resolve::{Patterns, Resolved};
 use super::rewrites::Rewrites;
 use super::source::{Input, Source};
 use super::{Gunicorn, backend, glob, names, remark};
 use crate::diag::Report;
-use crate::model::FieldSet;
 
 /// A drafted configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,7 +36,11 @@ pub fn draft(
     let mut remarks: Vec<String> = Vec::new();
     if let Some(nginx) = nginx {
         front(nginx, &mut patterns, &mut sources, report);
-        remarks.extend(unlogged(nginx));
+        if !nginx.unlogged.is_empty() {
+            let blocks = list(&nginx.unlogged);
+            let remark = format!("Not logged (access_log off), so not counted:{blocks}");
+            remarks.push(remark);
+        }
         overlaps(&mut sources, nginx, report);
         remarks.extend(remark::recommendation(nginx, &sources, report));
     }
@@ -45,19 +48,15 @@ pub fn draft(
         backend::add(gunicorn, nginx, &mut patterns, &mut sources, report);
     }
     if report.has_errors() {
-        remarks.insert(
-            0,
-            "INCOMPLETE: the configurations it was generated from have errors; see the messages of init."
-                .to_owned(),
-        );
+        let remark = "INCOMPLETE: the configurations it was generated from have errors; see the messages of init.";
+        remarks.insert(0, remark.to_owned());
     }
-    let live = sources.iter().filter(|source| source.is_live).count();
     if sources.is_empty() {
         return Draft::default();
     }
     Draft {
         toml: render(from, &remarks, &sources, &patterns.custom),
-        sources: live,
+        sources: sources.iter().filter(|source| source.is_live).count(),
     }
 }
 
@@ -67,11 +66,8 @@ fn front(nginx: &Nginx, patterns: &mut Patterns, sources: &mut Vec<Source>, repo
         let resolved = patterns.for_nginx(&log.format, log.place.as_ref(), report);
         let (earlier, later) = (&nginx.logs[..number], &nginx.logs[number + 1..]);
         let is_same_file = |other: &&Log| followed(other) == followed(log);
-        if earlier
-            .iter()
-            .filter(is_same_file)
-            .any(|other| is_same_format(log, other))
-        {
+        let mut same_file = earlier.iter().filter(is_same_file);
+        if same_file.any(|other| is_same_format(log, other)) {
             continue; // The format has two names.
         }
         let problem = remark::unfollowable(log, report).or_else(|| {
@@ -82,10 +78,9 @@ fn front(nginx: &Nginx, patterns: &mut Patterns, sources: &mut Vec<Source>, repo
             }
             let has_two_formats =
                 before.is_some() || after.any(|other| !is_same_format(log, other));
-            has_two_formats.then(|| {
-                "Not followed: it is written in two formats, and one pattern cannot read both."
-                    .to_owned()
-            })
+            let comment =
+                "Not followed: it is written in two formats, and one pattern cannot read both.";
+            has_two_formats.then(|| comment.to_owned())
         });
         let is_taken = |name: &str| sources.iter().any(|source| source.name == name);
         let name = match &log.target {
@@ -102,12 +97,9 @@ fn source(name: String, log: &Log, resolved: Option<Resolved>, problem: Option<S
     let mut comments = vec![heading(log)];
     comments.extend(notes(log));
     comments.extend(problem);
-    if resolved.is_none() {
+    let resolved = resolved.unwrap_or_else(|| {
         comments.push("Its format cannot be read.".to_owned());
-    }
-    let resolved = resolved.unwrap_or_else(|| Resolved {
-        name: log.format.name.clone(),
-        fields: FieldSet::EMPTY,
+        Resolved::unknown(&log.format.name)
     });
     Source {
         name,
@@ -133,22 +125,14 @@ fn followed(log: &Log) -> Option<String> {
 }
 
 fn is_same_format(one: &Log, other: &Log) -> bool {
-    let escape = |log: &Log| {
-        let escape = log.format.escape.clone();
-        escape.unwrap_or_else(|| "default".to_owned())
-    };
-    one.format.text == other.format.text && escape(one) == escape(other)
+    one.format.text == other.format.text && one.format.escape == other.format.escape
 }
 
 /// Describes the origin of a log: its directives and its servers.
 fn heading(log: &Log) -> String {
     const NAMES: usize = 6;
-    let places: Vec<String> = log
-        .place
-        .iter()
-        .chain(&log.other_places)
-        .map(file_and_line)
-        .collect();
+    let places = log.place.iter().chain(&log.other_places);
+    let places: Vec<String> = places.map(file_and_line).collect();
     let mut text = if places.is_empty() {
         "access_log is not set: nginx's packages write this file by default".to_owned()
     } else {
@@ -170,9 +154,8 @@ fn notes(log: &Log) -> Vec<String> {
     if let Target::File(path) = &log.target
         && path.contains('$')
     {
-        notes.push(format!(
-            "One file for each value of the variables in {path}."
-        ));
+        let note = format!("One file for each value of the variables in {path}.");
+        notes.push(note);
     }
     if !log.conditions.is_empty() {
         let conditions = log.conditions.join(", ");
@@ -190,32 +173,6 @@ fn notes(log: &Log) -> Vec<String> {
         notes.push("Lines are delayed by buffer= or flush=.".to_owned());
     }
     notes
-}
-
-/// Lists the blocks whose requests are not logged, and so not counted.
-fn unlogged(nginx: &Nginx) -> Option<String> {
-    const SHOWN: usize = 20;
-    let mut lines: Vec<String> = Vec::new();
-    for (words, place) in &nginx.unlogged {
-        let line = format!("\n  {}: {words}", file_and_line(place));
-        // A file may be included more than once.
-        if !lines.contains(&line) {
-            lines.push(line);
-        }
-    }
-    let more = lines.len().saturating_sub(SHOWN);
-    lines.truncate(SHOWN);
-    let more = if more > 0 {
-        format!("\n  and {more} more")
-    } else {
-        String::new()
-    };
-    (!lines.is_empty()).then(|| {
-        format!(
-            "Not logged (access_log off), so not counted:{}{more}",
-            lines.concat()
-        )
-    })
 }
 
 /// Comments out sources so that globs do not match the log of another source, which would then be
@@ -243,10 +200,8 @@ fn overlaps(sources: &mut [Source], nginx: &Nginx, report: &mut Report) {
                 let log = logs.find(|log| followed(log).as_ref() == Some(&wide_glob));
                 let place = log.and_then(|log| log.place.as_ref());
                 report.push(remark::overlap(&wide_glob, &other, place));
-                (
-                    wide,
-                    format!("Not followed: it would also match {other}, whose format differs."),
-                )
+                let comment = "Not followed: it would also match";
+                (wide, format!("{comment} {other}, whose format differs."))
             };
             sources[disabled].is_live = false;
             sources[disabled].comments.push(comment);

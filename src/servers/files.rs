@@ -56,18 +56,14 @@ fn header(line: &str) -> Option<&str> {
 
 impl Files for Dump {
     fn read(&self, path: &str) -> Result<String, String> {
-        let content = self.files.get(path);
-        content
-            .cloned()
-            .ok_or_else(|| "it is not in the output of nginx -T".to_owned())
+        let missing = || "it is not in the output of nginx -T".to_owned();
+        self.files.get(path).cloned().ok_or_else(missing)
     }
 
     fn matching(&self, glob: &str) -> Vec<String> {
         let paths = self.files.keys();
-        paths
-            .filter(|path| glob::matches(glob, path))
-            .cloned()
-            .collect()
+        let paths = paths.filter(|path| glob::matches(glob, path));
+        paths.cloned().collect()
     }
 }
 

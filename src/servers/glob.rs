@@ -11,14 +11,11 @@ pub fn is_glob(text: &str) -> bool {
 
 /// Returns whether a glob matches a whole path.
 pub fn matches(glob: &str, path: &str) -> bool {
-    let (mut globs, mut names) = (glob.split('/'), path.split('/'));
-    loop {
-        match (globs.next(), names.next()) {
-            (None, None) => return true,
-            (Some(glob), Some(name)) if name_matches(glob, name) => {}
-            _ => return false,
-        }
-    }
+    let (globs, names) = (glob.split('/'), path.split('/'));
+    globs.clone().count() == names.clone().count()
+        && globs
+            .zip(names)
+            .all(|(glob, name)| name_matches(glob, name))
 }
 
 /// Returns whether a glob without a slash matches a name.

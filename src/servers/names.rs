@@ -29,17 +29,14 @@ pub(super) fn to_glob(path: &str) -> String {
 
 /// Turns a literal path into a glob that matches only this path.
 pub(super) fn escape_glob(path: &str) -> String {
-    if !path.contains(['*', '?', '[', '{']) {
-        return path.to_owned();
+    if path.contains(['*', '?', '[', '{']) {
+        let escape = |next| SPECIAL.contains(&next).then_some('\\');
+        let escaped = path
+            .chars()
+            .flat_map(|next| escape(next).into_iter().chain([next]));
+        return escaped.collect();
     }
-    let mut glob = String::new();
-    for next in path.chars() {
-        if SPECIAL.contains(&next) {
-            glob.push('\\');
-        }
-        glob.push(next);
-    }
-    glob
+    path.to_owned()
 }
 
 /// Returns the text after the variable name with which `rest` begins.
@@ -68,9 +65,7 @@ pub(super) fn source_name(path: &str, is_taken: impl Fn(&str) -> bool) -> String
     };
     let found = distinctive(file).or_else(|| parts.find_map(distinctive));
     let mut name = found.unwrap_or_else(|| "nginx".to_owned());
-    while name.len() > 56 {
-        name.pop();
-    }
+    name.truncate(name.floor_char_boundary(56));
     unique(&name, is_taken)
 }
 

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use super::names;
 use super::nginx::{Log, Nginx, Target};
-use super::place::{fault_at, file_and_line};
+use super::place::file_and_line;
 use super::snippets;
 use super::source::Source;
 use crate::diag::{Fault, Place, Report};
@@ -43,10 +43,7 @@ pub(super) fn unfollowable(log: &Log, report: &mut Report) -> Option<String> {
     let comment = format!("Not followed: {message}.");
     // Requests that another file has as well need no remedy.
     if log.also_in.is_empty() {
-        report.push(fault_at(
-            Fault::warning(message).help(help),
-            log.place.as_ref(),
-        ));
+        report.push(Fault::warning(message).help(help).at(log.place.clone()));
     }
     Some(comment)
 }
@@ -62,23 +59,19 @@ pub(super) fn two_formats(log: &Log, other: &Log) -> Fault {
         Target::File(path) | Target::Compressed(path) | Target::Syslog(path) => path,
     };
     let (one, two) = (&other.format.name, &log.format.name);
-    let fault = Fault::error(format!(
-        "{path} is written in two formats, `{one}` and `{two}`"
-    ));
+    let message = format!("{path} is written in two formats, `{one}` and `{two}`");
     let stem = path.strip_suffix(".log").unwrap_or(path);
     let help = format!(
         "use one format for both, or write this one to a separate file:\naccess_log {stem}-{two}.log {two};"
     );
-    fault_at(fault.help(help), log.place.as_ref())
+    Fault::error(message).help(help).at(log.place.clone())
 }
 
 /// Reports a glob that matches the log of another source.
 pub(super) fn overlap(glob: &str, other: &str, place: Option<&Place>) -> Fault {
-    let fault = Fault::error(format!(
-        "{glob} also matches {other}, which another access_log writes"
-    ));
-    let fault = fault.help("write the logs with variables in their path to a separate directory, as in /var/log/nginx/vhosts/$host.log");
-    fault_at(fault, place)
+    let message = format!("{glob} also matches {other}, which another access_log writes");
+    let help = "write the logs with variables in their path to a separate directory, as in /var/log/nginx/vhosts/$host.log";
+    Fault::error(message).help(help).at(place.cloned())
 }
 
 /// Recommends a complete format and the lines to change, if a live log has no duration. Returns the
@@ -93,9 +86,8 @@ pub(super) fn recommendation(
             return false;
         };
         let glob = names::to_glob(path);
-        sources
-            .iter()
-            .any(|source| source.live_path() == Some(glob.as_str()) && !source.has(Field::Duration))
+        let mut lacking = sources.iter().filter(|source| !source.has(Field::Duration));
+        lacking.any(|source| source.live_path() == Some(&*glob))
     };
     let logs: Vec<&Log> = nginx.logs.iter().filter(lacks).collect();
     if logs.is_empty() {
@@ -123,8 +115,7 @@ pub(super) fn recommendation(
     lines.push_str("\nthen run `nginx -t`, reload nginx, and run init again");
     let message =
         "no duration is logged here; nginx can log it, and everything else that is counted";
-    let fault = Fault::warning(message).help(lines.clone());
-    report.push(fault_at(fault, first.as_ref()));
+    report.push(Fault::warning(message).help(lines.clone()).at(first));
     Some(format!("To measure response times, {lines}"))
 }
 

@@ -5,7 +5,6 @@
 use std::sync::OnceLock;
 
 use super::nginx::Format;
-use super::place::fault_at;
 use super::snippets;
 use crate::diag::{Fault, Place, Report};
 use crate::model::{Field, FieldSet};
@@ -60,11 +59,14 @@ struct Request<'r> {
     is_editable: bool,
 }
 
-/// A preset that is a server's format.
-struct PresetFormat {
-    format: ServerFormat,
-    name: &'static str,
-    fields: FieldSet,
+impl Resolved {
+    /// The result for a format that cannot be read.
+    pub(super) fn unknown(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            fields: FieldSet::EMPTY,
+        }
+    }
 }
 
 impl Patterns {
@@ -76,10 +78,9 @@ impl Patterns {
         log: Option<&Place>,
         report: &mut Report,
     ) -> Option<Resolved> {
-        let server_format = ServerFormat::from_nginx(format);
-        let is_plain = server_format.escape == "default" && !snippets::is_directive(&format.text);
+        let is_plain = format.escape == "default" && !snippets::is_directive(&format.text);
         let request = Request {
-            format: server_format,
+            format: ServerFormat::new(Dialect::Nginx, &format.escape, &format.text),
             source: if is_plain {
                 format.text.clone()
             } else {
@@ -102,7 +103,7 @@ impl Patterns {
         report: &mut Report,
     ) -> Option<Resolved> {
         let request = Request {
-            format: ServerFormat::plain(Dialect::Gunicorn, text),
+            format: ServerFormat::new(Dialect::Gunicorn, "default", text),
             source: text.to_owned(),
             name: "gunicorn-own",
             setting: "access_log_format".to_owned(),
@@ -128,18 +129,14 @@ impl Patterns {
                     }
                 }
                 let mut presets = preset_formats().iter();
-                Some(
-                    match presets.find(|preset| preset.format == request.format) {
-                        Some(preset) => Resolved {
-                            name: preset.name.to_owned(),
-                            fields: preset.fields,
-                        },
-                        None => Resolved {
-                            name: self.add(&request),
-                            fields: pattern.fields(),
-                        },
+                let preset = presets.find(|(format, _)| *format == request.format);
+                Some(match preset {
+                    Some((_, preset)) => preset.clone(),
+                    None => Resolved {
+                        name: self.add(&request),
+                        fields: pattern.fields(),
                     },
-                )
+                })
             }
             Err(complaint) => {
                 let message = format!("{} cannot be read: {complaint}", request.setting);
@@ -169,48 +166,35 @@ impl Patterns {
 }
 
 impl ServerFormat {
-    fn from_nginx(format: &Format) -> Self {
-        let escape = format.escape.as_deref().unwrap_or("default");
-        Self {
-            dialect: Dialect::Nginx,
-            escape: escape.to_owned(),
-            text: format.text.clone(),
-        }
-    }
-
-    fn plain(dialect: Dialect, text: &str) -> Self {
+    fn new(dialect: Dialect, escape: &str, text: &str) -> Self {
         Self {
             dialect,
-            escape: "default".to_owned(),
+            escape: escape.to_owned(),
             text: text.to_owned(),
         }
     }
 }
 
 /// Returns the presets that are formats of nginx or gunicorn.
-fn preset_formats() -> &'static [PresetFormat] {
-    static KNOWN: OnceLock<Vec<PresetFormat>> = OnceLock::new();
+fn preset_formats() -> &'static [(ServerFormat, Resolved)] {
+    static KNOWN: OnceLock<Vec<(ServerFormat, Resolved)>> = OnceLock::new();
     KNOWN.get_or_init(|| {
-        let definitions = presets()
-            .iter()
-            .filter_map(|preset| Some((preset.name, preset.definition().ok()?)));
-        definitions
-            .filter_map(|(name, definition)| {
-                let format = match definition.dialect {
-                    Dialect::Nginx => Format::parse(&definition.source).map_or_else(
-                        || ServerFormat::plain(Dialect::Nginx, &definition.source),
-                        |format| ServerFormat::from_nginx(&format),
-                    ),
-                    Dialect::Gunicorn => ServerFormat::plain(Dialect::Gunicorn, &definition.source),
-                    _ => return None,
-                };
-                Some(PresetFormat {
-                    format,
-                    name,
-                    fields: definition.pattern.fields(),
-                })
-            })
-            .collect()
+        let formats = presets().iter().filter_map(|preset| {
+            let definition = preset.definition().ok()?;
+            let (dialect, source) = (definition.dialect, &definition.source);
+            let format = match (dialect, Format::parse(source)) {
+                (Dialect::Nginx, Some(found)) => {
+                    ServerFormat::new(dialect, &found.escape, &found.text)
+                }
+                (Dialect::Nginx | Dialect::Gunicorn, _) => {
+                    ServerFormat::new(dialect, "default", source)
+                }
+                _ => return None,
+            };
+            let (name, fields) = (preset.name.to_owned(), definition.pattern.fields());
+            Some((format, Resolved { name, fields }))
+        });
+        formats.collect()
     })
 }
 
@@ -220,31 +204,27 @@ fn lacking(pattern: &Pattern, dialect: Dialect) -> Vec<Complaint> {
         Dialect::Gunicorn => ("\"%(r)s\"", "%(s)s"),
         _ => ("\"$request\"", "$status"),
     };
-    let lacking = [
-        (
-            Field::Method,
-            "no method: requests cannot be counted by method",
-            request,
-        ),
+    let method = "no method: requests cannot be counted by method";
+    let all = [
+        (Field::Method, method, request),
         (Field::Target, "no path: requests have no route", request),
         (Field::Status, "no status: errors cannot be counted", status),
     ];
-    let fields = pattern.fields();
-    lacking
+    let lacking = all
         .into_iter()
-        .filter(|(field, ..)| !fields.contains(*field))
-        .map(|(_, message, add)| Complaint {
-            message: message.to_owned(),
-            span: 0..0,
-            help: Some(format!("add {add} to it")),
-        })
-        .collect()
+        .filter(|(field, ..)| !pattern.fields().contains(*field));
+    let complaints = lacking.map(|(_, message, add)| Complaint {
+        message: message.to_owned(),
+        span: 0..0,
+        help: Some(format!("add {add} to it")),
+    });
+    complaints.collect()
 }
 
 /// Adds the place, and the remedy of a complaint, to a fault. `init` generates the pattern, so the
 /// remedy asks to run it again instead of editing the pattern.
 fn with_help(fault: Fault, complaint: Complaint, place: Option<&Place>) -> Fault {
-    let fault = fault_at(fault, place);
+    let fault = fault.at(place.cloned());
     match complaint.help {
         Some(help) => fault.help(help.replace(" and in the pattern", ", then run init again")),
         None => fault,

@@ -5,12 +5,9 @@
 use std::fmt::Write as _;
 
 use super::nginx::{Change, PathChange};
-use super::place::file_and_line;
+use super::place::{file_and_line, list};
 use super::toml::{key, string};
 use crate::diag::Place;
-
-/// Largest number of changes listed that are not prefixes.
-const SHOWN: usize = 20;
 
 /// Differences between the paths in the log and those that Django sees.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -87,13 +84,7 @@ impl Rewrites {
             text.push_str(
                 "Check which paths Django sees after these changes: routes.NAME.rewrite replaces prefixes only.",
             );
-            for (words, place) in self.others.iter().take(SHOWN) {
-                let _ = write!(text, "\n  {}: {words}", file_and_line(place));
-            }
-            let more = self.others.len().saturating_sub(SHOWN);
-            if more > 0 {
-                let _ = write!(text, "\n  and {more} more");
-            }
+            text.push_str(&list(&self.others));
         }
         text
     }

@@ -10,10 +10,8 @@ const PIECE: usize = 72;
 /// Returns whether a text begins like a whole `log_format` directive.
 pub(super) fn is_directive(text: &str) -> bool {
     const NAME: &str = "log_format";
-    let start = text.trim_start();
-    start
-        .get(..NAME.len())
-        .is_some_and(|word| word.eq_ignore_ascii_case(NAME))
+    let word = text.trim_start().get(..NAME.len());
+    word.is_some_and(|word| word.eq_ignore_ascii_case(NAME))
 }
 
 /// Returns the recommended `log_format`, under this name.

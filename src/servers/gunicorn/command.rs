@@ -34,12 +34,10 @@ pub(super) fn is_unit(text: &str) -> bool {
 /// Returns whether a text is one command that runs gunicorn.
 pub(super) fn is_command(text: &str) -> bool {
     let joined = text.replace("\\\n", " ");
-    let mut lines = joined.lines().filter(|line| {
-        let line = line.trim();
-        !line.is_empty() && !line.starts_with('#')
-    });
-    let first = lines.next().unwrap_or_default();
-    lines.next().is_none() && words(first).is_some_and(|words| runs_gunicorn(&words))
+    let lines = joined.lines().map(str::trim);
+    let mut lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let first = lines.next().and_then(words);
+    lines.next().is_none() && first.is_some_and(|words| runs_gunicorn(&words))
 }
 
 fn runs_gunicorn(words: &[String]) -> bool {
@@ -145,9 +143,8 @@ fn options(words: &[String]) -> Options {
             "--log-syslog" => options.is_syslog = true,
             "--log-config" | "--log-config-json" | "--logger-class" => {
                 value();
-                options
-                    .logging_config
-                    .get_or_insert_with(|| name.to_owned());
+                let option = &mut options.logging_config;
+                option.get_or_insert_with(|| name.to_owned());
             }
             _ => {}
         }

@@ -13,10 +13,8 @@ pub(super) enum Literal {
 /// the literal is missing or incomplete.
 pub(super) fn read(source: &str, start: usize) -> Option<(Literal, usize)> {
     let rest = &source[start..];
-    let length = rest
-        .bytes()
-        .take(3)
-        .position(|byte| matches!(byte, b'"' | b'\''))?;
+    let mut bytes = rest.bytes().take(3);
+    let length = bytes.position(|byte| matches!(byte, b'"' | b'\''))?;
     let prefix = rest[..length].to_ascii_lowercase();
     if !matches!(
         &*prefix,
@@ -26,11 +24,8 @@ pub(super) fn read(source: &str, start: usize) -> Option<(Literal, usize)> {
     }
     let quote = rest.get(length..=length)?;
     let thrice = quote.repeat(3);
-    let quote = if rest[length..].starts_with(&thrice) {
-        &*thrice
-    } else {
-        quote
-    };
+    let is_triple = rest[length..].starts_with(&thrice);
+    let quote = if is_triple { &*thrice } else { quote };
     let body = start + length + quote.len();
     let mut is_escaped = false;
     let end = source[body..].char_indices().find_map(|(offset, next)| {

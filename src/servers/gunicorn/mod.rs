@@ -8,6 +8,7 @@ mod literal;
 mod python;
 
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::Files;
@@ -50,10 +51,8 @@ pub struct Gunicorn {
 /// Reads a `gunicorn.conf.py`, a systemd unit or a command line, and the configuration file that a
 /// command names. Errors go to the report.
 pub fn read(path: &str, content: String, files: &dyn Files, report: &mut Report) -> Gunicorn {
-    let text = Arc::new(Text {
-        name: path.to_owned(),
-        content,
-    });
+    let name = path.to_owned();
+    let text = Arc::new(Text { name, content });
     let mut gunicorn = Gunicorn::default();
     if command::is_unit(&text.content) {
         let name = path.rsplit('/').next().unwrap_or(path);
@@ -61,15 +60,16 @@ pub fn read(path: &str, content: String, files: &dyn Files, report: &mut Report)
         let unit = command::unit(&text.content);
         gunicorn.directory.clone_from(&unit.directory);
         let Some((options, span)) = unit.commands.first() else {
-            report.push(Fault::error(format!(
-                "no `ExecStart=` of {path} runs gunicorn"
-            )));
+            let message = format!("no `ExecStart=` of {path} runs gunicorn");
+            report.push(Fault::error(message));
             return gunicorn;
         };
         let place = place(&text, span.clone());
         let layers = [options, &unit.environment];
         gunicorn.run(layers, &place, files, report);
-    } else if !is_python(path) && command::is_command(&text.content) {
+    } else if !Path::new(path).extension().is_some_and(|end| end == "py")
+        && command::is_command(&text.content)
+    {
         let place = place(&text, 0..text.content.trim_end().len());
         match command::command(&text.content) {
             Some(options) => gunicorn.run([&options, &Options::default()], &place, files, report),
@@ -81,28 +81,27 @@ pub fn read(path: &str, content: String, files: &dyn Files, report: &mut Report)
     gunicorn
 }
 
-fn is_python(path: &str) -> bool {
-    path.rsplit_once('.').is_some_and(|(_, end)| end == "py")
-}
-
 fn place(text: &Arc<Text>, span: Range<usize>) -> Place {
-    Place {
-        text: Arc::clone(text),
-        span,
-    }
+    let text = Arc::clone(text);
+    Place { text, span }
 }
 
 impl Gunicorn {
+    /// Returns a path, in the directory of gunicorn if that is known.
+    pub(super) fn absolute(&self, path: &str) -> String {
+        match &self.directory {
+            Some(directory) if !path.starts_with('/') => format!("{directory}/{path}"),
+            _ => path.to_owned(),
+        }
+    }
+
     /// Applies a command. The first layer overrides the second, and both override the file.
     fn run(&mut self, layers: [&Options; 2], at: &Place, files: &dyn Files, report: &mut Report) {
         let first = |pick: fn(&Options) -> &Option<String>| {
             layers.into_iter().find_map(|options| pick(options).clone())
         };
         if let Some(directory) = first(|options| &options.directory) {
-            self.directory = Some(match &self.directory {
-                Some(base) if !directory.starts_with('/') => format!("{base}/{directory}"),
-                _ => directory,
-            });
+            self.directory = Some(self.absolute(&directory));
         }
         self.file(first(|options| &options.config), at, files, report);
         let setting = |text: String| {
@@ -128,25 +127,15 @@ impl Gunicorn {
 
     /// Reads the configuration file of a command, by default `gunicorn.conf.py` in its directory.
     fn file(&mut self, named: Option<String>, at: &Place, files: &dyn Files, report: &mut Report) {
-        let is_named = named.is_some();
-        let named = named.unwrap_or_else(|| "gunicorn.conf.py".to_owned());
-        let name = named.strip_prefix("file:").unwrap_or(&named);
-        let path = match &self.directory {
-            Some(directory) if !name.starts_with('/') => format!("{directory}/{name}"),
-            _ => name.to_owned(),
-        };
-        match files.read(&path) {
-            Ok(content) => self.python(&Arc::new(Text {
-                name: path,
-                content,
-            })),
-            Err(why) if is_named => report.push(
-                Fault::warning(format!(
-                    "cannot read {path}, which this command names: {why}"
-                ))
-                .at(at.clone())
-                .help("pass it directly: --gunicorn-config gunicorn.conf.py"),
-            ),
+        let path = named.as_deref().unwrap_or("gunicorn.conf.py");
+        let name = self.absolute(path.strip_prefix("file:").unwrap_or(path));
+        match files.read(&name) {
+            Ok(content) => self.python(&Arc::new(Text { name, content })),
+            Err(why) if named.is_some() => {
+                let message = format!("cannot read {name}, which this command names: {why}");
+                let help = "pass it directly: --gunicorn-config gunicorn.conf.py";
+                report.push(Fault::warning(message).at(at.clone()).help(help));
+            }
             Err(_) => {}
         }
     }
@@ -155,9 +144,8 @@ impl Gunicorn {
         for assignment in python::assignments(&text.content) {
             let at = place(text, assignment.span);
             let setting = |value: Value| match value {
-                Value::Text(text) if text.is_empty() => Setting::Unset,
-                Value::Text(text) => Setting::Literal(text, at.clone()),
-                Value::Nothing => Setting::Unset,
+                Value::Text(text) if !text.is_empty() => Setting::Literal(text, at.clone()),
+                Value::Text(_) | Value::Nothing => Setting::Unset,
                 Value::Dynamic => Setting::Dynamic(at.clone()),
             };
             let is_nothing = assignment.value == Value::Nothing;

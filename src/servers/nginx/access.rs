@@ -60,34 +60,25 @@ pub(super) fn read(
         place: Some(directive.place()),
         ..compiled_in(target)
     };
-    let mut is_compressed = false;
+    let mut file: fn(String) -> Target = Target::File;
     for option in options {
         match option.split_once('=').unwrap_or((option, "")) {
             ("buffer" | "flush", _) => log.is_buffered = true,
-            ("gzip", _) => is_compressed = true,
+            ("gzip", _) => file = Target::Compressed,
             ("if", condition) => log.conditions.push(condition.to_owned()),
             _ => {
                 let fault = Fault::error(format!("unknown parameter `{option}`"));
-                return refuse(fault.help(
-                    "valid parameters: buffer=SIZE, flush=TIME, gzip[=LEVEL], if=CONDITION",
-                ));
+                let help = "valid parameters: buffer=SIZE, flush=TIME, gzip[=LEVEL], if=CONDITION";
+                return refuse(fault.help(help));
             }
         }
     }
     log.target = if let Some(servers) = target.strip_prefix("syslog:") {
         Target::Syslog(servers.to_owned())
     } else if target.starts_with(['/', '$']) {
-        file(target.to_owned(), is_compressed)
+        file(target.to_owned())
     } else {
-        file(format!("{prefix}/{target}"), is_compressed)
+        file(format!("{prefix}/{target}"))
     };
     Some(Access::To(Box::new(log)))
-}
-
-fn file(path: String, is_compressed: bool) -> Target {
-    if is_compressed {
-        Target::Compressed(path)
-    } else {
-        Target::File(path)
-    }
 }

@@ -8,8 +8,8 @@ use crate::diag::Place;
 pub struct Format {
     /// Name of the format.
     pub name: String,
-    /// Value of `escape=`, if given.
-    pub escape: Option<String>,
+    /// Value of `escape=`, by default `default`.
+    pub escape: String,
     /// The concatenated strings.
     pub text: String,
     /// Place of the directive; `None` for `combined`.
@@ -21,7 +21,7 @@ impl Format {
     pub fn combined() -> Self {
         Self {
             name: "combined".to_owned(),
-            escape: None,
+            escape: "default".to_owned(),
             text: "$remote_addr - $remote_user [$time_local] \"$request\" $status \
                    $body_bytes_sent \"$http_referer\" \"$http_user_agent\""
                 .to_owned(),
@@ -48,7 +48,7 @@ impl Format {
         let strings = &rest[usize::from(escape.is_some())..];
         (!strings.is_empty()).then(|| Self {
             name: (*name).to_owned(),
-            escape: escape.map(str::to_owned),
+            escape: escape.unwrap_or("default").to_owned(),
             text: strings.concat(),
             place,
         })
@@ -57,8 +57,10 @@ impl Format {
     /// Returns a directive that defines this format.
     pub fn directive(&self) -> String {
         let text = self.text.replace('\\', "\\\\").replace('\'', "\\'");
-        let escape = self.escape.as_ref();
-        let escape = escape.map_or(String::new(), |escape| format!("escape={escape} "));
-        format!("log_format {} {escape}'{text}';", self.name)
+        let name = &self.name;
+        match &*self.escape {
+            "default" => format!("log_format {name} '{text}';"),
+            escape => format!("log_format {name} escape={escape} '{text}';"),
+        }
     }
 }

@@ -40,14 +40,10 @@ pub(super) fn read(tree: &[Directive], prefix: &str, report: &mut Report) -> Ngi
     let default = [access::compiled_in(COMPILED_IN)];
     let http = reader.level(&inside, &default);
     let servers = inside.iter().filter(|found| found.name() == "server");
-    let mut is_served = false;
-    for server in servers {
-        is_served = true;
-        reader.server(server, &http);
-    }
-    if !is_served {
+    if servers.clone().next().is_none() {
         reader.write(&http, &[], &[]);
     }
+    servers.for_each(|server| reader.server(server, &http));
     reader.nginx.passes_request_id = tree.iter().any(passes_request_id);
     reader.nginx
 }
@@ -118,15 +114,11 @@ impl Reader<'_> {
     }
 
     fn server(&mut self, server: &Directive, http: &[Log]) {
-        let names: Vec<String> = server
-            .block
-            .iter()
-            .filter(|directive| directive.name() == "server_name")
-            .flat_map(Directive::parameters)
-            .filter(|name| !matches!(*name, "" | "_"))
-            .map(str::to_owned)
-            .collect();
-        self.block(server, http, &names);
+        let names = server.block.iter();
+        let names = names.filter(|directive| directive.name() == "server_name");
+        let names = names.flat_map(Directive::parameters);
+        let names = names.filter(|name| !matches!(*name, "" | "_"));
+        self.block(server, http, &names.map(str::to_owned).collect::<Vec<_>>());
     }
 
     /// Reads a server, or a block inside it that may have its own logs.
@@ -149,12 +141,9 @@ impl Reader<'_> {
     /// Merges the logs of a level into the result.
     fn write(&mut self, logs: &[Log], names: &[String], path_changes: &[PathChange]) {
         for log in logs {
-            let known = self
-                .nginx
-                .logs
-                .iter_mut()
-                .find(|known| known.target == log.target && known.format == log.format);
-            let known = match known {
+            let is_same =
+                |known: &&mut Log| known.target == log.target && known.format == log.format;
+            let known = match self.nginx.logs.iter_mut().find(is_same) {
                 Some(known) => {
                     if let Some(place) = &log.place
                         && known.place != log.place

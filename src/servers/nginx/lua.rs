@@ -25,7 +25,8 @@ pub(super) fn block(source: &[u8]) -> Option<usize> {
             b'[' => long(rest).unwrap_or(1),
             b'-' if rest.starts_with(b"--") => {
                 let comment = &rest[2..];
-                2 + long(comment).unwrap_or_else(|| line(comment))
+                let line = || memchr::memchr(b'\n', comment);
+                2 + long(comment).or_else(line).unwrap_or(comment.len())
             }
             _ => 1,
         };
@@ -58,10 +59,6 @@ fn long(rest: &[u8]) -> Option<usize> {
     end.push(b']');
     let found = memchr::memmem::find(&rest[start..], &end)?;
     Some(start + found + end.len())
-}
-
-fn line(rest: &[u8]) -> usize {
-    memchr::memchr(b'\n', rest).unwrap_or(rest.len())
 }
 
 #[cfg(test)]

@@ -45,9 +45,8 @@ pub(super) fn path_changes(block: &Directive) -> Vec<PathChange> {
     let parameters = block.parameters();
     let location = (block.name() == "location").then_some(&*parameters);
     let inside = &block.block;
-    let is_passed = inside
-        .iter()
-        .any(|directive| matches!(directive.name(), "proxy_pass" | "uwsgi_pass"));
+    let is_pass = |directive: &Directive| matches!(directive.name(), "proxy_pass" | "uwsgi_pass");
+    let is_passed = inside.iter().any(is_pass);
     let mut all = Vec::new();
     for directive in inside {
         let change = match directive.name() {
@@ -59,10 +58,8 @@ pub(super) fn path_changes(block: &Directive) -> Vec<PathChange> {
         all.extend(change.map(|change| PathChange { change, place }));
     }
     // A rewritten path is passed on as it is, regardless of `proxy_pass`.
-    if inside
-        .iter()
-        .any(|other| rewrite_change(other, is_passed).is_some())
-    {
+    let is_rewritten = |other| rewrite_change(other, is_passed).is_some();
+    if inside.iter().any(is_rewritten) {
         all.retain(|change| !change.keeps_path());
     }
     all
@@ -82,21 +79,18 @@ fn pass_change(location: Option<&[&str]>, directive: &Directive) -> Option<Chang
         ("proxy_pass", [url]) => uri(url),
         _ => Uri::None,
     };
-    let other = || Some(Change::Other(words(directive, location)));
-    match (uri, location.and_then(prefix)) {
-        (Uri::None, Some(from)) => {
-            let (from, to) = (from.to_owned(), from.to_owned());
-            Some(Change::Prefix { from, to })
-        }
-        (Uri::Plain(to), Some(from)) => {
-            let (from, to) = (from.to_owned(), to.to_owned());
-            Some(Change::Prefix { from, to })
-        }
-        (Uri::None, None) => None,
+    let (from, to) = match (uri, location.and_then(prefix)) {
+        (Uri::None, Some(from)) => (from, from),
+        (Uri::Plain(to), Some(from)) => (from, to),
+        (Uri::None, None) => return None,
         // `location = /a` with the same path.
-        (Uri::Plain(to), None) if location.and_then(exact) == Some(to) => None,
-        (Uri::Plain(_) | Uri::Unknown, _) => other(),
-    }
+        (Uri::Plain(to), None) if location.and_then(exact) == Some(to) => return None,
+        (Uri::Plain(_) | Uri::Unknown, _) => {
+            return Some(Change::Other(words(directive, location)));
+        }
+    };
+    let (from, to) = (from.to_owned(), to.to_owned());
+    Some(Change::Prefix { from, to })
 }
 
 /// Returns the change made by a `rewrite`, unless it redirects.
@@ -135,10 +129,8 @@ fn prefixes(regex: &str, replacement: &str) -> Option<(String, String)> {
     };
     let is_plain = |next: char| next.is_alphanumeric() || "/_-~".contains(next);
     let (from, to) = (format!("{from}{slash}"), format!("{to}{slash}"));
-    let is_pair = [&from, &to]
-        .iter()
-        .all(|text| text.starts_with('/') && text.chars().all(is_plain));
-    is_pair.then_some((from, to))
+    let is_prefix = |text: &str| text.starts_with('/') && text.chars().all(is_plain);
+    (is_prefix(&from) && is_prefix(&to)).then_some((from, to))
 }
 
 /// Returns the prefix of a location; `None` for exact, regex and named locations.

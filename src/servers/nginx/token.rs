@@ -17,14 +17,12 @@ pub(super) struct Word {
 /// A token of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Token {
-    /// Words up to a `;`.
+    /// Words up to a `;`, or before a skipped Lua block.
     Simple(Vec<Word>),
     /// Words up to a `{`.
     Open(Vec<Word>),
     /// A `}`.
     Close(usize),
-    /// Words before a skipped block of another language.
-    Foreign(Vec<Word>),
     /// The end of the source, between two directives.
     End,
 }
@@ -144,20 +142,16 @@ impl<'s> Lexer<'s> {
             at += 1;
         }
         // The last byte may be a backslash.
-        at = at.min(self.source.len());
-        self.at = at;
-        Word {
-            text: unescaped(&self.source[start..at]),
-            span: start..at,
-        }
+        self.at = at.min(self.source.len());
+        let span = start..self.at;
+        let text = unescaped(&self.source[span.clone()]);
+        Word { text, span }
     }
 
     /// Returns the token for the block that these words open, and skips Lua.
     fn open(&mut self, words: Vec<Word>) -> Result<Token, Broken> {
-        let is_lua = words
-            .first()
-            .is_some_and(|word| word.text.ends_with("_by_lua_block"));
-        if !is_lua {
+        let name = words.first().map_or("", |word| &word.text);
+        if !name.ends_with("_by_lua_block") {
             return Ok(Token::Open(words));
         }
         let Some(length) = lua::block(&self.source.as_bytes()[self.at..]) else {
@@ -167,7 +161,7 @@ impl<'s> Lexer<'s> {
             });
         };
         self.at += length;
-        Ok(Token::Foreign(words))
+        Ok(Token::Simple(words))
     }
 
     fn unexpected(&self, at: usize) -> Broken {
@@ -212,7 +206,6 @@ mod tests {
             all.push(match lexer.next() {
                 Ok(Token::Simple(words)) => shown(words, ";"),
                 Ok(Token::Open(words)) => shown(words, "{"),
-                Ok(Token::Foreign(words)) => shown(words, "{}"),
                 Ok(Token::Close(_)) => "}".to_owned(),
                 Ok(Token::End) => return Ok(all),
                 Err(broken) => return Err(broken.message),
@@ -249,7 +242,7 @@ mod tests {
     fn lua_is_skipped() {
         check(
             "content_by_lua_block { local a = { '}' } -- }\n } b;",
-            &["content_by_lua_block{}", "b;"],
+            &["content_by_lua_block;", "b;"],
         );
     }
 

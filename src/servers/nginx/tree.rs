@@ -40,10 +40,8 @@ impl Directive {
     pub(super) fn place(&self) -> Place {
         let first = self.words.first().map_or(0, |word| word.span.start);
         let last = self.words.last().map_or(0, |word| word.span.end);
-        Place {
-            text: Arc::clone(&self.text),
-            span: first..last,
-        }
+        let (text, span) = (Arc::clone(&self.text), first..last);
+        Place { text, span }
     }
 }
 
@@ -60,8 +58,7 @@ pub(super) fn read(path: &str, files: &dyn Files, report: &mut Report) -> Vec<Di
     match reader.open(path) {
         Ok(text) => reader.file(&text, 0),
         Err(why) => {
-            let fault = Fault::error(format!("cannot read {path}: {why}"));
-            report.push(fault);
+            report.push(Fault::error(format!("cannot read {path}: {why}")));
             Vec::new()
         }
     }
@@ -82,11 +79,8 @@ impl Reader<'_> {
         if self.read > FILES {
             return Err(format!("more than {FILES} files are included"));
         }
-        let content = self.files.read(path)?;
-        Ok(Arc::new(Text {
-            name: path.to_owned(),
-            content,
-        }))
+        let (name, content) = (path.to_owned(), self.files.read(path)?);
+        Ok(Arc::new(Text { name, content }))
     }
 
     /// Returns the directives of a file. Blocks must be closed in the same file.
@@ -100,7 +94,6 @@ impl Reader<'_> {
                 Ok(Token::Simple(words)) => {
                     self.simple(words, text, depth + open.len(), &mut level)
                 }
-                Ok(Token::Foreign(words)) => self.add(words, text, Vec::new(), &mut level),
                 Ok(Token::Open(words)) if depth + open.len() >= DEPTH => {
                     let message = format!("blocks are nested more than {DEPTH} levels deep");
                     Err(broken(message, &words))
@@ -128,8 +121,7 @@ impl Reader<'_> {
                 Err(broken) => Err(broken),
             };
             if let Err(broken) = end {
-                let text = Arc::clone(text);
-                let span = broken.span;
+                let (text, span) = (Arc::clone(text), broken.span);
                 let place = Place { text, span };
                 self.report.push(Fault::error(broken.message).at(place));
                 break;
@@ -169,20 +161,18 @@ impl Reader<'_> {
         depth: usize,
         level: &mut Vec<Directive>,
     ) -> Result<(), Broken> {
-        let [name, target] = words.as_slice() else {
-            return self.add(words, text, Vec::new(), level);
+        let target = match words.as_slice() {
+            [name, target] if name.text == "include" => &target.text,
+            _ => return self.add(words, text, Vec::new(), level),
         };
-        if name.text != "include" {
-            return self.add(words, text, Vec::new(), level);
-        }
         if depth >= DEPTH {
             let message = format!("includes are nested more than {DEPTH} levels deep");
             return Err(broken(message, &words));
         }
-        let wanted = if target.text.starts_with('/') {
-            target.text.clone()
+        let wanted = if target.starts_with('/') {
+            target.clone()
         } else {
-            format!("{}/{}", self.base, target.text)
+            format!("{}/{target}", self.base)
         };
         let paths = if glob::is_glob(&wanted) {
             self.files.matching(&wanted)
@@ -202,10 +192,8 @@ impl Reader<'_> {
 fn broken(message: String, words: &[Word]) -> Broken {
     let start = words.first().map_or(0, |word| word.span.start);
     let end = words.last().map_or(start, |word| word.span.end);
-    Broken {
-        message,
-        span: start..end,
-    }
+    let span = start..end;
+    Broken { message, span }
 }
 
 #[cfg(test)]
