@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""What Slack and a mail server with TLS look like from Alertmanager: each message becomes a file in INBOX.
+"""Stand-ins for Slack and for a mail server with TLS, which write each message to a file in INBOX.
 
     receivers.py INBOX
 
-Slack is at port 8765, mail at port 8587 with `certificate` and `key` of the same directory. `ready` is there once
+Slack listens on port 8765, mail on port 8587, with `certificate` and `key` from INBOX. The file `ready` is created once
 both listen.
 """
 
@@ -38,7 +38,7 @@ class Slack(http.server.BaseHTTPRequestHandler):
 
 
 class Mail(socketserver.StreamRequestHandler):
-    """As RFC 5321 and RFC 3207 have it, as far as Alertmanager goes: nothing is taken before TLS."""
+    """The part of SMTP (RFC 5321) with STARTTLS (RFC 3207) that Alertmanager uses. Mail is refused before TLS."""
 
     def handle(self):
         is_private = False

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""The Debian package in a booted Debian: its own systemd, nginx and logrotate.
+"""Tests the Debian package in a booted Debian with systemd, nginx and logrotate.
 
 usage: container.py TREE PACKAGE
 
-TREE is a Debian with systemd, logrotate and procps, and nginx and curl in the cache of its apt, as
-tests/debian makes it; it is not changed. PACKAGE is installed in it and goes through what happens to one in its life. Every step prints a line; the first that goes
-wrong ends the program with an error. Needs root, for systemd-nspawn and nsenter.
+TREE is a Debian with systemd, logrotate and procps, and with nginx and curl in apt's cache, as tests/debian creates
+it; it is not changed. PACKAGE is installed, upgraded, removed and purged in it. Every step prints a line; the first
+failure ends the program with an error. Needs root for systemd-nspawn and nsenter.
 """
 
 import os
@@ -18,8 +18,8 @@ import threading
 import time
 from pathlib import Path
 
-DEADLINE = 40.0  # seconds that anything may take on a slow machine
-BOUND = 1.3  # what `systemd-analyze security` may say: 0 means without exposure, 10 a bare unit's
+DEADLINE = 40.0  # time limit of every wait in seconds, generous for a slow machine
+BOUND = 1.3  # highest exposure by `systemd-analyze security`: 0 is none, 10 that of a unit without sandboxing
 UNIT = "httplog-exporter.service"
 LOG = "/var/log/nginx/access.log"
 CONFIG = "/etc/httplog-exporter/config.toml"
@@ -29,7 +29,7 @@ FURTHER = '\n[[source]]\nname = "further"\npaths = ["/var/log/nginx/further.log"
 
 
 class Container:
-    """A booted tree: changes go to memory, and end with it."""
+    """A booted tree. Changes are kept in memory and discarded at the end."""
 
     def __init__(self, tree, packages):
         command = [
@@ -42,7 +42,7 @@ class Container:
             command, stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.output, start_new_session=True,
         )
         self.leader = None
-        self.before = set()  # what was there of the package's name
+        self.before = set()  # paths named like the package before its installation
         try:
             self.leader = until("a container", self._find_leader)
             until("a booted system", self._is_up)
@@ -57,7 +57,7 @@ class Container:
             raise SystemExit(f"systemd-nspawn ended: {said.strip() or self.process.returncode}")
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         for child in children:
-            # A first child only prepares and goes away; the system's is the first process of its namespace.
+            # The system's init is process 1 of its namespace; another child only prepares the container.
             try:
                 status = Path(f"/proc/{child}/status").read_text()
             except OSError:
@@ -71,7 +71,7 @@ class Container:
         return state in ("running", "degraded")
 
     def run(self, *command, check=True):
-        """Runs a command inside; its output, both streams."""
+        """Runs a command inside and returns its standard output and error."""
         ended = subprocess.run(
             ["nsenter", "-t", self.leader, "-m", "-u", "-i", "-n", "-p", "-C", *command],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -85,7 +85,7 @@ class Container:
         return self.run("sh", "-euc", script, check=check)
 
     def has(self, path):
-        """Whether a path is there, a dangling link included."""
+        """Returns whether a path exists; a dangling link counts."""
         return self.shell(f"if [ -e '{path}' ] || [ -L '{path}' ]; then echo yes; fi").strip() == "yes"
 
     def show(self, name):
@@ -108,7 +108,7 @@ class Scrape:
         self.text = container.run("curl", "-sS", "--max-time", "10", "http://127.0.0.1:9914/metrics")
 
     def sum(self, family, *labels):
-        """The sum of a family's series that have all of these labels."""
+        """Returns the sum of a family's series that have all of these labels."""
         total = 0.0
         for line in self.text.splitlines():
             found = re.fullmatch(rf"{family}(\{{.*\}})? (\S+)", line)
@@ -118,14 +118,14 @@ class Scrape:
 
 
 def until(what, ask):
-    """Asks again and again until there is an answer."""
+    """Polls until `ask` returns a true value, and returns it."""
     end = time.monotonic() + DEADLINE
     while time.monotonic() < end:
         answer = ask()
         if answer:
             return answer
         time.sleep(0.05)
-    raise SystemExit(f"after {DEADLINE:.0f} s still no {what}")
+    raise SystemExit(f"timed out after {DEADLINE:.0f} s: {what}")
 
 
 def expect(what, found, wanted):
@@ -134,16 +134,16 @@ def expect(what, found, wanted):
 
 
 def request(container, number):
-    """Sends requests to nginx, and sees that each is answered."""
+    """Sends requests to nginx, and asserts that each has a response."""
     out = container.run(
         "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}\\n", f"http://127.0.0.1/articles/[1-{number}]/",
     )
-    expect("answers", out.split(), ["404"] * number)
+    expect("responses", out.split(), ["404"] * number)
     return number
 
 
 def counted(container, number):
-    """Waits until this many lines are counted, and sees that each is counted once and none was rejected."""
+    """Waits until this many lines are counted, and asserts that each was counted once and none rejected."""
     recorded = ('source="nginx"', 'outcome="recorded"')
     until(
         f"{number} lines", lambda: Scrape(container).sum("httplog_exporter_lines_total", *recorded) >= number
@@ -164,15 +164,15 @@ def is_active(container):
 
 
 def traces(container):
-    """The paths of the tree that are named after the package."""
+    """Returns the paths of the tree that are named like the package."""
     found = container.shell("find / -xdev -name '*httplog-exporter*' -not -path '/packages/*' -not -path '/proc/*'")
     return {path for path in found.split() if not path.startswith("/var/log/journal/")}
 
 
 def has_a_server(container):
-    # Folders of that name may be left by other users of the tree.
+    # Other tests may have left mount points with that name in the tree.
     container.before = traces(container)
-    # The container has no network: from the cache.
+    # From apt's cache: the container has no network.
     container.run("apt-get", "install", "-y", "-qq", "--no-download", "--no-install-recommends", "nginx", "curl")
 
 
@@ -215,7 +215,7 @@ def is_little_exposed(container):
 
 def is_ready_once_logs_are_open(container):
     container.run("systemctl", "restart", UNIT)
-    # `start = "end"`: what is written from here on is counted only if the log was open by now.
+    # With `start = "end"`, the next lines are counted only if the log is already open.
     sent = request(container, 25)
     pid = is_active(container)
     files = container.shell(f"ls -l /proc/{pid}/fd")
@@ -239,7 +239,7 @@ def reloads(container):
 
 
 def restarted(container, kill):
-    """Does this to the daemon, and waits until systemd has started the next one."""
+    """Calls `kill` with the daemon's process id, and waits until systemd has restarted the daemon."""
     pid, before = is_active(container), int(container.show("NRestarts"))
     kill(pid)
     until("restart", lambda: int(container.show("NRestarts")) == before + 1)
@@ -250,7 +250,7 @@ def restarted(container, kill):
 
 def is_restarted_by_the_watchdog(container):
     expect("the watchdog", container.show("WatchdogUSec"), "30s")
-    # The unit's half a minute is long to wait for.
+    # The unit's interval of 30 s would make the test slow.
     container.shell(f"mkdir -p {DROP_IN}; printf '[Service]\\nWatchdogSec=2\\n' >{DROP_IN}/test.conf")
     container.run("systemctl", "daemon-reload")
     container.run("systemctl", "restart", UNIT)
@@ -274,14 +274,14 @@ def counts_through_logrotate(container):
         try:
             while not stop.is_set():
                 sent.append(request(container, 7))
-        except BaseException as fault:  # shown by the thread that waits
+        except BaseException as fault:  # raised again by the main thread
             faults.append(fault)
 
     sender = threading.Thread(target=traffic)
     sender.start()
     try:
         for _ in range(3):
-            # An empty log would not be rotated.
+            # logrotate skips an empty log.
             before = len(sent)
             until("traffic", lambda: faults or len(sent) > before + 2)
             container.run("logrotate", "--force", "/etc/logrotate.conf")
@@ -307,7 +307,7 @@ def is_upgraded(container):
     counted(container, request(container, 15))
     expect("at boot", container.run("systemctl", "is-enabled", UNIT).strip(), "enabled")
     expect("the configuration", container.run("cat", CONFIG), mine)
-    expect("the package's", container.run("tail", "-n", "1", f"{CONFIG}.dpkg-dist"), "# next\n")
+    expect("the new default configuration", container.run("tail", "-n", "1", f"{CONFIG}.dpkg-dist"), "# next\n")
     expect("the state", container.run("cat", f"{STATE}/kept"), "kept\n")
 
 
@@ -345,7 +345,7 @@ STEPS = (
 
 
 def lay_out(package, folder):
-    """The package, and one that differs in its version and its default configuration."""
+    """Copies the package, and builds one with another version and default configuration."""
     shutil.copy(package, folder / "first.deb")
     tree = folder / "next"
     subprocess.run(["dpkg-deb", "--raw-extract", package, tree], check=True)

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Sends the site of `shop.compared_settings` all that makes it hard to count, then reads its own metrics.
+"""Sends the site of `shop.compared_settings` requests that are hard to count, then fetches its own metrics.
 
     compare.py --port PORT --dir DIR [--requests N] [--seed N]
 
-The traffic of `drive.py`, mixed with paths for every route of the site, conditional and compressed
-requests, and personal data that must come out nowhere. DIR is that of `serve.py`. When Django has
-answered everything, the page of django-prometheus, the last request of all, goes to `DIR/theirs.txt`.
+The traffic of `drive.py` is mixed with paths for every route of the site, conditional and compressed requests,
+and personal data that must never be exposed. DIR is that of `serve.py`. After every other response, the page of
+django-prometheus is requested and written to `DIR/theirs.txt`.
 """
 
 import argparse
@@ -21,7 +21,7 @@ import drive
 
 DEADLINE_S = 60
 LEFT_ALONE = 4
-# What personal data looks like; `tests/it/django.rs` knows the same ones.
+# Personal data; `tests/it/django.rs` has the same values.
 ADDRESS = "127.66.77.88"
 EMAIL = "canary.person@mail.example.test"
 QUERY_TOKEN = "canaryq7Qk2Zx9Lm4Pw8Rt6Yv"
@@ -78,31 +78,31 @@ def main():
     for status, count in sorted(tally.statuses.items(), key=str):
         print(status, count)
     if not all(isinstance(status, int) or status in ("left", "no answer", "no status") for status in tally.statuses):
-        raise SystemExit("some requests went wrong")
+        raise SystemExit("some requests failed")
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--port", type=int, required=True, help="of the site, on 127.0.0.1")
-    parser.add_argument("--dir", type=pathlib.Path, required=True, help="where the servers write")
-    parser.add_argument("--requests", type=int, default=5200, help="how many (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="of the choices (default: %(default)s)")
+    parser.add_argument("--port", type=int, required=True, help="port of the site on 127.0.0.1")
+    parser.add_argument("--dir", type=pathlib.Path, required=True, help="directory of serve.py")
+    parser.add_argument("--requests", type=int, default=5200, help="number of requests (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the random choices (default: %(default)s)")
     return parser.parse_args()
 
 
 class Truth:
-    """What the site has written down so far."""
+    """The requests that the site has recorded so far."""
 
     def __init__(self, file):
         self.file = file
 
     def counts(self):
-        """Requests that came in, and those that were answered."""
+        """Returns the numbers of started and of finished requests."""
         lines = [json.loads(line) for line in self.file.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
         begun = sum("begins" in line for line in lines)
         return begun, len(lines) - begun
 
-    def settle(self):
+    def wait_until_idle(self):
         until(lambda: len(set(self.counts())) == 1)
 
 
@@ -110,12 +110,12 @@ def until(condition):
     deadline = time.monotonic() + DEADLINE_S
     while not condition():
         if time.monotonic() > deadline:
-            raise SystemExit("the site does not do what it was asked")
+            raise SystemExit("timed out waiting for the site")
         time.sleep(0.02)
 
 
 def requests(rng, count, etags):
-    """All of them. Those whose paths nginx changes are left out: the log has not the path that Django got."""
+    """Yields all requests, without those whose paths nginx changes: the log lacks the path that Django received."""
     attacks = [attack for attack in drive.hostile() if not any(part in attack.sent for part in (b"/slow/", b"/impatient/"))]
     canaries = personal()
     for number in range(count):
@@ -132,7 +132,7 @@ def requests(rng, count, etags):
 
 
 def rich(rng, target, etags):
-    """Any target, as it is; with headers that change the answer."""
+    """Returns a request for a target, unchanged, with headers that change the response."""
     method = rng.choice(METHODS)
     lines = [method.encode() + b" " + target.encode() + b" HTTP/1.1", b"Connection: close"]
     lines.append(b"Host: " + (rng.choice(HOSTS) if rng.random() < 0.97 else b"elsewhere.example.test"))
@@ -154,7 +154,7 @@ def rich(rng, target, etags):
 
 
 def personal():
-    """Requests that say who makes them, in every place where that is logged."""
+    """Returns requests with personal data in every logged part."""
     email, quoted = EMAIL, urllib.parse.quote(EMAIL, safe="")
     user = base64.b64encode(f"{USER}:secret".encode()).decode()
     targets = [
@@ -174,7 +174,7 @@ def personal():
 
 
 def etags(port):
-    """What the site says of pages that stay the same."""
+    """Returns the ETags of pages that have one."""
     found = {}
     for target in ("/health/", "/large/", "/opt/", "/either", "/missing/"):
         head = ask(port, target.encode()).partition(b"\r\n\r\n")[0]
@@ -185,7 +185,7 @@ def etags(port):
 
 
 def ask(port, target):
-    """The whole answer to a plain request."""
+    """Sends a plain request and returns the whole response."""
     with socket.create_connection(("127.0.0.1", port), DEADLINE_S) as connection:
         connection.sendall(b"GET " + target + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         answer = b""
@@ -195,8 +195,8 @@ def ask(port, target):
 
 
 def leave(port, where, truth):
-    """Asks for what takes long, and leaves while the site is at it; nginx has seen that before it answers."""
-    truth.settle()
+    """Requests a slow view and disconnects before the response, which the site sends once nginx has logged that."""
+    truth.wait_until_idle()
     begun, _ = truth.counts()
     connections = [socket.create_connection(("127.0.0.1", port), DEADLINE_S) for _ in range(LEFT_ALONE)]
     for connection in connections:
@@ -207,7 +207,7 @@ def leave(port, where, truth):
     log = where / "log/access.log"
     until(lambda: log.read_bytes().count(b'"GET /held/ HTTP/1.1" 499 ') == LEFT_ALONE)
     (where / "truth.jsonl.go").touch()
-    truth.settle()
+    truth.wait_until_idle()
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Sends a site the requests that sites get: plain ones, and every so often a hostile one.
+"""Sends a site realistic traffic: plain requests and, at intervals, hostile ones.
 
-The same seed gives the same requests in the same order of sending; over several connections, the
-order in which they are answered is the servers' affair. Progress goes to stdout, a line
-`sent N` for every 500 requests, then the answers' statuses with their counts.
+The same seed gives the same requests in the same order of sending; with several connections, the order of the
+responses may differ. Prints a line `sent N` for every 500 requests, then the statuses of the responses with their
+counts.
 """
 
 import argparse
@@ -33,7 +33,7 @@ AGENTS = [
     "curl/7.88.1",
     "python-requests/2.32.3",
 ]
-# Each of them has broken some log parser.
+# Each of these values has broken some log parser.
 ODD_AGENTS = [
     None,
     b"",
@@ -62,7 +62,7 @@ WORDS = "amber birch cedar delta ember fjord grove heath inlet jetty knoll ledge
 
 
 class Plain(NamedTuple):
-    """A request that any client library could send."""
+    """A request that any HTTP library can send."""
 
     method: str
     target: str
@@ -71,11 +71,11 @@ class Plain(NamedTuple):
 
 
 class Hostile(NamedTuple):
-    """Bytes for a connection of their own, and what the client does then."""
+    """Bytes to send over a separate connection, and what the client does then."""
 
     sent: bytes
-    then: str = "read"  # or "leave" before the answer, "reset" the connection, "stay" silent
-    source: tuple | None = None  # the address it comes from
+    then: str = "read"  # or "leave" before the response, "reset" the connection, "stay" silent
+    source: tuple | None = None  # client address
 
 
 def main():
@@ -97,21 +97,21 @@ def main():
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--port", type=int, required=True, help="of the site, on 127.0.0.1")
-    parser.add_argument("--requests", type=int, default=1000, help="how many (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="of the choices (default: %(default)s)")
+    parser.add_argument("--port", type=int, required=True, help="port of the site on 127.0.0.1")
+    parser.add_argument("--requests", type=int, default=1000, help="number of requests (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the random choices (default: %(default)s)")
     parser.add_argument(
         "--hostile-every",
         type=int,
         default=10,
-        help="one hostile request in so many; 0: none (default: %(default)s)",
+        help="interval of hostile requests, 0 for none (default: %(default)s)",
     )
-    parser.add_argument("--connections", type=int, default=8, help="at a time (default: %(default)s)")
+    parser.add_argument("--connections", type=int, default=8, help="concurrent connections (default: %(default)s)")
     return parser.parse_args()
 
 
 class Tally:
-    """Counts answers by status, and says how far it has come."""
+    """Counts responses by status, and prints the progress."""
 
     def __init__(self):
         self.lock = threading.Lock()
@@ -126,7 +126,7 @@ class Tally:
 
 
 def requests(rng, count, hostile_every):
-    """All the requests, in order. Hostile ones take turns, so that none is left out for long."""
+    """Yields all requests in sequence. Hostile ones take turns, so that each is sent regularly."""
     attacks = hostile()
     for number in range(count):
         if hostile_every and number % hostile_every == hostile_every - 1:
@@ -136,7 +136,7 @@ def requests(rng, count, hostile_every):
 
 
 def plain(rng):
-    """A request of a visitor, a program or a scanner without malice."""
+    """Returns a harmless request, as of a visitor, a program or a scanner."""
     rank = min(int(rng.paretovariate(1.1)), 5000)  # few things are popular, most are not
     method, target, body = rng.choices(MIX, WEIGHTS)[0].make(rng, rank)
     headers = {"Host": rng.choice(["localhost", "shop.example.test", "shop.example.test"])}
@@ -149,7 +149,7 @@ def plain(rng):
 
 
 class Share(NamedTuple):
-    """A kind of request, and its share of the traffic."""
+    """A kind of request and its share of the traffic."""
 
     weight: float
     make: collections.abc.Callable
@@ -214,7 +214,7 @@ WEIGHTS = [share.weight for share in MIX]
 
 
 def hostile():
-    """What the internet sends besides: its daily noise first, then what tries to break servers and logs."""
+    """Returns hostile requests: first the daily noise of the internet, then attempts to break servers and logs."""
 
     def request(target, *headers, method=b"GET", version=b"1.1", body=b""):
         lines = [method + b" " + target + b" HTTP/" + version, b"Host: localhost", b"Connection: close"]
@@ -239,7 +239,7 @@ def hostile():
         Hostile(b"GET /articles/\r\n"),  # HTTP/0.9
         visit(b"/articles/?id=1'%20OR%20'1'='1';--"),
         visit(b"/vendor/phpunit/phpunit/src/Util/PHP/eval-stdin.php", method=b"POST", body=b"<?php"),
-        visit(b"http://attack.example.test/judge.php"),  # absolute form: an open proxy is looked for
+        visit(b"http://attack.example.test/judge.php"),  # absolute form, to find open proxies
         Hostile(b"\r\n", "stay"),  # logged as an empty request
         visit(b"/", method=b"PROPFIND"),
         Hostile(b"CONNECT attack.example.test:443 HTTP/1.1\r\nHost: attack.example.test:443\r\n\r\n"),
@@ -266,8 +266,8 @@ def hostile():
         visit(b"/users/a%22%20200%201%20%22b/"),
         visit(b"/users/%zz/"),
         visit(b"/%2e%2e/%2e%2e/etc/passwd"),
-        visit(b"/files/" + b"a" * 4200),  # longer than gunicorn reads
-        visit(b"/files/" + b"a" * 9000),  # longer than nginx reads
+        visit(b"/files/" + b"a" * 4200),  # longer than gunicorn accepts
+        visit(b"/files/" + b"a" * 9000),  # longer than nginx accepts
         visit(b"/", b"X-Long: " + b"h" * 9000),
         visit(b"/", b"Bad Header: 1"),
         visit(b"/", b"Host: twice"),
@@ -293,7 +293,7 @@ def hostile():
 
 
 def work(port, todo, tally):
-    """Sends what is left to send, plain requests over one connection as long as it lasts."""
+    """Sends queued requests until none is left, plain ones over a persistent connection."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     sent = 0
     while True:
@@ -312,7 +312,7 @@ def work(port, todo, tally):
 
 
 def exchange(connection, request):
-    """Sends a plain request; its status, or the name of what went wrong."""
+    """Sends a plain request and returns the status, or the name of the error."""
     try:
         connection.request(request.method, request.target, request.body, request.headers)
         response = connection.getresponse()
@@ -324,7 +324,7 @@ def exchange(connection, request):
 
 
 def attack(port, request):
-    """Sends a hostile request; its status, or what came instead."""
+    """Sends a hostile request and returns the status, or what happened instead."""
     with socket.create_connection(("127.0.0.1", port), PATIENCE_S, request.source) as connection:
         answer = b""
         with contextlib.suppress(OSError):

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Checks the files of `deploy/`: Grafana's against its own schemas, and all of them against each other.
+"""Checks the files of `deploy/`: Grafana's against its schemas, and all of them against each other.
 
     monitoring.py
 
-Every alert has a test that fires and one that stays silent, says what to do, and is explained in the
-documentation; no rule asks for a metric that is not there. The schemas are in `fixtures/grafana`. They describe what Grafana keeps; a file that it reads at its start has
-some names of its own (`orgId` once a group, not in each rule), which are put in their places first. Says each
-fault on a line and exits with 1, or says how much was checked. Needs the tests' virtual environment.
+Every alert has a test in which it fires and one in which it does not, says what to do, and is explained in the
+documentation; every metric in a rule is documented. The schemas in `fixtures/grafana` describe Grafana's stored
+resources; provisioning files differ in places (`orgId` per group instead of per rule), which are converted first.
+Prints each fault on a line, then how much was checked; exits with 1 after a fault. Needs the tests' virtual
+environment.
 """
 
 import json
@@ -22,7 +23,7 @@ GRAFANA = ROOT / "deploy/grafana"
 PROMETHEUS = ROOT / "deploy/prometheus"
 PAGES = ("docs/monitoring.md", "docs/monitoring.fr.md")
 SCHEMAS = ROOT / "fixtures/grafana"
-# Okabe and Ito's colours, and a neutral one.
+# The colours of Okabe and Ito, and a neutral one.
 COLOURS = {"#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7", "#999999"}
 DURATION = re.compile(r"\d+[smhd]")
 
@@ -36,7 +37,7 @@ def main():
     for board in boards:
         check(validate_board, board, board["title"])
         panels += readable(board)
-    expect(len({board["uid"] for board in boards}) == len(boards) > 1, "boards share an id")
+    expect(len({board["uid"] for board in boards}) == len(boards) > 1, "boards share a UID, or there is only one board")
     provisioned()
     known = alerts()
     rules = alerting(known)
@@ -47,7 +48,7 @@ def main():
 
 
 def compiled(schema):
-    # Defaults that were filled in for one alternative would be foreign to the next.
+    # Defaults filled in for one alternative would be invalid in the next.
     return fastjsonschema.compile(schema, use_default=False)
 
 
@@ -64,7 +65,7 @@ def expect(is_so, fault):
 
 
 def readable(board):
-    """What no schema asks for: that each panel says what it shows, in which unit, in colours for all."""
+    """Checks what schemas do not: that each panel has a description, a unit and colours that everyone can distinguish."""
     panels = [panel for panel in board["panels"] if panel["type"] != "row"]
     ids = [panel["id"] for panel in board["panels"]]
     expect(len(set(ids)) == len(ids), f"{board['title']}: panels share an id")
@@ -73,26 +74,26 @@ def readable(board):
         defaults = panel["fieldConfig"]["defaults"]
         expect(len(panel["description"]) > 15, f"{name}: no description")
         expect(defaults["unit"], f"{name}: no unit")
-        expect(panel["datasource"]["uid"] == "${datasource}", f"{name}: another data source")
+        expect(panel["datasource"]["uid"] == "${datasource}", f"{name}: the data source is not the variable")
         for one in panel["targets"]:
-            expect('job="$job"' in one["expr"] or "instance_source:" in one["expr"] or "ALERTS" in one["expr"], f"{name}: of any job")
+            expect('job="$job"' in one["expr"] or "instance_source:" in one["expr"] or "ALERTS" in one["expr"], f"{name}: a query does not select the job")
     colours = set(re.findall(r'"(#[0-9A-Fa-f]{6})"', json.dumps(board)))
-    expect(colours <= COLOURS, f"{board['title']}: colours {colours - COLOURS}")
+    expect(colours <= COLOURS, f"{board['title']}: colours outside the palette: {colours - COLOURS}")
     variables = {variable["name"] for variable in board["templating"]["list"]}
     used = set(re.findall(r"\$\{?(\w+)", " ".join(t["expr"] for p in panels for t in p["targets"])))
-    expect(used - {"__rate_interval"} == variables - {"datasource"}, f"{board['title']}: {used} are not {variables}")
+    expect(used - {"__rate_interval"} == variables - {"datasource"}, f"{board['title']}: variables used {used}, defined {variables}")
     return len(panels)
 
 
 def provisioned():
     sources = load("datasources/prometheus.yml")["datasources"]
-    expect([source["uid"] for source in sources] == ["prometheus"], "the data source has another id")
+    expect([source["uid"] for source in sources] == ["prometheus"], "the data source has another UID")
     for provider in load("dashboards/httplog.yml")["providers"]:
-        expect(provider["type"] == "file" and provider["options"]["path"].startswith("/"), "boards from no file")
+        expect(provider["type"] == "file" and provider["options"]["path"].startswith("/"), "the boards are not read from files")
 
 
 def alerts():
-    """Every alert of Prometheus's, by its name."""
+    """Checks the alerts of Prometheus and returns them by name."""
     documented = (ROOT / "docs/metrics.md").read_text()
     pages = [(page, set((ROOT / page).read_text().splitlines())) for page in PAGES]
     known = {}
@@ -105,7 +106,7 @@ def alerts():
                 if "alert" not in rule:
                     continue
                 name = rule["alert"]
-                expect(name not in known, f"{name}: there are two")
+                expect(name not in known, f"{name}: defined twice")
                 known[name] = rule
                 explained(name, rule, pages)
                 expect(any((name, True) in case for case in cases), f"{name}: no test in which it fires")
@@ -121,10 +122,10 @@ def names_of_metrics(rule, documented):
 
 
 def explained(name, rule, pages):
-    expect(rule["labels"]["severity"] in ("warning", "critical"), f"{name}: of which severity?")
+    expect(rule["labels"]["severity"] in ("warning", "critical"), f"{name}: unknown severity")
     for key in ("summary", "description", "action"):
-        expect(len(rule["annotations"].get(key, "")) > 20, f"{name}: no {key}")
-    expect(rule["annotations"].get("runbook") == f"docs/monitoring.md#{name.lower()}", f"{name}: another runbook")
+        expect(len(rule["annotations"].get(key, "")) > 20, f"{name}: missing {key}")
+    expect(rule["annotations"].get("runbook") == f"docs/monitoring.md#{name.lower()}", f"{name}: wrong runbook")
     for page, lines in pages:
         expect(f"### {name}" in lines, f"{name} is not explained in {page}")
 
@@ -132,7 +133,7 @@ def explained(name, rule, pages):
 def load(name):
     path = GRAFANA / "provisioning" / name
     value = yaml.safe_load(path.read_text())
-    expect(value["apiVersion"] == 1, f"{name}: of another version")
+    expect(value["apiVersion"] == 1, f"{name}: unknown version")
     return value
 
 
@@ -158,21 +159,21 @@ def alerting(known):
 
 
 def rules(validate, known):
-    """Each has the name, the wait and the severity of an alert of Prometheus's."""
+    """Checks that each rule has the name, the duration and the severity of an alert of Prometheus."""
     seen = set()
     for group in load("alerting/rules.json")["groups"]:
         for rule in group["rules"]:
             title = rule["title"]
             kept = {"orgID": group["orgId"], "folderUID": group["folder"], "ruleGroup": group["name"]}
             check(validate, rule | kept, title)
-            expect(title in known, f"{title}: Prometheus has none")
+            expect(title in known, f"{title}: not an alert of Prometheus")
             theirs = known.get(title, rule)
-            expect(rule["labels"]["severity"] == theirs["labels"]["severity"], f"{title}: another severity")
-            expect(rule["for"] == theirs.get("for", "0s") and DURATION.fullmatch(rule["for"]), f"{title}: another wait")
-            expect(rule["annotations"]["runbook"] == theirs["annotations"]["runbook"], f"{title}: another runbook")
+            expect(rule["labels"]["severity"] == theirs["labels"]["severity"], f"{title}: the severity differs")
+            expect(rule["for"] == theirs.get("for", "0s") and DURATION.fullmatch(rule["for"]), f"{title}: the duration differs")
+            expect(rule["annotations"]["runbook"] == theirs["annotations"]["runbook"], f"{title}: the runbook differs")
             expect("$" not in json.dumps(rule["annotations"]), f"{title}: an annotation with `$`")
-            expect(rule["condition"] == rule["data"][-1]["refId"], f"{title}: no condition")
-            expect(rule["uid"] not in seen, f"{title}: an id that is taken")
+            expect(rule["condition"] == rule["data"][-1]["refId"], f"{title}: the condition is not the last query")
+            expect(rule["uid"] not in seen, f"{title}: a duplicate UID")
             seen.add(rule["uid"])
     return len(seen)
 

@@ -1,9 +1,9 @@
-"""Paths of all kinds for a site's URLconf, and the views that Django resolves them to.
+"""Generates paths of all kinds for a site's URLconf, and prints the views that Django resolves them to.
 
     resolve.py SITE SETTINGS SCRIPT_NAME COUNT SEED
 
-Writes a line for each: the request target and the view's name, both in hexadecimal, with a tab
-between; the name is empty if no route takes the path. Targets are whatever a request line can hold.
+Prints a line for each path: the request target and the view's name, both in hexadecimal, separated by a tab.
+The name is empty if no route matches. Targets may have any bytes that a request line can contain.
 """
 
 import os
@@ -49,14 +49,14 @@ def main():
 
 
 def view_of(target, script_name):
-    """What the WSGI server, the locale middleware and the resolver make of a target, one after the other."""
+    """Resolves a target as the WSGI server, the locale middleware and the resolver do in turn."""
     from django.conf import settings
     from django.conf.urls.i18n import is_language_prefix_patterns_used
     from django.urls import Resolver404, resolve
     from django.utils import translation
     from django.utils.encoding import repercent_broken_unicode
 
-    # gunicorn's way: what begins with two slashes has no authority.
+    # As in gunicorn, two slashes at the beginning do not start an authority.
     text = target.decode("latin-1")
     path = urlsplit("." + text).path[1:] if text.startswith("//") else urlsplit(text).path
     raw = unquote_to_bytes(path.encode("latin-1"))
@@ -86,7 +86,7 @@ def any_target(rng, seeds):
         target = target.encode()
     for _ in range(rng.choice([0, 0, 0, 1, 1, 2, 3])):
         target = mutate(rng, target)
-    # Blanks and control characters end a request line, or are refused by every server.
+    # Blanks end the target, and servers refuse control characters.
     return bytes(byte for byte in target if byte > 0x20 and byte != 0x7F) or b"/"
 
 
@@ -107,7 +107,7 @@ def mutate(rng, target):
 
 
 def valid(rng):
-    """Makers of paths, at least one for each route: its pattern filled with values that fit."""
+    """Returns functions that make valid paths, at least one for each route."""
     from django.urls import URLPattern, get_resolver
     from django.urls.resolvers import LocalePrefixPattern, RoutePattern
 
@@ -129,7 +129,7 @@ def valid(rng):
                 walk(pattern.url_patterns, prefixes + own)
 
     walk(get_resolver().url_patterns, [])
-    # Words of other languages, which the walk in one of them does not see.
+    # Translated routes, which the walk sees in one language only.
     makers += [lambda rng: rng.choice(["/impressum/", "/de/kontakt/", "/de/impressum/", "/en/imprint/"])] * 3
     return makers
 
@@ -153,7 +153,7 @@ def fill(rng, route, converters):
 
 
 def sample(rng, expression):
-    """A text that an expression accepts, more or less."""
+    """Returns a text that an expression matches in most cases."""
     try:
         from re import _constants as kinds
         from re import _parser as parser

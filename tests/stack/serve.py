@@ -1,15 +1,14 @@
 #!/usr/bin/env python3
-"""Serves the site of `fixtures/site`: a real gunicorn behind a real nginx, on free ports of 127.0.0.1.
+"""Serves the site of `fixtures/site` with a real gunicorn behind a real nginx, on free ports of 127.0.0.1.
 
     serve.py DIR [SETTINGS]
 
-Everything they write goes to DIR; the access logs to DIR/log: `access.log` (format nginx-django),
-`typed.log` (the same with the Content-Type), `timed.log`, `combined.log`, `gunicorn.log`. With SETTINGS,
-the site has those, and one process, so that its metrics are of one piece; what Django made of each
-request goes to DIR/truth.jsonl. Prints `ready PORT`, nginx's port, once requests are
-answered, and serves until its standard input ends. Then both servers finish their requests and stop:
-when this program has ended, the logs are complete. It needs the Python of the tests' virtual
-environment (`tests/run` makes it), and nginx.
+All files are written to DIR, the access logs to DIR/log: `access.log` (format nginx-django), `typed.log` (the same
+with the Content-Type), `timed.log`, `combined.log`, `gunicorn.log`. With SETTINGS, Django uses this settings module
+and a single process, which thus has all metrics; the site records how Django handled each request in
+DIR/truth.jsonl. Prints `ready PORT` with nginx's port once requests are served, and serves until its standard input
+ends. Then both servers finish their requests and stop, so the logs are complete when this program ends. Needs nginx
+and the Python of the tests' virtual environment, which `tests/run` creates.
 """
 
 import contextlib
@@ -32,7 +31,7 @@ def main():
     where = pathlib.Path(sys.argv[1]).resolve()
     for needed in ("log", "tmp", "prometheus"):
         (where / needed).mkdir(parents=True, exist_ok=True)
-    # An interrupt or a kill ends as the end of input does: with both servers stopped.
+    # SIGTERM stops both servers, as the end of input does.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     port, backend_port = free_ports(2)
     with contextlib.ExitStack() as servers:
@@ -79,7 +78,7 @@ def nginx_command(where, port, backend_port):
 
 @contextlib.contextmanager
 def server(name, command, where, farewell, settings=None):
-    """A server for the length of a `with`; `farewell` is the signal that lets it finish first."""
+    """Runs a server during a `with` block; `farewell` is the signal of a graceful shutdown."""
     environment = {
         **os.environ,
         "PATH": os.environ["PATH"] + ":/usr/sbin",
@@ -105,7 +104,7 @@ def server(name, command, where, farewell, settings=None):
 
 
 def wait_for(process, port, where):
-    """Until somebody accepts connections at the port."""
+    """Waits until connections to the port are accepted."""
     deadline = time.monotonic() + DEADLINE_S
     while process.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
@@ -114,7 +113,7 @@ def wait_for(process, port, where):
     said = "".join(
         path.read_text(errors="replace") for path in (*where.glob("*.out"), *where.glob("*-error.log"))
     )
-    sys.exit(f"nothing listens on port {port}; the servers said:\n{said}")
+    sys.exit(f"nothing listens on port {port}; output of the servers:\n{said}")
 
 
 if __name__ == "__main__":
