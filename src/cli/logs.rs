@@ -153,10 +153,7 @@ impl Logs {
                 None => Ok(Some(Arc::new(config::find_pattern(name)?))),
             };
         }
-        Ok(match config.map(|config| config.sources.as_slice()) {
-            Some([only]) => Some(Arc::clone(&only.pattern)),
-            _ => None,
-        })
+        Ok(only_source(config).map(|only| Arc::clone(&only.pattern)))
     }
 
     /// Returns the resolver of views, and the most routes.
@@ -166,12 +163,8 @@ impl Logs {
         }
         let mut report = Report::default();
         let given = self.routes.as_deref().map(config::Routes::from_dump);
-        let routes = match (&given, config.map(|config| config.sources.as_slice())) {
-            (Some(given), _) => Some(given),
-            (None, Some([only])) => only.routes.as_deref(),
-            (None, _) => None,
-        };
-        let Some(routes) = routes else {
+        let routes = only_source(config).and_then(|only| only.routes.as_deref());
+        let Some(routes) = given.as_ref().or(routes) else {
             return Ok((None, Limits::MAX_ROUTES));
         };
         match routes.load(&mut report) {
@@ -187,6 +180,13 @@ impl Logs {
         let template = "{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
         let style = ProgressStyle::with_template(template);
         bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    }
+}
+
+fn only_source(config: Option<&Config>) -> Option<&config::Source> {
+    match config?.sources.as_slice() {
+        [only] => Some(only),
+        _ => None,
     }
 }
 

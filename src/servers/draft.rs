@@ -200,8 +200,10 @@ fn overlaps(sources: &mut [Source], nginx: &Nginx, report: &mut Report) {
                 let log = logs.find(|log| followed(log).as_ref() == Some(&wide_glob));
                 let place = log.and_then(|log| log.place.as_ref());
                 report.push(remark::overlap(&wide_glob, &other, place));
-                let comment = "Not followed: it would also match";
-                (wide, format!("{comment} {other}, whose format differs."))
+                (
+                    wide,
+                    format!("Not followed: it would also match {other}, whose format differs."),
+                )
             };
             sources[disabled].is_live = false;
             sources[disabled].comments.push(comment);

@@ -67,7 +67,7 @@ pub fn read(path: &str, content: String, files: &dyn Files, report: &mut Report)
         let place = place(&text, span.clone());
         let layers = [options, &unit.environment];
         gunicorn.run(layers, &place, files, report);
-    } else if !Path::new(path).extension().is_some_and(|end| end == "py")
+    } else if Path::new(path).extension().is_none_or(|end| end != "py")
         && command::is_command(&text.content)
     {
         let place = place(&text, 0..text.content.trim_end().len());
@@ -103,7 +103,8 @@ impl Gunicorn {
         if let Some(directory) = first(|options| &options.directory) {
             self.directory = Some(self.absolute(&directory));
         }
-        self.file(first(|options| &options.config), at, files, report);
+        let config = first(|options| &options.config);
+        self.file(config.as_deref(), at, files, report);
         let setting = |text: String| {
             if text.contains('$') {
                 Setting::Dynamic(at.clone())
@@ -126,8 +127,8 @@ impl Gunicorn {
     }
 
     /// Reads the configuration file of a command, by default `gunicorn.conf.py` in its directory.
-    fn file(&mut self, named: Option<String>, at: &Place, files: &dyn Files, report: &mut Report) {
-        let path = named.as_deref().unwrap_or("gunicorn.conf.py");
+    fn file(&mut self, named: Option<&str>, at: &Place, files: &dyn Files, report: &mut Report) {
+        let path = named.unwrap_or("gunicorn.conf.py");
         let name = self.absolute(path.strip_prefix("file:").unwrap_or(path));
         match files.read(&name) {
             Ok(content) => self.python(&Arc::new(Text { name, content })),
