@@ -75,7 +75,7 @@ impl Failure {
     }
 
     /// Returns the failure of a file that is missing or cannot be read.
-    pub(super) fn unreadable(path: &Path, error: io::Error) -> Self {
+    pub(super) fn cannot_read(path: &Path, error: io::Error) -> Self {
         let exit = match error.kind() {
             io::ErrorKind::NotFound => Exit::NoInput,
             _ => Exit::Io,

@@ -105,7 +105,7 @@ impl Explain {
         match LineSettings::load(path) {
             Ok(found) => Ok(found),
             Err(_) if given.is_none() => Ok(LineSettings::default()),
-            Err(error) => Err(Failure::unreadable(path, error)),
+            Err(error) => Err(Failure::cannot_read(path, error)),
         }
     }
 }

@@ -151,7 +151,7 @@ fn read(path: &Path) -> Result<String, Failure> {
     } else {
         fs::read(path)
     };
-    let bytes = bytes.map_err(|error| Failure::unreadable(path, error))?;
+    let bytes = bytes.map_err(|error| Failure::cannot_read(path, error))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

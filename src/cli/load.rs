@@ -12,6 +12,6 @@ pub(super) fn load(path: &Path) -> Result<Checked, Failure> {
         let help =
             "name the configuration with --config FILE, or follow logs without one: run LOG…";
         let is_missing = error.kind() == io::ErrorKind::NotFound;
-        Failure::unreadable(path, error).help_if(is_missing, help)
+        Failure::cannot_read(path, error).help_if(is_missing, help)
     })
 }
