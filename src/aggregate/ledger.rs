@@ -1,4 +1,4 @@
-//! The account of every line read.
+//! Counts of lines read, by outcome.
 //!
 //! Invariant: lines = recorded + rejected + skipped.
 
@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::model::{Family, Kind, Labels};
 
-/// The account of the lines of one source.
+/// Counts of the lines of one source, by outcome.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
     /// Lines counted as requests.

@@ -102,12 +102,12 @@ impl Rows {
         row
     }
 
-    /// Returns whether an overflow row exists: from then on, lines make no series.
+    /// Returns whether an overflow row exists. If so, lines create no series.
     pub(super) fn is_full(&self) -> bool {
         !self.overflow.is_empty()
     }
 
-    /// Returns the overflow row of a key, if the key is remembered.
+    /// Returns the overflow row of a key that was assigned to one before and is still cached.
     pub(super) fn find_overflow_key(&self, key: Key) -> Option<Row> {
         let hash = self.hasher.hash_one(key.0);
         let found = self.overflow_keys.find(hash, |(known, _)| *known == key);

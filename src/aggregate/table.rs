@@ -35,7 +35,7 @@ pub(super) struct Table {
     first: usize,
 }
 
-/// The operation that a definition asks for on each line.
+/// The operation that a definition performs on each line.
 #[derive(Debug)]
 enum Counting {
     Lines,

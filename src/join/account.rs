@@ -181,7 +181,7 @@ impl Account {
         std::iter::once(&self.front).chain(self.backs.iter().map(|(lines, _)| lines))
     }
 
-    /// Returns the counts of the source whose line waits.
+    /// Returns the counts of the source whose line is waiting; `None` if the lines are joined.
     fn lines_of(&mut self, state: State) -> Option<&mut Lines> {
         match state {
             State::Passed { .. } => Some(&mut self.front),

@@ -76,7 +76,7 @@ struct Inner {
     limits: Limits,
     pending: Pending,
     account: Account,
-    /// For the front and each source behind it, the time until which all its lines were read.
+    /// For the front and each source behind it: the time up to which all lines have been read.
     read_until: Vec<Micros>,
     /// Arrival of the latest line. Threads read the clock on their own, and the time here must not go back.
     latest: Micros,

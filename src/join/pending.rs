@@ -30,14 +30,14 @@ pub(super) struct Entry {
     pub(super) state: State,
 }
 
-/// The lines of a request that were read.
+/// The lines of a request that have been read.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum State {
-    /// That of the front, with the reason if no other line comes, and the upstream time.
+    /// The line of the front, with the outcome to count if no other line arrives, and the upstream time.
     Passed { fate: Reason, time: Option<Micros> },
-    /// One from behind the front, with the index of its source, and its time.
+    /// A line of a source behind the front, with the index of the source, and its time.
     Worked { back: usize, time: Option<Micros> },
-    /// Both. Kept so that a third line is recognised as a duplicate.
+    /// Both lines. Kept so that a third line is recognised as a duplicate.
     Joined,
 }
 

@@ -9,7 +9,7 @@ pub enum Ahead {
     Line {
         /// Bytes of the line, without its newline.
         length: usize,
-        /// Whether the record holds the line's values.
+        /// Success if the record holds the line's values.
         outcome: Result<(), Reject>,
     },
     /// The fast way cannot read the line. The record may hold wrong values.

@@ -10,7 +10,7 @@ use crate::model::{Bytes, Field, FieldSet, Micros, Record, Status, UpstreamList}
 pub enum Binding {
     /// The request line: method, target and protocol.
     Request,
-    /// Text, as it stands in the line.
+    /// Text of the line, unchanged.
     Text(Field),
     /// The response's status.
     Status,

@@ -17,14 +17,14 @@ pub enum Dialect {
     Ltsv,
 }
 
-/// How a pattern reads lines.
+/// Method by which a pattern reads lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
-    /// By finding delimiters; the regex decides on lines where that is not enough.
+    /// A plan that finds delimiters; the regex decides on lines that the plan leaves undecided.
     Plan,
-    /// By the regex's walk, or by the regex itself where the walk would be too large.
+    /// The tables of the regex's walk, or the regex itself if the tables would be too large.
     Regex,
-    /// By the keys of JSON or LTSV.
+    /// Lookup of JSON or LTSV keys.
     Scanner,
 }
 

@@ -99,7 +99,7 @@ impl Hints {
         None
     }
 
-    /// Returns the same as [`Hints::find`] for one of the hints after the next, whose keys the line leaves out.
+    /// Finds a hint after the next one, as [`Hints::find`] does. The line lacks the keys of the hints between.
     pub(super) fn find_further(&mut self, rest: &[u8], place: Place) -> Option<(usize, Member)> {
         let others = self.all.get(self.next + 1..)?.iter().take(TRIED - 1);
         let (skipped, hint) = (1..)
@@ -155,7 +155,7 @@ impl Hint {
         }
     }
 
-    /// Compares the lead near the end of the text.
+    /// Compares the lead with a text that may be shorter than a vector.
     #[cold]
     fn is_at_end(&self, rest: &[u8]) -> bool {
         let lead = self.lead.map(u128::to_le_bytes);

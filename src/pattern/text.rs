@@ -99,7 +99,7 @@ impl TextMatcher {
         self.record(is_match, line, |group| scratch.locations.get(group))
     }
 
-    /// Returns the walk, if the line is worth it.
+    /// Returns the walk, made on first use. For a format, only long lines justify the cost of its tables.
     fn walk(&self, line: &[u8]) -> Option<&Walk> {
         let template = match &self.form {
             Form::Regex(_) => return self.walk.get()?.as_ref(),

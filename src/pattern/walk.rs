@@ -55,7 +55,7 @@ const DEAD: u32 = 0;
 const START: u16 = 0;
 /// The bit that marks a fork among entries.
 const FORK: u16 = 1 << 15;
-/// The entry that stands for a dead end.
+/// The entry without a continuation.
 const NOWHERE: u16 = u16::MAX;
 
 /// Working memory of a walk. It grows to the longest line.

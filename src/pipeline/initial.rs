@@ -43,7 +43,7 @@ impl fmt::Display for Initialised {
 #[derive(Debug)]
 struct KnownSeries {
     dimensions: Vec<Dimension>,
-    /// For each label, its dimension and the text for each value of that.
+    /// By label: its dimension, and the text of each of the dimension's values.
     columns: Vec<(usize, Vec<Arc<str>>)>,
 }
 

@@ -240,7 +240,7 @@ impl Pipeline {
         }
     }
 
-    /// Counts a line that its plan does not read, or that has an odd length.
+    /// Counts a line that its plan leaves undecided, or that is empty or too long.
     fn odd_line(&mut self, shard: &mut Shard, text: &[u8]) -> usize {
         let length = memchr(b'\n', text).unwrap_or(text.len());
         let whole = &text[..length];

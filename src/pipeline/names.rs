@@ -1,4 +1,4 @@
-//! Keys of rows, and the label values they stand for.
+//! Packs label values into keys of rows, and unpacks them.
 //!
 //! Invariant: packing loses nothing that a family asks for; two keys are equal if and only if every label that is shown
 //! or tested is.
@@ -27,7 +27,7 @@ pub(super) const HOST: Bits = STATUS.then(10);
 pub(super) const ROUTE: Bits = HOST.then(32);
 /// [`Scheme`], as its discriminant.
 pub(super) const SCHEME: Bits = ROUTE.then(2);
-/// 1 if an upstream was asked.
+/// 1 if an upstream received the request.
 pub(super) const UPSTREAM: Bits = SCHEME.then(1);
 /// Number of a [`Charset`].
 pub(super) const CHARSET: Bits = UPSTREAM.then(5);

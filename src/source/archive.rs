@@ -14,7 +14,7 @@ pub fn is_compressed(first: &[u8]) -> bool {
     first.starts_with(&GZIP_MAGIC)
 }
 
-/// Returns a reader of the text of `reader`, decompressed if necessary; blocks until its first two bytes are there. A
+/// Returns a reader of the text of `reader`, decompressed if necessary; blocks until its first two bytes are available. A
 /// corrupt or truncated archive is an error of the read that reaches the damage.
 pub fn decompressed<R: Read + Send + 'static>(mut reader: R) -> Result<Box<dyn Read + Send>> {
     let mut first = Vec::new();

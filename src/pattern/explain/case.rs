@@ -20,17 +20,17 @@ pub(super) struct Case<'c> {
 }
 
 impl Case<'_> {
-    /// Returns the line from the place on.
+    /// Returns the line from the start of the span.
     pub(super) fn rest(&self) -> &[u8] {
         self.line.get(self.span.start..).unwrap_or_default()
     }
 
-    /// Returns the word at the place.
+    /// Returns the text of the span.
     pub(super) fn found(&self) -> &[u8] {
         self.line.get(self.span.clone()).unwrap_or_default()
     }
 
-    /// Returns the line up to the place.
+    /// Returns the line up to the start of the span.
     pub(super) fn before(&self) -> &[u8] {
         self.line.get(..self.span.start).unwrap_or_default()
     }

@@ -8,7 +8,7 @@ pub(crate) struct Fixed {
     low: [[u8; 16]; 2],
     span: [[u8; 16]; 2],
     width: usize,
-    /// Offset of the sign, where only the two bounds are allowed.
+    /// Offset of the sign, which must equal one of its two bounds: `+` or `-`.
     sign: usize,
 }
 

@@ -33,7 +33,7 @@ pub(super) enum Scan {
     Before(Box<Before>),
     /// `[^"]*?` at the end of the line.
     Rest(Quotes),
-    /// As many bytes of a class as leave room for the literal that follows.
+    /// A greedy run of a class that leaves room for the literal that follows.
     Class(Box<Class>),
     /// `[^ "]*` or `[^ "]+`, before a blank, a quote or the end.
     Word {
@@ -54,7 +54,7 @@ pub(super) enum Scan {
     IsoTime,
     /// An upstream list.
     List(Entry),
-    /// As few bytes of a class as reach the literal that follows, or the end of the line.
+    /// A lazy run of a class, up to the literal that follows or the end of the line.
     Lazy(Box<Lazy>),
     /// Several scans, one after the other.
     Row(Box<[Scan]>),

@@ -18,10 +18,10 @@ pub(crate) enum Quotes {
     Escaped,
 }
 
-/// As few bytes as reach a literal.
+/// A lazy run of bytes up to a literal.
 #[derive(Clone, Debug)]
 pub(crate) struct Before {
-    /// The literal, if it is short and does not begin with `-`: tried first after the text `-`.
+    /// The literal, if it is short and does not begin with `-`. It is tried first after a `-`, the text of an absent value.
     dash: Option<Literal>,
     literal: memmem::Finder<'static>,
     quotes: Quotes,

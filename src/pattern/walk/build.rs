@@ -38,9 +38,9 @@ struct Tables {
     sources: Vec<Vec<(StateID, Option<Look>)>>,
     /// By class: one of its bytes.
     bytes: Vec<u8>,
-    /// By class: the steps that take a byte of it.
+    /// By class: the steps that consume a byte of the class.
     takers: Vec<Vec<(StateID, StateID)>>,
-    /// True if an assertion is about more than the line's ends.
+    /// True if an assertion concerns more than the line's ends.
     looks_around: bool,
     /// The first state, and every state after a byte.
     entries: Vec<StateID>,

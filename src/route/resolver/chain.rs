@@ -34,7 +34,7 @@ struct Expression<R> {
     numbers: Box<[usize]>,
 }
 
-/// How far a chain matched a path.
+/// Extent to which a chain matched a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Trace {
     /// Number of levels that matched.

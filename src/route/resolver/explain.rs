@@ -10,7 +10,7 @@ use super::{Engine, Resolver};
 /// Largest number of near misses.
 const NEAR_MISSES: usize = 3;
 
-/// How a target was resolved.
+/// Steps of resolving a target, for display.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Explanation {
     /// The path with escapes undone; `None` if the target has no path.

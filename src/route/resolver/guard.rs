@@ -27,7 +27,7 @@ pub(super) struct LanguageGuard<'r> {
     /// [`needs_guard`] of each route.
     pub(super) guarded: &'r [bool],
     pub(super) path: &'r [u8],
-    /// The language of the path once it was asked for; `None` if a cookie or a header decides.
+    /// The language of the path, determined on first use; `None` if a cookie or a header decides.
     pub(super) language: OnceCell<Option<u16>>,
 }
 

@@ -36,7 +36,7 @@ pub struct Resolver {
     urlconf: Urlconf,
     rewrites: Rewrites,
     prefix: String,
-    /// Django receives other paths than the log shows: there is a prefix, or a rewrite.
+    /// True if Django receives other paths than the log shows, because of a prefix or a rewrite.
     is_moved: bool,
     trie: Trie,
     /// Routes that tokens cannot express, ascending.
@@ -45,21 +45,21 @@ pub struct Resolver {
     first_slow: u32,
     /// Engine of each route.
     engines: Box<[Engine]>,
-    /// Routes that depend on the language of the path.
+    /// By route: true if the route depends on the language of the path.
     guarded: Box<[bool]>,
     has_guards: bool,
 }
 
-/// How a route is matched.
+/// Method of matching a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
-    /// In one trie with all other routes of this kind.
+    /// One trie that holds all routes of this kind.
     Trie,
-    /// By its own regular expressions.
+    /// The route's regular expressions, tried one route after the other.
     Regex,
-    /// By expressions with look-around or backreferences, whose time is not linear.
+    /// Expressions with look-around or backreferences, whose matching time is not linear.
     Backtracking,
-    /// Not at all: an expression cannot be compiled.
+    /// The route is never matched, because an expression cannot be compiled.
     None,
 }
 

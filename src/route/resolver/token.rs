@@ -8,7 +8,7 @@ use crate::model::byte_set::ByteSet;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum PathToken {
     Literal(Box<[u8]>),
-    /// As many characters of a class as there are.
+    /// The longest run of characters of a class.
     Run(CharRun),
     /// A run that takes all of the path but its last bytes.
     Until(CharRun, usize),

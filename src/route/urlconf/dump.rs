@@ -18,7 +18,7 @@ const FORMAT: &str = "httplog-exporter urlconf";
 const VERSION: u64 = 1;
 const REMEDY: &str = "generate it: python manage.py shell < dump_urlconf.py > urlconf.jsonl";
 
-/// The first line.
+/// The first line of a dump.
 #[derive(Debug, Deserialize)]
 struct Header {
     format: Option<String>,

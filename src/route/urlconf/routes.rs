@@ -39,7 +39,7 @@ pub struct Route {
 /// Pattern of one `path()`, `re_path()` or `include()`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Level {
-    /// How the pattern is matched.
+    /// Method of matching the pattern.
     pub kind: LevelKind,
     /// A literal or a Python regular expression.
     pub pattern: String,
@@ -47,7 +47,7 @@ pub struct Level {
     pub converters: Vec<(String, String)>,
 }
 
-/// How the pattern of a level is matched.
+/// Method of matching the pattern of a level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LevelKind {
     /// The path begins with the literal.

@@ -25,7 +25,7 @@ pub enum Setting {
     /// gunicorn's default applies.
     #[default]
     Unset,
-    /// This text.
+    /// A string literal.
     Literal(String, Place),
     /// A value that is only known at run time.
     Dynamic(Place),

@@ -34,7 +34,7 @@ pub enum Change {
 enum Uri<'u> {
     /// Paths are passed on unchanged.
     None,
-    /// This text replaces the prefix of the location.
+    /// The text that replaces the prefix of the location.
     Plain(&'u str),
     /// The effect depends on variables.
     Unknown,

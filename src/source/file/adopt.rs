@@ -258,8 +258,8 @@ impl<F: Fs> Adoption<'_, F> {
         Ok(generation)
     }
 
-    /// Goes on with a file whose consumed part changed. The rest of the text before the change is in a copy, if the
-    /// rotation made one. `unread` bytes of it are known.
+    /// Resumes a file whose consumed part changed. The rest of the former text, of which `unread` bytes are known, is read
+    /// from a copy if the rotation made one.
     pub(super) fn resume_replaced(&mut self, id: GenerationId, unread: u64) {
         let copy = self.open_copy(id);
         let Some(generation) = self.open.get_mut(id) else {

@@ -34,7 +34,7 @@ pub enum FileEvent {
     Finished {
         /// Path at which the file was last found.
         path: PathBuf,
-        /// Its size.
+        /// Size of the file.
         offset: u64,
     },
     /// A file became shorter, or its bytes before the offset changed. It is read on from `resume`.
@@ -45,8 +45,7 @@ pub enum FileEvent {
         offset: u64,
         /// Bytes known to have followed `offset`: lost, unless there is a copy.
         unread: u64,
-        /// Offset at which reading resumes: `offset` if everything before it is still there, less if a part of it is, or
-        /// 0.
+        /// Offset at which reading resumes: at most `offset`, as far as the bytes before it are unchanged.
         resume: u64,
         /// Copy of the file as it was before, which is read on from `offset`. Only what was written between the copying
         /// and the truncation is lost then.
@@ -68,21 +67,21 @@ pub enum FileEvent {
     },
     /// A file or directory cannot be read. It is tried again.
     Unreadable {
-        /// Its path.
+        /// Path of the file or directory.
         path: PathBuf,
         /// Cause.
         error: FileError,
     },
     /// A file that could not be read can be read again.
     Readable {
-        /// Its path.
+        /// Path of the file.
         path: PathBuf,
     },
     /// A file was closed because it is not among those to follow any more.
     Dropped {
-        /// Its path.
+        /// Path of the file.
         path: PathBuf,
-        /// Bytes it is known to hold after its position.
+        /// Bytes known to follow the position in the file.
         unread: u64,
     },
     /// Changes do not wake the reader; polling finds them. `path` is the directory concerned, `None` stands for all.

@@ -30,9 +30,9 @@ pub(super) struct Head {
 /// Fingerprints of both ends of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Ends {
-    /// Its first bytes.
+    /// Fingerprints of the first bytes.
     pub(super) head: Head,
-    /// Its last bytes.
+    /// Fingerprint of the last bytes.
     pub(super) tail: Fingerprint,
 }
 
@@ -43,14 +43,14 @@ pub(super) struct Fingerprinter {
 }
 
 impl Fingerprint {
-    /// Number of bytes it covers.
+    /// Number of bytes that the fingerprint covers.
     pub(super) fn bytes(self) -> usize {
         self.bytes
     }
 }
 
 impl Head {
-    /// Number of bytes it covers.
+    /// Returns the number of bytes that the fingerprints cover.
     pub(super) fn bytes(&self) -> usize {
         self.fingerprints
             .last()

@@ -1,4 +1,4 @@
-//! Follows all files that patterns match, through whatever happens to them.
+//! Follows all files that patterns match, through rotation, truncation and replacement.
 //!
 //! Invariant: each part keeps its own state ([`Finder`], [`History`], [`OpenFiles`], [`Pace`]); this one only calls them in
 //! sequence.

@@ -1,7 +1,7 @@
 //! Files that were consumed and closed.
 //!
-//! Invariant: what was counted of a text is not counted again while its record is kept, under whatever name the text
-//! stands, compressed or not; what was appended to it later is.
+//! Invariant: the counted part of a text is not counted again while its record is kept, whatever the file's name, and
+//! compressed or not; text appended later is counted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -24,7 +24,7 @@ const MOST_HOLDERS: usize = 4;
 /// Record of a file that was consumed and closed.
 #[derive(Clone, Debug)]
 pub(super) struct FinishedFile {
-    /// Followed path whose text it is.
+    /// Followed path that the text belongs to.
     pub(super) base: PathBuf,
     /// Path under which it was seen last.
     pub(super) path: PathBuf,
@@ -32,7 +32,7 @@ pub(super) struct FinishedFile {
     holders: Vec<Meta>,
     ends: Ends,
     consumed: u64,
-    /// Its file is an archive that was read to its end, so it does not grow.
+    /// True if the file is an archive that was read to its end, so it does not grow.
     pub(super) is_whole: bool,
     closed: Duration,
 }
@@ -54,19 +54,18 @@ pub(super) struct History {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TextSize {
     Plain(u64),
-    /// Of a compressed text, modulo 2^32, as the trailer of an archive of one member has it (RFC 1952, section 2.3.1:
-    /// `ISIZE`).
+    /// Size of a compressed text modulo 2^32: `ISIZE` of an archive with one member (RFC 1952, section 2.3.1).
     Gzip(u32),
 }
 
 /// Judgment of the history about a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Nothing: the text is not a recorded one.
+    /// The text has no record.
     Unknown,
-    /// All of its text was counted. It is the text of this record, complete or not; `may_grow` if more may follow.
+    /// All text of the file was counted: it is all of this record's text or its beginning. `may_grow` if more may follow.
     Counted { record: u64, may_grow: bool },
-    /// The bytes of its text before `offset` were counted.
+    /// The bytes of the file's text before `offset` were counted.
     CountedUntil { offset: u64 },
 }
 
@@ -216,7 +215,7 @@ impl History {
         })
     }
 
-    /// Records that a file holds the text of a record, as [`Verdict::Counted`] says.
+    /// Records that a file holds the text of a record, after [`Verdict::Counted`].
     pub(super) fn confirm(&mut self, record: u64, path: &Path, meta: &Meta, may_grow: bool) {
         if let Some(file) = self.records.get_mut(&record) {
             path.clone_into(&mut file.path);

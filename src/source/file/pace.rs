@@ -9,8 +9,8 @@ use super::settings::Progress;
 #[cfg(test)]
 use super::tests::planted::{Fault, is_planted};
 
-/// Of this many rounds in a row that leave something to read, one reads all files and checks all paths. A round takes
-/// less than a millisecond.
+/// While files have more to read, every round of this number reads all files and checks all paths. A round takes less
+/// than a millisecond.
 const WHOLE_ROUND: u32 = 8;
 
 /// Quiet discoveries in a row before they become seldom.
@@ -53,7 +53,7 @@ enum Discovery {
 /// One round of reading.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Round {
-    /// Only files that had more to read are read.
+    /// True to read only files that had more to read.
     pub(super) is_short: bool,
     after: Discovery,
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::pattern::PathPattern;
 
-/// Which files to follow, and how.
+/// Settings of a source that follows files.
 #[derive(Clone, Debug)]
 pub struct FileSettings {
     /// Paths and globs to follow.

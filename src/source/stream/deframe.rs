@@ -13,11 +13,11 @@ const LENGTH_DIGITS: usize = 9;
 /// A method of delimiting lines.
 #[derive(Clone, Debug)]
 enum Framing {
-    /// By newlines, and with `nul_ends` by NULs too: Python's syslog handler ends its messages so.
+    /// Lines end with a newline, with `nul_ends` also with a NUL, as messages of Python's syslog handler do.
     Lines { framer: Framer, nul_ends: bool },
-    /// By a method that the first bytes of a syslog connection will show.
+    /// The first bytes of a syslog connection will determine the method.
     Unknown,
-    /// By a length before each message (RFC 6587, 3.4.1); `skip` bytes remain of one too long.
+    /// A length precedes each message (RFC 6587, 3.4.1); `skip` bytes remain of an over-long one.
     Counted { skip: usize },
 }
 

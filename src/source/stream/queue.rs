@@ -16,7 +16,7 @@ use crate::clock::Waker;
 /// Pause before a failed operation is retried, and poll interval of what cannot be waited for.
 pub(super) const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Events held at most. A receiver reports few, and repeats none.
+/// Maximum number of queued events. Receivers report few, and each only once.
 const MAX_EVENTS: usize = 64;
 
 /// Received lines, events and losses that were not taken yet.
@@ -164,8 +164,8 @@ impl Queue {
         std::mem::take(&mut self.lock().held.lost)
     }
 
-    /// Lets the receiver wait for one of `fds`, for the room it asked for, for its stop, or for
-    /// `timeout`. Returns for each of `fds` whether to read it.
+    /// Makes the receiver wait for one of `fds`, for requested room, for its stop, or for `timeout`.
+    /// Returns for each of `fds` whether to read it.
     pub(super) fn wait(&self, fds: &[BorrowedFd<'_>], timeout: Option<Duration>) -> Vec<bool> {
         self.poller.wait(fds, timeout).unwrap_or_else(|_| {
             // poll(2) fails for lack of memory. Pausing keeps the caller's loop from spinning.

@@ -57,7 +57,7 @@ struct Edge {
 struct RareParts {
     /// Literals that are too long for the table.
     long: BTreeMap<Box<[u8]>, LiteralEdge>,
-    /// Some edge accepts an empty segment.
+    /// True if some edge accepts an empty segment.
     has_optional: bool,
     /// Further routes that end here with a slash, ascending.
     slash: Box<[u32]>,

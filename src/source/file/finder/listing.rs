@@ -14,7 +14,7 @@ use crate::source::file::rotated::{Packing, Rotated};
 #[derive(Clone, Debug)]
 pub(super) struct Wanted {
     pub(super) pattern: PathPattern,
-    /// Not scanned yet: the files that match it existed at the start.
+    /// True before the first scan, whose files existed at the start.
     pub(super) fresh: bool,
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct Sibling {
     /// The followed path.
     pub(crate) base: PathBuf,
     pub(crate) packing: Packing,
-    /// It existed at the first scan of its path.
+    /// True if the file existed at the first scan of its path.
     pub(crate) fresh: bool,
 }
 

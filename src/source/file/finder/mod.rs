@@ -122,13 +122,13 @@ impl Finder {
             .any(|wanted| wanted.pattern.matches(path))
     }
 
-    /// Returns the followed path whose rotated file is named `path`; `path` itself if there is none.
+    /// Returns the followed path that a rotated file belongs to by its name, or else `path` itself.
     pub(super) fn base_of(&self, path: &Path) -> PathBuf {
         let base = Rotated::base_of(path).filter(|base| self.is_wanted(base));
         base.unwrap_or_else(|| path.to_path_buf())
     }
 
-    /// Returns whether something stands at the path of a rotated file again, or nothing has to.
+    /// Returns whether the path of a rotated file exists again. True for paths of globs, where no new file is expected.
     pub(super) fn is_succeeded(&self, path: &Path) -> bool {
         let is_plain = |wanted: &Wanted| wanted.pattern.is_plain() && wanted.pattern.matches(path);
         !self.wanted.iter().any(is_plain)

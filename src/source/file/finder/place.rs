@@ -1,4 +1,4 @@
-//! The file that a path leads to, or the trouble with it.
+//! The file that a path leads to, or the reason why it cannot be read.
 //!
 //! Invariant: two scans compare equal exactly if there is nothing to report about the second.
 

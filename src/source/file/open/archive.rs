@@ -27,9 +27,9 @@ const STEP_BYTES: u64 = 1024 * 1024;
 pub(crate) struct Archive<F: Fs> {
     pub(super) meta: Meta,
     pub(super) path: PathBuf,
-    /// The followed path whose text it holds.
+    /// The followed path that the text belongs to.
     pub(super) base: PathBuf,
-    /// Fingerprints of the beginning of its text.
+    /// Fingerprints of the beginning of the text.
     pub(super) head: Head,
     /// Bytes of the text that were counted.
     pub(super) offset: u64,

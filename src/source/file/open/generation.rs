@@ -28,9 +28,9 @@ pub(crate) struct Generation<F> {
     pub(crate) file_id: FileId,
     /// The followed path that leads to it, or the last one that did.
     pub(crate) path: PathBuf,
-    /// The path it had before it was rotated.
+    /// The path that the file had before it was rotated.
     pub(crate) base: PathBuf,
-    /// Its directory, if a symbolic link led to it when it was opened.
+    /// The file's directory, if the path was a symbolic link when the file was opened.
     pub(super) home: Option<PathBuf>,
     pub(super) link: Link,
     /// The last read left something to read at once.
@@ -55,7 +55,7 @@ pub(crate) struct Generation<F> {
 pub(crate) struct Opening<F> {
     pub(super) id: GenerationId,
     pub(super) path: PathBuf,
-    /// The followed path whose text it holds.
+    /// The followed path that the text belongs to.
     pub(super) base: PathBuf,
     pub(super) handle: Handle<F>,
     pub(super) line_bytes: usize,
@@ -65,7 +65,7 @@ pub(crate) struct Opening<F> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Link {
     Attached,
-    /// None since the scan of this number. Neither that scan nor growth came after `quiet_since`.
+    /// Without a connection since scan number `scan`. Neither that scan nor growth came after `quiet_since`.
     Detached {
         quiet_since: Duration,
         scan: u64,
@@ -79,12 +79,12 @@ pub(super) enum ReadStep {
     Quiet,
     /// The file was read on; `more` if there is something left to read at once.
     Grew { more: bool },
-    /// This many bytes that were not handed over were cut off. Reading goes on.
+    /// Truncation removed this many bytes that were not handed over. Reading continues.
     Cut { unread: u64 },
     /// The bytes before the offset changed: the owner decides where to read on. Bytes known to have followed the offset
     /// may be lost.
     Replaced { unread: u64 },
-    /// Its last line was handed over; the file can be closed.
+    /// The last line was handed over; the file can be closed.
     Ended,
 }
 
@@ -299,7 +299,7 @@ impl<F> Generation<F> {
         hole
     }
 
-    /// Hands over what was cut from `read[start..]`, which stands at the end of the consumed part.
+    /// Hands over the lines cut from `read[start..]`, which follows the consumed part.
     fn hand_over(
         &mut self,
         read: &[u8],

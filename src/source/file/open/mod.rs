@@ -59,11 +59,11 @@ pub(super) struct Context<'a, F> {
 /// Result of reading all files once.
 #[derive(Default)]
 pub(super) struct Reading {
-    /// A file holds more than was read.
+    /// True if a file holds more than was read.
     pub(super) has_more: bool,
-    /// A plain file was not quiet.
+    /// True if a plain file changed or could not be read.
     pub(super) is_active: bool,
-    /// Files whose consumed part changed, and the bytes behind it that may be lost.
+    /// Files whose consumed part changed, each with the number of bytes after that part that may be lost.
     pub(super) replaced: Vec<(GenerationId, u64)>,
     /// Records of the files that were closed.
     pub(super) finished: Vec<FinishedFile>,
