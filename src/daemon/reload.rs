@@ -5,7 +5,7 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::UNIX_EPOCH;
 
 use sd_notify::NotifyState;
@@ -180,7 +180,7 @@ impl Daemon {
             waker,
             views,
             pipeline,
-            shard: Arc::new(SharedShard::new(shard)),
+            shard: Arc::new(SharedShard(Mutex::new(shard))),
             telemetry,
         })
     }

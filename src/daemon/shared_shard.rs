@@ -12,7 +12,7 @@ use crate::telemetry::Telemetry;
 
 /// Counts of one source.
 #[derive(Debug)]
-pub(super) struct SharedShard(Mutex<Shard>);
+pub(super) struct SharedShard(pub(super) Mutex<Shard>);
 
 /// Counts of every source, and the exporter's own metrics.
 #[derive(Debug)]
@@ -29,14 +29,14 @@ struct Sources {
 }
 
 impl SharedShard {
-    pub(super) fn new(shard: Shard) -> Self {
-        Self(Mutex::new(shard))
-    }
-
     /// Locks the shard. A panic under the lock ends the process, so a poisoned shard is only read.
     pub(super) fn lock(&self) -> MutexGuard<'_, Shard> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shards {
@@ -49,30 +49,23 @@ impl Shards {
 
     /// Replaces the sources that a scrape reads.
     pub(super) fn replace(&self, shards: Vec<Arc<SharedShard>>, links: Links) {
-        *self.sources.lock().unwrap_or_else(PoisonError::into_inner) = Sources { shards, links };
+        *lock(&self.sources) = Sources { shards, links };
     }
 
     /// Returns the account of all lines of all sources.
     pub fn ledger(&self) -> Ledger {
         let mut all = Ledger::default();
-        for shard in self.sources().shards {
+        for shard in lock(&self.sources).clone().shards {
             all.add(shard.lock().ledger());
         }
         all
-    }
-
-    fn sources(&self) -> Sources {
-        self.sources
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
     }
 }
 
 impl Scrape for Shards {
     fn families(&self) -> Families {
         let mut families = Vec::new();
-        let sources = self.sources();
+        let sources = lock(&self.sources).clone();
         for shard in sources.shards {
             let shard = shard.lock();
             families.extend(shard.snapshot());

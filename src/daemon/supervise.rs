@@ -12,7 +12,6 @@ use tokio::sync::watch;
 use tokio::task::JoinError;
 
 use super::error::RunError;
-use super::observer::HttpObserver;
 use super::start::Daemon;
 use super::systemd;
 use super::worker::{Notice, Worker};
@@ -47,7 +46,7 @@ impl Daemon {
             scrape: self.shards.clone(),
             ready: self.ready.clone(),
             clock: Arc::clone(&self.clock),
-            observer: Arc::new(HttpObserver(Arc::clone(&self.telemetry))),
+            observer: self.telemetry.clone(),
         };
         let (stop_web, mut web_stopped) = watch::channel(());
         let listeners = std::mem::take(&mut self.listeners);

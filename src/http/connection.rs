@@ -15,7 +15,7 @@ use hyper_util::server::graceful::Watcher;
 use tokio::io::{AsyncRead, AsyncWrite};
 use warp::reply::Response;
 
-use super::connections::{Connections, Registration};
+use super::connections::{Connections, Phase, Registration};
 use super::deadline::DeadlineStream;
 use super::event::{HttpEvent, Page};
 use super::limits::Limits;
@@ -84,12 +84,12 @@ async fn respond(
     registration: &Registration,
     shared: &Shared,
 ) -> Result<Response, Infallible> {
-    registration.set_working();
+    registration.set(Phase::Working);
     let page = Page::at(request.uri().path());
     let response = (shared.respond)(request).await?;
     let status = response.status().as_u16();
     shared.observe(HttpEvent::Responded { page, status });
-    registration.set_responding();
+    registration.set(Phase::Responding);
     Ok(response)
 }
 

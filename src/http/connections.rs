@@ -15,7 +15,7 @@ use crate::clock::Clock;
 
 /// Stage of a connection's current request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Phase {
+pub(super) enum Phase {
     /// The head of the next request is incomplete or has not begun.
     #[default]
     Waiting,
@@ -134,19 +134,9 @@ impl Registration {
         )
     }
 
-    /// Records that the response was written and the next request may come.
-    pub(super) fn set_waiting(&self) {
-        *self.progress.lock() = Phase::Waiting;
-    }
-
-    /// Records that a request's head is complete.
-    pub(super) fn set_working(&self) {
-        *self.progress.lock() = Phase::Working;
-    }
-
-    /// Records that the response can be written, or that the client has read some of it.
-    pub(super) fn set_responding(&self) {
-        *self.progress.lock() = Phase::Responding;
+    /// Records that the request enters a phase, or that the client has read some of its response.
+    pub(super) fn set(&self, phase: Phase) {
+        *self.progress.lock() = phase;
     }
 
     /// Records that the client reads nothing of its response; the first of several calls in a row
@@ -219,7 +209,7 @@ mod tests {
         }
 
         fn stall(&self, n: usize) {
-            self.registered[n].set_responding();
+            self.registered[n].set(Phase::Responding);
             self.registered[n].set_stalled();
         }
     }
@@ -227,7 +217,7 @@ mod tests {
     #[test]
     fn the_oldest_connection_without_a_request_is_displaced_first() {
         let fixture = registered::<4>();
-        fixture.registered[0].set_working();
+        fixture.registered[0].set(Phase::Working);
         fixture.stall(1);
         assert!(fixture.connections.displace());
         assert_eq!(fixture.listed(), [true, true, false, true]);
@@ -238,7 +228,7 @@ mod tests {
     #[test]
     fn the_longest_stalled_connection_is_displaced_next_and_a_working_one_never() {
         let fixture = registered::<3>();
-        fixture.registered[0].set_working();
+        fixture.registered[0].set(Phase::Working);
         for stalled in [2, 1] {
             fixture.stall(stalled);
             fixture.clock.advance(SECOND);

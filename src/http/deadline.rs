@@ -10,13 +10,12 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_io_timeout::TimeoutStream;
 
-use super::connections::Registration;
+use super::connections::{Phase, Registration};
 use super::limits::Limits;
 
 /// Bytes read and discarded at the end, so that the client gets the whole response: closing a
@@ -30,8 +29,7 @@ pub(super) struct DeadlineStream<S> {
     registration: Arc<Registration>,
     awaited: Awaited,
     deadline: Pin<Box<Sleep>>,
-    head: Duration,
-    idle: Duration,
+    limits: Limits,
 }
 
 /// Input that the read deadline applies to.
@@ -53,8 +51,7 @@ impl<S: AsyncRead + AsyncWrite> DeadlineStream<S> {
             registration,
             awaited: Awaited::Head,
             deadline: Box::pin(sleep(limits.head)),
-            head: limits.head,
-            idle: limits.idle,
+            limits: *limits,
         }
     }
 
@@ -62,8 +59,8 @@ impl<S: AsyncRead + AsyncWrite> DeadlineStream<S> {
     fn expect(&mut self, awaited: Awaited) {
         self.awaited = awaited;
         let within = match awaited {
-            Awaited::Head => self.head,
-            Awaited::Request => self.idle,
+            Awaited::Head => self.limits.head,
+            Awaited::Request => self.limits.idle,
         };
         self.deadline.as_mut().reset(Instant::now() + within);
     }
@@ -72,7 +69,7 @@ impl<S: AsyncRead + AsyncWrite> DeadlineStream<S> {
         match outcome {
             Poll::Pending => self.registration.set_stalled(),
             Poll::Ready(_) if self.registration.is_responding() => {
-                self.registration.set_responding();
+                self.registration.set(Phase::Responding);
             }
             Poll::Ready(_) => {}
         }
@@ -144,7 +141,7 @@ impl<S: AsyncRead + AsyncWrite> AsyncWrite for DeadlineStream<S> {
         ready!(self.stream.as_mut().poll_flush(cx))?;
         // hyper flushes after the last byte of a response.
         if self.registration.is_responding() {
-            self.registration.set_waiting();
+            self.registration.set(Phase::Waiting);
             self.expect(Awaited::Request);
         }
         Poll::Ready(Ok(()))
