@@ -9,7 +9,9 @@ use std::path::Path;
 
 use super::limits::bounded;
 use crate::diag::{Fault, Place, Report, Section, Spot};
-use crate::source::{Journal, PathPattern, Start, Stream, Syslog, SyslogAddress};
+use crate::source::{
+    Journal, PathPattern, Start, Stream, Syslog, SyslogAddress, SyslogAddressError,
+};
 
 /// Default receive buffer of a socket: 8 MiB.
 const RECEIVE_BUFFER: usize = 8 << 20;
@@ -144,10 +146,8 @@ impl RawInput {
             Some(start) => read_start(start, report),
             None => Some(Start::End),
         };
-        let address = self
-            .syslog
-            .as_ref()
-            .and_then(|text| read_address(text, context.base, report));
+        let address =
+            (self.syslog.as_ref()).and_then(|text| read_address(text, context.base, report));
         self.check_limited_keys(address.as_ref(), report);
         if let Some(paths) = &self.paths {
             return Some(Input::Files(Files {
@@ -239,19 +239,12 @@ impl RawInput {
 
 fn read_address(text: &Spot<String>, base: &Path, report: &mut Report) -> Option<SyslogAddress> {
     let parsed = text.value.parse::<SyslogAddress>();
-    let joined = match parsed.map(|address| address.relative_to(base)) {
-        Ok(address) if address.fits() => Ok(address),
-        Ok(_) => Err(
-            "relative to the directory of the configuration, its path exceeds 107 bytes".to_owned(),
-        ),
-        Err(error) => Err(error.to_string()),
+    let parsed = parsed.and_then(|address| address.relative_to(base));
+    let refused = |error: SyslogAddressError| {
+        let fault = text.error(format!("`{}` is not a valid syslog address", text.value));
+        report.push(fault.help(error.to_string()));
     };
-    let address = joined
-        .map_err(|help| {
-            let message = format!("`{}` is not a valid syslog address", text.value);
-            report.push(text.error(message).help(help));
-        })
-        .ok()?;
+    let address = parsed.map_err(refused).ok()?;
     if address.is_reachable() {
         report.push(
             text.warning(format!("any host that can reach {address} can send log lines"))
@@ -313,11 +306,8 @@ fn read_start(start: &Spot<String>, report: &mut Report) -> Option<Start> {
         "end" => Some(Start::End),
         "beginning" => Some(Start::Beginning),
         other => {
-            report.push(
-                start
-                    .error(format!("unknown start `{other}`"))
-                    .suggest(other, ["beginning", "end"]),
-            );
+            let fault = start.error(format!("unknown start `{other}`"));
+            report.push(fault.suggest(other, ["beginning", "end"]));
             None
         }
     }

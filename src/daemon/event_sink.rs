@@ -10,7 +10,7 @@ pub(super) struct EventSink {
 
 impl EventSink {
     /// Counts and logs an event of followed files.
-    pub(super) fn file_event(&mut self, event: &FileEvent) {
+    pub(super) fn file_event(&self, event: &FileEvent) {
         if let Some(reason) = event.gap_reason() {
             self.telemetry.gaps(reason, 1);
         }

@@ -84,12 +84,7 @@ impl OpenInput {
     }
 
     /// Follows the configured files from here on; streams stay as they are.
-    pub(super) fn reconfigure(
-        &mut self,
-        wanted: &Input,
-        limits: InputLimits,
-        events: &mut EventSink,
-    ) {
+    pub(super) fn reconfigure(&mut self, wanted: &Input, limits: InputLimits, events: &EventSink) {
         if let (Self::Files { source, watch }, Input::Files(files)) = (self, wanted) {
             source.reconfigure(&file_settings(files, limits), &mut |event| {
                 events.file_event(&event);
@@ -116,7 +111,7 @@ impl OpenInput {
         &mut self,
         now: Duration,
         watch: Option<&mut Watch>,
-        events: &mut EventSink,
+        events: &EventSink,
     ) {
         match self {
             Self::Files { source, .. } => {
@@ -135,7 +130,7 @@ impl OpenInput {
     pub(super) fn poll(
         &mut self,
         sink: &mut dyn FnMut(&Batch<'_>),
-        events: &mut EventSink,
+        events: &EventSink,
     ) -> Progress {
         match self {
             Self::Files { source, .. } => source.poll(sink, &mut |event| events.file_event(&event)),

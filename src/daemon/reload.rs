@@ -153,8 +153,8 @@ impl Daemon {
             }
             Some(mut old) => {
                 if old.input.keeps(&source.input, limits.line_bytes) {
-                    let mut events = old.events();
-                    old.input.reconfigure(&source.input, limits, &mut events);
+                    let events = old.events();
+                    old.input.reconfigure(&source.input, limits, &events);
                 } else {
                     old.input = open(&old.waker)?;
                 }

@@ -136,7 +136,7 @@ fn run(
         source: work.name.clone(),
         notices,
     };
-    let mut events = work.events();
+    let events = work.events();
     let mut watch = work
         .input
         .is_watched()
@@ -148,7 +148,7 @@ fn run(
         (control.beat_micros).store(micros(now), Ordering::Relaxed);
         let is_due = work.input.until_due(now).is_zero();
         if is_due || watch.as_ref().is_some_and(Watch::take_names_changed) {
-            work.input.discover(now, watch.as_mut(), &mut events);
+            work.input.discover(now, watch.as_mut(), &events);
             work.telemetry.set_files_open(work.input.open_count());
         }
         if !opened && work.input.open_was_tried() {
@@ -159,7 +159,7 @@ fn run(
         if let Some(reread) = work.views.as_mut().and_then(|views| views.poll(now)) {
             work.rename_views(reread);
         }
-        let progress = work.count(&mut events, clock);
+        let progress = work.count(&events, clock);
         let lag = Bytes(work.input.lag_bytes());
         work.telemetry.set_lag_bytes(lag);
         behind_since = (lag != Bytes(0)).then(|| behind_since.unwrap_or(now));
@@ -199,13 +199,13 @@ impl Work {
         if let OpenInput::Files { .. } = self.input {
             return;
         }
-        let mut events = self.events();
+        let events = self.events();
         self.input.stop();
-        while self.count(&mut events, clock) == Progress::More {}
+        while self.count(&events, clock) == Progress::More {}
     }
 
     /// Counts what can be read now.
-    fn count(&mut self, events: &mut EventSink, clock: &dyn Clock) -> Progress {
+    fn count(&mut self, events: &EventSink, clock: &dyn Clock) -> Progress {
         let (pipeline, shard) = (&mut self.pipeline, &self.shard);
         let now = Micros(micros(clock.monotonic()));
         let mut was_read = false;

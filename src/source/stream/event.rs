@@ -100,19 +100,17 @@ impl StreamEvent {
 impl fmt::Display for StreamEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Opened { what, buffer: None } => write!(f, "reading {what}"),
-            Self::Opened {
-                what,
-                buffer: Some(ReceiveBuffer { requested, granted }),
-            } if granted < requested => write!(
-                f,
-                "reading {what} (receive buffer: {granted} of the {requested} bytes requested; \
-                 raise net.core.rmem_max)"
-            ),
-            Self::Opened {
-                what,
-                buffer: Some(ReceiveBuffer { granted, .. }),
-            } => write!(f, "reading {what} (receive buffer: {granted} bytes)"),
+            Self::Opened { what, buffer } => {
+                write!(f, "reading {what}")?;
+                match buffer {
+                    None => Ok(()),
+                    Some(ReceiveBuffer { requested, granted }) if granted < requested => write!(
+                        f,
+                        " (receive buffer: {granted} of the {requested} bytes requested; raise net.core.rmem_max)"
+                    ),
+                    Some(it) => write!(f, " (receive buffer: {} bytes)", it.granted),
+                }
+            }
             Self::Unavailable { what, error } => {
                 write!(f, "cannot read {what}: {error}; retrying every second")
             }

@@ -181,7 +181,7 @@ impl StreamReceiver {
             Err(_) if self.is_save_failure_reported => {}
             Err(error) => {
                 self.is_save_failure_reported = true;
-                let path = cursor.path().clone();
+                let path = cursor.path.clone();
                 events(StreamEvent::Unsaved { path, error });
             }
         }

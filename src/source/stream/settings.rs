@@ -66,6 +66,9 @@ pub enum SyslogAddressError {
     /// The path is empty or too long for a socket.
     #[error("the path of a unix socket has 1 to 107 bytes")]
     Path,
+    /// The path is too long for a socket after it was joined to another one.
+    #[error("relative to the directory of the configuration, its path exceeds 107 bytes")]
+    JoinedPath,
 }
 
 /// The journal of a systemd unit.
@@ -107,12 +110,15 @@ impl fmt::Display for Stream {
 
 impl SyslogAddress {
     /// Joins a relative path of a unix socket to `base`.
-    #[must_use]
-    pub fn relative_to(mut self, base: &Path) -> Self {
+    pub fn relative_to(mut self, base: &Path) -> Result<Self, SyslogAddressError> {
         if let Endpoint::Unix(path) = &mut self.endpoint {
             *path = base.join(&path);
         }
-        self
+        if self.fits() {
+            Ok(self)
+        } else {
+            Err(SyslogAddressError::JoinedPath)
+        }
     }
 
     /// Returns the path of a unix socket.
@@ -124,7 +130,7 @@ impl SyslogAddress {
     }
 
     /// Returns whether the path, if there is one, is short enough for a socket.
-    pub fn fits(&self) -> bool {
+    fn fits(&self) -> bool {
         self.path()
             .is_none_or(|path| (1..=MAX_PATH_BYTES).contains(&path.as_os_str().len()))
     }

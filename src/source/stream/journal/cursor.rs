@@ -18,7 +18,8 @@ pub(super) const CURSOR_BYTES: usize = 1024;
 /// The cursor reached in one unit's journal, and the file that keeps it.
 #[derive(Debug)]
 pub(crate) struct JournalCursor {
-    path: PathBuf,
+    /// Path of the file.
+    pub(crate) path: PathBuf,
     unit: String,
     /// Cursor to write next.
     unsaved: Option<String>,
@@ -35,11 +36,6 @@ impl JournalCursor {
             unsaved: None,
             next_save: Duration::ZERO,
         }
-    }
-
-    /// Returns the path of the file.
-    pub(crate) fn path(&self) -> &PathBuf {
-        &self.path
     }
 
     /// Returns the cursor that an earlier run saved, unless it belongs to another unit or is invalid.
