@@ -1,4 +1,4 @@
-//! The bucket that a value falls into.
+//! Finds the histogram bucket of a value.
 //!
 //! Invariant: the result is that of a search through the bounds, in the same few steps for every value, so that the
 //! processor has no branch to predict.
@@ -40,7 +40,7 @@ impl Buckets {
         }
     }
 
-    /// Number of buckets, the one for +Inf included.
+    /// Returns the number of buckets, the one for +Inf included.
     pub(super) fn count(&self) -> usize {
         self.bounds.len() + 1
     }

@@ -72,7 +72,7 @@ impl Definition {
         self.kind == other.kind && self.labels == other.labels && self.when == other.when
     }
 
-    /// Number of integers that one series takes.
+    /// Returns the number of integers that one series takes.
     pub(super) fn stride(&self) -> usize {
         match &self.kind {
             Kind::Lines | Kind::Sum(_) | Kind::Rejected => 1,
@@ -97,7 +97,7 @@ impl Measure {
     /// Number of measures.
     pub const COUNT: usize = 8;
 
-    /// Unit of the measure.
+    /// Returns the unit of the measure.
     pub const fn unit(self) -> Unit {
         match self {
             Self::Duration | Self::UpstreamDuration | Self::ConnectDuration => Unit::Micros,

@@ -1,4 +1,4 @@
-//! The steps in which the numbers of a shard grew.
+//! Records the growth of a shard's numbers by step.
 //!
 //! Invariant: the records of all steps, and the lines counted since the last record, add up to the numbers of the
 //! shard. Lines may come in any order of their steps.
@@ -8,17 +8,17 @@ use super::rows::{Row, Rows};
 use super::table::Table;
 use crate::model::Change;
 
-/// The past of a shard.
+/// The recorded growth of a shard's numbers.
 #[derive(Debug, Default)]
 pub(super) struct History {
     /// The step of the lines being counted; `None` before the first line with a time.
     step: Option<u32>,
-    /// Rows counted in since the last record.
+    /// Rows that counted a line since the last record.
     touched: Vec<Row>,
     is_touched: Vec<bool>,
-    /// One for each table.
+    /// By table: the growth of the values.
     pasts: Vec<Past>,
-    /// The past of the number of rejected lines.
+    /// Growth of the number of rejected lines.
     rejected: Past,
 }
 
@@ -31,7 +31,7 @@ impl History {
         }
     }
 
-    /// Marks a row as counted in.
+    /// Notes that a row counted a line.
     #[inline]
     pub(super) fn touch(&mut self, row: Row) {
         let at = row.index();
@@ -54,7 +54,7 @@ impl History {
         self.step = Some(step);
     }
 
-    /// Records what grew. Rejected lines have no time: they belong to the step of the line before them, or, at the
+    /// Records the growth. Rejected lines have no time: they belong to the step of the line before them or, at the
     /// beginning, of the first line with a time.
     pub(super) fn record(&mut self, tables: &[Table], rows: &Rows, rejected: u64) {
         let Some(step) = self.step else {

@@ -23,17 +23,17 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Number of lines read.
+    /// Returns the number of lines read.
     pub fn lines(&self) -> u64 {
         self.recorded + self.rejected_lines() + self.skipped_lines()
     }
 
-    /// Number of rejected lines.
+    /// Returns the number of rejected lines.
     pub fn rejected_lines(&self) -> u64 {
         self.rejected.values().sum()
     }
 
-    /// Number of skipped lines.
+    /// Returns the number of skipped lines.
     pub fn skipped_lines(&self) -> u64 {
         self.skipped.values().sum()
     }

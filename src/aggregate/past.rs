@@ -8,7 +8,7 @@ use crate::model::Change;
 /// Number of changes kept before those of one step and cell are added up.
 const UNSORTED: usize = 1 << 20;
 
-/// The past of a table. The cells of its changes are offsets into the values of the whole table.
+/// Recorded growth of a table. Cells of changes are offsets into the values of the whole table.
 #[derive(Debug, Default)]
 pub(super) struct Past {
     /// The values at the last record.

@@ -1,4 +1,4 @@
-//! From a line's key to its row, and from the row to a slot in every table.
+//! Maps a line's key to its row, and the row to a slot in every table.
 //!
 //! Invariant: a key is registered at most once; a registered key is never an overflow key.
 
@@ -20,7 +20,7 @@ pub struct Key(pub u64);
 /// A row of the shard that returned it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row(
-    /// Offset of its slots.
+    /// Offset of the row's slots.
     usize,
 );
 
@@ -28,14 +28,14 @@ pub struct Row(
 #[derive(Debug)]
 pub(super) struct Rows {
     registered: HashTable<(Key, Row)>,
-    /// Rows found lately, each at the place of its key.
+    /// Rows found recently, each at the place of its key.
     recent: Box<[(Key, Row); RECENT]>,
     hasher: RandomState,
     /// For each row, the slot in each table.
     slots: Vec<usize>,
     /// The rows of overflow keys, by the families that count them; empty until the cap is reached.
     overflow: Vec<(Box<[bool]>, Row)>,
-    /// Overflow keys seen lately. Making their labels again for each line would cost far more than counting it.
+    /// Overflow keys seen recently. Making their labels again for each line would cost far more than counting it.
     overflow_keys: HashTable<(Key, Row)>,
 }
 

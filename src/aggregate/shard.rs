@@ -20,7 +20,7 @@ pub struct Shard {
     /// Families of rejected lines.
     rejected: Vec<Definition>,
     rows: Rows,
-    /// True if there may be series without a row: those that start at 0, and those of a merged shard.
+    /// True if series may exist without a row: those that start at 0, and those of a merged shard.
     has_idle_series: bool,
     ledger: Ledger,
     /// Present if counts are kept by time.
@@ -100,14 +100,14 @@ impl Shard {
         self.rows.find_overflow_key(key)
     }
 
-    /// Returns whether [`Self::register`] can succeed. Over the cap, it can only for a row whose series all exist; if
-    /// every series has a row, such rows are too rare to search for.
+    /// Returns whether [`Self::register`] can succeed. Over the cap, it can only if all series of the row exist; if every
+    /// series has a row, such rows are too rare to search for.
     pub fn can_register(&self) -> bool {
         !self.rows.is_full() || self.has_idle_series
     }
 
-    /// Registers a key with its label values in each family; `None` stands for a family that excludes it. `admit` is
-    /// asked for the number of new series, unless all exist. Returns `None` if they may not be made.
+    /// Registers a key with its label values in each family, `None` for a family that excludes it. Calls `admit` with the
+    /// number of new series, unless all exist. Returns `None` if it refuses.
     pub fn register(
         &mut self,
         key: Key,
@@ -149,8 +149,8 @@ impl Shard {
         tables.map(|(table, labels)| labels.map_or(Table::SINK, |labels| table.slot(labels)))
     }
 
-    /// Adds the missing ones of these series to a family, at 0. `admit` is asked for the number of new series; if they
-    /// may not be made, none is added. Returns whether all exist.
+    /// Adds the missing ones of these series to a family, at 0. Calls `admit` with the number of new series; if it refuses,
+    /// none is added. Returns whether all exist.
     pub fn initialise(
         &mut self,
         family: usize,
@@ -188,7 +188,7 @@ impl Shard {
         self.ledger.bytes += bytes;
     }
 
-    /// Number of series.
+    /// Returns the number of series.
     pub fn series(&self) -> usize {
         self.tables.iter().map(Table::len).sum()
     }

@@ -31,7 +31,7 @@ pub(super) struct Table {
     values: Vec<u64>,
     /// Number of values of a series.
     stride: usize,
-    /// Slot of the first series: behind the sink, if there is one.
+    /// Slot of the first series: after the sink, if the table has one.
     first: usize,
 }
 
@@ -73,7 +73,7 @@ impl Table {
         }
     }
 
-    /// Number of series.
+    /// Returns the number of series.
     pub(super) fn len(&self) -> usize {
         self.series.len()
     }

@@ -118,7 +118,7 @@ impl Account {
         }
     }
 
-    /// Number of lines of all sources with an outcome.
+    /// Returns the number of lines of all sources with an outcome.
     pub(super) fn total(&self, outcome: Outcome) -> u64 {
         self.all()
             .map(|lines| lines.outcomes[outcome as usize])

@@ -145,7 +145,7 @@ impl Link {
         }
     }
 
-    /// Number of lines dropped before their wait was over, because the table was full.
+    /// Returns the number of lines dropped before their wait was over, because the table was full.
     pub fn evicted(&self) -> u64 {
         self.lock().account.total(Outcome::Evicted)
     }

@@ -49,7 +49,7 @@ impl Links {
         self.0.iter().for_each(|link| link.finish());
     }
 
-    /// Number of lines dropped before their wait was over, because a table was full.
+    /// Returns the number of lines dropped before their wait was over, because a table was full.
     pub fn evicted(&self) -> u64 {
         self.0.iter().map(|link| link.evicted()).sum()
     }

@@ -50,7 +50,7 @@ impl Reason {
         Self::Missing,
     ];
 
-    /// Value of the label `reason`.
+    /// Returns the value of the label `reason`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Static => "static",
@@ -99,7 +99,7 @@ impl Outcome {
         Self::NoId,
     ];
 
-    /// Value of the label `outcome`.
+    /// Returns the value of the label `outcome`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Joined => "joined",

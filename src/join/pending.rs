@@ -19,7 +19,7 @@ pub(super) struct Pending {
     index: HashTable<u64>,
 }
 
-/// A request.
+/// A request of which a line was read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
     /// Hash of the id. Two ids with the same hash would be taken for one request; with 65,536 entries, one table in
@@ -42,7 +42,7 @@ pub(super) enum State {
 }
 
 impl Pending {
-    /// Number of entries.
+    /// Returns the number of entries.
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
@@ -67,7 +67,7 @@ impl Pending {
         });
     }
 
-    /// Arrival of the oldest entry.
+    /// Returns the arrival of the oldest entry.
     pub(super) fn oldest(&self) -> Option<Micros> {
         self.entries.front().map(|entry| entry.since)
     }

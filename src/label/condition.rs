@@ -6,12 +6,12 @@ use globset::{GlobBuilder, GlobSet};
 
 use super::Label;
 
-/// A label, and globs for the values of it that pass.
+/// A label, and globs for the values that pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
     /// The label whose value is tested.
     pub label: Label,
-    /// Globs of which one must match, unless there are none.
+    /// Globs of which one must match, unless the list is empty.
     any: Globs,
     /// Globs of which none may match.
     none: Globs,

@@ -61,7 +61,7 @@ impl Quantity {
         ("latency", Self::Latency),
     ];
 
-    /// Unit of the value.
+    /// Returns the unit of the value.
     pub const fn unit(self) -> Unit {
         match self {
             Self::Of(measure) => measure.unit(),

@@ -39,7 +39,7 @@ struct Key {
 pub(super) struct Prefix {
     /// The keys that begin with the prefix.
     pub(super) keys: u32,
-    /// In bytes.
+    /// Length of the prefix in bytes.
     pub(super) length: u32,
 }
 

@@ -72,7 +72,7 @@ pub struct Pattern {
 pub struct Scratch {
     /// `None` for patterns of keys.
     text: Option<TextScratch>,
-    /// Without room where the pattern has no keys.
+    /// Has no room if the pattern has no keys.
     hints: Hints,
 }
 

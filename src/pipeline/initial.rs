@@ -87,7 +87,7 @@ impl Pipeline {
 }
 
 impl KnownSeries {
-    /// Number of series, capped at `usize::MAX`.
+    /// Returns the number of series, capped at `usize::MAX`.
     fn count(&self) -> usize {
         let sizes = self.dimensions.iter().map(|each| each.keys.len());
         sizes.fold(1, usize::saturating_mul)

@@ -1,4 +1,4 @@
-//! From a batch of lines to counts: the only module that uses the whole core.
+//! Counts batches of lines: the only module that uses the whole core.
 //!
 //! Invariant: every line of a batch is recorded, rejected or skipped, exactly once.
 

@@ -24,7 +24,7 @@ impl RouteGuard for Unguarded {
 /// Guard by the language of a path.
 pub(super) struct LanguageGuard<'r> {
     pub(super) urlconf: &'r Urlconf,
-    /// [`needs_guard`] of each route.
+    /// By route: the result of [`needs_guard`].
     pub(super) guarded: &'r [bool],
     pub(super) path: &'r [u8],
     /// The language of the path, determined on first use; `None` if a cookie or a header decides.

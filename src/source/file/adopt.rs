@@ -80,8 +80,8 @@ impl<F: Fs> Adoption<'_, F> {
         }
     }
 
-    /// Opens rotated files that hold something that was not counted, the oldest first: those that came and went between
-    /// two scans, and those that grew after they were closed.
+    /// Opens rotated files with text that was not counted, the oldest first: those that were rotated between two scans, and
+    /// those that grew after they were closed.
     pub(super) fn adopt_rotated(&mut self, listing: &mut Listing) {
         let rotated = std::mem::take(&mut listing.rotated);
         let mut open = self.open.file_ids();
@@ -136,7 +136,7 @@ impl<F: Fs> Adoption<'_, F> {
         }
     }
 
-    /// Opens one rotated file if it holds something that was not counted.
+    /// Opens one rotated file if it holds text that was not counted.
     fn adopt(
         &mut self,
         path: &Path,

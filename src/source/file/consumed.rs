@@ -11,14 +11,14 @@ use super::fs::Fs;
 /// Bytes before the end that are compared at each read. Longer than a usual line, so that they contain a time of day.
 pub(super) const TAIL_BYTES: usize = 256;
 
-/// Length and both ends of what was consumed of a file.
+/// Length and both ends of the consumed part of a file.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Consumed {
     /// First bytes.
     pub(super) head: Vec<u8>,
     /// Last bytes.
     pub(super) tail: Vec<u8>,
-    /// Number of bytes: the offset to read on at.
+    /// Number of bytes, which is the offset at which to continue.
     pub(super) end: u64,
 }
 
@@ -31,7 +31,7 @@ impl Consumed {
         Ok(Self { head, tail, end })
     }
 
-    /// Fingerprints of both ends.
+    /// Returns the fingerprints of both ends.
     pub(super) fn ends(&self, fingerprinter: &Fingerprinter) -> Ends {
         fingerprinter.ends(&self.head, &self.tail)
     }
@@ -53,13 +53,13 @@ impl Consumed {
             .extend_from_slice(&read[read.len().saturating_sub(TAIL_BYTES)..]);
     }
 
-    /// Returns whether another file begins with everything that was consumed, as far as both ends show.
+    /// Returns whether another file begins with the consumed part, judging by both ends.
     pub(super) fn begins<F: Fs>(&self, fs: &F, other: &F::File) -> io::Result<bool> {
         let before = self.end - self.tail.len() as u64;
         Ok(holds(fs, other, &self.head, 0)? && holds(fs, other, &self.tail, before)?)
     }
 
-    /// Returns whether a file of `size` bytes is what is left of the consumed part after it was truncated.
+    /// Returns whether a file of `size` bytes is the consumed part after truncation.
     pub(super) fn was_cut<F: Fs>(&self, fs: &F, file: &F::File, size: u64) -> io::Result<bool> {
         if size == 0 || size >= self.end {
             return Ok(false);
@@ -85,7 +85,7 @@ impl Consumed {
     }
 }
 
-/// Reads a range of a file, or what there is of it.
+/// Reads a range of a file, or the existing part of it.
 pub(super) fn read_upto<F: Fs>(fs: &F, file: &F::File, range: Range<u64>) -> io::Result<Vec<u8>> {
     let wanted = usize::try_from(range.end - range.start).map_err(io::Error::other)?;
     let mut bytes = vec![0; wanted];
@@ -94,7 +94,7 @@ pub(super) fn read_upto<F: Fs>(fs: &F, file: &F::File, range: Range<u64>) -> io:
     Ok(bytes)
 }
 
-/// Returns whether these bytes stand at `offset` of a file.
+/// Returns whether a file has these bytes at `offset`.
 fn holds<F: Fs>(fs: &F, file: &F::File, bytes: &[u8], offset: u64) -> io::Result<bool> {
     let there = read_upto(fs, file, offset..offset + bytes.len() as u64)?;
     Ok(there == bytes)

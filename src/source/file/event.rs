@@ -12,7 +12,7 @@ use super::fs::FileError;
 /// Every value of [`FileEvent::gap_reason`].
 pub const FILE_GAP_REASONS: [&str; 3] = ["archive", "copytruncate", "truncated"];
 
-/// Change of what is being read. [`fmt::Display`] writes one line.
+/// A change in the files being read. [`fmt::Display`] writes one line.
 #[derive(Debug)]
 pub enum FileEvent {
     /// A file was opened. Its position is `offset` until its first batch.
@@ -47,8 +47,8 @@ pub enum FileEvent {
         unread: u64,
         /// Offset at which reading resumes: at most `offset`, as far as the bytes before it are unchanged.
         resume: u64,
-        /// Copy of the file as it was before, which is read on from `offset`. Only what was written between the copying
-        /// and the truncation is lost then.
+        /// Copy made before the truncation, which is read from `offset` on. Then only bytes written between the copying
+        /// and the truncation are lost.
         copy: Option<PathBuf>,
     },
     /// A compressed file could not be read to its end. It is read on if it changes.
@@ -77,14 +77,14 @@ pub enum FileEvent {
         /// Path of the file.
         path: PathBuf,
     },
-    /// A file was closed because it is not among those to follow any more.
+    /// A file was closed because it does not match the followed paths any more.
     Dropped {
         /// Path of the file.
         path: PathBuf,
         /// Bytes known to follow the position in the file.
         unread: u64,
     },
-    /// Changes do not wake the reader; polling finds them. `path` is the directory concerned, `None` stands for all.
+    /// A directory cannot be watched, or none can (`None`). Changes are found by polling.
     Unwatched {
         /// The directory.
         path: Option<PathBuf>,

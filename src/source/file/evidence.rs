@@ -1,4 +1,4 @@
-//! A rotated file, opened to be judged by its text.
+//! Opens rotated files whose text `History` judges.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ pub(super) struct Candidate<F> {
     pub(super) path: PathBuf,
     pub(super) packing: Packing,
     pub(super) handle: Handle<F>,
-    /// First bytes of its text.
+    /// First bytes of the text.
     pub(super) head: Vec<u8>,
     pub(super) size: TextSize,
 }
@@ -43,7 +43,7 @@ impl<T> Candidate<T> {
         })
     }
 
-    /// Size of its text; of a compressed one, modulo 2^32.
+    /// Returns the size of the text; of a compressed one, modulo 2^32.
     pub(super) fn text_bytes(&self) -> u64 {
         match self.size {
             TextSize::Plain(size) => size,

@@ -7,13 +7,13 @@ use std::hash::{BuildHasher, Hasher};
 
 use foldhash::quality::RandomState;
 
-/// Bytes at the beginning of a text that distinguish it from others: a few lines, each with its time.
+/// Bytes at the beginning that identify a text: some lines, each with a time.
 pub(super) const HEAD_BYTES: usize = 4096;
 
-/// Shortest beginning that identifies a text: shorter than any line, longer than the rest of a cut one.
+/// Least number of bytes that identify a text: fewer than in any line, more than in the rest of a partial one.
 pub(super) const LEAST_BYTES: usize = 16;
 
-/// Keyed hash of a stretch of a text.
+/// Keyed hash of a part of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fingerprint {
     bytes: usize,
@@ -43,7 +43,7 @@ pub(super) struct Fingerprinter {
 }
 
 impl Fingerprint {
-    /// Number of bytes that the fingerprint covers.
+    /// Returns the number of bytes that the fingerprint covers.
     pub(super) fn bytes(self) -> usize {
         self.bytes
     }
@@ -91,8 +91,8 @@ impl Fingerprinter {
         }
     }
 
-    /// Returns whether a text that begins with `bytes` is the one that `head` was taken of, or a part of it. False for
-    /// heads too short to identify a text.
+    /// Returns whether a text that begins with `bytes` is the text of `head` or its beginning. False for heads too short to
+    /// identify a text.
     pub(super) fn matches(&self, bytes: &[u8], head: &Head) -> bool {
         if head.bytes() < LEAST_BYTES {
             return false;

@@ -42,7 +42,7 @@ impl<F: Fs> FileSource<F> {
         Self::with_read_bytes(settings, fs, clock, READ_BYTES)
     }
 
-    /// Makes a source that reads `read_bytes` at a time, or what two lines can need.
+    /// Makes a source with a buffer of `read_bytes`, or of the size of two lines if that is larger.
     pub(super) fn with_read_bytes(
         settings: &FileSettings,
         fs: F,
@@ -120,7 +120,7 @@ impl<F: Fs> FileSource<F> {
         progress
     }
 
-    /// Scans for files that came, went or moved, and tries those again that could not be opened.
+    /// Scans for new, missing and renamed files, and tries again to open those that could not be opened.
     pub fn discover(&mut self, events: &mut dyn FnMut(FileEvent)) {
         let is_steady = self.is_steady();
         self.pace.begin_discovery(self.clock.monotonic(), is_steady);
@@ -141,23 +141,23 @@ impl<F: Fs> FileSource<F> {
         self.pace.reconfigure(settings.poll);
     }
 
-    /// Number of open files.
+    /// Returns the number of open files.
     pub fn open_files(&self) -> usize {
         self.open.len()
     }
 
-    /// Bytes that all open files were last known to hold and that were not handed over.
+    /// Returns the number of bytes in all open files, as last checked, that were not handed over.
     pub fn lag_bytes(&self) -> u64 {
         self.open.lag_bytes()
     }
 
-    /// Directories, as of the last scan, where a change may concern this source.
+    /// Returns the directories, as of the last scan, in which a change may concern this source.
     pub fn directories(&self) -> impl Iterator<Item = &Path> {
         let directories = self.finder.directories().chain(self.open.homes());
         directories.map(PathBuf::as_path)
     }
 
-    /// Scans for all files, opens those that hold something unread, and updates the paths of those that are open.
+    /// Scans for all files, opens those with unread text, and updates the paths of open ones.
     fn scan(&mut self, events: &mut dyn FnMut(FileEvent)) {
         let now = self.clock.monotonic();
         self.pace.note_scan();

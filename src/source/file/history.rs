@@ -14,7 +14,7 @@ use super::fs::{FileId, Meta};
 
 /// Time for which a record is kept.
 const KEPT: Duration = Duration::from_hours(7 * 24);
-/// Most records kept: the rotated files of a busy host with room to spare, in some 10 MB.
+/// Maximum number of records: more than the rotated files of a busy host, in some 10 MB.
 const MOST: usize = 50_000;
 /// Time for which a closed file is checked for growth at each scan. Later, its directory must change before it is checked.
 const YOUNG: Duration = Duration::from_hours(1);
@@ -26,9 +26,9 @@ const MOST_HOLDERS: usize = 4;
 pub(super) struct FinishedFile {
     /// Followed path that the text belongs to.
     pub(super) base: PathBuf,
-    /// Path under which it was seen last.
+    /// Path under which the file was seen last.
     pub(super) path: PathBuf,
-    /// Files that hold the text, as they were when last checked, the latest last.
+    /// Files that hold the text, as of the last check, the latest last.
     holders: Vec<Meta>,
     ends: Ends,
     consumed: u64,
@@ -90,7 +90,7 @@ impl FinishedFile {
         }
     }
 
-    /// Returns whether this file holds its text and changed since it was checked.
+    /// Returns whether the file holds the record's text and changed since it was checked.
     pub(super) fn has_changed(&self, meta: &Meta) -> bool {
         self.holders.iter().any(|holder| holder.id == meta.id) && !self.holders.contains(meta)
     }
@@ -105,7 +105,7 @@ impl FinishedFile {
 }
 
 impl History {
-    /// Makes all fingerprints that are compared with this history.
+    /// Returns the maker of all fingerprints that are compared with this history.
     pub(super) fn fingerprinter(&self) -> &Fingerprinter {
         &self.fingerprinter
     }
@@ -243,7 +243,7 @@ impl History {
         }
     }
 
-    /// Records whose file may grow without a change of its directory, the latest first.
+    /// Returns the records whose file may grow without a change of its directory, the latest first.
     pub(super) fn growing(&self) -> impl Iterator<Item = &FinishedFile> {
         let numbers = self.growing.iter().rev();
         numbers.filter_map(|number| self.records.get(number))

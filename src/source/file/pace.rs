@@ -13,10 +13,10 @@ use super::tests::planted::{Fault, is_planted};
 /// than a millisecond.
 const WHOLE_ROUND: u32 = 8;
 
-/// Quiet discoveries in a row before they become seldom.
+/// Number of consecutive discoveries without a change before they become rarer.
 const QUIET_POLLS: u32 = 8;
 
-/// Factor by which seldom discoveries are further apart. A wake-up costs far more than the discovery itself.
+/// Factor of the interval of rarer discoveries. A wake-up costs far more than the discovery itself.
 const SELDOM: u32 = 4;
 
 /// Seldom discoveries that may find a change without a notification before they are given up: the first may have come
@@ -32,11 +32,11 @@ pub(super) struct Pace {
     must_scan: bool,
     /// Discovery since the last round.
     since_round: Discovery,
-    /// Rounds in a row that left something to read.
+    /// Number of consecutive rounds that left bytes to read.
     busy_rounds: u32,
-    /// Every change is notified.
+    /// True if every change is notified.
     is_watched: bool,
-    /// Discoveries in a row before which nothing happened.
+    /// Number of consecutive discoveries without a change before them.
     quiet_polls: u32,
     /// Seldom discoveries that found a change without a notification.
     missed: u32,

@@ -26,7 +26,7 @@ const DATAGRAM_BYTES: usize = 65_536;
 /// Length of a unix socket's queue, in datagrams, below which senders drop lines in a burst.
 pub const SHORT_QUEUE: u64 = 512;
 
-/// Buffers handed over before the thread attends to its other duties in a flood of datagrams.
+/// Buffers handed over in a flood of datagrams before the thread checks for a stop and for losses.
 const BUFFERS_AT_ONCE: usize = 64;
 
 /// A bound socket.

@@ -1,7 +1,7 @@
 //! Receives syslog over connections, TCP and unix streams (RFC 6587).
 //!
 //! Invariant: one thread reads all connections in turn, a bounded number of bytes each, so that a
-//! slow or hostile peer takes nothing from the others but its share.
+//! slow or hostile peer cannot delay the others by more than its share.
 
 use std::net::TcpListener;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

@@ -48,7 +48,7 @@ pub(super) struct Queue {
     limit: usize,
     /// Wakes the reader.
     waker: Waker,
-    /// Lets the receiver wait.
+    /// Wait of the receiver, which the reader can interrupt.
     poller: Poller,
 }
 

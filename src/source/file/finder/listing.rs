@@ -37,13 +37,13 @@ pub(crate) struct Listing {
 #[derive(Debug)]
 pub(crate) struct Sighting {
     pub(crate) seen: Result<Meta, FileError>,
-    /// Every pattern that matches it was scanned for the first time.
+    /// True if every pattern that matches the path was scanned for the first time.
     pub(crate) fresh: bool,
     /// Size at the first scan of a file that existed then and could not be opened since.
     pub(crate) size_at_first: Option<u64>,
 }
 
-/// A file that may hold what was written to a followed path.
+/// A file that may hold text written to a followed path.
 #[derive(Clone, Debug)]
 pub(crate) struct Sibling {
     /// The followed path.
@@ -116,7 +116,7 @@ impl Directories {
         is_unchanged
     }
 
-    /// Has all directories listed at the next scan, changed or not.
+    /// Makes the next scan list all directories, changed or not.
     pub(super) fn invalidate(&mut self) {
         self.mtimes.clear();
     }

@@ -1,6 +1,6 @@
 //! Finds the files to follow.
 //!
-//! Invariant: a trouble with a path is reported once, until it is another one.
+//! Invariant: the same trouble with a path is reported only once.
 
 mod listing;
 mod place;
@@ -20,7 +20,7 @@ use super::fs::{FileId, Fs};
 use super::pattern::PathPattern;
 use super::rotated::Rotated;
 
-/// The paths to follow, and what the last scan found there.
+/// The paths to follow, and the result of the last scan.
 #[derive(Debug)]
 pub(super) struct Finder {
     wanted: Vec<Wanted>,
@@ -66,13 +66,13 @@ impl Finder {
         self.invalidate();
     }
 
-    /// Scans for everything to follow. [`Self::remember`] is to be called when the listing was processed.
+    /// Scans for all files to follow. Call [`Self::remember`] once the listing is processed.
     pub(super) fn scan<F: Fs>(&mut self, fs: &F, now: Duration) -> Listing {
         self.scans += 1;
         walk::scan(fs, &mut self.wanted, &mut self.directories, now)
     }
 
-    /// Keeps what the next scan is compared with, and reports troubles that are new.
+    /// Stores the listing for comparison with the next one, and reports new troubles.
     pub(super) fn remember(&mut self, listing: Listing, events: &mut dyn FnMut(FileEvent)) {
         self.watched = listing.directories;
         self.known.clear();
@@ -103,14 +103,14 @@ impl Finder {
         }
     }
 
-    /// Returns whether a known path leads elsewhere than at the last scan.
+    /// Returns whether a known path leads to another file than at the last scan.
     pub(super) fn has_changed<F: Fs>(&self, fs: &F) -> bool {
         self.known
             .iter()
             .any(|(path, known)| place(&stat(fs, path)) != known.place)
     }
 
-    /// Has all directories listed at the next scan, changed or not.
+    /// Makes the next scan list all directories, changed or not.
     pub(super) fn invalidate(&mut self) {
         self.directories.invalidate();
     }
@@ -149,7 +149,7 @@ impl Finder {
         (known.place == Ok(id)).then_some(known.size_at_first)?
     }
 
-    /// Number of scans so far.
+    /// Returns the number of scans so far.
     pub(super) fn scans(&self) -> u64 {
         self.scans
     }

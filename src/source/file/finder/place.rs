@@ -37,7 +37,7 @@ pub(crate) fn stat<F: Fs>(fs: &F, path: &Path) -> Result<Meta, FileError> {
     }
 }
 
-/// Reduces the outcome of [`stat`] to what two scans are compared by.
+/// Reduces the outcome of [`stat`] to the part that two scans compare.
 pub(crate) fn place(seen: &Result<Meta, FileError>) -> Place {
     seen.as_ref().map(|meta| meta.id).map_err(Trouble::from)
 }

@@ -52,7 +52,7 @@ struct Text<F: Fs> {
     decoder: Option<Box<Decoder<F>>>,
     /// Bytes that the decoder returned.
     decoded: u64,
-    /// Offset to read on at.
+    /// Offset at which to continue.
     offset: u64,
 }
 
@@ -87,7 +87,7 @@ impl<F: Fs> Archive<F> {
         }
     }
 
-    /// Hands over the next lines, or skips some of those that were counted. Can be called again after an error.
+    /// Hands over the next lines, or skips some counted ones. Can be called again after an error.
     pub(super) fn read(&mut self, sink: &mut dyn FnMut(&Batch<'_>)) -> io::Result<ArchiveStep> {
         let text = self.reader.get_mut();
         if text.decoded < text.offset {
@@ -101,7 +101,7 @@ impl<F: Fs> Archive<F> {
         Ok(ArchiveStep::More)
     }
 
-    /// Returns its record, without a fingerprint of its last bytes.
+    /// Returns the record of the file, without a fingerprint of the last bytes.
     pub(super) fn finished(&self, fingerprinter: &Fingerprinter, now: Duration) -> FinishedFile {
         let ends = Ends {
             head: self.head.clone(),
@@ -112,7 +112,7 @@ impl<F: Fs> Archive<F> {
     }
 }
 
-/// Returns whether an error is one of the archive, rather than of reading the file.
+/// Returns whether an error means that the archive is damaged, rather than that reading failed.
 pub(super) fn is_damage(error: &io::Error) -> bool {
     use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
     error.raw_os_error().is_none()

@@ -1,4 +1,4 @@
-//! One followed file: how far it was read, and reading on.
+//! Reads one followed file and tracks the position in it.
 //!
 //! Invariant: unless an over-long line is being skipped, everything before the offset was handed over and nothing after
 //! it. Of the file's bytes only both ends of the consumed part are kept.
@@ -26,14 +26,14 @@ use crate::source::frame::{Cut, Framer};
 pub(crate) struct Generation<F> {
     pub(super) id: GenerationId,
     pub(crate) file_id: FileId,
-    /// The followed path that leads to it, or the last one that did.
+    /// The followed path that leads to the file, or the last one that did.
     pub(crate) path: PathBuf,
     /// The path that the file had before it was rotated.
     pub(crate) base: PathBuf,
     /// The file's directory, if the path was a symbolic link when the file was opened.
     pub(super) home: Option<PathBuf>,
     pub(super) link: Link,
-    /// The last read left something to read at once.
+    /// True if the last read left bytes that can be read at once.
     pub(super) has_more: bool,
     /// Size when last checked.
     size: u64,
@@ -77,12 +77,12 @@ pub(super) enum Link {
 pub(super) enum ReadStep {
     /// The file did not change.
     Quiet,
-    /// The file was read on; `more` if there is something left to read at once.
+    /// The file grew and was read; `more` if bytes are left that can be read at once.
     Grew { more: bool },
     /// Truncation removed this many bytes that were not handed over. Reading continues.
     Cut { unread: u64 },
-    /// The bytes before the offset changed: the owner decides where to read on. Bytes known to have followed the offset
-    /// may be lost.
+    /// The bytes before the offset changed, and the owner decides where to continue. `unread` bytes after the offset may be
+    /// lost.
     Replaced { unread: u64 },
     /// The last line was handed over; the file can be closed.
     Ended,
@@ -118,7 +118,7 @@ impl<F> Generation<F> {
         }
     }
 
-    /// Follows a copy of what was read of `original`, from the same offset.
+    /// Follows a copy of the consumed part of `original`, from the same offset.
     pub(crate) fn copied(opening: Opening<F>, original: &Self) -> Self {
         Self {
             framer: original.framer.clone(),
@@ -130,7 +130,7 @@ impl<F> Generation<F> {
         }
     }
 
-    /// Marks it as a file without a followed path, as of this scan at `now`.
+    /// Marks the file as one without a followed path, as of this scan at `now`.
     #[must_use]
     pub(crate) fn detached(mut self, now: Duration, scan: u64) -> Self {
         self.detach(now, scan);
@@ -151,7 +151,7 @@ impl<F> Generation<F> {
         }
     }
 
-    /// Bytes it is known to hold that were not handed over.
+    /// Returns the number of known bytes that were not handed over.
     pub(super) fn unread(&self) -> u64 {
         self.size.saturating_sub(self.offset)
     }
@@ -198,7 +198,7 @@ impl<F> Generation<F> {
         self.consumed = consumed;
     }
 
-    /// Moves to the end if the file was truncated to a part of what was consumed; returns whether it was.
+    /// Moves to the end if the file was truncated to a part of the consumed bytes; returns whether it was.
     pub(crate) fn go_to_cut<S: Fs<File = F>>(&mut self, fs: &S) -> bool {
         let cut = self.consumed.was_cut(fs, &self.file, self.size);
         cut.unwrap_or(false) && self.go_to(fs, self.size).is_ok()
@@ -337,7 +337,7 @@ impl<F> Generation<F> {
             && finder.is_succeeded(&self.base)
     }
 
-    /// Returns its record.
+    /// Returns the record of the file.
     pub(super) fn finished<S: Fs<File = F>>(
         &self,
         fs: &S,

@@ -1,4 +1,4 @@
-//! Files that are open: where they are and how far they were read.
+//! The open files, their paths and their positions.
 //!
 //! Invariant: a file is open at most once, however many paths lead to it. It is closed only after its end was read, and
 //! leaves a record.
@@ -45,7 +45,7 @@ pub(super) enum OpenFile<F: Fs> {
     Archive(Archive<F>),
 }
 
-/// Surroundings of the files, for reading them.
+/// State outside the files that reading them needs.
 pub(super) struct Context<'a, F> {
     pub(super) fs: &'a F,
     pub(super) finder: &'a Finder,
@@ -70,7 +70,7 @@ pub(super) struct Reading {
 }
 
 impl<F: Fs> OpenFile<F> {
-    /// Returns its path, its identity, and the offset it is read from.
+    /// Returns the file's path, its identity, and the offset from which it is read.
     pub(super) fn parts(&self) -> (&Path, FileId, u64) {
         match self {
             Self::Plain(file) => (&file.path, file.file_id, file.offset),
@@ -80,7 +80,7 @@ impl<F: Fs> OpenFile<F> {
 }
 
 impl<F: Fs> OpenFiles<F> {
-    /// Reads `read_bytes` at a time, or what two lines can need.
+    /// Creates an empty set with a buffer of `read_bytes`, or of the size of two lines if that is larger.
     pub(super) fn new(settings: &FileSettings, read_bytes: usize) -> Self {
         Self {
             generations: Vec::new(),
@@ -126,24 +126,24 @@ impl<F: Fs> OpenFiles<F> {
         });
     }
 
-    /// Number of open files.
+    /// Returns the number of open files.
     pub(super) fn len(&self) -> usize {
         self.generations.len() + self.archives.len()
     }
 
-    /// Identities of the open files.
+    /// Returns the identities of the open files.
     pub(super) fn file_ids(&self) -> BTreeSet<FileId> {
         let plain = self.generations.iter().map(|own| own.file_id);
         let archives = self.archives.iter().map(|own| own.meta.id);
         plain.chain(archives).collect()
     }
 
-    /// Bytes that all plain files are known to hold and that were not handed over.
+    /// Returns the number of known bytes in all plain files that were not handed over.
     pub(super) fn lag_bytes(&self) -> u64 {
         self.generations.iter().map(Generation::unread).sum()
     }
 
-    /// Directories of files that a symbolic link led to.
+    /// Returns the directories of files that were opened through a symbolic link.
     pub(super) fn homes(&self) -> impl Iterator<Item = &PathBuf> {
         self.generations.iter().filter_map(|own| own.home.as_ref())
     }
@@ -227,7 +227,7 @@ impl<F: Fs> OpenFiles<F> {
         Ok(archives.any(|archive| fingerprinter.matches(head, &archive.head)))
     }
 
-    /// Brings the paths of all files up to date with a listing.
+    /// Updates the paths of all files from a listing.
     pub(super) fn relink(
         &mut self,
         fs: &F,
