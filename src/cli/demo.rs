@@ -56,11 +56,11 @@ pub struct Demo {
     seconds: Option<u64>,
 }
 
-/// Writer of the log, which plays nginx and logrotate.
+/// Writer of the log, in place of nginx and logrotate.
 struct Site {
     path: PathBuf,
     log: File,
-    /// The rotated file while it is still written.
+    /// The rotated file while it is still written to.
     old: Option<File>,
     lines_per_tick: u64,
     /// The recorded traffic, repeated endlessly.

@@ -53,7 +53,7 @@ enum What {
 }
 
 impl Failure {
-    /// A failure with an error.
+    /// Creates a failure with an error.
     pub fn new(exit: Exit, error: impl Into<anyhow::Error>) -> Self {
         Self {
             exit,
@@ -61,7 +61,7 @@ impl Failure {
         }
     }
 
-    /// A failure with a message.
+    /// Creates a failure with a message.
     pub fn message(exit: Exit, message: impl fmt::Display) -> Self {
         Self::new(exit, anyhow::anyhow!("{message}"))
     }

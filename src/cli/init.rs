@@ -143,7 +143,7 @@ fn gunicorn(path: &Path, from: &mut Vec<String>, report: &mut Report) -> Result<
     Ok(servers::gunicorn::read(&name, text, &Disk, report))
 }
 
-/// Reads a file or standard input. Invalid UTF-8 is replaced: our configuration cannot name such paths.
+/// Reads a file or standard input. Invalid UTF-8 is replaced: the configuration cannot name such paths.
 fn read(path: &Path) -> Result<String, Failure> {
     let bytes = if path.as_os_str() == "-" {
         let mut bytes = Vec::new();

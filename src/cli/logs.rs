@@ -260,7 +260,7 @@ impl Session {
             let counts = &mut self.formats[at];
             let before = counts.shard.ledger().clone();
             counts.pipeline.feed(&mut counts.shard, &batch);
-            // Files are read one after the other, so time has no meaning here.
+            // Files are read one after the other, so the time of reading has no meaning.
             counts.pipeline.flush_joins(Micros(0));
             let (after, rejects) = (counts.shard.ledger(), &mut self.rejects);
             if rejects.needs_examples(&before.rejected, &after.rejected) {

@@ -39,8 +39,8 @@ struct Example {
 }
 
 impl Rejects {
-    /// Starts without examples. `config` defines the patterns; with `by_time`, a line without a time counts
-    /// as rejected.
+    /// Creates an empty collection. `config` defines the patterns; with `by_time`, a line without a time
+    /// counts as rejected.
     pub(super) fn new(config: Option<PathBuf>, line_bytes: usize, by_time: bool) -> Self {
         Self {
             config,

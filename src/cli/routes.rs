@@ -82,7 +82,7 @@ impl Routes {
         }
     }
 
-    /// Makes the resolver; `None` if the report has an error of the dump.
+    /// Builds the resolver; `None` if the report has an error of the dump.
     fn resolver(&self, report: &mut Report) -> Option<Resolver> {
         let text = config::read_urlconf(&self.urlconf, report)?;
         let urlconf = Urlconf::read(&text, report)?;

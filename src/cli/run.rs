@@ -98,7 +98,7 @@ impl Run {
         Ok(())
     }
 
-    /// Returns the configuration that LOGs on the command line stand for.
+    /// Returns the configuration that is equivalent to the LOGs on the command line.
     fn config_of_logs(&self) -> Result<Config, Failure> {
         let given = self.pattern.as_deref().map(config::find_pattern);
         let given = given.transpose()?.map(Arc::new);
@@ -209,7 +209,7 @@ fn recognised(log: &Path) -> Result<Pattern, Failure> {
         let error = io::Error::other("it is compressed and will not grow");
         return Err(cannot(error).help("`replay` reads compressed logs"));
     }
-    // A last line without newline is still being written.
+    // A last line without a newline is still being written.
     head.truncate(memchr::memrchr(b'\n', &head).map_or(0, |newline| newline + 1));
     recognised_lines(log, &head)
 }

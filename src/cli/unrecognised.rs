@@ -1,4 +1,4 @@
-//! Recognises the format of a log, or says which presets come closest.
+//! Recognises the format of a log, or reports the presets that come closest.
 //!
 //! Invariant: the message does not quote the log, because it may end up in the journal.
 

@@ -15,7 +15,7 @@ use crate::source::{
 
 /// Default receive buffer of a socket: 8 MiB.
 const RECEIVE_BUFFER: usize = 8 << 20;
-/// Default mode of a unix socket, as of `/dev/log`: servers write under users of their own.
+/// Default mode of a unix socket, the same as that of `/dev/log`, since servers run as various users.
 const SOCKET_MODE: u32 = 0o666;
 const MAX_CONNECTIONS: usize = 64;
 /// Longest name of a systemd unit (`UNIT_NAME_MAX`).
@@ -38,7 +38,7 @@ pub enum Input {
 pub struct Files {
     /// Absolute paths and globs.
     pub paths: Vec<PathPattern>,
-    /// Where reading begins in a file that exists at the start.
+    /// Start position in files that exist when the daemon starts.
     pub start: Start,
     /// True to use inotify; otherwise the files are only polled.
     pub watch: bool,
@@ -71,7 +71,7 @@ pub(super) struct Context<'k> {
 }
 
 impl Input {
-    /// One log, read from its beginning.
+    /// Returns the input of one log, read from its beginning.
     pub fn log(path: PathPattern) -> Self {
         Self::Files(Files {
             paths: vec![path],

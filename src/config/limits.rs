@@ -14,8 +14,7 @@ pub struct Limits {
     pub line_bytes: usize,
     /// Most series of all sources together.
     pub series: usize,
-    /// Most requests that wait to be joined, for each source that others are behind; `None` for the default of
-    /// the command.
+    /// Most requests that wait to be joined, for each front source; `None` for the default of the command.
     pub pending_requests: Option<usize>,
     /// Longest wait for the other line of a request; whole seconds.
     pub pending_wait: Duration,

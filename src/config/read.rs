@@ -38,7 +38,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// A configuration with these sources and defaults for everything else.
+    /// Creates a configuration with these sources and defaults for everything else.
     pub fn with_sources(listen: Vec<Address>, sources: Vec<Source>) -> Self {
         Self {
             listen,
@@ -50,7 +50,7 @@ impl Config {
         }
     }
 
-    /// Returns the sources that others are behind, each with the names of those.
+    /// Returns the front sources, each with the names of the sources behind it.
     pub fn fronts(&self) -> BTreeMap<&str, Vec<&str>> {
         let mut fronts: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for source in &self.sources {

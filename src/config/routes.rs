@@ -33,7 +33,7 @@ pub struct Routes {
 }
 
 impl Routes {
-    /// Routes of a dump alone.
+    /// Returns the routes of a dump alone.
     pub fn from_dump(path: &Path) -> Self {
         Self {
             name: path.display().to_string(),

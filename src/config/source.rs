@@ -48,7 +48,7 @@ pub(super) struct Definitions<'k> {
 #[derive(Default)]
 pub(super) struct Taken {
     pub(super) names: BTreeSet<String>,
-    /// Streams, as they are displayed.
+    /// Streams of the sources, by their displayed form.
     pub(super) streams: BTreeSet<String>,
     pub(super) behinds: Vec<Behind>,
 }
@@ -62,7 +62,7 @@ pub(super) struct Behind {
 }
 
 impl Source {
-    /// A source that counts the default metrics, without routes.
+    /// Creates a source that counts the default metrics, without routes.
     pub fn new(name: String, input: Input, pattern: Arc<Pattern>) -> Self {
         Self {
             name,

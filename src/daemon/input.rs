@@ -1,4 +1,4 @@
-//! Opened inputs: followed files, or a stream that a thread of its own receives.
+//! Opened inputs: followed files, or a stream that a separate thread receives.
 
 use std::io;
 use std::sync::Arc;

@@ -202,7 +202,7 @@ pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) ->
     candidates
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
-        // A candidate that shares nothing with the word is not similar.
+        // A candidate that differs in every letter is not similar.
         .filter(|(distance, _)| *distance < word.chars().count())
         .filter(|(distance, candidate)| *distance <= (candidate.len().max(word.len()) / 3).max(1))
         .min()

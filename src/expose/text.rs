@@ -54,7 +54,7 @@ pub fn encode_text(families: &Families, out: &mut Vec<u8>) {
     }
 }
 
-/// Buffers that all series of one encoding share.
+/// Buffers shared by all series of one encoding.
 #[derive(Default)]
 struct Scratch {
     /// `{a="b",c="d"}` of the current series; empty without labels.

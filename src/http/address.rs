@@ -60,7 +60,7 @@ pub enum AddressError {
         /// Text after the last colon.
         port: String,
     },
-    /// An IPv6 address stands without brackets, or with wrong ones.
+    /// An IPv6 address lacks its brackets, or has wrong ones.
     #[error("an IPv6 address needs brackets before its port, for example `[::1]:9914`, not `{0}`")]
     BadIpv6(String),
     /// The host is not a valid host name.

@@ -74,7 +74,7 @@ impl Routes {
     }
 }
 
-/// Returns the tree of all pages: first what is served, then what is wrong with the request.
+/// Returns the filter tree: first the served pages, then the error responses.
 fn filter(
     scraper: Arc<Scraper>,
     ready: Ready,

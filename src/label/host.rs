@@ -9,7 +9,7 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HostId(u16);
 
-/// A shared list of hosts, each with a label value of its own.
+/// A shared list of hosts, each with a distinct label value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hosts(Arc<List>);
 

@@ -11,7 +11,7 @@ pub(super) struct Source {
     /// Name of the pattern.
     pub(super) pattern: String,
     pub(super) fields: FieldSet,
-    /// Name of the front source to which its lines are joined.
+    /// Name of the front source whose lines are joined with this source's.
     pub(super) behind: Option<String>,
     /// Path changes between nginx and Django.
     pub(super) rewrites: Rewrites,

@@ -1,4 +1,4 @@
-//! Decompresses what is read once.
+//! Decompresses logs that are read once, from beginning to end.
 //!
 //! Invariant: compression is detected by the first bytes of a stream, never by its name.
 

@@ -10,7 +10,7 @@ use memchr::{memchr, memrchr};
 /// Least number of bytes requested in one read.
 pub(crate) const READ_BYTES: usize = 128 * 1024;
 
-/// Cuts successive stretches of a text into lines. Skips a line that exceeds the limit before its end is seen, so that a
+/// Cuts successive parts of a text into lines. Skips a line that exceeds the limit before its end arrives, so that a
 /// buffer need not hold it.
 #[derive(Clone, Debug)]
 pub struct Framer {
@@ -18,12 +18,12 @@ pub struct Framer {
     skipping: bool,
 }
 
-/// Result of cutting a stretch of text.
+/// Result of cutting one part of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cut {
-    /// Range of its whole lines. If it is not empty, or `overlong` is not 0, its end is the start of the next line.
+    /// Range of the whole lines. If it is not empty, or `overlong` is not 0, its end is the start of the next line.
     pub lines: Range<usize>,
-    /// Bytes processed; the next stretch begins after them.
+    /// Bytes processed; the next part begins after them.
     pub consumed: usize,
     /// Lines that ended here and are not in `lines` because they exceeded the limit.
     pub overlong: u64,
@@ -83,8 +83,8 @@ impl Framer {
         }
     }
 
-    /// Cuts the last stretch of a text; a last line without a newline is a line too. The next stretch, if any, begins
-    /// another text.
+    /// Cuts the last part of a text; a last line without a newline is a line too. The next part, if any, begins another
+    /// text.
     pub fn finish(&mut self, data: &[u8]) -> Cut {
         let Some((start, overlong)) = self.resume(data) else {
             self.skipping = false;

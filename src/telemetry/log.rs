@@ -21,7 +21,7 @@ pub enum LogFormat {
     /// One line of text for each event; in the journal with a priority instead of a timestamp.
     #[default]
     Text,
-    /// One JSON object for each event, on a line of its own.
+    /// One JSON object for each event, each on a separate line.
     Json,
 }
 

@@ -88,7 +88,7 @@ fn is_on_path(program: &str) -> bool {
     std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
 }
 
-/// Returns the fault that an event stands for.
+/// Converts an event to a fault.
 fn judge(source: &str, event: &FileEvent) -> Option<Fault> {
     match event {
         FileEvent::Missing { .. } => Some(

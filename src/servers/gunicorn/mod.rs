@@ -44,7 +44,7 @@ pub struct Gunicorn {
     pub logging_config: Option<(String, Place)>,
     /// Directory to which relative paths refer, if known.
     pub directory: Option<String>,
-    /// File name of the systemd unit that runs it.
+    /// File name of the systemd unit that runs gunicorn.
     pub unit: Option<String>,
 }
 

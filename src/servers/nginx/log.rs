@@ -22,13 +22,13 @@ pub struct Log {
     pub target: Target,
     /// Format of the lines.
     pub format: Format,
-    /// Names of the servers that write to it.
+    /// Names of the servers that write to the log.
     pub servers: Vec<String>,
     /// Conditions given by `if=`.
     pub conditions: Vec<String>,
     /// Other files to which the same requests are written.
     pub also_in: Vec<String>,
-    /// Changes to the paths of its requests when nginx passes them on; each once.
+    /// Changes that nginx makes to paths of the log's requests when it passes them on; each once.
     pub path_changes: Vec<PathChange>,
     /// True if `buffer=` or `flush=` may delay lines.
     pub is_buffered: bool,

@@ -18,7 +18,7 @@ pub struct PathChange {
 /// A change to paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// A prefix is replaced, perhaps by itself.
+    /// A prefix is replaced, perhaps by an equal one.
     Prefix {
         /// The prefix in the log.
         from: String,
@@ -66,7 +66,7 @@ pub(super) fn path_changes(block: &Directive) -> Vec<PathChange> {
 }
 
 impl PathChange {
-    /// Returns whether the prefix is kept. Such an exception matters below a prefix that is replaced.
+    /// Returns whether the prefix stays the same. Such an exception matters below a prefix that is replaced.
     pub fn keeps_path(&self) -> bool {
         matches!(&self.change, Change::Prefix { from, to } if from == to)
     }

@@ -127,13 +127,13 @@ fn is_mark(byte: u8) -> bool {
     byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'_' | b'T')
 }
 
-/// Returns whether it is a rotation number: logrotate's have few digits.
+/// Returns whether the digits are a rotation number: logrotate's have few digits.
 fn is_number(digits: &[u8]) -> bool {
     (1..=5).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit)
 }
 
-/// Returns whether it is a date, perhaps with a time, or seconds since 1970: six or more digits with separators between
-/// them.
+/// Returns whether the text is a date, perhaps with a time, or seconds since 1970: six or more digits, perhaps with
+/// separators between them.
 fn is_date(text: &[u8]) -> bool {
     text.first().is_some_and(u8::is_ascii_digit)
         && text.last().is_some_and(u8::is_ascii_digit)

@@ -109,8 +109,8 @@ impl Watch {
         self.watcher.is_some() && self.refused.is_empty() && self.remote.is_empty()
     }
 
-    /// Returns whether files may have come, gone, moved or become readable since the last call, so that a discovery is
-    /// due.
+    /// Returns whether files may have been created, removed, renamed or made readable since the last call, so that a
+    /// discovery is due.
     pub fn take_names_changed(&self) -> bool {
         self.shared.names_changed.swap(false, Ordering::AcqRel)
     }
@@ -122,8 +122,8 @@ fn is_remote(dir: &Path) -> bool {
     rustix::fs::statfs(dir).is_ok_and(|system| is_remote_type(system.f_type))
 }
 
-/// Returns whether this number is the type of a remote file system (`linux/magic.h`). It has 32 bits; where a word has no
-/// more, the highest one is a sign.
+/// Returns whether this number is the type of a remote file system (`linux/magic.h`). Types have 32 bits; on 32-bit
+/// systems, the highest one is the sign of the word.
 fn is_remote_type(number: FsWord) -> bool {
     let [a, b, c, d, ..] = number.to_le_bytes();
     matches!(

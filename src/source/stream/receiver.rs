@@ -34,7 +34,7 @@ pub struct StreamReceiver {
     clock: Arc<dyn Clock>,
     held: Held,
     position: Position,
-    /// When losses are reported next; the interval keeps them from flooding the log.
+    /// Time of the next report of losses; the interval keeps them from flooding the log.
     next_loss_report: Duration,
     cursor: Option<JournalCursor>,
     is_save_failure_reported: bool,
@@ -92,7 +92,7 @@ impl StreamReceiver {
         })
     }
 
-    /// Returns whether it already receives this stream with this limit, and need not be replaced.
+    /// Returns whether the receiver already receives this stream with this limit.
     pub fn matches(&self, stream: &Stream, line_bytes: usize) -> bool {
         self.stream == *stream && self.line_bytes == line_bytes
     }

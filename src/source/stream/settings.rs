@@ -76,7 +76,7 @@ pub enum SyslogAddressError {
 pub struct Journal {
     /// Full name of the unit, such as `gunicorn.service`.
     pub unit: String,
-    /// Where to begin without a cursor.
+    /// Start position without a cursor.
     pub start: Start,
     /// File that keeps the cursor across restarts. Without it, every start begins at `start`.
     pub cursor_file: Option<PathBuf>,

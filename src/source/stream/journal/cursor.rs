@@ -23,7 +23,7 @@ pub(crate) struct JournalCursor {
     unit: String,
     /// Cursor to write next.
     unsaved: Option<String>,
-    /// When the file may be written again.
+    /// Time from which the file may be written again.
     next_save: Duration,
 }
 

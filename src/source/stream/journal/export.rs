@@ -44,15 +44,15 @@ enum Field {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// In the name of a field, or at the start of a line.
+    /// The next byte is in the name of a field, or at the start of a line.
     Name,
-    /// In a text value, which ends with its line.
+    /// The next byte is in a text value, which ends with its line.
     Text,
-    /// In the length of a binary value, eight bytes.
+    /// The next byte is in the length of a binary value, which has eight bytes.
     Length { so_far: u64, bytes: u32 },
-    /// In a binary value, `left` bytes before its end.
+    /// The next byte is in a binary value, `left` bytes before its end.
     Binary { left: u64 },
-    /// Before the newline after a binary value.
+    /// The next byte is the newline after a binary value.
     BinaryEnd,
 }
 

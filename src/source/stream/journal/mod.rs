@@ -39,7 +39,7 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 struct Follower<'c> {
     journal: &'c Journal,
     context: &'c ReceiveContext,
-    /// Where to begin without a cursor, in microseconds since 1970.
+    /// Start position without a cursor, in microseconds since 1970.
     since: Option<u128>,
     /// Last entry that was handed over or skipped.
     cursor: Option<String>,
