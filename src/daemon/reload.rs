@@ -186,7 +186,7 @@ impl Daemon {
     }
 }
 
-/// Reads a configuration and its routes; the report has errors.
+/// Reads a configuration and its routes; returns the report if it has errors.
 fn load(path: &Path) -> io::Result<Result<(Config, Resolvers), Report>> {
     let Checked { config, report } = Config::load(path)?;
     let Some(config) = config else {

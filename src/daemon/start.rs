@@ -124,8 +124,7 @@ impl Daemon {
     }
 }
 
-/// Loads the routes that sources use, and logs warnings. A report that is returned has errors; `report` are the
-/// faults so far.
+/// Loads the routes that sources use, and logs warnings; returns `report` with their faults if it has errors.
 pub(super) fn load_routes(config: &Config, mut report: Report) -> Result<Resolvers, Report> {
     let resolvers = config.resolvers(&mut report);
     if report.has_errors() {

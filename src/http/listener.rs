@@ -64,15 +64,16 @@ impl Listener {
     ///
     /// [`serve`]: super::serve
     pub fn bind(address: &Address) -> Result<Self, BindError> {
+        let tcp = |addresses: &[SocketAddr]| Ok(Self::bind_tcp(addresses)?);
         let bound = match address {
-            Address::Ip(ip) => Self::bind_tcp(&[*ip]),
+            Address::Ip(ip) => tcp(&[*ip]),
             // `[::]` includes IPv4 unless `net.ipv6.bindv6only` is set.
-            Address::AnyInterface(port) => Self::bind_tcp(&[
+            Address::AnyInterface(port) => tcp(&[
                 (Ipv6Addr::UNSPECIFIED, *port).into(),
                 (Ipv4Addr::UNSPECIFIED, *port).into(),
             ]),
             Address::Name { host, port } => match (host.as_str(), *port).to_socket_addrs() {
-                Ok(found) => Self::bind_tcp(found.as_slice()),
+                Ok(found) => tcp(found.as_slice()),
                 Err(source) => {
                     let address = address.clone();
                     return Err(BindError::Unresolved { address, source });
@@ -95,7 +96,7 @@ impl Listener {
 
     /// Binds the first address that this machine has. An address in use ends the search: listening
     /// on another one would hide the conflict.
-    fn bind_tcp(addresses: &[SocketAddr]) -> Result<Self, UnixBindError> {
+    fn bind_tcp(addresses: &[SocketAddr]) -> io::Result<Self> {
         let mut bound = Err(io::ErrorKind::AddrNotAvailable.into());
         for address in addresses {
             bound = TcpListener::bind(address);
@@ -107,8 +108,7 @@ impl Listener {
         let socket = bound?;
         // Accepted connections inherit the bound on what the kernel buffers for a client that does
         // not read. Linux would let it grow to megabytes, which count as the service's memory.
-        sockopt::set_socket_send_buffer_size(&socket, SEND_BUFFER_BYTES)
-            .map_err(io::Error::from)?;
+        sockopt::set_socket_send_buffer_size(&socket, SEND_BUFFER_BYTES)?;
         socket.set_nonblocking(true)?;
         Ok(Self {
             address: Address::Ip(socket.local_addr()?),

@@ -174,7 +174,7 @@ impl Queue {
         })
     }
 
-    /// Waits for room, or with room for bytes to read from `fd`. Returns whether both are there.
+    /// Waits until there is room or, if there is, until `fd` is readable. Returns true if `fd` may be read now.
     pub(super) fn wait_to_read(&self, fd: BorrowedFd<'_>) -> bool {
         if self.has_room() {
             return self.wait(&[fd], None).contains(&true);
