@@ -18,6 +18,7 @@ impl EventSink {
         match event {
             FileEvent::Truncated { copy: None, .. }
             | FileEvent::Damaged { .. }
+            | FileEvent::Forgotten { .. }
             | FileEvent::Unreadable { .. }
             | FileEvent::Unwatched { .. } => {
                 tracing::warn!(source = name, "{event}");

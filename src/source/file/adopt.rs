@@ -85,39 +85,51 @@ impl<F: Fs> Adoption<'_, F> {
     pub(super) fn adopt_rotated(&mut self, listing: &mut Listing) {
         let rotated = std::mem::take(&mut listing.rotated);
         let mut open = self.open.file_ids();
-        let mut found = Vec::new();
+        let (mut found, mut is_complete) = (Vec::new(), true);
         for (path, sibling) in &rotated {
-            let has_plain =
-                || path.extension().is_some() && rotated.contains_key(&path.with_extension(""));
-            if sibling.packing == Packing::Unsupported
-                || (sibling.packing == Packing::Gzip && has_plain())
-            {
+            if sibling.packing == Packing::Unsupported {
                 continue;
             }
             match stat(self.fs, path) {
                 Ok(meta) if !open.contains(&meta.id) => found.push((meta, path, sibling)),
-                Err(FileError::Io(error)) if !is_absence(&error) => self.finder.invalidate(),
+                Err(FileError::Io(error)) if !is_absence(&error) => {
+                    self.finder.invalidate();
+                    is_complete = false;
+                }
                 // A file that is gone again was renamed: that changed the directory.
                 _ => {}
             }
         }
+        if is_complete {
+            let is_listed = |dir: &Path| listing.is_listed(dir);
+            self.history.begin_listing(is_listed, self.now);
+        }
         found.sort_by_key(|(meta, path, _)| (meta.modified, *path));
         for (meta, path, sibling) in found {
-            if open.insert(meta.id)
-                && let Err(error) = self.adopt(path, sibling, &meta, listing)
-            {
-                self.finder.invalidate();
+            if !open.insert(meta.id) || self.history.recognize(path, &meta) {
+                continue;
+            }
+            let has_plain =
+                || path.extension().is_some() && rotated.contains_key(&path.with_extension(""));
+            if sibling.packing == Packing::Gzip && has_plain() {
+                continue;
+            }
+            if let Err(error) = self.adopt(path, sibling, &meta, listing) {
+                self.postpone(&sibling.base);
                 listing.faults.push((path.clone(), Some(error)));
             }
+        }
+        for (path, files) in self.history.forgotten.report() {
+            (self.events)(FileEvent::Forgotten { path, files });
         }
     }
 
     /// Opens files that grew after they were closed, though their directory did not change.
     pub(super) fn adopt_grown(&mut self, listing: &Listing) {
-        let grown = |file: &FinishedFile| {
-            let meta = stat(self.fs, &file.path).ok()?;
-            let paths = (file.path.clone(), file.base.clone());
-            file.has_changed(&meta).then_some((meta, paths))
+        let grown = |(path, base): (&Path, &Path)| {
+            let meta = stat(self.fs, path).ok()?;
+            let paths = (path.to_path_buf(), base.to_path_buf());
+            self.history.has_changed(&meta).then_some((meta, paths))
         };
         let grown: Vec<_> = self.history.growing().filter_map(grown).collect();
         let mut open = self.open.file_ids();
@@ -148,22 +160,27 @@ impl<F: Fs> Adoption<'_, F> {
         if sibling.fresh {
             if !self.history.holds(meta.id) {
                 let past = self.past(path, sibling, meta)?;
-                self.history.record(past);
+                self.history.record(past, self.now);
             }
             return Ok(());
         }
-        self.open.check_room()?;
-        if self.history.recognize(path, meta) {
+        if self.history.forgotten.is_reported(base, meta.modified) {
             return Ok(());
         }
+        self.open.check_room()?;
         let candidate = Candidate::open(self.fs, path, *packing)?;
         let meta = candidate.handle.meta;
         if candidate.head.is_empty() && *packing == Packing::Plain {
             // It may become a copy, or be written by a server that has not reopened its log yet.
-            let ends = self.history.fingerprinter().ends(&[], &[]);
-            let empty = FinishedFile::new(base, path, ends, 0, Some(meta), self.now);
-            self.history.detach(meta.id);
-            self.history.record(empty);
+            let empty = FinishedFile {
+                base: base.clone(),
+                path: path.to_path_buf(),
+                ends: self.history.fingerprinter().ends(&[], &[]),
+                consumed: 0,
+                holder: Some(meta),
+                is_whole: false,
+            };
+            self.history.record(empty, self.now);
             return Ok(());
         }
         let at_base = self.finder.file_at(base);
@@ -172,18 +189,20 @@ impl<F: Fs> Adoption<'_, F> {
             .open
             .may_have_copy(self.fs, base, at_base, &candidate.head, fingerprinter)?
         {
-            self.finder.invalidate();
+            self.postpone(base);
             return Ok(());
         }
         let read = |range| read_upto(self.fs, &candidate.handle.file, range);
         let (head, size) = (&candidate.head, candidate.size);
         let offset = match self.history.judge(base, meta.id, head, size, read)? {
             Verdict::Counted { record, may_grow } => {
-                self.history.confirm(record, path, &meta, may_grow);
+                self.history
+                    .confirm(record, path, &meta, may_grow, self.now);
                 return Ok(());
             }
+            Verdict::Unknown if self.history.forgotten.skip(base, meta.modified) => return Ok(()),
             Verdict::Unknown if listing.may_be_copy_of_unopened(base, candidate.text_bytes()) => {
-                self.finder.invalidate();
+                self.postpone(base);
                 return Ok(());
             }
             Verdict::CountedUntil { offset } => offset,
@@ -194,13 +213,20 @@ impl<F: Fs> Adoption<'_, F> {
         Ok(())
     }
 
+    /// Leaves a rotated file of `base` to the next scan.
+    fn postpone(&mut self, base: &Path) {
+        self.history.keep(base);
+        self.finder.invalidate();
+    }
+
     /// Returns the record of a file that existed before its path was followed. A file that cannot be opened is known by its
     /// identity alone.
     fn past(&self, path: &Path, sibling: &Sibling, meta: &Meta) -> Result<FinishedFile, FileError> {
         let fingerprinter = self.history.fingerprinter();
         let candidate = Candidate::open(self.fs, path, sibling.packing).ok();
+        let is_gzip = sibling.packing == Packing::Gzip;
         let (ends, consumed) = match &candidate {
-            Some(archive) if sibling.packing == Packing::Gzip => {
+            Some(archive) if is_gzip => {
                 (fingerprinter.ends(&archive.head, &[]), archive.text_bytes())
             }
             Some(plain) => {
@@ -209,10 +235,14 @@ impl<F: Fs> Adoption<'_, F> {
             }
             None => (fingerprinter.ends(&[], &[]), meta.size),
         };
-        let holder = Some(*meta);
-        let mut past = FinishedFile::new(&sibling.base, path, ends, consumed, holder, self.now);
-        past.is_whole = candidate.is_some() && sibling.packing == Packing::Gzip;
-        Ok(past)
+        Ok(FinishedFile {
+            base: sibling.base.clone(),
+            path: path.to_path_buf(),
+            ends,
+            consumed,
+            holder: Some(*meta),
+            is_whole: is_gzip && candidate.is_some(),
+        })
     }
 
     /// Makes a rotated file ready to be read from `offset` of its text.
@@ -269,10 +299,9 @@ impl<F: Fs> Adoption<'_, F> {
         if copy.is_some() || !generation.go_to_cut(self.fs) {
             if copy.is_none() {
                 // A copy that is found later is read on from the present offset.
-                let (base, end) = (&generation.base, generation.consumed.end);
-                let ends = generation.consumed.ends(self.history.fingerprinter());
-                let record = FinishedFile::new(base, base, ends, end, None, self.now);
-                self.history.record(record);
+                let mut record = generation.finished(self.fs, self.history.fingerprinter());
+                record.holder = None;
+                self.history.record(record, self.now);
                 self.finder.invalidate();
             }
             generation.restart();

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::fs::FileError;
 
 /// Every value of [`FileEvent::gap_reason`].
-pub const FILE_GAP_REASONS: [&str; 3] = ["archive", "copytruncate", "truncated"];
+pub const FILE_GAP_REASONS: [&str; 4] = ["archive", "copytruncate", "forgotten", "truncated"];
 
 /// A change in the files being read. [`fmt::Display`] writes one line.
 #[derive(Debug)]
@@ -60,6 +60,14 @@ pub enum FileEvent {
         /// Cause.
         error: io::Error,
     },
+    /// Rotated files are not read: they may be among those that were counted and of which the record was dropped, because
+    /// too many stand. A file is reported once.
+    Forgotten {
+        /// The followed path.
+        path: PathBuf,
+        /// Number of the files.
+        files: u64,
+    },
     /// A path does not exist, or a pattern matches no file. Not an error: a file may appear.
     Missing {
         /// The path or pattern.
@@ -100,6 +108,7 @@ impl FileEvent {
             Self::Truncated { copy: None, .. } => Some("truncated"),
             Self::Truncated { copy: Some(_), .. } => Some("copytruncate"),
             Self::Damaged { .. } => Some("archive"),
+            Self::Forgotten { .. } => Some("forgotten"),
             Self::Opened { .. }
             | Self::Rotated { .. }
             | Self::Finished { .. }
@@ -159,6 +168,11 @@ impl fmt::Display for FileEvent {
             } => write!(
                 f,
                 "{} cannot be decompressed beyond byte {offset} of its text: {error}",
+                Shown(path)
+            ),
+            Self::Forgotten { path, files } => write!(
+                f,
+                "{files} old rotated files of {} are not read: there are too many to remember which were counted",
                 Shown(path)
             ),
             Self::Missing { path } => write!(f, "no file at {}", Shown(path)),
@@ -248,6 +262,14 @@ mod tests {
             },
             r"/log/a\nb was truncated after 7 bytes were read; 3 unread bytes are lost, continuing from byte 0",
             Some("truncated"),
+        );
+        check(
+            &FileEvent::Forgotten {
+                path: path(),
+                files: 12,
+            },
+            r"12 old rotated files of /log/a\nb are not read: there are too many to remember which were counted",
+            Some("forgotten"),
         );
         check(
             &FileEvent::Unreadable {

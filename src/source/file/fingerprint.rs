@@ -16,15 +16,17 @@ pub(super) const LEAST_BYTES: usize = 16;
 /// Keyed hash of a part of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fingerprint {
-    bytes: usize,
+    /// Number of bytes it covers.
+    pub(super) bytes: usize,
     hash: u64,
 }
 
-/// Fingerprints of a text's beginning: of all of it, and of its first 16, 32, 64… bytes, so that a shorter text can be
-/// recognized as a part of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Fingerprints of a text's beginning: of its first 16, 32, 64… bytes, and of all `bytes` of it, so that a shorter text
+/// can be recognized as a part of it. Compact, since every rotated file has one.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Head {
-    fingerprints: Vec<Fingerprint>,
+    pub(super) bytes: usize,
+    hashes: Box<[u64]>,
 }
 
 /// Fingerprints of both ends of a text.
@@ -42,22 +44,6 @@ pub(super) struct Fingerprinter {
     key: RandomState,
 }
 
-impl Fingerprint {
-    /// Returns the number of bytes that the fingerprint covers.
-    pub(super) fn bytes(self) -> usize {
-        self.bytes
-    }
-}
-
-impl Head {
-    /// Returns the number of bytes that the fingerprints cover.
-    pub(super) fn bytes(&self) -> usize {
-        self.fingerprints
-            .last()
-            .map_or(0, |fingerprint| fingerprint.bytes)
-    }
-}
-
 impl Fingerprinter {
     /// Returns the fingerprint of these bytes.
     pub(super) fn fingerprint(&self, bytes: &[u8]) -> Fingerprint {
@@ -72,14 +58,10 @@ impl Fingerprinter {
     /// Returns the fingerprints of a text that begins with these bytes.
     pub(super) fn head(&self, bytes: &[u8]) -> Head {
         let bytes = &bytes[..bytes.len().min(HEAD_BYTES)];
-        let lengths = std::iter::successors(Some(LEAST_BYTES), |length| length.checked_mul(2));
-        let parts = lengths.take_while(|length| *length < bytes.len());
-        let whole = (!bytes.is_empty()).then_some(bytes.len());
-        let fingerprints = parts
-            .chain(whole)
-            .map(|length| self.fingerprint(&bytes[..length]));
+        let hash = |length| self.fingerprint(&bytes[..length]).hash;
         Head {
-            fingerprints: fingerprints.collect(),
+            bytes: bytes.len(),
+            hashes: lengths(bytes.len()).map(hash).collect(),
         }
     }
 
@@ -94,16 +76,22 @@ impl Fingerprinter {
     /// Returns whether a text that begins with `bytes` is the text of `head` or its beginning. False for heads too short to
     /// identify a text.
     pub(super) fn matches(&self, bytes: &[u8], head: &Head) -> bool {
-        if head.bytes() < LEAST_BYTES {
+        if head.bytes < LEAST_BYTES {
             return false;
         }
-        let longest = head
-            .fingerprints
-            .iter()
-            .rev()
-            .find(|fingerprint| fingerprint.bytes <= bytes.len());
-        longest.is_some_and(|longest| self.fingerprint(&bytes[..longest.bytes]) == *longest)
+        let parts = lengths(head.bytes).zip(&head.hashes);
+        let covered = parts.take_while(|(length, _)| *length <= bytes.len());
+        covered
+            .last()
+            .is_some_and(|(length, hash)| self.fingerprint(&bytes[..length]).hash == *hash)
     }
+}
+
+/// Returns the lengths of the parts of a beginning that have a fingerprint, ascending.
+fn lengths(bytes: usize) -> impl Iterator<Item = usize> {
+    let parts = std::iter::successors(Some(LEAST_BYTES), |length| length.checked_mul(2));
+    let parts = parts.take_while(move |length| *length < bytes);
+    parts.chain((bytes > 0).then_some(bytes))
 }
 
 #[cfg(test)]
@@ -116,7 +104,7 @@ mod tests {
         let text: Vec<u8> = (0..=250).cycle().take(6_000).collect();
         let check = |known: usize, given: &[u8], expected: bool| {
             let head = fingerprinter.head(&text[..known]);
-            assert_eq!(head.bytes(), known.min(HEAD_BYTES));
+            assert_eq!(head.bytes, known.min(HEAD_BYTES));
             let given = &given[..given.len().min(HEAD_BYTES)];
             assert_eq!(
                 fingerprinter.matches(given, &head),

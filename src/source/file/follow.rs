@@ -11,7 +11,7 @@ use super::adopt::Adoption;
 use super::event::FileEvent;
 use super::finder::Finder;
 use super::fs::Fs;
-use super::history::History;
+use super::history::{History, MOST_RECORDS};
 use super::open::{Context, OpenFiles};
 use super::pace::Pace;
 use super::settings::{FileSettings, Progress, Start};
@@ -54,7 +54,7 @@ impl<F: Fs> FileSource<F> {
             clock,
             start: settings.start,
             finder: Finder::new(&settings.paths),
-            history: History::default(),
+            history: History::new(MOST_RECORDS),
             open: OpenFiles::new(settings, read_bytes),
             pace: Pace::new(settings.poll),
         }
@@ -85,11 +85,12 @@ impl<F: Fs> FileSource<F> {
         if self.pace.needs_scan(round, has_changed) {
             self.scan(events);
         }
+        let now = self.clock.monotonic();
         let mut context = Context {
             fs: &self.fs,
             finder: &self.finder,
             fingerprinter: self.history.fingerprinter(),
-            now: self.clock.monotonic(),
+            now,
             sink,
             events,
         };
@@ -102,7 +103,7 @@ impl<F: Fs> FileSource<F> {
             if is_planted(Fault::NoDrain) {
                 continue;
             }
-            self.history.record(file);
+            self.history.record(file, now);
             // Other files that hold its text are recognized from now on.
             self.finder.invalidate();
         }
@@ -112,7 +113,6 @@ impl<F: Fs> FileSource<F> {
             Progress::Idle
         };
         for (id, unread) in reading.replaced {
-            let now = self.clock.monotonic();
             self.adoption(now, events).resume_replaced(id, unread);
             progress = Progress::More;
         }
@@ -161,7 +161,6 @@ impl<F: Fs> FileSource<F> {
     fn scan(&mut self, events: &mut dyn FnMut(FileEvent)) {
         let now = self.clock.monotonic();
         self.pace.note_scan();
-        self.history.expire(now);
         let mut listing = self.finder.scan(&self.fs, now);
         self.open
             .relink(&self.fs, &self.finder, &listing, now, events);
@@ -169,6 +168,7 @@ impl<F: Fs> FileSource<F> {
         adoption.open_followed(&mut listing);
         adoption.adopt_rotated(&mut listing);
         adoption.adopt_grown(&listing);
+        self.history.expire(now);
         self.finder.remember(listing, events);
     }
 
@@ -197,6 +197,12 @@ impl<F: Fs> FileSource<F> {
     #[cfg(test)]
     pub(super) fn set_lists_always(&mut self, lists_always: bool) {
         self.finder.set_lists_always(lists_always);
+    }
+
+    /// Sets the number of records that are kept.
+    #[cfg(test)]
+    pub(super) fn set_history_limit(&mut self, limit: usize) {
+        self.history.limit = limit;
     }
 
     #[cfg(test)]

@@ -10,6 +10,7 @@ mod evidence;
 mod finder;
 mod fingerprint;
 mod follow;
+mod forgotten;
 mod fs;
 mod history;
 mod mtime;

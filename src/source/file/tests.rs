@@ -25,6 +25,7 @@ mod reading;
 mod rotation;
 mod simulation;
 mod trouble;
+mod weeks;
 
 const LIMIT: usize = 1_000;
 const WAIT: Duration = Duration::from_mins(1);
@@ -195,6 +196,7 @@ impl Bench {
                     | FileEvent::Unreadable { path, .. }
                     | FileEvent::Readable { path }
                     | FileEvent::Damaged { path, .. }
+                    | FileEvent::Forgotten { path, .. }
                     | FileEvent::Dropped { path, .. } => path,
                     FileEvent::Unwatched { .. } => unreachable!(),
                 };

@@ -29,6 +29,10 @@ pub(crate) struct Listing {
     pub(crate) faults: Vec<(PathBuf, Option<FileError>)>,
     /// Files named like a rotated file of a followed path.
     pub(crate) rotated: BTreeMap<PathBuf, Sibling>,
+    /// Directories whose rotated files are all in `rotated`.
+    pub(super) listed: BTreeSet<PathBuf>,
+    /// A directory could not be listed.
+    pub(super) is_incomplete: bool,
     /// Followed paths whose file could not be opened; its size, if it could be read.
     pub(crate) unopened: BTreeMap<PathBuf, Option<u64>>,
 }
@@ -87,6 +91,11 @@ impl Listing {
             }
             btree_map::Entry::Occupied(mut entry) => entry.get_mut().fresh &= fresh,
         }
+    }
+
+    /// Returns whether a rotated file in `dir` that is not in this listing is gone, or is not wanted any more.
+    pub(crate) fn is_listed(&self, dir: &Path) -> bool {
+        !self.is_incomplete && (self.listed.contains(dir) || !self.directories.contains(dir))
     }
 
     /// Returns whether a text of `size` bytes may be a copy of the file at `base`, which could not be opened.

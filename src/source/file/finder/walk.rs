@@ -89,7 +89,11 @@ fn scan_beside<F: Fs>(
                 listing.rotated.insert(dir.join(&entry.name), sibling);
             }
         });
-        if listed.is_err() {
+        match listed {
+            Err(error) if !is_absence(&error) => listing.is_incomplete = true,
+            _ => drop(listing.listed.insert(dir.to_path_buf())),
+        }
+        if listing.is_incomplete {
             directories.invalidate();
         }
     }
@@ -155,6 +159,9 @@ impl<F: Fs> Walk<'_, F> {
         for name in names {
             self.add_file(dir.join(name));
         }
+        if !is_unchanged {
+            self.listing.listed.insert(dir.to_path_buf());
+        }
         for (name, base, packing) in rotated {
             let sibling = Sibling {
                 base: dir.join(base),
@@ -195,6 +202,7 @@ impl<F: Fs> Walk<'_, F> {
             let fault = (dir.to_path_buf(), Some(FileError::Io(error)));
             self.listing.faults.push(fault);
             self.failed = true;
+            self.listing.is_incomplete = true;
             self.directories.invalidate();
         }
         names

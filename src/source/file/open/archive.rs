@@ -7,7 +7,6 @@ use std::borrow::Borrow;
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use flate2::read::MultiGzDecoder;
 
@@ -101,14 +100,20 @@ impl<F: Fs> Archive<F> {
         Ok(ArchiveStep::More)
     }
 
-    /// Returns the record of the file, without a fingerprint of the last bytes.
-    pub(super) fn finished(&self, fingerprinter: &Fingerprinter, now: Duration) -> FinishedFile {
+    /// Returns its record, without a fingerprint of its last bytes; `is_whole` if it was read to its end.
+    pub(super) fn finished(&self, fingerprinter: &Fingerprinter, is_whole: bool) -> FinishedFile {
         let ends = Ends {
             head: self.head.clone(),
             tail: fingerprinter.fingerprint(&[]),
         };
-        let holder = Some(self.meta);
-        FinishedFile::new(&self.base, &self.path, ends, self.offset, holder, now)
+        FinishedFile {
+            base: self.base.clone(),
+            path: self.path.clone(),
+            ends,
+            consumed: self.offset,
+            holder: Some(self.meta),
+            is_whole,
+        }
     }
 }
 

@@ -337,16 +337,20 @@ impl<F> Generation<F> {
             && finder.is_succeeded(&self.base)
     }
 
-    /// Returns the record of the file.
-    pub(super) fn finished<S: Fs<File = F>>(
+    /// Returns its record.
+    pub(crate) fn finished<S: Fs<File = F>>(
         &self,
         fs: &S,
         fingerprinter: &Fingerprinter,
-        now: Duration,
     ) -> FinishedFile {
-        let ends = self.consumed.ends(fingerprinter);
-        let holder = fs.fstat(&self.file).ok();
-        FinishedFile::new(&self.base, &self.path, ends, self.consumed.end, holder, now)
+        FinishedFile {
+            base: self.base.clone(),
+            path: self.path.clone(),
+            ends: self.consumed.ends(fingerprinter),
+            consumed: self.consumed.end,
+            holder: fs.fstat(&self.file).ok(),
+            is_whole: false,
+        }
     }
 
     /// Replaces the file but not the offset.

@@ -311,7 +311,7 @@ impl<F: Fs> OpenFiles<F> {
                 Ok(ReadStep::Ended) => {
                     let (path, offset) = (generation.path.clone(), generation.offset);
                     (context.events)(FileEvent::Finished { path, offset });
-                    let finished = generation.finished(fs, context.fingerprinter, now);
+                    let finished = generation.finished(fs, context.fingerprinter);
                     reading.finished.push(finished);
                     return false;
                 }
@@ -353,8 +353,7 @@ impl<F: Fs> OpenFiles<F> {
             if fault.is_some() || matches!(step, Ok(ArchiveStep::More)) {
                 return true;
             }
-            let mut finished = archive.finished(context.fingerprinter, context.now);
-            finished.is_whole = step.is_ok();
+            let finished = archive.finished(context.fingerprinter, step.is_ok());
             reading.finished.push(finished);
             let (path, offset) = (archive.path.clone(), archive.offset);
             (context.events)(match step {

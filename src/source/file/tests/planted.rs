@@ -13,6 +13,8 @@ pub(crate) enum Fault {
     NoPoll,
     /// Without a notification nothing is polled while idle.
     NoSeldomPoll,
+    /// The record of a text is dropped after a time, though its file stands.
+    Forgets,
     /// The hole left by a truncation is read as text.
     Hole,
 }

@@ -130,6 +130,11 @@ fn a_follower_that_does_not_poll_while_idle_is_found() {
 }
 
 #[test]
+fn a_follower_that_forgets_with_time_is_found() {
+    finds(Fault::Forgets);
+}
+
+#[test]
 fn a_follower_that_reads_holes_is_found() {
     finds(Fault::Hole);
 }

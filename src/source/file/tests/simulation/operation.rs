@@ -23,6 +23,8 @@ pub(super) enum Operation {
     Pass(u16),
     /// Time passes, poll by poll, until polls become seldom.
     Rest,
+    /// Servers reopen their log, then so many days pass.
+    Weeks(u16),
     /// Later changes are not notified.
     Mute,
     /// Later changes are notified again.
@@ -140,8 +142,9 @@ impl Dice {
             58..63 => Operation::Reopen { server },
             63..76 => Operation::Run,
             76..80 => Operation::RunOnce,
-            80..88 => Operation::Pass(u16::try_from(1 + self.roll(900)).unwrap()),
+            80..87 => Operation::Pass(u16::try_from(1 + self.roll(900)).unwrap()),
             88 if setting.is_watched => Operation::Rest,
+            87 => Operation::Weeks(u16::try_from(1 + self.roll(25)).unwrap()),
             88..90 => Operation::Pass(u16::try_from(1_000 + self.roll(40_000)).unwrap()),
             90..92 => Operation::Mute,
             92..94 => Operation::Notify,

@@ -139,6 +139,16 @@ impl<W: World> Play<W> {
         self.pass(POLL * SELDOM + Duration::from_millis(1));
     }
 
+    /// Days pass. A server that has not reopened its log by then is out of scope.
+    fn weeks(&mut self, days: u16) {
+        for server in 0..self.servers.len() {
+            self.reopen(server);
+        }
+        self.pass(POLL);
+        self.pass(Duration::from_hours(24) * u32::from(days));
+        self.pass(POLL);
+    }
+
     fn rest(&mut self) {
         for _ in 0..=QUIET_POLLS {
             self.pass(POLL + Duration::from_millis(1));
@@ -156,6 +166,7 @@ impl<W: World> Play<W> {
             Operation::RunOnce => self.run(1),
             Operation::Pass(millis) => self.pass(Duration::from_millis(millis.into())),
             Operation::Rest => self.rest(),
+            Operation::Weeks(days) => self.weeks(days),
             Operation::Mute => self.unnotified = true,
             Operation::Notify => self.unnotified = false,
             Operation::Fail(failure) => {

@@ -1,0 +1,58 @@
+//! Followed paths of which records were dropped for want of room.
+//!
+//! Invariant: a text whose record was dropped is not read again. An unknown rotated file that is not younger than the
+//! latest of them may be one of them: it is skipped, and reported once.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Traces of dropped records, by followed path.
+#[derive(Debug, Default)]
+pub(super) struct Forgotten(BTreeMap<Arc<Path>, Trace>);
+
+/// Trace of the dropped records of one path. Times of modification are in nanoseconds since 1970.
+#[derive(Debug, Default)]
+struct Trace {
+    /// Latest modification of a file whose record was dropped.
+    modified: u64,
+    /// `modified` as of the last report.
+    reported: u64,
+    /// Files skipped since then.
+    skipped: u64,
+}
+
+impl Forgotten {
+    /// Notes that the record of a text of `base` was dropped; a file that held it was modified at this time.
+    pub(super) fn note(&mut self, base: Arc<Path>, modified: u64) {
+        let trace = self.0.entry(base).or_default();
+        trace.modified = trace.modified.max(modified);
+    }
+
+    /// Returns whether a file of this age was reported as skipped.
+    pub(super) fn is_reported(&self, base: &Path, modified: u64) -> bool {
+        self.0
+            .get(base)
+            .is_some_and(|trace| modified <= trace.reported)
+    }
+
+    /// Returns whether an unknown file of this age must not be read; counts it for the next report.
+    pub(super) fn skip(&mut self, base: &Path, modified: u64) -> bool {
+        let trace = self.0.get_mut(base);
+        let Some(trace) = trace.filter(|trace| modified <= trace.modified) else {
+            return false;
+        };
+        trace.skipped += 1;
+        true
+    }
+
+    /// Returns the paths of which files were skipped since the last report, and the number of these files.
+    pub(super) fn report(&mut self) -> Vec<(PathBuf, u64)> {
+        let mut skipped = Vec::new();
+        for (base, trace) in self.0.iter_mut().filter(|(_, trace)| trace.skipped > 0) {
+            skipped.push((base.to_path_buf(), std::mem::take(&mut trace.skipped)));
+            trace.reported = trace.modified;
+        }
+        skipped
+    }
+}
