@@ -1,8 +1,7 @@
 //! Files that were consumed and closed.
 //!
-//! Invariant: what was counted of a text is not counted again while a file that holds it stands, under whatever name,
-//! compressed or not; what was appended to it later is. A record that had to be dropped for want of room never leads to
-//! counting its text again.
+//! Invariant: the counted part of a text is not counted again while a file that holds it stands, whatever the file's
+//! name, and compressed or not; text appended later is counted. Dropping records for want of room does not change that.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -19,7 +18,7 @@ use super::tests::planted::{Fault, is_planted};
 
 /// Time for which a record is kept after a complete listing in which no file held its text.
 const KEPT: Duration = Duration::from_hours(7 * 24);
-/// Most records kept: the rotated files of a busy host with room to spare, in some 20 MB.
+/// Maximum number of records: more than the rotated files of a busy host, in some 20 MB.
 pub(super) const MOST_RECORDS: usize = 50_000;
 /// Time for which a closed file is checked for growth at each scan. Later, its directory must change before it is checked.
 const YOUNG: Duration = Duration::from_hours(1);
@@ -36,11 +35,11 @@ pub(super) struct FinishedFile {
     /// Path under which the file was seen last.
     pub(super) path: PathBuf,
     pub(super) ends: Ends,
-    /// Bytes of its text that are counted or skipped.
+    /// Bytes of the text that were counted or skipped.
     pub(super) consumed: u64,
-    /// The file, unless it is gone.
+    /// The file that holds the text; `None` if it is gone or holds other text.
     pub(super) holder: Option<Meta>,
-    /// It is an archive that was read to its end, so it does not grow.
+    /// True if the file is an archive that was read to its end, so it does not grow.
     pub(super) is_whole: bool,
 }
 
@@ -65,13 +64,13 @@ pub(super) struct History {
     fingerprinter: Fingerprinter,
 }
 
-/// What is remembered of a consumed text.
+/// Record of a consumed text.
 #[derive(Debug)]
 struct Record {
     base: Arc<Path>,
     ends: Ends,
     consumed: u64,
-    /// Files that hold the text, as they were when last checked, the latest last.
+    /// Files that hold the text, as of the last check, the latest last.
     holders: Vec<Meta>,
 }
 
@@ -117,7 +116,7 @@ impl History {
         }
     }
 
-    /// Makes all fingerprints that are compared with this history.
+    /// Returns the maker of all fingerprints that are compared with this history.
     pub(super) fn fingerprinter(&self) -> &Fingerprinter {
         &self.fingerprinter
     }
@@ -271,7 +270,7 @@ impl History {
         })
     }
 
-    /// Records that a file holds the text of a record, as [`Verdict::Counted`] says.
+    /// Records that a file holds the text of a record, after [`Verdict::Counted`].
     pub(super) fn confirm(
         &mut self,
         record: u64,
@@ -304,8 +303,8 @@ impl History {
         }
     }
 
-    /// Paths of the files that may grow without a change of their directory, each with its followed path; the latest
-    /// first.
+    /// Returns the paths of the files that may grow without a change of their directory, each with its followed path, the
+    /// latest first.
     pub(super) fn growing(&self) -> impl Iterator<Item = (&Path, &Path)> {
         let files = self.growing.iter().rev();
         files.filter_map(|(number, file)| Some((&*file.path, &*self.records.get(number)?.base)))

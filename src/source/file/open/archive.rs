@@ -100,7 +100,7 @@ impl<F: Fs> Archive<F> {
         Ok(ArchiveStep::More)
     }
 
-    /// Returns its record, without a fingerprint of its last bytes; `is_whole` if it was read to its end.
+    /// Returns the record of the file, without a fingerprint of the last bytes; `is_whole` if it was read to its end.
     pub(super) fn finished(&self, fingerprinter: &Fingerprinter, is_whole: bool) -> FinishedFile {
         let ends = Ends {
             head: self.head.clone(),

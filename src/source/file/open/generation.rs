@@ -337,7 +337,7 @@ impl<F> Generation<F> {
             && finder.is_succeeded(&self.base)
     }
 
-    /// Returns its record.
+    /// Returns the record of the file.
     pub(crate) fn finished<S: Fs<File = F>>(
         &self,
         fs: &S,
