@@ -126,7 +126,7 @@ guide_assert() {
     [ "$(systemctl show --value -p NRestarts httplog-exporter)" = 0 ] || guide_fail "the exporter was restarted"
 }
 
-# gunicorn's log is rotated as the guide has it, gunicorn writes on in a log of its own, and that is counted.
+# Rotates gunicorn's log as the guide configures it, and asserts that gunicorn's new log is counted.
 guide_rotated() {
     sudo logrotate --force /etc/logrotate.d/gunicorn
     guide_until sudo test -e /var/log/gunicorn/access.log.1

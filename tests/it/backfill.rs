@@ -25,7 +25,7 @@ fn samples(page: &str) -> Samples {
     for line in page.lines() {
         if let Some(comment) = line.strip_prefix("# TYPE ") {
             let family = comment.split(' ').next().unwrap();
-            assert!(!families.contains(&family), "{family} stands twice");
+            assert!(!families.contains(&family), "{family} appears twice");
             families.push(family);
         } else if !line.starts_with("# HELP ") {
             assert!(line.starts_with(families.last().unwrap()), "{line}");

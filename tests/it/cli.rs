@@ -278,7 +278,7 @@ fn a_log_that_is_not_a_file_is_66() {
      = help: to follow the files of a directory, use a configuration: paths = [\"DIR/*.log\"]
     ");
     assert_snapshot!(fails(&["replay", "."], 66), @"error: cannot read .: is a directory");
-    // A pipe, here.
+    // Standard input is a pipe here.
     assert_snapshot!(fails(&["run", "/dev/stdin"], 66), @"
     error: cannot read /dev/stdin: not a regular file
      = help: to read a FIFO, use a configuration: fifo = \"PATH\"; for standard input, use `-`

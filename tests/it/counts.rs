@@ -1,6 +1,6 @@
 //! Counts the requests of a log, without any of the project's code.
 //!
-//! In a line of text, the request stands between the first two quotes without a backslash before them, and the status
+//! In a line of text, the request is between the first two quotes without a backslash before them, and the status
 //! follows. That holds for nginx's default escaping (which writes `"` as `\x22`), gunicorn's, uvicorn's and Apache's. In
 //! a line of keys, the names of the corpora are expected.
 

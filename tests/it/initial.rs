@@ -203,7 +203,7 @@ fn checked(dir: &Path, config: &str) -> String {
 }
 
 #[test]
-fn check_shows_how_many_start_at_0() {
+fn check_shows_the_number_of_series_that_start_at_0() {
     let dir = tempfile::tempdir().unwrap();
     let config = config(dir.path(), KEYS, &format!("{ROUTES}{TEMPLATES}"));
     assert_snapshot!(checked(dir.path(), &config), @"

@@ -181,7 +181,7 @@ fn rotate(options: &str, watch: bool) -> (u64, u64, u64) {
         rotations += 1;
     }
     let answered = clients.finish();
-    assert!(answered > 300, "{answered} answers");
+    assert!(answered > 300, "{answered} responses");
     let on_disk = nginx.lines();
     let expected = if is_exact(options) { answered } else { on_disk };
     let page = daemon.metrics_after(&[("nginx", expected)]);

@@ -196,7 +196,7 @@ fn hostile_peers_use_bounded_memory_and_lose_no_lines_of_others() {
             ))
     };
     until(overlong);
-    // At most 64 are open: the good one, the giant, the endless one, and 61 of the crowd.
+    // At most 64 are open: the good one, the one with the giant frame, the one with the endless line, and 61 others.
     until(|| {
         let refused = gaps(&daemon.scrape(), "refused_connection");
         (refused >= 939.0)
