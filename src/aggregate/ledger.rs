@@ -18,7 +18,7 @@ pub struct Ledger {
     pub skipped: BTreeMap<&'static str, u64>,
     /// Bytes of the lines read, newlines included.
     pub bytes: u64,
-    /// Lines counted as `<other>` because the budget of series is spent.
+    /// Lines counted as `<other>` in one family or more because the budget of series is spent.
     pub overflow: u64,
 }
 

@@ -10,8 +10,9 @@ use hashbrown::HashTable;
 /// Number of rows found without a hash table, by one byte of a multiplied key.
 const RECENT: usize = 256;
 
-/// Largest number of overflow keys remembered; they take up to 2 MiB.
-const OVERFLOW_KEYS: usize = 1 << 16;
+/// Largest number of overflow keys remembered; they take up to 2 MiB, and their rows 512 KiB for each table. Tests reach
+/// it with a few lines.
+const OVERFLOW_KEYS: usize = if cfg!(test) { 8 } else { 1 << 16 };
 
 /// The small integers from which all labels of a line are made, packed into one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -33,10 +34,12 @@ pub(super) struct Rows {
     hasher: RandomState,
     /// For each row, the slot in each table.
     slots: Vec<usize>,
-    /// The rows of overflow keys, by the families that count them; empty until the cap is reached.
-    overflow: Vec<(Box<[bool]>, Row)>,
     /// Overflow keys seen recently. Making their labels again for each line would cost far more than counting it.
     overflow_keys: HashTable<(Key, Row)>,
+    /// The rows of the overflow keys, by their slots: keys that are counted in the same series share one.
+    overflow: HashTable<Row>,
+    /// Rows of forgotten overflow keys, to be used again.
+    free: Vec<Row>,
 }
 
 impl Key {
@@ -65,8 +68,9 @@ impl Rows {
             recent,
             hasher: RandomState::default(),
             slots: Vec::new(),
-            overflow: Vec::new(),
             overflow_keys: HashTable::new(),
+            overflow: HashTable::new(),
+            free: Vec::new(),
         }
     }
 
@@ -96,57 +100,54 @@ impl Rows {
     }
 
     /// Registers a key that has no row.
-    pub(super) fn register(&mut self, key: Key, slots: impl Iterator<Item = usize>) -> Row {
+    pub(super) fn register(&mut self, key: Key, slots: &[usize]) -> Row {
         let row = self.push(slots);
         insert(&mut self.registered, &self.hasher, (key, row));
         row
     }
 
-    /// Returns whether an overflow row exists. If so, lines create no series.
-    pub(super) fn is_full(&self) -> bool {
-        !self.overflow.is_empty()
-    }
-
-    /// Returns the overflow row of a key that was assigned to one before and is still cached.
-    pub(super) fn find_overflow_key(&self, key: Key) -> Option<Row> {
+    /// Returns the row of an overflow key that is still remembered.
+    pub(super) fn find_overflow(&self, key: Key) -> Option<Row> {
         let hash = self.hasher.hash_one(key.0);
         let found = self.overflow_keys.find(hash, |(known, _)| *known == key);
         found.map(|(_, row)| *row)
     }
 
-    /// Returns the overflow row that the given families count.
-    pub(super) fn find_overflow(&self, feeds: &[bool]) -> Option<Row> {
-        let found = self.overflow.iter().find(|(known, _)| **known == *feeds);
-        found.map(|(_, row)| *row)
+    /// Returns whether overflow keys must be forgotten before another one is remembered.
+    pub(super) fn has_max_overflow_keys(&self) -> bool {
+        self.overflow_keys.len() >= OVERFLOW_KEYS
     }
 
-    /// Adds an overflow row for the given families.
-    pub(super) fn add_overflow(
-        &mut self,
-        feeds: Box<[bool]>,
-        slots: impl Iterator<Item = usize>,
-    ) -> Row {
-        let row = self.push(slots);
-        self.overflow.push((feeds, row));
+    /// Remembers an overflow key and returns a row for it.
+    pub(super) fn register_overflow(&mut self, key: Key, slots: &[usize]) -> Row {
+        let hash = self.hasher.hash_one(slots);
+        let is_same = |row: &Row| self.slots(*row, slots.len()) == slots;
+        let row = self.overflow.find(hash, is_same).copied();
+        let row = row.unwrap_or_else(|| {
+            let row = match self.free.pop() {
+                Some(row) => {
+                    self.slots[row.0..][..slots.len()].copy_from_slice(slots);
+                    row
+                }
+                None => self.push(slots),
+            };
+            let rehash = |row: &Row| self.hasher.hash_one(&self.slots[row.0..][..slots.len()]);
+            self.overflow.insert_unique(hash, row, rehash);
+            row
+        });
+        insert(&mut self.overflow_keys, &self.hasher, (key, row));
         row
     }
 
-    /// Remembers the overflow row of a key.
-    pub(super) fn remember_overflow_key(&mut self, key: Key, row: Row) {
-        if self.overflow_keys.len() >= OVERFLOW_KEYS {
-            self.overflow_keys.clear();
-        }
-        insert(&mut self.overflow_keys, &self.hasher, (key, row));
-    }
-
-    /// Forgets the overflow keys, because their series may exist by now.
-    pub(super) fn forget_overflow_keys(&mut self) {
+    /// Forgets the overflow keys. Their rows lead to other series from now on.
+    pub(super) fn forget_overflow(&mut self) {
         self.overflow_keys.clear();
+        self.free.extend(self.overflow.drain());
     }
 
-    fn push(&mut self, slots: impl Iterator<Item = usize>) -> Row {
+    fn push(&mut self, slots: &[usize]) -> Row {
         let row = Row(self.slots.len());
-        self.slots.extend(slots);
+        self.slots.extend_from_slice(slots);
         row
     }
 }
@@ -161,15 +162,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn overflow_keys_are_remembered_up_to_a_limit() {
+    fn overflow_keys_and_their_rows_take_bounded_memory() {
         let mut rows = Rows::new();
-        let row = rows.add_overflow([true].into(), [7].into_iter());
-        for key in 0..OVERFLOW_KEYS as u64 + 10 {
-            rows.remember_overflow_key(Key(key), row);
+        for key in 0..1_000 {
+            if rows.has_max_overflow_keys() {
+                rows.forget_overflow();
+            }
+            // Two keys share each row.
+            let slots = [0, usize::try_from(key).unwrap() / 2];
+            let row = rows.register_overflow(Key(key), &slots);
+            assert_eq!(rows.slots(row, 2), slots);
+            assert_eq!(rows.find_overflow(Key(key)), Some(row));
         }
-        assert!(rows.overflow_keys.len() <= OVERFLOW_KEYS);
-        assert!((0..100_000).all(|key| rows.find(Key(key)).is_none()));
-        assert_eq!(rows.slots(row, 1), [7]);
+        assert_eq!(rows.slots.len(), OVERFLOW_KEYS);
+        assert!((0..1_000).all(|key| rows.find(Key(key)).is_none()));
     }
 
     #[test]
@@ -177,7 +183,7 @@ mod tests {
         let mut rows = Rows::new();
         for key in 0..1_000 {
             let slots = [key, key + 1].map(|slot| usize::try_from(slot).unwrap());
-            rows.register(Key(key), slots.into_iter());
+            rows.register(Key(key), &slots);
         }
         for key in (0..1_000).chain((0..1_000).rev()) {
             let row = rows.find(Key(key)).unwrap();

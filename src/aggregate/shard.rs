@@ -20,8 +20,8 @@ pub struct Shard {
     /// Families of rejected lines.
     rejected: Vec<Definition>,
     rows: Rows,
-    /// True if series may exist without a row: those that start at 0, and those of a merged shard.
-    has_idle_series: bool,
+    /// True once a series was refused. Lines then create no series but those for overflow.
+    is_full: bool,
     ledger: Ledger,
     /// Present if counts are kept by time.
     history: Option<Box<History>>,
@@ -38,7 +38,7 @@ impl Shard {
             rows: Rows::new(),
             tables: counted.into_iter().map(Table::new).collect(),
             rejected,
-            has_idle_series: false,
+            is_full: false,
             ledger,
             history: None,
         }
@@ -90,63 +90,50 @@ impl Shard {
         }
     }
 
-    /// Accounts for a line that is counted in an overflow row.
-    pub fn add_overflow(&mut self) {
-        self.ledger.overflow += 1;
-    }
-
-    /// Returns the overflow row of a key that was refused a short while ago.
-    pub fn find_overflow(&self, key: Key) -> Option<Row> {
-        self.rows.find_overflow_key(key)
-    }
-
-    /// Returns whether [`Self::register`] can succeed. Over the cap, it can only if all series of the row exist; if every
-    /// series has a row, such rows are too rare to search for.
-    pub fn can_register(&self) -> bool {
-        !self.rows.is_full() || self.has_idle_series
-    }
-
-    /// Registers a key with its label values in each family, `None` for a family that excludes it. Calls `admit` with the
-    /// number of new series, unless all exist. Returns `None` if it refuses.
+    /// Returns a row for a line whose key is not registered. `labels` returns its label values in each family, `None` for a
+    /// family that excludes it. Calls `admit` with the number of new series, unless all exist. If it refuses, families
+    /// that lack the series count the line in their series for overflow, and the ledger counts it as overflow.
     pub fn register(
         &mut self,
         key: Key,
-        labels: Vec<Option<LabelValues>>,
+        labels: impl FnOnce() -> Vec<Option<LabelValues>>,
         admit: impl FnOnce(usize) -> bool,
-    ) -> Option<Row> {
-        let tables = self.tables.iter().zip(&labels);
-        let fresh = tables
-            .filter(|(table, labels)| labels.as_ref().is_some_and(|new| !table.contains(new)))
-            .count();
-        let may_add = fresh == 0 || (!self.rows.is_full() && admit(fresh));
-        may_add.then(|| {
-            self.rows
-                .register(key, Self::slots(&mut self.tables, labels))
-        })
-    }
-
-    /// Returns the overflow row for the families that count a key, and remembers it for the key. `labels` makes the
-    /// label values of the row if it does not exist.
-    pub fn register_overflow(
-        &mut self,
-        key: Key,
-        feeds: Box<[bool]>,
-        labels: impl FnOnce(&[bool]) -> Vec<Option<LabelValues>>,
     ) -> Row {
-        let row = self.rows.find_overflow(&feeds).unwrap_or_else(|| {
-            let slots = Self::slots(&mut self.tables, labels(&feeds));
-            self.rows.add_overflow(feeds, slots)
+        if let Some(row) = self.rows.find_overflow(key) {
+            self.ledger.overflow += 1;
+            return row;
+        }
+        let labels = labels();
+        let tables = self.tables.iter().zip(&labels);
+        let is_fresh = |(table, labels): &(&Table, &Option<LabelValues>)| {
+            (labels.as_ref()).is_some_and(|labels| table.find(labels).is_none())
+        };
+        let fresh = tables.filter(is_fresh).count();
+        let is_whole = fresh == 0 || (!self.is_full && admit(fresh));
+        let tables = self.tables.iter_mut().zip(labels);
+        let slots = tables.map(|(table, labels)| match labels {
+            None => Table::SINK,
+            Some(labels) if is_whole => table.slot(labels),
+            Some(labels) => {
+                (table.find(&labels)).unwrap_or_else(|| table.overflow_slot(&self.source))
+            }
         });
-        self.rows.remember_overflow_key(key, row);
-        row
+        let slots: Vec<usize> = slots.collect();
+        if is_whole {
+            return self.rows.register(key, &slots);
+        }
+        self.is_full = true;
+        self.ledger.overflow += 1;
+        if self.rows.has_max_overflow_keys() {
+            self.forget_overflow();
+        }
+        self.rows.register_overflow(key, &slots)
     }
 
-    fn slots(
-        tables: &mut [Table],
-        labels: Vec<Option<LabelValues>>,
-    ) -> impl Iterator<Item = usize> {
-        let tables = tables.iter_mut().zip(labels);
-        tables.map(|(table, labels)| labels.map_or(Table::SINK, |labels| table.slot(labels)))
+    /// Forgets the rows of overflow keys, once what was counted in them is recorded.
+    fn forget_overflow(&mut self) {
+        self.record_history();
+        self.rows.forget_overflow();
     }
 
     /// Adds the missing ones of these series to a family, at 0. Calls `admit` with the number of new series; if it refuses,
@@ -157,16 +144,15 @@ impl Shard {
         label_sets: Vec<LabelValues>,
         admit: impl FnOnce(usize) -> bool,
     ) -> bool {
+        self.forget_overflow();
         let Some(table) = self.tables.get_mut(family) else {
             return false;
         };
         let mut fresh = label_sets;
-        fresh.retain(|labels| !table.contains(labels));
+        fresh.retain(|labels| table.find(labels).is_none());
         if !admit(fresh.len()) {
             return false;
         }
-        self.has_idle_series |= !fresh.is_empty();
-        self.rows.forget_overflow_keys();
         for labels in fresh {
             table.slot(labels);
         }
@@ -258,6 +244,7 @@ impl Shard {
     /// Adds the ledger of another shard, and the counts of its families. A family that is defined differently here
     /// starts at 0.
     pub fn merge(&mut self, other: &Self) {
+        self.forget_overflow();
         for theirs in &other.tables {
             let is_same = |mine: &&mut Table| mine.definition.name == theirs.definition.name;
             let mine = self.tables.iter_mut().find(is_same);
@@ -266,8 +253,6 @@ impl Shard {
                 mine.merge(theirs);
             }
         }
-        self.has_idle_series |= self.series() > 0;
-        self.rows.forget_overflow_keys();
         self.ledger.add(&other.ledger);
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::buckets::Buckets;
 use super::definition::{Definition, Kind, Measure, Values};
 use super::past::cell;
+use crate::label::{Label, OTHER};
 use crate::model::{
     self, Change, Course, Family, Histogram, Labels, Number, Series, Track, Unit, Value,
 };
@@ -78,21 +79,31 @@ impl Table {
         self.series.len()
     }
 
-    /// Returns whether the label set has a series.
-    pub(super) fn contains(&self, labels: &LabelValues) -> bool {
-        self.index.contains_key(labels)
+    /// Returns the slot of a label set that has a series.
+    pub(super) fn find(&self, labels: &LabelValues) -> Option<usize> {
+        self.index.get(labels).copied()
     }
 
     /// Returns the slot of a label set; makes its series at 0 if there was none.
     pub(super) fn slot(&mut self, labels: LabelValues) -> usize {
-        if let Some(slot) = self.index.get(&labels) {
-            return *slot;
+        if let Some(slot) = self.find(&labels) {
+            return slot;
         }
         let slot = self.values.len();
         self.index.insert(labels.clone(), slot);
         self.series.push(labels);
         self.values.resize(slot + self.stride, 0);
         slot
+    }
+
+    /// Returns the slot of the series for overflow, whose labels are all `<other>` but for `source`.
+    pub(super) fn overflow_slot(&mut self, source: &Arc<str>) -> usize {
+        let labels = self.definition.labels.iter();
+        let labels = labels.map(|label| match label {
+            Label::Source => Arc::clone(source),
+            _ => OTHER.into(),
+        });
+        self.slot(labels.collect())
     }
 
     /// Returns whether excluded lines are counted in this slot.

@@ -316,23 +316,10 @@ impl Pipeline {
         shard.count(row, &values);
     }
 
-    /// Registers the key of a line, or accounts for the line as overflow if the budget has no room for new series.
     #[cold]
     fn register(&self, shard: &mut Shard, key: Key) -> Row {
-        if let Some(row) = shard.find_overflow(key) {
-            shard.add_overflow();
-            return row;
-        }
-        let names = self.names();
-        let feeds = names.feeds(key);
-        if shard.can_register() {
-            let labels = names.labels(key, &feeds);
-            if let Some(row) = shard.register(key, labels, |fresh| self.budget.take(fresh)) {
-                return row;
-            }
-        }
-        shard.add_overflow();
-        shard.register_overflow(key, feeds, |feeds| names.overflow_labels(feeds))
+        let labels = || self.names().labels(key);
+        shard.register(key, labels, |fresh| self.budget.take(fresh))
     }
 
     fn names(&self) -> KeyNames<'_> {

@@ -95,44 +95,15 @@ pub(super) struct KeyNames<'n> {
 }
 
 impl KeyNames<'_> {
-    /// Returns for each counted family whether a key meets its conditions.
-    pub(super) fn feeds(&self, key: Key) -> Box<[bool]> {
-        let passes = |family: &Definition| {
-            family.when.iter().all(|condition| {
-                let other = family.other_value(condition.label);
-                condition.passes(&self.value(key.0, condition.label, &other))
-            })
+    /// Returns the label values of a key in each counted family; `None` if the key does not meet its conditions.
+    pub(super) fn labels(&self, key: Key) -> Vec<Option<LabelValues>> {
+        let values = |family: &Definition| {
+            let value = |label| self.value(key.0, label, &family.other_value(label));
+            let mut conditions = family.when.iter();
+            let is_counted = conditions.all(|condition| condition.passes(&value(condition.label)));
+            is_counted.then(|| family.labels.iter().copied().map(value).collect())
         };
-        self.plan.counted().map(passes).collect()
-    }
-
-    /// Returns the label values of a key in each family that it feeds.
-    pub(super) fn labels(&self, key: Key, feeds: &[bool]) -> Vec<Option<LabelValues>> {
-        self.label_values(feeds, |family, label| {
-            self.value(key.0, label, &family.other_value(label))
-        })
-    }
-
-    /// Returns the label values of the overflow series of each family that is fed.
-    pub(super) fn overflow_labels(&self, feeds: &[bool]) -> Vec<Option<LabelValues>> {
-        self.label_values(feeds, |_, label| match label {
-            Label::Source => Arc::clone(self.source),
-            _ => OTHER.into(),
-        })
-    }
-
-    fn label_values(
-        &self,
-        feeds: &[bool],
-        value: impl Fn(&Definition, Label) -> Arc<str>,
-    ) -> Vec<Option<LabelValues>> {
-        let families = self.plan.counted().zip(feeds);
-        families
-            .map(|(family, feeds)| {
-                let labels = family.labels.iter();
-                feeds.then(|| labels.map(|label| value(family, *label)).collect())
-            })
-            .collect()
+        self.plan.counted().map(values).collect()
     }
 
     /// Returns the value of a label. `other` is the text for a value that is absent or not in its list. Only the

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::aggregate::Measure;
-use crate::label::{Condition, Label, OTHER};
+use crate::label::{Condition, Label};
 use crate::model::{Families, Timeline};
 use proptest::prelude::*;
 
@@ -20,10 +20,6 @@ impl Site {
         if let Some(row) = shard.find(key) {
             return row;
         }
-        if let Some(row) = shard.find_overflow(key) {
-            shard.add_overflow();
-            return row;
-        }
         let text = |label: &Label| match label {
             Label::Route => format!("/{}", key.0 / 10).into(),
             _ => (key.0 % 10).to_string().into(),
@@ -36,39 +32,14 @@ impl Site {
                 is_fed.then(|| table.definition.labels.iter().map(text).collect())
             })
             .collect();
-        let feeds = labels.iter().map(Option::is_some).collect();
-        let tables = shard.tables.iter();
-        let others = |feeds: &[bool]| -> Vec<Option<LabelValues>> {
-            let sizes = feeds.iter().zip(SIZES);
-            sizes
-                .map(|(feeds, size)| {
-                    feeds.then(|| std::iter::repeat_n(OTHER.into(), size).collect())
-                })
-                .collect()
-        };
-        assert!(
-            tables
-                .zip(SIZES)
-                .all(|(table, size)| table.definition.labels.len() == size)
-        );
         let admit = |fresh| {
             let left = self.left.checked_sub(fresh);
             self.left = left.unwrap_or(self.left);
             left.is_some()
         };
-        let registered = shard
-            .can_register()
-            .then(|| shard.register(key, labels, admit))
-            .flatten();
-        registered.unwrap_or_else(|| {
-            shard.add_overflow();
-            shard.register_overflow(key, feeds, others)
-        })
+        shard.register(key, || labels, admit)
     }
 }
-
-/// Number of labels of each family of [`shard`], and of one that counts odd routes only.
-const SIZES: [usize; 4] = [2, 1, 0, 1];
 
 fn definition(name: &str, kind: Kind, labels: &[Label]) -> Definition {
     Definition {
@@ -162,6 +133,35 @@ fn over_the_cap_no_line_is_lost() {
 }
 
 #[test]
+fn a_series_that_exists_is_counted_in_over_the_cap() {
+    let mut shard = shard().by_time();
+    let mut site = Site::new(3);
+    shard.begin_step(1);
+    // More keys of one step than are remembered, half of them with the route of the first line.
+    let keys = (10..20).chain((0..10).map(|route| 1_000 + route * 10));
+    let lines: Vec<_> = keys.map(|key| (key, Some(1))).collect();
+    apply(&mut shard, &lines, &mut site);
+    apply(&mut shard, &lines, &mut site);
+    assert_eq!(shard.ledger().overflow, 38);
+    let counted = families(&shard);
+    let lines_of = |family: &str, route: &str| {
+        let series = counted.get(family).unwrap().series.iter();
+        let mut of_route = series.filter(|series| series.label("route") == Some(route));
+        match &of_route.next().unwrap().value {
+            Value::Histogram(histogram) => histogram.observations(),
+            Value::Number(Number::Exact(lines, _)) => *lines,
+            Value::Number(Number::Float(_)) => panic!("{family}"),
+        }
+    };
+    assert_eq!(lines_of("requests", "/1"), 2);
+    assert_eq!(lines_of("requests", "<other>"), 38);
+    assert_eq!(lines_of("seconds", "/1"), 20);
+    assert_eq!(lines_of("seconds", "<other>"), 20);
+    let timeline = Timeline::new(shard.take_timeline());
+    assert_eq!(added_up(&timeline, |_| true), counted);
+}
+
+#[test]
 fn a_key_over_the_cap_is_remembered_until_its_series_may_exist() {
     let mut shard = shard();
     assert!(shard.initialise(1, vec![["/7".into()].into()], |_| true));
@@ -169,7 +169,7 @@ fn a_key_over_the_cap_is_remembered_until_its_series_may_exist() {
     let flood: Vec<_> = (0..1_000).map(|_| (12, Some(1))).collect();
     apply(&mut shard, &flood, &mut site);
     assert_eq!(shard.ledger().overflow, 1_000);
-    assert!(shard.find_overflow(Key(12)).is_some());
+    assert!(shard.rows.find_overflow(Key(12)).is_some());
     // Once its series exist, its lines are counted in them.
     let series: [&[&str]; 3] = [&["/1", "2"], &["/1"], &[]];
     for (family, labels) in series.into_iter().enumerate() {

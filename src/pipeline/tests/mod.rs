@@ -206,4 +206,68 @@ proptest! {
         let requests = Families::new(shard.snapshot()).get("httplog_requests_total").map_or(0, crate::model::Family::total);
         prop_assert_eq!(requests, shard.ledger().recorded);
     }
+
+    #[test]
+    fn over_the_cap_totals_and_existing_series_are_exact(
+        lines in proptest::collection::vec((0..4_usize, 0..4_usize, 0..3_usize), 0..80),
+        series in 0..60_usize,
+    ) {
+        let lines: Vec<String> = lines
+            .iter()
+            .map(|(method, route, status)| {
+                LINE.replace("GET", ["GET", "POST", "PUT", "BREW"][*method])
+                    .replace("/a/", ["/a/", "/b/", "/c/", "/d/"][*route])
+                    .replace("200", ["200", "404", "503"][*status])
+            })
+            .collect();
+        let (exact, none) = capped(10_000, &lines);
+        prop_assert_eq!(none, 0);
+        let (families, overflow) = capped(series, &lines);
+        let mut others = 0;
+        for family in families.iter() {
+            let expected = exact.get(&family.name).unwrap();
+            prop_assert_eq!(family.total(), expected.total());
+            for series in &family.series {
+                if is_overflow(series) {
+                    others += 1;
+                } else {
+                    prop_assert!(expected.series.contains(series), "{}: {series:?}", family.name);
+                }
+            }
+        }
+        prop_assert!(overflow == 0 || others > 0);
+    }
+}
+
+/// Counts lines with room for `series`, in families by method, route and status, and in some with fewer labels.
+fn capped(series: usize, lines: &[String]) -> (Families, u64) {
+    let mut pipeline = Pipeline::new(pipeline(1_000).settings, Budget::new(series));
+    let mut shard = pipeline.shard();
+    pipeline.feed(&mut shard, &batch(lines.concat().as_bytes(), 0));
+    (Families::new(shard.snapshot()), shard.ledger().overflow)
+}
+
+fn is_overflow(series: &crate::model::Series) -> bool {
+    let mut labels = series.labels.iter();
+    let mut shown = labels.clone().filter(|(name, _)| &**name != "source");
+    shown.next().is_some()
+        && labels.all(|(name, value)| &**name == "source" || &**value == label::OTHER)
+}
+
+#[test]
+fn over_the_cap_only_families_without_the_series_count_as_other() {
+    let lines = [
+        LINE.to_owned(),
+        LINE.replace("200", "404"),
+        LINE.replace("200", "404"),
+    ];
+    // The five series of the first line.
+    let (families, overflow) = capped(5, &lines);
+    assert_eq!(overflow, 2);
+    for family in families.iter() {
+        assert_eq!(family.total(), 3, "{}", family.name);
+        let other = family.series.iter().filter(|series| is_overflow(series));
+        let has_status = family.series[0].label("status").is_some();
+        assert_eq!(other.count(), usize::from(has_status), "{}", family.name);
+    }
 }
