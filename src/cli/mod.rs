@@ -22,12 +22,13 @@ mod unrecognised;
 use std::str::FromStr;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use tracing::Level;
 
 pub use exit::{Exit, Failure};
 
 use exit::EXIT_CODES;
 
-use crate::telemetry::log::{self, LogError, LogFormat, LogLevel};
+use crate::telemetry::log::{self, LogError, LogFormat};
 
 /// Prometheus metrics for a Django site, from the access logs nginx and gunicorn already write.
 #[derive(Debug, Parser)]
@@ -52,8 +53,8 @@ struct LogOptions {
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text", value_parser = LogFormat::from_str)]
     log_format: LogFormat,
     /// Least severe events to log: error, warn, info, debug or trace [default: info; demo: warn]
-    #[arg(long, global = true, value_name = "LEVEL", value_parser = LogLevel::from_str)]
-    log_level: Option<LogLevel>,
+    #[arg(long, global = true, value_name = "LEVEL", value_parser = log::level)]
+    log_level: Option<Level>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -74,8 +75,8 @@ impl Cli {
     /// Runs the command.
     pub fn execute(self) -> Result<(), Failure> {
         match self.command {
-            Command::Run(run) => self.log.start(LogLevel::Info).and_then(|()| run.execute()),
-            Command::Demo(demo) => self.log.start(LogLevel::Warn).and_then(|()| demo.execute()),
+            Command::Run(run) => self.log.start(Level::INFO).and_then(|()| run.execute()),
+            Command::Demo(demo) => self.log.start(Level::WARN).and_then(|()| demo.execute()),
             Command::Replay(replay) => replay.execute(),
             Command::Backfill(backfill) => backfill.execute(),
             Command::Check(check) => check.execute(),
@@ -89,7 +90,7 @@ impl Cli {
 }
 
 impl LogOptions {
-    fn start(&self, level: LogLevel) -> Result<(), Failure> {
+    fn start(&self, level: Level) -> Result<(), Failure> {
         log::init(self.log_format, self.log_level.unwrap_or(level))
             .map_err(|error: LogError| Failure::new(Exit::Runtime, error))
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::diag::{Fault, Report, Section, Spot, distinct};
 use crate::join;
 use crate::label::{Hosts, Label};
-use crate::metric::{Counts, Initial, Metric, Metrics, Set, read, sets};
+use crate::metric::{Counts, Initial, Metric, Metrics, Set, read};
 
 /// Metrics selected by a configuration.
 pub(super) struct Selection {
@@ -100,7 +100,7 @@ fn check_use(
 
 /// Finds sets by name.
 pub(super) fn read_sets(names: &Spot<Vec<Spot<String>>>, report: &mut Report) -> Vec<Set> {
-    let known = || sets().iter().map(|set| set.name);
+    let known = || Set::ALL.into_iter().map(|set| set.name);
     if names.value.is_empty() {
         let help = format!("one of: {}", known().collect::<Vec<_>>().join(", "));
         let fault = names.error("`sets` is empty: nothing would be counted");
@@ -125,7 +125,7 @@ fn series_names(metric: &Metric) -> Vec<String> {
 
 fn check_names(custom: &[Spot<Metric>], report: &mut Report) {
     let mut taken: BTreeMap<String, String> = BTreeMap::new();
-    for set in sets() {
+    for set in Set::ALL {
         for metric in set.metrics() {
             let owner = format!("a metric of the set `{}`", set.name);
             let names = series_names(&metric).into_iter();

@@ -140,11 +140,7 @@ impl<'d> Section<'d> {
         report: &mut Report,
     ) -> Option<Spot<Vec<Spot<String>>>> {
         let value = self.get(key)?;
-        let items = self.typed(value, report, expected[0], |value| {
-            value
-                .as_array()
-                .map(|items| items.iter().collect::<Vec<_>>())
-        })?;
+        let items = self.typed(value, report, expected[0], DeValue::as_array)?;
         let strings = items
             .value
             .iter()
@@ -167,16 +163,12 @@ impl<'d> Section<'d> {
         let Some(value) = self.get(key) else {
             return Vec::new();
         };
-        let Some(items) = self.typed(value, report, "a list of tables", |value| {
-            value
-                .as_array()
-                .map(|items| items.iter().collect::<Vec<_>>())
-        }) else {
+        let Some(items) = self.typed(value, report, "a list of tables", DeValue::as_array) else {
             return Vec::new();
         };
         items
             .value
-            .into_iter()
+            .iter()
             .filter_map(|item| self.as_section(item, report))
             .collect()
     }

@@ -4,7 +4,7 @@
 //! without `serde_json`, which has no exact decimals.
 
 use super::number::{push_exact, push_integer, push_number};
-use crate::model::{Families, Family, Histogram, Kind, Number, Series, Value};
+use crate::model::{Families, Family, Histogram, Number, Series, Value};
 
 /// Appends one JSON object and a line feed, with one line for each series.
 ///
@@ -27,11 +27,9 @@ fn push_family(family: &Family, out: &mut Vec<u8>) {
     push_string(&family.name, out);
     out.extend_from_slice(b",\"help\":");
     push_string(&family.help, out);
-    out.extend_from_slice(match family.kind {
-        Kind::Counter => b",\"type\":\"counter\",\"series\":[".as_slice(),
-        Kind::Gauge => b",\"type\":\"gauge\",\"series\":[",
-        Kind::Histogram => b",\"type\":\"histogram\",\"series\":[",
-    });
+    out.extend_from_slice(b",\"type\":");
+    push_string(family.kind.name(), out);
+    out.extend_from_slice(b",\"series\":[");
     for (at, series) in family.series.iter().enumerate() {
         out.extend_from_slice(if at == 0 { b"\n  " } else { b",\n  " });
         push_series(series, out);
@@ -97,6 +95,7 @@ fn push_string(text: &str, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Kind;
     use crate::model::Unit;
 
     fn family(name: &str, kind: Kind, series: Vec<Series>) -> Family {

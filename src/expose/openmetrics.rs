@@ -36,13 +36,10 @@ pub fn write_timeline(
 /// Appends the `TYPE` and `HELP` lines. These name a counter without its `_total`; a counter without `_total` in its
 /// name has the type `unknown`, since OpenMetrics requires the suffix.
 fn push_head(course: &Course, out: &mut Vec<u8>) {
-    let (name, kind) = match course.kind {
-        Kind::Counter => match course.name.strip_suffix("_total") {
-            Some(name) => (name, "counter"),
-            None => (&*course.name, "unknown"),
-        },
-        Kind::Gauge => (&*course.name, "gauge"),
-        Kind::Histogram => (&*course.name, "histogram"),
+    let (name, kind) = match (course.kind, course.name.strip_suffix("_total")) {
+        (Kind::Counter, Some(name)) => (name, "counter"),
+        (Kind::Counter, None) => (&*course.name, "unknown"),
+        (kind, _) => (&*course.name, kind.name()),
     };
     for part in ["# TYPE ", name, " ", kind, "\n# HELP ", name, " "] {
         out.extend_from_slice(part.as_bytes());

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use super::number::{push_exact, push_integer, push_number};
-use crate::model::{Families, Family, Histogram, Kind, Labels, Unit, Value};
+use crate::model::{Families, Family, Histogram, Labels, Unit, Value};
 
 /// The `Content-Type` of the text format.
 pub const TEXT_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -107,17 +107,13 @@ impl Bounds {
 
 /// Appends the `HELP` and `TYPE` lines.
 fn push_head(family: &Family, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"# HELP ");
-    out.extend_from_slice(family.name.as_bytes());
-    out.push(b' ');
+    for part in ["# HELP ", &family.name, " "] {
+        out.extend_from_slice(part.as_bytes());
+    }
     push_escaped(&family.help, Quoted::No, out);
-    out.extend_from_slice(b"\n# TYPE ");
-    out.extend_from_slice(family.name.as_bytes());
-    out.extend_from_slice(match family.kind {
-        Kind::Counter => b" counter\n",
-        Kind::Gauge => b" gauge\n",
-        Kind::Histogram => b" histogram\n",
-    });
+    for part in ["\n# TYPE ", &family.name, " ", family.kind.name(), "\n"] {
+        out.extend_from_slice(part.as_bytes());
+    }
 }
 
 /// Appends the cumulative buckets, the sum and the count.

@@ -38,7 +38,7 @@ pub(super) struct Account {
 }
 
 /// Histogram of the times that requests waited between the front and the work on them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Queue {
     counts: [u64; QUEUE_BOUNDS.len() + 1],
     sum: u64,
@@ -51,19 +51,16 @@ impl Account {
             unreached: [0; Reason::ALL.len()],
             backs: backs
                 .into_iter()
-                .map(|source| (Lines::new(source), Queue::new()))
+                .map(|source| (Lines::new(source), Queue::default()))
                 .collect(),
         }
     }
 
-    /// Counts the outcome of a line of the front.
-    pub(super) fn front(&mut self, outcome: Outcome) {
-        self.front.end(outcome);
-    }
-
-    /// Counts the outcome of a line from behind.
-    pub(super) fn back(&mut self, back: usize, outcome: Outcome) {
-        self.backs[back].0.end(outcome);
+    /// Counts the outcome of a line.
+    pub(super) fn end(&mut self, state: State, outcome: Outcome) {
+        if let Some(lines) = self.lines_of(state) {
+            lines.end(outcome);
+        }
     }
 
     /// Counts a request of the front that no server behind it logged.
@@ -105,17 +102,14 @@ impl Account {
         self.leave(state);
         match state {
             State::Passed { fate, .. } => self.unreached(fate),
-            State::Worked { back, .. } => self.back(back, Outcome::Unfronted),
-            State::Joined => {}
+            _ => self.end(state, Outcome::Unfronted),
         }
     }
 
     /// Counts the outcome of an entry that is dropped before its wait is over.
     pub(super) fn evict(&mut self, state: State) {
         self.leave(state);
-        if let Some(lines) = self.lines_of(state) {
-            lines.end(Outcome::Evicted);
-        }
+        self.end(state, Outcome::Evicted);
     }
 
     /// Returns the number of lines of all sources with an outcome.
@@ -213,13 +207,6 @@ impl Lines {
 }
 
 impl Queue {
-    fn new() -> Self {
-        Self {
-            counts: [0; QUEUE_BOUNDS.len() + 1],
-            sum: 0,
-        }
-    }
-
     fn observe(&mut self, micros: u64) {
         self.counts[QUEUE_BOUNDS.partition_point(|bound| *bound < micros)] += 1;
         self.sum = self.sum.wrapping_add(micros);

@@ -57,18 +57,8 @@ pub struct Tap {
 enum Arrival {
     /// The front responded by itself.
     Local(Reason),
-    /// The front passed the request on. `fate` is the reason if no server behind logs it.
-    Passed {
-        id: Option<u64>,
-        fate: Reason,
-        time: Option<Micros>,
-    },
-    /// A server behind the front worked on the request.
-    Worked {
-        id: Option<u64>,
-        back: usize,
-        time: Option<Micros>,
-    },
+    /// A line that another one may belong to.
+    Linked { id: Option<u64>, state: State },
 }
 
 #[derive(Debug)]
@@ -207,20 +197,22 @@ impl Tap {
     /// Adds a line.
     pub fn note(&mut self, record: &Record<'_>) {
         let status = record.status.map(Status::code);
-        let arrival = match (self.end.side, record.upstream_durations) {
-            (Side::Front, None) => Arrival::Local(Reason::from_local_status(status)),
-            (Side::Front, Some(times)) => Arrival::Passed {
-                id: self.id(record),
+        let state = match (self.end.side, record.upstream_durations) {
+            (Side::Front, None) => {
+                let reason = Reason::from_local_status(status);
+                return self.arrivals.push(Arrival::Local(reason));
+            }
+            (Side::Front, Some(times)) => State::Passed {
                 fate: Reason::from_passed_status(status),
                 time: last_time(times),
             },
-            (Side::Back(back), _) => Arrival::Worked {
-                id: self.id(record),
+            (Side::Back(back), _) => State::Worked {
                 back,
                 time: record.duration,
             },
         };
-        self.arrivals.push(arrival);
+        let id = self.id(record);
+        self.arrivals.push(Arrival::Linked { id, state });
     }
 
     /// Joins the buffered lines. `now` is the time of any clock that all sides share.
@@ -261,57 +253,36 @@ impl Inner {
         for arrival in arrivals {
             match *arrival {
                 Arrival::Local(reason) => self.account.unreached(reason),
-                Arrival::Passed { id: None, .. } => self.account.front(Outcome::NoId),
-                Arrival::Worked { id: None, back, .. } => self.account.back(back, Outcome::NoId),
-                Arrival::Passed {
+                Arrival::Linked { id: None, state } => self.account.end(state, Outcome::NoId),
+                Arrival::Linked {
                     id: Some(id),
-                    fate,
-                    time,
-                } => self.passed(id, fate, time),
-                Arrival::Worked {
-                    id: Some(id),
-                    back,
-                    time,
-                } => self.worked(id, back, time),
+                    state,
+                } => self.join(id, state),
             }
         }
         self.expire();
     }
 
-    /// Processes the front's line of a request that it passed on.
-    fn passed(&mut self, id: u64, fate: Reason, time: Option<Micros>) {
-        match self.pending.find(id) {
-            None => self.wait(id, State::Passed { fate, time }),
-            Some(state) => match *state {
-                State::Worked { back, time: worked } => {
-                    self.account.leave(*state);
-                    *state = State::Joined;
-                    self.account.join(back, time, worked);
-                }
-                State::Passed { .. } | State::Joined => self.account.front(Outcome::Duplicate),
-            },
-        }
-    }
-
-    /// Processes a line from behind the front.
-    fn worked(&mut self, id: u64, back: usize, time: Option<Micros>) {
-        match self.pending.find(id) {
-            None => self.wait(id, State::Worked { back, time }),
-            Some(state) => match *state {
-                State::Passed { time: passed, .. } => {
-                    self.account.leave(*state);
-                    *state = State::Joined;
-                    self.account.join(back, passed, time);
-                }
-                // The front logs the time of the last attempt.
-                State::Worked { back: earlier, .. } => {
-                    self.account.leave(*state);
-                    *state = State::Worked { back, time };
-                    self.account.wait(*state);
-                    self.account.back(earlier, Outcome::Duplicate);
-                }
-                State::Joined => self.account.back(back, Outcome::Duplicate),
-            },
+    /// Joins a line with the other line of its request, or keeps it until that comes.
+    fn join(&mut self, id: u64, new: State) {
+        let Some(state) = self.pending.find(id) else {
+            return self.wait(id, new);
+        };
+        match (*state, new) {
+            (State::Passed { time: passed, .. }, State::Worked { back, time: worked })
+            | (State::Worked { back, time: worked }, State::Passed { time: passed, .. }) => {
+                self.account.leave(*state);
+                *state = State::Joined;
+                self.account.join(back, passed, worked);
+            }
+            // The front logs the time of the last attempt.
+            (State::Worked { .. }, State::Worked { .. }) => {
+                self.account.leave(*state);
+                self.account.wait(new);
+                self.account.end(*state, Outcome::Duplicate);
+                *state = new;
+            }
+            _ => self.account.end(new, Outcome::Duplicate),
         }
     }
 

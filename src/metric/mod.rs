@@ -15,4 +15,4 @@ pub use initial::Initial;
 pub use metrics::Metrics;
 pub use plan::MetricPlan;
 pub use read::read;
-pub use set::{Set, sets};
+pub use set::Set;

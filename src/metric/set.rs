@@ -22,21 +22,15 @@ macro_rules! sets {
     };
 }
 
-/// Every set, in documented order.
-const SETS: [Set; 3] = sets!["httplog", "django", "nginxlog"];
-
-/// Returns every shipped set.
-pub fn sets() -> &'static [Set] {
-    &SETS
-}
-
 impl Set {
+    /// Every set, in documented order.
+    pub const ALL: [Self; 3] = sets!["httplog", "django", "nginxlog"];
     /// The set that is counted unless the configuration names others.
-    pub const DEFAULT: Self = SETS[0];
+    pub const DEFAULT: Self = Self::ALL[0];
 
     /// Returns the set of this name.
     pub fn find(name: &str) -> Option<Self> {
-        SETS.into_iter().find(|set| set.name == name)
+        Self::ALL.into_iter().find(|set| set.name == name)
     }
 
     /// Returns the metrics of the set.
@@ -67,23 +61,23 @@ mod tests {
 
     #[test]
     fn every_set_is_valid() {
-        for set in sets() {
+        for set in Set::ALL {
             let mut report = Report::default();
             assert!(set.read(&mut report).len() > 3, "{}", set.name);
             assert!(report.faults().is_empty(), "{report}");
-            assert_eq!(Set::find(set.name), Some(*set));
+            assert_eq!(Set::find(set.name), Some(set));
         }
     }
 
     #[test]
     fn every_shipped_file_is_embedded() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/metrics");
-        assert_eq!(std::fs::read_dir(folder).unwrap().count(), sets().len());
+        assert_eq!(std::fs::read_dir(folder).unwrap().count(), Set::ALL.len());
     }
 
     #[test]
     fn no_two_sets_have_a_name_in_common() {
-        let mut names: Vec<_> = sets().iter().flat_map(|set| set.metrics()).collect();
+        let mut names: Vec<_> = Set::ALL.into_iter().flat_map(Set::metrics).collect();
         let all = names.len();
         names.sort_by(|a, b| a.name.cmp(&b.name));
         names.dedup_by(|a, b| a.name == b.name);

@@ -39,8 +39,17 @@ impl<'b> Batch<'b> {
     }
 
     /// Returns the lines without their `\n` or `\r\n`.
-    pub fn lines(&self) -> Lines<'b> {
-        Lines { rest: self.bytes }
+    pub fn lines(&self) -> impl Iterator<Item = &'b [u8]> + use<'b> {
+        let mut rest = self.bytes;
+        std::iter::from_fn(move || {
+            let line;
+            (line, rest) = match memchr(b'\n', rest) {
+                Some(newline) => (&rest[..newline], &rest[newline + 1..]),
+                None if rest.is_empty() => return None,
+                None => (rest, &[][..]),
+            };
+            Some(line.strip_suffix(b"\r").unwrap_or(line))
+        })
     }
 
     /// Returns the lines with their terminators.
@@ -56,29 +65,6 @@ impl<'b> Batch<'b> {
     /// Returns the position at which the next batch of this file begins.
     pub fn end(&self) -> Position {
         self.end
-    }
-}
-
-/// An iterator over the lines of a [`Batch`].
-#[derive(Clone, Debug)]
-pub struct Lines<'b> {
-    rest: &'b [u8],
-}
-
-impl<'b> Iterator for Lines<'b> {
-    type Item = &'b [u8];
-
-    #[inline]
-    fn next(&mut self) -> Option<&'b [u8]> {
-        if self.rest.is_empty() {
-            return None;
-        }
-        let (line, rest) = match memchr(b'\n', self.rest) {
-            Some(newline) => (&self.rest[..newline], &self.rest[newline + 1..]),
-            None => (self.rest, &[][..]),
-        };
-        self.rest = rest;
-        Some(line.strip_suffix(b"\r").unwrap_or(line))
     }
 }
 

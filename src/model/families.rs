@@ -78,6 +78,17 @@ pub struct Histogram {
     pub unit: Unit,
 }
 
+impl Kind {
+    /// Returns the name in every exposition format.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
 impl Families {
     /// Sorts families and series, merges families of one name and adds up series of one label set.
     pub fn new(families: impl IntoIterator<Item = Family>) -> Self {

@@ -12,7 +12,7 @@ mod timestamp;
 mod units;
 pub(crate) mod vector;
 
-pub use batch::{Batch, GenerationId, Lines, Position};
+pub use batch::{Batch, GenerationId, Position};
 pub use families::{Families, Family, Histogram, Kind, Labels, Number, Series, Value};
 pub use record::{Field, FieldSet, Record, UpstreamList};
 pub use timeline::{Change, Course, Timeline, Track};

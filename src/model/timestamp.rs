@@ -45,27 +45,13 @@ impl Timestamp {
 
 /// Parses `22/Nov/2026:18:47:15 +0000`.
 fn clf(text: &[u8]) -> Option<i64> {
-    let [
-        d1,
-        d2,
-        b'/',
-        m1,
-        m2,
-        m3,
-        b'/',
-        y1,
-        y2,
-        y3,
-        y4,
-        b':',
-        rest @ ..,
-    ] = text
-    else {
+    let (date, rest) = text.split_first_chunk()?;
+    let [d1, d2, b'/', m1, m2, m3, b'/', y1, y2, y3, y4, b':'] = *date else {
         return None;
     };
-    let month = MONTHS.iter().position(|name| **name == [*m1, *m2, *m3])?;
+    let month = MONTHS.iter().position(|name| **name == [m1, m2, m3])?;
     let month = i64::try_from(month).ok()? + 1;
-    let days = days(digits(&[*y1, *y2, *y3, *y4])?, month, digits(&[*d1, *d2])?)?;
+    let days = days(digits(&[y1, y2, y3, y4])?, month, digits(&[d1, d2])?)?;
     let (time, zone) = rest.split_at_checked(8)?;
     let zone = zone.strip_prefix(b" ")?;
     Some(days * 86_400 + of_day(time)? - offset(zone)?)
@@ -73,25 +59,12 @@ fn clf(text: &[u8]) -> Option<i64> {
 
 /// Parses `2026-11-22T18:47:15+00:00`.
 fn iso(text: &[u8]) -> Option<i64> {
-    let [
-        y1,
-        y2,
-        y3,
-        y4,
-        b'-',
-        m1,
-        m2,
-        b'-',
-        d1,
-        d2,
-        b'T' | b' ',
-        rest @ ..,
-    ] = text
-    else {
+    let (date, rest) = text.split_first_chunk()?;
+    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T' | b' '] = *date else {
         return None;
     };
-    let year = digits(&[*y1, *y2, *y3, *y4])?;
-    let days = days(year, digits(&[*m1, *m2])?, digits(&[*d1, *d2])?)?;
+    let year = digits(&[y1, y2, y3, y4])?;
+    let days = days(year, digits(&[m1, m2])?, digits(&[d1, d2])?)?;
     let (time, mut zone) = rest.split_at_checked(8)?;
     if let [b'.' | b',', fraction @ ..] = zone {
         let length = fraction.iter().take_while(|byte| byte.is_ascii_digit());

@@ -25,22 +25,6 @@ pub enum LogFormat {
     Json,
 }
 
-/// The lowest severity of events that are logged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LogLevel {
-    /// Failures that keep the exporter from working.
-    Error,
-    /// Problems that need attention.
-    Warn,
-    /// Changes of state.
-    #[default]
-    Info,
-    /// Details for troubleshooting.
-    Debug,
-    /// All events.
-    Trace,
-}
-
 /// A failure to set up logging or to parse an option.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
@@ -63,7 +47,7 @@ pub enum LogError {
 /// # Errors
 ///
 /// [`LogError::AlreadySet`] if called again.
-pub fn init(format: LogFormat, level: LogLevel) -> Result<(), LogError> {
+pub fn init(format: LogFormat, level: Level) -> Result<(), LogError> {
     let style = Style::of_stderr(format);
     tracing::subscriber::set_global_default(subscriber(style, level, io::stderr))
         .map_err(LogError::AlreadySet)
@@ -100,13 +84,14 @@ fn stderr_is_journal() -> bool {
         .is_ok_and(|stat| named == format!("{}:{}", stat.st_dev, stat.st_ino))
 }
 
-fn subscriber<W>(style: Style, level: LogLevel, writer: W) -> Box<dyn Subscriber + Send + Sync>
+fn subscriber<W>(style: Style, level: Level, writer: W) -> Box<dyn Subscriber + Send + Sync>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
+    let level = LevelFilter::from_level(level);
     let targets = Targets::new()
-        .with_target(env!("CARGO_CRATE_NAME"), level.filter())
-        .with_default(level.filter().min(LevelFilter::WARN));
+        .with_target(env!("CARGO_CRATE_NAME"), level)
+        .with_default(level.min(LevelFilter::WARN));
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(writer)
         .with_ansi(style == Style::Coloured)
@@ -159,18 +144,6 @@ fn priority(level: Level) -> u8 {
     }
 }
 
-impl LogLevel {
-    fn filter(self) -> LevelFilter {
-        match self {
-            Self::Error => LevelFilter::ERROR,
-            Self::Warn => LevelFilter::WARN,
-            Self::Info => LevelFilter::INFO,
-            Self::Debug => LevelFilter::DEBUG,
-            Self::Trace => LevelFilter::TRACE,
-        }
-    }
-}
-
 impl FromStr for LogFormat {
     type Err = LogError;
 
@@ -183,18 +156,15 @@ impl FromStr for LogFormat {
     }
 }
 
-impl FromStr for LogLevel {
-    type Err = LogError;
-
-    fn from_str(text: &str) -> Result<Self, LogError> {
-        match text {
-            "error" => Ok(Self::Error),
-            "warn" => Ok(Self::Warn),
-            "info" => Ok(Self::Info),
-            "debug" => Ok(Self::Debug),
-            "trace" => Ok(Self::Trace),
-            _ => Err(LogError::UnknownLevel(text.to_owned())),
-        }
+/// Returns the level of a name: the lowest severity of events that are logged.
+pub fn level(name: &str) -> Result<Level, LogError> {
+    match name {
+        "error" => Ok(Level::ERROR),
+        "warn" => Ok(Level::WARN),
+        "info" => Ok(Level::INFO),
+        "debug" => Ok(Level::DEBUG),
+        "trace" => Ok(Level::TRACE),
+        _ => Err(LogError::UnknownLevel(name.to_owned())),
     }
 }
 
@@ -217,7 +187,7 @@ mod tests {
         }
     }
 
-    fn logged(style: Style, level: LogLevel, events: impl FnOnce()) -> String {
+    fn logged(style: Style, level: Level, events: impl FnOnce()) -> String {
         let captured = Captured::default();
         let writer = captured.clone();
         let subscriber = subscriber(style, level, move || writer.clone());
@@ -228,7 +198,7 @@ mod tests {
 
     #[test]
     fn lines_for_the_journal_have_a_priority_and_no_timestamp() {
-        let text = logged(Style::Journal, LogLevel::Debug, || {
+        let text = logged(Style::Journal, Level::DEBUG, || {
             tracing::error!(source = "nginx", "file vanished");
             tracing::warn!("slow");
             tracing::info!("started");
@@ -242,7 +212,7 @@ mod tests {
 
     #[test]
     fn plain_text_has_a_timestamp_and_a_level_and_no_colour() {
-        let text = logged(Style::Plain, LogLevel::Info, || {
+        let text = logged(Style::Plain, Level::INFO, || {
             tracing::info!(files = 2, "started");
         });
         assert!(text.ends_with("Z  INFO started files=2\n"), "{text}");
@@ -251,7 +221,7 @@ mod tests {
 
     #[test]
     fn json_is_one_object_on_each_line() {
-        let text = logged(Style::Json, LogLevel::Info, || {
+        let text = logged(Style::Json, Level::INFO, || {
             tracing::info!(files = 2, "a\nb");
             tracing::warn!("c");
         });
@@ -267,7 +237,7 @@ mod tests {
 
     #[test]
     fn libraries_log_warnings_and_errors_only() {
-        let text = logged(Style::Journal, LogLevel::Trace, || {
+        let text = logged(Style::Journal, Level::TRACE, || {
             tracing::info!(target: "warp::filters", "path of a request");
             tracing::warn!(target: "notify", "queue overflow");
         });
@@ -276,7 +246,7 @@ mod tests {
 
     #[test]
     fn less_severe_events_are_left_out() {
-        let text = logged(Style::Journal, LogLevel::Error, || {
+        let text = logged(Style::Journal, Level::ERROR, || {
             tracing::warn!("w");
             tracing::warn!(target: "notify", "w");
         });
@@ -286,8 +256,8 @@ mod tests {
     #[test]
     fn setting_up_twice_is_an_error() {
         let outcomes = [
-            init(LogFormat::Json, LogLevel::Error),
-            init(LogFormat::Text, LogLevel::Error),
+            init(LogFormat::Json, Level::ERROR),
+            init(LogFormat::Text, Level::ERROR),
         ];
         assert!(matches!(outcomes[1], Err(LogError::AlreadySet(_))));
     }
@@ -295,9 +265,9 @@ mod tests {
     #[test]
     fn unknown_options_are_reported_with_the_known_ones() {
         assert_eq!("json".parse::<LogFormat>().unwrap(), LogFormat::Json);
-        assert_eq!("warn".parse::<LogLevel>().unwrap(), LogLevel::Warn);
+        assert_eq!(level("warn").unwrap(), Level::WARN);
         assert_eq!(
-            "loud".parse::<LogLevel>().unwrap_err().to_string(),
+            level("loud").unwrap_err().to_string(),
             "unknown log level `loud`: use `error`, `warn`, `info`, `debug` or `trace`"
         );
         assert_eq!(

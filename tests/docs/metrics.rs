@@ -8,7 +8,7 @@ use httplog_exporter::diag::Report;
 use httplog_exporter::expose::encode_text;
 use httplog_exporter::join::{Limits, Link, Outcome, Reason};
 use httplog_exporter::label::{Budget, Method};
-use httplog_exporter::metric::{Counts, Initial, Metrics, sets};
+use httplog_exporter::metric::{Counts, Initial, Metrics, Set};
 use httplog_exporter::model::{Batch, Families, Family, GenerationId, Micros, Position, Status};
 use httplog_exporter::pattern::{Dialect, Pattern};
 use httplog_exporter::pipeline::{Pipeline, Settings};
@@ -69,7 +69,7 @@ fn everything() -> Settings {
          $bytes_sent $request_length $content_length $scheme \"$sent_http_content_type\"";
     let pattern = Pattern::compile("x", Dialect::Nginx, format).unwrap();
     Settings {
-        metrics: Metrics::new(sets().iter().flat_map(|set| set.metrics()).collect()),
+        metrics: Metrics::new(Set::ALL.into_iter().flat_map(Set::metrics).collect()),
         ..Settings::new("x", Arc::new(pattern))
     }
 }

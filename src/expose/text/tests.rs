@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{Number, Series};
+use crate::model::{Kind, Number, Series};
 
 fn written(families: &Families) -> String {
     let mut out = Vec::new();
