@@ -85,24 +85,22 @@ impl<F: Fs> Adoption<'_, F> {
     pub(super) fn adopt_rotated(&mut self, listing: &mut Listing) {
         let rotated = std::mem::take(&mut listing.rotated);
         let mut open = self.open.file_ids();
-        let (mut found, mut is_complete) = (Vec::new(), true);
+        let (mut found, mut unknown) = (Vec::new(), Vec::new());
         for (path, sibling) in &rotated {
             if sibling.packing == Packing::Unsupported {
                 continue;
             }
             match stat(self.fs, path) {
                 Ok(meta) if !open.contains(&meta.id) => found.push((meta, path, sibling)),
-                Err(FileError::Io(error)) if !is_absence(&error) => {
-                    self.finder.invalidate();
-                    is_complete = false;
-                }
+                Err(FileError::Io(error)) if !is_absence(&error) => unknown.push(&sibling.base),
                 // A file that is gone again was renamed: that changed the directory.
                 _ => {}
             }
         }
-        if is_complete {
-            let is_listed = |dir: &Path| listing.is_listed(dir);
-            self.history.begin_listing(is_listed, self.now);
+        let is_listed = |dir: &Path| listing.is_listed(dir);
+        self.history.begin_listing(is_listed, self.now);
+        for base in unknown {
+            self.postpone(base);
         }
         found.sort_by_key(|(meta, path, _)| (meta.modified, *path));
         for (meta, path, sibling) in found {

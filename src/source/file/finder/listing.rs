@@ -31,8 +31,8 @@ pub(crate) struct Listing {
     pub(crate) rotated: BTreeMap<PathBuf, Sibling>,
     /// Directories whose rotated files are all in `rotated`.
     pub(super) listed: BTreeSet<PathBuf>,
-    /// A directory could not be listed.
-    pub(super) is_incomplete: bool,
+    /// Directories that could not be listed.
+    pub(super) unlisted: BTreeSet<PathBuf>,
     /// Followed paths whose file could not be opened; its size, if it could be read.
     pub(crate) unopened: BTreeMap<PathBuf, Option<u64>>,
 }
@@ -95,7 +95,8 @@ impl Listing {
 
     /// Returns whether a rotated file in `dir` that is not in this listing is gone, or is not wanted any more.
     pub(crate) fn is_listed(&self, dir: &Path) -> bool {
-        !self.is_incomplete && (self.listed.contains(dir) || !self.directories.contains(dir))
+        let is_out_of_reach = || self.unlisted.is_empty() && !self.directories.contains(dir);
+        !self.unlisted.contains(dir) && (self.listed.contains(dir) || is_out_of_reach())
     }
 
     /// Returns whether a text of `size` bytes may be a copy of the file at `base`, which could not be opened.

@@ -89,12 +89,12 @@ fn scan_beside<F: Fs>(
                 listing.rotated.insert(dir.join(&entry.name), sibling);
             }
         });
-        match listed {
-            Err(error) if !is_absence(&error) => listing.is_incomplete = true,
-            _ => drop(listing.listed.insert(dir.to_path_buf())),
-        }
-        if listing.is_incomplete {
+        listing.listed.insert(dir.to_path_buf());
+        if let Err(error) = listed {
             directories.invalidate();
+            if !is_absence(&error) {
+                listing.unlisted.insert(dir.to_path_buf());
+            }
         }
     }
 }
@@ -202,7 +202,7 @@ impl<F: Fs> Walk<'_, F> {
             let fault = (dir.to_path_buf(), Some(FileError::Io(error)));
             self.listing.faults.push(fault);
             self.failed = true;
-            self.listing.is_incomplete = true;
+            self.listing.unlisted.insert(dir.to_path_buf());
             self.directories.invalidate();
         }
         names
