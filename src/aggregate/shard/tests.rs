@@ -162,6 +162,25 @@ fn a_series_that_exists_is_counted_in_over_the_cap() {
 }
 
 #[test]
+fn rows_over_the_cap_are_recorded_before_they_are_used_again() {
+    let mut shard = shard().by_time();
+    // Each route has its series; its second status is counted in a row of its own, more than are remembered.
+    let mut site = Site::new(1 + 2 * 20);
+    for status in 0..2 {
+        shard.begin_step(1);
+        let lines: Vec<_> = (0..20)
+            .map(|route| (route * 10 + status, Some(1)))
+            .collect();
+        apply(&mut shard, &lines, &mut site);
+        shard.begin_step(2);
+    }
+    assert_eq!(shard.ledger().overflow, 20);
+    let counted = families(&shard);
+    let timeline = Timeline::new(shard.take_timeline());
+    assert_eq!(added_up(&timeline, |_| true), counted);
+}
+
+#[test]
 fn a_key_over_the_cap_is_remembered_until_its_series_may_exist() {
     let mut shard = shard();
     assert!(shard.initialise(1, vec![["/7".into()].into()], |_| true));
