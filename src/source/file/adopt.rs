@@ -125,6 +125,8 @@ impl<F: Fs> Adoption<'_, F> {
     /// Opens files that grew after they were closed, though their directory did not change.
     pub(super) fn adopt_grown(&mut self, listing: &Listing) {
         let grown = |(path, base): (&Path, &Path)| {
+            // A file at its followed path is opened there.
+            let (path, base) = (path != base).then_some((path, base))?;
             let meta = stat(self.fs, path).ok()?;
             let paths = (path.to_path_buf(), base.to_path_buf());
             self.history.has_changed(&meta).then_some((meta, paths))
