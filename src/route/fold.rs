@@ -31,13 +31,13 @@ pub(super) fn fold<'f>(target: &'f [u8], folded: &'f mut Vec<u8>) -> Option<&'f 
         let rest = &path[at..];
         let near = &rest[..rest.len().min(LONG_BYTES + 1)];
         for byte in near {
-            let class = CLASS[usize::from(*byte)];
-            if class & STOP != 0 {
+            seen.0 += CLASS[usize::from(*byte)];
+            if seen.0 & STOP != 0 {
                 break;
             }
-            seen.0 += class;
             at += 1;
         }
+        seen.0 &= !STOP;
         if at - start > LONG_BYTES {
             at += memchr3(b'/', b'?', b'#', &path[at..]).unwrap_or(path.len() - at);
         }
