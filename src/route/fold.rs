@@ -44,6 +44,8 @@ pub(super) fn fold<'f>(target: &'f [u8], folded: &'f mut Vec<u8>) -> Option<&'f 
         let is_last = path.get(at) != Some(&b'/');
         let placeholder = if segments == SEGMENTS {
             Some(&b"<path>"[..])
+        } else if seen.is_literal(at - start) {
+            None
         } else {
             seen.placeholder(&path[start..at])
         };
@@ -118,16 +120,14 @@ impl Seen {
         ((self.0 / kind) & 0xff) as usize
     }
 
-    /// Returns the placeholder of a segment; `None` if the segment is kept.
+    /// Returns whether a segment of `length` bytes is kept because it has only small letters and marks.
     #[inline]
-    fn placeholder(self, segment: &[u8]) -> Option<&'static [u8]> {
-        if segment.len() <= LITERAL_BYTES && self.0 & !((0xff * LOWER) | (0xff * HEX)) == 0 {
-            return None; // Only small letters and marks.
-        }
-        self.odd_placeholder(segment)
+    fn is_literal(self, length: usize) -> bool {
+        length <= LITERAL_BYTES && self.0 & !((0xff * LOWER) | (0xff * HEX)) == 0
     }
 
-    fn odd_placeholder(self, segment: &[u8]) -> Option<&'static [u8]> {
+    /// Returns the placeholder of a segment that is not a literal; `None` if the segment is kept.
+    fn placeholder(self, segment: &[u8]) -> Option<&'static [u8]> {
         if segment.len() > LONG_BYTES {
             return Some(b"<token>");
         }
