@@ -156,7 +156,7 @@ impl fmt::Display for FileEvent {
                 ..
             } => write!(
                 f,
-                "{} was truncated after {offset} bytes were read; {unread} unread bytes are lost, \
+                "{} was truncated after {offset} bytes were read; lines that were not read are lost (at least {unread} bytes), \
                  continuing from byte {resume}",
                 Shown(path)
             ),
@@ -260,7 +260,7 @@ mod tests {
                 resume: 0,
                 copy: None,
             },
-            r"/log/a\nb was truncated after 7 bytes were read; 3 unread bytes are lost, continuing from byte 0",
+            r"/log/a\nb was truncated after 7 bytes were read; lines that were not read are lost (at least 3 bytes), continuing from byte 0",
             Some("truncated"),
         );
         check(
