@@ -31,4 +31,6 @@ pub mod source;
 #[cfg(feature = "daemon")]
 pub mod telemetry;
 #[cfg(feature = "daemon")]
+pub mod text_file;
+#[cfg(feature = "daemon")]
 pub mod unix_socket;

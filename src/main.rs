@@ -1,11 +1,11 @@
 //! The program `httplog-exporter`, a wrapper around the library's command line.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
 use httplog_exporter::cli::{Cli, Exit};
+use httplog_exporter::telemetry::log;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -21,9 +21,12 @@ fn main() -> ExitCode {
         }
     };
     match cli.execute() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => {
+            log::end("");
+            ExitCode::SUCCESS
+        }
         Err(failure) => {
-            let _ = write!(std::io::stderr(), "{failure}");
+            log::end(&failure.to_string());
             failure.code()
         }
     }

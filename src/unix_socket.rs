@@ -19,7 +19,7 @@ pub struct SocketFile {
     inode: u64,
 }
 
-/// Why a unix socket cannot be bound to a path.
+/// The reason for which a unix socket cannot be bound to a path.
 #[derive(Debug, thiserror::Error)]
 pub enum UnixBindError {
     /// A process has bound the socket file.

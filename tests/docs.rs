@@ -145,7 +145,7 @@ fn defaults_and_bounds_are_those_of_the_reader() {
     );
     assert_eq!(
         rows["routes.NAME.max_routes"],
-        ["whole number", "500", "1 to 100000"]
+        ["whole number", "all views", "1 to 100000"]
     );
     for (key, default, most) in [
         ("receive_buffer", "8388608", "65536 to 1073741824"),

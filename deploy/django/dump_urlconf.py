@@ -15,9 +15,14 @@ A chain is matched from left to right, each pattern on the remainder of the path
 backtracking. Kinds: `lit`, the path starts with the text; `lit-end`, it equals the text; `re`,
 `re.search` matches; `re-end$`, `re.fullmatch` matches. A route with `languages` exists in these
 languages only.
+
+A branch that cannot be dumped is left out: `{"lost": route, "reason": ...}`. One whose patterns may match
+otherwise than dumped is announced by `{"inexact": route, "reason": ...}`. The last line is
+`{"end": number of lines between the first and this one}`: a dump without it is cut off.
 """
 
 import json
+import operator
 import sys
 
 from django.conf import settings
@@ -34,7 +39,7 @@ from django.utils import translation
 from django.utils.module_loading import import_string
 
 FORMAT = "httplog-exporter urlconf"
-VERSION = 1
+VERSION = 2
 
 BUILT_IN = {
     converters.IntConverter: "int",
@@ -55,47 +60,61 @@ class Dump:
         self.languages = sorted(self.codes, key=lambda code: code != default_language())
         self.refusing = set()
         self.routes = []
-        self.walk(self.resolver.url_patterns, [], [], "", self.languages)
+        self.walk(self.resolver, [], [], "", self.languages, [])
 
-    def walk(self, patterns, chain, namespaces, route, languages):
-        """Adds the routes under these patterns, which exist in `languages`."""
-        for pattern in patterns:
-            is_end = isinstance(pattern, URLPattern)
-            for level, spoken in self.levels(pattern.pattern, is_end, languages):
-                with translation.override(spoken[0]):
-                    shown = route + str(pattern.pattern)
+    def walk(self, resolver, chain, namespaces, route, languages, above):
+        """Adds the routes of a resolver, which exist in `languages`. `above`: the lists that lead to it."""
+        # A resolver may have other patterns in each language, as those of a CMS's apphooks.
+        found = variants(lambda: resolver.url_patterns, languages, are_same_patterns)
+        for patterns, spoken in found:
+            if isinstance(patterns, Failed):
+                self.lose(route, patterns.reason, spoken)
+            elif any(patterns is known for known in above):
+                self.lose(route, "includes itself: deeper levels are left out", spoken)
+            else:
+                for pattern in patterns:
+                    self.branch(pattern, chain, namespaces, route, spoken, [*above, patterns])
+
+    def branch(self, pattern, chain, namespaces, route, languages, above):
+        """Adds the routes of one pattern."""
+        is_end = isinstance(pattern, URLPattern)
+        found = variants(lambda: self.level(pattern.pattern, is_end), languages, lambda one, other: one == other)
+        for level, spoken in found:
+            with translation.override(spoken[0]):
+                shown = route + shown_text(pattern)
+                if isinstance(level, Failed):
+                    self.lose(shown, level.reason, spoken)
+                    continue
+                match = overridden_match(pattern.pattern)
+                if match:
+                    self.add_line({"inexact": shown, "reason": match}, spoken)
+                try:
                     below = [*chain, level]
                     if is_end:
                         self.add(pattern, below, namespaces, shown, spoken)
                     else:
                         namespace = getattr(pattern, "namespace", None)
                         names = [*namespaces, namespace] if namespace else namespaces
-                        self.walk(pattern.url_patterns, below, names, shown, spoken)
+                        self.walk(pattern, below, names, shown, spoken, above)
+                except Exception as error:  # noqa: BLE001 - the code of a site may raise anything.
+                    self.lose(shown, reason_of(error), spoken)
 
     def add(self, pattern, chain, namespaces, shown, languages):
         match = ResolverMatch(pattern.callback, (), {}, pattern.name, namespaces=namespaces)
-        line = {"chain": chain, "view": match.view_name, "route": shown}
+        self.add_line({"chain": chain, "view": match.view_name, "route": shown}, languages)
+
+    def lose(self, shown, reason, languages):
+        self.add_line({"lost": shown, "reason": reason}, languages)
+
+    def add_line(self, line, languages):
         if languages != self.languages:
             line["languages"] = languages
+        json.dumps(line)  # Raises if a site's own class returned something else than text.
         self.routes.append(line)
-
-    def levels(self, pattern, is_end, languages):
-        """Returns the levels of a pattern with their languages, one per translation."""
-        found = []
-        for language in languages:
-            with translation.override(language):
-                level = self.level(pattern, is_end)
-            for known, spoken in found:
-                if known == level:
-                    spoken.append(language)
-                    break
-            else:
-                found.append((level, [language]))
-        return found
 
     def level(self, pattern, is_end):
         if isinstance(pattern, LocalePrefixPattern):
-            return ["lit", pattern.language_prefix, {}]
+            return ["lit", str(pattern.language_prefix), {}]
         if isinstance(pattern, RoutePattern):
             if not pattern.converters:
                 return ["lit-end" if is_end else "lit", str(pattern._route), {}]
@@ -104,13 +123,13 @@ class Dump:
         if isinstance(pattern, RegexPattern):
             expression = pattern.regex.pattern
             return ["re-end$" if is_end and expression.endswith("$") else "re", expression, {}]
-        raise TypeError(f"unsupported pattern class: {type(pattern)!r}")
+        raise TypeError(f"the pattern class {name_of(type(pattern))} is not derived from one of Django's")
 
     def converter(self, converter):
         kind = type(converter)
         if kind in BUILT_IN:
             return BUILT_IN[kind]
-        name = f"{kind.__module__}.{kind.__qualname__}"
+        name = name_of(kind)
         if getattr(kind, "to_python", None) is not converters.StringConverter.to_python:
             self.refusing.add(name)
         return name
@@ -128,16 +147,72 @@ class Dump:
             "refusing": sorted(self.refusing),
         }
         yield from self.routes
+        yield {"end": len(self.routes)}
 
     def language_otherwise(self):
         """Returns the language of paths without a prefix, or None if a cookie or a header decides."""
         if len(self.languages) == 1:
             return self.languages[0]
         for pattern in self.resolver.url_patterns:
-            if isinstance(pattern.pattern, LocalePrefixPattern):
+            if isinstance(getattr(pattern, "pattern", None), LocalePrefixPattern):
                 is_prefixed = pattern.pattern.prefix_default_language
                 return None if is_prefixed else default_language()
         return None
+
+
+class Failed:
+    """The result of a site's code that raised an exception."""
+
+    def __init__(self, error):
+        self.reason = reason_of(error)
+
+
+def variants(make, languages, are_equal):
+    """Returns what `make` returns, with the languages in which it returns that."""
+    found = []
+    for language in languages:
+        with translation.override(language):
+            try:
+                value = make()
+            except Exception as error:  # noqa: BLE001 - the code of a site may raise anything.
+                value = Failed(error)
+        for known, spoken in found:
+            failed = [isinstance(one, Failed) for one in (known, value)]
+            if known.reason == value.reason if all(failed) else not any(failed) and are_equal(known, value):
+                spoken.append(language)
+                break
+        else:
+            found.append((value, [language]))
+    return found
+
+
+def are_same_patterns(one, other):
+    return len(one) == len(other) and all(map(operator.is_, one, other))
+
+
+def shown_text(pattern):
+    try:
+        return str(pattern.pattern)
+    except Exception as error:  # noqa: BLE001 - the code of a site may raise anything.
+        return f"<{reason_of(error)}>"
+
+
+def reason_of(error):
+    return f"{type(error).__name__}: {error}" if not isinstance(error, TypeError) else str(error)
+
+
+def name_of(kind):
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def overridden_match(pattern):
+    """Returns a reason if a class of the site's own decides what the pattern matches."""
+    for kind in (LocalePrefixPattern, RoutePattern, RegexPattern):
+        if isinstance(pattern, kind):
+            if type(pattern).match is not kind.match:
+                return f"{name_of(type(pattern))} has its own match(); the pattern is dumped as one of Django's"
+            return None
+    return None
 
 
 def django_version():

@@ -16,7 +16,7 @@ pub struct Ledger {
     pub rejected: BTreeMap<&'static str, u64>,
     /// Skipped lines, by rule.
     pub skipped: BTreeMap<&'static str, u64>,
-    /// Bytes of the lines read, newlines included.
+    /// Bytes of the lines read, newlines included, but not of over-long lines.
     pub bytes: u64,
     /// Lines counted as `<other>` in one family or more because the budget of series is spent.
     pub overflow: u64,

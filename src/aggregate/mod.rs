@@ -14,6 +14,6 @@ mod table;
 
 pub use definition::{Definition, Kind, Measure, Values};
 pub use ledger::Ledger;
-pub use rows::{Key, Row};
+pub use rows::{Key, Registration, Row};
 pub use shard::Shard;
 pub use table::LabelValues;

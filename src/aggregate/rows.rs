@@ -25,10 +25,19 @@ pub struct Row(
     usize,
 );
 
+/// A registered row: its key, and its slot in each table.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    pub(super) key: Key,
+    pub(super) slots: Box<[usize]>,
+}
+
 /// The rows of a shard.
 #[derive(Debug)]
 pub(super) struct Rows {
     registered: HashTable<(Key, Row)>,
+    /// The registered rows, in the order of registration.
+    order: Vec<(Key, Row)>,
     /// Rows found recently, each at the place of its key.
     recent: Box<[(Key, Row); RECENT]>,
     hasher: RandomState,
@@ -65,6 +74,7 @@ impl Rows {
         recent[usize::from(Key(0).place())] = (Key(1), Row(0));
         Self {
             registered: HashTable::new(),
+            order: Vec::new(),
             recent,
             hasher: RandomState::default(),
             slots: Vec::new(),
@@ -103,7 +113,26 @@ impl Rows {
     pub(super) fn register(&mut self, key: Key, slots: &[usize]) -> Row {
         let row = self.push(slots);
         insert(&mut self.registered, &self.hasher, (key, row));
+        self.order.push((key, row));
         row
+    }
+
+    /// Returns the number of registered rows.
+    pub(super) fn registered(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Returns the registered rows behind the first `known`, in the order of registration.
+    pub(super) fn registrations(
+        &self,
+        known: usize,
+        tables: usize,
+    ) -> impl Iterator<Item = Registration> {
+        let new = self.order.get(known..).unwrap_or_default().iter();
+        new.map(move |(key, row)| Registration {
+            key: *key,
+            slots: self.slots(*row, tables).into(),
+        })
     }
 
     /// Returns the row of an overflow key that is still remembered.

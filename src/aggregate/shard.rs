@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::definition::{Definition, Kind, Values};
 use super::history::History;
 use super::ledger::Ledger;
-use super::rows::{Key, Row, Rows};
+use super::rows::{Key, Registration, Row, Rows};
 use super::table::{LabelValues, Table, label_names};
 use crate::model::{self, Course, Family, Number, Series, Track, Unit, Value};
 
@@ -174,6 +174,11 @@ impl Shard {
         self.ledger.bytes += bytes;
     }
 
+    /// Takes back the bytes of a line of the batch that is too long.
+    pub fn subtract_bytes(&mut self, bytes: u64) {
+        self.ledger.bytes -= bytes;
+    }
+
     /// Returns the number of series.
     pub fn series(&self) -> usize {
         self.tables.iter().map(Table::len).sum()
@@ -239,6 +244,32 @@ impl Shard {
     /// Returns the exporter's own families about the source.
     pub fn account(&self) -> Vec<Family> {
         self.ledger.families(&self.source, self.series() as u64)
+    }
+
+    /// Returns the registered rows behind the first `known`, in the order of registration.
+    pub fn registrations(&self, known: usize) -> impl Iterator<Item = Registration> {
+        self.rows.registrations(known, self.tables.len())
+    }
+
+    /// Returns the number of registered rows.
+    pub fn registered(&self) -> usize {
+        self.rows.registered()
+    }
+
+    /// Registers a row of another shard with the same definitions, to be counted for it; see [`Self::absorb`].
+    pub fn adopt(&mut self, row: &Registration) {
+        for (table, slot) in self.tables.iter_mut().zip(&row.slots) {
+            table.make_room(*slot);
+        }
+        self.rows.register(row.key, &row.slots);
+    }
+
+    /// Adds the counts and the ledger of a shard that registered only rows of this one.
+    pub fn absorb(&mut self, replica: &Self) {
+        for (mine, theirs) in self.tables.iter_mut().zip(&replica.tables) {
+            mine.absorb(theirs);
+        }
+        self.ledger.add(&replica.ledger);
     }
 
     /// Adds the ledger of another shard, and the counts of its families. A family that is defined differently here

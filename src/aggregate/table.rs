@@ -4,7 +4,7 @@
 //! conditions, the values before the first series are the sink: excluded lines are counted there and never shown, so
 //! that the hot path need not test for them.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::buckets::Buckets;
@@ -25,8 +25,8 @@ pub(super) struct Table {
     /// Names of the definition's labels.
     names: Box<[Arc<str>]>,
     counting: Counting,
-    /// The slot of each label set: the offset of its first value.
-    index: HashMap<LabelValues, usize>,
+    /// The slot of each label set: the offset of its first value. A scrape finds the label sets sorted.
+    index: BTreeMap<LabelValues, usize>,
     /// The label sets, in the order of their slots.
     series: Vec<LabelValues>,
     values: Vec<u64>,
@@ -66,7 +66,7 @@ impl Table {
                 }
             },
             definition,
-            index: HashMap::new(),
+            index: BTreeMap::new(),
             series: Vec::new(),
             values: vec![0; first],
             stride,
@@ -147,6 +147,21 @@ impl Table {
         }
     }
 
+    /// Makes room for a slot that another table with the same definition gave out.
+    pub(super) fn make_room(&mut self, slot: usize) {
+        let end = slot + self.stride;
+        if self.values.len() < end {
+            self.values.resize(end, 0);
+        }
+    }
+
+    /// Adds the counts of a table whose slots are this one's.
+    pub(super) fn absorb(&mut self, other: &Self) {
+        for (mine, theirs) in self.values.iter_mut().zip(&other.values) {
+            *mine = mine.wrapping_add(*theirs);
+        }
+    }
+
     /// Returns the family over time, from the changes of the table's values.
     pub(super) fn course(&self, changes: Vec<Change>) -> Course {
         let zero = self.value(&vec![0; self.stride]);
@@ -171,11 +186,11 @@ impl Table {
         }
     }
 
-    /// Returns the family for a scrape; its series are in the order in which they were made.
+    /// Returns the family for a scrape, its series sorted.
     pub(super) fn family(&self) -> Family {
-        let series = self.rows().map(|(labels, values)| Series {
+        let series = self.index.iter().map(|(labels, slot)| Series {
             labels: self.named(labels),
-            value: self.value(values),
+            value: self.value(self.values_at(*slot)),
         });
         Family {
             name: Arc::clone(&self.definition.name),

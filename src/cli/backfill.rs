@@ -1,7 +1,6 @@
 //! `backfill`: prints whole logs as OpenMetrics with timestamps.
 
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,7 +8,8 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::exit::{Exit, Failure};
-use super::logs::{Aim, Logs, Session};
+use super::logs::{Aim, Logs, Session, Threads};
+use super::output::{Existing, write_file};
 use crate::expose::write_timeline;
 use crate::model::{Course, Timeline};
 
@@ -22,7 +22,8 @@ const LONGEST: u32 = 300;
 ///
 /// `promtool tsdb create-blocks-from openmetrics FILE DIR` turns the output into blocks for the database
 /// of Prometheus. Counts begin at 0; each sample holds what was counted before its time. Logs are read as
-/// by `replay`, in any order; lines of two sources are not joined.
+/// by `replay`, in any order, but by one thread, since a rejected line has the time of the line before it; lines of two
+/// sources are not joined.
 #[derive(Debug, Args)]
 pub struct Backfill {
     /// Time between samples, from 1s to 5m: the scrape interval of Prometheus, or longer
@@ -41,7 +42,7 @@ pub struct Backfill {
 
 impl Backfill {
     pub(super) fn execute(&self) -> Result<(), Failure> {
-        let mut session = self.logs.read(Aim::Timeline(self.step))?;
+        let mut session = self.logs.read(Aim::Timeline(self.step), Threads::ONE)?;
         let timeline = self.timeline(&mut session)?;
         if timeline.is_empty() {
             session.warn(false);
@@ -50,9 +51,8 @@ impl Backfill {
         match &self.output {
             None => write_timeline(&timeline, self.step, &mut io::stdout().lock())?,
             Some(path) => {
-                let written = File::create(path).and_then(|mut file| {
-                    write_timeline(&timeline, self.step, &mut file)?;
-                    file.flush()
+                let written = write_file(path, Existing::Replaced, |mut out| {
+                    write_timeline(&timeline, self.step, &mut out)
                 });
                 written.map_err(Failure::cannot(format!("write {}", path.display())))?;
             }

@@ -82,7 +82,9 @@ impl Demo {
             .map_err(Failure::cannot("make a temporary folder"))?;
         let path = folder.path().join("access.log");
         let site = Site::new(&path, self.rate).map_err(Failure::cannot("write the log"))?;
-        let mut daemon = start(&config(&path, &self.listen)?, None)?;
+        let Some(mut daemon) = start(&config(&path, &self.listen)?, None)? else {
+            return Ok(());
+        };
         let shards = daemon.shards();
         let address = daemon.addresses().into_iter().next().unwrap_or_default();
         introduce(&path, &address, self.rate)?;

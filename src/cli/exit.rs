@@ -4,10 +4,10 @@
 
 use std::fmt;
 use std::io;
-use std::path::Path;
 use std::process::ExitCode;
 
 use crate::diag::Report;
+use crate::text_file::ReadError;
 
 /// Exit codes, as `--help` and the man page show them.
 pub(super) const EXIT_CODES: &str = "\
@@ -74,19 +74,6 @@ impl Failure {
         }
     }
 
-    /// Returns the failure of a file that is missing or cannot be read.
-    pub(super) fn cannot_read(path: &Path, error: io::Error) -> Self {
-        let exit = match error.kind() {
-            io::ErrorKind::NotFound => Exit::NoInput,
-            _ => Exit::Io,
-        };
-        let what = format!("read {}", path.display());
-        Self {
-            exit,
-            ..Self::cannot(what)(error)
-        }
-    }
-
     /// Adds a remedy to an error, if the remedy applies.
     pub(super) fn help_if(self, applies: bool, help: &str) -> Self {
         if applies { self.help(help) } else { self }
@@ -116,6 +103,18 @@ impl From<Report> for Failure {
             exit: Exit::Config,
             what: What::Report(report),
         }
+    }
+}
+
+/// Failures of a file that is missing, is not a text file, or cannot be read.
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        let exit = if error.is_failure() {
+            Exit::Io
+        } else {
+            Exit::NoInput
+        };
+        Self::new(exit, error)
     }
 }
 

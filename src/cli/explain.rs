@@ -8,17 +8,20 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 
 use super::exit::{Exit, Failure, counted};
-use crate::config::{self, LineSettings};
-use crate::diag::Snippet;
+use super::prefix::PrefixSample;
+use crate::config::{self, Config, LineSettings, Source};
+use crate::diag::{Report, Snippet};
 use crate::model::GenerationId;
 use crate::pattern::{
     Cause, Explainer, Explanation, Nearest, Outcome, Recognition, Stop, Value, recognise,
 };
 use crate::source::LineReader;
+use crate::text_file::Accept;
 
 /// Longest line that is shown, in bytes, unless `limits.line_bytes` is greater.
 const HELD_BYTES: usize = 1 << 20;
@@ -48,6 +51,8 @@ pub struct Explain {
 /// The settings of one call, and its counts.
 struct Session<'o, W> {
     explainer: Explainer,
+    /// Sources of the configuration whose paths are resolved to views.
+    sources: Vec<Source>,
     pattern: Option<String>,
     /// Name of the input, shown before line numbers.
     name: &'static str,
@@ -81,6 +86,7 @@ impl Explain {
         let mut out = io::stdout().lock();
         let mut session = Session {
             explainer,
+            sources: self.routed_sources(),
             pattern: self.pattern.clone(),
             name: if from_stdin { "stdin" } else { "line" },
             line_bytes: limits.line_bytes,
@@ -102,15 +108,53 @@ impl Explain {
     fn line_settings(&self) -> Result<LineSettings, Failure> {
         let given = self.config.as_deref();
         let path = given.unwrap_or(Path::new(config::DEFAULT_PATH));
-        match LineSettings::load(path) {
+        match LineSettings::load(path, Accept::RegularOrPipe) {
             Ok(found) => Ok(found),
             Err(_) if given.is_none() => Ok(LineSettings::default()),
-            Err(error) => Err(Failure::cannot_read(path, error)),
+            Err(error) => Err(error.into()),
         }
     }
 }
 
+impl Explain {
+    /// Returns the sources with routes of a configuration without errors.
+    fn routed_sources(&self) -> Vec<Source> {
+        let path = self.config.as_deref();
+        let path = path.unwrap_or(Path::new(config::DEFAULT_PATH));
+        // A pipe was read already.
+        let checked = Config::load(path, Accept::Regular).ok();
+        let config = checked.and_then(|checked| checked.config);
+        let mut sources = config.map_or_else(Vec::new, |config| config.sources);
+        sources.retain(|source| source.routes.is_some());
+        sources
+    }
+}
+
 impl<W: Write> Session<'_, W> {
+    /// Writes a warning if the path of a line resolves only with another prefix than that of a source's routes.
+    fn judge_prefix(&mut self, pattern: &str, line: &[u8]) -> io::Result<()> {
+        let sources = self.sources.iter();
+        for source in sources.filter(|source| source.pattern.name() == pattern) {
+            let Some(routes) = &source.routes else {
+                continue;
+            };
+            let Some(resolver) = routes.load(&mut Report::default()) else {
+                continue;
+            };
+            let pattern = Arc::clone(&source.pattern);
+            let mut sample = PrefixSample::new(pattern, resolver, Some(&routes.name));
+            sample.add_lines([line].into_iter());
+            if let Some((message, help)) = sample.warning(1) {
+                let name = &source.name;
+                writeln!(
+                    self.out,
+                    "\nwarning: source `{name}`: {message}\n  = help: {help}"
+                )?;
+            }
+        }
+        Ok(())
+    }
+
     fn all(&mut self, reader: impl io::Read) -> Result<(), Failure> {
         let held = self.line_bytes.max(HELD_BYTES);
         let mut lines = LineReader::new(reader, GenerationId(0), held);
@@ -173,6 +217,9 @@ impl<W: Write> Session<'_, W> {
         self.unread += usize::from(matches!(explanation.outcome, Outcome::Stopped(_)));
         let text = render(&explanation, line, self.name, self.lines);
         self.out.write_all(text.as_bytes())?;
+        if matches!(explanation.outcome, Outcome::Read(_)) {
+            self.judge_prefix(&name, line)?;
+        }
         if self.pattern.is_none() && matches!(explanation.outcome, Outcome::Read(_)) {
             let others = self.explainer.reading(line);
             let others = others.filter(|other| *other != name);

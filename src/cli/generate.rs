@@ -7,11 +7,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Command, Subcommand};
-use clap_complete::Shell;
+use clap_complete::{Generator as _, Shell};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 
 use super::exit::{EXIT_CODES, Failure};
+use super::output::{Existing, write_file};
 use crate::config;
 
 const NAME: &str = "httplog-exporter";
@@ -66,7 +67,7 @@ fn man(program: Command, directory: &Path) -> io::Result<()> {
         let page = page(command.clone());
         let mut text = Vec::new();
         page.render(&mut text)?;
-        fs::write(directory.join(page.get_filename()), text)?;
+        write(directory, &page.get_filename(), &text)?;
     }
     // The end of `--help` becomes a section.
     let page = page(program.after_help(None::<&str>));
@@ -76,7 +77,13 @@ fn man(program: Command, directory: &Path) -> io::Result<()> {
     let codes = codes.filter_map(|line| line.trim().split_once(' '));
     section("EXIT STATUS", codes).to_writer(&mut text)?;
     section("FILES", FILES).to_writer(&mut text)?;
-    fs::write(directory.join(page.get_filename()), text)
+    write(directory, &page.get_filename(), &text)
+}
+
+fn write(directory: &Path, name: &str, text: &[u8]) -> io::Result<()> {
+    write_file(&directory.join(name), Existing::Replaced, |out| {
+        out.write_all(text)
+    })
 }
 
 fn page(command: Command) -> Man {
@@ -106,7 +113,9 @@ fn completions(program: &Command, directory: &Path) -> io::Result<()> {
         .args(program.get_arguments().cloned())
         .subcommands(program.get_subcommands().filter(shown).cloned());
     for shell in SHELLS {
-        clap_complete::generate_to(shell, &mut program, NAME, directory)?;
+        let mut text = Vec::new();
+        clap_complete::generate(shell, &mut program, NAME, &mut text);
+        write(directory, &shell.file_name(NAME), &text)?;
     }
     Ok(())
 }

@@ -3,15 +3,17 @@
 //! Invariant: the configuration goes to standard output or to a new file; recommended changes to the
 //! servers' configurations go to standard error.
 
-use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::fs;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::exit::{Exit, Failure, counted};
-use crate::diag::Report;
+use super::output::{Existing, write_file};
+use crate::diag::{Fault, Report, Severity};
 use crate::servers::{self, Dump, Files, Gunicorn, Nginx, draft};
+use crate::text_file::{self, Accept};
 
 /// Main configuration file of nginx's packages.
 const NGINX: &str = "/etc/nginx/nginx.conf";
@@ -101,7 +103,7 @@ impl Init {
         from: &mut Vec<String>,
         report: &mut Report,
     ) -> Result<Nginx, Failure> {
-        let text = read(path)?;
+        let text = read(path, report)?;
         let prefix = &self.nginx_prefix;
         if let Some(dump) = Dump::read(&text) {
             from.push(format!("nginx -T of {}", dump.main()));
@@ -116,7 +118,8 @@ impl Init {
         let Some(path) = &self.output else {
             return Ok(io::stdout().lock().write_all(toml.as_bytes())?);
         };
-        let written = File::create_new(path).and_then(|mut file| file.write_all(toml.as_bytes()));
+        let write = |out: &mut dyn io::Write| out.write_all(toml.as_bytes());
+        let written = write_file(path, Existing::Kept, write);
         written.map_err(|error| {
             let is_there = error.kind() == io::ErrorKind::AlreadyExists;
             Failure::cannot(format!("write {}", path.display()))(error)
@@ -138,21 +141,25 @@ fn packaged() -> Result<&'static Path, Failure> {
 }
 
 fn gunicorn(path: &Path, from: &mut Vec<String>, report: &mut Report) -> Result<Gunicorn, Failure> {
-    let Given { name, text } = Given::new(path, read(path)?)?;
+    let Given { name, text } = Given::new(path, read(path, report)?)?;
     from.push(name.clone());
     Ok(servers::gunicorn::read(&name, text, &Disk, report))
 }
 
-/// Reads a file or standard input. Invalid UTF-8 is replaced: the configuration cannot name such paths.
-fn read(path: &Path) -> Result<String, Failure> {
+/// Reads a file or standard input. Invalid UTF-8 is replaced, with a remark: servers accept it in comments and in
+/// paths, which the drafted configuration cannot name.
+fn read(path: &Path, report: &mut Report) -> Result<String, Failure> {
     let bytes = if path.as_os_str() == "-" {
-        let mut bytes = Vec::new();
-        io::stdin().read_to_end(&mut bytes).map(|_| bytes)
+        text_file::read_stdin()?
     } else {
-        fs::read(path)
+        text_file::read_file(path, Accept::RegularOrPipe)?
     };
-    let bytes = bytes.map_err(|error| Failure::cannot_read(path, error))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    let (text, fault) = text_file::decode(path.display().to_string(), bytes);
+    report.extend(fault.map(|fault| Fault {
+        severity: Severity::Warning,
+        ..fault
+    }));
+    Ok(text.content.clone())
 }
 
 /// The given file, already read, and the file system for its includes.
@@ -188,7 +195,8 @@ impl Files for Given {
 
 impl Files for Disk {
     fn read(&self, path: &str) -> Result<String, String> {
-        let bytes = fs::read(path).map_err(|error| error.to_string())?;
+        let read = text_file::read_file(Path::new(path), Accept::Regular);
+        let bytes = read.map_err(|error| error.reason())?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 

@@ -7,17 +7,22 @@ mod check;
 mod demo;
 mod exit;
 mod explain;
+mod format_names;
 mod generate;
 mod init;
 mod load;
 mod logs;
+mod output;
+mod overlap;
 mod patterns;
+mod prefix;
 mod rejects;
 mod replay;
 mod routes;
 mod run;
 mod summary;
 mod unrecognised;
+mod views;
 
 use std::str::FromStr;
 
@@ -92,6 +97,8 @@ impl Cli {
 impl LogOptions {
     fn start(&self, level: Level) -> Result<(), Failure> {
         log::init(self.log_format, self.log_level.unwrap_or(level))
-            .map_err(|error: LogError| Failure::new(Exit::Runtime, error))
+            .map_err(|error: LogError| Failure::new(Exit::Runtime, error))?;
+        log::log_panics();
+        Ok(())
     }
 }

@@ -1,105 +1,48 @@
-//! Collects the places of rejected lines, so that a person can examine them.
+//! Lists the places of rejected lines, so that a person can examine them.
 //!
-//! Invariant: only places are kept, never text. Examples per reason and batches parsed again are both
-//! limited.
+//! Invariant: only places are kept, never text, and only a few for each reason.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
-use crate::model::Batch;
-use crate::pattern::{Pattern, Reject};
-use crate::pipeline::{UNTIMED, time_of};
+use crate::pipeline::RejectExamples;
 
-/// Largest number of examples per reason.
-const EXAMPLES: usize = 3;
-/// Limit of batches parsed again, for logs that repeat one rejected line.
-const BATCHES: usize = 32;
-
-/// Examples of rejected lines.
+/// Places of rejected lines.
 #[derive(Debug)]
 pub(super) struct Rejects {
     config: Option<PathBuf>,
-    line_bytes: usize,
-    /// True if a line without a time counts as rejected.
-    by_time: bool,
-    batches: usize,
-    examples: BTreeMap<&'static str, Vec<Example>>,
+    known: RejectExamples,
+    /// The places of the known examples, by reason.
+    places: BTreeMap<&'static str, Vec<Place>>,
 }
 
 #[derive(Debug)]
-struct Example {
+struct Place {
     log: PathBuf,
     /// Line number, from 1.
     number: u64,
     pattern: String,
-    /// Hash of the line, to skip duplicates.
-    hash: u64,
 }
 
 impl Rejects {
-    /// Creates an empty collection. `config` defines the patterns; with `by_time`, a line without a time
-    /// counts as rejected.
-    pub(super) fn new(config: Option<PathBuf>, line_bytes: usize, by_time: bool) -> Self {
+    /// Creates an empty collection. `config` defines the patterns.
+    pub(super) fn new(config: Option<PathBuf>) -> Self {
         Self {
             config,
-            line_bytes,
-            by_time,
-            batches: 0,
-            examples: BTreeMap::new(),
+            known: RejectExamples::default(),
+            places: BTreeMap::new(),
         }
     }
 
-    /// Returns whether a batch holds examples that are still needed, given the counts by reason before
-    /// and after it.
-    pub(super) fn needs_examples(
-        &self,
-        before: &BTreeMap<&'static str, u64>,
-        after: &BTreeMap<&'static str, u64>,
-    ) -> bool {
-        let is_full = |reason| {
-            let examples = self.examples.get(reason);
-            examples.is_some_and(|examples| examples.len() >= EXAMPLES)
-        };
-        let mut grown = after
-            .iter()
-            .filter(|(reason, lines)| before.get(*reason) != Some(*lines));
-        self.batches < BATCHES && grown.any(|(reason, _)| !is_full(reason))
-    }
-
-    /// Collects examples from a batch; `before` is the number of lines before it.
-    pub(super) fn collect_from(
-        &mut self,
-        log: &Path,
-        pattern: &Pattern,
-        before: u64,
-        batch: &Batch<'_>,
-    ) {
-        self.batches += 1;
-        let mut scratch = pattern.scratch();
-        // Overlong lines precede the lines of the batch.
-        let numbers = before + batch.overlong() + 1..;
-        for (number, line) in numbers.zip(batch.lines()) {
-            let reason = match line.len() {
-                0 => continue,
-                length if length > self.line_bytes => Reject::Overlong.name(),
-                _ => match pattern.parse(&mut scratch, line) {
-                    Ok(record) if self.by_time && time_of(&record).is_none() => UNTIMED,
-                    Ok(_) => continue,
-                    Err(reason) => reason.name(),
-                },
-            };
-            let examples = self.examples.entry(reason).or_default();
-            let mut hasher = DefaultHasher::new();
-            line.hash(&mut hasher);
-            let hash = hasher.finish();
-            if examples.len() < EXAMPLES && examples.iter().all(|example| example.hash != hash) {
-                examples.push(Example {
+    /// Adds the examples of a part of a log with `before` lines before it. Parts are added in their sequence.
+    pub(super) fn add(&mut self, log: &Path, pattern: &str, before: u64, found: &RejectExamples) {
+        for example in found.iter() {
+            if self.known.add(*example) {
+                self.places.entry(example.reason).or_default().push(Place {
                     log: log.to_owned(),
-                    number,
-                    pattern: pattern.name().to_owned(),
-                    hash,
+                    number: before + example.before + 1,
+                    pattern: pattern.to_owned(),
                 });
             }
         }
@@ -108,14 +51,14 @@ impl Rejects {
 
 impl fmt::Display for Rejects {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (reason, examples) in &self.examples {
-            let places: Vec<String> = examples
+        for (reason, places) in &self.places {
+            let places: Vec<String> = places
                 .iter()
-                .map(|example| format!("{}:{}", example.log.display(), example.number))
+                .map(|place| format!("{}:{}", place.log.display(), place.number))
                 .collect();
             writeln!(f, "rejected, {reason}: {}", places.join(", "))?;
         }
-        let Some(example) = self.examples.values().flatten().next() else {
+        let Some(example) = self.places.values().flatten().next() else {
             return Ok(());
         };
         let config = self.config.as_ref().map_or(String::new(), |config| {
@@ -147,7 +90,7 @@ pub(super) fn extract_command(log: &Path, number: u64) -> String {
 }
 
 /// Quotes a word for a shell, if necessary.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
         word.to_owned()
@@ -159,8 +102,12 @@ fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{GenerationId, Position};
+    use std::sync::Arc;
+
+    use crate::label::Budget;
+    use crate::model::{Batch, GenerationId, Position};
     use crate::pattern::Preset;
+    use crate::pipeline::{Pipeline, Settings};
 
     #[test]
     fn commands_quote_file_names() {
@@ -178,52 +125,46 @@ mod tests {
         check("-", "");
     }
 
-    #[test]
-    fn places_are_shown_and_text_is_not() {
+    /// Feeds a text whose lines have up to 20 bytes, and returns the summary of its rejected lines.
+    fn summary(text: &[u8]) -> String {
         let pattern = Preset::find("nginx-combined").unwrap().pattern().unwrap();
-        let mut rejects = Rejects::new(None, 20, false);
-        let text = b"secret\n\nsecret\nother\nthird\nfourth\nlonger than twenty bytes\n";
+        let settings = Settings {
+            line_bytes: 20,
+            ..Settings::new("nginx", Arc::new(pattern))
+        };
+        let mut pipeline = Pipeline::new(settings, Budget::new(10));
+        let mut shard = pipeline.shard();
+        pipeline.collect_examples(&shard);
         let end = Position {
             generation: GenerationId(0),
             offset: 0,
         };
-        rejects.collect_from(Path::new("a.log"), &pattern, 10, &Batch::new(text, 1, end));
+        pipeline.feed(&mut shard, &Batch::new(text, 1, end));
+        let mut rejects = Rejects::new(None);
+        let examples = pipeline.take_examples();
+        rejects.add(Path::new("a.log"), "nginx-combined", 10, &examples);
+        rejects.to_string()
+    }
+
+    #[test]
+    fn places_are_shown_and_text_is_not() {
         assert_eq!(
-            rejects.to_string(),
+            summary(b"secret\n\nsecret\r\nother\nthird\nfourth\nlonger than twenty bytes\n"),
             "rejected, mismatch: a.log:12, a.log:15, a.log:16\n\
-             rejected, overlong: a.log:18\n \
+             rejected, overlong: a.log:11, a.log:18\n \
              = help: to see why: sed -n 12p a.log | httplog-exporter explain --pattern nginx-combined -\n"
         );
     }
 
     #[test]
-    fn collecting_ends() {
-        let pattern = Preset::find("nginx-combined").unwrap().pattern().unwrap();
-        let mut rejects = Rejects::new(None, 20, false);
-        let counts = |lines: u64| BTreeMap::from([("mismatch", lines), ("number", 0)]);
-        assert!(!rejects.needs_examples(&counts(1), &counts(1)));
-        let end = Position {
-            generation: GenerationId(0),
-            offset: 0,
-        };
-        let mut batches = 0;
-        while rejects.needs_examples(&counts(1), &counts(2)) {
-            rejects.collect_from(Path::new("a"), &pattern, 0, &Batch::new(b"same\n", 0, end));
-            batches += 1;
-        }
-        assert_eq!(batches, BATCHES);
-        let mut rejects = Rejects::new(None, 20, false);
-        rejects.collect_from(
-            Path::new("a"),
-            &pattern,
-            0,
-            &Batch::new(b"a\nb\nc\n", 0, end),
-        );
-        assert!(!rejects.needs_examples(&counts(1), &counts(2)));
+    fn over_long_lines_are_all_different() {
+        let lines = "longer than twenty bytes\n".repeat(9);
+        let places = "rejected, overlong: a.log:11, a.log:12, a.log:13\n";
+        assert!(summary(lines.as_bytes()).starts_with(places));
     }
 
     #[test]
     fn without_rejects_the_summary_is_empty() {
-        assert_eq!(Rejects::new(None, 20, false).to_string(), "");
+        assert_eq!(Rejects::new(None).to_string(), "");
     }
 }

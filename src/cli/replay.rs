@@ -1,11 +1,13 @@
 //! `replay`: reads whole logs once and prints the result.
 
 use std::io::{self, Write};
+use std::num::NonZeroUsize;
+use std::thread;
 
 use clap::{Args, ValueEnum};
 
 use super::exit::Failure;
-use super::logs::{Aim, Logs, Session};
+use super::logs::{Aim, Logs, Session, Threads};
 use super::summary;
 use crate::aggregate::Shard;
 use crate::expose::{encode_json, encode_text};
@@ -22,6 +24,11 @@ pub struct Replay {
     /// Output format
     #[arg(long, short, value_name = "WHAT", value_enum, default_value_t = Output::Summary)]
     output: Output,
+    /// Threads that count [default: the number of processors]. The result is the same for any number.
+    /// Large plain files are shared out in parts, compressed files and exported journals whole; standard
+    /// input, pipes, and logs whose lines are joined are read by one thread
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
     #[command(flatten)]
     logs: Logs,
 }
@@ -42,7 +49,10 @@ impl Replay {
             Output::Summary => Aim::Tables,
             Output::Metrics | Output::Json => Aim::Families,
         };
-        print(&self.logs.read(aim)?, self.output)
+        // Where the number of processors is not known, one thread counts.
+        let processors = || thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let threads = Threads::new(self.threads.unwrap_or_else(processors));
+        print(&self.logs.read(aim, threads)?, self.output)
     }
 }
 
@@ -65,7 +75,7 @@ fn print(session: &Session, output: Output) -> Result<(), Failure> {
                 }
                 summary::write(
                     &mut out,
-                    counts.pattern.name(),
+                    &counts.name,
                     counts.shard.ledger(),
                     &Families::new(counts.shard.snapshot()),
                 )?;

@@ -7,16 +7,17 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 
 use super::exit::{Exit, Failure, counted};
-use crate::config;
-use crate::diag::Report;
+use crate::diag::{Report, Text};
 use crate::route::{
     Engine, Explanation, NearMiss, Resolver, Rewrite, RewriteError, Rewrites, Route, Router,
     Urlconf,
 };
+use crate::text_file::{self, Accept};
 
 /// Show which view a path resolves to and why, or list all routes.
 ///
@@ -42,13 +43,9 @@ pub struct Routes {
 
 impl Routes {
     pub(super) fn execute(&self) -> Result<(), Failure> {
-        if !self.urlconf.exists() {
-            let message = format!("cannot read {}: no such file", self.urlconf.display());
-            return Err(Failure::message(Exit::NoInput, message)
-                .help("generate it: python manage.py shell < dump_urlconf.py > urlconf.jsonl"));
-        }
         let mut report = Report::default();
-        let Some(resolver) = self.resolver(&mut report) else {
+        let text = self.read()?;
+        let Some(resolver) = self.resolver(&text, &mut report) else {
             return Err(report.into());
         };
         let mut out = io::stdout().lock();
@@ -82,10 +79,18 @@ impl Routes {
         }
     }
 
+    fn read(&self) -> Result<Arc<Text>, Failure> {
+        let name = self.urlconf.display().to_string();
+        match text_file::read_file(&self.urlconf, Accept::RegularOrPipe) {
+            Ok(bytes) => Ok(text_file::decode(name, bytes).0),
+            Err(error) => Err(Failure::from(error)
+                .help("generate it: python manage.py shell < dump_urlconf.py > urlconf.jsonl")),
+        }
+    }
+
     /// Builds the resolver; `None` if the report has an error of the dump.
-    fn resolver(&self, report: &mut Report) -> Option<Resolver> {
-        let text = config::read_urlconf(&self.urlconf, report)?;
-        let urlconf = Urlconf::read(&text, report)?;
+    fn resolver(&self, text: &Arc<Text>, report: &mut Report) -> Option<Resolver> {
+        let urlconf = Urlconf::read(text, report)?;
         let rewrites = self.rewrites.iter();
         report.extend(rewrites.filter_map(|rewrite| rewrite.warning(&self.rewrites)));
         let resolver = Resolver::new(urlconf, self.strip_prefix.as_deref(), report);

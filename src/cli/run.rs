@@ -13,14 +13,17 @@ use rustix::io::Errno;
 
 use super::exit::{Exit, Failure};
 use super::load::load;
+use super::overlap::shared_files;
 use super::unrecognised::recognise_log;
 use crate::config::{self, Config, Input, Limits, Source};
-use crate::daemon::{Daemon, Origin, StartError};
+use crate::daemon::{Daemon, Origin, StartError, StateError};
+use crate::diag::is_printable;
 use crate::http::{Address, BindError};
 use crate::model::{Batch, GenerationId, Position};
 use crate::pattern::Pattern;
 use crate::servers;
 use crate::source::{PathPattern, Stream, archive};
+use crate::text_file::Accept;
 
 /// Bytes of a log that are read to recognise its format.
 pub(super) const SAMPLE_BYTES: u64 = 256 * 1024;
@@ -55,11 +58,12 @@ impl Run {
         let (mut config, origin) = if self.logs.is_empty() {
             let given = self.config.clone();
             let path = given.unwrap_or_else(|| config::DEFAULT_PATH.into());
-            let checked = load(&path)?;
+            let checked = load(&path, Accept::Regular)?;
             let Some(config) = checked.config else {
                 return Err(checked.report.into());
             };
-            for fault in checked.report.faults() {
+            let shared = shared_files(&config);
+            for fault in checked.report.faults().into_iter().chain(&shared) {
                 tracing::warn!("{fault}");
             }
             let origin = Origin {
@@ -72,8 +76,13 @@ impl Run {
         };
         if !self.listen.is_empty() {
             config.listen.clone_from(&self.listen);
+            for (message, help) in self.listen.iter().filter_map(Address::exposure) {
+                tracing::warn!("{message}; {help}");
+            }
         }
-        let daemon = start(&config, origin)?;
+        let Some(daemon) = start(&config, origin)? else {
+            return Ok(());
+        };
         for address in daemon.addresses() {
             tracing::info!("listening on {address}");
         }
@@ -126,16 +135,27 @@ impl Run {
     }
 }
 
-/// Starts the daemon, or returns the failure with its exit code.
-pub(super) fn start(config: &Config, origin: Option<Origin>) -> Result<Daemon, Failure> {
-    Daemon::start(config, origin).map_err(|error| match error {
+/// Starts the daemon, or returns the failure with its exit code; `None` if it was stopped meanwhile.
+pub(super) fn start(config: &Config, origin: Option<Origin>) -> Result<Option<Daemon>, Failure> {
+    let error = match Daemon::start(config, origin) {
+        Ok(daemon) => return Ok(Some(daemon)),
+        Err(StartError::Stopped) => return Ok(None),
+        Err(error) => error,
+    };
+    Err(match error {
         StartError::Bind(BindError::InUse(_)) => Failure::new(Exit::Io, error)
             .help("stop the process that listens there, or choose another address with --listen or web.listen"),
-        StartError::Bind(_) => Failure::new(Exit::Io, error),
-        StartError::Routes(report) => report.into(),
-        StartError::Telemetry(_) | StartError::System(..) | StartError::Thread { .. } => {
-            Failure::new(Exit::Runtime, error)
+        StartError::Bind(_) | StartError::State(StateError::Io { .. } | StateError::NotAFile(_)) => {
+            Failure::new(Exit::Io, error)
         }
+        StartError::State(StateError::InUse { .. }) => Failure::new(Exit::Io, error)
+            .help("stop that process, or choose another state.dir: each exporter needs its own"),
+        StartError::Routes(report) => report.into(),
+        StartError::Telemetry(_)
+        | StartError::System(..)
+        | StartError::Thread { .. }
+        | StartError::Panicked
+        | StartError::Stopped => Failure::new(Exit::Runtime, error),
     })
 }
 
@@ -237,10 +257,15 @@ pub(super) fn unreadable(log: &Path, error: io::Error) -> Failure {
     Failure::new(Exit::NoInput, error).help_if(denied, help)
 }
 
+/// Characters of a file name that become the name of a source.
+const NAME_CHARS: usize = 40;
+
 /// Returns the file name without `.log`, with a number if that name is taken.
 fn unused_name(path: &Path, sources: &[Source]) -> String {
     let name = path.file_name().unwrap_or(path.as_os_str());
     let name = name.to_string_lossy();
+    let printable = name.replace(|c| !is_printable(c), "\u{fffd}");
+    let name: String = printable.chars().take(NAME_CHARS).collect();
     let is_taken = |name: &str| sources.iter().any(|source| source.name == name);
     servers::unique(name.strip_suffix(".log").unwrap_or(&name), is_taken)
 }

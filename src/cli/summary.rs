@@ -37,7 +37,28 @@ pub(super) fn write(
     };
     statuses(out, requests)?;
     let durations = families.get("httplog_request_duration_seconds");
-    routes(out, requests, durations)
+    routes(out, requests, durations)?;
+    if durations.is_some_and(are_endless) {
+        writeln!(
+            out,
+            "\nmost durations are an hour or more: if their unit is another, name it: duration_ms, duration_us or duration_ns"
+        )?;
+    }
+    Ok(())
+}
+
+/// Returns whether most durations are absurd for requests: over the largest bound, and over an hour on average.
+fn are_endless(durations: &Family) -> bool {
+    const HOUR: u64 = 3_600_000_000;
+    let (mut over, mut all, mut sum) = (0, 0_u64, 0_u64);
+    for series in &durations.series {
+        if let Value::Histogram(times) = &series.value {
+            over += times.counts.last().copied().unwrap_or_default();
+            all += times.counts.iter().sum::<u64>();
+            sum = sum.saturating_add(times.sum);
+        }
+    }
+    over * 2 > all && sum / all.max(1) >= HOUR
 }
 
 /// Writes the results of joining; nothing if no logs were joined.

@@ -329,6 +329,13 @@ fn read_paths(
             continue;
         }
         match PathPattern::relative(base, &path.value) {
+            Ok(pattern) if pattern.is_compressed() => {
+                let fault = path.error("a compressed file is not followed: it does not grow");
+                report.push(fault.help(
+                    "name the log that is written; its compressed rotated files are found beside it. \
+                     `replay` and `backfill` read archives",
+                ));
+            }
             Ok(pattern) => all.push(pattern),
             Err(error) => report.push(path.error(error.to_string())),
         }
@@ -401,6 +408,16 @@ mod tests {
             ["a source with 3 inputs"]
         );
         assert_eq!(faults("stdin = false\nfifo = 'f'"), [""; 0]);
+    }
+
+    #[test]
+    fn an_archive_is_not_followed() {
+        let expected = "a compressed file is not followed: it does not grow";
+        assert_eq!(
+            faults("paths = ['access.log', 'access.log.2.gz', '*.zst']"),
+            [expected, expected]
+        );
+        assert_eq!(faults("paths = ['gz', 'a.gzip', 'a.gz.log']"), [""; 0]);
     }
 
     #[test]

@@ -7,6 +7,9 @@ use crate::diag::{Report, Section, Spot};
 use crate::join;
 use crate::model::Micros;
 
+/// Longest name of a source, of routes and of a pattern, in bytes.
+pub const NAME_BYTES: usize = 64;
+
 /// Bounds on input and memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -32,8 +35,6 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Default of `routes.NAME.max_routes`, the most routes of a source.
-    pub const MAX_ROUTES: usize = 500;
     /// Upper bound of `series`.
     pub const MAX_SERIES: usize = 1_000_000;
     /// Default of `pending_requests` where logs are followed.

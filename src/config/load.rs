@@ -2,15 +2,15 @@
 //!
 //! Invariant: a [`Config`] is returned only if its report has no error.
 
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::limits::Limits;
 use super::patterns;
 use super::read::{Config, read_limits};
-use crate::diag::{Document, Fault, Place, Report, Text};
+use crate::diag::{Document, Report, Text};
 use crate::pattern::Pattern;
+use crate::text_file::{self, Accept, ReadError};
 
 /// Default path of the configuration.
 pub const DEFAULT_PATH: &str = "/etc/httplog-exporter/config.toml";
@@ -37,23 +37,23 @@ pub struct LineSettings {
 
 impl Config {
     /// Reads and checks a file, and the patterns in the folder `patterns` beside it.
-    pub fn load(path: &Path) -> io::Result<Checked> {
-        let content = std::fs::read(path)?;
-        let text = Arc::new(Text {
-            name: path.display().to_string(),
-            content: String::from_utf8_lossy(&content).into_owned(),
-        });
+    ///
+    /// # Errors
+    ///
+    /// The file is missing, of a kind that is not accepted, too large, or cannot be read.
+    pub fn load(path: &Path, accept: Accept) -> Result<Checked, ReadError> {
+        let bytes = text_file::read_file(path, accept)?;
+        let (text, fault) = text_file::decode(path.display().to_string(), bytes);
         let mut report = Report::default();
-        if let Err(error) = str::from_utf8(&content) {
-            let at = error.valid_up_to();
-            let fault = Fault::error("not valid UTF-8").help("save the file as UTF-8");
-            report.push(fault.at(Place { text, span: at..at }));
+        if let Some(fault) = fault {
+            report.push(fault);
             return Ok(Checked {
                 config: None,
                 report,
             });
         }
-        let path = std::path::absolute(path)?;
+        // Fails only without a current directory, and then the path as given is as good.
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let custom = patterns::read_folder(&path.with_file_name("patterns"), &mut report);
         let base = path.parent().unwrap_or(&path);
         let config = Self::read(&text, custom, base, &mut report);
@@ -74,11 +74,15 @@ impl Config {
 
 impl LineSettings {
     /// Reads a configuration's patterns and limits, whatever else is wrong with it.
-    pub fn load(path: &Path) -> io::Result<Self> {
-        let content = String::from_utf8_lossy(&std::fs::read(path)?).into_owned();
-        let name = path.display().to_string();
-        let text = Arc::new(Text { name, content });
+    ///
+    /// # Errors
+    ///
+    /// As of [`Config::load`].
+    pub fn load(path: &Path, accept: Accept) -> Result<Self, ReadError> {
+        let bytes = text_file::read_file(path, accept)?;
+        let (text, fault) = text_file::decode(path.display().to_string(), bytes);
         let mut report = Report::default();
+        report.extend(fault);
         let document = Document::parse(&text, &mut report);
         let mut root = document.root();
         let read = patterns::read(&mut root, &mut report).into_iter();

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use crate::diag::{Fault, Report, Section, Spot, distinct};
 use crate::join;
-use crate::label::{Hosts, Label};
-use crate::metric::{Counts, Initial, Metric, Metrics, Set, read};
+use crate::label::{Condition, Hosts, Label};
+use crate::metric::{Counts, Initial, Metric, Metrics, Set, read, read_when};
 
 /// Metrics selected by a configuration.
 pub(super) struct Selection {
@@ -17,16 +17,23 @@ pub(super) struct Selection {
     custom: Vec<Metric>,
     initial: Option<Arc<Initial>>,
     hosts: Hosts,
+    /// Further conditions of shipped metrics, by name.
+    when: BTreeMap<String, Vec<Condition>>,
 }
 
 impl Selection {
     /// Reads both tables of a configuration.
     pub(super) fn read(root: &mut Section<'_>, report: &mut Report) -> Self {
         let (mut named, mut initial, mut hosts) = (None, None, None);
+        let mut when = BTreeMap::new();
         if let Some(mut section) = root.section("metrics", report) {
             let sets = section.strings("sets", report);
             initial = Initial::read(&mut section, report);
             hosts = section.strings("hosts", report);
+            for (name, section) in section.named("when", report) {
+                check_family(&name, report);
+                when.insert(name.value, read_when(section, report));
+            }
             section.finish(report);
             named = sets.map(|sets| read_sets(&sets, report));
         }
@@ -42,17 +49,40 @@ impl Selection {
             sets: named.unwrap_or_else(|| vec![Set::DEFAULT]),
             custom: custom.into_iter().map(|metric| metric.value).collect(),
             initial: initial.map(Arc::new),
+            when,
         }
     }
 
     /// Returns the metrics of a source; `sets` are those that it names itself.
     pub(super) fn of_source(&self, sets: Option<&[Set]>) -> Metrics {
         let sets = sets.unwrap_or(&self.sets).iter();
-        let shipped = sets.flat_map(|set| set.metrics());
+        let shipped = sets.flat_map(|set| set.metrics()).map(|mut metric| {
+            let when = self.when.get(&*metric.name).into_iter().flatten();
+            metric.when.extend(when.cloned());
+            metric
+        });
         let metrics = Metrics::new(shipped.chain(self.custom.iter().cloned()).collect());
         metrics
             .starting_with(self.initial.clone())
             .with_hosts(self.hosts.clone())
+    }
+}
+
+/// Reports a name in `metrics.when` that is not that of a shipped metric with conditions.
+fn check_family(name: &Spot<String>, report: &mut Report) {
+    let shipped: Vec<Metric> = Set::ALL.into_iter().flat_map(Set::metrics).collect();
+    match shipped.iter().find(|metric| *metric.name == name.value) {
+        Some(metric) if metric.counts == Counts::Rejected => {
+            report.push(name.error(format!(
+                "`{}` counts rejected lines, which have no labels",
+                name.value
+            )));
+        }
+        Some(_) => {}
+        None => report.push(
+            name.error(format!("`{}` is not a metric of a set", name.value))
+                .suggest(&name.value, shipped.iter().map(|metric| &*metric.name)),
+        ),
     }
 }
 

@@ -17,5 +17,5 @@ pub use limits::Limits;
 pub use load::{Checked, DEFAULT_PATH, LineSettings};
 pub use patterns::{DEFAULT_PATTERNS, find_pattern};
 pub use read::{Config, DEFAULT_LISTEN};
-pub use routes::{Resolvers, Routes, read_urlconf};
+pub use routes::{Resolvers, Routes};
 pub use source::Source;

@@ -1,18 +1,24 @@
 //! Patterns by name: presets, and the custom ones of a configuration and of the folder `patterns`.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::diag::{Document, Fault, Report, Section, Spot, Text};
+use super::limits::NAME_BYTES;
+use crate::diag::{Document, Fault, Report, Section, Spot};
 use crate::pattern::{Definition, Pattern, Preset, presets};
+use crate::text_file::{self, Accept};
 
 /// Folder of custom patterns where no configuration is given.
 pub const DEFAULT_PATTERNS: &str = "/etc/httplog-exporter/patterns";
 
 /// Custom patterns by name; `None` for one whose faults are in the report.
 pub(super) type Patterns = BTreeMap<String, Option<Arc<Pattern>>>;
+
+/// Presets that sources have named. A thousand sources share one.
+pub(super) type CompiledPresets = RefCell<BTreeMap<String, Arc<Pattern>>>;
 
 /// Reads the custom patterns of every `*.toml` of a folder, in the order of their names. A folder that does not
 /// exist is empty.
@@ -34,13 +40,16 @@ pub(super) fn read_folder(folder: &Path, report: &mut Report) -> Vec<Pattern> {
     paths.sort();
     let mut patterns = Vec::new();
     for path in paths {
-        let name = path.display().to_string();
-        let text = match std::fs::read_to_string(&path) {
-            Ok(content) => Arc::new(Text { name, content }),
+        let text = match text_file::read_file(&path, Accept::Regular) {
+            Ok(bytes) => text_file::decode(path.display().to_string(), bytes),
             Err(error) => {
-                report.push(Fault::error(format!("cannot read {name}: {error}")));
+                report.push(Fault::error(error.to_string()));
                 continue;
             }
+        };
+        let (text, None) = text else {
+            report.extend(text.1);
+            continue;
         };
         let document = Document::parse(&text, report);
         let mut root = document.root();
@@ -56,6 +65,7 @@ pub(super) fn read(root: &mut Section<'_>, report: &mut Report) -> Vec<(String, 
     let named = root.named("pattern", report).into_iter();
     named
         .map(|(name, section)| {
+            name.check_name("a pattern", NAME_BYTES, report);
             let definition = Definition::read(&name, section, report);
             (name.value, definition.map(|definition| definition.pattern))
         })
@@ -66,10 +76,14 @@ pub(super) fn read(root: &mut Section<'_>, report: &mut Report) -> Vec<(String, 
 pub(super) fn find(
     name: &Spot<String>,
     custom: &Patterns,
+    compiled: &CompiledPresets,
     report: &mut Report,
 ) -> Option<Arc<Pattern>> {
     if let Some(pattern) = custom.get(&name.value) {
         return pattern.clone();
+    }
+    if let Some(pattern) = compiled.borrow().get(&name.value) {
+        return Some(Arc::clone(pattern));
     }
     let Some(preset) = Preset::find(&name.value) else {
         let presets = presets().iter().map(|preset| preset.name);
@@ -79,7 +93,12 @@ pub(super) fn find(
         return None;
     };
     match preset.pattern() {
-        Ok(pattern) => Some(Arc::new(pattern)),
+        Ok(pattern) => {
+            let pattern = Arc::new(pattern);
+            let name = name.value.clone();
+            compiled.borrow_mut().insert(name, Arc::clone(&pattern));
+            Some(pattern)
+        }
         Err(faults) => {
             report.extend(faults);
             None

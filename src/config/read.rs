@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::behind;
 use super::limits::Limits;
 use super::metrics::Selection;
-use super::patterns::{self, Patterns};
+use super::patterns::{self, CompiledPresets, Patterns};
 use super::routes::{Resolvers, Routes};
 use super::source::{Definitions, RoutesByName, Source, Taken};
 use crate::diag::{Document, Fault, Report, Section, Text, distinct};
@@ -27,6 +27,8 @@ pub struct Config {
     pub listen: Vec<Address>,
     /// Sources; at least one.
     pub sources: Vec<Source>,
+    /// Directory of what is kept across restarts, which one process at a time uses.
+    pub state_dir: Option<PathBuf>,
     /// Bounds on input and memory.
     pub limits: Limits,
     /// Metrics of sources without `sets`.
@@ -43,6 +45,7 @@ impl Config {
         Self {
             listen,
             sources,
+            state_dir: None,
             limits: Limits::default(),
             metrics: Metrics::default(),
             patterns: BTreeMap::new(),
@@ -106,6 +109,7 @@ impl Config {
         let metrics = Selection::read(&mut root, report);
         let known = Definitions {
             patterns: &patterns,
+            presets: CompiledPresets::default(),
             routes: &routes,
             metrics: &metrics,
             base,
@@ -127,6 +131,7 @@ impl Config {
         (!report.has_errors()).then(|| Self {
             listen,
             sources,
+            state_dir,
             limits,
             metrics: metrics.of_source(None),
             patterns: good(patterns),
@@ -169,6 +174,12 @@ fn read_web(mut section: Section<'_>, report: &mut Report) -> Vec<Address> {
             ))
         })
     };
+    for text in &listen.value {
+        let address = text.value.parse::<Address>().ok();
+        if let Some((message, help)) = address.and_then(|address| address.exposure()) {
+            report.push(text.warning(message).help(help));
+        }
+    }
     distinct(&listen.value, address, report)
 }
 
@@ -252,7 +263,7 @@ start = 'begining'
 name = 'a'
 pattren = 'x'
 [pattern.mine]
-nginx = '$status $host$uri'
+nginx = '$status ${host'
 [limits]
 line_bytes = 10
 serie = 5
@@ -270,7 +281,7 @@ sets = ['httplog', 'django2']
                 "8: a source without an input",
                 "9: two sources are named `a`",
                 "10: unknown key `pattren`",
-                "12: nginx format: nothing separates `host` from `uri`",
+                "12: nginx format: `${` is never closed",
                 "14: expected a whole number from 256 to 16777216, found 10",
                 "15: unknown key `serie`",
                 "17: unknown metric set `django2`",
@@ -279,8 +290,35 @@ sets = ['httplog', 'django2']
     }
 
     #[test]
+    fn an_address_that_other_machines_may_reach_is_warned_of() {
+        let listen = |addresses: &str| faults(&format!("[web]\nlisten = [{addresses}]\n{GOOD}"));
+        assert_eq!(listen("'127.0.0.1:1', 'localhost:1', 'unix:/s'"), [""; 0]);
+        assert_eq!(
+            listen("'[::1]:1', ':9914'"),
+            [
+                "2: any host that can reach :9914 can read the metrics: there is neither TLS nor a password"
+            ]
+        );
+    }
+
+    #[test]
+    fn names_are_printable() {
+        let content = GOOD.replace("'nginx'", r#""a\u0000b""#)
+            + "[pattern.\"x\\u001b\"]\nnginx = '$status $request_time \"$request\"'\n[routes.\"\\n\"]\ntemplates = { '/a' = \"\\u202e\" }\n";
+        assert_eq!(
+            faults(&content),
+            [
+                "2: the name of a source contains U+0000, which is not printable",
+                "5: the name of a pattern contains U+001B, which is not printable",
+                "7: the name of routes contains U+000A, which is not printable",
+                "8: a view name must not contain control or invisible characters",
+            ]
+        );
+    }
+
+    #[test]
     fn a_custom_pattern_is_found_and_its_examples_are_run() {
-        let own = "[pattern.mine]\nnginx = '$status $request_time'\n[[pattern.mine.example]]\nline = '200 0.012'\nrecord = { status = 200, duration = '12ms' }\n";
+        let own = "[pattern.mine]\nnginx = '$status $request_time \"$request\"'\n[[pattern.mine.example]]\nline = '200 0.012 \"\"'\nrecord = { status = 200, duration = '12ms' }\n";
         let source = GOOD.replace("nginx-combined", "mine");
         assert_eq!(faults(&format!("{source}{own}")), [""; 0]);
         let wrong = own.replace("12ms", "13ms");
@@ -288,12 +326,12 @@ sets = ['httplog', 'django2']
             faults(&format!("{source}{wrong}")),
             ["8: pattern `mine` reads its own example differently"]
         );
-        let wrong = own.replace("200 0.012'", "200'");
+        let wrong = own.replace("200 0.012 \"\"'", "200'");
         assert_eq!(
             faults(&format!("{source}{wrong}")),
             ["8: pattern `mine` does not read its own example (mismatch)"]
         );
-        let wrong = own.replace("nginx = '$status $request_time'", "");
+        let wrong = own.replace("nginx = '$status $request_time \"$request\"'", "");
         assert_eq!(
             faults(&format!("{source}{wrong}")),
             ["5: pattern `mine` has 0 formats"]

@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::limits::{Limits, bounded};
+use super::limits::{NAME_BYTES, bounded};
 use crate::diag::{Fault, Place, Report, Section, Spot, Text};
 use crate::route::{PathTemplate, Resolver, Rewrite, RewriteError, Rewrites, Route, Urlconf};
+use crate::text_file::{self, Accept};
 
 /// The resolvers of a configuration's routes, by name.
 pub type Resolvers = BTreeMap<String, Arc<Resolver>>;
@@ -28,12 +29,14 @@ pub struct Routes {
     pub strip_prefix: Option<String>,
     /// Languages of the site in use; without it, all of the dump.
     pub languages: Option<Vec<String>>,
-    /// Most views; requests of further ones are counted as `<other>`.
-    pub max_routes: usize,
+    /// Most views; requests of further ones are counted as `<other>`. Without it, all of the dump and the templates.
+    pub max_routes: Option<usize>,
+    /// Kinds of files that the dump may be.
+    accept: Accept,
 }
 
 impl Routes {
-    /// Returns the routes of a dump alone.
+    /// Returns the routes of a dump alone, which is read once and may be a pipe.
     pub fn from_dump(path: &Path) -> Self {
         Self {
             name: path.display().to_string(),
@@ -42,7 +45,8 @@ impl Routes {
             rewrites: Rewrites::default(),
             strip_prefix: None,
             languages: None,
-            max_routes: Limits::MAX_ROUTES,
+            max_routes: None,
+            accept: Accept::RegularOrPipe,
         }
     }
 
@@ -54,6 +58,7 @@ impl Routes {
         report: &mut Report,
     ) -> Option<Self> {
         let before = report.errors();
+        name.check_name("routes", NAME_BYTES, report);
         let urlconf = section.string("urlconf", report);
         let converters = read_converters(&mut section, report);
         let mut templates = section.scalars("templates", report);
@@ -88,7 +93,8 @@ impl Routes {
             strip_prefix: strip_prefix.map(|prefix| prefix.value),
             languages: languages
                 .map(|codes| codes.value.into_iter().map(|code| code.value).collect()),
-            max_routes: max_routes.as_ref().map_or(Limits::MAX_ROUTES, bounded),
+            max_routes: max_routes.as_ref().map(bounded),
+            accept: Accept::Regular,
         };
         (report.errors() == before).then_some(routes)
     }
@@ -96,7 +102,7 @@ impl Routes {
     /// Reads the dump, if one is set, and returns the resolver; `None` after an error.
     pub fn load(&self, report: &mut Report) -> Option<Arc<Resolver>> {
         let urlconf = match &self.urlconf {
-            Some(path) => Urlconf::read(&read_urlconf(path, report)?, report)?,
+            Some(path) => Urlconf::read(&read_urlconf(path, self.accept, report)?, report)?,
             None => Urlconf::default(),
         };
         self.resolver(urlconf, report)
@@ -116,8 +122,8 @@ impl Routes {
         }
         urlconf.routes.splice(0..0, self.templates.iter().cloned());
         let views: BTreeSet<&str> = urlconf.routes.iter().map(|route| &*route.view).collect();
-        if views.len() > self.max_routes {
-            let (name, views, most) = (&self.name, views.len(), self.max_routes);
+        if let Some(most) = self.max_routes.filter(|most| views.len() > *most) {
+            let (name, views) = (&self.name, views.len());
             report.push(
                 Fault::warning(format!(
                     "routes `{name}` have {views} views; all but the first {most} are counted as `<other>`"
@@ -132,17 +138,13 @@ impl Routes {
 }
 
 /// Reads the dump of a URLconf; one that cannot be read is an error in the report.
-pub fn read_urlconf(path: &Path, report: &mut Report) -> Option<Arc<Text>> {
-    let name = path.display().to_string();
-    match std::fs::read(path) {
+fn read_urlconf(path: &Path, accept: Accept, report: &mut Report) -> Option<Arc<Text>> {
+    match text_file::read_file(path, accept) {
         // Dumps are ASCII; other bytes become a fault of their line.
-        Ok(content) => Some(Arc::new(Text {
-            name,
-            content: String::from_utf8_lossy(&content).into_owned(),
-        })),
+        Ok(bytes) => Some(text_file::decode(path.display().to_string(), bytes).0),
         Err(error) => {
             report.push(
-                Fault::error(format!("cannot read {name}: {error}")).help(
+                Fault::error(error.to_string()).help(
                     "create it with: python manage.py shell < dump_urlconf.py > urlconf.jsonl",
                 ),
             );
@@ -342,6 +344,30 @@ mod tests {
             report.faults()[0].message,
             "`/app/` is rewritten to `/`, which is outside `/app`: these paths resolve to no view"
         );
+    }
+
+    #[test]
+    fn only_a_configured_cap_leaves_views_out() {
+        let templates: Vec<String> = (0..700)
+            .map(|view| format!("'/{view}/' = 'v{view}'\n"))
+            .collect();
+        let templates = templates.concat();
+        let check = |cap: &str, warnings: &[&str]| {
+            let text = format!("[routes.shop]\n{cap}\n[routes.shop.templates]\n{templates}");
+            let mut report = Report::default();
+            let resolver = parse(&text).0.unwrap().routes["shop"].load(&mut report);
+            assert_eq!(resolver.unwrap().views(), 700);
+            let said: Vec<_> = report
+                .faults()
+                .iter()
+                .map(|fault| fault.message.clone())
+                .collect();
+            assert_eq!(said, warnings);
+        };
+        check("", &[]);
+        let warning =
+            "routes `shop` have 700 views; all but the first 500 are counted as `<other>`";
+        check("max_routes = 500", &[warning]);
     }
 
     #[test]

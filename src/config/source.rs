@@ -7,8 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::input::{Context, Input, RawInput};
+use super::limits::NAME_BYTES;
 use super::metrics::{Selection, read_sets};
-use super::patterns::{self, Patterns};
+use super::patterns::{self, CompiledPresets, Patterns};
 use super::routes::Routes;
 use crate::diag::{Fault, Report, Section, Spot};
 use crate::metric::Metrics;
@@ -37,6 +38,7 @@ pub(super) type RoutesByName = BTreeMap<String, Option<Arc<Routes>>>;
 /// Definitions that a source may name.
 pub(super) struct Definitions<'k> {
     pub(super) patterns: &'k Patterns,
+    pub(super) presets: CompiledPresets,
     pub(super) routes: &'k RoutesByName,
     pub(super) metrics: &'k Selection,
     /// Base of relative paths.
@@ -102,7 +104,8 @@ impl Source {
                 front,
             }));
         }
-        let pattern = pattern.and_then(|name| patterns::find(&name, known.patterns, report));
+        let pattern =
+            pattern.and_then(|name| patterns::find(&name, known.patterns, &known.presets, report));
         let routes = routes.and_then(|name| find_routes(&name, known.routes, report));
         let sets = sets.map(|sets| read_sets(&sets, report));
         let context = Context {
@@ -124,9 +127,7 @@ impl Source {
 }
 
 fn check_name(name: &Spot<String>, names: &mut BTreeSet<String>, report: &mut Report) {
-    if name.value.is_empty() || name.value.len() > 64 {
-        report.push(name.error("the name of a source must have 1 to 64 bytes"));
-    }
+    name.check_name("a source", NAME_BYTES, report);
     if !names.insert(name.value.clone()) {
         report.push(
             name.error(format!("two sources are named `{}`", name.value))

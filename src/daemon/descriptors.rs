@@ -10,7 +10,7 @@ const RESERVED: u64 = 640;
 const LEAST_PART: u64 = 4;
 
 /// Raises the soft limit of open files to the hard limit.
-pub(super) fn raise() {
+pub fn raise_descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: limit.maximum,
@@ -22,7 +22,7 @@ pub(super) fn raise() {
 }
 
 /// Returns how many files each of `sources` sources may have open.
-pub(super) fn share(sources: usize) -> usize {
+pub fn files_per_source(sources: usize) -> usize {
     let all = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let reserved = RESERVED.min(all - all / LEAST_PART);
     usize::try_from(all - reserved).unwrap_or(usize::MAX) / sources.max(1)

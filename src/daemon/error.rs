@@ -1,5 +1,6 @@
 //! Reasons for which a daemon does not start or does not go on.
 
+use super::state_lock::StateError;
 use crate::diag::Report;
 use crate::http::{BindError, ServeError};
 use crate::telemetry::TelemetryError;
@@ -10,12 +11,21 @@ pub enum StartError {
     /// The exporter cannot listen on an address.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// The state directory cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// The view names of a source are not valid.
     #[error("{0}")]
     Routes(Report),
     /// The exporter's own metrics cannot be registered.
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),
+    /// The thread that reads URLconf dumps and starts the sources panicked.
+    #[error("a thread of the start panicked; this is a bug")]
+    Panicked,
+    /// The daemon was stopped before its sources were started.
+    #[error("stopped before the sources were started")]
+    Stopped,
     /// A system call failed.
     #[error("cannot {0}")]
     System(&'static str, #[source] std::io::Error),
@@ -38,7 +48,15 @@ pub enum RunError {
     /// The thread of a source panicked.
     #[error("the thread of source `{0}` panicked; this is a bug")]
     Panicked(String),
-    /// A thread cannot be started after a reload.
-    #[error(transparent)]
-    Restart(#[from] StartError),
+    /// A thread of the daemon itself panicked.
+    #[error("the thread `{0}` panicked; this is a bug")]
+    ThreadPanicked(&'static str),
+    /// Not everything had ended at the deadline, or at a second signal.
+    #[error("stopped {why} without waiting for {left}")]
+    NotEnded {
+        /// The end of the wait.
+        why: String,
+        /// Names of the parts that were still running.
+        left: String,
+    },
 }

@@ -7,9 +7,10 @@ use std::time::Duration;
 use super::event_sink::EventSink;
 use crate::clock::{Clock, Waker};
 use crate::config::{Files, Input};
-use crate::model::Batch;
+use crate::model::{Batch, GapReason};
 use crate::source::{
-    FILE_GAP_REASONS, FileSettings, FileSource, Progress, RealFs, StreamReceiver, Watch,
+    FILE_GAP_REASONS, FileSettings, FileSource, Notifier, Progress, ReadBuffer, RealFs,
+    StreamReceiver, Watch,
 };
 
 /// Poll interval while inotify is active and something happens now and then: with the daemon's own wake-ups,
@@ -22,16 +23,24 @@ const ROTATE_WAIT: Duration = Duration::from_mins(1);
 
 /// An opened input of a source.
 pub(super) enum OpenInput {
-    /// Followed files; `watch` enables inotify.
+    /// Followed files; polled only, without notifications, if `watch` is `None`.
     Files {
         source: Box<FileSource<RealFs>>,
-        watch: bool,
+        watch: Option<Watch>,
     },
     /// A pipe, socket or journal; `due` is the latest time of its next poll.
     Stream {
         receiver: Box<StreamReceiver>,
         due: Duration,
     },
+}
+
+/// Parts of the daemon that every input is opened with.
+#[derive(Clone, Copy)]
+pub(super) struct Surroundings<'a> {
+    pub(super) limits: InputLimits,
+    pub(super) clock: &'a Arc<dyn Clock>,
+    pub(super) notifier: &'a Arc<Notifier>,
 }
 
 /// Bounds of an input.
@@ -44,32 +53,38 @@ pub(super) struct InputLimits {
 }
 
 impl OpenInput {
-    /// Opens a configured input; `waker` is woken when it may have something to poll.
-    pub(super) fn open(
+    /// Prepares a configured input, which opens nothing before [`Self::begin`]; `waker` is woken when it may have
+    /// something to poll. Fails if the system has no thread or descriptor left.
+    pub(super) fn prepare(
         wanted: &Input,
-        limits: InputLimits,
         waker: &Waker,
-        clock: &Arc<dyn Clock>,
+        with: Surroundings<'_>,
     ) -> io::Result<Self> {
+        let (limits, clock) = (with.limits, Arc::clone(with.clock));
         Ok(match wanted {
             Input::Files(files) => {
-                let settings = file_settings(files, limits);
-                let source = FileSource::new(&settings, RealFs, Arc::clone(clock));
+                let source = FileSource::new(&file_settings(files, limits), RealFs, clock);
                 Self::Files {
                     source: Box::new(source),
-                    watch: files.watch,
+                    watch: watch(files, waker, with),
                 }
             }
             Input::Stream(stream) => {
-                let (waker, clock) = (waker.clone(), Arc::clone(clock));
-                let receiver =
-                    StreamReceiver::start(stream.clone(), limits.line_bytes, waker, clock)?;
+                let (stream, waker) = (stream.clone(), waker.clone());
+                let receiver = StreamReceiver::prepare(stream, limits.line_bytes, waker, clock)?;
                 Self::Stream {
                     receiver: Box::new(receiver),
                     due: Duration::ZERO,
                 }
             }
         })
+    }
+
+    /// Lets a prepared input open what it names.
+    pub(super) fn begin(&mut self) {
+        if let Self::Stream { receiver, .. } = self {
+            receiver.begin();
+        }
     }
 
     /// Returns whether a reload can keep this input for the configured one.
@@ -84,56 +99,62 @@ impl OpenInput {
     }
 
     /// Follows the configured files from here on; streams stay as they are.
-    pub(super) fn reconfigure(&mut self, wanted: &Input, limits: InputLimits, events: &EventSink) {
+    pub(super) fn reconfigure(&mut self, wanted: &Input, waker: &Waker, with: Surroundings<'_>) {
         if let (Self::Files { source, watch }, Input::Files(files)) = (self, wanted) {
-            source.reconfigure(&file_settings(files, limits), &mut |event| {
-                events.file_event(&event);
-            });
-            *watch = files.watch;
+            source.reconfigure(&file_settings(files, with.limits));
+            // A new watch tries again to watch what was refused.
+            *watch = self::watch(files, waker, with);
         }
     }
 
-    /// Returns the time until the next discovery that needs no wake-up.
+    /// Returns the time until the next discovery that needs no further wake-up.
     pub(super) fn until_due(&self, now: Duration) -> Duration {
         match self {
-            Self::Files { source, .. } => source.until_due(),
+            Self::Files { source, watch } => {
+                let have_changed = watch.as_ref().is_some_and(Watch::have_names_changed);
+                let until_due = source.until_due();
+                if have_changed {
+                    until_due.min(source.until_rested())
+                } else {
+                    until_due
+                }
+            }
             Self::Stream { due, .. } => due.saturating_sub(now),
         }
     }
 
-    /// Returns whether inotify is to watch the directories of this input.
-    pub(super) fn is_watched(&self) -> bool {
-        matches!(self, Self::Files { watch: true, .. })
-    }
-
     /// Discovers files and refreshes the watched directories.
-    pub(super) fn discover(
-        &mut self,
-        now: Duration,
-        watch: Option<&mut Watch>,
-        events: &EventSink,
-    ) {
+    pub(super) fn discover(&mut self, clock: &dyn Clock, events: &EventSink) {
+        let began = clock.processor();
         match self {
-            Self::Files { source, .. } => {
+            Self::Files { source, watch } => {
                 let mut sink = |event| events.file_event(&event);
+                if let Some(watch) = watch {
+                    watch.take_names_changed();
+                }
                 source.discover(&mut sink);
                 if let Some(watch) = watch {
-                    watch.refresh(source.directories(), &mut sink);
+                    watch.refresh(source.directories(), source.names(), &mut sink);
                     source.set_watched(watch.is_whole());
                 }
+                source.rest(clock.processor().saturating_sub(began));
             }
-            Self::Stream { due, .. } => *due = now + SLOW_POLL,
+            Self::Stream { due, .. } => *due = clock.monotonic() + SLOW_POLL,
         }
     }
 
     /// Hands what can be read to `sink`. Never waits.
     pub(super) fn poll(
         &mut self,
+        buffer: &mut ReadBuffer,
         sink: &mut dyn FnMut(&Batch<'_>),
         events: &EventSink,
     ) -> Progress {
         match self {
-            Self::Files { source, .. } => source.poll(sink, &mut |event| events.file_event(&event)),
+            Self::Files { source, .. } => {
+                let mut events = |event| events.file_event(&event);
+                source.poll(buffer, sink, &mut events)
+            }
             Self::Stream { receiver, .. } => {
                 receiver.poll(sink, &mut |event| events.stream_event(&event))
             }
@@ -164,20 +185,46 @@ impl OpenInput {
         }
     }
 
-    /// Stops receiving; what was received until then can still be polled.
+    /// Requests the end of receiving; what has arrived until then can still be polled.
     pub(super) fn stop(&mut self) {
         if let Self::Stream { receiver, .. } = self {
             receiver.stop();
         }
     }
+
+    /// Requests the end of receiving at once; what was received until then can still be polled.
+    pub(super) fn close(&mut self) {
+        if let Self::Stream { receiver, .. } = self {
+            receiver.close();
+        }
+    }
+
+    /// Returns whether nothing more is received after one more poll. Files are not received.
+    pub(super) fn has_ended(&self) -> bool {
+        match self {
+            Self::Files { .. } => true,
+            Self::Stream { receiver, .. } => receiver.has_ended(),
+        }
+    }
 }
 
 /// Returns the reasons for which lines of an input can be lost.
-pub(super) fn gap_reasons(wanted: &Input) -> &'static [&'static str] {
+pub(super) fn gap_reasons(wanted: &Input) -> &'static [GapReason] {
     match wanted {
         Input::Files(_) => &FILE_GAP_REASONS,
         Input::Stream(stream) => stream.gap_reasons(),
     }
+}
+
+/// Returns the watch of a source that wants one.
+fn watch(files: &Files, waker: &Waker, with: Surroundings<'_>) -> Option<Watch> {
+    if !files.watch {
+        return None;
+    }
+    if let Err(why) = with.notifier.connect() {
+        tracing::warn!("no notifications about files, polling instead: {why}");
+    }
+    Some(Watch::new(with.notifier, waker.clone()))
 }
 
 fn file_settings(files: &Files, limits: InputLimits) -> FileSettings {

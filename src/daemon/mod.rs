@@ -1,22 +1,42 @@
 //! Ownership of threads, and the sequence of start, reload and stop.
 //!
-//! Invariant: every thread has an owner that joins it; a panic in a thread ends the process with an error.
+//! Invariant: every thread has an owner that joins it, or waits for its result until a deadline; a panic in a thread ends the
+//! process with an error.
 
+mod access;
+mod aside;
+mod assembly;
+mod control;
 mod descriptors;
 mod error;
 mod event_sink;
 mod input;
+mod log_limiter;
+mod notice;
 mod observer;
+mod orders;
+mod reject_watch;
 mod reload;
 mod shared_shard;
-mod signals;
+mod source_log;
 mod start;
+mod state_lock;
+mod stopping;
 mod supervise;
 mod systemd;
 mod views;
+mod work;
 mod worker;
+mod workers;
 
+pub use assembly::pipeline_settings;
+pub use descriptors::{files_per_source, raise_descriptor_limit};
 pub use error::{RunError, StartError};
-pub use reload::pipeline_settings;
+pub use orders::Stop;
+pub use reload::Origin;
 pub use shared_shard::Shards;
-pub use start::{Daemon, Origin, Stop};
+pub use start::Daemon;
+pub use state_lock::StateError;
+
+#[cfg(test)]
+mod tests;

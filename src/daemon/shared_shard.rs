@@ -3,21 +3,33 @@
 //! Invariant: a shard is locked for one batch or one copy, never while its holder waits.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use super::control::{Control, poll_now};
 use crate::aggregate::{Ledger, Shard};
 use crate::http::Scrape;
 use crate::join::Links;
 use crate::model::Families;
 use crate::telemetry::Telemetry;
 
+/// Time that a scrape waits for lines that were written before it.
+const FRESHEN_LIMIT: Duration = Duration::from_millis(50);
+
 /// Counts of one source.
 #[derive(Debug)]
-pub(super) struct SharedShard(pub(super) Mutex<Shard>);
+pub(super) struct SharedShard {
+    shard: Mutex<Shard>,
+    /// Calls of [`Self::lock`], including those that wait.
+    #[cfg(test)]
+    pub(super) locks: std::sync::atomic::AtomicUsize,
+}
 
 /// Counts of every source, and the exporter's own metrics.
 #[derive(Debug)]
 pub struct Shards {
     sources: Mutex<Sources>,
+    /// Threads that work on the sources.
+    threads: Mutex<Vec<Arc<Control>>>,
     telemetry: Arc<Telemetry>,
 }
 
@@ -29,9 +41,20 @@ struct Sources {
 }
 
 impl SharedShard {
+    /// Shares a shard.
+    pub(super) fn new(shard: Shard) -> Self {
+        Self {
+            shard: Mutex::new(shard),
+            #[cfg(test)]
+            locks: std::sync::atomic::AtomicUsize::new(0),
+        }
+    }
+
     /// Locks the shard. A panic under the lock ends the process, so a poisoned shard is only read.
     pub(super) fn lock(&self) -> MutexGuard<'_, Shard> {
-        lock(&self.0)
+        #[cfg(test)]
+        self.locks.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        lock(&self.shard)
     }
 }
 
@@ -43,6 +66,7 @@ impl Shards {
     pub(super) fn new(telemetry: Arc<Telemetry>) -> Self {
         Self {
             sources: Mutex::default(),
+            threads: Mutex::default(),
             telemetry,
         }
     }
@@ -50,6 +74,17 @@ impl Shards {
     /// Replaces the sources that a scrape reads.
     pub(super) fn replace(&self, shards: Vec<Arc<SharedShard>>, links: Links) {
         *lock(&self.sources) = Sources { shards, links };
+    }
+
+    /// Sets the threads that poll before a scrape.
+    pub(super) fn set_threads(&self, threads: Vec<Arc<Control>>) {
+        *lock(&self.threads) = threads;
+    }
+
+    /// Returns the shards of all sources.
+    #[cfg(test)]
+    pub(super) fn all(&self) -> Vec<Arc<SharedShard>> {
+        lock(&self.sources).shards.clone()
     }
 
     /// Returns the account of all lines of all sources.
@@ -64,6 +99,8 @@ impl Shards {
 
 impl Scrape for Shards {
     fn families(&self) -> Families {
+        let threads = lock(&self.threads).clone();
+        poll_now(&threads, FRESHEN_LIMIT);
         let mut families = Vec::new();
         let sources = lock(&self.sources).clone();
         for shard in sources.shards {

@@ -1,76 +1,68 @@
 //! The daemon: what it owns, and its start.
 
-use std::path::PathBuf;
+use std::io;
 use std::sync::Arc;
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, watch};
 
+use super::aside::aside;
+use super::assembly::Assembly;
 use super::descriptors;
 use super::error::StartError;
+use super::orders::{Orders, Stop};
+use super::reload::{Origin, load_routes};
 use super::shared_shard::Shards;
-use super::signals::Signals;
-use super::worker::{Notice, Worker};
+use super::worker::WorkerThread;
+use super::workers::Workers;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, Resolvers};
+use crate::config::Config;
 use crate::diag::Report;
 use crate::http::{Address, Listener, Ready};
 use crate::join::Links;
+use crate::source::Notifier;
 use crate::telemetry::Telemetry;
+
+/// Threads for work that may block: one page is encoded at a time.
+const BLOCKING_THREADS: usize = 4;
 
 /// A daemon that is bound to its addresses and reads its sources. It serves once [`Daemon::run`] is called.
 pub struct Daemon {
     pub(super) runtime: Arc<Runtime>,
-    pub(super) signals: Signals,
+    pub(super) orders: Orders,
     pub(super) listeners: Vec<Listener>,
     pub(super) shards: Arc<Shards>,
-    pub(super) workers: Vec<Worker>,
-    pub(super) links: Links,
+    pub(super) workers: Workers,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) ready: Ready,
-    pub(super) origin: Option<Origin>,
-    pub(super) notices: mpsc::UnboundedReceiver<Notice>,
-    /// Cloned for each worker.
-    pub(super) notice_sender: mpsc::UnboundedSender<Notice>,
-    pub(super) listen: Vec<Address>,
-    pub(super) stop: Option<Stop>,
-    pub(super) stopped: oneshot::Receiver<()>,
-}
-
-/// Origin of a daemon's configuration, read again at a reload.
-#[derive(Clone, Debug)]
-pub struct Origin {
-    /// The configuration file.
-    pub path: PathBuf,
-    /// True if the command line overrides `web.listen`.
-    pub listen_is_given: bool,
-}
-
-/// Handle that stops a daemon from another thread, as SIGTERM does.
-#[derive(Debug)]
-pub struct Stop(oneshot::Sender<()>);
-
-impl Stop {
-    /// Stops the daemon.
-    pub fn stop(self) {
-        // Fails only if the daemon has stopped already.
-        let _ = self.0.send(());
-    }
+    /// True once every source was tried.
+    pub(super) started: watch::Sender<bool>,
+    stop: Option<Stop>,
 }
 
 impl Daemon {
     /// Installs signal handlers, binds the addresses and starts to read the sources. `origin` is read at a reload.
     pub fn start(config: &Config, origin: Option<Origin>) -> Result<Self, StartError> {
+        Self::start_with(config, origin, Orders::with_signals)
+    }
+
+    /// Starts a daemon that obeys these orders. `orders` is called in the runtime.
+    pub(super) fn start_with(
+        config: &Config,
+        origin: Option<Origin>,
+        orders: impl FnOnce() -> io::Result<Orders>,
+    ) -> Result<Self, StartError> {
         let runtime = Builder::new_current_thread()
+            .max_blocking_threads(BLOCKING_THREADS)
             .enable_all()
             .build()
             .map_err(|error| StartError::System("start the runtime", error))?;
-        let signals = {
+        let mut orders = {
             let _entered = runtime.enter();
-            Signals::new().map_err(|error| StartError::System("install signal handlers", error))?
+            orders().map_err(|error| StartError::System("install signal handlers", error))?
         };
-        descriptors::raise();
+        descriptors::raise_descriptor_limit();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let telemetry = Arc::new(Telemetry::new(env!("CARGO_PKG_VERSION"), clock.wall())?);
         let listeners = config
@@ -78,28 +70,53 @@ impl Daemon {
             .iter()
             .map(Listener::bind)
             .collect::<Result<Vec<_>, _>>()?;
-        let (stop, stopped) = oneshot::channel();
         let (notice_sender, notices) = mpsc::unbounded_channel();
-        let mut daemon = Self {
-            runtime: Arc::new(runtime),
-            signals,
-            listeners,
+        let notifier = Notifier::new(Arc::clone(&clock));
+        let assembly = Assembly {
             shards: Arc::new(Shards::new(Arc::clone(&telemetry))),
-            workers: Vec::new(),
-            links: Links::default(),
+            telemetry: Arc::clone(&telemetry),
+            clock: Arc::clone(&clock),
+            notifier,
+            notices: notice_sender,
+            thread_maker: Arc::new(WorkerThread::prepare),
+            state: Arc::default(),
+        };
+        let (parts, wanted) = (assembly.clone(), config.clone());
+        let begin = move || {
+            let resolvers = load_routes(&wanted, Report::default()).map_err(StartError::Routes)?;
+            let assembled = parts.assemble(&wanted, &resolvers, Vec::new(), &Links::default());
+            assembled.map_err(|refused| refused.error)
+        };
+        // A file that takes long to read must not delay a stop.
+        let assembled =
+            aside("start", begin).map_err(|error| StartError::System("start a thread", error))?;
+        let assembled = runtime.block_on(async {
+            tokio::select! {
+                assembled = assembled => assembled.map_err(|_| StartError::Panicked)?,
+                () = orders.stop() => Err(StartError::Stopped),
+            }
+        });
+        let shards = Arc::clone(&assembly.shards);
+        let assembled = match assembled {
+            Ok(assembled) => assembled,
+            Err(error) => {
+                runtime.shutdown_background();
+                return Err(error);
+            }
+        };
+        let listen = config.listen.clone();
+        Ok(Self {
+            runtime: Arc::new(runtime),
+            stop: Some(orders.stop_handle()),
+            orders,
+            listeners,
+            shards,
+            workers: Workers::new(assembled, assembly, notices, origin, listen),
+            telemetry,
             clock,
             ready: Ready::default(),
-            origin,
-            notices,
-            notice_sender,
-            listen: config.listen.clone(),
-            stop: Some(Stop(stop)),
-            stopped,
-            telemetry,
-        };
-        let resolvers = load_routes(config, Report::default()).map_err(StartError::Routes)?;
-        daemon.adopt(config, &resolvers, Vec::new())?;
-        Ok(daemon)
+            started: watch::Sender::new(false),
+        })
     }
 
     /// Returns the listen addresses, as `http://…` or `unix:…`.
@@ -122,16 +139,4 @@ impl Daemon {
     pub fn shards(&self) -> Arc<Shards> {
         Arc::clone(&self.shards)
     }
-}
-
-/// Loads the routes that sources use, and logs warnings; returns `report` with their faults if it has errors.
-pub(super) fn load_routes(config: &Config, mut report: Report) -> Result<Resolvers, Report> {
-    let resolvers = config.resolvers(&mut report);
-    if report.has_errors() {
-        return Err(report);
-    }
-    for fault in report.faults() {
-        tracing::warn!("{fault}");
-    }
-    Ok(resolvers)
 }

@@ -1,21 +1,22 @@
 //! The daemon's main loop: signals, workers, systemd and the HTTP server.
 //!
-//! Invariant: the loop ends on request, or with the error of a thread or of the server; in both cases everything
-//! is shut down cleanly first.
+//! Invariant: the loop never blocks, and ends on request, or with the error of a thread or of the server; in both cases
+//! everything is shut down cleanly first.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
 use tokio::sync::watch;
-use tokio::task::JoinError;
+use tokio::time::{MissedTickBehavior, timeout};
 
+use super::access::Readiness;
 use super::error::RunError;
+use super::orders::Order;
 use super::start::Daemon;
+use super::stopping::{StopLimits, Web};
 use super::systemd;
-use super::worker::{Notice, Worker};
-use crate::http::{Limits, Routes, ServeError, serve};
+use crate::http::{Limits, Routes, serve};
 
 /// Silence after which a thread counts as stuck, unless systemd sets a watchdog timeout.
 const STUCK: Duration = Duration::from_secs(30);
@@ -26,17 +27,25 @@ const IDLE_SILENCE: Duration = Duration::from_secs(15);
 /// Least interval between two notifications of the watchdog.
 const LEAST_TICK: Duration = Duration::from_millis(10);
 
+/// Time that the first requests wait for sources that were not tried yet.
+const FIRST_POLL: Duration = Duration::from_millis(500);
+
 /// Time that a scrape still has once everything else has ended.
 const LAST_SCRAPE: Duration = Duration::from_secs(1);
 
 impl Daemon {
-    /// Serves and reads until SIGTERM, SIGINT or [`super::Stop`]; SIGHUP reloads.
+    /// Serves and reads until SIGTERM, SIGINT or [`super::Stop`]; SIGHUP reloads. Threads that have not ended by the
+    /// deadline are left running: the caller ends the process.
     pub fn run(self) -> Result<(), RunError> {
         let runtime = Arc::clone(&self.runtime);
         let ended = runtime.block_on(self.supervise());
         // A slow scrape must not delay the end of the process.
         if let Some(runtime) = Arc::into_inner(runtime) {
-            runtime.shutdown_timeout(LAST_SCRAPE);
+            if matches!(ended, Err(RunError::NotEnded { .. })) {
+                runtime.shutdown_background();
+            } else {
+                runtime.shutdown_timeout(LAST_SCRAPE);
+            }
         }
         ended
     }
@@ -48,96 +57,94 @@ impl Daemon {
             clock: Arc::clone(&self.clock),
             observer: self.telemetry.clone(),
         };
+        let stop_limits = StopLimits::default();
+        let limits = Limits {
+            stop: stop_limits.responses,
+            ..Limits::default()
+        };
         let (stop_web, mut web_stopped) = watch::channel(());
         let listeners = std::mem::take(&mut self.listeners);
-        let web = tokio::spawn(serve(listeners, routes, Limits::default(), async move {
-            // An error means that the sender was dropped, which also requests a stop.
-            let _ = web_stopped.changed().await;
-        }));
-        let mut web = std::pin::pin!(web);
-        let (ended, served) = tokio::select! {
-            ended = self.event_loop() => (ended, None),
-            served = &mut web => (Ok(()), Some(served)),
+        let mut started = self.started.subscribe();
+        let task = tokio::spawn(async move {
+            // The first requests wait in the listeners' queues, and see what exists.
+            let _ = timeout(FIRST_POLL, started.wait_for(|is_started| *is_started)).await;
+            let stop = async move {
+                // An error means that the sender was dropped, which also requests a stop.
+                let _ = web_stopped.changed().await;
+            };
+            serve(listeners, routes, limits, stop).await
+        });
+        let mut web = Web {
+            server: Some(task),
+            stop: Some(stop_web),
+        };
+        let ended = tokio::select! {
+            ended = self.event_loop() => ended,
+            served = web.end() => served,
         };
         systemd::notify(NotifyState::Stopping);
-        self.ready.set(false);
+        self.ready.set(false, "not ready: stopping\n");
         tracing::info!("stopping");
-        let stopped = self.finish_workers().await;
-        drop(stop_web);
-        match served {
-            Some(served) => outcome(served).and(stopped),
-            None => ended.and(stopped).and(outcome(web.await)),
+        let stopped = stop_limits
+            .stop(&mut self.workers, &mut web, &mut self.orders)
+            .await;
+        if let (Err(error), Err(_)) = (&stopped, &ended) {
+            // The first error ends the daemon; this one would not be seen.
+            tracing::error!("{error}");
         }
+        ended.and(stopped)
     }
 
-    /// Handles signals, notices and ticks until it is time to stop.
+    /// Handles orders, events and ticks until it is time to stop.
     async fn event_loop(&mut self) -> Result<(), RunError> {
-        let mut opening = self.source_names();
         let watchdog = systemd::watchdog();
         // Without a watchdog, a tick only serves the log, which does not justify frequent wake-ups.
         let pause = watchdog.map_or(STUCK, |timeout| timeout / 2);
         let mut tick = tokio::time::interval(pause.max(LEAST_TICK));
+        // After a pause of the whole process, one tick is enough.
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                _ = self.signals.terminate.recv() => return Ok(()),
-                _ = self.signals.interrupt.recv() => return Ok(()),
-                _ = &mut self.stopped => return Ok(()),
-                _ = self.signals.hang_up.recv() => {
-                    self.reload().await?;
-                    // The reload may have removed a source that was not open yet.
-                    let sources = self.source_names();
-                    opening.retain(|source| sources.contains(source));
-                    self.ready_if(opening.is_empty());
-                }
-                _ = tick.tick() => self.watch_over(watchdog),
-                Some(notice) = self.notices.recv() => match notice {
-                    Notice::Opened(source) => {
-                        opening.remove(&source);
-                        self.ready_if(opening.is_empty());
-                    }
-                    Notice::Ended { source, panicked: true } => return Err(RunError::Panicked(source)),
-                    Notice::Ended { panicked: false, .. } => {}
+                order = self.orders.next() => match order {
+                    Order::Stop => return Ok(()),
+                    Order::Reload => self.workers.reload(),
                 },
+                _ = tick.tick() => self.watch_over(watchdog),
+                event = self.workers.next() => {
+                    self.workers.handle(event)?;
+                    self.report_readiness();
+                }
             }
         }
     }
 
-    fn source_names(&self) -> BTreeSet<String> {
-        let names = self.workers.iter().map(|worker| worker.name().to_owned());
-        names.collect()
-    }
-
-    /// Reports readiness, once, when every source is open.
-    fn ready_if(&self, all_opened: bool) {
-        if all_opened && !self.ready.get() {
-            self.ready.set(true);
+    /// Publishes which sources are open. Systemd is notified once, when every source was tried: a log that is missing or
+    /// an address in use must not make the start of the service fail.
+    fn report_readiness(&mut self) {
+        let Readiness { is_ready, report } = self.workers.readiness();
+        let was_ready = self.ready.set(is_ready, report.as_str());
+        let is_started = *self.started.borrow();
+        let is_first = self.workers.all_opened() && !is_started;
+        if is_first {
+            self.started.send_replace(true);
             systemd::notify(NotifyState::Ready);
-            tracing::info!("ready: every source is open");
+        }
+        if is_first || (is_started && was_ready != is_ready) {
+            let report = report.trim_end().replace('\n', "; ");
+            if is_ready {
+                tracing::info!("{report}");
+            } else {
+                tracing::warn!("{report}");
+            }
         }
     }
 
     /// Notifies systemd's watchdog, unless a thread is stuck.
     fn watch_over(&self, watchdog: Option<Duration>) {
-        let now = self.clock.monotonic();
         let limit = watchdog.unwrap_or(STUCK).max(IDLE_SILENCE);
-        let stuck: Vec<&Worker> = self
-            .workers
-            .iter()
-            .filter(|worker| worker.silence(now) > limit)
-            .collect();
-        for worker in &stuck {
-            let silence = worker.silence(now);
-            tracing::error!(source = worker.name(), "no progress for {silence:?}");
-        }
-        if watchdog.is_some() && stuck.is_empty() {
+        let are_stuck = self.workers.are_stuck(limit);
+        if watchdog.is_some() && !are_stuck {
             systemd::notify(NotifyState::Watchdog);
         }
-    }
-}
-
-fn outcome(served: Result<Result<(), ServeError>, JoinError>) -> Result<(), RunError> {
-    match served {
-        Ok(served) => Ok(served?),
-        Err(error) => Err(RunError::Serve(ServeError::Panicked(error))),
     }
 }

@@ -1,8 +1,9 @@
 //! Notifications to systemd (`sd_notify(3)`).
 //!
-//! Invariant: without `NOTIFY_SOCKET` nothing is sent; a notification that fails is logged and never fatal.
+//! Invariant: without `NOTIFY_SOCKET` nothing is sent; the first notification that fails is logged, and none is fatal.
 
 use std::io;
+use std::sync::Once;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
@@ -23,8 +24,10 @@ pub(super) fn watchdog() -> Option<Duration> {
     sd_notify::watchdog_enabled().filter(|every| !every.is_zero())
 }
 
+/// Logs the first failure: the watchdog is notified again and again.
 fn log(sent: io::Result<()>) {
+    static REPORTED: Once = Once::new();
     if let Err(error) = sent {
-        tracing::warn!("cannot notify systemd: {error}");
+        REPORTED.call_once(|| tracing::warn!("cannot notify systemd: {error}"));
     }
 }

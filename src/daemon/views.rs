@@ -168,6 +168,20 @@ mod tests {
         assert_eq!(view(views.poll(PAUSE * 2)), "not read");
     }
 
+    #[test]
+    fn a_dump_that_becomes_a_fifo_is_refused_without_waiting() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("urlconf.jsonl");
+        fs::write(&path, dump("one")).unwrap();
+        let mut views = Views::new(&Arc::new(Routes::from_dump(&path)), Duration::ZERO).unwrap();
+        fs::remove_file(&path).unwrap();
+        let mode = rustix::fs::Mode::RWXU;
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, mode).unwrap();
+        assert_eq!(view(views.poll(Duration::ZERO)), "not read");
+        let said = view(views.poll(PAUSE));
+        assert!(said.contains("is a FIFO"), "{said}");
+    }
+
     #[expect(clippy::disallowed_methods, reason = "a test that plays a deployment")]
     fn replace(from: &PathBuf, to: &PathBuf) {
         fs::rename(from, to).unwrap();

@@ -1,245 +1,217 @@
-//! One thread per source: it waits, discovers, reads and counts.
+//! The threads that work on the sources: they wait, discover, read and count.
 //!
-//! Invariant: a worker stops between two batches and returns everything its successor needs to continue.
+//! Invariant: there are at most as many as processors, however many sources there are. A worker stops between two batches
+//! and returns everything its successor needs to continue.
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::event_sink::EventSink;
-use super::input::{OpenInput, SLOW_POLL};
-use super::shared_shard::SharedShard;
-use super::views::{Reread, Views};
-use crate::clock::{Clock, Waker};
-use crate::model::{Batch, Bytes, Micros};
-use crate::pipeline::Pipeline;
-use crate::source::{Progress, Watch};
-use crate::telemetry::SourceTelemetry;
-
-/// Message from a worker to the daemon.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Notice {
-    /// Every input that exists was discovered and opened.
-    Opened(String),
-    /// The thread ended.
-    Ended { source: String, panicked: bool },
-}
-
-/// State of a source; outlives the thread that works on it.
-pub(super) struct Work {
-    pub(super) name: String,
-    pub(super) input: OpenInput,
-    /// Ends the thread's wait; the input holds a clone.
-    pub(super) waker: Waker,
-    pub(super) pipeline: Pipeline,
-    /// The URLconf dump that names the views, if the source has one.
-    pub(super) views: Option<Views>,
-    pub(super) shard: Arc<SharedShard>,
-    pub(super) telemetry: SourceTelemetry,
-}
+use super::control::Control;
+use super::notice::Notice;
+use super::work::{Work, finish};
+use crate::clock::Clock;
+use crate::source::{Progress, ReadBuffer};
 
 /// Handle to a running thread.
 pub(super) struct Worker {
-    name: String,
-    waker: Waker,
+    names: Vec<String>,
     control: Arc<Control>,
-    thread: JoinHandle<Work>,
+    thread: JoinHandle<Option<Vec<Work>>>,
 }
 
-/// State shared by a thread and its handle.
-struct Control {
-    stop: AtomicBool,
-    /// Start of the latest pass of the main loop, in microseconds of the monotonic clock.
-    beat_micros: AtomicU64,
+/// A thread that waits for sources. It ends when this is dropped.
+pub(super) struct WorkerThread {
+    assign: SyncSender<Assignment>,
+    thread: JoinHandle<Option<Vec<Work>>>,
+}
+
+/// The sources of a thread, with the handles it needs for them.
+struct Assignment {
+    works: Vec<Work>,
+    control: Arc<Control>,
+    clock: Arc<dyn Clock>,
+    notices: UnboundedSender<Notice>,
 }
 
 /// Sends [`Notice::Ended`] when dropped, also by a panic.
 struct EndNotice {
-    source: String,
+    control: Arc<Control>,
     notices: UnboundedSender<Notice>,
 }
 
-impl Worker {
-    /// Starts a thread.
-    pub(super) fn spawn(
-        work: Work,
+/// Turn of one source.
+#[derive(Clone, Copy)]
+struct Turn {
+    progress: Progress,
+    /// Time of the next round without a wake-up.
+    due: Duration,
+}
+
+impl WorkerThread {
+    /// Starts a thread. Only this can fail: with it, the work of a reload is begun before anything is changed.
+    pub(super) fn prepare() -> io::Result<Self> {
+        let (assign, assigned) = sync_channel::<Assignment>(1);
+        let thread = thread::Builder::new()
+            .name("sources".to_owned())
+            .spawn(move || {
+                let Assignment {
+                    works,
+                    control,
+                    clock,
+                    notices,
+                } = assigned.recv().ok()?;
+                Some(run(works, &control, clock.as_ref(), notices))
+            })?;
+        Ok(Self { assign, thread })
+    }
+
+    /// Lets the thread work on these sources.
+    pub(super) fn start(
+        self,
+        works: Vec<Work>,
         clock: &Arc<dyn Clock>,
         notices: &UnboundedSender<Notice>,
-    ) -> io::Result<Self> {
-        let control = Arc::new(Control {
-            stop: AtomicBool::new(false),
-            beat_micros: AtomicU64::new(micros(clock.monotonic())),
-        });
-        let (name, waker) = (work.name.clone(), work.waker.clone());
-        let (shared, clock, notices) = (Arc::clone(&control), Arc::clone(clock), notices.clone());
-        // The kernel keeps 15 bytes of a thread's name.
-        let thread = thread::Builder::new()
-            .name(name.chars().take(15).collect())
-            .spawn(move || run(work, &shared, clock.as_ref(), notices))?;
-        Ok(Self {
-            name,
-            waker,
+    ) -> Worker {
+        let control = Arc::new(Control::new(clock.monotonic()));
+        let names = works.iter().map(|work| work.name.clone()).collect();
+        let assignment = Assignment {
+            works,
+            control: Arc::clone(&control),
+            clock: Arc::clone(clock),
+            notices: notices.clone(),
+        };
+        // The channel holds one, and the thread ends only after it.
+        let _ = self.assign.try_send(assignment);
+        Worker {
+            names,
             control,
-            thread,
-        })
-    }
-
-    /// Returns the name of the source.
-    pub(super) fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Requests a stop before the next batch.
-    pub(super) fn request_stop(&self) {
-        self.control.stop.store(true, Ordering::Release);
-        self.waker.wake();
-    }
-
-    /// Waits for the thread to end. The error is the name of a source whose thread panicked.
-    pub(super) fn join(self) -> Result<Work, String> {
-        self.thread.join().map_err(|_| self.name)
-    }
-
-    /// Returns the time since the latest pass of the thread's main loop.
-    pub(super) fn silence(&self, now: Duration) -> Duration {
-        let beat = self.control.beat_micros.load(Ordering::Relaxed);
-        now.saturating_sub(Duration::from_micros(beat))
+            thread: self.thread,
+        }
     }
 }
 
-fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+impl Worker {
+    /// Returns the number of the thread.
+    pub(super) fn number(&self) -> u64 {
+        self.control.number
+    }
+
+    /// Returns the names of its sources.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
+    }
+
+    /// Returns the name of the source that it works on, or did last.
+    pub(super) fn current(&self) -> &str {
+        let name = self.names.get(self.control.current());
+        name.map_or("", String::as_str)
+    }
+
+    /// Returns the part that its thread shares.
+    pub(super) fn control(&self) -> Arc<Control> {
+        Arc::clone(&self.control)
+    }
+
+    /// Requests a stop before the next batch, after which a successor can continue.
+    pub(super) fn request_pause(&self) {
+        self.control.stop.store(true, Ordering::Release);
+        self.control.waker.wake();
+    }
+
+    /// Withdraws the request to pause. A thread that has obeyed it already ends nevertheless.
+    pub(super) fn withdraw_pause(&self) {
+        self.control.stop.store(false, Ordering::Release);
+    }
+
+    /// Requests a stop before the next batch; what streams have received until then is counted first.
+    pub(super) fn request_finish(&self) {
+        self.control.finish.store(true, Ordering::Release);
+        self.request_pause();
+    }
+
+    /// Waits for the thread to end. The error names the source at which it panicked.
+    pub(super) fn join(self) -> Result<Vec<Work>, String> {
+        let current = self.current().to_owned();
+        match self.thread.join() {
+            Ok(Some(works)) => Ok(works),
+            // A thread that was started has sources.
+            Ok(None) | Err(_) => Err(current),
+        }
+    }
+
+    /// Returns the time since the latest round of the thread.
+    pub(super) fn silence(&self, now: Duration) -> Duration {
+        self.control.silence(now)
+    }
 }
 
 impl Drop for EndNotice {
     fn drop(&mut self) {
-        let ended = Notice::Ended {
-            source: std::mem::take(&mut self.source),
-            panicked: thread::panicking(),
-        };
+        self.control.close();
         // Fails only once the daemon is gone.
-        let _ = self.notices.send(ended);
+        let _ = self.notices.send(Notice::Ended(self.control.number));
     }
 }
 
 fn run(
-    mut work: Work,
-    control: &Control,
+    mut works: Vec<Work>,
+    control: &Arc<Control>,
     clock: &dyn Clock,
     notices: UnboundedSender<Notice>,
-) -> Work {
+) -> Vec<Work> {
     let end_notice = EndNotice {
-        source: work.name.clone(),
+        control: Arc::clone(control),
         notices,
     };
-    let events = work.events();
-    let mut watch = work
-        .input
-        .is_watched()
-        .then(|| Watch::new(work.waker.clone(), &mut |event| events.file_event(&event)));
-    let mut opened = false;
-    let mut behind_since = None;
-    while !control.stop.load(Ordering::Acquire) {
+    for work in &works {
+        work.waker.forward_to(&control.waker);
+    }
+    let first = Turn {
+        progress: Progress::More,
+        due: Duration::ZERO,
+    };
+    let mut turns = vec![first; works.len()];
+    let mut asked = Vec::new();
+    let mut buffer = ReadBuffer::default();
+    while !control.must_stop() {
+        let newly_asked = control.take_asked();
+        let is_asked = !newly_asked.is_empty();
+        asked.extend(newly_asked);
+        for (at, (work, turn)) in works.iter_mut().zip(&mut turns).enumerate() {
+            let now = clock.monotonic();
+            let is_woken = work.waker.take();
+            if !is_woken && !is_asked && turn.progress == Progress::Idle && now < turn.due {
+                continue;
+            }
+            control.note(at, now);
+            turn.progress = work.round(clock, &mut buffer, &end_notice.notices);
+            turn.due = now.saturating_add(work.until_due(now));
+            if control.must_stop() {
+                break;
+            }
+        }
+        if turns.iter().any(|turn| turn.progress == Progress::More) {
+            continue;
+        }
+        asked.clear();
+        let due = turns.iter().map(|turn| turn.due).min();
         let now = clock.monotonic();
-        (control.beat_micros).store(micros(now), Ordering::Relaxed);
-        let is_due = work.input.until_due(now).is_zero();
-        if is_due || watch.as_ref().is_some_and(Watch::take_names_changed) {
-            work.input.discover(now, watch.as_mut(), &events);
-            work.telemetry.set_files_open(work.input.open_count());
-        }
-        if !opened && work.input.open_was_tried() {
-            opened = true;
-            work.telemetry.set_files_open(work.input.open_count());
-            let _ = end_notice.notices.send(Notice::Opened(work.name.clone()));
-        }
-        if let Some(reread) = work.views.as_mut().and_then(|views| views.poll(now)) {
-            work.rename_views(reread);
-        }
-        let progress = work.count(&events, clock);
-        let lag = Bytes(work.input.lag_bytes());
-        work.telemetry.set_lag_bytes(lag);
-        behind_since = (lag != Bytes(0)).then(|| behind_since.unwrap_or(now));
-        work.telemetry
-            .set_lag(behind_since.map_or(Duration::ZERO, |since| now.saturating_sub(since)));
-        if progress == Progress::Idle {
-            // inotify does not cover the URLconf dump.
-            let longest = if work.views.is_some() {
-                SLOW_POLL
-            } else {
-                Duration::MAX
-            };
-            work.waker.wait(work.input.until_due(now).min(longest));
-        }
+        // Another source may have taken its time since.
+        control.beat(now);
+        control
+            .waker
+            .wait(due.map_or(Duration::MAX, |due| due.saturating_sub(now)));
     }
-    work
-}
-
-impl Work {
-    /// Returns a receiver for the events of this source.
-    pub(super) fn events(&self) -> EventSink {
-        EventSink {
-            telemetry: self.telemetry.clone(),
-        }
+    if control.finish.load(Ordering::Acquire) {
+        let note = |at| control.note(at, clock.monotonic());
+        // The daemon names what has not ended at its own deadline.
+        while !finish(&mut works, clock, &control.waker, note) {}
     }
-
-    /// Creates the series that are known in advance, at 0; logs the families that exceed the budget.
-    pub(super) fn initialise(&self) {
-        let known = self.pipeline.initialise(&mut self.shard.lock());
-        for family in known.iter().filter(|family| !family.is_there) {
-            tracing::warn!(source = self.name, "{family}");
-        }
-    }
-
-    /// Closes a stream and counts what it had received. Files stay as they are.
-    pub(super) fn finish(&mut self, clock: &dyn Clock) {
-        if let OpenInput::Files { .. } = self.input {
-            return;
-        }
-        let events = self.events();
-        self.input.stop();
-        while self.count(&events, clock) == Progress::More {}
-    }
-
-    /// Counts what can be read now.
-    fn count(&mut self, events: &EventSink, clock: &dyn Clock) -> Progress {
-        let (pipeline, shard) = (&mut self.pipeline, &self.shard);
-        let now = Micros(micros(clock.monotonic()));
-        let mut was_read = false;
-        let mut sink = |batch: &Batch<'_>| {
-            was_read = true;
-            pipeline.feed(&mut shard.lock(), batch);
-            pipeline.flush_joins(now);
-        };
-        let progress = self.input.poll(&mut sink, events);
-        if progress == Progress::Idle {
-            self.pipeline.mark_read_until(now);
-        }
-        if was_read {
-            self.telemetry.set_last_line(clock.wall());
-        }
-        progress
-    }
-
-    /// Applies a URLconf dump from the next line on; counts stay.
-    fn rename_views(&mut self, reread: Reread) {
-        let source = self.name.as_str();
-        self.telemetry.set_urlconf(Some(reread.resolver.is_some()));
-        let Some(resolver) = reread.resolver else {
-            let report = reread.report;
-            let message = "URLconf not reloaded, the previous one stays in force";
-            tracing::warn!(source, "{message}: {report}");
-            return;
-        };
-        for fault in reread.report.faults() {
-            tracing::warn!(source, "{fault}");
-        }
-        let routes = resolver.urlconf().routes.len();
-        self.pipeline.set_views(resolver);
-        self.initialise();
-        tracing::info!(source, "URLconf reloaded: {routes} routes");
-    }
+    works
 }

@@ -2,6 +2,7 @@
 //!
 //! Invariant: a report holds every fault of a text and lists them in the order of the text.
 
+mod name;
 mod render;
 mod section;
 
@@ -9,6 +10,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+pub use name::is_printable;
 pub use render::Snippet;
 pub use section::{Document, Section, Spot, distinct};
 
@@ -52,6 +54,13 @@ pub struct Fault {
     pub label: String,
     /// The remedy.
     pub help: Option<String>,
+}
+
+/// Faults of one kind, of which only the first ones are reported.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FaultList {
+    first: Vec<Fault>,
+    count: usize,
 }
 
 /// A list of faults.
@@ -130,6 +139,33 @@ impl Fault {
             Some(near) => self.help(format!("did you mean `{near}`?")),
             None if candidates.is_empty() => self,
             None => self.help(format!("one of: {}", candidates.join(", "))),
+        }
+    }
+}
+
+impl FaultList {
+    /// Number of faults that are reported one by one.
+    const SHOWN: usize = 20;
+
+    /// Adds a fault.
+    pub fn push(&mut self, fault: Fault) {
+        self.count += 1;
+        if self.first.len() < Self::SHOWN {
+            self.first.push(fault);
+        }
+    }
+
+    /// Returns the number of faults.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Adds the first faults to a report, and a warning with the number of further ones: `280 more routes`.
+    pub fn report(self, noun: &str, report: &mut Report) {
+        let more = self.count - self.first.len();
+        report.extend(self.first);
+        if more > 0 {
+            report.push(Fault::warning(format!("{more} more {noun}")));
         }
     }
 }

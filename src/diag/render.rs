@@ -1,10 +1,11 @@
 //! Faults as text for a terminal.
 //!
-//! Invariant: the first caret is under the first character of the span, and control characters are
+//! Invariant: the first caret is under the first character of the span, and characters that are not printable are
 //! replaced.
 
 use std::fmt;
 
+use super::name::{is_printable, printable};
 use super::{Fault, Severity};
 
 /// Longest excerpt of a line in characters. A longer line is cut around the span.
@@ -60,7 +61,7 @@ impl fmt::Display for Fault {
             Severity::Error => "error",
             Severity::Warning => "warning",
         };
-        writeln!(f, "{severity}: {}", self.message)?;
+        writeln!(f, "{severity}: {}", printable(&self.message))?;
         let mut indent = 1;
         if let Some(place) = &self.place {
             let (number, column) = place.line_and_column();
@@ -78,6 +79,7 @@ impl fmt::Display for Fault {
             indent = snippet.indent();
         }
         if let Some(help) = &self.help {
+            let help = printable(help);
             let mut lines = help.lines();
             writeln!(
                 f,
@@ -98,7 +100,7 @@ fn excerpt(line: &str, column: usize) -> (String, usize) {
     // A tab becomes one blank, so that columns count characters.
     let printable = |c: char| match c {
         '\t' => ' ',
-        _ if c.is_control() => '\u{fffd}',
+        _ if !is_printable(c) => '\u{fffd}',
         _ => c,
     };
     let length = line.chars().count();

@@ -34,19 +34,77 @@ pub(super) fn push_exact(value: u64, unit: Unit, out: &mut Vec<u8>) {
 }
 
 /// Appends an integer in decimal digits.
-pub(super) fn push_integer(mut value: u64, out: &mut Vec<u8>) {
-    let mut digits = [b'0'; MAX_DIGITS];
-    let mut start = MAX_DIGITS - 1;
-    for (place, digit) in digits.iter_mut().enumerate().rev() {
-        *digit += (value % 10) as u8;
-        value /= 10;
-        start = place;
-        if value == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[start..]);
+pub(super) fn push_integer(value: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(Digits::of(value).text());
 }
+
+/// The decimal digits of an integer, with a newline behind them.
+#[derive(Clone, Copy)]
+pub(super) struct Digits {
+    bytes: [u8; MAX_DIGITS + 1],
+    length: usize,
+}
+
+impl Digits {
+    /// Returns the digits of an integer.
+    #[inline]
+    pub(super) fn of(value: u64) -> Self {
+        let mut bytes = [b'\n'; MAX_DIGITS + 1];
+        if value >= SHORT {
+            let length = value.ilog10() as usize + 1;
+            let mut rest = value;
+            for digit in bytes[..length].iter_mut().rev() {
+                *digit = b'0' + (rest % 10) as u8;
+                rest /= 10;
+            }
+            return Self { bytes, length };
+        }
+        // Seven digits are put together in a register: a copy of bytes that were just written one by one has to wait
+        // for them.
+        let (mut text, mut rest, mut length) = (u64::from(b'\n'), value, 0);
+        while rest >= 100 {
+            text = text << 16 | PAIRS[(rest % 100) as usize];
+            rest /= 100;
+            length += 2;
+        }
+        if rest >= 10 {
+            text = text << 16 | PAIRS[(rest % 100) as usize];
+            length += 2;
+        } else {
+            text = text << 8 | u64::from(b'0') | rest;
+            length += 1;
+        }
+        bytes[..8].copy_from_slice(&text.to_le_bytes());
+        Self { bytes, length }
+    }
+
+    /// Returns the digits.
+    #[inline]
+    pub(super) fn text(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+
+    /// Returns the digits and the newline.
+    #[inline]
+    pub(super) fn line(&self) -> &[u8] {
+        &self.bytes[..=self.length]
+    }
+}
+
+/// Least number whose digits and newline do not fit eight bytes.
+const SHORT: u64 = 10_000_000;
+
+/// The numbers from 0 to 99 as two digits, the first one in the low byte.
+const PAIRS: [u64; 100] = {
+    let mut pairs = [0; 100];
+    let mut number = 0;
+    while number < pairs.len() {
+        let (tens, ones) = (number as u64 / 10, number as u64 % 10);
+        pairs[number] = (b'0' as u64 + tens) | (b'0' as u64 + ones) << 8;
+        number += 1;
+    }
+    pairs
+};
 
 /// Appends the shortest text that parses to the same float. `NaN`, `+Inf` and `-Inf` are spelt as in
 /// the text format.

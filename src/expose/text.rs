@@ -8,8 +8,8 @@
 
 use std::sync::Arc;
 
-use super::number::{push_exact, push_integer, push_number};
-use crate::model::{Families, Family, Histogram, Labels, Unit, Value};
+use super::number::{Digits, push_exact, push_number};
+use crate::model::{Families, Family, Histogram, Labels, Number, Unit, Value};
 
 /// The `Content-Type` of the text format.
 pub const TEXT_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -38,15 +38,15 @@ pub fn encode_text(families: &Families, out: &mut Vec<u8>) {
     for family in families.iter().filter(|family| !family.series.is_empty()) {
         push_head(family, out);
         for series in &family.series {
-            scratch.labels.clear();
-            push_labels(&series.labels, &mut scratch.labels);
             match &series.value {
                 Value::Number(number) => {
-                    push_name(&family.name, "", &scratch.labels, out);
-                    push_number(*number, out);
-                    out.push(b'\n');
+                    out.extend_from_slice(family.name.as_bytes());
+                    push_labels(&series.labels, out);
+                    push_value(*number, out);
                 }
                 Value::Histogram(histogram) => {
+                    scratch.labels.clear();
+                    push_labels(&series.labels, &mut scratch.labels);
                     push_histogram(&family.name, histogram, &mut scratch, out);
                 }
             }
@@ -64,14 +64,15 @@ struct Scratch {
     bounds: Bounds,
 }
 
+/// Bytes of the longest tail, a number and a newline.
+const TAIL_BYTES: usize = 64;
+
 /// The parts of bucket lines behind the series' labels: `le="0.005"} `, …, `le="+Inf"} `.
 #[derive(Default)]
 struct Bounds {
-    /// The bounds that `text` was made of.
+    /// The bounds that `tails` were made of.
     made_of: Option<(Arc<[u64]>, Unit)>,
-    text: Vec<u8>,
-    /// The end of each tail in `text`.
-    ends: Vec<usize>,
+    tails: Vec<Box<[u8]>>,
 }
 
 impl Bounds {
@@ -83,25 +84,15 @@ impl Bounds {
         {
             return;
         }
-        self.text.clear();
-        self.ends.clear();
-        for bound in histogram.bounds.iter() {
-            self.text.extend_from_slice(b"le=\"");
-            push_exact(*bound, histogram.unit, &mut self.text);
-            self.text.extend_from_slice(b"\"} ");
-            self.ends.push(self.text.len());
-        }
-        self.text.extend_from_slice(b"le=\"+Inf\"} ");
-        self.ends.push(self.text.len());
+        let finite = histogram.bounds.iter().map(|bound| {
+            let mut text = Vec::new();
+            push_exact(*bound, histogram.unit, &mut text);
+            text
+        });
+        let all = finite.chain([b"+Inf".to_vec()]);
+        let tails = all.map(|bound| [b"le=\"", &*bound, b"\"} "].concat().into());
+        self.tails = tails.collect();
         self.made_of = Some((Arc::clone(&histogram.bounds), histogram.unit));
-    }
-
-    /// Returns the tails in the order of the bounds.
-    fn tails(&self) -> impl Iterator<Item = &[u8]> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts
-            .zip(self.ends.iter().copied())
-            .map(|(start, end)| self.text.get(start..end).unwrap_or_default())
     }
 }
 
@@ -135,27 +126,38 @@ fn push_histogram(name: &str, histogram: &Histogram, scratch: &mut Scratch, out:
         None => bucket.push(b'{'),
     }
 
-    for (tail, count) in bounds.tails().zip(histogram.cumulative()) {
+    let tails = &bounds.tails;
+    out.reserve(tails.len() * (bucket.len() + TAIL_BYTES));
+    let (mut total, mut digits) = (0, Digits::of(0));
+    for (tail, count) in tails.iter().zip(histogram.cumulative()) {
+        // Most buckets of a series that is rarely counted repeat the total.
+        if count != total {
+            (total, digits) = (count, Digits::of(count));
+        }
         out.extend_from_slice(bucket);
         out.extend_from_slice(tail);
-        push_integer(count, out);
-        out.push(b'\n');
+        out.extend_from_slice(digits.line());
     }
 
-    push_name(name, "_sum", labels, out);
-    push_exact(histogram.sum, histogram.unit, out);
-    out.push(b'\n');
-    push_name(name, "_count", labels, out);
-    push_integer(histogram.observations(), out);
-    out.push(b'\n');
+    let sum = Number::Exact(histogram.sum, histogram.unit);
+    let count = Number::Exact(histogram.observations(), Unit::One);
+    for (suffix, number) in [("_sum", sum), ("_count", count)] {
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(suffix.as_bytes());
+        out.extend_from_slice(labels);
+        push_value(number, out);
+    }
 }
 
-/// Appends a line up to its value.
-fn push_name(name: &str, suffix: &str, labels: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(suffix.as_bytes());
-    out.extend_from_slice(labels);
+/// Appends the end of a line, from the space before its value.
+fn push_value(number: Number, out: &mut Vec<u8>) {
     out.push(b' ');
+    if let Number::Exact(value, Unit::One | Unit::Bytes) = number {
+        out.extend_from_slice(Digits::of(value).line());
+    } else {
+        push_number(number, out);
+        out.push(b'\n');
+    }
 }
 
 /// Appends labels in braces; nothing if there are none.
@@ -182,6 +184,14 @@ pub(super) enum Quoted {
 /// Appends a text with its backslashes, line feeds and, if quoted, quotes escaped.
 pub(super) fn push_escaped(text: &str, quoted: Quoted, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
+    let special = bytes
+        .iter()
+        .filter(|byte| matches!(byte, b'\\' | b'\n' | b'"'));
+    // Without an early end, several bytes are compared at once.
+    if special.count() == 0 {
+        out.extend_from_slice(bytes);
+        return;
+    }
     let mut copied = 0;
     for (at, byte) in bytes.iter().enumerate() {
         let escape: &[u8] = match byte {

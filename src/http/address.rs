@@ -36,7 +36,7 @@ pub enum Address {
     Unix(PathBuf),
 }
 
-/// Why a text is not an address.
+/// The reason for which a text is not an address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     /// The text is empty.
@@ -137,6 +137,30 @@ impl FromStr for Address {
     }
 }
 
+impl Address {
+    /// Returns whether other machines may reach the address.
+    pub fn is_reachable(&self) -> bool {
+        match self {
+            Self::Ip(address) => !address.ip().to_canonical().is_loopback(),
+            Self::AnyInterface(_) => true,
+            Self::Name { host, .. } => {
+                let host = host.to_ascii_lowercase();
+                host != "localhost" && !host.ends_with(".localhost")
+            }
+            Self::Unix(_) => false,
+        }
+    }
+
+    /// Returns what an operator has to know about an address that other machines may reach, and the remedy.
+    pub fn exposure(&self) -> Option<(String, &'static str)> {
+        let message = format!(
+            "any host that can reach {self} can read the metrics: there is neither TLS nor a password"
+        );
+        let help = "listen on 127.0.0.1 or a unix socket, behind a proxy that adds both, or let only Prometheus through the firewall";
+        self.is_reachable().then_some((message, help))
+    }
+}
+
 fn parse_unix(path: &str) -> Result<Address, AddressError> {
     if !path.starts_with('/') || path.contains('\0') {
         return Err(AddressError::RelativePath(format!("{UNIX_PREFIX}{path}")));
@@ -191,6 +215,35 @@ mod tests {
             },
         );
         check("unix:/run/x.sock", Address::Unix("/run/x.sock".into()));
+    }
+
+    #[test]
+    fn an_address_that_other_machines_may_reach_is_exposed() {
+        let is_reachable = |text: &str| {
+            let address: Address = text.parse().unwrap();
+            assert_eq!(address.exposure().is_some(), address.is_reachable());
+            address.is_reachable()
+        };
+        for text in [
+            ":9914",
+            "0.0.0.0:1",
+            "[::]:1",
+            "192.0.2.1:1",
+            "monitor.example:1",
+        ] {
+            assert!(is_reachable(text), "{text}");
+        }
+        let loopback = "[::ffff:127.0.0.1]:1";
+        for text in [
+            "127.0.0.1:1",
+            "127.1.2.3:1",
+            "[::1]:1",
+            loopback,
+            "LocalHost:1",
+            "unix:/s",
+        ] {
+            assert!(!is_reachable(text), "{text}");
+        }
     }
 
     #[test]

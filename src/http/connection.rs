@@ -6,19 +6,21 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, StatusCode};
+use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::Watcher;
-use tokio::io::{AsyncRead, AsyncWrite};
 use warp::reply::Response;
 
-use super::connections::{Connections, Phase, Registration};
+use super::connections::{Connections, Registration};
 use super::deadline::DeadlineStream;
 use super::event::{HttpEvent, Page};
 use super::limits::Limits;
+use super::linger::Socket;
+use super::memory::PageNumber;
+use super::{host, response};
 
 /// Longest head of a request, in bytes; hyper works with 8192 or more.
 const HEAD_BYTES: usize = 16 * 1024;
@@ -48,7 +50,7 @@ pub(super) async fn serve<S>(
     shared: Arc<Shared>,
     watcher: Watcher,
 ) where
-    S: AsyncRead + AsyncWrite + Send + 'static,
+    S: Socket + Send + 'static,
 {
     let registration = Arc::new(registration);
     let stream = DeadlineStream::new(stream, Arc::clone(&registration), &shared.limits);
@@ -84,12 +86,20 @@ async fn respond(
     registration: &Registration,
     shared: &Shared,
 ) -> Result<Response, Infallible> {
-    registration.set(Phase::Working);
+    registration.set_working();
     let page = Page::at(request.uri().path());
-    let response = (shared.respond)(request).await?;
+    let is_head = request.method() == Method::HEAD;
+    let response = if host::is_valid(&request) {
+        (shared.respond)(request).await?
+    } else {
+        response::bad_host()
+    };
     let status = response.status().as_u16();
     shared.observe(HttpEvent::Responded { page, status });
-    registration.set(Phase::Responding);
+    let length = response.body().size_hint().exact();
+    let length = length.filter(|_| !is_head).unwrap_or(0);
+    let number = response.extensions().get::<PageNumber>().copied();
+    registration.set_responding(length, number);
     Ok(response)
 }
 

@@ -3,28 +3,37 @@
 //! Invariant: a listener that exists is bound, and owns its socket file if it has one.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs as _};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs as _};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use rustix::net::sockopt;
-use tokio::net::{TcpStream, UnixStream};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, sockopt};
+use tokio::net::UnixStream;
 
 use super::address::Address;
+use super::linger::Socket as _;
 use crate::unix_socket::{self, SocketFile, UnixBindError};
 
 /// Send buffer of a connection, in bytes; Linux doubles it for its own bookkeeping (socket(7)).
 const SEND_BUFFER_BYTES: usize = 128 * 1024;
+/// Receive buffer of a connection, in bytes: a request's head has at most 16 KiB.
+const RECEIVE_BUFFER_BYTES: usize = 32 * 1024;
+/// Connections that may wait to be accepted. Linux lowers it to `net.core.somaxconn`; the standard library asks for
+/// 128, beyond which a client's packet is dropped and sent again a second later.
+const BACKLOG: i32 = i32::MAX;
+/// Connections of clients that have left already, dropped before other tasks run.
+const LEFT_AT_ONCE: usize = 256;
 
 /// A bound socket.
 #[derive(Debug)]
 pub struct Listener {
-    socket: Socket,
+    socket: Bound,
     address: Address,
 }
 
-/// Why an address cannot be bound.
+/// The reason for which an address cannot be bound.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// The address belongs to another listener, of this process or another.
@@ -52,7 +61,7 @@ pub enum BindError {
 }
 
 #[derive(Debug)]
-enum Socket {
+enum Bound {
     Tcp(TcpListener),
     Unix(UnixListener, SocketFile),
 }
@@ -106,21 +115,24 @@ impl Listener {
             }
         }
         let socket = bound?;
-        // Accepted connections inherit the bound on what the kernel buffers for a client that does
-        // not read. Linux would let it grow to megabytes, which count as the service's memory.
+        // Accepted connections inherit the bounds on what the kernel buffers for a client that does not read, and of
+        // one that sends without end. Linux would let it grow to megabytes, which count as the service's memory.
         sockopt::set_socket_send_buffer_size(&socket, SEND_BUFFER_BYTES)?;
+        sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER_BYTES)?;
+        rustix::net::listen(&socket, BACKLOG)?;
         socket.set_nonblocking(true)?;
         Ok(Self {
             address: Address::Ip(socket.local_addr()?),
-            socket: Socket::Tcp(socket),
+            socket: Bound::Tcp(socket),
         })
     }
 
     fn bind_unix(path: &Path) -> Result<Self, UnixBindError> {
         let (socket, file) = unix_socket::bind(path, |path| UnixListener::bind(path))?;
+        rustix::net::listen(&socket, BACKLOG).map_err(io::Error::from)?;
         socket.set_nonblocking(true)?;
         Ok(Self {
-            socket: Socket::Unix(socket, file),
+            socket: Bound::Unix(socket, file),
             address: Address::Unix(path.to_owned()),
         })
     }
@@ -134,8 +146,11 @@ impl Listener {
     /// Registers the socket with the current runtime.
     pub(super) fn start(self) -> io::Result<Acceptor> {
         Ok(match self.socket {
-            Socket::Tcp(socket) => Acceptor::Tcp(tokio::net::TcpListener::from_std(socket)?),
-            Socket::Unix(socket, file) => Acceptor::Unix {
+            Bound::Tcp(socket) => Acceptor::Tcp {
+                events: tokio::net::TcpListener::from_std(socket.try_clone()?)?,
+                socket,
+            },
+            Bound::Unix(socket, file) => Acceptor::Unix {
                 socket: tokio::net::UnixListener::from_std(socket)?,
                 _file: file,
             },
@@ -156,7 +171,12 @@ fn reason(error: &io::Error) -> String {
 /// A listener in a runtime.
 #[derive(Debug)]
 pub(super) enum Acceptor {
-    Tcp(tokio::net::TcpListener),
+    Tcp {
+        socket: TcpListener,
+        /// A duplicate, for wake-ups: connections that it accepts are registered with the runtime, which costs more
+        /// than to accept them.
+        events: tokio::net::TcpListener,
+    },
     Unix {
         socket: tokio::net::UnixListener,
         /// Held only for its removal on drop.
@@ -167,24 +187,58 @@ pub(super) enum Acceptor {
 /// An accepted connection.
 #[derive(Debug)]
 pub(super) enum Accepted {
+    /// Not registered with the runtime yet.
     Tcp(TcpStream),
     Unix(UnixStream),
 }
 
 impl Acceptor {
+    /// Accepts the next connection. TCP connections whose client has left already are dropped: clients that connect
+    /// and leave in a loop would otherwise keep those behind them waiting.
     pub(super) fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
-        match self {
-            Self::Tcp(socket) => socket.poll_accept(cx).map_ok(|(stream, _)| {
-                // Without it the last segment of a response may wait for an acknowledgement. A
-                // connection that refuses the option is served all the same.
-                let _ = stream.set_nodelay(true);
-                Accepted::Tcp(stream)
-            }),
-            Self::Unix { socket, .. } => socket
-                .poll_accept(cx)
-                .map_ok(|(stream, _)| Accepted::Unix(stream)),
+        let (socket, events) = match self {
+            Self::Tcp { socket, events } => (socket, events),
+            Self::Unix { socket, .. } => {
+                let accepted = socket.poll_accept(cx);
+                return accepted.map_ok(|(stream, _)| Accepted::Unix(stream));
+            }
+        };
+        for _ in 0..LEFT_AT_ONCE {
+            let stream = match socket.accept() {
+                Ok((stream, _)) => stream,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    // Registers the wake-up, unless a client has come meanwhile.
+                    ready!(events.poll_accept(cx))?.0.into_std()?
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            };
+            if !has_left(&stream) {
+                return Poll::Ready(Ok(Accepted::Tcp(stream)));
+            }
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
+}
+
+/// Returns whether a client has closed its side without a request.
+fn has_left(stream: &TcpStream) -> bool {
+    let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+    match rustix::net::recv(stream, &mut [0], flags) {
+        Ok((_, length)) => length == 0,
+        Err(error) => error != Errno::AGAIN && error != Errno::INTR,
+    }
+}
+
+/// Registers a connection with the current runtime.
+pub(super) fn register(stream: TcpStream) -> io::Result<tokio::net::TcpStream> {
+    stream.set_nonblocking(true)?;
+    // Without it the last segment of a response may wait for an acknowledgement. A
+    // connection that refuses the option is served all the same.
+    let _ = stream.set_nodelay(true);
+    let stream = tokio::net::TcpStream::from_std(stream)?;
+    stream.reset_when_dropped();
+    Ok(stream)
 }
 
 #[cfg(test)]

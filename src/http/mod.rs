@@ -11,13 +11,17 @@ mod connection;
 mod connections;
 mod deadline;
 mod event;
+mod host;
 mod limits;
+mod linger;
 mod listener;
+mod memory;
 mod page;
 mod response;
 mod routes;
 mod scrape;
 mod server;
+mod transfer;
 
 pub use address::{Address, AddressError};
 pub use event::{HttpEvent, Observer, Page};

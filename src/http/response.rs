@@ -1,21 +1,19 @@
-//! Builds every response, and counts the memory that response bodies hold.
+//! Builds every response.
 //!
-//! Invariant: every response has the headers that keep browsers from guessing its type or storing
-//! it; a counted body stays counted until its last clone is dropped.
-
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+//! Invariant: every response has the headers that keep browsers from guessing its type or storing it.
 
 use hyper::StatusCode;
 use hyper::body::Bytes;
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue,
+    REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
 use warp::reply::Response;
 
 use super::event::Page;
+use super::memory::EncodedPage;
 use super::page;
+use super::scrape::NoPage;
 use crate::expose::TEXT_CONTENT_TYPE;
 
 const PLAIN_TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -23,48 +21,25 @@ const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 /// Policy of responses other than the landing page: nothing may load or run.
 const BARE_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'");
 
-/// Counts the bytes of response bodies in memory. Clones share one count.
-#[derive(Clone, Debug, Default)]
-pub(super) struct BodyMemory(Arc<AtomicUsize>);
-
-/// The bytes of a counted body.
-struct CountedBody {
-    bytes: Vec<u8>,
-    memory: BodyMemory,
-}
-
-impl BodyMemory {
-    /// Returns the bytes held by all bodies.
-    pub(super) fn held(&self) -> usize {
-        self.0.load(Ordering::Acquire)
-    }
-
-    /// Turns bytes into a body that is counted until its last clone is dropped.
-    pub(super) fn count(&self, bytes: Vec<u8>) -> Bytes {
-        self.0.fetch_add(bytes.len(), Ordering::AcqRel);
-        let memory = self.clone();
-        Bytes::from_owner(CountedBody { bytes, memory })
-    }
-}
-
-impl AsRef<[u8]> for CountedBody {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
-impl Drop for CountedBody {
-    fn drop(&mut self) {
-        self.memory.0.fetch_sub(self.bytes.len(), Ordering::AcqRel);
-    }
-}
-
-/// The metrics; `None` while the runtime shuts down.
-pub(super) fn metrics(body: Option<Bytes>) -> Response {
-    let content_type = HeaderValue::from_static(TEXT_CONTENT_TYPE);
-    match body {
-        Some(body) => build(StatusCode::OK, content_type, body),
-        None => text(StatusCode::SERVICE_UNAVAILABLE, "shutting down\n"),
+/// The metrics, or why there are none.
+pub(super) fn metrics(page: Result<EncodedPage, NoPage>) -> Response {
+    match page {
+        Ok(page) => {
+            let content_type = HeaderValue::from_static(TEXT_CONTENT_TYPE);
+            let mut response = build(StatusCode::OK, content_type, page.body());
+            response.extensions_mut().insert(page.number());
+            response
+        }
+        Err(NoPage::Busy) => {
+            let mut response = text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too many responses are being read\n",
+            );
+            let headers = response.headers_mut();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            response
+        }
+        Err(NoPage::Stopping) => text(StatusCode::SERVICE_UNAVAILABLE, "shutting down\n"),
     }
 }
 
@@ -84,14 +59,22 @@ pub(super) fn method_not_allowed() -> Response {
     response
 }
 
+/// The response to a request whose `Host` is missing, repeated or malformed; the connection ends with it.
+pub(super) fn bad_host() -> Response {
+    let mut response = text(StatusCode::BAD_REQUEST, "a request needs one valid Host\n");
+    let headers = response.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
 pub(super) fn not_found() -> Response {
     let pages = Page::SERVED.map(Page::path).join("\n");
     let body = format!("not found; the pages are\n{pages}\n");
     build(StatusCode::NOT_FOUND, PLAIN_TEXT, body.into())
 }
 
-pub(super) fn text(status: StatusCode, body: &'static str) -> Response {
-    build(status, PLAIN_TEXT, Bytes::from_static(body.as_bytes()))
+pub(super) fn text(status: StatusCode, body: impl Into<Bytes>) -> Response {
+    build(status, PLAIN_TEXT, body.into())
 }
 
 fn build(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Response {

@@ -5,8 +5,7 @@
 
 use std::convert::Infallible;
 use std::future::ready;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hyper::body::{Bytes, Incoming};
 use hyper::service::Service;
@@ -24,19 +23,47 @@ use super::scrape::{Scrape, Scraper};
 use super::{page, response};
 use crate::clock::Clock;
 
-/// The readiness of the daemon. Clones share one flag, which starts lowered.
+/// The readiness of the daemon. Clones share one state, which starts as not ready.
 #[derive(Clone, Debug, Default)]
-pub struct Ready(Arc<AtomicBool>);
+pub struct Ready(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    is_ready: bool,
+    report: Bytes,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            is_ready: false,
+            report: Bytes::from_static(b"not ready\n"),
+        }
+    }
+}
 
 impl Ready {
-    /// Raises or lowers the flag.
-    pub fn set(&self, ready: bool) {
-        self.0.store(ready, Ordering::Release);
+    /// Sets the state and the text that explains it, and returns the state before.
+    pub fn set(&self, is_ready: bool, report: &str) -> bool {
+        let mut state = self.lock();
+        if state.report != report.as_bytes() {
+            state.report = Bytes::copy_from_slice(report.as_bytes());
+        }
+        std::mem::replace(&mut state.is_ready, is_ready)
     }
 
-    /// Returns whether the flag is raised.
-    pub fn get(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+    fn response(&self) -> Response {
+        let state = self.lock();
+        let status = if state.is_ready {
+            StatusCode::OK
+        } else {
+            StatusCode::SERVICE_UNAVAILABLE
+        };
+        response::text(status, state.report.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -55,7 +82,7 @@ pub struct Routes {
 impl Routes {
     /// Builds the state shared by all connections.
     pub(super) fn into_shared(self, limits: Limits) -> Shared {
-        let connections = Arc::new(Connections::new(self.clock, self.observer));
+        let connections = Arc::new(Connections::new(self.clock, self.observer, limits));
         let scraper = Scraper::new(self.scrape, Arc::clone(&connections), limits);
         let filter = filter(Arc::new(scraper), self.ready);
         let service = TowerToHyperService::new(warp::service(filter));
@@ -82,16 +109,10 @@ fn filter(
     let html = Bytes::from(page::html());
 
     let metrics = get(Page::Metrics)
-        .then(move || Arc::clone(&scraper).body())
+        .then(move || Arc::clone(&scraper).page())
         .map(response::metrics);
     let healthy = get(Page::Healthy).map(|| response::text(StatusCode::OK, "ok\n"));
-    let ready = get(Page::Ready).map(move || {
-        if ready.get() {
-            response::text(StatusCode::OK, "ready\n")
-        } else {
-            response::text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
-        }
-    });
+    let ready = get(Page::Ready).map(move || ready.response());
     let landing = get(Page::Landing).map(move || response::landing(&html));
     let method_not_allowed = at(|page| page != Page::Other).map(response::method_not_allowed);
     let not_found = warp::any().map(response::not_found);

@@ -1,23 +1,28 @@
 //! Gathers and encodes the metrics for `/metrics`.
 //!
-//! Invariant: a response contains nothing older than its request, unless the memory for responses
-//! is used up; then it is at most [`Limits::stall`] old. Encoded responses hold no more memory than
-//! [`Limits::response_bytes`] and a few responses more.
+//! Invariants:
+//! - One page is encoded at a time. A request that ends does not end its encoding, which others may wait for.
+//! - A response contains nothing older than its request, unless memory or connections are short; then it is at most
+//!   [`Limits::stall`] old, or [`Limits::shared`] if all memory is held by clients that keep up.
 
-use std::panic::resume_unwind;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hyper::body::Bytes;
-use tokio::sync::Mutex;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
 
 use super::connections::Connections;
 use super::event::HttpEvent;
 use super::limits::Limits;
-use super::response::BodyMemory;
+use super::memory::{EncodedPage, PageMemory, Reservation};
 use crate::expose::encode_text;
 use crate::model::Families;
+
+/// Time in which the memory of a client that was disconnected is freed.
+const EVICTION: Duration = Duration::from_millis(100);
 
 /// A source of metrics.
 pub trait Scrape: Send + Sync {
@@ -25,31 +30,64 @@ pub trait Scrape: Send + Sync {
     fn families(&self) -> Families;
 }
 
-/// Scrapes, one at a time. Requests that arrive during a scrape share the next one.
+/// The reason for which a request gets no page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoPage {
+    /// All memory is held by clients that keep up.
+    Busy,
+    /// The runtime is shutting down.
+    Stopping,
+}
+
+/// Encodes pages, one at a time. Requests that arrive during an encoding share the next one.
 pub(super) struct Scraper {
     source: Arc<dyn Scrape>,
     connections: Arc<Connections>,
     limits: Limits,
-    /// Scrapes started so far.
-    started: AtomicU64,
-    /// Requests without a body yet.
+    memory: Arc<PageMemory>,
+    state: Mutex<State>,
+    /// Requests without a page yet.
     waiting: AtomicUsize,
-    memory: BodyMemory,
-    /// Size of the last body, in bytes: the next one's buffer starts with a little more.
-    last_bytes: AtomicUsize,
-    /// Locked by the request that scrapes.
-    latest: Mutex<Option<Latest>>,
+    /// Notified when an encoding has ended.
+    ended: Notify,
 }
 
-/// The result of the last scrape.
+#[derive(Default)]
+struct State {
+    /// Number of the last encoding that was started.
+    begun: u64,
+    is_encoding: bool,
+    latest: Option<Latest>,
+    /// Payload of a panic of the last encoding.
+    panicked: Option<Box<dyn Any + Send>>,
+    is_stopping: bool,
+}
+
+/// The last page.
 struct Latest {
     number: u64,
     started: Duration,
-    body: Bytes,
+    page: EncodedPage,
 }
 
-/// Counts a request while it waits for its body.
-struct WaitingRequest<'s>(&'s AtomicUsize);
+/// Next step of a request.
+enum Next {
+    Send(Result<EncodedPage, NoPage>),
+    Encode(Encoding),
+    WaitForPage,
+    WaitForMemory,
+}
+
+/// An encoding that was not finished. When dropped, the next one may begin.
+struct Encoding {
+    scraper: Arc<Scraper>,
+    buffer: Option<Reservation>,
+    number: u64,
+    started: Duration,
+}
+
+/// Counts a request while it waits for its page.
+struct WaitingRequest<'s>(&'s Scraper);
 
 impl Scraper {
     pub(super) fn new(
@@ -61,94 +99,178 @@ impl Scraper {
             source,
             connections,
             limits,
-            started: AtomicU64::default(),
+            memory: PageMemory::new(limits.response_bytes),
+            state: Mutex::default(),
             waiting: AtomicUsize::default(),
-            memory: BodyMemory::default(),
-            last_bytes: AtomicUsize::default(),
-            latest: Mutex::default(),
+            ended: Notify::new(),
         }
     }
 
-    /// Returns an encoded scrape, or `None` if the runtime is shutting down.
-    pub(super) async fn body(self: Arc<Self>) -> Option<Bytes> {
-        let waiting = WaitingRequest::new(&self.waiting);
-        let started_before = self.started.load(Ordering::Acquire);
-        let mut latest = self.latest.lock().await;
-        let body = match self.reusable(started_before, latest.as_ref()) {
-            Some(body) => body,
-            None => self.scrape(&mut latest).await?,
-        };
-        drop(waiting);
-        if self.waiting.load(Ordering::Acquire) == 0 && !self.is_full() {
-            *latest = None;
+    /// Returns an encoded page.
+    pub(super) async fn page(self: Arc<Self>) -> Result<EncodedPage, NoPage> {
+        let _waiting = WaitingRequest::new(&self);
+        let begun_before = self.lock().begun;
+        let deadline = Instant::now() + self.limits.stall;
+        loop {
+            // From here on, no notification is missed.
+            let (ended, freed) = (self.ended.notified(), self.memory.freed.notified());
+            match self.next(begun_before, Instant::now() >= deadline) {
+                Next::Send(outcome) => return outcome,
+                Next::Encode(encoding) => {
+                    // The encoding reports its own end.
+                    drop(tokio::task::spawn_blocking(move || encoding.run()));
+                    ended.await;
+                }
+                Next::WaitForPage => ended.await,
+                Next::WaitForMemory => {
+                    let either = async {
+                        tokio::select! {
+                            () = ended => {}
+                            () = freed => {}
+                        }
+                    };
+                    // Clients that were just disconnected need a moment to end. The next pass checks the deadline.
+                    let until = deadline.max(Instant::now() + EVICTION);
+                    let _ = timeout_at(until, either).await;
+                }
+            }
         }
-        Some(body)
     }
 
-    /// Returns the last body if its scrape started after the request arrived, or if memory is used
-    /// up and the body is not too old.
-    fn reusable(&self, started_before: u64, latest: Option<&Latest>) -> Option<Bytes> {
-        let latest = latest?;
-        let age = self.since(latest.started);
-        let is_fresh = latest.number > started_before;
-        (is_fresh || (self.is_full() && age < self.limits.stall)).then(|| latest.body.clone())
-    }
-
-    async fn scrape(self: &Arc<Self>, latest: &mut Option<Latest>) -> Option<Bytes> {
-        // Frees the last body before the next one is allocated.
-        *latest = None;
-        if self.is_full() {
-            self.connections.evict_stalled(self.limits.stall);
+    /// Decides what a request does that arrived after `begun_before` encodings had begun.
+    fn next(self: &Arc<Self>, begun_before: u64, is_late: bool) -> Next {
+        let mut state = self.lock();
+        if let Some(payload) = state.panicked.take() {
+            drop(state);
+            // Ends the connection's task with the panic, and thereby the server.
+            resume_unwind(payload);
         }
-        let number = self.started.fetch_add(1, Ordering::AcqRel) + 1;
-        let started = self.connections.clock.monotonic();
-        let scraper = Arc::clone(self);
-        let body = match tokio::task::spawn_blocking(move || scraper.encode(started)).await {
-            Ok(body) => body,
-            // Ends the connection's task with a panic, and thereby the server.
-            Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
-            Err(_) => return None,
-        };
-        *latest = Some(Latest {
-            number,
-            started,
-            body: body.clone(),
+        if state.is_stopping {
+            return Next::Send(Err(NoPage::Stopping));
+        }
+        let (is_short, is_crowded) = (self.memory.is_short(), self.connections.are_short());
+        if let Some(latest) = &state.latest {
+            // While connections are short, an encoding may take longer than a page may be shared.
+            let longest = if is_crowded && state.is_encoding {
+                self.limits.shared
+            } else {
+                self.limits.stall
+            };
+            let is_fresh = latest.number > begun_before;
+            let may_share = is_short || is_crowded;
+            if is_fresh || (may_share && self.since(latest.started) < longest) {
+                return Next::Send(Ok(latest.page.clone()));
+            }
+        }
+        if state.is_encoding {
+            return Next::WaitForPage;
+        }
+        // Frees the last page before the next one is encoded, unless it may have to be shared until then.
+        let is_kept = state.latest.as_ref().is_some_and(|latest| {
+            if is_short {
+                latest.page.is_being_sent()
+            } else {
+                is_crowded
+            }
         });
-        Some(body)
-    }
-
-    fn encode(&self, started: Duration) -> Bytes {
-        let last = self.last_bytes.load(Ordering::Relaxed);
-        // Counters gain digits, and families gain series, between two scrapes.
-        let mut bytes = Vec::with_capacity(last + last / 16);
-        encode_text(&self.source.families(), &mut bytes);
-        self.last_bytes.store(bytes.len(), Ordering::Relaxed);
-        let took = self.since(started);
-        self.connections
-            .observer
-            .observe(HttpEvent::Scraped { took });
-        self.memory.count(bytes)
+        if !is_kept {
+            state.latest = None;
+        }
+        let number = state.begun + 1;
+        if let Some(buffer) = self.memory.reserve(number) {
+            state.begun = number;
+            state.is_encoding = true;
+            return Next::Encode(Encoding {
+                scraper: Arc::clone(self),
+                buffer: Some(buffer),
+                number,
+                started: self.connections.clock.monotonic(),
+            });
+        }
+        if self.connections.evict_readers_behind() {
+            return Next::WaitForMemory;
+        }
+        match &state.latest {
+            Some(latest) if self.since(latest.started) < self.limits.shared => {
+                Next::Send(Ok(latest.page.clone()))
+            }
+            _ if is_late => Next::Send(Err(NoPage::Busy)),
+            _ => Next::WaitForMemory,
+        }
     }
 
     fn since(&self, earlier: Duration) -> Duration {
         self.connections.clock.monotonic().saturating_sub(earlier)
     }
 
-    /// Returns whether clients have left too many bytes unread.
-    fn is_full(&self) -> bool {
-        self.memory.held() > self.limits.response_bytes
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Encoding {
+    /// Gathers and encodes, and publishes the page.
+    fn run(mut self) {
+        let Some(mut buffer) = self.buffer.take() else {
+            return;
+        };
+        let scraper = Arc::clone(&self.scraper);
+        let encoded = catch_unwind(AssertUnwindSafe(|| {
+            encode_text(&scraper.source.families(), &mut buffer.bytes);
+            buffer.finish()
+        }));
+        let mut state = scraper.lock();
+        match encoded {
+            Ok(page) => {
+                let took = scraper.since(self.started);
+                scraper
+                    .connections
+                    .observer
+                    .observe(HttpEvent::Scraped { took });
+                let (number, started) = (self.number, self.started);
+                state.latest = Some(Latest {
+                    number,
+                    started,
+                    page,
+                });
+                scraper.forget_unless_needed(&mut state);
+            }
+            Err(payload) => state.panicked = Some(payload),
+        }
+    }
+}
+
+impl Drop for Encoding {
+    fn drop(&mut self) {
+        let mut state = self.scraper.lock();
+        state.is_encoding = false;
+        // A buffer that was not used: the runtime has dropped the encoding.
+        state.is_stopping |= self.buffer.is_some();
+        drop(state);
+        self.scraper.ended.notify_waiters();
+    }
+}
+
+impl Scraper {
+    /// Frees the last page unless a request waits for it or will have to share it.
+    fn forget_unless_needed(&self, state: &mut State) {
+        let is_waited_for = self.waiting.load(Ordering::Acquire) > 0;
+        if !is_waited_for && !self.memory.is_short() && !self.connections.are_short() {
+            state.latest = None;
+        }
     }
 }
 
 impl<'s> WaitingRequest<'s> {
-    fn new(count: &'s AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::AcqRel);
-        Self(count)
+    fn new(scraper: &'s Scraper) -> Self {
+        scraper.waiting.fetch_add(1, Ordering::AcqRel);
+        Self(scraper)
     }
 }
 
 impl Drop for WaitingRequest<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+        self.0.waiting.fetch_sub(1, Ordering::AcqRel);
+        self.0.forget_unless_needed(&mut self.0.lock());
     }
 }

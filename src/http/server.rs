@@ -10,21 +10,22 @@ use std::task::Poll;
 use std::time::Duration;
 
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::{JoinError, JoinSet, yield_now};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::connection::{self, Shared};
 use super::event::HttpEvent;
 use super::limits::Limits;
-use super::listener::{Accepted, Acceptor, Listener};
+use super::linger::Socket;
+use super::listener::{self, Accepted, Acceptor, Listener};
 use super::routes::Routes;
 
 /// Pause before accepting again after the system has run out of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Pause before trying again to make room while every connection has a request in progress.
-const ROOM_PAUSE: Duration = Duration::from_millis(10);
+/// Pause before trying again to make room while every connection is needed.
+const ROOM_PAUSE: Duration = Duration::from_millis(2);
 
-/// Why the server ended before it was stopped.
+/// The reason for which the server ended before it was stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// A listener could not be registered with the runtime.
@@ -122,7 +123,9 @@ impl Server {
 
     /// Serves a connection if there is room or room can be made; returns it if it has to wait.
     async fn admit(&mut self, newcomer: Newcomer) -> Result<Option<Newcomer>, ServeError> {
-        while self.tasks.len() >= self.shared.limits.connections.max(1) {
+        while self.live_tasks()? >= self.shared.limits.connections.max(1) {
+            // Lets every connection read what has arrived first: it may be a request.
+            yield_now().await;
             if !self.shared.connections.displace() {
                 if Instant::now() < newcomer.deadline {
                     return Ok(Some(newcomer));
@@ -135,22 +138,34 @@ impl Server {
                 check(ended)?;
             }
         }
+        match newcomer.stream {
+            Accepted::Tcp(tcp) => match listener::register(tcp) {
+                Ok(tcp) => self.spawn(tcp),
+                Err(_) => self.shared.observe(HttpEvent::AcceptFailed),
+            },
+            Accepted::Unix(unix) => self.spawn(unix),
+        }
+        Ok(None)
+    }
+
+    fn spawn<S: Socket + Send + 'static>(&mut self, stream: S) {
         let registration = self.shared.connections.register();
         let (shared, watcher) = (Arc::clone(&self.shared), self.graceful.watcher());
-        let tasks = &mut self.tasks;
-        match newcomer.stream {
-            Accepted::Tcp(tcp) => {
-                tasks.spawn(connection::serve(tcp, registration, shared, watcher))
-            }
-            Accepted::Unix(unix) => {
-                tasks.spawn(connection::serve(unix, registration, shared, watcher))
-            }
-        };
-        Ok(None)
+        self.tasks
+            .spawn(connection::serve(stream, registration, shared, watcher));
+    }
+
+    /// Joins the tasks that have ended, and returns the number of the others.
+    fn live_tasks(&mut self) -> Result<usize, ServeError> {
+        while let Some(ended) = self.tasks.try_join_next() {
+            check(ended)?;
+        }
+        Ok(self.tasks.len())
     }
 
     /// Waits for responses in progress, aborts the rest, and joins every task.
     async fn drain(mut self) -> Result<(), ServeError> {
+        self.shared.connections.stop();
         // What remains after the deadline is aborted below, so its outcome does not matter.
         let _ = timeout(self.shared.limits.stop, self.graceful.shutdown()).await;
         self.tasks.abort_all();

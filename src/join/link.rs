@@ -10,6 +10,9 @@ use super::outcome::{Outcome, Reason};
 use super::pending::{Entry, Pending, State};
 use crate::model::{Family, Field, FieldSet, Micros, Record, Status, UpstreamList};
 
+/// The status of a response that turns a request into a connection, such as a WebSocket (RFC 9110, 15.2.2).
+const SWITCHING_PROTOCOLS: u16 = 101;
+
 /// Bounds of the table of waiting lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -186,10 +189,7 @@ impl End {
     /// Fields of a line that joining reads.
     pub fn fields(&self) -> FieldSet {
         let fields: FieldSet = self.side.fields().into_iter().collect();
-        match self.side {
-            Side::Front => fields.with(Field::Status),
-            Side::Back(_) => fields,
-        }
+        fields.with(Field::Status)
     }
 }
 
@@ -197,6 +197,8 @@ impl Tap {
     /// Adds a line.
     pub fn note(&mut self, record: &Record<'_>) {
         let status = record.status.map(Status::code);
+        // The time of an upgraded connection is its life, and no time in a queue follows from it.
+        let is_timed = status != Some(SWITCHING_PROTOCOLS);
         let state = match (self.end.side, record.upstream_durations) {
             (Side::Front, None) => {
                 let reason = Reason::from_local_status(status);
@@ -204,11 +206,11 @@ impl Tap {
             }
             (Side::Front, Some(times)) => State::Passed {
                 fate: Reason::from_passed_status(status),
-                time: last_time(times),
+                time: last_time(times).filter(|_| is_timed),
             },
             (Side::Back(back), _) => State::Worked {
                 back,
-                time: record.duration,
+                time: record.duration.filter(|_| is_timed),
             },
         };
         let id = self.id(record);

@@ -198,6 +198,19 @@ fn a_request_is_joined_once_with_the_last_attempt_before_it() {
 }
 
 #[test]
+fn an_upgraded_connection_is_joined_without_a_time() {
+    let link = link(10);
+    let (mut front, mut back) = (tap(&link, "nginx"), tap(&link, "gunicorn"));
+    let upgraded = |record| Record {
+        status: Status::from_digits(b"101"),
+        ..record
+    };
+    arrive(&mut front, 0, &[passed("a", "3600.000", "101")]);
+    arrive(&mut back, 0, &[upgraded(worked("a", 3_000))]);
+    check(&link, &[("nginx untimed", 1), ("gunicorn untimed", 1)]);
+}
+
+#[test]
 fn a_line_without_a_time_or_an_id_has_an_outcome() {
     let link = link(100);
     let (mut nginx, mut gunicorn) = (tap(&link, "nginx"), tap(&link, "gunicorn"));

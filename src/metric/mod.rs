@@ -14,5 +14,5 @@ pub use declaration::{Counts, Metric, Quantity};
 pub use initial::Initial;
 pub use metrics::Metrics;
 pub use plan::MetricPlan;
-pub use read::read;
+pub use read::{read, read_when};
 pub use set::Set;

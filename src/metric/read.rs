@@ -143,7 +143,8 @@ fn read_other(
     other
 }
 
-fn read_when(mut section: Section<'_>, report: &mut Report) -> Vec<Condition> {
+/// Reads a table of conditions.
+pub fn read_when(mut section: Section<'_>, report: &mut Report) -> Vec<Condition> {
     let mut conditions = Vec::new();
     for field in Field::ALL {
         if Label::from_name(field.name()).is_none() && section.contains(field.name()) {

@@ -209,6 +209,10 @@ pub(super) fn merge_by_key<T, K: Ord + ?Sized>(
     key: impl Fn(&T) -> &K,
     merge: impl Fn(&mut T, &mut T),
 ) {
+    // The series of one shard are sorted already.
+    if items.is_sorted_by(|a, b| key(a) < key(b)) {
+        return;
+    }
     items.sort_by(|a, b| key(a).cmp(key(b)));
     items.dedup_by(|later, first| {
         let is_same = key(later) == key(first);

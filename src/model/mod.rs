@@ -6,6 +6,7 @@ mod batch;
 pub(crate) mod byte_set;
 pub(crate) mod digits;
 mod families;
+mod gap;
 mod record;
 mod timeline;
 mod timestamp;
@@ -14,6 +15,7 @@ pub(crate) mod vector;
 
 pub use batch::{Batch, GenerationId, Position};
 pub use families::{Families, Family, Histogram, Kind, Labels, Number, Series, Value};
+pub use gap::{Gap, GapBound, GapReason};
 pub use record::{Field, FieldSet, Record, UpstreamList};
 pub use timeline::{Change, Course, Timeline, Track};
 pub use timestamp::Timestamp;

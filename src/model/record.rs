@@ -162,6 +162,13 @@ impl<'l> Record<'l> {
         })
     }
 
+    /// Returns whether the duration is absurd for a request: an hour or more, but for an upgraded connection (status 101).
+    pub fn is_endless(&self) -> bool {
+        const HOUR: Micros = Micros(3_600_000_000);
+        self.duration.is_some_and(|duration| duration >= HOUR)
+            && self.status.is_none_or(|status| status.code() != 101)
+    }
+
     /// Formats a field's value for display: a duration as `12.5ms`, bytes of text other than printable
     /// ASCII as `\xHH`. `None` if the line lacks the field.
     pub fn show(&self, field: Field) -> Option<String> {
@@ -186,7 +193,9 @@ impl<'l> Record<'l> {
 impl<'l> UpstreamList<'l> {
     /// The entries in order, blanks and separators removed.
     pub fn entries(self) -> impl DoubleEndedIterator<Item = &'l [u8]> {
-        self.0
+        // An internal redirect that reached no upstream leaves a separator.
+        let entries = self.0.strip_suffix(b" : ").unwrap_or(self.0);
+        entries
             .split(|byte| matches!(byte, b',' | b':'))
             .map(<[u8]>::trim_ascii)
     }
@@ -350,6 +359,8 @@ mod tests {
         check("0.000, 0.005 : 0.003", Some(3_000), 1);
         check("0.001, -", None, 1);
         check("- : 0.002", Some(2_000), 0);
+        check("0.003 : ", Some(3_000), 0);
+        check("0.001, 0.003 : ", Some(3_000), 1);
     }
 
     #[test]

@@ -16,10 +16,10 @@ impl Timestamp {
     /// Parses the notations that servers write. Fractions are cut off. `None` for anything else, a time without a
     /// zone, and a time outside 1970 to 2106.
     ///
-    /// - `22/Nov/2026:18:47:15 +0000`, with or without brackets: nginx `$time_local`, gunicorn `%(t)s`, Apache `%t`
+    /// - `22/Nov/2026:18:47:15 +0000`, with or without brackets and a fraction: nginx `$time_local`, gunicorn `%(t)s`, Apache `%t`
     ///   (nginx `src/core/ngx_times.c`).
-    /// - `2026-11-22T18:47:15+00:00`: nginx `$time_iso8601` (RFC 3339); also with a blank instead of the `T`, with a
-    ///   fraction, and with `Z` as the zone.
+    /// - `2026-11-22T18:47:15+00:00`: nginx `$time_iso8601` (RFC 3339); also with a blank instead of the `T` and before
+    ///   the zone, with a fraction, and with `Z` as the zone.
     /// - Seconds since 1970 (10 digits) with or without a fraction, milliseconds (13) or microseconds (16): nginx
     ///   `$msec`, Apache `%{msec}t` and `%{usec}t`.
     ///
@@ -53,8 +53,20 @@ fn clf(text: &[u8]) -> Option<i64> {
     let month = i64::try_from(month).ok()? + 1;
     let days = days(digits(&[y1, y2, y3, y4])?, month, digits(&[d1, d2])?)?;
     let (time, zone) = rest.split_at_checked(8)?;
-    let zone = zone.strip_prefix(b" ")?;
+    let zone = after_fraction(zone)?.strip_prefix(b" ")?;
     Some(days * 86_400 + of_day(time)? - offset(zone)?)
+}
+
+/// Skips the fraction of a second, if there is one.
+fn after_fraction(text: &[u8]) -> Option<&[u8]> {
+    let [b'.' | b',', fraction @ ..] = text else {
+        return Some(text);
+    };
+    let length = fraction.iter().take_while(|byte| byte.is_ascii_digit());
+    match length.count() {
+        0 => None,
+        length => Some(&fraction[length..]),
+    }
 }
 
 /// Parses `2026-11-22T18:47:15+00:00`.
@@ -65,14 +77,10 @@ fn iso(text: &[u8]) -> Option<i64> {
     };
     let year = digits(&[y1, y2, y3, y4])?;
     let days = days(year, digits(&[m1, m2])?, digits(&[d1, d2])?)?;
-    let (time, mut zone) = rest.split_at_checked(8)?;
-    if let [b'.' | b',', fraction @ ..] = zone {
-        let length = fraction.iter().take_while(|byte| byte.is_ascii_digit());
-        zone = match length.count() {
-            0 => return None,
-            length => &fraction[length..],
-        };
-    }
+    let (time, zone) = rest.split_at_checked(8)?;
+    let zone = after_fraction(zone)?;
+    // Apache writes a time in pieces, with a blank before the zone.
+    let zone = zone.strip_prefix(b" ").unwrap_or(zone);
     Some(days * 86_400 + of_day(time)? - offset(zone)?)
 }
 

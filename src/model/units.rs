@@ -44,26 +44,28 @@ impl Micros {
     /// ```
     #[inline]
     pub fn from_seconds(text: &[u8]) -> Option<Self> {
-        // Fast path for `d.ddd`, which nginx writes nearly always; `from_any_seconds` agrees with it.
+        // Fast path for `d.ddd`, which nginx writes nearly always; `from_decimal` agrees with it.
         if let [a, b, c, d, e] = *text
             && let word = u64::from_le_bytes([a, b, c, d, e, 0, 0, 0])
             && let Some(thousandths) = digits::thousandths(word)
         {
             return Some(Self(thousandths * 1_000));
         }
-        Self::from_any_seconds(text)
+        Self::from_decimal(text, 1_000_000)
     }
 
-    fn from_any_seconds(text: &[u8]) -> Option<Self> {
+    /// Parses a number with or without decimals, of a unit of so many microseconds; a power of ten. Further decimals than
+    /// microseconds are cut off.
+    fn from_decimal(text: &[u8], unit: u64) -> Option<Self> {
         let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let whole = parse_integer(&text[..digits])?.checked_mul(1_000_000)?;
+        let whole = parse_integer(&text[..digits])?.checked_mul(unit)?;
         let fraction = match &text[digits..] {
             [] => return Some(Self(whole)),
             [b'.', fraction @ ..] if !fraction.is_empty() => fraction,
             _ => return None,
         };
         let mut micros = 0;
-        let mut scale = 100_000;
+        let mut scale = unit / 10;
         for byte in fraction {
             if !byte.is_ascii_digit() {
                 return None;
@@ -74,14 +76,35 @@ impl Micros {
         whole.checked_add(micros).map(Self)
     }
 
-    /// Parses a whole number of milliseconds (gunicorn `%(M)s`).
+    /// Parses milliseconds (gunicorn `%(M)s`), with or without decimals (Granian).
     pub fn from_millis(text: &[u8]) -> Option<Self> {
-        parse_integer(text)?.checked_mul(1_000).map(Self)
+        match parse_integer(text) {
+            Some(whole) => whole.checked_mul(1_000).map(Self),
+            None => Self::from_decimal(text, 1_000),
+        }
     }
 
-    /// Parses a whole number of microseconds (gunicorn `%(D)s`, Apache `%D`).
+    /// Parses microseconds (gunicorn `%(D)s`, Apache `%D`), with or without decimals.
     pub fn from_micros(text: &[u8]) -> Option<Self> {
-        parse_integer(text).map(Self)
+        match parse_integer(text) {
+            Some(whole) => Some(Self(whole)),
+            None => Self::from_decimal(text, 1),
+        }
+    }
+
+    /// Parses nanoseconds (Traefik `Duration`), with or without decimals. What is below a microsecond is cut off.
+    pub fn from_nanos(text: &[u8]) -> Option<Self> {
+        let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let (whole, rest) = text.split_at(digits);
+        let is_number = match rest {
+            [] => true,
+            [b'.', fraction @ ..] => {
+                !fraction.is_empty() && fraction.iter().all(u8::is_ascii_digit)
+            }
+            _ => false,
+        };
+        let nanos = parse_integer(whole).filter(|_| is_number)?;
+        Some(Self(nanos / 1_000))
     }
 }
 

@@ -1,19 +1,24 @@
 //! Apache's `LogFormat` strings.
 //!
 //! Invariant: a directive's shape accepts everything Apache can write for it
-//! (`modules/loggers/mod_log_config.c`, `mod_logio.c`), and no bare `"` except the two of `%u`.
+//! (`modules/loggers/mod_log_config.c`, `mod_logio.c`, `modules/ssl/ssl_engine_vars.c`), and no bare `"` except the
+//! two of `%u`.
 
 use std::ops::Range;
 
-use super::binding::{Binding, TimeUnit};
+use super::binding::{Binding, Query, TimeUnit};
 use super::escape::Escaping;
+use super::kind::Kind;
 use super::template::{Item, Shape, Slot, Template};
 use super::{Complaint, extract, header};
 use crate::model::Field;
 
 /// Every directive, as listed in a complaint.
 const DIRECTIVES: &str = "%h %l %u %t %r %s %>s %b %B %O %I %S %D %T %{ms}T %{us}T %m %U %q %H %f %a %A %v %V %p \
-     %P %X %k %L %R %{name}i %{name}o %{name}e %{name}C %{name}n %{format}t";
+     %P %X %k %L %R %^FB %{name}i %{name}o %{name}e %{name}C %{name}n %{name}x %{name}c %{name}^ti %{name}^to \
+     %{format}t";
+/// Stands for `^FB`, the microseconds to the first byte, among the letters of directives.
+const FIRST_BYTE: char = '^';
 
 /// A parsed directive.
 struct Directive<'f> {
@@ -49,6 +54,7 @@ fn read(format: &str) -> Result<Template, Complaint> {
         add(&directive, name, &mut template)?;
     }
     template.push_literal(&format[rest..]);
+    join_times(&mut template);
     template.dedupe_bindings(|slot| rank(&slot.name));
     template.checked("%")
 }
@@ -74,6 +80,14 @@ fn take(format: &str, percent: usize) -> Result<Directive<'_>, Complaint> {
                 };
                 argument = Some(&format[at..at + length]);
                 at += length + 1;
+            }
+            'F' if is_trailer && format[at..].starts_with('B') => {
+                return Ok(Directive {
+                    letter: FIRST_BYTE,
+                    argument,
+                    is_conditional,
+                    span: percent..at + 1,
+                });
             }
             // `%{name}^ti` and `%{name}^to`: trailers.
             't' if is_trailer && format[at..].starts_with(['i', 'o']) => {
@@ -104,8 +118,10 @@ fn add(directive: &Directive<'_>, name: String, template: &mut Template) -> Resu
     // The query follows the path directly: both are one target.
     if directive.letter == 'q'
         && let Some(Item::Slot(path)) = template.items.last_mut()
-        && path.binding == Some(Binding::Text(Field::Target))
+        && path.binding == Some(Binding::Path(Query::None))
     {
+        path.binding = Some(Binding::Path(Query::Behind));
+        path.kind = Kind::PathAndQuery;
         path.name.push_str("%q");
         path.span.end = directive.span.end;
         return Ok(());
@@ -122,16 +138,13 @@ fn add(directive: &Directive<'_>, name: String, template: &mut Template) -> Resu
     if is_bracketed && !directive.is_conditional {
         template.push_literal("[");
     }
-    template.items.push(Item::Slot(Slot {
-        name,
-        shape: if directive.is_conditional {
-            Shape::Escaped
-        } else {
-            shape
-        },
-        binding,
-        span: directive.span.clone(),
-    }));
+    let (shape, kind) = if directive.is_conditional {
+        (Shape::Escaped, Kind::Any)
+    } else {
+        (shape, kind(directive.letter, directive.argument))
+    };
+    let slot = Slot::new(name, shape, binding, directive.span.clone()).of_kind(kind);
+    template.items.push(Item::Slot(slot));
     if is_bracketed && !directive.is_conditional {
         template.push_literal("]");
     }
@@ -147,11 +160,14 @@ fn describe(letter: char, argument: Option<&str>) -> Option<(Shape, Option<Bindi
         ('u', _) => (Shape::User, Some(Text(Field::User))),
         ('r', _) => (Shape::Escaped, Some(Binding::Request)),
         ('m', _) => (Shape::Escaped, Some(Text(Field::Method))),
-        ('U', _) => (Shape::Escaped, Some(Text(Field::Target))),
+        ('U', _) => (Shape::Escaped, Some(Binding::Path(Query::None))),
         // Never contains a blank, so the end of a path with blanks, as `%U` writes it, is clear.
         ('H', _) => (Shape::Word, Some(Text(Field::Protocol))),
-        ('q' | 'f' | 'R' | 'C' | 'n', _) | ('c', Some(_)) => (Shape::Escaped, None),
-        ('s', _) => (Shape::Status, Some(Binding::Status)),
+        ('q' | 'f' | 'R' | 'C' | 'n', _) | ('c' | 'x', Some(_)) => (Shape::Escaped, None),
+        // `-` without `LogIOTrackTTFB` (`mod_logio.c`, `log_ttfb`).
+        (FIRST_BYTE, _) => (Shape::DigitsOrDash, None),
+        // `-` if there was none (`mod_log_config.c`, `pfmt`).
+        ('s', _) => (Shape::StatusOrDash, Some(Binding::Status)),
         ('b', _) => (Shape::DigitsOrDash, Some(Bytes(Field::ResponseBytes))),
         ('B' | 'O', _) => (Shape::Digits, Some(Bytes(Field::ResponseBytes))),
         ('I', _) => (Shape::Digits, Some(Bytes(Field::RequestBytes))),
@@ -166,6 +182,63 @@ fn describe(letter: char, argument: Option<&str>) -> Option<(Shape, Option<Bindi
         ('e', Some(key)) => (Shape::Escaped, header::environ(key)),
         _ => return None,
     })
+}
+
+/// Joins the pieces of a time, such as `%{%d/%b/%Y:%T}t.%{msec_frac}t %{%z}t`, to one value.
+fn join_times(template: &mut Template) {
+    /// Longest text between two pieces, in bytes.
+    const BETWEEN: usize = 2;
+    let is_piece =
+        |item: Option<&Item>| matches!(item, Some(Item::Slot(slot)) if is_time_piece(slot));
+    let mut at = 0;
+    while at < template.items.len() {
+        let is_near = |item: Option<&Item>| match item {
+            Some(Item::Literal(text)) => text.len() <= BETWEEN && !text.contains(['"', '[', ']']),
+            _ => false,
+        };
+        let items = &template.items;
+        let next = if !is_piece(items.get(at)) {
+            0
+        } else if is_piece(items.get(at + 1)) {
+            1
+        } else if is_near(items.get(at + 1)) && is_piece(items.get(at + 2)) {
+            2
+        } else {
+            0
+        };
+        if next == 0 {
+            at += 1;
+            continue;
+        }
+        let removed: Vec<Item> = template.items.drain(at + 1..=at + next).collect();
+        if let (Some(Item::Slot(time)), Some(Item::Slot(last))) =
+            (template.items.get_mut(at), removed.last())
+        {
+            time.span.end = last.span.end;
+            time.shape = Shape::Escaped;
+            time.name = format!("{}…%{}", time.name, last.name);
+        }
+    }
+}
+
+/// Returns whether a value is a time, or a piece of one.
+fn is_time_piece(slot: &Slot) -> bool {
+    slot.binding == Some(Binding::Text(Field::Time)) && slot.shape != Shape::ClfTime
+}
+
+/// Returns the type of a directive's value.
+fn kind(letter: char, argument: Option<&str>) -> Kind {
+    match (letter, argument) {
+        ('r', _) => Kind::Request,
+        ('m', _) => Kind::Method,
+        ('U', _) => Kind::Path,
+        ('q', _) => Kind::Query,
+        ('v' | 'V', _) => Kind::Host,
+        ('i', Some(name)) => header::request_kind(name),
+        ('o', Some(name)) => header::response_kind(name),
+        ('e', Some(key)) => header::environ_kind(key),
+        _ => Kind::Any,
+    }
 }
 
 /// Returns the shape of `%{…}t`: without an argument, with one of Apache's keywords, or with a format of
@@ -193,7 +266,7 @@ fn unknown(directive: &Directive<'_>) -> Complaint {
             format!("unknown unit `{unit}` of `%{{…}}T`"),
             "one of: ms, us, s".to_owned(),
         ),
-        ('i' | 'o' | 'e', None) => (
+        ('i' | 'o' | 'e' | 'x', None) => (
             format!("`%{letter}` without a name"),
             format!("write `%{{name}}{letter}`"),
         ),
@@ -281,9 +354,21 @@ mod tests {
             "[%{%Y-%m-%d %T}t.%{msec_frac}t %{%z}t] %!200,304{Host}i %s",
             "[2026-11-22 18:53:07.123 +0000] - 200",
             Field::Time,
-            Some("2026-11-22 18:53:07"),
+            Some("2026-11-22 18:53:07.123 +0000"),
         );
         check("%{Foo}^ti %s", "a b 200", Field::Status, Some("200"));
+        check(
+            "%r %s %b",
+            "OPTIONS /dav/ HTTP/1.1 - 7",
+            Field::Status,
+            None,
+        );
+        check(
+            "%{SSL_PROTOCOL}x %{SSL_CIPHER}x %{cn}c %^FB %s",
+            "TLSv1.3 TLS_AES_256_GCM_SHA384 - 12 200",
+            Field::Status,
+            Some("200"),
+        );
         check("\"%r\" %s", "\"-\" 408", Field::Target, None);
     }
 
@@ -325,6 +410,5 @@ mod tests {
             "%{min}T",
         );
         check("%h 5%", "a `%` that starts no directive", "%%", "%");
-        check("%h%r", "nothing separates `h` from `r`", "blank", "%h%r");
     }
 }

@@ -12,6 +12,8 @@ pub enum Binding {
     Request,
     /// Text of the line, unchanged.
     Text(Field),
+    /// The target as a decoded path, and its query.
+    Path(Query),
     /// The response's status.
     Status,
     /// The duration, in the given unit.
@@ -22,15 +24,28 @@ pub enum Binding {
     List(Field),
 }
 
+/// Text that follows a decoded path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Query {
+    /// Nothing.
+    None,
+    /// A query with its `?`, or nothing.
+    Behind,
+    /// A query with its `?`, or the `-` that nginx writes for absent `$args`.
+    OrDash,
+}
+
 /// A unit in which servers log durations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeUnit {
     /// Seconds, with or without decimals.
     Seconds,
-    /// Whole milliseconds.
+    /// Milliseconds, with or without decimals.
     Millis,
-    /// Whole microseconds.
+    /// Microseconds, with or without decimals.
     Micros,
+    /// Nanoseconds, with or without decimals.
+    Nanos,
 }
 
 impl Binding {
@@ -41,6 +56,7 @@ impl Binding {
                 .with(Field::Method)
                 .with(Field::Target)
                 .with(Field::Protocol),
+            Self::Path(_) => FieldSet::EMPTY.with(Field::Target),
             Self::Status => FieldSet::EMPTY.with(Field::Status),
             Self::Duration(_) => FieldSet::EMPTY.with(Field::Duration),
             Self::Text(field) | Self::Bytes(field) | Self::List(field) => {
@@ -53,18 +69,23 @@ impl Binding {
     pub(super) fn from_name(name: &str) -> Option<Self> {
         match name {
             "request" => Some(Self::Request),
+            "path" => Some(Self::Path(Query::None)),
             "duration_ms" => Some(Self::Duration(TimeUnit::Millis)),
             "duration_us" => Some(Self::Duration(TimeUnit::Micros)),
+            "duration_ns" => Some(Self::Duration(TimeUnit::Nanos)),
             _ => Field::from_name(name).map(Self::from_field),
         }
     }
 
     /// Returns every name that [`Binding::from_name`] accepts.
     pub(super) fn names() -> impl Iterator<Item = &'static str> {
-        Field::ALL
-            .into_iter()
-            .map(Field::name)
-            .chain(["request", "duration_ms", "duration_us"])
+        Field::ALL.into_iter().map(Field::name).chain([
+            "request",
+            "path",
+            "duration_ms",
+            "duration_us",
+            "duration_ns",
+        ])
     }
 
     fn from_field(field: Field) -> Self {
@@ -107,6 +128,7 @@ impl Binding {
                     TimeUnit::Seconds => Micros::from_seconds(text),
                     TimeUnit::Millis => Micros::from_millis(text),
                     TimeUnit::Micros => Micros::from_micros(text),
+                    TimeUnit::Nanos => Micros::from_nanos(text),
                 };
                 record.duration = Some(micros.ok_or(Reject::Number)?);
             }
@@ -125,6 +147,10 @@ impl Binding {
                     *place = Some(UpstreamList(text));
                 }
             }
+            Self::Path(Query::OrDash) if !text.contains(&b'?') => {
+                record.target = Some(text.strip_suffix(b"-").unwrap_or(text));
+            }
+            Self::Path(_) => record.target = Some(text),
             Self::Text(field) => {
                 if let Some(place) = record.text_mut(field) {
                     *place = Some(text);

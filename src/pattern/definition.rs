@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use super::explain::stop;
-use super::{Complaint, Dialect, Keys, Pattern, advice};
+use super::{Complaint, Dialect, Keys, Pattern, advice, lacking, slips};
 use crate::diag::{Fault, Place, Report, Section, Severity, Spot};
 use crate::model::Field;
 
@@ -58,6 +58,7 @@ impl Definition {
             };
             sources.extend(source.map(|source| (dialect, source)));
         }
+        let skip = section.string("skip", report);
         let has_errors = report.errors() > before;
         let examples = section
             .sections("example", report)
@@ -77,7 +78,16 @@ impl Definition {
             return None;
         }
         let (dialect, source) = sources.pop().filter(|_| !has_errors)?;
-        let pattern = source.compile(name, dialect, report)?;
+        let mut pattern = source.compile(name, dialect, report)?;
+        if let Some(skip) = skip {
+            match pattern.skipping(&skip.value) {
+                Ok(skipping) => pattern = skipping,
+                Err(complaint) => {
+                    report.push(fault(&complaint, "skip", &skip));
+                    return None;
+                }
+            }
+        }
         source.advise(&pattern, dialect, name, report);
         for (example, place) in &examples {
             try_example(&pattern, example, place, report);
@@ -108,7 +118,7 @@ impl Source {
     ) -> Option<Pattern> {
         let outcome = match self {
             Self::Text(source) => Pattern::compile(&name.value, dialect, &source.value)
-                .map_err(|complaint| report.push(fault(&complaint, dialect, source))),
+                .map_err(|complaint| report.push(fault(&complaint, dialect.key(), source))),
             Self::Keys(entries) => {
                 let mut keys = Keys::new();
                 let mut is_valid = true;
@@ -140,11 +150,13 @@ impl Source {
             Self::Text(source) => source.value.as_str(),
             Self::Keys(_) => "",
         };
-        let remarks = advice(pattern, dialect, source).into_iter();
+        let remarks = slips(dialect, source).into_iter();
+        let remarks = remarks.chain(advice(pattern, dialect, source));
+        let remarks = remarks.chain(lacking(pattern, dialect));
         report.extend(remarks.map(|remark| Fault {
             severity: Severity::Warning,
             ..match self {
-                Self::Text(source) => fault(&remark, dialect, source),
+                Self::Text(source) => fault(&remark, dialect.key(), source),
                 Self::Keys(_) => keys_fault(&remark, dialect, &name.place),
             }
         }));
@@ -172,7 +184,7 @@ fn keys_fault(complaint: &Complaint, dialect: Dialect, place: &Place) -> Fault {
 }
 
 /// Turns a complaint about a format string into a fault that points into the TOML text.
-fn fault(complaint: &Complaint, dialect: Dialect, source: &Spot<String>) -> Fault {
+fn fault(complaint: &Complaint, key: &str, source: &Spot<String>) -> Fault {
     let place = &source.place;
     let written = place
         .text
@@ -187,11 +199,10 @@ fn fault(complaint: &Complaint, dialect: Dialect, source: &Spot<String>) -> Faul
         }
         _ => place.span.clone(),
     };
-    let mut fault =
-        Fault::error(format!("{} format: {}", dialect.key(), complaint.message)).at(Place {
-            span,
-            ..place.clone()
-        });
+    let mut fault = Fault::error(format!("{key} format: {}", complaint.message)).at(Place {
+        span,
+        ..place.clone()
+    });
     fault.help.clone_from(&complaint.help);
     fault
 }
@@ -314,7 +325,8 @@ mod tests {
                 vec![]
             )
         );
-        let (source, faults) = read("ltsv.status = 'status'\nltsv.duration_us = 't'");
+        let (source, faults) =
+            read("ltsv.status = 'status'\nltsv.request = 'r'\nltsv.duration_us = 't'");
         assert!(source.is_some() && faults.is_empty(), "{faults:?}");
     }
 
@@ -359,18 +371,33 @@ mod tests {
     #[test]
     fn tables_without_a_duration_are_warned_about() {
         let message = "mine: json keys: no duration: response times will not be measured";
-        let (source, faults) = read("json.status = 's'");
+        let (source, faults) = read("json = { status = 's', request = 'r' }");
         assert!(source.is_some());
         assert_eq!(faults, [message]);
         assert_eq!(
-            read("json = { status = 's', duration_ms = 'd' }").1,
+            read("json = { status = 's', request = 'r', duration_ms = 'd' }").1,
             [""; 0]
         );
     }
 
     #[test]
+    fn tables_without_the_fields_of_a_request_are_warned_about() {
+        assert_eq!(
+            read("json = { host = 'h', duration_ms = 'd' }").1,
+            [
+                "mine: json keys: no method: requests cannot be counted by method",
+                "mine: json keys: no path: requests have no route",
+                "mine: json keys: no status: errors cannot be counted, and no route is learned",
+            ]
+        );
+    }
+
+    #[test]
     fn complaints_point_into_pasted_directives() {
-        let (_, faults) = read("nginx = '''\nlog_format a '$status '\n  '$request_tiem';\n'''");
+        let (source, faults) = read(
+            "nginx = '''\nlog_format a '$status \"$request\" '\n  '$request_tiem $request_time';\n'''",
+        );
+        assert!(source.is_some());
         assert_eq!(
             faults,
             ["$request_tiem: nginx format: unknown variable `$request_tiem`"]

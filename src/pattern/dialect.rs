@@ -26,6 +26,8 @@ pub enum Engine {
     Regex,
     /// Lookup of JSON or LTSV keys.
     Scanner,
+    /// All readings of a line at once: the format does not say where each value ends.
+    Readings,
 }
 
 impl Dialect {
@@ -51,6 +53,17 @@ impl Dialect {
         }
     }
 
+    /// Returns the name of a value as a format writes it.
+    pub(super) fn written(self, name: &str) -> String {
+        match self {
+            Self::Nginx => format!("${name}"),
+            Self::Gunicorn => format!("%({name})s"),
+            Self::Apache if name.starts_with('%') => name.to_owned(),
+            Self::Apache => format!("%{name}"),
+            Self::Json | Self::Ltsv | Self::Regex => name.to_owned(),
+        }
+    }
+
     /// Returns whether a pattern is a table from fields to [`Keys`](super::Keys) instead of a format string.
     pub const fn takes_keys(self) -> bool {
         matches!(self, Self::Json | Self::Ltsv)
@@ -64,6 +77,7 @@ impl Engine {
             Self::Plan => "plan",
             Self::Regex => "regex",
             Self::Scanner => "scanner",
+            Self::Readings => "readings",
         }
     }
 }

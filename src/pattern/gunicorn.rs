@@ -4,8 +4,9 @@
 //! (`gunicorn/glogging.py`, `Logger.atoms` and `SafeAtoms`, which writes `"` as `\"` and leaves a
 //! backslash bare).
 
-use super::binding::{Binding, TimeUnit};
+use super::binding::{Binding, Query, TimeUnit};
 use super::escape::Escaping;
+use super::kind::Kind;
 use super::template::{Item, Shape, Slot, Template};
 use super::{Complaint, extract, header};
 use crate::model::Field;
@@ -64,11 +65,31 @@ fn atom(
     span: std::ops::Range<usize>,
     template: &mut Template,
 ) -> Result<(), Complaint> {
-    let (shape, binding) = match (name.strip_prefix('{'), name) {
+    let (shape, kind, binding) = match (name.strip_prefix('{'), name) {
         (Some(header), _) => match header.split_once('}') {
-            Some((name, "i")) => (Shape::SlashText, header::request(name)),
-            Some((name, "o")) => (Shape::SlashText, header::response(name)),
-            Some((key, "e")) => (Shape::SlashText, header::environ(key)),
+            // A request with another length is refused, and not logged (`http/message.py`, `set_body_reader`).
+            Some((name, "i")) if name.eq_ignore_ascii_case("content-length") => {
+                (Shape::DigitsOrDash, Kind::Any, header::request(name))
+            }
+            Some((name, "i")) => (
+                Shape::SlashText,
+                header::request_kind(name),
+                header::request(name),
+            ),
+            Some((name, "o")) => (
+                Shape::SlashText,
+                header::response_kind(name),
+                header::response(name),
+            ),
+            // `http` or `https` (`http/wsgi.py`, `create`).
+            Some((key, "e")) if key == "wsgi.url_scheme" => {
+                (Shape::Word, Kind::Scheme, header::environ(key))
+            }
+            Some((key, "e")) => (
+                Shape::SlashText,
+                header::environ_kind(key),
+                header::environ(key),
+            ),
             _ => {
                 return Err(Complaint::new(format!("unknown atom `{name}`"), span).help(
                     "headers are `{name}i` (request), `{name}o` (response), `{name}e` (environ)",
@@ -78,12 +99,8 @@ fn atom(
         (None, "t") => {
             // gunicorn's `now()` includes the brackets.
             template.push_literal("[");
-            let slot = Slot {
-                name: name.to_owned(),
-                shape: Shape::ClfTime,
-                binding: Some(Binding::Text(Field::Time)),
-                span,
-            };
+            let binding = Some(Binding::Text(Field::Time));
+            let slot = Slot::new(name, Shape::ClfTime, binding, span);
             template.items.push(Item::Slot(slot));
             template.push_literal("]");
             return Ok(());
@@ -95,12 +112,8 @@ fn atom(
         }
         (None, "p") => {
             template.push_literal("<");
-            template.items.push(Item::Slot(Slot {
-                name: name.to_owned(),
-                shape: Shape::Digits,
-                binding: None,
-                span,
-            }));
+            let slot = Slot::new(name, Shape::Digits, None, span);
+            template.items.push(Item::Slot(slot));
             template.push_literal(">");
             return Ok(());
         }
@@ -112,24 +125,28 @@ fn atom(
             }
         },
     };
-    template.items.push(Item::Slot(Slot {
-        name: name.to_owned(),
-        shape,
-        binding,
-        span,
-    }));
+    let slot = Slot::new(name, shape, binding, span).of_kind(kind);
+    template.items.push(Item::Slot(slot));
     Ok(())
 }
 
-/// Returns the shape of an atom of one letter, and its binding if it fills a field.
-fn letter(name: &str) -> Option<(Shape, Option<Binding>)> {
+/// Returns the shape and the type of an atom of one letter, and its binding if it fills a field.
+fn letter(name: &str) -> Option<(Shape, Kind, Option<Binding>)> {
     use Binding::{Bytes, Text};
-    Some(match name {
+    let kind = match name {
+        "f" => Kind::Word,
+        "r" => Kind::Request,
+        "m" => Kind::Method,
+        "U" => Kind::Path,
+        "q" => Kind::Args,
+        _ => Kind::Any,
+    };
+    let (shape, binding) = match name {
         "h" => (Shape::WordOrNothing, Some(Text(Field::RemoteAddr))),
         "u" => (Shape::SlashText, Some(Text(Field::User))),
         "r" => (Shape::SlashText, Some(Binding::Request)),
         "m" => (Shape::Word, Some(Text(Field::Method))),
-        "U" => (Shape::SlashText, Some(Text(Field::Target))),
+        "U" => (Shape::SlashText, Some(Binding::Path(Query::None))),
         "q" => (Shape::SlashText, None),
         "H" => (Shape::Word, Some(Text(Field::Protocol))),
         "s" => (Shape::Status, Some(Binding::Status)),
@@ -142,5 +159,6 @@ fn letter(name: &str) -> Option<(Shape, Option<Binding>)> {
         "D" => (Shape::Digits, Some(Binding::Duration(TimeUnit::Micros))),
         "L" => (Shape::Decimal, Some(Binding::Duration(TimeUnit::Seconds))),
         _ => return None,
-    })
+    };
+    Some((shape, kind, binding))
 }

@@ -2,7 +2,8 @@
 //!
 //! Names are compared without regard to case, as HTTP does; environment keys too.
 
-use super::binding::Binding;
+use super::binding::{Binding, Query};
+use super::kind::Kind;
 use crate::model::Field;
 
 /// Returns the binding of a request header.
@@ -33,8 +34,40 @@ pub(super) fn environ(key: &str) -> Option<Binding> {
     Some(match key.to_ascii_lowercase().as_str() {
         "wsgi.url_scheme" | "request_scheme" => Binding::Text(Field::Scheme),
         "raw_uri" | "request_uri" => Binding::Text(Field::Target),
+        "path_info" => Binding::Path(Query::None),
         "http_host" => Binding::Text(Field::Host),
         "unique_id" => Binding::Text(Field::RequestId),
         _ => return None,
     })
+}
+
+/// Returns the type of a request header.
+pub(super) fn request_kind(name: &str) -> Kind {
+    match name.to_ascii_lowercase().as_str() {
+        "host" => Kind::HostHeader,
+        "content-length" => Kind::Length,
+        "x-forwarded-for" => Kind::Addresses,
+        "x-request-id" | "traceparent" | "referer" => Kind::Word,
+        _ => Kind::Any,
+    }
+}
+
+/// Returns the type of a response header.
+pub(super) fn response_kind(name: &str) -> Kind {
+    match name.to_ascii_lowercase().as_str() {
+        "content-type" => Kind::MediaType,
+        "x-view-name" => Kind::Word,
+        _ => Kind::Any,
+    }
+}
+
+/// Returns the type of a key of the request's environment.
+pub(super) fn environ_kind(key: &str) -> Kind {
+    match key.to_ascii_lowercase().as_str() {
+        "wsgi.url_scheme" | "request_scheme" => Kind::Scheme,
+        "raw_uri" | "request_uri" | "unique_id" => Kind::Word,
+        "path_info" => Kind::Path,
+        "http_host" => Kind::HostHeader,
+        _ => Kind::Any,
+    }
 }

@@ -70,7 +70,7 @@ impl Keys {
         self.all.iter().filter_map(|key| key.binding)
     }
 
-    /// Binds a key to the field `name`, or to `request`, `duration_ms` or `duration_us`.
+    /// Binds a key to the field `name`, or to `request`, or to a duration in another unit.
     pub fn bind(&mut self, name: &str, key: &str) -> Result<(), Complaint> {
         let binding = Binding::from_name(name).ok_or_else(|| {
             Complaint::new(format!("`{name}` is not a field"), 0..0).suggest(name, Binding::names())
@@ -126,6 +126,22 @@ impl Keys {
     /// Returns every key.
     pub(super) fn names(&self) -> impl Iterator<Item = &[u8]> {
         self.all.iter().map(|key| &*key.path)
+    }
+
+    /// Returns the keys that a line must have.
+    pub(super) fn required(&self) -> impl Iterator<Item = &[u8]> {
+        let keys = self.all.iter().enumerate();
+        keys.filter(|(at, _)| self.required >> at & 1 == 1)
+            .map(|(_, key)| &*key.path)
+    }
+
+    /// Returns whether the text cannot be read as the value of a key.
+    pub(super) fn refuses(&self, key: &str, text: &[u8]) -> bool {
+        let keys = self.find(Prefix::ROOT, key.as_bytes());
+        let mut record = Record::default();
+        let mut found = Found::new(&mut record);
+        self.give(keys, Some(text), &mut found);
+        found.outcome.is_err()
     }
 
     /// Stops reading the values whose bindings `wanted` refuses.
@@ -268,10 +284,11 @@ fn read<'l>(binding: Binding, text: &'l [u8], record: &mut Record<'l>) -> Result
                 TimeUnit::Seconds => 6,
                 TimeUnit::Millis => 3,
                 TimeUnit::Micros => 0,
+                TimeUnit::Nanos => -3,
             };
             let plain = match unit {
                 TimeUnit::Seconds => Micros::from_seconds(text),
-                TimeUnit::Millis | TimeUnit::Micros => None,
+                TimeUnit::Millis | TimeUnit::Micros | TimeUnit::Nanos => None,
             };
             let micros = plain.or_else(|| scaled(text, digits).map(Micros));
             record.duration = Some(micros.ok_or(Reject::Number)?);

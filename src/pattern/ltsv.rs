@@ -41,11 +41,14 @@ pub(super) fn read<'l>(
     let mut found = Found::new(record);
     let mut at = 0;
     hints.rewind();
-    loop {
+    let length = loop {
         let rest = text.get(at..).unwrap_or_default();
         let hint = hints.find(rest, place);
         let Some((length, member)) = hint.or_else(|| label(keys, hints, rest, place)) else {
-            return Ahead::Undecided;
+            match trailing_tabs(rest) {
+                Some(tabs) if at > 0 => break at + tabs,
+                _ => return Ahead::Undecided,
+            }
         };
         let start = at + length;
         let end = first_of(text, start, [b'\t', b'\n']);
@@ -53,10 +56,18 @@ pub(super) fn read<'l>(
             keys.give(member.keys, text.get(start..end), &mut found);
         }
         if text.get(end) != Some(&b'\t') {
-            return keys.finish(&found, end);
+            break end;
         }
         at = end + 1;
-    }
+    };
+    keys.finish(&found, length)
+}
+
+/// Counts the tabs that are the rest of a line; `None` if it has more.
+#[cold]
+fn trailing_tabs(rest: &[u8]) -> Option<usize> {
+    let tabs = rest.iter().take_while(|byte| **byte == b'\t').count();
+    matches!(rest.get(tabs), None | Some(b'\n')).then_some(tabs)
 }
 
 /// Returns the length of a label and its colon, and the keys that the label is, without the nearest
@@ -118,13 +129,14 @@ mod tests {
         );
         check("status:200\tstatus:500", [Some("200"), None, None]);
         check("status:-\tua:\treq-time:-", [None, None, None]);
+        check("status:200\t", [Some("200"), None, None]);
+        check("status:200\tua:x\t\t", [Some("200"), None, Some("x")]);
         let reject = |line: &str, reject| {
             assert_eq!(parse(&ltsv, line).err(), Some(reject), "{line:?}");
         };
         for line in [
             "",
             "status",
-            "status:200\t",
             "\tstatus:200",
             "status:200\tx",
             "status:200\t:x",
@@ -153,6 +165,7 @@ mod tests {
             line in r"((status|req-time|ua|x|é|): ?[0-9.:]{0,4}[\t ]?){0,5}",
         ) {
             let pieces: Option<Vec<(&str, &str)>> = line
+                .trim_end_matches('\t')
                 .split('\t')
                 .map(|piece| piece.split_once(':').filter(|(label, _)| {
                     !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))

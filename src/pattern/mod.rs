@@ -10,49 +10,58 @@ mod binding;
 mod complaint;
 mod definition;
 mod dialect;
+pub mod envelope;
 mod escape;
 mod explain;
 mod extract;
 mod gunicorn;
 mod header;
 mod hints;
+mod items;
 mod json;
 mod keys;
+mod kind;
 mod literal;
 mod lower;
 mod ltsv;
 mod nginx;
+mod opening;
+mod parse;
 mod plan;
 mod preset;
+mod readings;
 mod recognise;
 mod regexp;
 mod reject;
 mod request;
 mod scan;
 mod search;
-pub mod syslog;
+mod target;
 mod template;
 mod text;
 mod variable;
 mod walk;
 
-use crate::model::{FieldSet, Record};
+use crate::model::FieldSet;
 
 use hints::Hints;
+use opening::{Opening, Suspects};
 use text::{Form, TextMatcher, TextScratch};
 
-pub use advice::advice;
+pub use advice::{advice, lacking, slips};
 pub use ahead::Ahead;
-pub use binding::{Binding, TimeUnit};
+pub use binding::{Binding, Query, TimeUnit};
 pub use complaint::Complaint;
 pub use definition::{Definition, Example};
 pub use dialect::{Dialect, Engine};
 pub use escape::Escaping;
 pub use explain::{Cause, Diagnosis, Explainer, Explanation, Nearest, Outcome, Stop, Value};
 pub use keys::Keys;
+pub use kind::Kind;
 pub use preset::{Preset, presets};
 pub use recognise::{Recognition, recognise};
 pub use reject::Reject;
+pub use target::TargetForm;
 pub use template::{Entry, Item, Shape, Slot, Template};
 
 /// A compiled log format.
@@ -62,9 +71,11 @@ pub struct Pattern {
     dialect: Dialect,
     fields: FieldSet,
     escaping: Escaping,
-    /// True if a syslog frame may precede the line that the format describes.
-    is_framed: bool,
+    /// Beginnings of the lines, without an envelope before them.
+    opening: Opening,
     matcher: Matcher,
+    /// Lines that are skipped if the format does not read them.
+    skip: Option<regex::bytes::Regex>,
 }
 
 /// Working memory of [`Pattern::parse`]: one for each thread and pattern.
@@ -74,6 +85,8 @@ pub struct Scratch {
     text: Option<TextScratch>,
     /// Has no room if the pattern has no keys.
     hints: Hints,
+    /// The lines that may have an envelope: all, if the last line had one.
+    suspects: Suspects,
 }
 
 #[derive(Clone, Debug)]
@@ -96,13 +109,17 @@ impl Pattern {
             Dialect::Apache => Self::from_template(name, dialect, apache::compile(source)?),
             Dialect::Regex => {
                 let matcher = regexp::compile(source)?;
-                let is_framed = !lower::begins_with(source, b'<');
+                let literal = b"<[".iter().copied();
+                let literal = literal
+                    .into_iter()
+                    .find(|first| lower::begins_with(source, *first));
+                let opening = Opening::unknown(literal, true);
                 Ok(Self::from_text(
                     name,
                     dialect,
                     matcher,
                     Escaping::None,
-                    is_framed,
+                    opening,
                 ))
             }
             Dialect::Json | Dialect::Ltsv => Err(Complaint::new(
@@ -120,31 +137,36 @@ impl Pattern {
             return Err(Complaint::new("no field: nothing would be read", 0..0)
                 .help("name the keys of the fields to read, as in `status = \"status\"`"));
         }
-        let (escaping, matcher) = match dialect {
+        let (escaping, opening, matcher) = match dialect {
             Dialect::Ltsv => {
                 ltsv::check(&keys)?;
-                (Escaping::Nginx, Matcher::Ltsv(keys))
+                let opening = Opening::unknown(None, false);
+                (Escaping::Nginx, opening, Matcher::Ltsv(keys))
             }
-            _ => (Escaping::Json, Matcher::Json(keys)),
+            _ => (Escaping::Json, Opening::OBJECT, Matcher::Json(keys)),
         };
         Ok(Self {
             name: name.to_owned(),
             dialect,
             fields,
             escaping,
-            is_framed: true,
+            opening,
             matcher,
+            skip: None,
         })
     }
 
     fn from_template(name: &str, dialect: Dialect, template: Template) -> Result<Self, Complaint> {
-        let is_framed = !matches!(
-            template.items.first(),
-            Some(Item::Literal(literal)) if literal.starts_with('<')
-        );
+        // gunicorn writes nothing for the address of a client on a unix socket.
+        let may_be_empty = if dialect == Dialect::Gunicorn {
+            "h"
+        } else {
+            ""
+        };
+        let opening = Opening::of_template(&template, may_be_empty);
         let escaping = template.escaping;
         let matcher = TextMatcher::from_template(template)?;
-        Ok(Self::from_text(name, dialect, matcher, escaping, is_framed))
+        Ok(Self::from_text(name, dialect, matcher, escaping, opening))
     }
 
     fn from_text(
@@ -152,7 +174,7 @@ impl Pattern {
         dialect: Dialect,
         matcher: TextMatcher,
         escaping: Escaping,
-        is_framed: bool,
+        opening: Opening,
     ) -> Self {
         let bindings = matcher.groups.iter().map(|(_, binding)| *binding);
         Self {
@@ -162,8 +184,9 @@ impl Pattern {
                 fields.union(binding.fields())
             }),
             escaping,
-            is_framed,
+            opening,
             matcher: Matcher::Text(Box::new(matcher)),
+            skip: None,
         }
     }
 
@@ -187,6 +210,18 @@ impl Pattern {
         self.escaping
     }
 
+    /// Returns the form of the target.
+    pub fn target_form(&self) -> TargetForm {
+        let path = |binding: Binding| match binding {
+            Binding::Path(query) => Some(TargetForm::Path {
+                has_query: query != Query::None,
+                is_latin: self.dialect == Dialect::Gunicorn,
+            }),
+            _ => None,
+        };
+        self.find_binding(path).unwrap_or_default()
+    }
+
     /// Returns the source, if it was a format string or a regex.
     fn form(&self) -> Option<&Form> {
         match &self.matcher {
@@ -197,27 +232,30 @@ impl Pattern {
 
     /// Returns the unit of the duration.
     fn duration_unit(&self) -> Option<TimeUnit> {
-        let unit = |binding| match binding {
+        self.find_binding(|binding| match binding {
             Binding::Duration(unit) => Some(unit),
             _ => None,
-        };
+        })
+    }
+
+    /// Returns the first result that `find` has for a binding.
+    fn find_binding<T>(&self, find: impl Fn(Binding) -> Option<T>) -> Option<T> {
         match &self.matcher {
-            Matcher::Text(text) => text.groups.iter().find_map(|(_, binding)| unit(*binding)),
-            Matcher::Json(keys) | Matcher::Ltsv(keys) => keys.bindings().find_map(unit),
+            Matcher::Text(text) => text.groups.iter().find_map(|(_, binding)| find(*binding)),
+            Matcher::Json(keys) | Matcher::Ltsv(keys) => keys.bindings().find_map(find),
         }
     }
 
     /// Creates working memory for one thread.
     pub fn scratch(&self) -> Scratch {
-        match &self.matcher {
-            Matcher::Text(text) => Scratch {
-                text: Some(text.scratch()),
-                hints: Hints::default(),
-            },
-            Matcher::Json(_) | Matcher::Ltsv(_) => Scratch {
-                text: None,
-                hints: Hints::new(),
-            },
+        let (text, hints) = match &self.matcher {
+            Matcher::Text(text) => (Some(text.scratch()), Hints::default()),
+            Matcher::Json(_) | Matcher::Ltsv(_) => (None, Hints::new()),
+        };
+        Scratch {
+            text,
+            hints,
+            suspects: self.opening.suspects(),
         }
     }
 
@@ -225,6 +263,7 @@ impl Pattern {
     pub fn engine(&self) -> Engine {
         match &self.matcher {
             Matcher::Text(text) if text.plan.is_some() => Engine::Plan,
+            Matcher::Text(text) if text.review.readings.is_some() => Engine::Readings,
             Matcher::Text(_) => Engine::Regex,
             Matcher::Json(_) | Matcher::Ltsv(_) => Engine::Scanner,
         }
@@ -241,110 +280,12 @@ impl Pattern {
         }
         self
     }
-
-    /// Parses a line, given without its newline. `scratch` comes from this pattern.
-    pub fn parse<'l>(&self, scratch: &mut Scratch, line: &'l [u8]) -> Result<Record<'l>, Reject> {
-        let line = self.unframed(line);
-        let mut record = Record::default();
-        match self.read_ahead(scratch, line, &mut record) {
-            Ahead::Line { length, outcome } if length == line.len() => outcome.map(|()| record),
-            _ => self.parse_slowly(scratch, line),
-        }
-    }
-
-    /// Reads the line that `text` begins with before its end is known. The outcome is the one that
-    /// [`Pattern::parse`] has for that line; `record` has to be empty.
-    #[inline]
-    pub fn parse_ahead<'l>(
-        &self,
-        scratch: &mut Scratch,
-        text: &'l [u8],
-        record: &mut Record<'l>,
-    ) -> Ahead {
-        if self.is_framed && text.first() == Some(&b'<') {
-            return Ahead::Undecided;
-        }
-        match self.read_ahead(scratch, text, record) {
-            // The `\r` of a `\r\n` does not belong to the line.
-            Ahead::Line { length, .. } if text[..length].ends_with(b"\r") => Ahead::Undecided,
-            ahead => ahead,
-        }
-    }
-
-    /// Parses a whole line that [`Pattern::parse_ahead`] left undecided, as [`Pattern::parse`]
-    /// does, but without a second attempt of the fast way. `line` ends where the text had its
-    /// newline; a line from which a `\r` was cut goes to [`Pattern::parse`].
-    pub fn parse_undecided<'l>(
-        &self,
-        scratch: &mut Scratch,
-        line: &'l [u8],
-    ) -> Result<Record<'l>, Reject> {
-        if self.is_framed && line.first() == Some(&b'<') {
-            self.parse(scratch, line)
-        } else {
-            self.parse_slowly(scratch, line)
-        }
-    }
-
-    /// Parses a line by the regex alone: the reference for [`Pattern::parse`]. A pattern of keys
-    /// parses the line without hints.
-    pub fn parse_by_regex<'l>(
-        &self,
-        scratch: &mut Scratch,
-        line: &'l [u8],
-    ) -> Result<Record<'l>, Reject> {
-        if let (Matcher::Text(text), Some(scratch)) = (&self.matcher, &mut scratch.text) {
-            text.parse_by_regex(scratch, self.unframed(line))
-        } else {
-            let hints = Hints::default();
-            self.parse(&mut Scratch { text: None, hints }, line)
-        }
-    }
-
-    #[inline]
-    fn read_ahead<'l>(
-        &self,
-        scratch: &mut Scratch,
-        text: &'l [u8],
-        record: &mut Record<'l>,
-    ) -> Ahead {
-        let hints = &mut scratch.hints;
-        match &self.matcher {
-            Matcher::Text(matcher) => match &matcher.plan {
-                Some(plan) => plan.run(text, record),
-                None => Ahead::Undecided,
-            },
-            Matcher::Json(keys) => json::read(keys, hints, text, record),
-            Matcher::Ltsv(keys) => ltsv::read(keys, hints, text, record),
-        }
-    }
-
-    /// Parses a line that the fast way does not read. A scanner of keys has no slower way.
-    fn parse_slowly<'l>(
-        &self,
-        scratch: &mut Scratch,
-        line: &'l [u8],
-    ) -> Result<Record<'l>, Reject> {
-        match (&self.matcher, &mut scratch.text) {
-            (Matcher::Text(text), Some(scratch)) => text.parse(scratch, line),
-            _ => Err(Reject::Mismatch),
-        }
-    }
-
-    /// Strips a syslog frame.
-    #[inline]
-    fn unframed<'l>(&self, line: &'l [u8]) -> &'l [u8] {
-        if self.is_framed {
-            syslog::strip(line)
-        } else {
-            line
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     pub(in crate::pattern) mod corpora;
+    mod property;
 
     use super::*;
     use crate::model::Field;
@@ -372,6 +313,46 @@ mod tests {
     }
 
     #[test]
+    fn a_blank_after_a_frame_is_a_relays_or_the_lines_own() {
+        const HEAD: &str = "<30>1 2026-11-28T07:00:00.123456+01:00 web1 nginx - - - ";
+        const REST: &str =
+            r#" - - [28/Nov/2026:07:00:01 +0000] "GET /i/1 HTTP/1.0" 200 5 "-" "curl/7""#;
+        let check = |dialect, format: &str, line: String, first: Field, expected: &str| {
+            let found = show(dialect, format, &format!("{HEAD}{line}"), first);
+            assert_eq!(found.as_deref(), Some(expected), "{line:?}");
+        };
+        let gunicorn = r#"%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s""#;
+        for line in [REST.to_owned(), format!(" {REST}")] {
+            check(Dialect::Gunicorn, gunicorn, line, Field::Target, "/i/1");
+        }
+        let combined =
+            r#"$http_host - - [$time_local] "$request" $status $body_bytes_sent "-" "-""#;
+        let rest = REST.replace("curl/7", "-");
+        for blanks in ["", " "] {
+            let line = format!("{blanks}shop.example{rest}");
+            check(Dialect::Nginx, combined, line, Field::Host, "shop.example");
+        }
+        // A format that begins with a blank.
+        for blanks in [" ", "  "] {
+            check(
+                Dialect::Nginx,
+                " $status",
+                format!("{blanks}200"),
+                Field::Status,
+                "200",
+            );
+        }
+    }
+
+    #[test]
+    fn a_value_that_looks_like_a_tag_is_not_an_envelope() {
+        let format = "$upstream_http_x_view_name";
+        let line = "HTTP/1.1c: ";
+        let found = show(Dialect::Nginx, format, line, Field::View);
+        assert_eq!(found.as_deref(), Some(line));
+    }
+
+    #[test]
     fn of_two_variables_for_a_field_the_lower_rank_is_read() {
         let format = r#"$msec $time_iso8601 $bytes_sent "$request" $status $body_bytes_sent"#;
         let line = r#"1795373235.110 2026-11-22T18:47:15+00:00 309 "GET / HTTP/1.1" 200 157"#;
@@ -392,7 +373,7 @@ mod tests {
         assert!(pattern.parse(&mut scratch, b"200 0.001").is_ok());
         for wrong in [
             "200 0.001 ",
-            " 200 0.001",
+            "  200 0.001",
             "200 0.001\n",
             "2000 0.001",
             "200 -",
@@ -429,12 +410,6 @@ mod tests {
             "cost: $ 5",
             "a `$` without a variable's name",
             "$",
-        );
-        check(
-            Dialect::Nginx,
-            "$host$uri $status",
-            "nothing separates `host` from `uri`",
-            "$host$uri",
         );
         check(
             Dialect::Nginx,
@@ -491,6 +466,27 @@ mod tests {
             "no named group: nothing would be read",
             "^.*$",
         );
+    }
+
+    #[test]
+    fn two_units_are_alternatives_in_one_expression() {
+        let regex = r"^(?<status>\d{3}) (?:(?<duration_ms>[0-9.]+) msecs|(?<duration_us>\d+) micros|(?<duration_ns>\d+))$";
+        for (line, shown) in [
+            ("200 17 msecs", "17ms"),
+            ("200 17 micros", "0.017ms"),
+            ("200 17999", "0.017ms"),
+        ] {
+            let found = show(Dialect::Regex, regex, line, Field::Duration);
+            assert_eq!(found.as_deref(), Some(shown), "{line}");
+        }
+        for both in [
+            r"^(?<duration_ms>\d+) (?<duration_us>\d+)$",
+            r"^(?:(?<duration_ms>\d+)|(?<duration_us>\d+))+$",
+            r"^(?:a|(?<duration_ms>\d+))(?:b|(?<duration_us>\d+))$",
+        ] {
+            let complaint = Pattern::compile("test", Dialect::Regex, both).unwrap_err();
+            assert!(complaint.message.contains("another group"), "{both}");
+        }
     }
 
     #[test]

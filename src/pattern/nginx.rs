@@ -3,10 +3,12 @@
 //! Invariant: a variable's shape accepts everything nginx can write for it under the format's
 //! `escape=` (`src/http/modules/ngx_http_log_module.c`).
 
+use super::binding::{Binding, Query};
 use super::escape::Escaping;
 use super::keys::Keys;
+use super::kind::Kind;
 use super::template::{Item, Shape, Slot, Template};
-use super::variable::{describe, misspelt, rank};
+use super::variable::{describe, kind, misspelt, rank};
 use super::{Complaint, extract, json};
 
 /// A compiled format string.
@@ -54,21 +56,64 @@ fn read(format: &str, escaping: Escaping) -> Result<Template, Complaint> {
     while let Some(dollar) = format[rest..].find('$').map(|at| rest + at) {
         template.push_literal(&format[rest..dollar]);
         let (name, end) = variable(format, dollar)?;
-        if let Some(known) = misspelt(name) {
-            let complaint = Complaint::new(format!("unknown variable `${name}`"), dollar..end);
-            return Err(complaint.help(format!("did you mean `${known}`?")));
-        }
         let (shape, binding) = describe(name);
-        template.items.push(Item::Slot(Slot {
-            name: name.to_owned(),
-            shape: under(escaping, shape),
-            binding,
-            span: dollar..end,
-        }));
+        let slot = Slot::new(name, under(escaping, shape), binding, dollar..end);
+        template.items.push(Item::Slot(slot.of_kind(kind(name))));
         rest = end;
     }
     template.push_literal(&format[rest..]);
+    join_path_and_query(&mut template);
     Ok(template)
+}
+
+/// Joins `$uri$is_args$args` to one value: a decoded path and its query.
+fn join_path_and_query(template: &mut Template) {
+    let name = |item: Option<&Item>| match item {
+        Some(Item::Slot(slot)) => slot.name.clone(),
+        _ => String::new(),
+    };
+    let mut at = 0;
+    while at < template.items.len() {
+        let [path, mark, query] = [0, 1, 2].map(|next| name(template.items.get(at + next)));
+        let is_path = matches!(path.as_str(), "uri" | "document_uri");
+        let is_query = matches!(query.as_str(), "args" | "query_string");
+        if is_path
+            && mark == "is_args"
+            && is_query
+            && let [Item::Slot(path), _, Item::Slot(query), ..] = &mut template.items[at..]
+        {
+            path.span.end = query.span.end;
+            path.name.push_str("$is_args$");
+            path.name.push_str(&query.name);
+            path.binding = Some(Binding::Path(Query::OrDash));
+            path.kind = Kind::PathAndQuery;
+            template.items.drain(at + 1..at + 3);
+        }
+        at += 1;
+    }
+}
+
+/// Returns a warning for each variable whose name nginx does not define, and that is one or two letters away from one that
+/// fills a field. Such a variable is text: the configuration may define it.
+pub(super) fn misspellings(source: &str) -> Vec<Complaint> {
+    let Ok(pasted) = extract::nginx(source) else {
+        return Vec::new();
+    };
+    let format = pasted.text.as_str();
+    let mut found = Vec::new();
+    let mut rest = 0;
+    while let Some(dollar) = format[rest..].find('$').map(|at| rest + at) {
+        let Ok((name, end)) = variable(format, dollar) else {
+            break;
+        };
+        if let Some(known) = misspelt(name) {
+            let complaint = Complaint::new(format!("unknown variable `${name}`"), dollar..end);
+            let help = format!("did you mean `${known}`? Unless you define it, nginx refuses it");
+            found.push(pasted.complaint_in_source(complaint.help(help)));
+        }
+        rest = end;
+    }
+    found
 }
 
 /// Returns a shape under `escape=`. Without nginx's default escaping, a missing value is empty, not `-`.

@@ -113,7 +113,7 @@ impl LinePlan {
                     at += 3;
                     continue;
                 }
-                Scan::Digits => {
+                Scan::Digits | Scan::DigitsOrNothing => {
                     let word = word(text, at);
                     let count = leading(word);
                     if let Some(Binding::Bytes(field)) = step.binding
@@ -124,7 +124,10 @@ impl LinePlan {
                         at += count;
                         continue;
                     }
-                    step.scan.end(text, at)?
+                    match count {
+                        1..8 => at + count,
+                        _ => step.scan.end(text, at)?,
+                    }
                 }
                 Scan::Decimal => {
                     if let Some(thousandths) = thousandths(word(text, at))

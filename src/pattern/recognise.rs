@@ -11,6 +11,9 @@ use crate::model::Record;
 /// Largest number of lines examined.
 const SAMPLE_LINES: usize = 200;
 
+/// The preset of a format that Apache and nginx write, each with its own escapes.
+const COMMON: &str = "common";
+
 /// The result of recognition.
 #[derive(Debug)]
 pub enum Recognition {
@@ -48,11 +51,16 @@ fn among<'l>(
         .collect();
     let mut candidates: Vec<Candidate<'_>> = patterns
         .iter()
-        .map(|(name, pattern)| Candidate {
-            read: read_lines(pattern, &lines).flatten().count(),
-            fields: pattern.fields().iter().count(),
-            name,
-            pattern,
+        .map(|(name, pattern)| {
+            let read = read_lines(pattern, &lines).flatten().count();
+            // A log of nothing but skipped lines is not recognised by them.
+            let skips = |line: &&&[u8]| read > 0 && pattern.skips(line);
+            Candidate {
+                read: read + lines.iter().filter(skips).count(),
+                fields: pattern.fields().iter().count(),
+                name,
+                pattern,
+            }
         })
         .filter(|candidate| candidate.read > 0)
         .collect();
@@ -90,8 +98,19 @@ fn read_lines<'a, 'l: 'a>(
     let mut scratch = pattern.scratch();
     lines.iter().map(move |line| {
         let record = pattern.parse(&mut scratch, line).ok();
-        record.filter(|_| could_write(pattern.dialect(), line))
+        record.filter(|record| {
+            let by_one = could_write(pattern.dialect(), line);
+            let by_other = pattern.name() == COMMON && could_write(Dialect::Nginx, line);
+            (by_one || by_other) && is_requested(pattern.dialect(), record)
+        })
     })
+}
+
+/// Returns whether the request line is one that the server writes: only Hypercorn, whose preset is a regex, writes the version
+/// without `HTTP/`.
+fn is_requested(dialect: Dialect, record: &Record<'_>) -> bool {
+    let is_http = |protocol: &[u8]| protocol.starts_with(b"HTTP");
+    dialect == Dialect::Regex || record.protocol.is_none_or(is_http)
 }
 
 /// Returns whether the line is escaped the way its server escapes.
@@ -180,7 +199,7 @@ mod tests {
     }
 
     /// Recorded files and the preset that describes each of them.
-    const KNOWN: [(&str, &str); 13] = [
+    const KNOWN: [(&str, &str); 20] = [
         ("nginx_combined", "nginx-combined"),
         ("nginx_timed", "nginx-timed"),
         ("nginx_vhost_main", "nginx-vhost"),
@@ -192,6 +211,13 @@ mod tests {
         ("nginx_ltsv", "nginx-ltsv"),
         ("uvicorn_default", "uvicorn"),
         ("uvicorn_asctime", "uvicorn"),
+        ("uvicorn_worker", "uvicorn"),
+        ("hypercorn", "hypercorn"),
+        ("granian", "granian"),
+        ("daphne", "daphne"),
+        ("uwsgi", "uwsgi"),
+        ("uwsgi_micros", "uwsgi-micros"),
+        ("apache_common", "common"),
         ("apache_combined", "apache-combined"),
         ("apache_vhost_combined", "apache-vhost"),
     ];

@@ -3,9 +3,10 @@
 //! Invariant: an accepted expression is anchored at both ends, names at least one field, and each of its
 //! named groups is a field.
 
-use regex_syntax::hir::Look;
+use regex_syntax::hir::{Hir, HirKind, Look};
 
 use super::binding::Binding;
+use super::readings::Review;
 use super::text::{COMPILED_BYTES, Form, TextMatcher};
 use super::walk::Walk;
 use super::{Complaint, lower};
@@ -16,6 +17,49 @@ const SOURCE_BYTES: usize = 4096;
 
 /// Compiles an expression into a matcher.
 pub(super) fn compile(source: &str) -> Result<TextMatcher, Complaint> {
+    let regex = anchored(source)?;
+    let whole = 0..source.len();
+    let mut groups = Vec::new();
+    let mut fields = FieldSet::EMPTY;
+    for (group, name) in regex.capture_names().enumerate() {
+        let Some(name) = name else { continue };
+        let at = source
+            .find(&format!("<{name}>"))
+            .map_or(0..0, |at| at + 1..at + 1 + name.len());
+        let Some(binding) = Binding::from_name(name) else {
+            return Err(Complaint::new(format!("`{name}` is not a field"), at)
+                .suggest(name, Binding::names()));
+        };
+        let is_alternative = matches!(binding, Binding::Duration(_))
+            && groups.iter().all(|(earlier, known): &(usize, Binding)| {
+                known.fields() != binding.fields() || are_alternatives(source, *earlier, group)
+            });
+        let is_set = binding.fields().iter().any(|field| fields.contains(field));
+        if is_set && !is_alternative {
+            let message = format!("`{name}` sets a field that another group sets");
+            return Err(Complaint::new(message, at));
+        }
+        fields = fields.union(binding.fields());
+        groups.push((group, binding));
+    }
+    if groups.is_empty() {
+        return Err(
+            Complaint::new("no named group: nothing would be read", whole)
+                .help("name the groups to read, as in `(?<status>[0-9]{3})`"),
+        );
+    }
+    Ok(TextMatcher {
+        plan: lower::plan(source),
+        walk: Walk::new(source, groups.iter().map(|(group, _)| *group)).into(),
+        regex,
+        groups,
+        form: Form::Regex(source.to_owned()),
+        review: Review::default(),
+    })
+}
+
+/// Compiles an expression that is anchored at both ends.
+pub(super) fn anchored(source: &str) -> Result<regex::bytes::Regex, Complaint> {
     let whole = 0..source.len();
     if source.len() > SOURCE_BYTES {
         return Err(Complaint::new(
@@ -36,37 +80,43 @@ pub(super) fn compile(source: &str) -> Result<TextMatcher, Complaint> {
         )
         .help("begin it with `^` and end it with `$`, around all alternatives: ^(?:a|b)$"));
     }
-    let mut groups = Vec::new();
-    let mut fields = FieldSet::EMPTY;
-    for (group, name) in regex.capture_names().enumerate() {
-        let Some(name) = name else { continue };
-        let at = source
-            .find(&format!("<{name}>"))
-            .map_or(0..0, |at| at + 1..at + 1 + name.len());
-        let Some(binding) = Binding::from_name(name) else {
-            return Err(Complaint::new(format!("`{name}` is not a field"), at)
-                .suggest(name, Binding::names()));
-        };
-        if binding.fields().iter().any(|field| fields.contains(field)) {
-            let message = format!("`{name}` sets a field that another group sets");
-            return Err(Complaint::new(message, at));
+    Ok(regex)
+}
+
+/// Returns whether no match has both groups, because they are on different ways of an alternation.
+fn are_alternatives(source: &str, one: usize, other: usize) -> bool {
+    fn holds(hir: &Hir, group: usize) -> bool {
+        match hir.kind() {
+            HirKind::Capture(capture) => {
+                usize::try_from(capture.index) == Ok(group) || holds(&capture.sub, group)
+            }
+            HirKind::Repetition(repetition) => holds(&repetition.sub, group),
+            HirKind::Concat(parts) | HirKind::Alternation(parts) => {
+                parts.iter().any(|part| holds(part, group))
+            }
+            HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => false,
         }
-        fields = fields.union(binding.fields());
-        groups.push((group, binding));
     }
-    if groups.is_empty() {
-        return Err(
-            Complaint::new("no named group: nothing would be read", whole)
-                .help("name the groups to read, as in `(?<status>[0-9]{3})`"),
-        );
+    fn divides(hir: &Hir, one: usize, other: usize) -> bool {
+        match hir.kind() {
+            HirKind::Capture(capture) => divides(&capture.sub, one, other),
+            HirKind::Concat(parts) => parts
+                .iter()
+                .any(|part| holds(part, one) && holds(part, other) && divides(part, one, other)),
+            HirKind::Alternation(ways) => !ways
+                .iter()
+                .any(|way| holds(way, one) && holds(way, other) && !divides(way, one, other)),
+            // A repetition may take one way after the other.
+            _ => false,
+        }
     }
-    Ok(TextMatcher {
-        plan: lower::plan(source),
-        walk: Walk::new(source, groups.iter().map(|(group, _)| *group)).into(),
-        regex,
-        groups,
-        form: Form::Regex(source.to_owned()),
-    })
+    let mut parser = regex_syntax::ParserBuilder::new()
+        .unicode(false)
+        .utf8(false)
+        .build();
+    parser
+        .parse(source)
+        .is_ok_and(|hir| divides(&hir, one, other))
 }
 
 /// Returns whether every match begins and ends with the line.

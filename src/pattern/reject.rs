@@ -11,11 +11,18 @@ pub enum Reject {
     Number,
     /// The line is longer than `limits.line_bytes`.
     Overlong,
+    /// The line can be read in two ways, which differ in a counted field.
+    Ambiguous,
 }
 
 impl Reject {
     /// Every reason.
-    pub const ALL: [Self; 3] = [Self::Mismatch, Self::Number, Self::Overlong];
+    pub const ALL: [Self; 4] = [
+        Self::Mismatch,
+        Self::Number,
+        Self::Overlong,
+        Self::Ambiguous,
+    ];
 
     /// Returns the value of the label `reason`.
     pub const fn name(self) -> &'static str {
@@ -23,6 +30,7 @@ impl Reject {
             Self::Mismatch => "mismatch",
             Self::Number => "number",
             Self::Overlong => "overlong",
+            Self::Ambiguous => "ambiguous",
         }
     }
 }

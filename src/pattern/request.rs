@@ -67,8 +67,9 @@ fn split_any<'l>(line: &'l [u8], record: &mut Record<'l>) {
         Some(at) => (&rest[..at], &rest[at + 1..]),
         None => (&rest[..0], rest),
     };
-    // Some JSON writers escape each slash.
-    if last.starts_with(b"HTTP/") || last.starts_with(br"HTTP\/") {
+    // Some JSON writers escape each slash; Hypercorn writes the version alone.
+    let is_version = !target.is_empty() && matches!(last, b"1.0" | b"1.1" | b"2" | b"3" | b"ws");
+    if last.starts_with(b"HTTP/") || last.starts_with(br"HTTP\/") || is_version {
         record.protocol = Some(last);
         let target = target.trim_ascii_end();
         record.target = (!target.is_empty()).then_some(target);
@@ -138,6 +139,9 @@ mod tests {
         check("GET HTTP/1.1", "GET", "", "HTTP/1.1");
         check(r"GET \/a\/b HTTP\/1.1", "GET", r"\/a\/b", r"HTTP\/1.1");
         check("GET ", "GET", "", "");
+        check("GET /a b/ 1.1", "GET", "/a b/", "1.1");
+        check("GET /live/ ws", "GET", "/live/", "ws");
+        check("GET 2", "GET", "2", "");
         check(" GET / HTTP/1.1", "", "", "");
     }
 

@@ -7,6 +7,7 @@ use std::ops::Range;
 use super::Complaint;
 use super::binding::Binding;
 use super::escape::Escaping;
+use super::kind::Kind;
 use crate::model::FieldSet;
 
 /// A log format as a sequence of items.
@@ -35,6 +36,8 @@ pub struct Slot {
     pub name: String,
     /// The possible values.
     pub shape: Shape,
+    /// The type of the value.
+    pub kind: Kind,
     /// The meaning of the value, if it fills a field.
     pub binding: Option<Binding>,
     /// The place in the format string, in bytes.
@@ -60,17 +63,22 @@ pub enum Shape {
     WordOrNothing,
     /// Decimal digits.
     Digits,
+    /// Decimal digits, or nothing.
+    DigitsOrNothing,
     /// Decimal digits, or `-`.
     DigitsOrDash,
     /// Exactly three digits.
     Status,
+    /// Three digits, or `-`.
+    StatusOrDash,
     /// Digits, a point, digits.
     Decimal,
     /// `22/Nov/2026:18:47:15 +0000`.
     ClfTime,
     /// `2026-11-22T18:47:15+00:00`.
     IsoTime,
-    /// One value for each upstream attempt; an entry may be `-`.
+    /// One value for each upstream attempt; an entry may be `-`. An internal redirect that reaches no upstream leaves a
+    /// ` : ` at the end (`src/http/ngx_http_upstream.c`, `ngx_http_upstream_response_time_variable`).
     List(Entry),
 }
 
@@ -164,21 +172,20 @@ impl Template {
         }
     }
 
-    /// Refuses a template without variables, or with two neighbours whose border is ambiguous; `sigil`
-    /// starts a variable of the dialect.
+    /// Returns whether values are written without any escaping.
+    pub(super) fn is_unescaped(&self) -> bool {
+        let is_raw = |item: &Item| matches!(item, Item::Slot(slot) if slot.shape == Shape::Raw);
+        self.items.iter().any(is_raw)
+    }
+
+    /// Returns whether two values without a fixed end are neighbours.
+    pub(super) fn has_open_neighbours(&self) -> bool {
+        let is_open = |item: &Item| matches!(item, Item::Slot(slot) if slot.shape.is_open());
+        self.items.windows(2).any(|pair| pair.iter().all(is_open))
+    }
+
+    /// Refuses a template without variables; `sigil` starts a variable of the dialect.
     pub(super) fn checked(self, sigil: &str) -> Result<Self, Complaint> {
-        for pair in self.items.windows(2) {
-            if let [Item::Slot(first), Item::Slot(second)] = pair
-                && first.shape.is_open()
-                && second.shape.is_open()
-            {
-                return Err(Complaint::new(
-                    format!("nothing separates `{}` from `{}`", first.name, second.name),
-                    first.span.start..second.span.end,
-                )
-                .help("put a blank, a quote or another fixed character between the two"));
-            }
-        }
         if !self.items.iter().any(|item| matches!(item, Item::Slot(_))) {
             return Err(Complaint::new(
                 format!("no variable: every value begins with `{sigil}`"),
@@ -190,7 +197,35 @@ impl Template {
     }
 }
 
+impl Slot {
+    /// Creates a slot for any text of a shape.
+    pub(super) fn new(
+        name: impl Into<String>,
+        shape: Shape,
+        binding: Option<Binding>,
+        span: Range<usize>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            shape,
+            kind: Kind::Any,
+            binding,
+            span,
+        }
+    }
+
+    /// Sets the type of the value.
+    pub(super) fn of_kind(self, kind: Kind) -> Self {
+        Self { kind, ..self }
+    }
+}
+
 impl Shape {
+    /// Returns the regular expression of all values.
+    pub(super) fn lazy_regex(self) -> &'static str {
+        self.regex(false)
+    }
+
     /// Returns the regular expression; `quoted` if a `"` follows, which ends a text at its first bare
     /// occurrence.
     fn regex(self, quoted: bool) -> &'static str {
@@ -207,8 +242,10 @@ impl Shape {
             (Self::Word, _) => r#"[^ "]+"#,
             (Self::WordOrNothing, _) => r#"[^ "]*"#,
             (Self::Digits, _) => "[0-9]+",
+            (Self::DigitsOrNothing, _) => "[0-9]*",
             (Self::DigitsOrDash, _) => "[0-9]+|-",
             (Self::Status, _) => "[0-9]{3}",
+            (Self::StatusOrDash, _) => "[0-9]{3}|-",
             (Self::Decimal, _) => r"[0-9]+\.[0-9]+",
             (Self::ClfTime, _) => {
                 "[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}"
@@ -217,10 +254,10 @@ impl Shape {
                 "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[+-][0-9]{2}:[0-9]{2}"
             }
             (Self::List(Entry::Decimal), _) => {
-                r"(?:-|[0-9]+\.[0-9]+)(?:(?:, | : )(?:-|[0-9]+\.[0-9]+))*"
+                r"(?:-|[0-9]+\.[0-9]+)(?:(?:, | : )(?:-|[0-9]+\.[0-9]+))*(?: : )?"
             }
-            (Self::List(Entry::Digits), _) => "(?:-|[0-9]+)(?:(?:, | : )(?:-|[0-9]+))*",
-            (Self::List(Entry::Address), _) => r#"[^ ,"]+(?:(?:, | : )[^ ,"]+)*"#,
+            (Self::List(Entry::Digits), _) => "(?:-|[0-9]+)(?:(?:, | : )(?:-|[0-9]+))*(?: : )?",
+            (Self::List(Entry::Address), _) => r#"[^ ,"]+(?:(?:, | : )[^ ,"]+)*(?: : )?"#,
         }
     }
 
@@ -236,8 +273,10 @@ impl Shape {
             | Self::WordOrNothing
             | Self::List(Entry::Address) => true,
             Self::Digits
+            | Self::DigitsOrNothing
             | Self::DigitsOrDash
             | Self::Status
+            | Self::StatusOrDash
             | Self::Decimal
             | Self::ClfTime
             | Self::IsoTime

@@ -8,6 +8,7 @@ use regex::bytes::{CaptureLocations, Regex};
 
 use super::binding::Binding;
 use super::plan::LinePlan;
+use super::readings::{self, Memory, Review};
 use super::template::Template;
 use super::walk::{Trail, Walk};
 use super::{Complaint, Reject};
@@ -27,6 +28,8 @@ pub(super) struct TextMatcher {
     /// Set when it is first needed; `None` inside if the tables would be too large.
     pub(super) walk: OnceLock<Option<Walk>>,
     pub(super) form: Form,
+    /// Result of the analysis of ambiguity. If it has a reader of its own, plan, walk and regex are not used.
+    pub(super) review: Review,
 }
 
 /// The source of a matcher, kept for explanations and advice.
@@ -38,11 +41,12 @@ pub(super) enum Form {
     Regex(String),
 }
 
-/// Working memory of a matcher's regex and walk.
+/// Working memory of a matcher's regex and walk, or of its reader.
 #[derive(Clone, Debug)]
 pub(super) struct TextScratch {
     locations: CaptureLocations,
     trail: Trail,
+    memory: Option<Memory>,
 }
 
 impl TextMatcher {
@@ -51,12 +55,18 @@ impl TextMatcher {
             .size_limit(COMPILED_BYTES)
             .build()
             .map_err(|_| Complaint::new("the format is too long to compile", 0..0))?;
+        let review = readings::review(&template);
+        let plan = match review.readings {
+            None => LinePlan::from_template(&template),
+            Some(_) => None,
+        };
         Ok(Self {
-            plan: LinePlan::from_template(&template),
+            plan,
             walk: OnceLock::new(),
             regex,
             groups: (1..).zip(template.bindings()).collect(),
             form: Form::Template(template),
+            review,
         })
     }
 
@@ -64,12 +74,16 @@ impl TextMatcher {
         TextScratch {
             locations: self.regex.capture_locations(),
             trail: Trail::default(),
+            memory: (self.review.readings.as_ref()).map(|readings| readings.memory()),
         }
     }
 
     /// Drops the groups and bindings that `is_wanted` refuses.
     pub(super) fn retain(&mut self, is_wanted: impl Fn(Binding) -> bool) {
         self.groups.retain(|(_, binding)| is_wanted(*binding));
+        if let Some(readings) = &mut self.review.readings {
+            readings.retain(&is_wanted);
+        }
         if let Some(plan) = &mut self.plan {
             plan.retain(is_wanted);
         }
@@ -81,6 +95,9 @@ impl TextMatcher {
         scratch: &mut TextScratch,
         line: &'l [u8],
     ) -> Result<Record<'l>, Reject> {
+        if let (Some(readings), Some(memory)) = (&self.review.readings, &mut scratch.memory) {
+            return readings.parse(memory, line);
+        }
         let Some(walk) = self.walk(line) else {
             return self.parse_by_regex(scratch, line);
         };
@@ -88,12 +105,15 @@ impl TextMatcher {
         self.record(is_match, line, |group| scratch.trail.get(group))
     }
 
-    /// Parses a line by the regex alone.
+    /// Parses a line by the regex alone, if the matcher has no reader of its own.
     pub(super) fn parse_by_regex<'l>(
         &self,
         scratch: &mut TextScratch,
         line: &'l [u8],
     ) -> Result<Record<'l>, Reject> {
+        if let (Some(readings), Some(memory)) = (&self.review.readings, &mut scratch.memory) {
+            return readings.parse(memory, line);
+        }
         let locations = &mut scratch.locations;
         let is_match = self.regex.captures_read(locations, line).is_some();
         self.record(is_match, line, |group| scratch.locations.get(group))

@@ -3,7 +3,8 @@
 //! Invariant: a variable's shape accepts everything nginx can write for it with `escape=default`,
 //! and no bare `"`. An unknown name is text: `map` and `set` define variables of any name.
 
-use super::binding::{Binding, TimeUnit};
+use super::binding::{Binding, Query, TimeUnit};
+use super::kind::Kind;
 use super::template::{Entry, Shape};
 use crate::model::Field;
 
@@ -89,6 +90,7 @@ pub(super) fn describe(name: &str) -> (Shape, Option<Binding>) {
         "request" => (Shape::Text, Some(Binding::Request)),
         "request_method" => (Shape::Text, Some(Text(Field::Method))),
         "request_uri" => (Shape::Text, Some(Text(Field::Target))),
+        "uri" | "document_uri" => (Shape::Text, Some(Binding::Path(Query::None))),
         "server_protocol" => (Shape::Text, Some(Text(Field::Protocol))),
         "status" => (Shape::Status, Some(Binding::Status)),
         "request_time" => (Shape::Decimal, Some(Binding::Duration(TimeUnit::Seconds))),
@@ -120,12 +122,13 @@ pub(super) fn describe(name: &str) -> (Shape, Option<Binding>) {
         }
         "connection" | "connection_requests" | "pid" => (Shape::Digits, None),
         // Empty on a unix socket.
-        "remote_port" | "server_port" => (Shape::WordOrNothing, None),
+        "remote_port" | "server_port" => (Shape::DigitsOrNothing, None),
         "tcpinfo_rtt" | "tcpinfo_rttvar" | "tcpinfo_snd_cwnd" | "tcpinfo_rcv_space" => {
             (Shape::DigitsOrDash, None)
         }
         "connection_time" => (Shape::Decimal, None),
-        "host" => (Shape::Word, Some(Text(Field::Host))),
+        // Empty without a `Host` and a `server_name`.
+        "host" => (Shape::WordOrNothing, Some(Text(Field::Host))),
         "server_name" | "http_host" => (Shape::Text, Some(Text(Field::Host))),
         "scheme" => (Shape::Word, Some(Text(Field::Scheme))),
         "request_id" => (Shape::Word, Some(Text(Field::RequestId))),
@@ -155,6 +158,28 @@ pub(super) fn describe(name: &str) -> (Shape, Option<Binding>) {
     }
 }
 
+/// Returns the type of a variable's value.
+pub(super) fn kind(name: &str) -> Kind {
+    match name {
+        "request" => Kind::Request,
+        "request_method" => Kind::Method,
+        "request_uri" => Kind::Target,
+        "uri" | "document_uri" => Kind::Path,
+        "is_args" => Kind::QuestionMark,
+        "args" | "query_string" => Kind::Args,
+        "server_protocol" => Kind::Protocol,
+        "host" => Kind::Host,
+        "http_host" | "server_name" => Kind::HostHeader,
+        "scheme" => Kind::Scheme,
+        "request_id" => Kind::Id,
+        "content_length" | "http_content_length" => Kind::Length,
+        "http_x_forwarded_for" | "proxy_add_x_forwarded_for" => Kind::Addresses,
+        "http_referer" | "http_x_request_id" | "http_traceparent" => Kind::Word,
+        "sent_http_content_type" | "upstream_http_content_type" | "content_type" => Kind::MediaType,
+        _ => Kind::Any,
+    }
+}
+
 /// Returns the rank of a variable: of several for the same field, the lowest is read.
 pub(super) fn rank(name: &str) -> u8 {
     match name {
@@ -166,6 +191,9 @@ pub(super) fn rank(name: &str) -> u8 {
         | "upstream_http_x_view_name" => 0,
         "http_host" | "request_method" | "request_uri" | "server_protocol" | "time_iso8601" => 1,
         "msec" => 3,
+        "uri" | "document_uri" => 4,
+        // `$uri$is_args$args`.
+        _ if name.contains("$is_args$") => 3,
         _ => 2,
     }
 }

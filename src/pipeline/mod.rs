@@ -2,8 +2,14 @@
 //!
 //! Invariant: every line of a batch is recorded, rejected or skipped, exactly once.
 
+mod deferred;
+mod examples;
 mod initial;
 mod names;
+mod replica;
+mod settings;
+mod targets;
+mod wide;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -12,61 +18,28 @@ use memchr::memchr;
 
 use crate::aggregate::{Definition, Key, Ledger, Measure, Row, Shard, Values};
 use crate::join::{End, Tap};
-use crate::label::{self, Budget, Charset, HostId, Label, Method, Scheme};
-use crate::metric::{MetricPlan, Metrics};
+use crate::label::{self, Budget, Charset, HostId, Method, Scheme};
+use crate::metric::MetricPlan;
 use crate::model::{Batch, Field, FieldSet, Micros, Record, Timestamp, UpstreamList};
-use crate::pattern::{Ahead, Pattern, Reject, Scratch};
+use crate::pattern::{Ahead, Pattern, Reject, Scratch, TargetForm};
 use crate::route::{Resolver, RouteId, Router};
 
+pub use examples::{RejectExample, RejectExamples};
 pub use initial::Initialised;
+pub use replica::Learned;
+pub use settings::Settings;
+pub use targets::TargetReader;
 
-use names::{Bits, CHARSET, HOST, KeyNames, METHOD, ROUTE, SCHEME, STATUS, UPSTREAM, mask};
+use deferred::Deferred;
+use names::{CHARSET, HOST, KeyNames, METHOD, ROUTE, SCHEME, STATUS, UPSTREAM, mask};
+use wide::WIDE;
 
 /// Rule by which empty lines are skipped.
 const BLANK: &str = "blank";
+/// Rule by which lines are skipped that the pattern's `skip` describes.
+const EVENT: &str = "event";
 /// Reason for the rejection of a line without a readable time, if counts are kept by time.
 pub const UNTIMED: &str = "untimed";
-
-/// The settings of a pipeline.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Name of the source, shown by the label `source`.
-    pub source: Arc<str>,
-    /// Format of the lines.
-    pub pattern: Arc<Pattern>,
-    /// Longest line, in bytes.
-    pub line_bytes: usize,
-    /// Resolves the views of requests; without it, paths are folded.
-    pub routes: Option<Arc<Resolver>>,
-    /// Largest number of routes; with 0, targets are ignored.
-    pub max_routes: usize,
-    /// Metrics to count.
-    pub metrics: Metrics,
-    /// The source's end of a link, if its lines are joined with those of another source.
-    pub join: Option<End>,
-}
-
-impl Settings {
-    /// Returns the default settings: lines up to 64 KiB, folded paths, 500 routes, the default metrics, no link.
-    pub fn new(source: &str, pattern: Arc<Pattern>) -> Self {
-        Self {
-            source: source.into(),
-            pattern,
-            line_bytes: 65_536,
-            routes: None,
-            max_routes: 500,
-            metrics: Metrics::default(),
-            join: None,
-        }
-    }
-
-    /// Returns the pattern, narrowed to the fields that the plan and the link need, and `more`.
-    fn narrowed_pattern(&self, plan: &MetricPlan, more: FieldSet) -> Pattern {
-        let joined = self.join.as_ref().map_or(FieldSet::EMPTY, End::fields);
-        let fields = plan.fields().union(joined).union(more);
-        Pattern::clone(&self.pattern).narrowed(fields)
-    }
-}
 
 /// The pipeline of one source. It belongs to one thread.
 #[derive(Debug)]
@@ -76,8 +49,11 @@ pub struct Pipeline {
     pattern: Pattern,
     scratch: Scratch,
     router: Router,
-    /// Buffer for a target without escapes.
+    /// Buffer for a target without escapes of the log.
     unescaped: Vec<u8>,
+    target_form: TargetForm,
+    /// Buffer for a target made of a decoded path.
+    restored: Vec<u8>,
     budget: Budget,
     plan: MetricPlan,
     /// The bits of a key that the plan needs.
@@ -87,34 +63,19 @@ pub struct Pipeline {
     tap: Option<Tap>,
     /// Length of a step in seconds, if counts are kept by time.
     step: Option<NonZeroU32>,
+    /// Lines that were not counted, if this is a replica.
+    deferred: Option<Box<Deferred>>,
+    /// Examples of rejected lines, if any are wanted.
+    examples: Option<Box<RejectExamples>>,
 }
 
-/// A part of a line that few plans need.
-#[derive(Clone, Copy, Debug)]
-enum Wide {
-    /// Packed into the key by [`Pipeline::wide_key`].
-    Label(Label),
-    /// Read by [`Pipeline::wide_values`].
-    Value(Field),
-}
-
-/// The parts of a line that are read only for plans that need one of them.
-const WIDE: [Wide; 6] = [
-    Wide::Label(Label::Charset),
-    Wide::Label(Label::Host),
-    Wide::Label(Label::Scheme),
-    Wide::Label(Label::Upstream),
-    Wide::Value(Field::ContentLength),
-    Wide::Value(Field::ConnectDuration),
-];
-
-impl Wide {
-    fn is_needed(self, mask: u64, fields: FieldSet) -> bool {
-        match self {
-            Self::Label(label) => Bits::of(label).is_some_and(|bits| mask & bits.mask() != 0),
-            Self::Value(field) => fields.contains(field),
-        }
-    }
+/// The result of counting a line that was read.
+enum Counted {
+    Yes,
+    /// Rejected: it has no readable time.
+    Untimed,
+    /// It depends on lines that a replica does not know.
+    Undecided,
 }
 
 impl Pipeline {
@@ -133,11 +94,15 @@ impl Pipeline {
             scratch: settings.pattern.scratch(),
             router: match &settings.routes {
                 Some(resolver) => Router::from_urlconf(Arc::clone(resolver), settings.max_routes),
-                None => Router::new(settings.max_routes),
+                None => Router::new(settings.max_routes.unwrap_or(Router::MAX_ROUTES)),
             },
             unescaped: Vec::new(),
+            target_form: settings.pattern.target_form(),
+            restored: Vec::new(),
             budget,
             settings,
+            deferred: None,
+            examples: None,
         }
     }
 
@@ -182,7 +147,7 @@ impl Pipeline {
         let reasons = Reject::ALL.into_iter().map(Reject::name).chain(untimed);
         let ledger = Ledger {
             rejected: reasons.map(|reason| (reason, 0)).collect(),
-            skipped: [(BLANK, 0)].into(),
+            skipped: [(BLANK, 0), (EVENT, 0)].into(),
             ..Ledger::default()
         };
         let families = self.plan.families().to_vec();
@@ -195,15 +160,32 @@ impl Pipeline {
 
     /// Counts a batch.
     pub fn feed(&mut self, shard: &mut Shard, batch: &Batch<'_>) {
-        let mut rest = batch.bytes();
+        // They precede the lines of the batch.
+        for _ in 0..batch.overlong() {
+            self.reject(shard, Reject::Overlong.name(), None);
+        }
+        shard.add_bytes(batch.bytes().len() as u64);
+        self.feed_lines(shard, batch.bytes());
+    }
+
+    #[inline]
+    fn feed_lines(&mut self, shard: &mut Shard, lines: &[u8]) {
+        let mut rest = lines;
         while !rest.is_empty() {
             let length = self.line(shard, rest);
             rest = rest.get(length + 1..).unwrap_or_default();
         }
-        for _ in 0..batch.overlong() {
-            shard.reject(Reject::Overlong.name());
-        }
-        shard.add_bytes(batch.bytes().len() as u64);
+    }
+
+    /// Collects examples of rejected lines of the text that begins now.
+    pub fn collect_examples(&mut self, shard: &Shard) {
+        self.examples = Some(Box::new(RejectExamples::begin(self.lines(shard))));
+    }
+
+    /// Removes and returns the examples of rejected lines of the text.
+    pub fn take_examples(&mut self) -> RejectExamples {
+        let examples = self.examples.as_deref_mut();
+        examples.map(std::mem::take).unwrap_or_default()
     }
 
     /// Joins the lines fed so far with those of the linked source, if there is one. `now` is the time of any clock that
@@ -231,8 +213,13 @@ impl Pipeline {
         {
             Ahead::Line { length, outcome } if (1..=self.settings.line_bytes).contains(&length) => {
                 match outcome {
-                    Ok(()) => self.count(shard, &record),
-                    Err(reject) => shard.reject(reject.name()),
+                    Ok(()) => match self.count(shard, &record) {
+                        Counted::Yes => {}
+                        other => self.leave_out(shard, other, &text[..length]),
+                    },
+                    // It may be skipped.
+                    Err(Reject::Mismatch) => return self.odd_line(shard, text),
+                    Err(reject) => self.reject(shard, reject.name(), Some(&text[..length])),
                 }
                 length
             }
@@ -248,7 +235,10 @@ impl Pipeline {
         if line.is_empty() {
             shard.skip(BLANK);
         } else if line.len() > self.settings.line_bytes {
-            shard.reject(Reject::Overlong.name());
+            self.reject(shard, Reject::Overlong.name(), None);
+            // A reader may skip such a line, or hand it over.
+            let newline = usize::from(text.len() > length);
+            shard.subtract_bytes((length + newline) as u64);
         } else {
             let scratch = &mut self.scratch;
             let parsed = if line.len() == whole.len() {
@@ -257,18 +247,42 @@ impl Pipeline {
                 self.pattern.parse(scratch, line)
             };
             match parsed {
-                Ok(record) => self.count(shard, &record),
-                Err(reject) => shard.reject(reject.name()),
+                Ok(record) => {
+                    let counted = self.count(shard, &record);
+                    self.leave_out(shard, counted, line);
+                }
+                Err(Reject::Mismatch) if self.pattern.skips(line) => shard.skip(EVENT),
+                Err(reject) => self.reject(shard, reject.name(), Some(line)),
             }
         }
         length
     }
 
-    fn count(&mut self, shard: &mut Shard, record: &Record<'_>) {
+    /// Accounts for a line that was read but not counted.
+    fn leave_out(&mut self, shard: &mut Shard, counted: Counted, line: &[u8]) {
+        match (counted, &mut self.deferred) {
+            (Counted::Untimed, _) => self.reject(shard, UNTIMED, Some(line)),
+            (Counted::Undecided, Some(deferred)) => deferred.add(line),
+            (Counted::Yes | Counted::Undecided, _) => {}
+        }
+    }
+
+    /// Accounts for a rejected line; `text` is `None` if it is over-long.
+    #[cold]
+    fn reject(&mut self, shard: &mut Shard, reason: &'static str, text: Option<&[u8]>) {
+        if let Some(mut examples) = self.examples.take() {
+            let text = text.map(|text| text.strip_suffix(b"\r").unwrap_or(text));
+            examples.note(reason, text, || self.lines(shard));
+            self.examples = Some(examples);
+        }
+        shard.reject(reason);
+    }
+
+    #[inline]
+    fn count(&mut self, shard: &mut Shard, record: &Record<'_>) -> Counted {
         if let Some(step) = self.step {
             let Some(time) = time_of(record) else {
-                shard.reject(UNTIMED);
-                return;
+                return Counted::Untimed;
             };
             shard.begin_step(time.0 / step);
         }
@@ -311,9 +325,11 @@ impl Pipeline {
         let key = Key(key & self.mask);
         let row = match shard.find(key) {
             Some(row) => row,
+            None if self.deferred.is_some() => return Counted::Undecided,
             None => self.register(shard, key),
         };
         shard.count(row, &values);
+        Counted::Yes
     }
 
     #[cold]
@@ -333,7 +349,7 @@ impl Pipeline {
     /// Returns the route of the view that the line names, else of its target.
     #[inline]
     fn route(&mut self, record: &Record<'_>) -> RouteId {
-        if self.settings.max_routes == 0 {
+        if self.settings.max_routes == Some(0) {
             return RouteId::OTHER;
         }
         if let Some(view) = record.view
@@ -344,6 +360,7 @@ impl Pipeline {
         record.target.map_or(RouteId::OTHER, |target| {
             let escaping = self.pattern.escaping();
             let target = escaping.undo(target, &mut self.unescaped);
+            let target = self.target_form.restore(target, &mut self.restored);
             self.router.route(target, record.status)
         })
     }

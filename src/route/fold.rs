@@ -5,6 +5,8 @@
 
 use memchr::{memchr, memchr2, memchr3, memmem};
 
+use super::word::has_only_words;
+
 /// Longest folded path, in bytes.
 pub(super) const NAME_BYTES: usize = 128;
 /// Segments kept; deeper ones become one `<path>`.
@@ -152,6 +154,8 @@ impl Seen {
             Some(b"<token>")
         } else if digits > 0 && !is_version(segment) {
             Some(b"<slug>")
+        } else if upper > 0 && !has_only_words(segment) {
+            Some(b"<token>")
         } else {
             None
         }
@@ -219,6 +223,9 @@ mod tests {
         check(&format!("/{}/x", "@".repeat(129)), "/<token>/x");
         check(&format!("/files/{}@x", "a".repeat(126)), "/files/<email>");
         check("/README/x", "/README/x");
+        check("/pt-BR/FAQ", "/pt-BR/FAQ");
+        check("/reset/MTI/", "/reset/<token>/");
+        check("/t/eyJhbGciOiJIUzI/", "/t/<token>/");
         check("/jane@example.com?x", "/<email>");
         check("//", "//");
         check("*", "-");

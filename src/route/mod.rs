@@ -8,6 +8,8 @@ mod fold;
 mod names;
 mod resolver;
 mod urlconf;
+mod view;
+mod word;
 
 use std::sync::Arc;
 
@@ -16,7 +18,9 @@ use crate::model::Status;
 use names::Names;
 
 pub use names::RouteId;
-pub use resolver::{Engine, Explanation, NearMiss, Resolver, Rewrite, RewriteError, Rewrites};
+pub use resolver::{
+    Engine, Explanation, NearMiss, PrefixAdvice, Resolver, Rewrite, RewriteError, Rewrites,
+};
 pub use urlconf::{Languages, Level, LevelKind, PathTemplate, Route, Urlconf, VIEW_BYTES};
 
 /// Outcome of routing one target.
@@ -47,6 +51,19 @@ pub struct Router {
     registered: usize,
     /// Holds a folded or unescaped path.
     scratch: Vec<u8>,
+    /// True if names are only learned from another router.
+    is_replica: bool,
+}
+
+/// The names that a router learned from lines. They are only ever added to.
+#[derive(Clone, Debug, Default)]
+pub struct LearnedNames {
+    /// All names, in the order of their ids.
+    texts: Vec<Arc<str>>,
+    /// Number of routes learned by folding.
+    folded: usize,
+    /// Number of views registered.
+    registered: usize,
 }
 
 #[derive(Debug)]
@@ -77,6 +94,8 @@ impl Resolution {
 impl Router {
     /// Name of requests that resolve to no view, as django-prometheus writes it.
     pub const UNRESOLVED: &str = "<unnamed view>";
+    /// Default of the most routes that are learned from lines.
+    pub const MAX_ROUTES: usize = 500;
 
     /// Makes a router that learns at most `max_routes` routes.
     pub fn new(max_routes: usize) -> Self {
@@ -86,36 +105,73 @@ impl Router {
             max_routes,
             registered: 0,
             scratch: Vec::with_capacity(2 * fold::NAME_BYTES),
+            is_replica: false,
         }
     }
 
-    /// Makes a router for a URLconf. Views past the first `max_routes` are [`RouteId::OTHER`].
-    pub fn from_urlconf(resolver: Arc<Resolver>, max_routes: usize) -> Self {
-        Self::new(max_routes).with_urlconf(resolver, max_routes)
+    /// Makes this router a replica: it learns nothing from requests. A route that another router might have learned by
+    /// then is undecided: its id is none that the other router gives out.
+    #[must_use]
+    pub fn replica(self) -> Self {
+        Self {
+            is_replica: true,
+            ..self
+        }
+    }
+
+    /// Adds what was learned since the last call with the same `names`.
+    pub fn publish(&self, names: &mut LearnedNames) {
+        let known = names.texts.len();
+        let new = self.names.texts().get(known..).unwrap_or_default();
+        names.texts.extend_from_slice(new);
+        if let Mode::Learning(learned) = self.mode {
+            names.folded = learned;
+        }
+        names.registered = self.registered;
+    }
+
+    /// Learns the names of another router that was made in the same way.
+    pub fn adopt(&mut self, names: &LearnedNames) {
+        let known = self.names.texts().len();
+        for text in names.texts.get(known..).unwrap_or_default() {
+            self.names.intern(text.as_bytes());
+        }
+        if let Mode::Learning(learned) = &mut self.mode {
+            *learned = names.folded;
+        }
+        self.registered = names.registered;
+    }
+
+    /// Makes a router for a URLconf. Views past the first `max_routes` are [`RouteId::OTHER`]; without a cap, none is.
+    /// Names that lines state have a cap in either case, by default [`Router::MAX_ROUTES`].
+    pub fn from_urlconf(resolver: Arc<Resolver>, max_routes: Option<usize>) -> Self {
+        Self::new(Self::MAX_ROUTES).with_urlconf(resolver, max_routes)
     }
 
     /// Replaces the URLconf. Ids already given out keep their names, so counts made under them stay
     /// right; a view that both have keeps its id.
     #[must_use]
-    pub fn with_urlconf(mut self, resolver: Arc<Resolver>, max_routes: usize) -> Self {
+    pub fn with_urlconf(mut self, resolver: Arc<Resolver>, max_routes: Option<usize>) -> Self {
         let unresolved = self.names.intern(Self::UNRESOLVED.as_bytes());
         let mut views = std::collections::BTreeSet::new();
         let mut ids = Vec::new();
         for route in &resolver.urlconf().routes {
             let is_known = views.contains(route.view.as_str());
-            ids.push(if is_known || views.len() < max_routes {
-                views.insert(route.view.as_str());
-                self.names.intern(route.view.as_bytes())
-            } else {
-                RouteId::OTHER
-            });
+            ids.push(
+                if is_known || max_routes.is_none_or(|most| views.len() < most) {
+                    views.insert(route.view.as_str());
+                    self.names.intern(route.view.as_bytes())
+                } else {
+                    RouteId::OTHER
+                },
+            );
         }
         self.mode = Mode::Views(Views {
             ids: ids.into(),
             unresolved,
             resolver,
         });
-        self.max_routes = max_routes;
+        self.max_routes = max_routes.unwrap_or(Self::MAX_ROUTES);
         self
     }
 
@@ -161,17 +217,23 @@ impl Router {
     }
 
     /// Returns the route of a view that a line names, registering it up to the cap and as
-    /// [`RouteId::OTHER`] past it. `None` if the text is not a valid view name.
+    /// [`RouteId::OTHER`] past it. What looks like data in a name that the URLconf does not have is folded. `None` if
+    /// the text is not a valid view name.
     pub fn register_view(&mut self, view: &[u8]) -> Option<RouteId> {
-        let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.:-".contains(byte);
-        if view == b"-" || !(1..=VIEW_BYTES).contains(&view.len()) || !view.iter().all(is_part) {
-            return None;
+        if let Some(known) = self.names.find(view)
+            && is_view_name(view)
+        {
+            return Some(known);
         }
+        let view = view::fold(view, &mut self.scratch)?;
         if let Some(known) = self.names.find(view) {
             return Some(known);
         }
         if self.registered >= self.max_routes {
             return Some(RouteId::OTHER);
+        }
+        if self.is_replica {
+            return Some(RouteId::UNDECIDED);
         }
         self.registered += 1;
         Some(self.names.intern(view))
@@ -187,7 +249,13 @@ impl Router {
         let Mode::Learning(learned) = &mut self.mode else {
             return RouteId::OTHER;
         };
-        if *learned >= self.max_routes || !status.is_some_and(proves_path) {
+        if *learned >= self.max_routes {
+            return RouteId::OTHER;
+        }
+        if self.is_replica {
+            return RouteId::UNDECIDED;
+        }
+        if !status.is_some_and(proves_path) {
             return RouteId::OTHER;
         }
         *learned += 1;
@@ -200,9 +268,15 @@ impl Router {
     }
 }
 
+/// Returns whether a text has the length and the characters of a view's name. Folded paths have others.
+fn is_view_name(view: &[u8]) -> bool {
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.:-".contains(byte);
+    view != b"-" && (1..=VIEW_BYTES).contains(&view.len()) && view.iter().all(is_part)
+}
+
 /// Returns whether a response of this status proves that the site serves the path.
 fn proves_path(status: Status) -> bool {
-    matches!(status.code(), 200..=299 | 302..=304 | 307 | 500)
+    matches!(status.code(), 101 | 200..=299 | 302..=304 | 307 | 500)
 }
 
 #[cfg(test)]
@@ -225,6 +299,7 @@ mod tests {
         );
         assert_eq!(name(&mut router, "/wp-login.php", "301"), "<other>");
         assert_eq!(name(&mut router, "*", "200"), "<other>");
+        assert_eq!(name(&mut router, "/live/", "101"), "/live/");
     }
 
     #[test]
@@ -238,6 +313,7 @@ mod tests {
         assert_eq!(named("app.views.Cart").as_deref(), Some("app.views.Cart"));
         assert_eq!(named("one_too_many").as_deref(), Some("<other>"));
         assert_eq!(named("shop:cart").as_deref(), Some("shop:cart"));
+        assert_eq!(named("one_too_many:7").as_deref(), Some("<other>"));
         let long = "v".repeat(VIEW_BYTES + 1);
         for none in [
             "",
@@ -251,6 +327,22 @@ mod tests {
         ] {
             assert_eq!(named(none), None, "{none}");
         }
+    }
+
+    #[test]
+    fn data_in_a_view_that_a_line_names_is_folded_unless_the_urlconf_has_it() {
+        let hash = "0e984725c51c4bf49960e1c80e27aba0";
+        let named = |router: &mut Router, view: &str| {
+            let id = router.register_view(view.as_bytes()).unwrap();
+            router.name(id).to_string()
+        };
+        let mut router = Router::new(2);
+        assert_eq!(named(&mut router, "order-1"), "order-<int>");
+        assert_eq!(named(&mut router, "order-2"), "order-<int>");
+        assert_eq!(named(&mut router, hash), "<hex>");
+        assert_eq!(named(&mut router, &hash.replace('0', "1")), "<hex>");
+        let mut router = Router::from_urlconf(views(&[hash]), None);
+        assert_eq!(named(&mut router, hash), hash);
     }
 
     #[test]
@@ -277,7 +369,7 @@ mod tests {
 
     #[test]
     fn a_target_counts_for_its_view_whatever_its_status() {
-        let mut router = Router::from_urlconf(views(&["a", "b"]), 10);
+        let mut router = Router::from_urlconf(views(&["a", "b"]), Some(10));
         assert_eq!(name(&mut router, "/a/1/?q", "404"), "a");
         assert_eq!(name(&mut router, "/a/x/", "200"), "<unnamed view>");
         assert_eq!(name(&mut router, "*", "200"), "<unnamed view>");
@@ -293,7 +385,7 @@ mod tests {
 
     #[test]
     fn views_past_the_cap_are_other_but_resolved() {
-        let mut router = Router::from_urlconf(views(&["a", "b", "a"]), 1);
+        let mut router = Router::from_urlconf(views(&["a", "b", "a"]), Some(1));
         assert_eq!(
             router.resolve(b"/b/2/", None),
             Resolution::View(RouteId::OTHER)
@@ -302,12 +394,28 @@ mod tests {
     }
 
     #[test]
+    fn without_a_cap_every_view_of_the_urlconf_is_a_route() {
+        let names: Vec<String> = (0..2_183).map(|number| format!("view-{number}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut router = Router::from_urlconf(views(&names), None);
+        assert_eq!(name(&mut router, "/view-2182/1/", "200"), "view-2182");
+        assert_eq!(router.views().unwrap().count(), 2_184);
+        for number in 0..600 {
+            router.register_view(format!("other_{}", "x".repeat(number % 30)).as_bytes());
+            let letters = [number / 26 % 26, number % 26]
+                .map(|at| char::from(b'a' + u8::try_from(at).unwrap()));
+            router.register_view(format!("named_{}{}", letters[0], letters[1]).as_bytes());
+        }
+        assert_eq!(router.registered, Router::MAX_ROUTES);
+    }
+
+    #[test]
     fn replacing_the_urlconf_keeps_ids() {
         let mut router = Router::new(10);
         let learned = router.route(b"/c/1/", Status::from_digits(b"200"));
-        let mut router = router.with_urlconf(views(&["a", "b"]), 10);
+        let mut router = router.with_urlconf(views(&["a", "b"]), Some(10));
         let old = router.route(b"/b/1/", None);
-        let mut router = router.with_urlconf(views(&["c", "b"]), 10);
+        let mut router = router.with_urlconf(views(&["c", "b"]), Some(10));
         assert_eq!(router.route(b"/b/1/", None), old);
         assert_eq!(name(&mut router, "/c/1/", "200"), "c");
         assert_eq!(&*router.name(learned), "/c/<int>/");

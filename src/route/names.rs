@@ -15,6 +15,9 @@ pub struct RouteId(pub u32);
 impl RouteId {
     /// The route of every request that no other route counts.
     pub const OTHER: Self = Self(0);
+    /// The route of a request that depends on lines before it, in a [`Router::replica`](super::Router::replica). It has no
+    /// name.
+    pub(super) const UNDECIDED: Self = Self(u32::MAX);
 }
 
 /// Route names and their ids.
@@ -57,6 +60,11 @@ impl Names {
         let rehash = |id: &u32| hasher.hash_one(bytes(texts, *id));
         self.ids.insert_unique(hasher.hash_one(name), id, rehash);
         RouteId(id)
+    }
+
+    /// Returns all names, in the order of their ids.
+    pub(super) fn texts(&self) -> &[Arc<str>] {
+        &self.texts
     }
 
     /// Returns the name of an id.

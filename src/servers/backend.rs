@@ -12,6 +12,7 @@ use super::resolve::{Patterns, Resolved};
 use super::rewrites::Rewrites;
 use super::snippets;
 use super::source::{Input, Source};
+use super::toml::string;
 use crate::diag::{Fault, Place, Report};
 use crate::model::Field;
 
@@ -52,6 +53,7 @@ pub(super) fn add(
             resolved
         }
     };
+    comments.extend(script_name(gunicorn));
     let is_read = resolved.is_some();
     let resolved = resolved.unwrap_or_else(|| Resolved::unknown("gunicorn"));
     let Resolved { name, fields } = resolved;
@@ -143,6 +145,26 @@ fn input(gunicorn: &Gunicorn, report: &mut Report) -> Option<(Input, Vec<String>
         comments.push("Not followed: the path is relative; make it absolute.".to_owned());
     }
     Some((Input::Path(names::escape_glob(&path)), comments))
+}
+
+/// Describes the prefix under which gunicorn serves the site, and the key for it.
+fn script_name(gunicorn: &Gunicorn) -> Option<String> {
+    let (prefix, place) = gunicorn.script_name.as_ref()?;
+    // `%(U)s` is PATH_INFO, which lacks the prefix.
+    let has_path_info =
+        matches!(&gunicorn.format, Setting::Literal(format, _) if format.contains("%(U)s"));
+    let (logged, stripped) = if has_path_info {
+        ("lacks it, too", "")
+    } else {
+        ("has it", prefix.trim_end_matches('/'))
+    };
+    Some(format!(
+        "{}: SCRIPT_NAME is {prefix}. Django's URLconf does not see this prefix, and this log {logged}. To count by Django's views,\n\
+         add routes = \"gunicorn\" above and this table below:\n\
+         [routes.gunicorn]\nurlconf = \"urlconf.jsonl\"\nstrip_prefix = {}",
+        file_and_line(place),
+        string(stripped)
+    ))
 }
 
 fn log_place(gunicorn: &Gunicorn) -> Option<&Place> {

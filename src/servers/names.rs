@@ -2,6 +2,8 @@
 //!
 //! Invariant: literal characters of a path stay literal in its glob.
 
+use crate::diag::is_printable;
+
 /// Characters that a glob treats specially.
 const SPECIAL: [char; 7] = ['*', '?', '[', ']', '{', '}', '\\'];
 
@@ -64,9 +66,17 @@ pub(super) fn source_name(path: &str, is_taken: impl Fn(&str) -> bool) -> String
         is_name.then(|| printable(&name))
     };
     let found = distinctive(file).or_else(|| parts.find_map(distinctive));
-    let mut name = found.unwrap_or_else(|| "nginx".to_owned());
+    unique(&valid(&found.unwrap_or_default()), is_taken)
+}
+
+/// Makes a name that a configuration may give: printable, and short enough for a number after it.
+pub(super) fn valid(name: &str) -> String {
+    let mut name = printable(name);
     name.truncate(name.floor_char_boundary(56));
-    unique(&name, is_taken)
+    if name.is_empty() {
+        "nginx".clone_into(&mut name);
+    }
+    name
 }
 
 /// Returns the name, with a number appended if it is taken.
@@ -78,9 +88,9 @@ pub fn unique(name: &str, is_taken: impl Fn(&str) -> bool) -> String {
     numbered.find(|name| !is_taken(name)).unwrap_or_default()
 }
 
-/// Replaces control characters, which would break a line or a terminal.
+/// Replaces characters that would break a line or mislead in a terminal.
 pub(super) fn printable(text: &str) -> String {
-    text.replace(char::is_control, "\u{fffd}")
+    text.replace(|c| !is_printable(c), "\u{fffd}")
 }
 
 #[cfg(test)]

@@ -48,6 +48,9 @@ pub(super) fn render(
         if let Some(place) = &pattern.place {
             comment(&mut text, &file_and_line(place));
         }
+        for note in &pattern.notes {
+            comment(&mut text, note);
+        }
         let (name, notation) = (key(&pattern.name), pattern.dialect.key());
         let source = string(&pattern.source);
         let _ = write!(text, "[pattern.{name}]\n{notation} = {source}\n");

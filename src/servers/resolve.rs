@@ -4,11 +4,11 @@
 
 use std::sync::OnceLock;
 
-use super::nginx::Format;
+use super::nginx::{Alias, Format};
 use super::snippets;
 use crate::diag::{Fault, Place, Report};
-use crate::model::{Field, FieldSet};
-use crate::pattern::{Complaint, Dialect, Pattern, advice, presets};
+use crate::model::FieldSet;
+use crate::pattern::{Complaint, Dialect, Pattern, advice, lacking, presets, slips};
 
 /// The pattern that reads a format.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub(super) struct CustomPattern {
     pub(super) source: String,
     /// Place of the format in the server's configuration.
     pub(super) place: Option<Place>,
+    /// Remarks on the format, for people.
+    pub(super) notes: Vec<String>,
 }
 
 /// The patterns that a drafted configuration needs.
@@ -55,6 +57,10 @@ struct Request<'r> {
     /// Setting that defines the format, for messages.
     setting: String,
     place: Option<&'r Place>,
+    /// Remarks on the format, for people.
+    notes: Vec<String>,
+    /// Names of variables that the server's configuration defines.
+    defined: &'r [String],
     /// True if the format can be edited; a server's built-in format cannot.
     is_editable: bool,
 }
@@ -89,6 +95,8 @@ impl Patterns {
             name: &format.name,
             setting: format!("log_format `{}`", format.name),
             place: format.place.as_ref().or(log),
+            notes: format.aliases.iter().map(note).collect(),
+            defined: &format.defined,
             is_editable: format.place.is_some(),
         };
         self.resolve(request, report)
@@ -108,6 +116,8 @@ impl Patterns {
             name: "gunicorn-own",
             setting: "access_log_format".to_owned(),
             place,
+            notes: Vec::new(),
+            defined: &[],
             is_editable: text != super::gunicorn::FORMAT,
         };
         self.resolve(request, report)
@@ -122,8 +132,13 @@ impl Patterns {
         let resolved = match Pattern::compile(request.name, dialect, &request.source) {
             Ok(pattern) => {
                 if request.is_editable {
-                    let remarks = advice(&pattern, dialect, &request.source);
-                    for remark in remarks.into_iter().chain(lacking(&pattern, dialect)) {
+                    let is_slip = |slip: &Complaint| {
+                        let is_in = |name: &String| slip.message.ends_with(&format!("`${name}`"));
+                        !request.defined.iter().any(is_in)
+                    };
+                    let slips = slips(dialect, &request.source).into_iter().filter(is_slip);
+                    let remarks = slips.chain(advice(&pattern, dialect, &request.source));
+                    for remark in remarks.chain(lacking(&pattern, dialect)) {
                         let fault = Fault::warning(format!("{}: {remark}", request.setting));
                         report.push(with_help(fault, remark, request.place));
                     }
@@ -154,12 +169,13 @@ impl Patterns {
             self.custom.iter().any(|custom| custom.name == name)
                 || presets().iter().any(|preset| preset.name == name)
         };
-        let name = super::names::unique(request.name, is_taken);
+        let name = super::names::unique(&super::names::valid(request.name), is_taken);
         self.custom.push(CustomPattern {
             name: name.clone(),
             dialect: request.format.dialect,
             source: request.source.clone(),
             place: request.place.cloned(),
+            notes: request.notes.clone(),
         });
         name
     }
@@ -173,6 +189,10 @@ impl ServerFormat {
             text: text.to_owned(),
         }
     }
+}
+
+fn note(alias: &Alias) -> String {
+    format!("${} stands for ${} there", alias.name, alias.meaning)
 }
 
 /// Returns the presets that are formats of nginx or gunicorn.
@@ -196,29 +216,6 @@ fn preset_formats() -> &'static [(ServerFormat, Resolved)] {
         });
         formats.collect()
     })
-}
-
-/// Reports missing fields by which requests are counted.
-fn lacking(pattern: &Pattern, dialect: Dialect) -> Vec<Complaint> {
-    let (request, status) = match dialect {
-        Dialect::Gunicorn => ("\"%(r)s\"", "%(s)s"),
-        _ => ("\"$request\"", "$status"),
-    };
-    let method = "no method: requests cannot be counted by method";
-    let all = [
-        (Field::Method, method, request),
-        (Field::Target, "no path: requests have no route", request),
-        (Field::Status, "no status: errors cannot be counted", status),
-    ];
-    let lacking = all
-        .into_iter()
-        .filter(|(field, ..)| !pattern.fields().contains(*field));
-    let complaints = lacking.map(|(_, message, add)| Complaint {
-        message: message.to_owned(),
-        span: 0..0,
-        help: Some(format!("add {add} to it")),
-    });
-    complaints.collect()
 }
 
 /// Adds the place, and the remedy of a complaint, to a fault. `init` generates the pattern, so the
@@ -301,14 +298,17 @@ mod tests {
             [
                 "log_format `j`: no duration: response times will not be measured",
                 "log_format `j`: no method: requests cannot be counted by method",
-                "log_format `j`: no status: errors cannot be counted",
+                "log_format `j`: no status: errors cannot be counted, and no route is learned",
             ]
         );
-        let (name, faults, _) = resolve("log_format x '$statsu';");
-        assert_eq!(name, None);
+        let (name, faults, _) = resolve("log_format x '$statsu \"$request\" $request_time';");
+        assert_eq!(name.as_deref(), Some("x"));
         assert_eq!(
             faults,
-            ["log_format `x` cannot be read: unknown variable `$statsu`"]
+            [
+                "log_format `x`: unknown variable `$statsu`",
+                "log_format `x`: no status: errors cannot be counted, and no route is learned"
+            ]
         );
     }
 }

@@ -233,7 +233,7 @@ fn incomplete_formats_are_reported() {
     check(
         "'\"$request\" $status $upstream_response_time $http_referer $request_time'",
         &[
-            "log_format `x`: the end of `$upstream_response_time` is ambiguous: it may be a list, as in `0.001, 0.004 : 0.002`",
+            "log_format `x`: the end of `$upstream_response_time` is ambiguous: lines that can be read in two ways are rejected",
         ],
     );
     check(

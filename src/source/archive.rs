@@ -2,12 +2,19 @@
 //!
 //! Invariant: compression is detected by the first bytes of a stream, never by its name.
 
-use std::io::{Cursor, Read, Result};
+use std::io::{BufRead, BufReader, Cursor, ErrorKind, Read, Result};
 
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 
 /// First bytes of a gzip member (RFC 1952, section 2.3.1).
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// Reads the text of a gzip file: of all its members, one after the other. Other bytes after a member, such as the zeros of
+/// a tape block, are ignored, as gzip(1) does.
+pub(super) struct GzipText<R> {
+    /// The member that is being read; `None` after the last one.
+    member: Option<GzDecoder<BufReader<R>>>,
+}
 
 /// Returns whether a file that begins with these bytes is compressed.
 pub fn is_compressed(first: &[u8]) -> bool {
@@ -23,9 +30,47 @@ pub fn decompressed<R: Read + Send + 'static>(mut reader: R) -> Result<Box<dyn R
     let is_gzip = is_compressed(&first);
     let whole = Cursor::new(first).chain(reader);
     if is_gzip {
-        Ok(Box::new(MultiGzDecoder::new(whole)))
+        Ok(Box::new(GzipText::new(whole)))
     } else {
         Ok(Box::new(whole))
+    }
+}
+
+impl<R: Read> GzipText<R> {
+    /// Reads a gzip file from its beginning.
+    pub(super) fn new(file: R) -> Self {
+        Self {
+            member: Some(GzDecoder::new(BufReader::new(file))),
+        }
+    }
+}
+
+impl<R: Read> Read for GzipText<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        while let Some(member) = &mut self.member {
+            let got = member.read(buffer)?;
+            if got > 0 || buffer.is_empty() {
+                return Ok(got);
+            }
+            let has_next = begins_member(member.get_mut())?;
+            let ended = self.member.take().filter(|_| has_next);
+            self.member = ended.map(|member| GzDecoder::new(member.into_inner()));
+        }
+        Ok(0)
+    }
+}
+
+/// Returns whether another member begins here. Of its magic number, only the buffered part is compared.
+fn begins_member<R: Read>(file: &mut BufReader<R>) -> Result<bool> {
+    loop {
+        match file.fill_buf() {
+            Ok(next) => {
+                let both = next.len().min(GZIP_MAGIC.len());
+                return Ok(both > 0 && next[..both] == GZIP_MAGIC[..both]);
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
 }
 
@@ -63,6 +108,15 @@ mod tests {
     fn gzip_is_detected_by_its_magic_and_may_have_several_members() {
         check(gzip(b"a\n"), b"a\n");
         check([gzip(b"a\nb"), gzip(b"c\n")].concat(), b"a\nbc\n");
+    }
+
+    #[test]
+    fn members_may_be_empty_and_bytes_after_the_last_one_are_ignored() {
+        let two = [gzip(b"a\n"), gzip(b"")].concat();
+        check(two.clone(), b"a\n");
+        check([gzip(b""), two.clone(), gzip(b"b\n")].concat(), b"a\nb\n");
+        check([two.clone(), vec![0; 10_000]].concat(), b"a\n");
+        check([two, b"garbage".to_vec()].concat(), b"a\n");
     }
 
     #[test]

@@ -14,12 +14,13 @@ mod stream;
 
 pub use file::{
     Entry, FILE_GAP_REASONS, FileError, FileEvent, FileId, FileSettings, FileSource, Fs, Kind,
-    Meta, PathPattern, PatternError, Progress, RealFs, Start, Watch,
+    Meta, Names, Notifier, PathPattern, PatternError, Progress, ReadBuffer, RealFs, Start, Watch,
+    find_files,
 };
 pub use frame::{Cut, Framer};
 pub use read::LineReader;
 pub use stream::{
-    JOURNAL_PROGRAM, Journal, JournalMessages, SHORT_QUEUE, STREAM_GAP_REASONS, Stream,
-    StreamEvent, StreamReceiver, Syslog, SyslogAddress, SyslogAddressError, is_journal_export,
-    unix_queue_length,
+    BadFrame, Deframer, JOURNAL_PROGRAM, Journal, JournalMessages, LineBuffer, Loss, SHORT_QUEUE,
+    STREAM_GAP_REASONS, Stream, StreamEvent, StreamReceiver, Syslog, SyslogAddress,
+    SyslogAddressError, is_journal_export, unix_queue_length,
 };

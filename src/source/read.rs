@@ -55,23 +55,43 @@ impl<R: Read> LineReader<R> {
     /// one read if any ended in it. After an error nothing that was read is lost: call it again.
     pub fn next_batch(&mut self) -> Result<Option<Batch<'_>>> {
         while !self.ended {
-            let end = self.fill()?;
-            let data = &self.buffer[self.pending.start..end];
-            self.ended = end == self.pending.end;
-            let cut = if self.ended {
-                self.framer.finish(data)
-            } else {
-                self.framer.cut(data)
-            };
-            let start = self.pending.start;
-            self.pending = start + cut.consumed..end;
-            let base = self.position.offset;
-            self.position.offset += cut.consumed as u64;
+            let (start, base, cut) = self.cut_once()?;
             if !cut.is_empty() {
                 return Ok(Some(self.batch(start, base, &cut)));
             }
         }
         Ok(None)
+    }
+
+    /// Reads once and returns the lines that ended; `None` if none did. See [`Self::has_ended`]. Unlike
+    /// [`Self::next_batch`], it returns after a bounded number of bytes, however long a line is.
+    pub fn next_read(&mut self) -> Result<Option<Batch<'_>>> {
+        if self.ended {
+            return Ok(None);
+        }
+        let (start, base, cut) = self.cut_once()?;
+        Ok((!cut.is_empty()).then(|| self.batch(start, base, &cut)))
+    }
+
+    /// Returns whether everything was read and returned.
+    pub fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Reads once and cuts the pending bytes. Returns where they started in the buffer and in the stream, and the cut.
+    fn cut_once(&mut self) -> Result<(usize, u64, Cut)> {
+        let end = self.fill()?;
+        let data = &self.buffer[self.pending.start..end];
+        self.ended = end == self.pending.end;
+        let cut = if self.ended {
+            self.framer.finish(data)
+        } else {
+            self.framer.cut(data)
+        };
+        let (start, base) = (self.pending.start, self.position.offset);
+        self.pending = start + cut.consumed..end;
+        self.position.offset += cut.consumed as u64;
+        Ok((start, base, cut))
     }
 
     /// Reads once behind the pending bytes, which it moves to the front; returns the end of the data.
@@ -193,6 +213,19 @@ mod tests {
         let (lines, overlong, offset) = read_all(text.as_bytes(), 100);
         assert_eq!((overlong, offset), (0, text.len() as u64));
         assert!(lines.iter().eq(expected.iter().map(String::as_bytes)));
+    }
+
+    #[test]
+    fn one_read_of_an_endless_line_returns() {
+        let mut reader = LineReader::new(io::repeat(b'x'), GenerationId(0), 100);
+        for _ in 0..10 {
+            assert!(reader.next_read().unwrap().is_none());
+            assert!(!reader.has_ended());
+        }
+        let mut reader = LineReader::new(&b"a\nb"[..], GenerationId(0), 100);
+        assert_eq!(reader.next_read().unwrap().unwrap().bytes(), b"a\n");
+        assert_eq!(reader.next_read().unwrap().unwrap().bytes(), b"b");
+        assert!(reader.has_ended() && reader.next_read().unwrap().is_none());
     }
 
     #[test]

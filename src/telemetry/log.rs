@@ -1,11 +1,17 @@
 //! The exporter's own log, on standard error.
 //!
 //! Invariant: the chosen level applies to this program's events. Libraries log warnings and errors at most,
-//! because their lower levels contain data of requests and files.
+//! because their lower levels contain data of requests and files. No thread waits for standard error: messages that it
+//! does not take in time are dropped and counted.
 
 use std::fmt;
 use std::io::{self, IsTerminal};
 use std::str::FromStr;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
@@ -14,6 +20,14 @@ use tracing_subscriber::fmt::format::{self, FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, MakeWriter};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
+
+use super::log_queue::LogQueue;
+
+/// Time that standard error has at the end of the process to take the last messages.
+const LAST_WRITE: Duration = Duration::from_millis(500);
+
+/// The log of the process, once it is set up.
+static QUEUE: OnceLock<LogQueue> = OnceLock::new();
 
 /// The format of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,6 +45,9 @@ pub enum LogError {
     /// Logging was set up before; the earlier set-up stays in use.
     #[error("logging is already set up")]
     AlreadySet(#[source] tracing::subscriber::SetGlobalDefaultError),
+    /// The system has no thread left.
+    #[error("cannot start the thread that writes the log")]
+    Thread(#[source] io::Error),
     /// The name of an unknown format.
     #[error("unknown log format `{0}`: use `text` or `json`")]
     UnknownFormat(String),
@@ -44,13 +61,60 @@ pub enum LogError {
 /// Text is coloured only on a terminal, unless `NO_COLOR` is set. If standard error is connected to the
 /// journal, lines start with a priority (`<4>`, see sd-daemon(3)) and have no timestamp.
 ///
+/// A thread writes the log, so that no other one waits for a standard error that is not read.
+/// [`end`] writes what is left at the end of the process.
+///
 /// # Errors
 ///
-/// [`LogError::AlreadySet`] if called again.
+/// [`LogError::AlreadySet`] if called again, [`LogError::Thread`] if the system has no thread left.
 pub fn init(format: LogFormat, level: Level) -> Result<(), LogError> {
     let style = Style::of_stderr(format);
-    tracing::subscriber::set_global_default(subscriber(style, level, io::stderr))
-        .map_err(LogError::AlreadySet)
+    let queue = LogQueue::start(write_stderr).map_err(LogError::Thread)?;
+    tracing::subscriber::set_global_default(subscriber(style, level, queue.clone()))
+        .map_err(LogError::AlreadySet)?;
+    QUEUE.get_or_init(|| queue);
+    Ok(())
+}
+
+/// Logs panics from here on. The default hook writes to standard error itself, and may wait for it.
+pub fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+}
+
+/// Writes the last text of the process to standard error: the cause of a failure, or nothing. If the log is set up, this
+/// waits until its messages are written, too, but not longer than half a second.
+pub fn end(text: &str) {
+    match QUEUE.get() {
+        Some(queue) => {
+            if !text.is_empty() {
+                queue.push(text.as_bytes());
+            }
+            queue.flush(LAST_WRITE);
+        }
+        // It cannot be reported that standard error fails.
+        None => drop(write_stderr(text.as_bytes())),
+    }
+}
+
+/// Returns the number of messages that were dropped, because standard error did not take them.
+pub(super) fn dropped() -> u64 {
+    QUEUE.get().map_or(0, LogQueue::dropped)
+}
+
+/// Writes to standard error, without the lock of [`io::Stderr`], which would be held while the call blocks.
+fn write_stderr(mut bytes: &[u8]) -> io::Result<()> {
+    let stderr = io::stderr();
+    while !bytes.is_empty() {
+        match rustix::io::write(&stderr, bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = &bytes[written..],
+            Err(Errno::INTR) => {}
+            // Another process that shares it made it non-blocking.
+            Err(Errno::AGAIN) => _ = poll(&mut [PollFd::new(&stderr, PollFlags::OUT)], None),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 /// The style of log lines, chosen by format and destination.
@@ -95,6 +159,8 @@ where
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(writer)
         .with_ansi(style == Style::Coloured)
+        // Otherwise the library itself would report failures on standard error.
+        .log_internal_errors(false)
         .with_target(false);
     let registry = tracing_subscriber::registry();
     match style {

@@ -12,6 +12,8 @@ pub enum Metric {
     BuildInfo,
     /// Events in which lines may have been lost, by source and reason.
     GapEvents,
+    /// Bounds on the bytes lost in such events, by source, reason and bound.
+    GapBytes,
     /// Unread bytes, by source.
     LagBytes,
     /// Age of the oldest unread byte, by source.
@@ -34,13 +36,16 @@ pub enum Metric {
     HttpConnectionsRejected,
     /// Time to gather and encode a scrape.
     ScrapeDuration,
+    /// Messages of the log that were dropped.
+    LogMessagesDropped,
 }
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::BuildInfo,
         Self::GapEvents,
+        Self::GapBytes,
         Self::LagBytes,
         Self::LagSeconds,
         Self::LastLineTimestamp,
@@ -52,6 +57,7 @@ impl Metric {
         Self::HttpConnections,
         Self::HttpConnectionsRejected,
         Self::ScrapeDuration,
+        Self::LogMessagesDropped,
     ];
 
     /// Returns the full name.
@@ -59,6 +65,7 @@ impl Metric {
         match self {
             Self::BuildInfo => "httplog_exporter_build_info",
             Self::GapEvents => "httplog_exporter_gap_events_total",
+            Self::GapBytes => "httplog_exporter_gap_bytes_total",
             Self::LagBytes => "httplog_exporter_lag_bytes",
             Self::LagSeconds => "httplog_exporter_lag_seconds",
             Self::LastLineTimestamp => "httplog_exporter_last_line_timestamp_seconds",
@@ -72,6 +79,7 @@ impl Metric {
             Self::HttpConnections => "httplog_exporter_http_connections",
             Self::HttpConnectionsRejected => "httplog_exporter_http_connections_rejected_total",
             Self::ScrapeDuration => "httplog_exporter_scrape_duration_seconds",
+            Self::LogMessagesDropped => "httplog_exporter_log_messages_dropped_total",
         }
     }
 
@@ -80,6 +88,9 @@ impl Metric {
         match self {
             Self::BuildInfo => "Always 1; the label names the running version.",
             Self::GapEvents => "Times lines of a source may have been lost, by reason.",
+            Self::GapBytes => {
+                "Bytes that such gaps cost at least (min) or at most (max), for reasons that tell."
+            }
             Self::LagBytes => "Bytes a source is known to have that were not counted yet.",
             Self::LagSeconds => "How long the oldest unread byte of a source has waited.",
             Self::LastLineTimestamp => "When a line of a source was last read, as Unix time.",
@@ -97,6 +108,9 @@ impl Metric {
                 "Connections refused, or closed to make room for another."
             }
             Self::ScrapeDuration => "Time to gather and encode one scrape.",
+            Self::LogMessagesDropped => {
+                "Messages of the exporter's own log that standard error did not take."
+            }
         }
     }
 
@@ -105,6 +119,7 @@ impl Metric {
         match self {
             Self::BuildInfo => &["version"],
             Self::GapEvents => &["source", "reason"],
+            Self::GapBytes => &["source", "reason", "bound"],
             Self::LagBytes
             | Self::LagSeconds
             | Self::LastLineTimestamp
@@ -115,7 +130,8 @@ impl Metric {
             | Self::ReloadSuccessTimestamp
             | Self::HttpConnections
             | Self::HttpConnectionsRejected
-            | Self::ScrapeDuration => &[],
+            | Self::ScrapeDuration
+            | Self::LogMessagesDropped => &[],
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod convert;
 pub mod log;
+mod log_queue;
 mod metric;
 
 use std::time::{Duration, SystemTime};
@@ -15,7 +16,7 @@ use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, 
 
 pub use metric::Metric;
 
-use crate::model::{Bytes, Family};
+use crate::model::{Bytes, Family, Gap, GapReason, Kind, Number, Series, Unit, Value};
 use convert::unix_seconds;
 
 /// Upper bounds of `httplog_exporter_scrape_duration_seconds`, in seconds.
@@ -32,6 +33,7 @@ pub struct Telemetry {
     registry: Registry,
     started: SystemTime,
     gap_events: IntCounterVec,
+    gap_bytes: IntCounterVec,
     lag_bytes: GenericGaugeVec<AtomicI64>,
     lag_seconds: GenericGaugeVec<AtomicF64>,
     last_line: GenericGaugeVec<AtomicF64>,
@@ -50,6 +52,7 @@ pub struct Telemetry {
 pub struct SourceTelemetry {
     name: String,
     gap_events: IntCounterVec,
+    gap_bytes: IntCounterVec,
     lag_bytes: IntGauge,
     lag_seconds: GenericGauge<AtomicF64>,
     last_line: GenericGaugeVec<AtomicF64>,
@@ -75,6 +78,7 @@ impl Telemetry {
         Ok(Self {
             started,
             gap_events: counters(&registry, Metric::GapEvents)?,
+            gap_bytes: counters(&registry, Metric::GapBytes)?,
             lag_bytes: gauges(&registry, Metric::LagBytes)?,
             lag_seconds: gauges(&registry, Metric::LagSeconds)?,
             last_line: gauges(&registry, Metric::LastLineTimestamp)?,
@@ -101,18 +105,25 @@ impl Telemetry {
 
     /// Returns the current values of all metrics.
     pub fn families(&self) -> Vec<Family> {
-        convert::families(&self.registry.gather(), self.started)
+        let mut families = convert::families(&self.registry.gather(), self.started);
+        families.push(dropped_messages());
+        families
     }
 
     /// Returns a handle to the metrics of a source, which are created on the first call for its name. Gap
     /// counters of the given reasons start at 0, so that `increase()` includes their first event.
-    pub fn source(&self, name: &str, gap_reasons: &[&'static str]) -> SourceTelemetry {
+    pub fn source(&self, name: &str, gap_reasons: &[GapReason]) -> SourceTelemetry {
         for reason in gap_reasons {
-            self.gap_events.with_label_values(&[name, reason]);
+            self.gap_events.with_label_values(&[name, reason.name]);
+            for bound in reason.bounds {
+                let labels = [name, reason.name, bound.name()];
+                self.gap_bytes.with_label_values(&labels);
+            }
         }
         SourceTelemetry {
             name: name.to_owned(),
             gap_events: self.gap_events.clone(),
+            gap_bytes: self.gap_bytes.clone(),
             lag_bytes: self.lag_bytes.with_label_values(&[name]),
             lag_seconds: self.lag_seconds.with_label_values(&[name]),
             last_line: self.last_line.clone(),
@@ -219,11 +230,30 @@ impl SourceTelemetry {
         }
     }
 
-    /// Counts events in which lines may have been lost.
-    pub fn gaps(&self, reason: &'static str, times: u64) {
-        self.gap_events
-            .with_label_values(&[self.name.as_str(), reason])
-            .inc_by(times);
+    /// Counts lines that were lost, or may have been.
+    pub fn gap(&self, gap: &Gap) {
+        let (name, reason) = (self.name.as_str(), gap.reason.name);
+        let events = self.gap_events.with_label_values(&[name, reason]);
+        events.inc_by(gap.count);
+        for (bound, bytes) in gap.bounds() {
+            let labels = [name, reason, bound.name()];
+            self.gap_bytes.with_label_values(&labels).inc_by(bytes);
+        }
+    }
+}
+
+/// Returns the family of dropped log messages: the log belongs to the process, and not to a registry.
+fn dropped_messages() -> Family {
+    let metric = Metric::LogMessagesDropped;
+    let value = Value::Number(Number::Exact(log::dropped(), Unit::One));
+    Family {
+        name: metric.name().into(),
+        help: metric.help().into(),
+        kind: Kind::Counter,
+        series: vec![Series {
+            labels: Vec::new(),
+            value,
+        }],
     }
 }
 

@@ -4,7 +4,16 @@ use std::collections::BTreeSet;
 use std::time::UNIX_EPOCH;
 
 use super::*;
-use crate::model::{Families, Kind, Number, Value};
+use crate::model::{Families, GapBound, Kind, Number, Value};
+
+const TRUNCATED: GapReason = GapReason {
+    name: "truncated",
+    bounds: &[GapBound::Min],
+};
+const VANISHED: GapReason = GapReason {
+    name: "vanished",
+    bounds: &[GapBound::Max],
+};
 
 fn telemetry() -> Telemetry {
     Telemetry::new("1.2.3", UNIX_EPOCH + Duration::from_secs(1_700_000_000)).unwrap()
@@ -37,7 +46,7 @@ fn names_are_distinct_and_prefixed_and_help_is_a_sentence() {
 #[test]
 fn every_metric_is_among_the_families() {
     let telemetry = telemetry();
-    let source = telemetry.source("nginx", &["truncated"]);
+    let source = telemetry.source("nginx", &[TRUNCATED]);
     source.set_last_line(UNIX_EPOCH);
     source.set_urlconf(Some(true));
     telemetry.config_loaded(UNIX_EPOCH);
@@ -60,8 +69,13 @@ fn every_metric_is_among_the_families() {
 #[test]
 fn gaps_of_known_reasons_start_at_zero() {
     let telemetry = telemetry();
-    let source = telemetry.source("nginx", &["truncated", "vanished"]);
-    source.gaps("truncated", 1);
+    let source = telemetry.source("nginx", &[TRUNCATED, VANISHED]);
+    source.gap(&Gap {
+        reason: TRUNCATED,
+        count: 1,
+        at_least: 7,
+        at_most: 9,
+    });
     let gaps = |reason| {
         value(
             &telemetry,
@@ -71,6 +85,13 @@ fn gaps_of_known_reasons_start_at_zero() {
     };
     assert_eq!(gaps("truncated"), Some(1.0));
     assert_eq!(gaps("vanished"), Some(0.0));
+    let bytes = |reason, bound| {
+        let labels = [("source", "nginx"), ("reason", reason), ("bound", bound)];
+        value(&telemetry, Metric::GapBytes, &labels)
+    };
+    assert_eq!(bytes("truncated", "min"), Some(7.0));
+    assert_eq!(bytes("truncated", "max"), None);
+    assert_eq!(bytes("vanished", "max"), Some(0.0));
 }
 
 #[test]
@@ -108,7 +129,7 @@ fn a_source_without_a_urlconf_has_no_series_for_it() {
 #[test]
 fn a_removed_source_keeps_only_its_counters() {
     let telemetry = telemetry();
-    let source = telemetry.source("nginx", &["truncated"]);
+    let source = telemetry.source("nginx", &[TRUNCATED]);
     source.set_lag_bytes(Bytes(7));
     source.set_lag(Duration::from_millis(250));
     source.set_files_open(2);
@@ -166,6 +187,11 @@ fn the_process_is_described() {
         "process_resident_memory_bytes",
         "process_open_fds",
         "process_start_time_seconds",
+        // Of a process that has run for less than a second, too.
+        "process_cpu_seconds_total",
+        "process_max_fds",
+        "process_threads",
+        "process_virtual_memory_bytes",
     ] {
         match families.get(name).unwrap().series[0].value {
             Value::Number(Number::Float(value)) => assert!(value > 0.0, "{name}"),

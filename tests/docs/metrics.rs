@@ -76,7 +76,12 @@ fn everything() -> Settings {
 
 /// Returns every family that a pipeline counts.
 fn counted() -> Vec<Family> {
-    let line = "\"GET /a HTTP/1.1\" 200 0.012 0.001, 0.007 0.001 10 20 3 https \"text/html; charset=utf-8\"\n";
+    let line = |status: u16| {
+        format!(
+            "\"GET /a HTTP/1.1\" {status} 0.012 0.001, 0.007 0.001 10 20 3 https \"text/html; charset=utf-8\"\n"
+        )
+    };
+    let line = line(200) + &line(101);
     let mut pipeline = Pipeline::new(everything(), Budget::new(100));
     let mut shard = pipeline.shard();
     let end = Position {
@@ -84,7 +89,7 @@ fn counted() -> Vec<Family> {
         offset: line.len() as u64,
     };
     pipeline.feed(&mut shard, &Batch::new(line.as_bytes(), 0, end));
-    assert_eq!(shard.ledger().recorded, 1);
+    assert_eq!(shard.ledger().recorded, 2);
     let mut families = shard.snapshot();
     families.extend(shard.account());
     families
@@ -205,12 +210,25 @@ fn every_reason_is_documented() {
         .series
         .iter()
         .map(|series| series.label("reason").unwrap())
-        .chain(FILE_GAP_REASONS)
-        .chain(STREAM_GAP_REASONS)
+        .chain(FILE_GAP_REASONS.map(|reason| reason.name))
+        .chain(STREAM_GAP_REASONS.map(|reason| reason.name))
         .chain(Reason::ALL.map(Reason::name))
         .chain(Outcome::ALL.map(Outcome::name));
     for reason in reasons {
         assert!(page.contains(&format!("`{reason}`")), "{reason}");
+    }
+}
+
+#[test]
+fn every_gap_reason_is_documented_with_its_bounds() {
+    let page = text(METRICS);
+    for reason in FILE_GAP_REASONS.iter().chain(&STREAM_GAP_REASONS) {
+        let row = format!("\n| `{}` | `", reason.name);
+        let rest = page.split(&row).nth(1).expect(reason.name);
+        let row = rest.lines().next().unwrap();
+        let cell = row.trim_end_matches('|').rsplit('|').next().unwrap();
+        let bounds = reason.bounds.iter().map(|bound| bound.name().to_owned());
+        assert_eq!(spans(cell), bounds.collect(), "{}", reason.name);
     }
 }
 

@@ -53,17 +53,16 @@ fn lines_with_known_labels_allocate_nothing() {
 
         let first = allocations(&mut pipeline, &mut shard, &bytes);
         assert!(first > 0, "{}: nothing is measured", preset.name);
-        assert_eq!(
-            shard.ledger().recorded,
-            good,
-            "{}: nothing is read",
-            preset.name
-        );
+        // Events that are not requests are skipped, as is the empty line.
+        let skipped: u64 = shard.ledger().skipped.values().sum();
+        let recorded = shard.ledger().recorded;
+        assert_eq!(recorded + skipped - 1, good, "{}", preset.name);
+        assert!(10 * recorded > 9 * good, "{}: nothing is read", preset.name);
         // Routes learned in the first pass have their series from the second on.
         allocations(&mut pipeline, &mut shard, &bytes);
         let more = allocations(&mut pipeline, &mut shard, &bytes);
         assert_eq!(more, 0, "{}", preset.name);
-        assert_eq!(shard.ledger().recorded, 3 * good, "{}", preset.name);
+        assert_eq!(shard.ledger().recorded, 3 * recorded, "{}", preset.name);
     }
 }
 

@@ -25,6 +25,10 @@ pub fn of_log(log: &[u8]) -> Counts {
     );
     let mut counts = Counts::new();
     for line in log.split_inclusive(|byte| *byte == b'\n') {
+        // Events of WebSockets, as Daphne logs them, are not requests.
+        if line.windows(3).any(|window| window == b"\"WS") {
+            continue;
+        }
         let labels = of_line(line)
             .unwrap_or_else(|| panic!("no request in {:?}", String::from_utf8_lossy(line)));
         *counts.entry(labels).or_default() += 1;
@@ -42,8 +46,12 @@ fn of_line(line: &[u8]) -> Option<(String, String)> {
         of_object(line)?
     } else if line.starts_with(b"time:") {
         of_labels(line)?
+    } else if line.starts_with(b"[pid: ") {
+        of_uwsgi(line)?
     } else {
-        of_text(line)?
+        of_text(line)
+            .filter(|(_, status)| is_status(status))
+            .or_else(|| of_unescaped(line))?
     };
     let method = request.split(|byte| *byte == b' ').next()?;
     Some((method_label(method), status_label(&status)))
@@ -61,6 +69,34 @@ fn of_text(line: &[u8]) -> Option<Request> {
         .split(u8::is_ascii_whitespace)
         .find(|word| !word.is_empty())?;
     Some((request.to_vec(), status.to_vec()))
+}
+
+/// Reads a line of a server that does not escape quotes: the request ends before the status.
+fn of_unescaped(line: &[u8]) -> Option<Request> {
+    let opening = line.iter().position(|byte| *byte == b'"')?;
+    let rest = &line[opening + 1..];
+    let closing = rest.windows(6).position(|window| {
+        window.starts_with(b"\" ") && window.ends_with(b" ") && is_status(&window[2..5])
+    });
+    let closing = closing.or_else(|| bare_quote(rest))?;
+    let status = rest.get(closing + 2..)?;
+    let status = status.split(u8::is_ascii_whitespace).next()?;
+    Some((rest[..closing].to_vec(), status.to_vec()))
+}
+
+/// Reads uWSGI's line, `[pid: …] … [time] METHOD PATH => … in … msecs (HTTP/1.1 STATUS) …`.
+fn of_uwsgi(line: &[u8]) -> Option<Request> {
+    let line = String::from_utf8_lossy(line);
+    let (_, request) = line.split_once("} [")?.1.split_once("] ")?;
+    let (request, after) = request.split_once(" => ")?;
+    let times = after.split_once(" msecs (");
+    let (_, response) = times.or_else(|| after.split_once(" micros ("))?;
+    let (protocol, _) = response.split_once(')')?;
+    Some((request.into(), protocol.rsplit(' ').next()?.into()))
+}
+
+fn is_status(text: &[u8]) -> bool {
+    text.len() == 3 && text.iter().all(u8::is_ascii_digit)
 }
 
 /// Reads a JSON line. nginx leaves invalid UTF-8 as it is; no known method contains any.

@@ -4,8 +4,9 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
-use crate::support::{Ended, project, run};
+use crate::support::{Ended, project, run, run_command};
 
 /// The configurations in `fixtures/init`, by name.
 pub const FIXTURES: [&str; 6] = ["debian", "vhosts", "json", "ltsv", "django", "tree"];
@@ -172,4 +173,81 @@ fn missing_files_have_exit_codes() {
     init(dir.path(), &["-", "-g", "nowhere.py"], &dump("debian")).failed(66);
     let message = init(dir.path(), &["-", "-g", "-"], "").failed(64);
     assert!(message.contains("only one of the two"), "{message}");
+}
+
+#[test]
+fn inputs_are_regular_files_or_pipes_that_are_written_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = Command::new("mkfifo")
+        .arg("fifo")
+        .current_dir(&dir)
+        .status();
+    assert!(made.unwrap().success());
+    let fails = |args: &[&str]| init(dir.path(), args, "").failed(66);
+    let is = "error: fifo is a FIFO, and nothing was written to it\n";
+    assert_eq!(fails(&["fifo"]), is);
+    assert_eq!(fails(&["-g", "fifo"]), is);
+    let is = "error: /dev/zero is a device, not a regular file\n";
+    assert_eq!(fails(&["/dev/zero"]), is);
+    fs::write(dir.path().join("nginx.conf"), "http { include fifo; }").unwrap();
+    let ended = init(dir.path(), &["nginx.conf"], "");
+    assert_eq!(ended.code, Some(78));
+    let message = "fifo: it is a FIFO, not a regular file\n";
+    assert!(ended.err.contains(message), "{ended:?}");
+    // As in `init <(nginx -T)` and `nginx -T | init /dev/stdin`.
+    fs::write(dir.path().join("dump"), dump("debian")).unwrap();
+    let expected = init(dir.path(), &["-"], &dump("debian"));
+    assert_eq!(
+        init(dir.path(), &["/dev/stdin"], &dump("debian")).out,
+        expected.out
+    );
+    let mut shell = Command::new("bash");
+    let program = env!("CARGO_BIN_EXE_httplog-exporter");
+    shell.args(["-c", &format!("{program} init <(cat dump)")]);
+    shell.current_dir(&dir);
+    assert_eq!(run_command(shell, "").out, expected.out);
+}
+
+#[test]
+fn bytes_that_are_not_utf8_are_a_remark_at_their_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = b"http {\n  # caf\xe9\n  server { access_log /a.log combined; }\n}\n";
+    fs::write(dir.path().join("nginx.conf"), text).unwrap();
+    let ended = init(dir.path(), &["nginx.conf"], "");
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let remark = "warning: not valid UTF-8\n --> nginx.conf:2:8\n";
+    assert!(ended.err.contains(remark), "{}", ended.err);
+}
+
+#[test]
+fn a_configuration_that_cannot_be_written_whole_leaves_no_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let conf = dir.path().join("nginx.conf");
+    let log = "access_log /var/log/nginx/access.log combined;";
+    fs::write(
+        &conf,
+        format!("events {{}}\nhttp {{ server {{ {log} }} }}\n"),
+    )
+    .unwrap();
+    let shell = |script: &str| {
+        let output = Command::new("sh")
+            .args(["-c", script, env!("CARGO_BIN_EXE_httplog-exporter")])
+            .current_dir(dir.path())
+            .output()
+            .unwrap();
+        let mut files: Vec<String> = fs::read_dir(dir.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        files.sort();
+        (output.status.code(), files)
+    };
+    let init = "\"$0\" init --nginx-config nginx.conf --output config.toml";
+    let full = format!("trap '' XFSZ; ulimit -f 0; {init}");
+    assert_eq!(shell(&full), (Some(74), vec!["nginx.conf".into()]));
+    let both = vec!["config.toml".into(), "nginx.conf".into()];
+    assert_eq!(shell(init), (Some(0), both.clone()));
+    // A link that leads nowhere is not followed either.
+    let link = format!("rm config.toml; ln -s elsewhere config.toml; {init}");
+    assert_eq!(shell(&link), (Some(74), both));
 }

@@ -209,8 +209,8 @@ fn check_shows_the_number_of_series_that_start_at_0() {
     assert_snapshot!(checked(dir.path(), &config), @"
     config.toml: good, 1 source
       nginx: LOG as nginx-combined
-        httplog_requests_total: at most 10000 series by limits.series of 2515020 (10 method x 502 route x 501 status), 6 of them at 0 from the start
-        httplog_response_size_bytes: at most 502 series (502 route), 3 of them at 0 from the start
+        httplog_requests_total: at most 10000 series by limits.series of 20040 (10 method x 4 route x 501 status), 6 of them at 0 from the start
+        httplog_response_size_bytes: at most 4 series (4 route), 3 of them at 0 from the start
     ");
 }
 
@@ -233,8 +233,8 @@ fn check_warns_of_series_without_room_with_place_and_remedy() {
 
     config.toml: good, 1 source, 1 warning
       nginx: LOG as nginx-combined
-        httplog_requests_total: at most 120 series by limits.series of 2515020 (10 method x 502 route x 501 status)
-        httplog_response_size_bytes: at most 120 series by limits.series of 502 (502 route), 53 of them at 0 from the start
+        httplog_requests_total: at most 120 series by limits.series of 270540 (10 method x 54 route x 501 status)
+        httplog_response_size_bytes: at most 54 series (54 route), 53 of them at 0 from the start
     ");
     // The suggested number is enough, and no larger than needed.
     let enough = config.replace("series = 120", "series = 318");

@@ -200,6 +200,69 @@ fn a_killed_daemon_leaves_the_cursor_of_a_counted_entry() {
     assert_eq!(gaps(&daemon), Some(0.0));
 }
 
+/// Formats journald's report of messages that it dropped, as `transport` delivered it.
+fn suppressed(cursor: &str, transport: &str, uid: u32) -> String {
+    format!(
+        "__CURSOR={cursor}\n_BOOT_ID=0f1e2d3c4b5a69788796a5b4c3d2e1f0\nPRIORITY=6\n_TRANSPORT={transport}\n\
+         SYSLOG_IDENTIFIER=systemd-journald\n_UID={uid}\n_PID=211\n_COMM=systemd-journal\n\
+         MESSAGE_ID=a596d6fe7bfa4994828e72309e95d61e\n\
+         MESSAGE=Suppressed 1500 messages from gunicorn.service\nN_DROPPED=1500\n\
+         OBJECT_PID=17\nOBJECT_SYSTEMD_UNIT=gunicorn.service\n\n"
+    )
+}
+
+#[test]
+fn messages_that_journald_dropped_are_a_gap_and_not_a_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = Journal::new(dir.path());
+    journal.log(2);
+    let entries = journal.dir.join("entries");
+    fs::write(entries.join("00002a"), suppressed("i=00002a", "driver", 0)).unwrap();
+    journal.log(1);
+    let daemon = journal.start(dir.path());
+    assert_counted(&daemon, 3);
+    let labels = [("source", "gunicorn"), ("reason", "suppressed")];
+    until(|| {
+        let scrape = daemon.scrape();
+        let found = scrape.value("httplog_exporter_gap_events_total", &labels);
+        (found == Some(1500.0))
+            .then_some(())
+            .ok_or_else(|| format!("{found:?}"))
+    });
+    daemon.wait_until_said("1500 messages dropped by journald");
+    stop(daemon);
+    // The report is not counted again at the next start.
+    journal.log(1);
+    let daemon = journal.start(dir.path());
+    assert_counted(&daemon, 1);
+    let found = (daemon.scrape()).value("httplog_exporter_gap_events_total", &labels);
+    assert_eq!(found, Some(0.0));
+    // Any process can send these fields.
+    fs::write(entries.join("00009"), suppressed("i=00009", "journal", 33)).unwrap();
+    until(|| {
+        let rejected = daemon.scrape().lines("gunicorn", Some("rejected"));
+        (rejected == 1)
+            .then_some(())
+            .ok_or_else(|| "none rejected".into())
+    });
+    let found = (daemon.scrape()).value("httplog_exporter_gap_events_total", &labels);
+    assert_eq!(found, Some(0.0));
+}
+
+#[test]
+fn messages_that_journald_dropped_are_a_warning_of_replay() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut text = entry("i=1", 17, line("GET", 200).trim_end());
+    text.extend(suppressed("i=2", "driver", 0).as_bytes());
+    fs::write(dir.path().join("export"), &text).unwrap();
+    let replayed = run(dir.path(), ["replay", "export"], "");
+    assert!(
+        replayed.err.contains("1500 messages are missing"),
+        "{replayed:?}"
+    );
+    assert!(!replayed.err.contains("rejected"), "{replayed:?}");
+}
+
 #[test]
 fn an_exported_journal_is_replayed_without_messages_of_systemd() {
     let dir = tempfile::tempdir().unwrap();
@@ -248,4 +311,50 @@ fn a_recorded_journal_is_replayed_exactly() {
     );
     let scrape = Scrape::parse(&replayed.out);
     assert_eq!(scrape.requests("gunicorn-django"), expected);
+}
+
+/// Ignores signals, and writes an entry without an end and noise on its standard error.
+const FLOOD: &str = r#"#!/bin/sh
+trap '' TERM INT HUP
+echo "$$" >"$(dirname "$0")/pids"
+printf '__CURSOR=i=1\nMESSAGE='
+while :; do
+    echo noise >&2
+    printf '%01000d' 1
+done
+"#;
+
+/// Ignores signals, and writes nothing.
+const HANG: &str = r#"#!/bin/sh
+trap '' TERM INT HUP
+echo "$$" >"$(dirname "$0")/pids"
+while :; do sleep 1; done
+"#;
+
+#[test]
+fn a_program_that_floods_or_hangs_is_killed_and_reaped() {
+    for script in [FLOOD, HANG] {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::new(dir.path());
+        fs::write(journal.dir.join("journalctl"), script).unwrap();
+        let daemon = journal.start(dir.path());
+        let process = until(|| {
+            let pids = fs::read_to_string(journal.dir.join("pids")).unwrap_or_default();
+            let pid = pids.strip_suffix('\n').ok_or("no process")?;
+            Ok(Path::new("/proc").join(pid))
+        });
+        if script == FLOOD {
+            daemon.wait_until_said("what else it writes is dropped");
+        }
+        // Without the source, the program ends although the daemon does not.
+        let other =
+            "\n[[source]]\nname = 'other'\npattern = 'nginx-combined'\npaths = ['none.log']\n";
+        fs::write(dir.path().join("config.toml"), HEAD.to_owned() + other).unwrap();
+        daemon.signal(Signal::HUP);
+        daemon.wait_until_said("configuration reloaded from");
+        assert!(!process.exists(), "not killed, or not reaped");
+        assert!(daemon.said().matches("journalctl: noise").count() <= 4);
+        daemon.signal(Signal::TERM);
+        assert_eq!(daemon.end(), 0);
+    }
 }

@@ -20,8 +20,8 @@ use crate::support::{Daemon, HEAD, Source, append, program, until};
 /// Longer than a shutdown takes, and shorter than the time that clients are waited for.
 const PROMPTLY: Duration = Duration::from_secs(4);
 
-/// Writes a log of one line and a configuration that follows it, and returns the configuration.
-fn set_up(dir: &Path) -> String {
+/// Writes a log of one line, and returns a configuration that follows it.
+pub fn configuration(dir: &Path) -> String {
     let log = dir.join("access.log");
     fs::write(&log, line("GET", 200)).unwrap();
     let source = Source {
@@ -29,13 +29,18 @@ fn set_up(dir: &Path) -> String {
         pattern: "nginx-combined",
         log: &log,
     };
-    let config = HEAD.to_owned() + &source.toml();
+    HEAD.to_owned() + &source.toml()
+}
+
+/// Writes a log of one line and a configuration that follows it, and returns the configuration.
+pub fn set_up(dir: &Path) -> String {
+    let config = configuration(dir);
     fs::write(dir.join("config.toml"), &config).unwrap();
     config
 }
 
 /// Builds the command `run` with the configuration in this directory.
-fn run_configured(dir: &Path) -> Command {
+pub fn run_configured(dir: &Path) -> Command {
     let mut command = program(["run", "--config"]);
     command.arg(dir.join("config.toml"));
     command

@@ -19,6 +19,7 @@ mod deploy;
 #[cfg(feature = "stack")]
 mod django;
 mod explain;
+mod files;
 mod follow;
 mod generate;
 mod hostile;
@@ -29,12 +30,17 @@ mod initial;
 mod join;
 mod journal;
 mod lifecycle;
+mod many;
+mod own_log;
+mod prefix;
 #[cfg(feature = "stack")]
 mod prometheus;
 #[cfg(feature = "stack")]
 mod queue;
+mod ready;
 mod recorded;
 mod replay;
+mod reported;
 #[cfg(feature = "stack")]
 mod resolve;
 #[cfg(feature = "stack")]
@@ -44,8 +50,12 @@ mod rotation;
 mod routes;
 mod scrape;
 #[cfg(feature = "stack")]
+mod servers;
+#[cfg(feature = "stack")]
 mod stack;
 #[cfg(feature = "stack")]
 mod stack_streams;
+mod state;
 mod streams;
 mod support;
+mod text_files;

@@ -1,7 +1,7 @@
 //! Recorded logs of real servers, and the presets that read them.
 
 /// Presets, each with the recorded log in its format.
-pub const RECORDED: [(&str, &str); 13] = [
+pub const RECORDED: [(&str, &str); 19] = [
     ("nginx-combined", "fixtures/corpora/nginx_combined.log"),
     ("nginx-timed", "fixtures/corpora/nginx_timed.log"),
     ("nginx-vhost", "fixtures/corpora/nginx_vhost_main.log"),
@@ -13,6 +13,12 @@ pub const RECORDED: [(&str, &str); 13] = [
     ("gunicorn-micros", "fixtures/corpora/gunicorn_D_us.log"),
     ("gunicorn-millis", "fixtures/corpora/gunicorn_M_ms.log"),
     ("uvicorn", "fixtures/corpora/uvicorn_default.log"),
+    ("hypercorn", "fixtures/corpora/hypercorn.log"),
+    ("granian", "fixtures/corpora/granian.log"),
+    ("daphne", "fixtures/corpora/daphne.log"),
+    ("uwsgi", "fixtures/corpora/uwsgi.log"),
+    ("uwsgi-micros", "fixtures/corpora/uwsgi_micros.log"),
+    ("common", "fixtures/corpora/apache_common.log"),
     ("apache-combined", "fixtures/corpora/apache_combined.log"),
     ("apache-vhost", "fixtures/corpora/apache_vhost_combined.log"),
 ];

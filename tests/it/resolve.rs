@@ -10,6 +10,8 @@ use httplog_exporter::route::{Engine, Resolver, Urlconf};
 
 use crate::support::project;
 
+mod strange;
+
 /// Number of paths for each script name.
 const PATHS: usize = 30_000;
 const SETTINGS: &str = "shop.rich_settings";
@@ -22,8 +24,15 @@ fn python(settings: &str) -> Command {
     command
 }
 
-/// Dumps the URLconf of a site as the documentation describes.
+/// Dumps the URLconf of a site as the documentation describes, without what precedes the dump.
 pub fn dump(settings: &str) -> String {
+    let printed = dump_with_output(settings);
+    // Some versions of the shell first list the objects that they imported.
+    printed[printed.find('{').unwrap()..].to_owned()
+}
+
+/// Dumps the URLconf of a site, and returns everything that was printed.
+fn dump_with_output(settings: &str) -> String {
     let script = fs::File::open(project("deploy/django/dump_urlconf.py")).unwrap();
     let output = python(settings)
         .env("SHOP_TRUTH", "/dev/null")
@@ -34,22 +43,27 @@ pub fn dump(settings: &str) -> String {
         .unwrap();
     let faults = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && faults.is_empty(), "{faults}");
-    let printed = String::from_utf8(output.stdout).unwrap();
-    // Some versions of the shell first list the objects that they imported.
-    printed[printed.find('{').unwrap()..].to_owned()
+    String::from_utf8(output.stdout).unwrap()
 }
 
-/// Builds the resolver of a dump.
-pub fn resolver(dump: &str, prefix: &str) -> Resolver {
+/// Reads a dump.
+fn urlconf(dump: &str) -> Urlconf {
     let text = Arc::new(Text {
         name: "urlconf.jsonl".into(),
         content: dump.into(),
     });
     let mut report = Report::default();
     let urlconf = Urlconf::read(&text, &mut report);
-    let resolver = urlconf.map(|urlconf| Resolver::new(urlconf, Some(prefix), &mut report));
     eprintln!("{report}");
-    resolver.unwrap()
+    urlconf.unwrap()
+}
+
+/// Builds the resolver of a dump.
+pub fn resolver(dump: &str, prefix: &str) -> Resolver {
+    let mut report = Report::default();
+    let resolver = Resolver::new(urlconf(dump), Some(prefix), &mut report);
+    eprintln!("{report}");
+    resolver
 }
 
 fn unhex(text: &str) -> Vec<u8> {

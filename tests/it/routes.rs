@@ -146,7 +146,7 @@ fn all_routes_are_listed_with_their_engines_and_warnings() {
         "regex         open ",
         "/de/kontakt/  (de)",
         "the converter `shop.rich_urls.Hex4` of view `hex` may reject",
-        "2 warnings\n",
+        "3 warnings\n",
     ] {
         assert!(list.contains(expected), "no {expected:?} in {list}");
     }
@@ -157,7 +157,7 @@ fn a_dump_that_cannot_be_used_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let ended = run(dir.path(), ["routes", "--urlconf", "none.jsonl", "/"], "");
     assert_snapshot!(ended.failed(66), @"
-    error: cannot read none.jsonl: no such file
+    error: cannot read none.jsonl: No such file or directory (os error 2)
      = help: generate it: python manage.py shell < dump_urlconf.py > urlconf.jsonl
     ");
     fs::write(dir.path().join("bad.jsonl"), "{}\n").unwrap();
@@ -253,6 +253,40 @@ fn replay_counts_rewritten_paths_by_their_views() {
         ]
         .map(owned)
     );
+}
+
+#[test]
+fn replay_reads_each_log_with_the_routes_of_its_source() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, path: &str| fs::write(dir.path().join(name), request(path)).unwrap();
+    write("shop.log", "/cart/1/");
+    write("blog.log", "/cart/1/");
+    write("copy.log", "/cart/1/");
+    let source = |name: &str, pattern: &str| {
+        format!(
+            "[[source]]\nname = '{name}'\npaths = ['{name}.log']\npattern = '{pattern}'\nroutes = '{name}'\n\
+             [routes.{name}]\ntemplates = {{ '/cart/<int:x>/' = '{name}:cart' }}\n"
+        )
+    };
+    let config = |blog| HEAD.to_owned() + &source("shop", "nginx-combined") + &source("blog", blog);
+    fs::write(dir.path().join("config.toml"), config("nginx-combined")).unwrap();
+    let counted = |logs: &[&str]| {
+        let args = ["replay", "--config", "config.toml", "--output", "metrics"];
+        let page = run(dir.path(), args.iter().chain(logs), "").succeeded();
+        let scrape = Scrape::parse(&page);
+        (
+            scrape.by("httplog_requests_total", "route"),
+            scrape.by("httplog_requests_total", "source"),
+        )
+    };
+    let (routes, sources) = counted(&["shop.log", "blog.log"]);
+    assert_eq!(routes, [("blog:cart", 1.0), ("shop:cart", 1.0)].map(owned));
+    let expected = [("nginx-combined", 1.0), ("nginx-combined (blog)", 1.0)];
+    assert_eq!(sources, expected.map(owned));
+    // A log at another path: the sources of its format disagree.
+    assert_eq!(counted(&["copy.log"]).0, [("/cart/<int>/", 1.0)].map(owned));
+    fs::write(dir.path().join("config.toml"), config("nginx-main")).unwrap();
+    assert_eq!(counted(&["copy.log"]).0, [("shop:cart", 1.0)].map(owned));
 }
 
 #[test]

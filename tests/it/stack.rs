@@ -293,7 +293,7 @@ impl Drop for Traffic {
 }
 
 /// Returns the command of a script, with the interpreter of the tests' virtual environment.
-fn python(script: &str) -> Command {
+pub fn python(script: &str) -> Command {
     let interpreter = project(".venv/bin/python");
     assert!(
         interpreter.exists(),

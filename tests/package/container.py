@@ -11,6 +11,7 @@ failure ends the program with an error. Needs root for systemd-nspawn and nsente
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ import threading
 import time
 from pathlib import Path
 
+THOUSAND = 1000
 DEADLINE = 40.0  # time limit of every wait in seconds, generous for a slow machine
 BOUND = 1.3  # highest exposure by `systemd-analyze security`: 0 is none, 10 that of a unit without sandboxing
 UNIT = "httplog-exporter.service"
@@ -25,6 +27,7 @@ LOG = "/var/log/nginx/access.log"
 CONFIG = "/etc/httplog-exporter/config.toml"
 STATE = "/var/lib/private/httplog-exporter"
 DROP_IN = f"/run/systemd/system/{UNIT}.d"
+CLOCK = "/usr/lib/clock.so"  # `clock.c`, where the unit's sandbox allows code
 FURTHER = '\n[[source]]\nname = "further"\npaths = ["/var/log/nginx/further.log"]\npattern = "nginx-combined"\n'
 
 
@@ -115,6 +118,25 @@ class Scrape:
             if found and all(label in (found[1] or "") for label in labels):
                 total += float(found[2])
         return total
+
+
+class Clock:
+    """The time of programs in the container that preload CLOCK."""
+
+    def __init__(self, container):
+        self.path = Path(f"/proc/{container.leader}/root/run/clock")
+        self.path.write_bytes(bytes(4096))
+        self.pairs, self.ahead = 0, 0
+
+    def advance(self, seconds):
+        self.ahead += round(seconds * 1e9)
+        with self.path.open("r+b", buffering=0) as file:
+            # The time last: it makes the pair valid.
+            for place, value in ((8, self.ahead), (0, time.time_ns())):
+                os.pwrite(file.fileno(), struct.pack("=q", value), 16 * self.pairs + place)
+        self.pairs += 1
+        # The kernel gives files the time of its last tick.
+        time.sleep(0.01)
 
 
 def until(what, ask):
@@ -296,6 +318,71 @@ def counts_through_logrotate(container):
     counted(container, sum(sent) + request(container, 10))
 
 
+def counts_every_day_of_a_month(container):
+    """Rotates daily, as Debian does for nginx, with `dateext`; expects every request once, on each day."""
+    clock = Clock(container)
+    container.shell(f"""
+        cp /packages/clock.so {CLOCK}
+        sed -i 's/^\\tdaily$/\\tdaily\\n\\tdateext/' /etc/logrotate.d/nginx
+        mkdir -p {DROP_IN}; printf '[Service]\\nEnvironment=LD_PRELOAD={CLOCK}\\n' >{DROP_IN}/clock.conf
+        systemctl daemon-reload; systemctl restart {UNIT}
+    """)
+    sent = 0
+    for day in range(30):
+        # Not forced: logrotate rotates because its clock says that a day has passed.
+        container.run("env", f"LD_PRELOAD={CLOCK}", "logrotate", "/etc/logrotate.conf")
+        rotated = container.shell(f"ls {LOG}-*[0-9] {LOG}-*.gz 2>/dev/null || true").split()
+        expect(f"rotated files on day {day + 1}", len(rotated), min(day, 14))
+        expect(f"archives on day {day + 1}", sum(name.endswith(".gz") for name in rotated), max(min(day, 14) - 1, 0))
+        for number in (10, 1, 2):
+            sent += request(container, number)
+            counted(container, sent)
+            clock.advance(180)
+        clock.advance(24 * 3600 - 3 * 180)
+    pid = is_active(container)
+    journal = container.run("journalctl", "--no-pager", f"_PID={pid}")
+    expect("a warning a jump of the clock, at most", journal.count("no progress") <= clock.pairs, True)
+    files = container.shell(f"ls -l /proc/{pid}/fd")
+    expect("open logs", re.findall(r"-> (/var/log/\S.*)", files), [LOG])
+    container.shell(f"rm -r {DROP_IN} /run/clock {CLOCK}; systemctl daemon-reload; systemctl restart {UNIT}")
+
+
+def follows_a_thousand_logs(container):
+    """Rotates all logs of a thousand sources at once, within the unit's limits; reloads and stops in time."""
+    line = '192.0.2.7 - - [28/Nov/2026:07:00:00 +0000] "GET /a/ HTTP/1.1" 404 10 "-" "ua"'
+    logs = "/var/log/tenants"
+    each = f"for log in $(seq {THOUSAND}); do log={logs}/$log.log;"
+    container.shell(f"""
+        mkdir -m 755 {logs}; cp {CONFIG} /root/good.toml
+        {each} echo '{line}' >$log; done
+        for n in $(seq {THOUSAND}); do
+            printf '[[source]]\nname = "t%s"\npaths = ["{logs}/%s.log"]\npattern = "nginx-combined"\nstart = "beginning"\n' $n $n
+        done >>{CONFIG}
+        systemctl restart {UNIT}
+    """)
+
+    def are_counted(lines):
+        scrape = Scrape(container)
+        return scrape.sum("httplog_exporter_lines_total", 'outcome="recorded"', 'source="t') == lines
+
+    until("a line of each log", lambda: are_counted(THOUSAND))
+    container.shell(f"{each} mv $log $log.1; echo '{line}' >>$log.1; echo '{line}' >$log; done")
+    until("the lines beside the rotation", lambda: are_counted(3 * THOUSAND))
+    container.run("systemctl", "reload", UNIT)
+    container.shell(f"{each} echo '{line}' >>$log; done")
+    until("the lines after the reload", lambda: are_counted(4 * THOUSAND))
+    until("the end of the reload", lambda: container.show("ActiveState") == "active")
+    pid = is_active(container)
+    expect("few threads for a thousand logs", len(container.shell(f"ls /proc/{pid}/task").split()) <= 16, True)
+    # Descriptors come and go meanwhile.
+    notifiers = container.shell(f"find /proc/{pid}/fd -lname '*inotify*' 2>/dev/null || true").split()
+    expect("inotify instances", len(notifiers), 1)
+    began = time.monotonic()
+    container.run("systemctl", "stop", UNIT)
+    expect("stopped within 2 s", time.monotonic() - began < 2, True)
+    container.shell(f"cp /root/good.toml {CONFIG}; rm -r {logs}; systemctl start {UNIT}")
+
+
 def is_upgraded(container):
     pid = is_active(container)
     container.shell(f"echo kept >{STATE}/kept")
@@ -339,14 +426,16 @@ def is_purged(container):
 
 STEPS = (
     has_a_server, installs, runs_without_privileges, is_little_exposed, is_ready_once_logs_are_open, reloads,
-    is_restarted_by_the_watchdog, is_restarted_after_a_kill, counts_through_logrotate, is_upgraded,
-    keeps_a_unit_disabled, is_removed, is_installed_again, is_purged,
+    is_restarted_by_the_watchdog, is_restarted_after_a_kill, counts_through_logrotate,
+    counts_every_day_of_a_month, follows_a_thousand_logs, is_upgraded, keeps_a_unit_disabled, is_removed, is_installed_again, is_purged,
 )
 
 
 def lay_out(package, folder):
-    """Copies the package, and builds one with another version and default configuration."""
+    """Copies the package, builds one with another version and default configuration, and compiles the clock."""
     shutil.copy(package, folder / "first.deb")
+    source = Path(__file__).with_name("clock.c")
+    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", folder / "clock.so", source], check=True)
     tree = folder / "next"
     subprocess.run(["dpkg-deb", "--raw-extract", package, tree], check=True)
     control = tree / "DEBIAN/control"

@@ -18,6 +18,7 @@ ODD = [
     b"%ED%A0%80", b"%F0%9F%98%80", b"%f0%9f", b"\xff", b"\xc3\xa9", b"\xe2\x82", b"?", b"#", b"?x=/a/",
     b"#/a?b", b"de/", b"en/", b"pt/", b"pt-br/", b"PT-BR/", b"zh-cn/", b"de-at/", b"DE/", b"de@x/",
     b"admin/", b"articles/", b"levels/", b"levels/a", b"prefix-open/", b"2020/", b"legacy/2001/",
+    b"section-open/", b"feed-open/", b".json", b"-", b"long-open/", b"below-nothing/",
     b"dead", b"beef", b"..", b"./", b"%2e%2e/", b"+", b";x=1", b":", b"@", b"%D9%A3", b"%C2%B2",
 ]  # fmt: skip
 FIXED = [
@@ -146,6 +147,7 @@ def fill(rng, route, converters):
             "UUIDConverter": lambda: str(uuid.UUID(int=rng.getrandbits(128))),
             "PathConverter": lambda: rng.choice(["a", "a/b.pdf", "a/edit/", "x//y", "a/b/c"]),
             "Hex4": lambda: rng.choice(["beef", "0000", "dead", "dea", "12345"]),
+            "FormatSuffix": lambda: rng.choice([".json", ".api/", ".x7", ".JSON"]),
             "Words": lambda: rng.choice(["a", "a,b", "é,٣", "a,", ","]),
         }[kind]()
 

@@ -4,22 +4,30 @@
 
 use std::io;
 use std::os::unix::fs::FileTypeExt as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cli::overlap::shared_files;
 use crate::clock::ManualClock;
-use crate::config::{Config, Input};
+use crate::config::{Config, Input, Resolvers};
+use crate::daemon::{files_per_source, raise_descriptor_limit};
 use crate::diag::{Fault, Report};
 use crate::source::{
     FileError, FileEvent, FileSettings, FileSource, JOURNAL_PROGRAM, RealFs, SHORT_QUEUE, Stream,
     Syslog, unix_queue_length,
 };
 
-/// Opens every file that a configuration names.
-pub(super) fn check_files(config: &Config, report: &mut Report) {
-    for routes in config.routes.values() {
-        routes.load(report);
-    }
+use super::sample::try_log;
+
+/// Opens the files that a configuration names, as many as the daemon would have open at one time, and tries their last
+/// lines. `path` is that of the configuration.
+pub(super) fn check_files(config: &Config, path: &Path, report: &mut Report) {
+    raise_descriptor_limit();
+    let routes = config.routes.values();
+    let resolvers: Resolvers = routes
+        .filter_map(|routes| Some((routes.name.clone(), routes.load(report)?)))
+        .collect();
     for source in &config.sources {
         let files = match &source.input {
             Input::Files(files) => files,
@@ -34,11 +42,22 @@ pub(super) fn check_files(config: &Config, report: &mut Report) {
             line_bytes: config.limits.line_bytes,
             rotate_wait: Duration::ZERO,
             poll: Duration::MAX,
-            open_files: usize::MAX,
+            open_files: files_per_source(config.sources.len()),
         };
         let mut files = FileSource::new(&settings, RealFs, Arc::new(ManualClock::default()));
-        files.discover(&mut |event| report.extend(judge(&source.name, &event)));
+        files.discover(&mut |event| {
+            report.extend(judge(&source.name, &event));
+            // Of many logs, one is named and tried.
+            if let FileEvent::Opened { path: log, .. } | FileEvent::OpenedMany { path: log, .. } =
+                &event
+            {
+                let routes = source.routes.as_ref();
+                let resolver = routes.and_then(|routes| resolvers.get(&routes.name));
+                report.extend(try_log(source, resolver, log, path));
+            }
+        });
     }
+    report.extend(shared_files(config));
 }
 
 /// Returns the fault of a stream, without opening it: the daemon may have it open.
@@ -91,11 +110,15 @@ fn is_on_path(program: &str) -> bool {
 /// Converts an event to a fault.
 fn judge(source: &str, event: &FileEvent) -> Option<Fault> {
     match event {
-        FileEvent::Missing { .. } => Some(
+        FileEvent::Missing { .. } | FileEvent::ManyMissing { .. } => Some(
             Fault::warning(format!("source `{source}`: {event}"))
                 .help("it is followed as soon as it appears"),
         ),
-        FileEvent::Unreadable { error, .. } => {
+        FileEvent::Waiting { .. } => Some(
+            Fault::warning(format!("source `{source}`: {event}"))
+                .help("lines are counted later than with a higher limit"),
+        ),
+        FileEvent::Unreadable { error, .. } | FileEvent::ManyUnreadable { error, .. } => {
             let fault = Fault::error(format!("source `{source}`: {event}"));
             let denied = matches!(error, FileError::Io(error) if error.kind() == io::ErrorKind::PermissionDenied);
             Some(if denied {

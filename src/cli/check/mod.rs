@@ -1,6 +1,7 @@
 //! `check`: reports every fault of a configuration at once.
 
 mod files;
+mod sample;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -11,17 +12,21 @@ use files::check_files;
 
 use super::exit::{Failure, counted};
 use super::load::load;
-use crate::config::{self, Config, Limits, Source};
+use crate::config::{self, Config, Limits, Resolvers, Source};
 use crate::daemon::pipeline_settings;
 use crate::diag::{Fault, Report};
 use crate::label::Budget;
 use crate::metric::MetricPlan;
+use crate::model::Field;
 use crate::pipeline::{Initialised, Pipeline};
+use crate::route::Router;
+use crate::text_file::Accept;
 
 /// Check a configuration: keys, patterns with their examples, files and permissions.
 ///
-/// Reports every fault with its place. Logs are opened with the rights of the current user. A missing
-/// log is a warning. The exit code is 78 after an error and 0 otherwise.
+/// Reports every fault with its place. Logs are opened with the rights of the current user, and their last
+/// 100 lines are tried with the pattern of the source. A missing log, or one whose lines do not match, is a
+/// warning. The exit code is 78 after an error and 0 otherwise.
 #[derive(Debug, Args)]
 pub struct Check {
     /// Path of the configuration
@@ -31,14 +36,16 @@ pub struct Check {
 
 impl Check {
     pub(super) fn execute(&self) -> Result<(), Failure> {
-        let mut checked = load(&self.config)?;
+        let mut checked = load(&self.config, Accept::RegularOrPipe)?;
         if let Some(config) = &checked.config {
-            check_files(config, &mut checked.report);
+            check_files(config, &self.config, &mut checked.report);
         }
         let Some(config) = checked.config.filter(|_| !checked.report.has_errors()) else {
             return Err(checked.report.into());
         };
-        let initial = initialised(&config);
+        // The faults are in the report already.
+        let resolvers = config.resolvers(&mut Report::default());
+        let initial = initialised(&config, &resolvers);
         judge(&config, &initial, &mut checked.report);
         let mut out = io::stdout().lock();
         write!(out, "{}", checked.report)?;
@@ -55,21 +62,20 @@ impl Check {
                 Some(front) => writeln!(out, ", behind {front}")?,
                 None => writeln!(out)?,
             }
-            estimate(&mut out, source, config.limits.series, initial)?;
+            let routes = most_routes(source, &resolvers);
+            estimate(&mut out, source, routes, config.limits.series, initial)?;
         }
         Ok(())
     }
 }
 
 /// Returns the families of each source that start at 0 under `run`.
-fn initialised(config: &Config) -> Vec<Vec<Initialised>> {
-    // The faults are in the report already.
-    let resolvers = config.resolvers(&mut Report::default());
+fn initialised(config: &Config, resolvers: &Resolvers) -> Vec<Vec<Initialised>> {
     let budget = Budget::new(config.limits.series);
     let sources = config.sources.iter();
     sources
         .map(|source| {
-            let settings = pipeline_settings(source, config.limits.line_bytes, &resolvers, None);
+            let settings = pipeline_settings(source, config.limits.line_bytes, resolvers, None);
             let pipeline = Pipeline::new(settings, budget.clone());
             pipeline.initialise(&mut pipeline.shard())
         })
@@ -116,16 +122,31 @@ fn judge(config: &Config, initial: &[Vec<Initialised>], report: &mut Report) {
     }
 }
 
+/// Returns the most routes of a source.
+fn most_routes(source: &Source, resolvers: &Resolvers) -> usize {
+    let Some(routes) = &source.routes else {
+        return Router::MAX_ROUTES;
+    };
+    let all = resolvers
+        .get(&routes.name)
+        .map_or(0, |resolver| resolver.views());
+    let views = routes.max_routes.map_or(all, |most| most.min(all));
+    // Lines that name their view may add as many names again.
+    let has_names = source.pattern.fields().contains(Field::View);
+    let names = routes.max_routes.unwrap_or(Router::MAX_ROUTES);
+    views + if has_names { names } else { 0 }
+}
+
 /// Prints the most series of each family of a source.
 fn estimate(
     out: &mut impl Write,
     source: &Source,
+    routes: usize,
     limit: usize,
     initial: &[Initialised],
 ) -> io::Result<()> {
     let plan = MetricPlan::new(&source.metrics, source.pattern.fields());
-    let routes = source.routes.as_ref().map(|routes| routes.max_routes);
-    for (name, sizes) in plan.sizes(routes.unwrap_or(Limits::MAX_ROUTES)) {
+    for (name, sizes) in plan.sizes(routes) {
         let product = sizes.iter().map(|(_, size)| *size);
         let product = product.fold(1, usize::saturating_mul);
         let factors = sizes.iter().filter(|(_, size)| *size > 1);

@@ -45,6 +45,33 @@ fn a_custom_metric_is_read() {
 }
 
 #[test]
+fn a_metric_of_a_set_takes_further_conditions() {
+    let when = |text: &str| faults(&format!("[metrics.when]\n{text}\n"));
+    assert_eq!(
+        when("httplog_request_duration_seconds = { route = ['!/events/'] }"),
+        [""; 0]
+    );
+    assert_eq!(
+        when("httplog_request_durations_seconds = { route = ['!/events/'] }"),
+        [
+            "`httplog_request_durations_seconds` is not a metric of a set; did you mean `httplog_request_duration_seconds`?"
+        ]
+    );
+    assert_eq!(
+        when("nginx_parse_errors_total = { status = ['200'] }"),
+        ["`nginx_parse_errors_total` counts rejected lines, which have no labels"]
+    );
+    let content =
+        format!("[metrics.when]\nhttplog_requests_total = {{ status = ['!5xx'] }}\n{SOURCE}");
+    let config = Config::parse("c", &content, Path::new("/etc/x"))
+        .config
+        .unwrap();
+    let mut metrics = config.metrics.iter();
+    let metric = metrics.find(|metric| &*metric.name == "httplog_requests_total");
+    assert_eq!(metric.unwrap().when.len(), 1);
+}
+
+#[test]
 fn fields_that_identify_a_client_are_refused_with_the_reason() {
     for field in ["remote_addr", "user", "referer", "user_agent"] {
         let refused = metric(&format!("labels = ['{field}']"));

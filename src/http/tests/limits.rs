@@ -9,7 +9,7 @@ const SHORT: Duration = Duration::from_millis(50);
 const HEAD: Duration = Duration::from_millis(500);
 
 /// Bytes of a response that exceeds a socket's buffers, so that writing it needs a reader.
-const LONG: usize = 16 * 1024 * 1024;
+pub(super) const LONG: usize = 16 * 1024 * 1024;
 
 fn cut_by_head() -> Server {
     Server::limited(Limits {
@@ -101,11 +101,11 @@ fn too_many_header_fields_are_refused() {
     let with_fields = |count| {
         let fields = "X: y\r\n".repeat(count);
         server.exchange(format!(
-            "GET /metrics HTTP/1.1\r\nConnection: close\r\n{fields}\r\n"
+            "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{fields}\r\n"
         ))
     };
-    assert!(with_fields(63).starts_with("HTTP/1.1 200 "));
-    assert!(with_fields(64).starts_with("HTTP/1.1 431 "));
+    assert!(with_fields(62).starts_with("HTTP/1.1 200 "));
+    assert!(with_fields(63).starts_with("HTTP/1.1 431 "));
 }
 
 #[test]
@@ -127,21 +127,27 @@ fn a_body_announced_with_expect_is_not_requested() {
 }
 
 #[test]
-fn the_oldest_connection_without_a_request_makes_room() {
+fn the_oldest_connection_without_a_request_makes_room_and_one_whose_request_has_begun_stays() {
     let server = Server::limited(Limits {
-        connections: 2,
+        connections: 3,
         ..Limits::default()
     });
-    let mut oldest = server.connect();
-    oldest.write_all(b"GET /metrics").unwrap();
+    let mut begun = server.connect();
+    begun.write_all(b"GET /-/healthy HTTP/1.1\r\n").unwrap();
     server.seen.wait_for(1, |event| *event == HttpEvent::Opened);
-    let mut younger = server.connect();
+    let mut oldest = server.connect();
     server.seen.wait_for(2, |event| *event == HttpEvent::Opened);
+    let mut younger = server.connect();
+    server.seen.wait_for(3, |event| *event == HttpEvent::Opened);
     assert!(server.get("/-/healthy").ends_with("ok\n"));
     assert_eq!(rest_of(&mut oldest), "");
     assert_eq!(server.seen.count(HttpEvent::Displaced), 1);
+    begun
+        .write_all(b"Host: x\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    assert!(rest_of(&mut begun).ends_with("ok\n"));
     younger
-        .write_all(b"GET /-/healthy HTTP/1.1\r\nConnection: close\r\n\r\n")
+        .write_all(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         .unwrap();
     assert!(rest_of(&mut younger).ends_with("ok\n"));
 }
@@ -157,7 +163,7 @@ fn a_new_connection_is_refused_while_all_others_are_working() {
     let server = Server::with(scrape, limits);
     let mut first = server.connect();
     first
-        .write_all(b"GET /metrics HTTP/1.1\r\nConnection: close\r\n\r\n")
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         .unwrap();
     has_begun.recv_timeout(PATIENCE).unwrap();
     assert_eq!(server.get("/-/healthy"), "");
@@ -177,12 +183,12 @@ fn a_new_connection_waits_for_room() {
     let server = Server::with(scrape, limits);
     let mut first = server.connect();
     first
-        .write_all(b"GET /metrics HTTP/1.1\r\nConnection: close\r\n\r\n")
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         .unwrap();
     has_begun.recv_timeout(PATIENCE).unwrap();
     let mut newcomer = server.connect();
     newcomer
-        .write_all(b"GET /-/healthy HTTP/1.1\r\nConnection: close\r\n\r\n")
+        .write_all(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         .unwrap();
     let_go.send(()).unwrap();
     assert!(rest_of(&mut first).ends_with("up 1\n"));
@@ -190,7 +196,7 @@ fn a_new_connection_waits_for_room() {
 }
 
 /// Requests a long response and reads only its first byte, so that the connection stalls.
-fn stall(server: &Server) -> TcpStream {
+pub(super) fn stall(server: &Server) -> TcpStream {
     let mut stream = server.connect();
     stream
         .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -215,50 +221,6 @@ fn stalled_clients_make_room() {
 }
 
 #[test]
-fn stalled_clients_are_disconnected_when_memory_is_short() {
-    let limits = Limits {
-        response_bytes: LONG / 2,
-        stall: Duration::ZERO,
-        write: PATIENCE * 2,
-        ..Limits::default()
-    };
-    let server = Server::with(Gauge(LONG), limits);
-    let mut first = stall(&server);
-    let _second = stall(&server);
-    assert!(rest_of(&mut first).len() < LONG);
-    server
-        .seen
-        .wait_for(1, |event| *event == HttpEvent::Displaced);
-}
-
-#[test]
-fn responses_are_shared_when_memory_is_short() {
-    let limits = Limits {
-        response_bytes: LONG / 2,
-        stall: PATIENCE * 2,
-        write: PATIENCE * 2,
-        ..Limits::default()
-    };
-    let server = Server::with(Gauge(LONG), limits);
-    let _stalled = stall(&server);
-    for _ in 0..3 {
-        assert!(server.get("/metrics").ends_with("up 1\n"));
-    }
-    let is_scrape = |event: &HttpEvent| matches!(event, HttpEvent::Scraped { .. });
-    assert_eq!(
-        server
-            .seen
-            .events
-            .lock()
-            .unwrap()
-            .iter()
-            .filter(|event| is_scrape(event))
-            .count(),
-        1
-    );
-}
-
-#[test]
 fn a_stalled_client_is_cut_off_after_the_write_limit() {
     let limits = Limits {
         write: SHORT,
@@ -268,6 +230,68 @@ fn a_stalled_client_is_cut_off_after_the_write_limit() {
     let mut stream = stall(&server);
     server.seen.wait_for(1, |event| *event == HttpEvent::Closed);
     assert!(rest_of(&mut stream).len() < LONG);
+}
+
+#[test]
+fn a_client_that_reads_a_little_now_and_then_is_cut_off() {
+    let limits = Limits {
+        write: SHORT,
+        write_bytes: LONG as u64,
+        ..Limits::default()
+    };
+    let server = Server::with(Gauge(LONG), limits);
+    let mut stream = stall(&server);
+    assert!(rest_of_slowly(&server, &mut stream) < LONG);
+}
+
+#[test]
+fn a_response_has_to_be_read_within_its_deadline() {
+    let limits = Limits {
+        response: SHORT * 2,
+        write: PATIENCE * 2,
+        ..Limits::default()
+    };
+    let server = Server::with(Gauge(LONG), limits);
+    let mut stream = stall(&server);
+    assert!(rest_of_slowly(&server, &mut stream) < LONG);
+}
+
+/// Reads a small piece between two requests of others, until the other side closes; returns the number of bytes.
+fn rest_of_slowly(server: &Server, stream: &mut TcpStream) -> usize {
+    let mut bytes = 0;
+    let mut chunk = [0; 4 * 1024];
+    while let Ok(count @ 1..) = stream.read(&mut chunk) {
+        bytes += count;
+        assert!(server.get("/-/healthy").ends_with("ok\n"));
+    }
+    bytes
+}
+
+#[test]
+fn a_client_that_does_not_read_its_last_response_keeps_its_place_until_it_is_cut_off() {
+    let limits = Limits {
+        head: HEAD,
+        ..Limits::default()
+    };
+    let server = Server::with(Gauge(100_000), limits);
+    let mut stream = server.connect();
+    let request = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    stream.write_all(request).unwrap();
+    stream.read_exact(&mut [0]).unwrap();
+    assert_eq!(server.seen.count(HttpEvent::Closed), 0);
+    server.seen.wait_for(1, |event| *event == HttpEvent::Closed);
+}
+
+#[test]
+fn a_client_that_closed_its_side_reads_the_whole_response_late() {
+    let server = Server::with(Gauge(100_000), Limits::default());
+    let mut stream = server.connect();
+    let request = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    stream.write_all(request).unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    // Everything was sent once the next request, which came later, has its response.
+    assert!(server.get("/-/healthy").ends_with("ok\n"));
+    assert!(rest_of(&mut stream).ends_with("up 1\n"));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Tests of the HTTP server over real sockets.
 
 mod limits;
+mod memory;
 mod routes;
 mod server;
 mod sharing;

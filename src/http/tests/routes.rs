@@ -53,13 +53,17 @@ fn health_is_always_ok() {
 }
 
 #[test]
-fn readiness_follows_the_flag() {
+fn readiness_is_reported_with_its_reason() {
     let server = Server::start();
     assert!(server.get("/-/ready").starts_with("HTTP/1.1 503 "));
-    server.ready.set(true);
-    assert!(server.get("/-/ready").starts_with("HTTP/1.1 200 "));
-    server.ready.set(false);
-    assert!(server.get("/-/ready").starts_with("HTTP/1.1 503 "));
+    server.ready.set(true, "ready: every source is open\n");
+    let response = server.get("/-/ready");
+    assert!(response.starts_with("HTTP/1.1 200 "));
+    assert_eq!(body(&response), "ready: every source is open\n");
+    assert!(server.ready.set(false, "not ready: stopping\n"));
+    let response = server.get("/-/ready");
+    assert!(response.starts_with("HTTP/1.1 503 "));
+    assert_eq!(body(&response), "not ready: stopping\n");
 }
 
 #[test]
@@ -83,7 +87,7 @@ fn the_landing_page_is_locked_down() {
 #[test]
 fn head_has_the_headers_of_get_and_no_body() {
     let server = Server::start();
-    server.ready.set(true);
+    server.ready.set(true, "ready\n");
     for page in Page::SERVED {
         let path = page.path();
         let get = server.get(path);

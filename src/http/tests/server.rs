@@ -60,7 +60,7 @@ fn a_unix_socket_is_served_beside_tcp_and_removed_at_the_end() {
     let mut stream = UnixStream::connect(&path).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream
-        .write_all(b"GET /metrics HTTP/1.1\r\nConnection: close\r\n\r\n")
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         .unwrap();
     assert!(rest_of(&mut stream).ends_with("up 1\n"));
     assert!(server.get("/metrics").ends_with("up 1\n"));
@@ -87,7 +87,7 @@ fn two_listeners_take_turns() {
         let mut stream = TcpStream::connect(second).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream
-            .write_all(b"GET /-/healthy HTTP/1.1\r\nConnection: close\r\n\r\n")
+            .write_all(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             .unwrap();
         assert!(rest_of(&mut stream).ends_with("ok\n"));
     }
@@ -100,4 +100,45 @@ fn loopback_of_ipv6_is_served() {
         let server = Server::on("[::1]:0", Gauge(1), Limits::default(), &[]);
         assert!(server.get("/-/healthy").ends_with("ok\n"));
     }
+}
+
+#[test]
+fn a_request_of_http_1_1_needs_one_host() {
+    let server = Server::start();
+    let status = |head: &str| {
+        let response = server.exchange(format!("{head}\r\n\r\n"));
+        response.split(' ').nth(1).unwrap().parse::<u16>().unwrap()
+    };
+    for (expected, head) in [
+        (400, "GET /metrics HTTP/1.1"),
+        (400, "GET /metrics HTTP/1.1\r\nHost: a\r\nHost: b"),
+        (400, "GET http://a/metrics HTTP/1.1"),
+        (400, "GET /metrics HTTP/1.1\r\nHost: a/b"),
+        (
+            200,
+            "GET http://a/metrics HTTP/1.1\r\nHost: a\r\nConnection: close",
+        ),
+        (200, "GET /metrics HTTP/1.1\r\nHost:\r\nConnection: close"),
+        (200, "GET /metrics HTTP/1.0"),
+        (400, "GET /metrics HTTP/1.0\r\nHost: a\r\nHost: a"),
+    ] {
+        assert_eq!(status(head), expected, "{head}");
+    }
+    let refused = HttpEvent::Responded {
+        page: Page::Metrics,
+        status: 400,
+    };
+    server.seen.wait_for(5, |event| *event == refused);
+}
+
+#[test]
+fn more_clients_than_the_usual_backlog_can_wait_to_be_accepted() {
+    let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
+    let Address::Ip(address) = *listener.local_address() else {
+        unreachable!()
+    };
+    let clients: Vec<_> = (0..300)
+        .map(|_| TcpStream::connect_timeout(&address, Duration::from_millis(500)))
+        .collect();
+    assert!(clients.iter().all(Result::is_ok));
 }

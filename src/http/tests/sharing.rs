@@ -6,7 +6,7 @@ use super::*;
 fn request_metrics(server: &Server) -> TcpStream {
     let mut stream = server.connect();
     stream
-        .write_all(b"GET /metrics HTTP/1.1\r\nConnection: close\r\n\r\n")
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         .unwrap();
     stream
 }

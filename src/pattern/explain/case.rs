@@ -9,8 +9,10 @@ use super::reader::Reader;
 /// A rejected line and the place where the pattern stopped.
 pub(super) struct Case<'c> {
     pub(super) reader: &'c Reader,
-    /// The line without its syslog header.
+    /// The line without its envelope.
     pub(super) line: &'c [u8],
+    /// The line with its envelope.
+    pub(super) whole: &'c [u8],
     pub(super) span: &'c Range<usize>,
     /// Index of the piece that does not match; one past the last means the end of the line.
     pub(super) piece: usize,

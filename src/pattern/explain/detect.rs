@@ -1,7 +1,5 @@
 //! Heuristics that classify a line or a piece of it, for explanations only.
 
-use super::super::syslog;
-
 /// A time format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Time {
@@ -45,7 +43,7 @@ pub(super) fn time(text: &[u8]) -> Option<Time> {
 
 /// Names the program that writes lines like this one, if they are not from an access log.
 pub(super) fn other_log(line: &[u8]) -> Option<&'static str> {
-    const MASKS: [(&str, &str); 8] = [
+    const MASKS: [(&str, &str); 7] = [
         ("9999/99/99 99:99:99 [", "nginx's error log"),
         ("[9999-99-99 99:99:99 ?9999] [", "gunicorn's error log"),
         ("[Aaa Aaa 99 99:99:99", "Apache's error log"),
@@ -58,49 +56,22 @@ pub(super) fn other_log(line: &[u8]) -> Option<&'static str> {
             "a traceback of a Python program",
         ),
         ("  File \"", "a traceback of a Python program"),
-        ("[pid: ", "uWSGI's request log"),
         ("Not Found: /", "Django's own log"),
     ];
     const LEVELS: [&str; 5] = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"];
     let known = MASKS.iter().find(|(mask, _)| begins(line, mask));
-    if let Some((_, program)) = known {
+    // The access logs of Python's servers begin with a time or a level too.
+    let is_request = line.windows(6).any(|window| window == b" HTTP/");
+    if let Some((_, program)) = known
+        && (!is_request || !program.starts_with("gunicorn"))
+    {
         return Some(program);
     }
     let is_message = LEVELS.iter().any(|level| {
         line.strip_prefix(level.as_bytes())
             .is_some_and(|rest| rest.starts_with(b":") || rest.starts_with(b" "))
     });
-    // uvicorn's access log starts with a level too.
-    let is_request = line.windows(6).any(|window| window == b" HTTP/");
     (is_message && !is_request).then_some("log messages of a Python program")
-}
-
-/// Returns the length of a syslog header: of one that patterns skip, or of one that they do not (a
-/// header without a priority, as rsyslog and journald write to files).
-pub(super) fn syslog_header(line: &[u8]) -> Option<usize> {
-    let frame = line.len() - syslog::strip(line).len();
-    if frame > 0 {
-        return Some(frame);
-    }
-    let priority = line.strip_prefix(b"<").and_then(|rest| {
-        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        ((1..=3).contains(&digits) && rest.get(digits) == Some(&b'>')).then_some(digits + 2)
-    });
-    let at = priority.unwrap_or_default();
-    let rest = &line[at..];
-    let time = if begins(rest, "Aaa ?9 99:99:99 ") {
-        16
-    } else if begins(rest, "9999-99-99T99:99:99") {
-        word_starts(rest).next()?
-    } else {
-        return None;
-    };
-    // The tag ends in a colon; the host before it is optional (nginx's `nohostname`).
-    let after = &rest[time..];
-    word_starts(after)
-        .take(2)
-        .find(|start| after[..*start].ends_with(b": "))
-        .map(|start| at + time + start)
 }
 
 /// Yields the offsets of the second and later words; words are separated by single blanks.
@@ -110,15 +81,15 @@ pub(super) fn word_starts(text: &[u8]) -> impl Iterator<Item = usize> + '_ {
 
 /// Returns whether a line consists of tab-separated `label:value` pairs.
 pub(super) fn is_ltsv(line: &[u8]) -> bool {
-    let is_pair = |pair: &[u8]| {
-        memchr::memchr(b':', pair).is_some_and(|colon| {
-            let label = &pair[..colon];
-            let is_label =
-                |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
-            !label.is_empty() && label.iter().all(is_label)
-        })
-    };
-    line.contains(&b'\t') && line.split(|byte| *byte == b'\t').all(is_pair)
+    let mut fields = line.split(|byte| *byte == b'\t');
+    line.contains(&b'\t') && fields.all(|field| label(field).is_some())
+}
+
+/// Returns the label of a `label:value` pair.
+pub(super) fn label(field: &[u8]) -> Option<&[u8]> {
+    let label = &field[..memchr::memchr(b':', field)?];
+    let is_label = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    (!label.is_empty() && label.iter().all(is_label)).then_some(label)
 }
 
 /// Returns whether most of a line is not text.
@@ -141,37 +112,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn syslog_headers_end_where_the_message_begins() {
-        let check = |header: &str| {
-            let line = format!("{header}192.0.2.7 - - [x]");
-            assert_eq!(
-                syslog_header(line.as_bytes()),
-                (!header.is_empty()).then_some(header.len()),
-                "{line}"
-            );
-        };
-        check("");
-        check("<190>Nov 22 18:47:14 vm nginx: ");
-        check("<190>Nov  2 18:47:14 nginx: ");
-        check("Nov 22 18:47:14 vm nginx[12]: ");
-        check("2026-11-22T18:47:14.123456+00:00 vm nginx: ");
-        check("<190>1 2026-11-22T18:47:14Z vm nginx 12 - - ");
-        check("<190>1 2026-11-22T18:47:14Z vm nginx 12 - [x@1 a=\"b\"] ");
-        check("<190>1 - vm nginx 12 - [x@1 a=\"\\] \"][y@1] ");
-        check("<190>2026-11-22T18:47:14+00:00 vm nginx: ");
-        for line in [
-            "<",
-            "<1",
-            "<190>",
-            "<190>1 2026-11-22T",
-            "Nov 22 18:47:14 ",
-            "<1>Nov 22 18:47:14 x",
-        ] {
-            assert_eq!(syslog_header(line.as_bytes()), None, "{line}");
-        }
-    }
-
-    #[test]
     fn messages_are_distinguished_from_requests() {
         let check = |line: &str, found: bool| {
             assert_eq!(other_log(line.as_bytes()).is_some(), found, "{line}");
@@ -184,6 +124,10 @@ mod tests {
         check("[22/Nov/2026 18:47:15] \"GET / HTTP/1.1\" 200 1204", true);
         check("INFO:     Started server process [1]", true);
         check("INFO:     127.0.0.1:5 - \"GET / HTTP/1.1\" 200 OK", false);
+        check(
+            "[2026-11-22 12:47:15 -0600] [8051] [INFO] 127.0.0.1:5 - \"GET / HTTP/1.1\" 200",
+            false,
+        );
         check("INFORMATION", false);
         check("192.0.2.7 - - [22/Nov/2026:18:47:15 +0000] \"", false);
     }

@@ -6,9 +6,11 @@ use super::{foreign, misfit};
 
 /// Finds the likely cause. The most certain checks come first.
 pub(super) fn diagnose(case: &Case<'_>) -> Diagnosis {
-    const CHECKS: [fn(&Case<'_>) -> Option<Diagnosis>; 15] = [
+    const CHECKS: [fn(&Case<'_>) -> Option<Diagnosis>; 17] = [
         foreign::empty,
+        foreign::skipped,
         foreign::number,
+        misfit::ambiguous,
         foreign::binary,
         foreign::keyed,
         foreign::other_log,

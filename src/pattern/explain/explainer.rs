@@ -3,10 +3,10 @@
 use std::cmp::Reverse;
 
 use super::super::{Pattern, presets};
+use super::foreign;
 use super::outcome::{Explanation, Nearest, Outcome, Stop};
 use super::reader::Reader;
 use super::stop::stop;
-use super::{detect, foreign};
 
 /// Explains lines by the presets and by custom patterns.
 #[derive(Debug)]
@@ -44,8 +44,8 @@ impl Explainer {
 
     /// Finds the pattern that reads the line, or else the one that gets furthest.
     pub fn closest(&self, line: &[u8]) -> Option<Nearest> {
-        let nearest = self.furthest(line, |_| true)?;
-        Some(nearest.nearest(line, 0))
+        let nearest = self.furthest(line, |_| true, None)?;
+        Some(nearest.nearest(line))
     }
 
     /// Lists the patterns that read the line, sorted by preference.
@@ -66,38 +66,43 @@ impl Explainer {
                 nearest: None,
             }));
         }
-        let header = detect::syslog_header(line).unwrap_or_default();
-        let body = &line[header..];
         match reader.pattern.parse(&mut reader.pattern.scratch(), line) {
             Ok(record) => {
-                // A pattern may skip a header that is not part of its format.
-                let whole = reader.outline.reach(line);
-                let reach = if header > 0 && whole.pieces < reader.outline.pieces.len() {
-                    reader.outline.reach(body).shifted(header)
-                } else {
-                    whole
-                };
+                let envelope = reader.envelope(line);
+                let message = &line[envelope..];
+                let reach = reader
+                    .divided(message)
+                    .unwrap_or_else(|| reader.outline.reach(message));
+                let reach = reach.shifted(envelope);
                 Outcome::Read(reader.values(line, &reach, &record))
             }
             Err(reject) => {
-                let nearest = self.furthest(body, |other| other.is_preset);
+                let nearest = self.furthest(line, |other| other.is_preset, Some(reader));
                 Outcome::Stopped(Box::new(stop(reader, nearest, line, reject)))
             }
         }
     }
 
     /// Of the wanted readers, finds the one that reads the line with the most fields, or else the one
-    /// that gets furthest. The first of equals wins.
-    fn furthest(&self, line: &[u8], is_wanted: impl Fn(&Reader) -> bool) -> Option<&Reader> {
+    /// that gets furthest. Of equals, the one in the dialect of `rejecting` wins, then the first.
+    fn furthest(
+        &self,
+        line: &[u8],
+        is_wanted: impl Fn(&Reader) -> bool,
+        rejecting: Option<&Reader>,
+    ) -> Option<&Reader> {
         let line = &line[..line.len().min(self.line_bytes)];
         let rank = |reader: &Reader| {
-            let reach = reader.outline.reach(line);
+            let envelope = reader.envelope(line);
+            let reach = reader.outline.reach(&line[envelope..]);
             let missing = reader.outline.pieces.len() - reach.pieces;
             let fields = reader.pattern.fields().iter().count();
+            let dialect = reader.pattern.dialect();
+            let is_related = rejecting.is_some_and(|other| other.pattern.dialect() == dialect);
             if reader.reads(line) {
-                (true, fields, Reverse(0))
+                (true, fields, Reverse(0), is_related)
             } else {
-                (false, reach.at, Reverse(missing))
+                (false, envelope + reach.at, Reverse(missing), is_related)
             }
         };
         // `max_by_key` returns the last of equals.

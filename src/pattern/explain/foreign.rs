@@ -15,24 +15,13 @@ pub(super) fn overlong(limit: usize) -> Diagnosis {
     )
 }
 
-/// Diagnoses a line that the pattern `reader` reads without its syslog header.
-pub(super) fn syslog(reader: &str) -> Diagnosis {
-    Diagnosis::new(
-        Cause::Syslog,
-        "a syslog header (time, host, program) precedes the line",
-        format!(
-            "`{reader}` reads what follows the header: have the server write its own file, or the collector write only the message"
-        ),
-    )
-}
-
 pub(super) fn empty(case: &Case<'_>) -> Option<Diagnosis> {
-    let (reason, remedy) = if case.line.is_empty() {
+    let (reason, remedy) = if case.whole.is_empty() {
         (
             "the line is empty",
             "nothing to do: empty lines are skipped, not rejected",
         )
-    } else if case.line.trim_ascii().is_empty() {
+    } else if case.whole.trim_ascii().is_empty() {
         (
             "the line is blank",
             "check what writes it: only lines of 0 bytes are skipped",
@@ -43,13 +32,31 @@ pub(super) fn empty(case: &Case<'_>) -> Option<Diagnosis> {
     Some(Diagnosis::new(Cause::Empty, reason, remedy))
 }
 
+pub(super) fn skipped(case: &Case<'_>) -> Option<Diagnosis> {
+    (case.reject == Reject::Mismatch && case.reader.pattern.skips(case.whole)).then_some(())?;
+    Some(Diagnosis::new(
+        Cause::Skipped,
+        "the line is not a request: it is a message of the server, which the pattern skips",
+        "nothing to do: such lines are counted as skipped, not as rejected",
+    ))
+}
+
 pub(super) fn number(case: &Case<'_>) -> Option<Diagnosis> {
     (case.reject == Reject::Number).then_some(())?;
-    Some(Diagnosis::new(
-        Cause::Number,
-        "the number does not fit in 64 bits",
-        "servers do not write such numbers: check what wrote the line",
-    ))
+    let is_whole = case.found().iter().all(u8::is_ascii_digit);
+    Some(if is_whole {
+        Diagnosis::new(
+            Cause::Number,
+            "the number does not fit in 64 bits",
+            "servers do not write such numbers: check what wrote the line",
+        )
+    } else {
+        Diagnosis::new(
+            Cause::Number,
+            "this is not a number",
+            "let the group match a number alone: digits, with or without decimals",
+        )
+    })
 }
 
 pub(super) fn binary(case: &Case<'_>) -> Option<Diagnosis> {
@@ -71,11 +78,21 @@ pub(super) fn binary(case: &Case<'_>) -> Option<Diagnosis> {
 
 pub(super) fn keyed(case: &Case<'_>) -> Option<Diagnosis> {
     let line = case.line;
-    let is_json =
-        line.trim_ascii_start().starts_with(b"{") && !case.reader.outline.may_begin_with('{');
+    let dialect = case.reader.pattern.dialect();
+    let begins = line.trim_ascii_start().starts_with(b"{");
+    let is_json = match dialect {
+        Dialect::Json => false,
+        Dialect::Ltsv => begins,
+        _ => begins && !case.reader.outline.may_begin_with('{'),
+    };
+    let reads = match dialect {
+        Dialect::Json => "JSON",
+        Dialect::Ltsv => "LTSV",
+        _ => "text",
+    };
     let (kind, notation, example) = if is_json {
         (Cause::Json, "JSON", "nginx-json")
-    } else if detect::is_ltsv(line) && !has_tabs(case) {
+    } else if dialect != Dialect::Ltsv && detect::is_ltsv(line) && !has_tabs(case) {
         (
             Cause::Ltsv,
             "LTSV (`label:value` pairs separated by tabs)",
@@ -95,7 +112,7 @@ pub(super) fn keyed(case: &Case<'_>) -> Option<Diagnosis> {
         })
     };
     let name = case.reader.pattern.name();
-    let reason = format!("the line is {notation}, but `{name}` reads text");
+    let reason = format!("the line is {notation}, but `{name}` reads {reads}");
     Some(Diagnosis::new(kind, reason, remedy))
 }
 
@@ -106,7 +123,9 @@ fn has_tabs(case: &Case<'_>) -> bool {
 }
 
 pub(super) fn other_log(case: &Case<'_>) -> Option<Diagnosis> {
-    let program = detect::other_log(case.line).filter(|_| case.preset.is_none())?;
+    let program = detect::other_log(case.whole)
+        .or_else(|| detect::other_log(case.line))
+        .filter(|_| case.preset.is_none())?;
     let remedy = if program.contains("runserver") {
         "runserver is not meant for production and logs no durations: run gunicorn, and follow its access log"
     } else {

@@ -1,12 +1,24 @@
 //! Causes inside the format: lines of an access log whose format differs from the pattern's.
 
-use super::super::Dialect;
 use super::super::binding::{Binding, TimeUnit};
 use super::super::template::Shape;
+use super::super::{Dialect, Reject};
 use super::case::Case;
 use super::detect::{self, Time};
 use super::outcome::{Cause, Diagnosis};
 use super::outline::{Kind, Piece};
+
+pub(super) fn ambiguous(case: &Case<'_>) -> Option<Diagnosis> {
+    (case.reject == Reject::Ambiguous).then_some(())?;
+    Some(Diagnosis::new(
+        Cause::Ambiguous,
+        "the line can be read in two ways, with different values",
+        format!(
+            "put quotes around the value, in {} and in the pattern; `check` prints the whole line",
+            case.setting()
+        ),
+    ))
+}
 
 pub(super) fn time_format(case: &Case<'_>) -> Option<Diagnosis> {
     let wanted = [case.piece, case.piece + 1].into_iter().find_map(|piece| {
@@ -51,11 +63,10 @@ pub(super) fn unit(case: &Case<'_>) -> Option<Diagnosis> {
             "a whole number (milliseconds or microseconds) instead of seconds with decimals"
         }
         _ => match duration(case.piece.checked_sub(1)?) {
-            Some((TimeUnit::Millis | TimeUnit::Micros, _) | (_, Some(Shape::Digits)))
-                if case.rest().starts_with(b".") =>
-            {
-                "seconds with decimals instead of a whole number"
-            }
+            Some(
+                (TimeUnit::Millis | TimeUnit::Micros | TimeUnit::Nanos, _)
+                | (_, Some(Shape::Digits)),
+            ) if case.rest().starts_with(b".") => "seconds with decimals instead of a whole number",
             _ => return None,
         },
     };
@@ -71,9 +82,9 @@ pub(super) fn unit(case: &Case<'_>) -> Option<Diagnosis> {
                 "use the directive that Apache logs: %D is microseconds, %{ms}T milliseconds, %T seconds"
             }
             Dialect::Json | Dialect::Ltsv => {
-                "map the key to `duration` (seconds), `duration_ms` or `duration_us`"
+                "map the key to `duration` (seconds), `duration_ms`, `duration_us` or `duration_ns`"
             }
-            Dialect::Regex => "name the group `duration` (seconds), `duration_ms` or `duration_us`",
+            Dialect::Regex => "name the group `duration` (seconds), `duration_ms`, `duration_us` or `duration_ns`",
         };
         remedy.to_owned()
     });
@@ -95,8 +106,11 @@ pub(super) fn dash(case: &Case<'_>) -> Option<Diagnosis> {
     };
     let is_number = matches!(shape, Some(Shape::Digits | Shape::Decimal | Shape::Status));
     (is_number && case.found() == b"-").then_some(())?;
-    let remedy = case.use_preset().unwrap_or_else(|| {
-        "check the variable: nginx writes `-` for upstream times ($upstream_response_time), never for $request_time".to_owned()
+    let remedy = case.use_preset().unwrap_or_else(|| match case.reader.pattern.dialect() {
+        Dialect::Nginx => {
+            "check the variable: nginx writes `-` for upstream times ($upstream_response_time), never for $request_time".to_owned()
+        }
+        _ => format!("compare it with {}: another value stands here", case.setting()),
     });
     Some(Diagnosis::new(
         Cause::Dash,
@@ -136,6 +150,7 @@ pub(super) fn list(case: &Case<'_>) -> Option<Diagnosis> {
     };
     let remedy = match case.reader.pattern.dialect() {
         Dialect::Regex => "let the group match a list: (?<upstream_durations>[-0-9., :]+), in quotes if the server writes them".to_owned(),
+        Dialect::Gunicorn | Dialect::Apache => return None,
         _ => format!(
             "write the variable the same way in {} and in the pattern; quotes separate a list from its neighbours: urt=\"$upstream_response_time\"",
             case.setting()
@@ -198,7 +213,8 @@ pub(super) fn quotes(case: &Case<'_>) -> Option<Diagnosis> {
 }
 
 pub(super) fn more(case: &Case<'_>) -> Option<Diagnosis> {
-    (case.wanted().is_none() && !case.rest().is_empty()).then_some(())?;
+    let has_pieces = !case.reader.outline.pieces.is_empty();
+    (has_pieces && case.wanted().is_none() && !case.rest().is_empty()).then_some(())?;
     let rest = case.rest().trim_ascii();
     let is_number = rest.first().is_some_and(u8::is_ascii_digit) && rest.contains(&b'.');
     let guess = match (case.reader.pattern.dialect(), is_number) {
@@ -240,9 +256,16 @@ pub(super) fn unknown(case: &Case<'_>) -> Diagnosis {
         Dialect::Json | Dialect::Ltsv => "print one line of the log and compare its keys",
         Dialect::Regex => "try the expression on one part of the line at a time",
     };
+    let reason = match case.reader.pattern.dialect() {
+        Dialect::Json => "the line is not JSON",
+        Dialect::Ltsv => {
+            "the line is not LTSV, which has `label:value` pairs with tabs between them"
+        }
+        _ => "the line and the format differ here",
+    };
     Diagnosis::new(
         Cause::Unknown,
-        "the line and the format differ here",
+        reason,
         format!("compare the pattern with the server's own format: {how}"),
     )
 }

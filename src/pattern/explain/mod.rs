@@ -8,6 +8,7 @@ mod detect;
 mod diagnose;
 mod explainer;
 mod foreign;
+mod keyed;
 mod misfit;
 mod outcome;
 mod outline;

@@ -59,7 +59,7 @@ pub struct Stop {
 pub struct Nearest {
     /// Name of the preset.
     pub name: String,
-    /// True if the preset reads all that follows the syslog header, if there is one.
+    /// True if the preset reads the line.
     pub reads: bool,
     /// Byte of the line at which the preset stops.
     pub at: usize,
@@ -83,6 +83,8 @@ pub enum Cause {
     Empty,
     /// The line is longer than the limit.
     Overlong,
+    /// The line can be read in two ways.
+    Ambiguous,
     /// A number does not fit in 64 bits.
     Number,
     /// The line is not text.
@@ -91,8 +93,6 @@ pub enum Cause {
     Json,
     /// The line is LTSV, and the pattern reads text.
     Ltsv,
-    /// A syslog header precedes the line.
-    Syslog,
     /// The line is from a log other than an access log.
     OtherLog,
     /// The time is in another format.
@@ -101,6 +101,14 @@ pub enum Cause {
     Unit,
     /// A required number is `-`.
     Dash,
+    /// A required value is missing.
+    Nothing,
+    /// A field of LTSV has no label.
+    Label,
+    /// The pattern skips the line by rule.
+    Skipped,
+    /// An escape that the format does not have.
+    Escape,
     /// An upstream list lacks its quotes, or replaces a single number.
     List,
     /// A preset reads the line.

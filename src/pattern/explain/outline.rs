@@ -83,7 +83,7 @@ impl Outline {
             kind: match item {
                 Item::Literal(literal) => Kind::Literal(literal.clone()),
                 Item::Slot(slot) => Kind::Value {
-                    name: words::written(dialect, &slot.name),
+                    name: dialect.written(&slot.name),
                     shape: Some(slot.shape),
                     binding: slot.binding,
                     words: words::shape(slot.shape).to_owned(),

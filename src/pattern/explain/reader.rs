@@ -7,7 +7,7 @@ use super::super::{Dialect, Pattern, Reject};
 use super::outcome::{Nearest, Value};
 use super::outline::{Kind, Outline, Piece, Reach};
 use super::words;
-use crate::model::{Field, Record};
+use crate::model::{Field, Record, Timestamp};
 
 /// A pattern and its pieces.
 #[derive(Debug)]
@@ -33,12 +33,33 @@ impl Reader {
             .is_ok()
     }
 
-    /// Reports how far the pattern reads `body`, which follows a header of that length.
-    pub(super) fn nearest(&self, body: &[u8], header: usize) -> Nearest {
+    /// Returns the pieces of a line without its envelope, if the types of the values divide it.
+    pub(super) fn divided(&self, line: &[u8]) -> Option<Reach> {
+        let spans = self.pattern.item_spans(line)?;
+        Some(Reach {
+            pieces: spans.len(),
+            spans: spans.into_iter().map(Option::unwrap_or_default).collect(),
+            at: line.len(),
+        })
+    }
+
+    /// Returns the length of the envelope behind which the pattern gets furthest, 0 without one.
+    pub(super) fn envelope(&self, line: &[u8]) -> usize {
+        let places = self.pattern.places(line);
+        let mut starts: Vec<usize> = places.iter().chain([0]).collect();
+        // `max_by_key` returns the last of equals.
+        starts.reverse();
+        let pieces = |start: &usize| self.outline.reach(&line[*start..]).pieces;
+        starts.into_iter().max_by_key(pieces).unwrap_or_default()
+    }
+
+    /// Reports how far the pattern reads a line.
+    pub(super) fn nearest(&self, line: &[u8]) -> Nearest {
+        let envelope = self.envelope(line);
         Nearest {
             name: self.pattern.name().to_owned(),
-            reads: self.reads(body),
-            at: self.outline.reach(body).at + header,
+            reads: self.reads(line),
+            at: self.outline.reach(&line[envelope..]).at + envelope,
         }
     }
 
@@ -71,8 +92,8 @@ impl Reader {
             };
             values.extend(binding.fields().iter().map(|field| {
                 let meaning = match binding {
-                    Binding::Duration(_) => words::duration(name),
-                    _ => words::field(field),
+                    Binding::Duration(_) if !record.is_endless() => words::duration(name),
+                    _ => meaning(field, record),
                 };
                 value(name, field, Some(span.clone()), meaning)
             }));
@@ -81,7 +102,7 @@ impl Reader {
         let listed: Vec<Field> = values.iter().filter_map(|value| value.field).collect();
         let others = self.pattern.fields().iter();
         let others = others.filter(|field| !listed.contains(field));
-        values.extend(others.map(|field| value("", field, None, words::field(field))));
+        values.extend(others.map(|field| value("", field, None, meaning(field, record))));
         values
     }
 
@@ -96,6 +117,17 @@ impl Reader {
             && let Some(stop) = self.bad_number(line, reach)
         {
             return stop;
+        }
+        if reject == Reject::Ambiguous
+            && let Some(item) = self.pattern.unclear().and_then(|unclear| unclear.item)
+            && let (Some(piece), Some(span)) =
+                (self.outline.pieces.get(item), reach.spans.get(item))
+        {
+            let name = piece.name().unwrap_or_default();
+            return (
+                span.start..line.len(),
+                format!("one possible end of `{name}`"),
+            );
         }
         if self.outline.pieces.is_empty() {
             let expected = match self.pattern.dialect() {
@@ -162,6 +194,23 @@ impl Reader {
             (*binding)?.read(text, &mut Record::default()).err()?;
             Some((span.clone(), format!("`{name}`: {words}, below 2^64")))
         })
+    }
+}
+
+/// Returns the meaning of a field, with what is odd about its value.
+fn meaning(field: Field, record: &Record<'_>) -> &'static str {
+    match field {
+        Field::Duration if record.is_endless() => {
+            "time taken by the request; an hour or more: is it another unit? (duration_ms, duration_us, duration_ns)"
+        }
+        Field::Time
+            if record
+                .time
+                .is_some_and(|time| Timestamp::parse(time).is_none()) =>
+        {
+            "time of the log line, which `backfill` cannot read: it has no zone, or an unknown form"
+        }
+        field => words::field(field),
     }
 }
 

@@ -1,19 +1,7 @@
 //! Descriptions of shapes and fields, for people who did not write this program.
 
-use super::super::Dialect;
 use super::super::template::{Entry, Shape};
 use crate::model::Field;
-
-/// Returns the name of a value as its format writes it.
-pub(super) fn written(dialect: Dialect, name: &str) -> String {
-    match dialect {
-        Dialect::Nginx => format!("${name}"),
-        Dialect::Gunicorn => format!("%({name})s"),
-        Dialect::Apache if name.starts_with('%') => name.to_owned(),
-        Dialect::Apache => format!("%{name}"),
-        Dialect::Json | Dialect::Ltsv | Dialect::Regex => name.to_owned(),
-    }
-}
 
 /// Describes the text of a value.
 pub(super) fn shape(shape: Shape) -> &'static str {
@@ -25,7 +13,9 @@ pub(super) fn shape(shape: Shape) -> &'static str {
         Shape::Word => "a word (without blanks and `\"`)",
         Shape::WordOrNothing => "a word (without blanks and `\"`) or nothing",
         Shape::Digits => "a whole number",
+        Shape::DigitsOrNothing => "a whole number or nothing",
         Shape::DigitsOrDash => "a whole number or `-`",
+        Shape::StatusOrDash => "a status: three digits, or `-`",
         Shape::Status => "a status: three digits",
         Shape::Decimal => "seconds with decimals, as in 0.012",
         Shape::ClfTime => "a time, as in 22/Nov/2026:18:47:15 +0000",

@@ -26,8 +26,8 @@ const DEPTH: usize = 32;
 /// [`Ahead::Undecided`] if the line is not an object. Values keep their escapes.
 ///
 /// A dot in a key may stand for a nested object or for itself, and the first value of a key is
-/// read. Objects and arrays are not values: a key that holds one counts as missing. `null` is a
-/// missing value, like `-`.
+/// read. Objects are not values: a key that holds one counts as missing. An array of one value is that
+/// value, and the first ten items of any array have the keys `0` to `9`. `null` is a missing value, like `-`.
 #[inline]
 pub(super) fn read<'l>(
     keys: &Keys,
@@ -152,9 +152,44 @@ impl<'l> Scanner<'_, '_, 'l> {
         if self.peek()? == b'{' && member.below.keys != 0 {
             (depth < DEPTH).then_some(())?;
             self.object(member.below, depth + 1)
+        } else if self.peek()? == b'[' && (member.keys | member.below.keys) != 0 {
+            (depth < DEPTH).then_some(())?;
+            self.wanted_array(member, depth + 1)
         } else {
             self.value(member.keys, depth)
         }
+    }
+
+    /// Reads an array whose value or items have bindings.
+    #[inline(never)]
+    fn wanted_array(&mut self, array: Member, depth: usize) -> Option<()> {
+        if self.is_empty(b'[', b']')? {
+            return Some(());
+        }
+        let mut only = None;
+        for index in 0_usize.. {
+            let member = match (array.below.keys, u8::try_from(index)) {
+                (1.., Ok(index @ 0..=9)) => self.member(array.below, &[b'0' + index]),
+                _ => Member::NONE,
+            };
+            let start = self.at;
+            self.nested(member, depth)?;
+            only = (index == 0)
+                .then(|| self.line.get(start..self.at))
+                .flatten();
+            if self.is_last(b']')? {
+                break;
+            }
+        }
+        // Several values are none.
+        let text = match only {
+            Some([b'"', inside @ .., b'"']) => inside,
+            Some(number @ [b'-' | b'0'..=b'9' | b't' | b'f', ..]) => number,
+            Some(b"null") => b"",
+            _ => return Some(()),
+        };
+        self.keys.give(array.keys, Some(text), &mut self.found);
+        Some(())
     }
 
     /// Reads a key and its colon, and looks the key up.

@@ -64,7 +64,7 @@ fn missing_values_are_absent() {
         ("duration", "d"),
         ("response_bytes", "b"),
     ];
-    check(&keys, r#"{"s":null,"t":"","d":"-","b":[1]}"#, &[None; 4]);
+    check(&keys, r#"{"s":null,"t":"","d":"-","b":[1,2]}"#, &[None; 4]);
     check(&keys, r#"{"s":"-","t":null,"b":"None"}"#, &[None; 4]);
     check(
         &keys,
@@ -116,7 +116,9 @@ fn objects_and_arrays_are_not_values() {
     for line in [
         r#"{"s":{"x":1},"u":"x"}"#,
         r#"{"s":{},"u":"x"}"#,
-        r#"{"s":[200],"u":"x"}"#,
+        r#"{"s":[200,404],"u":"x"}"#,
+        r#"{"s":[[200]],"u":"x"}"#,
+        r#"{"s":[{"s":200}],"u":"x"}"#,
     ] {
         assert_eq!(
             parse(&json(&keys), line.as_bytes()),
@@ -180,6 +182,29 @@ fn lines_that_are_not_requests_are_rejected() {
 }
 
 #[test]
+fn an_array_of_one_is_its_value_and_items_have_numbers() {
+    let keys = [
+        ("status", "s"),
+        ("user_agent", "request.headers.User-Agent"),
+        ("referer", "list.1"),
+        ("host", "list.2.x"),
+    ];
+    // As Caddy writes headers.
+    check(
+        &keys,
+        r#"{"s":[200],"request":{"headers":{"User-Agent":["curl/8"]}},"list":["a","b",{"x":"c"}]}"#,
+        &[Some("200"), Some("curl/8"), Some("b"), Some("c")],
+    );
+    check(
+        &keys,
+        r#"{"s":[ null ],"request":{"headers":{"User-Agent":["a","b"]}},"list":[]}"#,
+        &[None; 4],
+    );
+    let line = br#"{"s":[200}"#;
+    assert_eq!(parse(&json(&keys), line), Err(Reject::Mismatch));
+}
+
+#[test]
 fn nesting_is_limited_to_32() {
     let keys = json(&[("status", "s")]);
     let nested = |open: &str, close: &str, depth: usize| {
@@ -213,8 +238,12 @@ fn strings_may_contain_bytes_of_any_encoding() {
 /// Returns the value at a path by the scanner's rules.
 fn find<'n>(members: &'n [(String, Node)], path: &str) -> Option<&'n Node> {
     members.iter().find_map(|(key, node)| {
-        if key == path && matches!(node, Node::Text(_) | Node::Other) {
-            return Some(node);
+        let value = match node {
+            Node::Array(items) if items.len() == 1 => &items[0],
+            node => node,
+        };
+        if key == path && matches!(value, Node::Text(_) | Node::Other) {
+            return Some(value);
         }
         match (path.strip_prefix(key.as_str())?.strip_prefix('.')?, node) {
             ("", _) => None,

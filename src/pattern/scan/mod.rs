@@ -42,6 +42,8 @@ pub(super) enum Scan {
     },
     /// `[0-9]+`, before a blank, a quote or the end.
     Digits,
+    /// `[0-9]*`.
+    DigitsOrNothing,
     /// `[0-9]+|-`.
     DigitsOrDash,
     /// `[0-9]{3}`.
@@ -111,8 +113,10 @@ impl Scan {
             Shape::WordOrNothing => class(|byte| !matches!(byte, b' ' | b'"'), 0),
             Shape::Digits if plain => Scan::Digits,
             Shape::Digits => class(|byte| byte.is_ascii_digit(), 1),
+            Shape::DigitsOrNothing => Scan::DigitsOrNothing,
             Shape::DigitsOrDash => Scan::DigitsOrDash,
-            Shape::Status => Scan::Status,
+            // A plan leaves the rare `-` to the regex.
+            Shape::Status | Shape::StatusOrDash => Scan::Status,
             Shape::Decimal => Scan::Decimal,
             Shape::ClfTime => Scan::ClfTime,
             Shape::IsoTime => Scan::IsoTime,
@@ -148,6 +152,7 @@ impl Scan {
             Self::Class(class) => class.end(text, at),
             Self::Word { least } => word_end(text, at, *least),
             Self::Digits => digits(text, at),
+            Self::DigitsOrNothing => Some(digits(text, at).unwrap_or(at)),
             Self::DigitsOrDash => match text.get(at)? {
                 b'-' => Some(at + 1),
                 _ => digits(text, at),
@@ -216,6 +221,8 @@ fn list(text: &[u8], at: usize, entry: Entry) -> Option<usize> {
         };
         match entry_end(text, end + separator, entry) {
             Some(next) => end = next,
+            // A list may end in ` : `.
+            None if separator == 3 => return Some(end + separator),
             None => return Some(end),
         }
     }

@@ -1,6 +1,6 @@
 //! Repetitions: as many bytes of a set as possible, or as few as reach a literal.
 
-use memchr::{memchr, memmem};
+use memchr::{memchr, memmem, memrchr};
 
 use super::super::literal::Literal;
 use super::super::search::first_of;
@@ -39,7 +39,15 @@ pub(crate) struct Class {
     least: usize,
     most: usize,
     /// A literal that follows and begins with a member: its last occurrence ends the repetition.
-    before: Box<[u8]>,
+    before: Option<Last>,
+}
+
+/// A literal whose last occurrence is searched.
+#[derive(Clone, Debug)]
+struct Last {
+    literal: Box<[u8]>,
+    /// Offset of the byte by which occurrences are found: punctuation, if it has any, since that is rare.
+    rare: usize,
 }
 
 /// A lazy repetition of a set of bytes.
@@ -73,7 +81,7 @@ impl Class {
             },
             least,
             most,
-            before: inside.unwrap_or_default().into(),
+            before: inside.map(Last::new),
         }
     }
 
@@ -88,13 +96,36 @@ impl Class {
                 .position(|byte| !self.members.contains(*byte))
                 .unwrap_or(most),
         };
-        if self.before.is_empty() {
-            return (run >= self.least).then_some(at + run);
+        if run < self.least {
+            return None;
         }
-        (self.least..=run)
-            .rev()
-            .find(|run| rest[*run..].starts_with(&self.before))
-            .map(|run| at + run)
+        match &self.before {
+            None => Some(at + run),
+            Some(last) => Some(at + last.start(rest, self.least, run)?),
+        }
+    }
+}
+
+impl Last {
+    fn new(literal: &[u8]) -> Self {
+        let is_rare = |byte: &u8| byte.is_ascii_punctuation();
+        Self {
+            rare: literal.iter().position(is_rare).unwrap_or_default(),
+            literal: literal.into(),
+        }
+    }
+
+    /// Returns the start of the last occurrence that begins between `first` and `last`.
+    fn start(&self, text: &[u8], first: usize, last: usize) -> Option<usize> {
+        let mut end = text.len().min(last + self.rare + 1);
+        loop {
+            let window = text.get(first + self.rare..end)?;
+            let start = first + memrchr(*self.literal.get(self.rare)?, window)?;
+            if text[start..].starts_with(&self.literal) {
+                return Some(start);
+            }
+            end = start + self.rare;
+        }
     }
 }
 
@@ -188,6 +219,28 @@ pub(super) fn unescaped_quote(text: &[u8], mut at: usize) -> usize {
             // A backslash at the end of the line does not belong to the text: the regex stops before it.
             [b'\\', byte, ..] if byte != b'\n' => at += 2,
             _ => return at,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_last_occurrence_is_found(
+            text in "[a/ ]{0,12}",
+            literal in "[a/ ]{1,3}",
+            first in 0_usize..4,
+            more in 0_usize..12,
+        ) {
+            let last = (first + more).min(text.len());
+            prop_assume!(first <= last);
+            let expected = (first..=last).rev().find(|at| text[*at..].starts_with(&literal));
+            let found = Last::new(literal.as_bytes()).start(text.as_bytes(), first, last);
+            prop_assert_eq!(found, expected);
         }
     }
 }

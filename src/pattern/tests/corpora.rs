@@ -52,7 +52,7 @@ const NGINX: [Corpus; 8] = [
     whole("nginx_ltsv.log", Shipped("nginx-ltsv")),
 ];
 
-const OTHERS: [Corpus; 15] = [
+const OTHERS: [Corpus; 22] = [
     whole("nginx_syslog.log", Shipped("nginx-timed")),
     whole(
         "nginx_ltsv.log",
@@ -92,6 +92,20 @@ const OTHERS: [Corpus; 15] = [
     },
     whole("uvicorn_default.log", Shipped("uvicorn")),
     whole("uvicorn_asctime.log", Shipped("uvicorn")),
+    whole("uvicorn_worker.log", Shipped("uvicorn")),
+    whole("hypercorn.log", Shipped("hypercorn")),
+    whole("granian.log", Shipped("granian")),
+    whole("uwsgi.log", Shipped("uwsgi")),
+    whole("uwsgi_micros.log", Shipped("uwsgi-micros")),
+    Corpus {
+        file: "daphne.log",
+        format: Shipped("daphne"),
+        // Events of WebSockets, which are skipped.
+        rejected: &[
+            38, 39, 40, 48, 49, 50, 88, 122, 146, 149, 177, 199, 228, 230,
+        ],
+    },
+    whole("apache_common.log", Shipped("common")),
     whole("apache_combined.log", Shipped(COMBINED)),
     whole("apache_vhost_combined.log", Shipped("apache-vhost")),
     whole(

@@ -54,7 +54,7 @@ fn pipeline(format: &str, metrics: Metrics, names: Option<&[&str]>, budget: usiz
     let pattern = Pattern::compile("test", Dialect::Nginx, format).unwrap();
     let settings = Settings {
         routes: names.map(views),
-        max_routes: 3,
+        max_routes: Some(3),
         metrics,
         ..Settings::new("test", Arc::new(pattern))
     };

@@ -134,6 +134,35 @@ fn every_line_of_gunicorns_log_reached_django() {
 }
 
 #[test]
+fn the_time_of_an_upgraded_connection_is_in_its_own_set_alone() {
+    let lines = [101, 200].map(|status| {
+        format!("\"GET /live/ HTTP/1.1\" {status} 3600.000 3600.000 10 - https \"text/html\"")
+    });
+    for (set, name, count) in [
+        ("httplog", "httplog_requests_total", 2),
+        ("httplog", "httplog_request_duration_seconds", 1),
+        ("httplog", "httplog_upstream_duration_seconds", 1),
+        ("django", "django_http_requests_before_middlewares_total", 2),
+        (
+            "django",
+            "django_http_requests_latency_including_middlewares_seconds",
+            1,
+        ),
+        (
+            "django",
+            "django_http_requests_latency_seconds_by_view_method",
+            1,
+        ),
+        ("nginxlog", "nginx_http_response_count_total", 2),
+        ("nginxlog", "nginx_http_response_time_seconds_hist", 1),
+        ("nginxlog", "nginx_http_upstream_time_seconds_hist", 1),
+        ("connections", "httplog_connection_duration_seconds", 1),
+    ] {
+        assert_eq!(total(&counted(set, &lines), name), count, "{name}");
+    }
+}
+
+#[test]
 fn the_set_nginxlog_counts_rejected_lines() {
     let lines = [line("GET", "/", 200, "-"), "hello".to_owned()];
     let families = counted("nginxlog", &lines);

@@ -5,10 +5,15 @@
 
 use std::ops::Range;
 
+use regex_syntax::hir::{Hir, HirKind};
+
+use super::narrow::NarrowRegex;
 use crate::route::urlconf::{Level, LevelKind, Route, translate};
 
 /// Largest compiled expression, in bytes.
 const COMPILED_BYTES: usize = 1 << 20;
+/// Largest part of an expression that the backtracking engine compiles, in bytes.
+const DELEGATED_BYTES: usize = 16 << 20;
 
 /// The compiled levels of a route.
 #[derive(Clone, Debug)]
@@ -24,6 +29,8 @@ enum CompiledLevel {
     Prefix(Box<[u8]>),
     Exact(Box<[u8]>),
     Regex(Box<Expression<regex::bytes::Regex>>),
+    /// An expression that is too large over characters.
+    Narrow(Box<Expression<NarrowRegex>>),
     Backtracking(Box<Expression<fancy_regex::Regex>>),
 }
 
@@ -115,6 +122,16 @@ impl Chain {
                 self.check_digits(lengths)?;
                 found.get(0).map(|whole| whole.end())
             }
+            CompiledLevel::Narrow(expression) => {
+                let narrowed = expression.regex.narrow(rest)?;
+                let found = expression.regex.regex.captures(&narrowed)?;
+                let numbers = expression.numbers.iter();
+                // Numbers are ASCII.
+                let lengths = numbers.filter_map(|group| found.get(*group).map(|m| m.len()));
+                self.check_digits(lengths)?;
+                let end = found.get(0)?.end();
+                Some(NarrowRegex::widen(rest, end))
+            }
             CompiledLevel::Backtracking(expression) => {
                 // Paths are UTF-8, and levels end between characters. An expression that exceeds the
                 // backtracking limit does not match.
@@ -157,7 +174,6 @@ fn compile_level(level: &Level) -> Result<CompiledLevel, String> {
         let regex = regex::bytes::RegexBuilder::new(&translated.text)
             .size_limit(COMPILED_BYTES)
             .build();
-        // An expression over the size limit of the automaton is left to the other engine.
         if let Ok(regex) = regex {
             let numbers = numbers(regex.capture_names().collect());
             return Ok(CompiledLevel::Regex(Box::new(Expression {
@@ -165,9 +181,17 @@ fn compile_level(level: &Level) -> Result<CompiledLevel, String> {
                 numbers,
             })));
         }
+        // An expression over the size limit, or one that only the other engine knows.
+        if let Ok(regex) = NarrowRegex::new(&translated.text, COMPILED_BYTES) {
+            let numbers = numbers(regex.regex.capture_names().collect());
+            return Ok(CompiledLevel::Narrow(Box::new(Expression {
+                regex,
+                numbers,
+            })));
+        }
     }
     let regex = fancy_regex::RegexBuilder::new(&translated.text)
-        .delegate_size_limit(COMPILED_BYTES)
+        .delegate_size_limit(DELEGATED_BYTES)
         .build()
         .map_err(|error| error.to_string().lines().collect::<Vec<_>>().join(" "))?;
     let numbers = numbers(regex.capture_names().collect());
@@ -195,6 +219,18 @@ fn captures(level: &CompiledLevel, rest: &[u8]) -> Vec<(String, Range<usize>)> {
                 all.extend(found.get(group).map(|m| (name(group, named), m.range())));
             }
         }
+        CompiledLevel::Narrow(expression) => {
+            let narrowed = expression.regex.narrow(rest).unwrap_or_default();
+            let Some(found) = expression.regex.regex.captures(&narrowed) else {
+                return all;
+            };
+            let widen = |offset| NarrowRegex::widen(rest, offset);
+            let names = expression.regex.regex.capture_names().enumerate().skip(1);
+            for (group, named) in names {
+                let value = found.get(group);
+                all.extend(value.map(|m| (name(group, named), widen(m.start())..widen(m.end()))));
+            }
+        }
         CompiledLevel::Backtracking(expression) => {
             let text = std::str::from_utf8(rest).unwrap_or_default();
             let Ok(Some(found)) = expression.regex.captures(text) else {
@@ -208,6 +244,47 @@ fn captures(level: &CompiledLevel, rest: &[u8]) -> Vec<(String, Range<usize>)> {
         }
     }
     all
+}
+
+/// Returns texts that every path of a chain contains.
+pub(super) fn required_texts(chain: &[Level]) -> Vec<Box<[u8]>> {
+    let mut texts = vec![literal_prefix(chain)];
+    for level in chain {
+        let is_full = match level.kind {
+            LevelKind::Prefix | LevelKind::Exact => {
+                texts.push(level.pattern.as_bytes().into());
+                continue;
+            }
+            LevelKind::Search => false,
+            LevelKind::Full => true,
+        };
+        let translated = translate(&level.pattern, is_full);
+        let parse = |text: &str| regex_syntax::Parser::new().parse(text).ok();
+        if let Some(hir) = translated
+            .ok()
+            .and_then(|translated| parse(&translated.text))
+        {
+            push_required(&hir, &mut texts);
+        }
+    }
+    texts
+}
+
+/// Appends texts that every match of an expression contains.
+fn push_required(hir: &Hir, texts: &mut Vec<Box<[u8]>>) {
+    match hir.kind() {
+        HirKind::Literal(literal) => texts.push(literal.0.clone()),
+        HirKind::Concat(parts) => {
+            for part in parts {
+                push_required(part, texts);
+            }
+        }
+        HirKind::Capture(capture) => push_required(&capture.sub, texts),
+        HirKind::Repetition(repetition) if repetition.min > 0 => {
+            push_required(&repetition.sub, texts);
+        }
+        _ => {}
+    }
 }
 
 /// Returns a literal that every path of a chain begins with, as long as it can be found cheaply.

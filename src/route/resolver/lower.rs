@@ -33,7 +33,7 @@ pub(super) fn lower_route(route: &Route, int_digits: Option<usize>) -> Option<Ve
     let (last, before) = route.chain.split_last()?;
     let mut alternatives = vec![Alternative::default()];
     for level in before {
-        let sequences = level_pieces(level, int_digits)?;
+        let sequences = level_pieces(level, int_digits, false)?;
         let sequences: Vec<Alternative> = sequences
             .into_iter()
             .map(|pieces| alternative(pieces, false).filter(|one| !one.is_whole))
@@ -43,7 +43,7 @@ pub(super) fn lower_route(route: &Route, int_digits: Option<usize>) -> Option<Ve
         }
         alternatives = combine(&alternatives, &sequences)?;
     }
-    let sequences: Vec<Alternative> = level_pieces(last, int_digits)?
+    let sequences: Vec<Alternative> = level_pieces(last, int_digits, true)?
         .into_iter()
         .map(|pieces| alternative(pieces, true))
         .collect::<Option<_>>()?;
@@ -98,7 +98,11 @@ fn are_exclusive(alternatives: &[Alternative]) -> bool {
 }
 
 /// Returns the alternatives of a level.
-fn level_pieces(level: &Level, int_digits: Option<usize>) -> Option<Vec<Vec<Piece>>> {
+fn level_pieces(
+    level: &Level,
+    int_digits: Option<usize>,
+    is_last: bool,
+) -> Option<Vec<Vec<Piece>>> {
     let literal = || Piece::Token(PathToken::Literal(level.pattern.as_bytes().into()));
     let is_full = match level.kind {
         LevelKind::Prefix => return Some(vec![vec![Piece::Start, literal()]]),
@@ -111,7 +115,11 @@ fn level_pieces(level: &Level, int_digits: Option<usize>) -> Option<Vec<Vec<Piec
         return None;
     }
     let hir = ParserBuilder::new().build().parse(&translated.text).ok()?;
-    let flattener = Flattener { level, int_digits };
+    let flattener = Flattener {
+        level,
+        int_digits,
+        is_last,
+    };
     flattener.flatten(&hir, false)
 }
 
@@ -119,6 +127,7 @@ fn level_pieces(level: &Level, int_digits: Option<usize>) -> Option<Vec<Vec<Piec
 struct Flattener<'l> {
     level: &'l Level,
     int_digits: Option<usize>,
+    is_last: bool,
 }
 
 impl Flattener<'_> {
@@ -171,7 +180,12 @@ impl Flattener<'_> {
         let most = repetition.max.map_or(usize::MAX, |most| most as usize);
         let bounds = (repetition.min as usize, most);
         let is_fixed = bounds.0 == bounds.1;
-        if let Some(run) = self.run(&repetition.sub, bounds, is_int) {
+        let run = self.run(&repetition.sub, bounds, is_int);
+        // An optional slash at the end of a route, as before it or behind a format suffix: both alternatives are
+        // sequences of segments, and a run is not.
+        let is_optional_slash =
+            |run: &CharRun| self.is_last && bounds == (0, 1) && run.class.has('/');
+        if let Some(run) = run.filter(|run| !is_optional_slash(run)) {
             // Of several lengths, a lazy run may take a shorter one than a greedy run.
             return (repetition.greedy || is_fixed)
                 .then(|| vec![vec![Piece::Token(PathToken::Run(run))]]);
@@ -215,7 +229,8 @@ impl Flattener<'_> {
 /// Makes the tokens of one level; `None` if backtracking could change what they match.
 fn alternative(pieces: Vec<Piece>, is_last: bool) -> Option<Alternative> {
     let mut lowered = Alternative::default();
-    let mut is_anchored = false;
+    // The empty expression matches at the beginning, anchored or not.
+    let mut is_anchored = pieces.is_empty();
     for piece in pieces {
         match piece {
             Piece::Start if lowered.tokens.is_empty() => is_anchored = true,

@@ -7,9 +7,12 @@ mod chain;
 mod explain;
 mod guard;
 mod lower;
+mod narrow;
 mod path;
+mod prefix;
 mod rewrite;
 mod segment;
+mod slow;
 mod table;
 mod target;
 mod token;
@@ -17,15 +20,18 @@ mod trie;
 mod words;
 
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 
-use crate::diag::{Fault, Report};
+use crate::diag::{Fault, FaultList, Report};
 
 use chain::Chain;
 use guard::{LanguageGuard, RouteGuard, Unguarded};
 use path::Path;
+use slow::SlowRoutes;
 use trie::{NONE, Trie, TrieBuilder};
 
 pub use explain::{Explanation, NearMiss};
+pub use prefix::PrefixAdvice;
 pub use rewrite::{Rewrite, RewriteError, Rewrites};
 
 use super::urlconf::{Route, Urlconf};
@@ -39,8 +45,8 @@ pub struct Resolver {
     /// True if Django receives other paths than the log shows, because of a prefix or a rewrite.
     is_moved: bool,
     trie: Trie,
-    /// Routes that tokens cannot express, ascending.
-    slow: Box<[(u32, Chain)]>,
+    /// Routes that tokens cannot express.
+    slow: SlowRoutes,
     /// The first slow route, or `NONE`.
     first_slow: u32,
     /// Engine of each route.
@@ -85,6 +91,7 @@ impl Resolver {
         let prefix = prefix.trim_end_matches('/').to_owned();
         let mut builder = TrieBuilder::new();
         let (mut slow, mut engines, mut guarded) = (Vec::new(), Vec::new(), Vec::new());
+        let mut uncompiled = FaultList::default();
         for (route, order) in urlconf.routes.iter().zip(0..NONE) {
             guarded.push(guard::needs_guard(route, &urlconf));
             if let Some(alternatives) = lower::lower_route(route, urlconf.int_digits) {
@@ -105,21 +112,29 @@ impl Resolver {
                     }
                 }
                 Err(reason) => {
-                    report.push(uncompiled_warning(route, &reason));
+                    uncompiled.push(uncompiled_warning(route, &reason));
                     Engine::None
                 }
             });
         }
+        let count = uncompiled.count();
+        uncompiled.report("routes that cannot be matched", report);
+        if count > 1 {
+            let all = urlconf.routes.len();
+            let message = format!("{count} of {all} routes cannot be matched");
+            report.push(Fault::warning(message));
+        }
         for converter in &urlconf.refusing {
             report.extend(converter_warning(&urlconf, converter));
         }
+        let slow = SlowRoutes::new(slow, &urlconf.routes);
         Self {
             rewrites: Rewrites::default(),
             is_moved: !prefix.is_empty(),
             prefix,
             trie: builder.build(),
-            first_slow: slow.first().map_or(NONE, |(order, _)| *order),
-            slow: slow.into(),
+            first_slow: slow.first(),
+            slow,
             engines: engines.into(),
             has_guards: guarded.contains(&true),
             guarded: guarded.into(),
@@ -140,6 +155,12 @@ impl Resolver {
     /// Returns the URLconf.
     pub fn urlconf(&self) -> &Urlconf {
         &self.urlconf
+    }
+
+    /// Returns the number of distinct views.
+    pub fn views(&self) -> usize {
+        let views = self.urlconf.routes.iter().map(|route| &*route.view);
+        views.collect::<BTreeSet<&str>>().len()
     }
 
     /// Returns the engine of each route, in Django's order.
@@ -223,15 +244,8 @@ impl Resolver {
         if best <= self.first_slow {
             return best;
         }
-        for (order, chain) in &self.slow {
-            if *order >= best {
-                break;
-            }
-            if chain.matches(path.rest(at)) && guard.admits(*order) {
-                return *order;
-            }
-        }
-        best
+        self.slow
+            .find(path.rest(at), best, |order| guard.admits(order))
     }
 }
 

@@ -66,6 +66,17 @@ impl SegmentPattern {
         }
     }
 
+    /// Returns the literal that every accepted text begins with, if the pattern begins with one.
+    pub(super) fn first_literal(&self) -> Option<&[u8]> {
+        match self {
+            Self::Tokens(tokens) | Self::Rest(tokens, _) => match tokens.first() {
+                Some(PathToken::Literal(literal)) => Some(literal),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// Returns whether the pattern accepts an empty segment, or an empty rest of a path.
     pub(super) fn accepts_empty(&self) -> bool {
         match self {

@@ -67,7 +67,10 @@ fn reference(urlconf: &Urlconf, chains: &[Chain], path: &[u8]) -> Option<usize> 
 }
 
 /// Levels of includes.
-const INCLUDES: [(LevelKind, &str); 26] = [
+const INCLUDES: [(LevelKind, &str); 29] = [
+    (LevelKind::Search, ""),
+    (LevelKind::Search, "ab?/"),
+    (LevelKind::Search, "^a/?"),
     (LevelKind::Prefix, ""),
     (LevelKind::Prefix, "a/"),
     (LevelKind::Prefix, "a"),
@@ -98,7 +101,23 @@ const INCLUDES: [(LevelKind, &str); 26] = [
 ];
 
 /// Last levels.
-const ENDPOINTS: [(LevelKind, &str); 43] = [
+const ENDPOINTS: [(LevelKind, &str); 50] = [
+    (LevelKind::Full, r"^a\.(?P<format>[a-z0-9]+)/?$"),
+    (
+        LevelKind::Full,
+        r"^a/(?P<pk>[^/.]+)\.(?P<format>[a-z0-9]+)/?$",
+    ),
+    (LevelKind::Search, r"^a(?P<format>\.[a-z0-9]+/?)\Z"),
+    (LevelKind::Full, r"^(?P<p>.+)/?$"),
+    (LevelKind::Full, r"a-12/$"),
+    (
+        LevelKind::Full,
+        r"^(?P<x>[\w.-]{1,200})\.(?P<y>\w{1,200})/?$",
+    ),
+    (
+        LevelKind::Search,
+        r"(?P<x>\w{1,150}-)(?P<n>[0-9]{1,9})(\w{0,150})",
+    ),
     (LevelKind::Exact, ""),
     (LevelKind::Exact, "a/"),
     (LevelKind::Exact, "a"),
@@ -266,6 +285,118 @@ fn deep() -> impl Strategy<Value = (Vec<Route>, Vec<String>)> {
     })
 }
 
+/// Makes the chain of a route as large sites have them: levels without a text, without an anchor, and format suffixes.
+fn large_chain((empty, open, kind, number): (usize, bool, usize, usize)) -> Vec<Level> {
+    let empty = [
+        None,
+        Some((LevelKind::Prefix, "")),
+        Some((LevelKind::Search, "")),
+        Some((LevelKind::Search, "^")),
+    ][empty];
+    let mut chain: Vec<Level> = empty
+        .map(|(kind, text)| level(kind, text))
+        .into_iter()
+        .collect();
+    if open {
+        chain.push(level(LevelKind::Search, &format!("u{}/", number % 3)));
+    }
+    let (kind, text) = match kind {
+        0 => (
+            LevelKind::Full,
+            format!(r"^r{number}\.(?P<format>[a-z0-9]+)/?$"),
+        ),
+        1 => (
+            LevelKind::Full,
+            format!(r"^r{number}/(?P<pk>[^/.]+)\.(?P<format>[a-z0-9]+)/?$"),
+        ),
+        2 => (
+            LevelKind::Search,
+            format!(r"^r{number}(?P<format>\.[a-z0-9]+/?)\Z"),
+        ),
+        3 => (LevelKind::Full, format!("w{number}/$")),
+        4 => (LevelKind::Exact, format!("e{number}/")),
+        5 => (LevelKind::Full, format!(r"\w+-{number}/$")),
+        6 => (LevelKind::Full, format!(r"^r{number}-(?P<x>\w+)/$")),
+        _ => (
+            LevelKind::Full,
+            r"^(?P<p>[a-z]+)\.(?P<format>[a-z0-9]+)$".to_owned(),
+        ),
+    };
+    chain.push(level(kind, &text));
+    chain
+}
+
+/// Generates more routes than a node or a search needs for its index, and paths for them.
+fn large() -> impl Strategy<Value = (Vec<Route>, Vec<String>)> {
+    let chain = (
+        0..4_usize,
+        prop::bool::weighted(0.3),
+        0..8_usize,
+        0..8_usize,
+    )
+        .prop_map(large_chain);
+    let language = prop_oneof![9 => Just(None), 1 => Just(Some(vec![1]))];
+    let one = (chain, language).prop_map(|(chain, language)| route(chain, language));
+    let piece = prop_oneof![
+        (
+            prop::sample::select(&["u", "r", "w", "e", "-"][..]),
+            0..8_usize
+        )
+            .prop_map(|(name, number)| format!("{name}{number}")),
+        prop::sample::select(&["/", "/", ".json", ".", "x", "de/", "é", "a", "7"][..])
+            .prop_map(str::to_owned),
+    ];
+    let path = prop::collection::vec(piece, 0..7);
+    let paths = prop::collection::vec(
+        path.prop_map(|pieces| format!("/{}", pieces.concat())),
+        1..40,
+    );
+    (prop::collection::vec(one, 1..90), paths)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+    #[test]
+    fn routes_of_large_sites_resolve_like_the_reference((routes, paths) in large()) {
+        let resolver = resolver(routes);
+        let chains = chains(resolver.urlconf());
+        let mut scratch = Vec::new();
+        for path in paths {
+            let expected = reference(resolver.urlconf(), &chains, path.as_bytes());
+            prop_assert_eq!(resolver.resolve(path.as_bytes(), &mut scratch), expected, "{:?}", path);
+        }
+    }
+}
+
+#[test]
+fn a_path_that_selects_many_slow_routes_resolves_like_the_reference() {
+    let unanchored = |number: usize| {
+        vec![
+            level(LevelKind::Search, "a/"),
+            level(LevelKind::Exact, &format!("b{number}/")),
+        ]
+    };
+    let same = (0..100).map(|_| vec![level(LevelKind::Full, r"\w-same/$")]);
+    let chains = (0..100).map(unanchored).chain(same);
+    let resolver = resolver(chains.map(|chain| route(chain, None)).collect());
+    let mut scratch = Vec::new();
+    let all: Vec<String> = (0..100).map(|number| format!("b{number}/")).collect();
+    let all = all.concat();
+    for (path, expected) in [
+        ("/x/a/b7/", Some(7)),
+        ("/a/b99/", Some(99)),
+        ("/x-same/", Some(100)),
+        (&*format!("/{all}a/b98/"), Some(98)),
+        (&*format!("/{all}"), None),
+    ] {
+        assert_eq!(
+            resolver.resolve(path.as_bytes(), &mut scratch),
+            expected,
+            "{path}"
+        );
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
     #[test]
@@ -328,6 +459,12 @@ fn routes_without_backtracking_are_in_the_trie() {
         "trie",
     );
     check(&[admin, (LevelKind::Full, "(?P<url>.*)$")], "trie");
+    check(&[(LevelKind::Search, ""), (LevelKind::Exact, "a/")], "trie");
+    let suffix = r"^users/(?P<pk>[^/.]+)\.(?P<format>[a-z0-9]+)/?$";
+    check(
+        &[(LevelKind::Prefix, ""), (LevelKind::Full, suffix)],
+        "trie",
+    );
     check(
         &[admin, (LevelKind::Search, r"^r/(?P<a>.+)/(?P<b>.+)/\Z")],
         "regex",

@@ -4,6 +4,7 @@
 //! before it left of the path.
 
 use super::language::Languages;
+use crate::diag::is_printable;
 
 /// Longest view name, in bytes.
 pub const VIEW_BYTES: usize = 256;
@@ -58,6 +59,17 @@ pub enum LevelKind {
     Search,
     /// The expression matches the whole path.
     Full,
+}
+
+/// Checks the name of a view. The error says what is wrong.
+pub(super) fn check_view_name(view: &str) -> Result<(), String> {
+    if view.is_empty() || view.len() > VIEW_BYTES {
+        return Err(format!("a view name must have 1 to {VIEW_BYTES} bytes"));
+    }
+    if !view.chars().all(is_printable) {
+        return Err("a view name must not contain control or invisible characters".into());
+    }
+    Ok(())
 }
 
 impl Urlconf {

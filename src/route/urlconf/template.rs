@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::python::translate;
-use super::routes::{Level, LevelKind, Route, VIEW_BYTES};
+use super::routes::{Level, LevelKind, Route, check_view_name};
 
 /// Django's own converters and their expressions.
 const CONVERTERS: [(&str, &str); 5] = [
@@ -82,9 +82,7 @@ impl PathTemplate {
 
     /// Makes the route to a view.
     pub fn route(self, view: &str) -> Result<Route, String> {
-        if view.is_empty() || view.len() > VIEW_BYTES {
-            return Err(format!("a view name must have 1 to {VIEW_BYTES} bytes"));
-        }
+        check_view_name(view)?;
         Ok(Route {
             view: view.to_owned(),
             shown: self.shown,

@@ -23,6 +23,8 @@ pub(super) struct Unit {
     pub(super) commands: Vec<(Options, Range<usize>)>,
     /// `GUNICORN_CMD_ARGS`, which the command line overrides.
     pub(super) environment: Options,
+    /// `SCRIPT_NAME` of the environment, and the span of its line.
+    pub(super) script_name: Option<(String, Range<usize>)>,
     pub(super) directory: Option<String>,
 }
 
@@ -80,6 +82,11 @@ pub(super) fn unit(text: &str) -> Unit {
                 for word in words(&value).unwrap_or_default() {
                     if let Some(arguments) = word.strip_prefix("GUNICORN_CMD_ARGS=") {
                         unit.environment = command(arguments).unwrap_or_default();
+                    }
+                    if let Some(prefix) = word.strip_prefix("SCRIPT_NAME=")
+                        && prefix.starts_with('/')
+                    {
+                        unit.script_name = Some((prefix.to_owned(), start..end));
                     }
                 }
             }

@@ -44,6 +44,8 @@ pub struct Gunicorn {
     pub logging_config: Option<(String, Place)>,
     /// Directory to which relative paths refer, if known.
     pub directory: Option<String>,
+    /// `SCRIPT_NAME` of the environment: the prefix of the site, which its URLconf does not see.
+    pub script_name: Option<(String, Place)>,
     /// File name of the systemd unit that runs gunicorn.
     pub unit: Option<String>,
 }
@@ -59,6 +61,9 @@ pub fn read(path: &str, content: String, files: &dyn Files, report: &mut Report)
         gunicorn.unit = Some(name.to_owned());
         let unit = command::unit(&text.content);
         gunicorn.directory.clone_from(&unit.directory);
+        if let Some((prefix, span)) = &unit.script_name {
+            gunicorn.script_name = Some((prefix.clone(), place(&text, span.clone())));
+        }
         let Some((options, span)) = unit.commands.first() else {
             let message = format!("no `ExecStart=` of {path} runs gunicorn");
             report.push(Fault::error(message));
@@ -153,6 +158,12 @@ impl Gunicorn {
             match &*assignment.name {
                 "accesslog" => self.access_log = setting(assignment.value),
                 "access_log_format" => self.format = setting(assignment.value),
+                "raw_env" => {
+                    let text = at.text.content.get(at.span.clone()).unwrap_or_default();
+                    if let Some(prefix) = script_name(text) {
+                        self.script_name = Some((prefix, at));
+                    }
+                }
                 "syslog" => self.syslog = (!is_nothing).then_some(at),
                 "chdir" => {
                     if let Value::Text(directory) = assignment.value {
@@ -168,6 +179,17 @@ impl Gunicorn {
             }
         }
     }
+}
+
+/// Returns the value of `SCRIPT_NAME` in a list of Python's strings.
+fn script_name(list: &str) -> Option<String> {
+    let (before, value) = list.split_once("SCRIPT_NAME=")?;
+    let quote = before
+        .chars()
+        .last()
+        .filter(|last| matches!(last, '"' | '\''))?;
+    let (value, _) = value.split_once(quote)?;
+    value.starts_with('/').then(|| value.to_owned())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! nginx's `log_format`.
 
 use super::token::{Lexer, Token};
+use super::variables::{Alias, Variables, named};
 use crate::diag::Place;
 
 /// A `log_format`.
@@ -10,8 +11,12 @@ pub struct Format {
     pub name: String,
     /// Value of `escape=`, by default `default`.
     pub escape: String,
-    /// The concatenated strings.
+    /// The concatenated strings, with variables of nginx's in the place of those that stand for them.
     pub text: String,
+    /// The variables that were replaced.
+    pub aliases: Vec<Alias>,
+    /// Names of the format's other variables that the configuration defines.
+    pub defined: Vec<String>,
     /// Place of the directive; `None` for `combined`.
     pub place: Option<Place>,
 }
@@ -25,6 +30,8 @@ impl Format {
             text: "$remote_addr - $remote_user [$time_local] \"$request\" $status \
                    $body_bytes_sent \"$http_referer\" \"$http_user_agent\""
                 .to_owned(),
+            aliases: Vec::new(),
+            defined: Vec::new(),
             place: None,
         }
     }
@@ -50,8 +57,39 @@ impl Format {
             name: (*name).to_owned(),
             escape: escape.unwrap_or("default").to_owned(),
             text: strings.concat(),
+            aliases: Vec::new(),
+            defined: Vec::new(),
             place,
         })
+    }
+
+    /// Replaces variables of the configuration that stand for variables of nginx's.
+    pub(super) fn understood(mut self, variables: &Variables) -> Self {
+        let names = named(&self.text).map(|(_, name)| name);
+        let mut names: Vec<&str> = names.filter(|name| variables.defines(name)).collect();
+        self.aliases = variables.aliases(names.iter().copied(), &self.escape);
+        names.retain(|name| self.aliases.iter().all(|alias| alias.name != *name));
+        self.defined = names.into_iter().map(str::to_owned).collect();
+        let spans: Vec<_> = named(&self.text)
+            .filter_map(|(span, name)| {
+                let mut aliases = self.aliases.iter();
+                Some((span, aliases.find(|alias| alias.name == name)?))
+            })
+            .collect();
+        let mut text = self.text.clone();
+        for (span, alias) in spans.into_iter().rev() {
+            let rest = text[span.end..].bytes().next();
+            let goes_on = rest.is_some_and(|next| next.is_ascii_alphanumeric() || next == b'_');
+            let meaning = &alias.meaning;
+            let variable = if goes_on {
+                format!("${{{meaning}}}")
+            } else {
+                format!("${meaning}")
+            };
+            text.replace_range(span, &variable);
+        }
+        self.text = text;
+        self
     }
 
     /// Returns a directive that defines this format.

@@ -10,6 +10,7 @@ use super::format::Format;
 use super::log::{Log, Nginx, Target};
 use super::path_change::{self, PathChange};
 use super::tree::Directive;
+use super::variables::Variables;
 use crate::diag::{Fault, Report};
 
 /// Default access log of nginx's packages.
@@ -32,7 +33,7 @@ pub(super) fn read(tree: &[Directive], prefix: &str, report: &mut Report) -> Ngi
         return Nginx::default();
     };
     let mut reader = Reader {
-        formats: formats(&inside, report),
+        formats: formats(&inside, &Variables::read(tree), report),
         prefix,
         report,
         nginx: Nginx::default(),
@@ -49,7 +50,11 @@ pub(super) fn read(tree: &[Directive], prefix: &str, report: &mut Report) -> Ngi
 }
 
 /// Returns every `log_format`, including the built-in one.
-fn formats(inside: &[&Directive], report: &mut Report) -> BTreeMap<String, Format> {
+fn formats(
+    inside: &[&Directive],
+    variables: &Variables,
+    report: &mut Report,
+) -> BTreeMap<String, Format> {
     let combined = Format::combined();
     let mut formats = BTreeMap::from([(combined.name.clone(), combined)]);
     for directive in inside {
@@ -64,7 +69,7 @@ fn formats(inside: &[&Directive], report: &mut Report) -> BTreeMap<String, Forma
         };
         match formats.entry(format.name.clone()) {
             Entry::Vacant(entry) => {
-                entry.insert(format);
+                entry.insert(format.understood(variables));
             }
             Entry::Occupied(entry) => {
                 let message = format!("duplicate log format name `{}`", entry.key());

@@ -10,6 +10,7 @@ mod lua;
 mod path_change;
 mod token;
 mod tree;
+mod variables;
 
 use super::Files;
 use crate::diag::Report;
@@ -17,6 +18,7 @@ use crate::diag::Report;
 pub use format::Format;
 pub use log::{Log, Nginx, Target};
 pub use path_change::{Change, PathChange};
+pub use variables::Alias;
 
 /// Reads the configuration whose main file is at `path`. `prefix` is the directory to which relative
 /// paths of logs refer. Errors that nginx would refuse go to the report.

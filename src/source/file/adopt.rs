@@ -3,17 +3,23 @@
 //! Invariant: of a text that was counted, under whatever name and compressed or not, no byte is read again; of any other
 //! text every byte is read, once it is certain that it is not a copy of a file that will be read.
 
+mod overwritten;
+mod room;
+mod rotated;
+
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use super::consumed::{Consumed, read_upto};
+use super::doubt::{Doubt, Reason};
 use super::event::FileEvent;
 use super::evidence::Candidate;
 use super::finder::{Finder, Listing, Sibling, Trouble, is_absence, rotated_of, stat};
 use super::fingerprint::LEAST_BYTES;
+use super::forgotten::Skipped;
 use super::fs::{FileError, FileId, Fs, Handle, Meta};
-use super::history::{FinishedFile, History, Verdict};
+use super::history::History;
 use super::open::archive::Archive;
 use super::open::{Generation, OpenFile, OpenFiles};
 use super::rotated::{Packing, Rotated};
@@ -37,12 +43,16 @@ impl<F: Fs> Adoption<'_, F> {
     /// with the name of a rotated file is left to [`Self::adopt_rotated`].
     pub(super) fn open_followed(&mut self, listing: &mut Listing) {
         let mut open = self.open.file_ids();
+        let mut wanted = Vec::new();
         for (path, sighting) in &mut listing.sightings {
+            let is_history = sighting.fresh && self.start == Start::End;
             let meta = match &sighting.seen {
                 Ok(meta) => *meta,
                 Err(error) => {
                     if matches!(Trouble::from(error), Trouble::Io(_)) {
                         listing.unopened.insert(path.clone(), None);
+                        let sibling = self.finder.sibling_at(path, is_history);
+                        listing.rotated.extend(sibling.map(|it| (path.clone(), it)));
                     }
                     continue;
                 }
@@ -50,14 +60,7 @@ impl<F: Fs> Adoption<'_, F> {
             if open.contains(&meta.id) {
                 continue;
             }
-            let base = self.finder.base_of(path);
-            let is_history = sighting.fresh && self.start == Start::End;
-            if base != *path {
-                let sibling = Sibling {
-                    base,
-                    packing: Packing::Plain,
-                    fresh: is_history,
-                };
+            if let Some(sibling) = self.finder.sibling_at(path, is_history) {
                 listing.rotated.insert(path.clone(), sibling);
                 continue;
             }
@@ -66,18 +69,13 @@ impl<F: Fs> Adoption<'_, F> {
             } else {
                 self.finder.size_at_first(path, meta.id)
             };
-            match self.open(path, meta.id, size_at_first) {
-                Ok(generation) if open.insert(generation.file_id) => {
-                    self.begin(OpenFile::Plain(generation));
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    sighting.size_at_first = size_at_first;
-                    listing.unopened.insert(path.clone(), Some(meta.size));
-                    listing.faults.push((path.clone(), Some(error)));
-                }
+            if self.history.is_at_rest(&meta) {
+                sighting.parked = Some(meta);
+            } else if open.insert(meta.id) {
+                wanted.push(self.wanted(path, meta, size_at_first, sighting.fresh));
             }
         }
+        self.open_all(wanted, listing);
     }
 
     /// Opens rotated files with text that was not counted, the oldest first: those that were rotated between two scans, and
@@ -90,21 +88,37 @@ impl<F: Fs> Adoption<'_, F> {
             if sibling.packing == Packing::Unsupported {
                 continue;
             }
-            match stat(self.fs, path) {
+            match listing.meta_of(self.fs, path) {
                 Ok(meta) if !open.contains(&meta.id) => found.push((meta, path, sibling)),
                 Err(FileError::Io(error)) if !is_absence(&error) => unknown.push(&sibling.base),
                 // A file that is gone again was renamed: that changed the directory.
                 _ => {}
             }
         }
+        let present: BTreeSet<FileId> = found.iter().map(|(meta, ..)| meta.id).collect();
+        self.open.packed.keep_known(|id| present.contains(&id));
         let is_listed = |dir: &Path| listing.is_listed(dir);
         self.history.begin_listing(is_listed, self.now);
+        for sighting in listing.sightings.values() {
+            if let Some(parked) = &sighting.parked {
+                self.history.confirm_parked(parked.id);
+            }
+        }
         for base in unknown {
             self.postpone(base);
         }
+        for base in self.open.packed.compared_bases() {
+            self.history.keep(base);
+        }
         found.sort_by_key(|(meta, path, _)| (meta.modified, *path));
         for (meta, path, sibling) in found {
-            if !open.insert(meta.id) || self.history.recognize(path, &meta) {
+            if !open.insert(meta.id) {
+                continue;
+            }
+            if self.history.recognize(path, &meta, self.now) {
+                if let Some(sighting) = listing.sightings.get_mut(path) {
+                    sighting.is_standing = true;
+                }
                 continue;
             }
             let has_plain =
@@ -117,8 +131,12 @@ impl<F: Fs> Adoption<'_, F> {
                 listing.faults.push((path.clone(), Some(error)));
             }
         }
-        for (path, files) in self.history.forgotten.report() {
-            (self.events)(FileEvent::Forgotten { path, files });
+        for (path, Skipped { files, at_most }) in self.history.forgotten.report() {
+            (self.events)(FileEvent::Forgotten {
+                path,
+                files,
+                at_most,
+            });
         }
     }
 
@@ -134,11 +152,12 @@ impl<F: Fs> Adoption<'_, F> {
         let grown: Vec<_> = self.history.growing().filter_map(grown).collect();
         let mut open = self.open.file_ids();
         for (meta, (path, base)) in grown {
-            let packing = Rotated::parse(path.file_name().unwrap_or_default())
-                .map_or(Packing::Plain, |rotated| rotated.packing);
+            let rotated = Rotated::parse_any(path.file_name().unwrap_or_default());
             let sibling = Sibling {
                 base,
-                packing,
+                own: None,
+                packing: rotated.map_or(Packing::Plain, |rotated| rotated.packing),
+                is_infix: rotated.is_some_and(|rotated| rotated.is_infix),
                 fresh: false,
             };
             if open.insert(meta.id) {
@@ -148,111 +167,14 @@ impl<F: Fs> Adoption<'_, F> {
         }
     }
 
-    /// Opens one rotated file if it holds text that was not counted.
-    fn adopt(
-        &mut self,
-        path: &Path,
-        sibling: &Sibling,
-        meta: &Meta,
-        listing: &Listing,
-    ) -> Result<(), FileError> {
-        let Sibling { base, packing, .. } = sibling;
-        if sibling.fresh {
-            if !self.history.holds(meta.id) {
-                let past = self.past(path, sibling, meta)?;
-                self.history.record(past, self.now);
-            }
-            return Ok(());
-        }
-        if self.history.forgotten.is_reported(base, meta.modified) {
-            return Ok(());
-        }
-        self.open.check_room()?;
-        let candidate = Candidate::open(self.fs, path, *packing)?;
-        let meta = candidate.handle.meta;
-        if candidate.head.is_empty() && *packing == Packing::Plain {
-            // It may become a copy, or be written by a server that has not reopened its log yet.
-            let empty = FinishedFile {
-                base: base.clone(),
-                path: path.to_path_buf(),
-                ends: self.history.fingerprinter().ends(&[], &[]),
-                consumed: 0,
-                holder: Some(meta),
-                is_whole: false,
-            };
-            self.history.record(empty, self.now);
-            return Ok(());
-        }
-        let at_base = self.finder.file_at(base);
-        let fingerprinter = self.history.fingerprinter();
-        if self
-            .open
-            .may_have_copy(self.fs, base, at_base, &candidate.head, fingerprinter)?
-        {
-            self.postpone(base);
-            return Ok(());
-        }
-        let read = |range| read_upto(self.fs, &candidate.handle.file, range);
-        let (head, size) = (&candidate.head, candidate.size);
-        let offset = match self.history.judge(base, meta.id, head, size, read)? {
-            Verdict::Counted { record, may_grow } => {
-                self.history
-                    .confirm(record, path, &meta, may_grow, self.now);
-                return Ok(());
-            }
-            Verdict::Unknown if self.history.forgotten.skip(base, meta.modified) => return Ok(()),
-            Verdict::Unknown if listing.may_be_copy_of_unopened(base, candidate.text_bytes()) => {
-                self.postpone(base);
-                return Ok(());
-            }
-            Verdict::CountedUntil { offset } => offset,
-            Verdict::Unknown => 0,
-        };
-        let file = self.resume(base, candidate, offset)?;
-        self.begin(file);
-        Ok(())
-    }
-
-    /// Leaves a rotated file of `base` to the next scan.
-    fn postpone(&mut self, base: &Path) {
-        self.history.keep(base);
-        self.finder.invalidate();
-    }
-
-    /// Returns the record of a file that existed before its path was followed. A file that cannot be opened is known by its
-    /// identity alone.
-    fn past(&self, path: &Path, sibling: &Sibling, meta: &Meta) -> Result<FinishedFile, FileError> {
-        let fingerprinter = self.history.fingerprinter();
-        let candidate = Candidate::open(self.fs, path, sibling.packing).ok();
-        let is_gzip = sibling.packing == Packing::Gzip;
-        let (ends, consumed) = match &candidate {
-            Some(archive) if is_gzip => {
-                (fingerprinter.ends(&archive.head, &[]), archive.text_bytes())
-            }
-            Some(plain) => {
-                let consumed = Consumed::read(self.fs, &plain.handle.file, meta.size)?;
-                (consumed.ends(fingerprinter), consumed.end)
-            }
-            None => (fingerprinter.ends(&[], &[]), meta.size),
-        };
-        Ok(FinishedFile {
-            base: sibling.base.clone(),
-            path: path.to_path_buf(),
-            ends,
-            consumed,
-            holder: Some(*meta),
-            is_whole: is_gzip && candidate.is_some(),
-        })
-    }
-
     /// Makes a rotated file ready to be read from `offset` of its text.
     fn resume(
         &mut self,
-        base: &Path,
         candidate: Candidate<F::File>,
         offset: u64,
     ) -> Result<OpenFile<F>, FileError> {
-        let opening = self.open.opening(&candidate.path, base, candidate.handle);
+        let (path, base) = (&candidate.path, &candidate.base);
+        let opening = self.open.opening(path, base, candidate.handle);
         Ok(if candidate.packing == Packing::Gzip {
             let head = self.history.fingerprinter().head(&candidate.head);
             OpenFile::Archive(Archive::new(self.fs, opening, head, offset))
@@ -260,18 +182,21 @@ impl<F: Fs> Adoption<'_, F> {
             let mut generation = Generation::new(opening);
             if offset > 0 {
                 generation.go_to(self.fs, offset)?;
+            } else {
+                generation.doubt = Some(self.doubt_of_new());
             }
             OpenFile::Plain(generation.detached(self.now, self.finder.scans()))
         })
     }
 
     /// Opens the file at `path`: at 0, or at the line that contains `place` if it still is the file `id`, or where it was
-    /// closed.
+    /// closed. Unless it is `fresh`, it may hold a known text under another name.
     fn open(
         &mut self,
         path: &Path,
         id: FileId,
         place: Option<u64>,
+        fresh: bool,
     ) -> Result<Generation<F::File>, FileError> {
         self.open.check_room()?;
         let handle = Handle::open(self.fs, path)?;
@@ -279,56 +204,36 @@ impl<F: Fs> Adoption<'_, F> {
         let mut generation = Generation::new(self.open.opening(path, path, handle));
         if let Some(place) = place.filter(|_| meta.id == id) {
             generation.seek_line(self.fs, place.min(meta.size), self.open.line_bytes)?;
-        } else if let Some((consumed, ends)) = self.history.consumed(&meta) {
+            return Ok(generation);
+        }
+        if let Some((consumed, ends)) = self.history.consumed(&meta) {
             generation.go_to(self.fs, consumed)?;
-            if generation.consumed.ends(self.history.fingerprinter()) != *ends {
-                generation.restart();
+            let present = generation.ends();
+            if (&present.head, present.tail) == (&ends.head, ends.tail) {
+                return Ok(generation);
             }
+            generation.restart();
+        }
+        if !fresh {
+            generation.doubt = Some(self.doubt_of_new());
         }
         Ok(generation)
     }
 
-    /// Resumes a file whose consumed part changed. The rest of the former text, of which `unread` bytes are known, is read
-    /// from a copy if the rotation made one.
-    pub(super) fn resume_replaced(&mut self, id: GenerationId, unread: u64) {
-        let copy = self.open_copy(id);
-        let Some(generation) = self.open.get_mut(id) else {
-            return;
-        };
-        let offset = generation.offset;
-        if copy.is_some() || !generation.go_to_cut(self.fs) {
-            if copy.is_none() {
-                // A copy that is found later is read on from the present offset.
-                let mut record = generation.finished(self.fs, self.history.fingerprinter());
-                record.holder = None;
-                self.history.record(record, self.now);
-                self.finder.invalidate();
-            }
-            generation.restart();
-        }
-        (self.events)(FileEvent::Truncated {
-            path: generation.path.clone(),
-            offset,
-            unread,
-            resume: generation.offset,
-            copy: copy.as_ref().map(|copy| copy.parts().0.to_path_buf()),
-        });
-        if let Some(copy) = copy {
-            self.begin(copy);
-        }
+    /// Returns the doubt about a file that appeared now.
+    pub(super) fn doubt_of_new(&self) -> Box<Doubt> {
+        let listed = self.finder.scans();
+        Doubt::new(Reason::New { listed }, self.now)
     }
 
     /// Finds a copy that begins with everything that was read of a file, ready to be read on.
-    fn open_copy(&mut self, original: GenerationId) -> Option<OpenFile<F>> {
+    pub(super) fn open_copy(&mut self, original: GenerationId) -> Option<OpenFile<F>> {
         let copy = self.find_copy(self.open.get(original)?)?;
-        let (base, offset) = {
-            let original = self.open.get(original)?;
-            (original.base.clone(), original.offset)
-        };
+        let offset = self.open.get(original)?.offset;
         if copy.packing == Packing::Gzip {
-            return self.resume(&base, copy, offset).ok();
+            return self.resume(copy, offset).ok();
         }
-        let opening = self.open.opening(&copy.path, &base, copy.handle);
+        let opening = self.open.opening(&copy.path, &copy.base, copy.handle);
         let copy = Generation::copied(opening, self.open.get(original)?);
         Some(OpenFile::Plain(
             copy.detached(self.now, self.finder.scans()),
@@ -342,19 +247,24 @@ impl<F: Fs> Adoption<'_, F> {
             return None;
         }
         let open = self.open.file_ids();
+        // What is older is another text, whatever it begins with.
+        let is_young = |meta: &Meta| self.finder.is_young(&original.base, meta.modified);
         let mut found = Vec::new();
-        for (path, packing) in rotated_of(self.fs, &original.base).unwrap_or_default() {
-            if packing != Packing::Unsupported
+        for (path, sibling) in rotated_of(self.fs, &original.base, &original.targets) {
+            if sibling.packing != Packing::Unsupported
                 && let Ok(meta) = stat(self.fs, &path)
                 && !open.contains(&meta.id)
+                && (sibling.packing == Packing::Plain || is_young(&meta))
+                // What was judged already is not a copy that a rotation made now.
+                && !self.history.is_unchanged(&meta)
             {
-                found.push((packing, Reverse(meta.modified), path));
+                found.push((sibling.packing, Reverse(meta.modified), path, sibling));
             }
         }
         // Plain files first, then the latest.
-        found.sort();
-        found.into_iter().find_map(|(packing, _, path)| {
-            let copy = Candidate::open(self.fs, &path, packing).ok()?;
+        found.sort_by(|a, b| (a.0, a.1, &a.2).cmp(&(b.0, b.1, &b.2)));
+        found.into_iter().find_map(|(packing, _, path, sibling)| {
+            let copy = Candidate::open(self.fs, &path, &original.base, &sibling).ok()?;
             let is_copy = copy.head.starts_with(head)
                 && (packing == Packing::Gzip
                     || original.consumed.begins(self.fs, &copy.handle.file).ok()?);
@@ -363,8 +273,15 @@ impl<F: Fs> Adoption<'_, F> {
     }
 
     /// Reads a file from the next round on.
-    fn begin(&mut self, file: OpenFile<F>) {
+    pub(super) fn begin(&mut self, file: OpenFile<F>) {
         self.history.detach(file.parts().1);
+        let doubtful = match &file {
+            OpenFile::Plain(own) if own.is_in_doubt() => Some(own.id),
+            _ => None,
+        };
         self.open.add(self.fs, file, self.events);
+        if let Some(id) = doubtful {
+            self.examine(id);
+        }
     }
 }

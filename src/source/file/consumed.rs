@@ -5,11 +5,17 @@
 use std::io;
 use std::ops::Range;
 
-use super::fingerprint::{Ends, Fingerprinter, HEAD_BYTES, LEAST_BYTES};
-use super::fs::Fs;
+use memchr::memrchr;
 
-/// Bytes before the end that are compared at each read. Longer than a usual line, so that they contain a time of day.
-pub(super) const TAIL_BYTES: usize = 256;
+use super::fingerprint::{Fingerprinter, HEAD_BYTES};
+use super::fs::Fs;
+use super::lines::whole_lines;
+use super::marks::{Ends, Marks, WINDOW};
+use crate::source::frame::Framer;
+
+/// Bytes before the end that are compared at each read: a few lines, so that they contain times of day and are found
+/// again in a log that was trimmed in place.
+pub(super) const TAIL_BYTES: usize = 1024;
 
 /// Length and both ends of the consumed part of a file.
 #[derive(Clone, Debug, Default)]
@@ -20,20 +26,38 @@ pub(super) struct Consumed {
     pub(super) tail: Vec<u8>,
     /// Number of bytes, which is the offset at which to continue.
     pub(super) end: u64,
+    /// Fingerprints of places in between.
+    marks: Marks,
 }
 
 impl Consumed {
-    /// Reads the ends of the first `end` bytes of a file, or of all if it is shorter.
-    pub(super) fn read<F: Fs>(fs: &F, file: &F::File, end: u64) -> io::Result<Self> {
+    /// Reads the ends of the first `end` bytes of a file, or of all if it is shorter, and its marks.
+    pub(super) fn read<F: Fs>(
+        fs: &F,
+        file: &F::File,
+        end: u64,
+        fingerprinter: &Fingerprinter,
+    ) -> io::Result<Self> {
         let tail = read_upto(fs, file, end.saturating_sub(TAIL_BYTES as u64)..end)?;
         let end = end.saturating_sub(TAIL_BYTES as u64) + tail.len() as u64;
         let head = read_upto(fs, file, 0..end.min(HEAD_BYTES as u64))?;
-        Ok(Self { head, tail, end })
+        let window = |at| read_upto(fs, file, at - WINDOW as u64..at);
+        let marks = Marks::read(fingerprinter, end, window)?;
+        Ok(Self {
+            head,
+            tail,
+            end,
+            marks,
+        })
     }
 
-    /// Returns the fingerprints of both ends.
+    /// Returns the fingerprints of both ends and between them.
     pub(super) fn ends(&self, fingerprinter: &Fingerprinter) -> Ends {
-        fingerprinter.ends(&self.head, &self.tail)
+        let last = &self.tail[self.tail.len().saturating_sub(WINDOW)..];
+        Ends {
+            marks: self.marks.clone(),
+            ..fingerprinter.ends(&self.head, last)
+        }
     }
 
     /// Consumes `bytes`, which follow directly, but leaves the tail to the next [`Self::advance`].
@@ -46,42 +70,64 @@ impl Consumed {
     }
 
     /// Consumes `read[start..]`, which follows directly; `read` begins with the tail.
-    pub(super) fn advance(&mut self, read: &[u8], start: usize) {
+    pub(super) fn advance(&mut self, read: &[u8], start: usize, fingerprinter: &Fingerprinter) {
         self.skip(&read[start..]);
+        let from = self.end - read.len() as u64;
+        self.marks.extend(fingerprinter, from, read);
         self.tail.clear();
         self.tail
             .extend_from_slice(&read[read.len().saturating_sub(TAIL_BYTES)..]);
     }
 
+    /// Consumes `bytes`, which follow directly.
+    pub(super) fn append(&mut self, bytes: &[u8], fingerprinter: &Fingerprinter) {
+        let mut read = std::mem::take(&mut self.tail);
+        let start = read.len();
+        read.extend_from_slice(bytes);
+        self.advance(&read, start, fingerprinter);
+    }
+
+    /// Returns the last whole lines, as far as they are kept.
+    pub(super) fn last_lines(&self) -> &[u8] {
+        whole_lines(&self.tail, self.tail.len() as u64 == self.end)
+    }
+
     /// Returns whether another file begins with the consumed part, judging by both ends.
     pub(super) fn begins<F: Fs>(&self, fs: &F, other: &F::File) -> io::Result<bool> {
-        let before = self.end - self.tail.len() as u64;
-        Ok(holds(fs, other, &self.head, 0)? && holds(fs, other, &self.tail, before)?)
+        self.is_at(fs, other, 0)
     }
 
-    /// Returns whether a file of `size` bytes is the consumed part after truncation.
-    pub(super) fn was_cut<F: Fs>(&self, fs: &F, file: &F::File, size: u64) -> io::Result<bool> {
-        if size == 0 || size >= self.end {
-            return Ok(false);
-        }
-        let left = usize::try_from(size).map_or(self.head.len(), |size| size.min(self.head.len()));
-        holds(fs, file, &self.head[..left], 0)
+    /// Returns whether another file holds the consumed part at `from`, judging by both ends.
+    pub(super) fn is_at<F: Fs>(&self, fs: &F, other: &F::File, from: u64) -> io::Result<bool> {
+        let before = from + self.end - self.tail.len() as u64;
+        Ok(holds(fs, other, &self.head, from)? && holds(fs, other, &self.tail, before)?)
     }
 
-    /// Returns whether a text that begins with `head` may be a copy of `file`, complete or not, made before or after the
-    /// consumed part was cut off.
-    pub(super) fn may_have_copy<F: Fs>(
+    /// Returns how many of the first `size` bytes of a file are certainly those of the consumed part, and whether all of them
+    /// are as far as they can be compared: up to the last mark.
+    pub(super) fn common_with<F: Fs>(
         &self,
         fs: &F,
         file: &F::File,
-        head: &[u8],
-    ) -> io::Result<bool> {
-        let agree = |own: &[u8]| {
-            let both = own.len().min(head.len());
-            let is_enough = both >= LEAST_BYTES || (both > 0 && both == head.len());
-            is_enough && own[..both] == head[..both]
-        };
-        Ok(agree(&read_upto(fs, file, 0..HEAD_BYTES as u64)?) || agree(&self.head))
+        size: u64,
+        fingerprinter: &Fingerprinter,
+    ) -> io::Result<(u64, bool)> {
+        let both = size.min(self.end);
+        let head = read_upto(fs, file, 0..both.min(self.head.len() as u64))?;
+        let same = head.iter().zip(&self.head);
+        let same = same.take_while(|(there, own)| there == own).count();
+        let mut known = same as u64;
+        if known < both.min(self.head.len() as u64) {
+            return Ok((known, false));
+        }
+        for (offset, fingerprint) in self.marks.until(both) {
+            let window = read_upto(fs, file, offset - WINDOW as u64..offset)?;
+            if fingerprinter.fingerprint(&window) != fingerprint {
+                return Ok((known, false));
+            }
+            known = known.max(offset);
+        }
+        Ok((known, size <= self.end))
     }
 }
 
@@ -92,6 +138,27 @@ pub(super) fn read_upto<F: Fs>(fs: &F, file: &F::File, range: Range<u64>) -> io:
     let got = fs.read_at(file, &mut bytes, range.start)?;
     bytes.truncate(got);
     Ok(bytes)
+}
+
+/// The line that contains a place in a file.
+pub(super) struct LineAt {
+    /// Its start; `None` if that is further before the place than the longest line.
+    pub(super) start: Option<u64>,
+}
+
+/// Finds the start of the line that contains `place`: `place` itself after a newline.
+pub(super) fn line_at<F: Fs>(
+    fs: &F,
+    file: &F::File,
+    place: u64,
+    line_bytes: usize,
+) -> io::Result<LineAt> {
+    let window = Framer::longest_partial(line_bytes) + 1;
+    let from = place.saturating_sub(window as u64);
+    let before = read_upto(fs, file, from..place)?;
+    let newline = memrchr(b'\n', &before).map(|newline| from + newline as u64 + 1);
+    let start = newline.or((from == 0).then_some(0));
+    Ok(LineAt { start })
 }
 
 /// Returns whether a file has these bytes at `offset`.

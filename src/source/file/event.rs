@@ -8,9 +8,23 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::fs::FileError;
+use crate::model::{Gap, GapBound, GapReason};
 
-/// Every value of [`FileEvent::gap_reason`].
-pub const FILE_GAP_REASONS: [&str; 4] = ["archive", "copytruncate", "forgotten", "truncated"];
+/// A compressed file is damaged. The text behind the damage, and its size, are unknown.
+const ARCHIVE: GapReason = reason("archive", &[]);
+/// A file was truncated, and its copy was found. Lines written after the copying are lost; their number is unknown.
+const COPYTRUNCATE: GapReason = reason("copytruncate", &[GapBound::Min]);
+/// Old rotated files are not read. They were counted, unless they were never read.
+const FORGOTTEN: GapReason = reason("forgotten", &[GapBound::Max]);
+/// A file was truncated, and no copy was found. Lines written since the last read are lost; their number is unknown.
+const TRUNCATED: GapReason = reason("truncated", &[GapBound::Min]);
+
+/// All reasons of [`FileEvent::gap`].
+pub const FILE_GAP_REASONS: [GapReason; 4] = [ARCHIVE, COPYTRUNCATE, FORGOTTEN, TRUNCATED];
+
+const fn reason(name: &'static str, bounds: &'static [GapBound]) -> GapReason {
+    GapReason { name, bounds }
+}
 
 /// A change in the files being read. [`fmt::Display`] writes one line.
 #[derive(Debug)]
@@ -21,6 +35,23 @@ pub enum FileEvent {
         path: PathBuf,
         /// Offset at which reading begins.
         offset: u64,
+    },
+    /// Many files were opened at once.
+    OpenedMany {
+        /// One of them.
+        path: PathBuf,
+        /// Their number.
+        files: u64,
+    },
+    /// There are more files than may be open at one time. Those that were read to their end are closed for others, and opened
+    /// again once they change. Sent again once their number has doubled.
+    Waiting {
+        /// The one that was modified last.
+        path: PathBuf,
+        /// Number of the files that wait.
+        files: u64,
+        /// Most files open at one time.
+        limit: u64,
     },
     /// A path leads to another file than before, or to none. The file is read on: until it is quiet, or like any other
     /// if another followed path leads to it.
@@ -43,13 +74,22 @@ pub enum FileEvent {
         path: PathBuf,
         /// Offset that was reached.
         offset: u64,
-        /// Bytes known to have followed `offset`: lost, unless there is a copy.
+        /// Bytes known to have followed `offset`, and not to be in the copy.
         unread: u64,
         /// Offset at which reading resumes: at most `offset`, as far as the bytes before it are unchanged.
         resume: u64,
         /// Copy made before the truncation, which is read from `offset` on. Then only bytes written between the copying
         /// and the truncation are lost.
         copy: Option<PathBuf>,
+    },
+    /// A file was rewritten in place with the last lines that were read, or with all of them. It is read on behind them.
+    Rewritten {
+        /// Path of the file.
+        path: PathBuf,
+        /// Offset that was reached.
+        offset: u64,
+        /// Offset at which reading resumes.
+        resume: u64,
     },
     /// A compressed file could not be read to its end. It is read on if it changes.
     Damaged {
@@ -61,12 +101,14 @@ pub enum FileEvent {
         error: io::Error,
     },
     /// Rotated files are not read: they may be among those that were counted and of which the record was dropped, because
-    /// too many stand. A file is reported once.
+    /// too many stand, or hold the text of an archive that existed at the first scan. A file is reported once.
     Forgotten {
         /// The followed path.
         path: PathBuf,
         /// Number of the files.
         files: u64,
+        /// Most bytes of text that these files can hold.
+        at_most: u64,
     },
     /// A path does not exist, or a pattern matches no file. Not an error: a file may appear.
     Missing {
@@ -77,6 +119,23 @@ pub enum FileEvent {
     Unreadable {
         /// Path of the file or directory.
         path: PathBuf,
+        /// Cause.
+        error: FileError,
+    },
+    /// Many paths do not exist. Sent again once their number has doubled or halved.
+    ManyMissing {
+        /// One of them.
+        path: PathBuf,
+        /// Their number.
+        files: u64,
+    },
+    /// Many files or directories cannot be read for the same reason. They are tried again. Sent again once their number has
+    /// doubled or halved.
+    ManyUnreadable {
+        /// One of them.
+        path: PathBuf,
+        /// Their number.
+        files: u64,
         /// Cause.
         error: FileError,
     },
@@ -95,22 +154,41 @@ pub enum FileEvent {
     /// A directory cannot be watched, or none can (`None`). Changes are found by polling.
     Unwatched {
         /// The directory.
-        path: Option<PathBuf>,
+        path: PathBuf,
         /// Cause.
         error: notify::Error,
     },
 }
 
 impl FileEvent {
-    /// Returns the reason why lines may have been lost, as a label value of a metric: one of [`FILE_GAP_REASONS`].
-    pub fn gap_reason(&self) -> Option<&'static str> {
+    /// Returns what may have been lost, and why.
+    pub fn gap(&self) -> Option<Gap> {
+        let gap = |reason, at_least, at_most| {
+            Some(Gap {
+                reason,
+                count: 1,
+                at_least,
+                at_most,
+            })
+        };
         match self {
-            Self::Truncated { copy: None, .. } => Some("truncated"),
-            Self::Truncated { copy: Some(_), .. } => Some("copytruncate"),
-            Self::Damaged { .. } => Some("archive"),
-            Self::Forgotten { .. } => Some("forgotten"),
+            Self::Truncated {
+                copy: None, unread, ..
+            } => gap(TRUNCATED, *unread, 0),
+            Self::Truncated {
+                copy: Some(_),
+                unread,
+                ..
+            } => gap(COPYTRUNCATE, *unread, 0),
+            Self::Damaged { .. } => gap(ARCHIVE, 0, 0),
+            Self::Forgotten { at_most, .. } => gap(FORGOTTEN, 0, *at_most),
             Self::Opened { .. }
+            | Self::OpenedMany { .. }
+            | Self::Waiting { .. }
+            | Self::ManyMissing { .. }
+            | Self::ManyUnreadable { .. }
             | Self::Rotated { .. }
+            | Self::Rewritten { .. }
             | Self::Finished { .. }
             | Self::Missing { .. }
             | Self::Unreadable { .. }
@@ -127,6 +205,24 @@ impl fmt::Display for FileEvent {
             Self::Opened { path, offset, .. } => {
                 write!(f, "following {} from byte {offset}", Shown(path))
             }
+            Self::OpenedMany { path, files } => {
+                write!(f, "following {files} files, among them {}", Shown(path))
+            }
+            Self::Waiting { path, files, limit } => write!(
+                f,
+                "{files} files wait to be opened, among them {}: {limit} may be open at one time, and are closed for others once \
+                 they are read; raise the limit of open files (LimitNOFILE= in the unit)",
+                Shown(path)
+            ),
+            Self::ManyMissing { path, files } => {
+                write!(f, "no file at {files} paths, among them {}", Shown(path))
+            }
+            Self::ManyUnreadable { path, files, error } => write!(
+                f,
+                "{files} files cannot be followed, among them {}: {error}{}",
+                Shown(path),
+                Causes(error)
+            ),
             Self::Rotated { path, moved_to, .. } => {
                 write!(f, "{} was rotated; ", Shown(path))?;
                 match moved_to {
@@ -137,29 +233,7 @@ impl fmt::Display for FileEvent {
             Self::Finished { path, offset, .. } => {
                 write!(f, "closed rotated {} at byte {offset}", Shown(path))
             }
-            Self::Truncated {
-                path,
-                offset,
-                copy: Some(copy),
-                ..
-            } => write!(
-                f,
-                "{} was truncated after {offset} bytes were read; continuing in its copy {}, then from byte 0",
-                Shown(path),
-                Shown(copy)
-            ),
-            Self::Truncated {
-                path,
-                offset,
-                unread,
-                resume,
-                ..
-            } => write!(
-                f,
-                "{} was truncated after {offset} bytes were read; lines that were not read are lost (at least {unread} bytes), \
-                 continuing from byte {resume}",
-                Shown(path)
-            ),
+            Self::Truncated { .. } | Self::Rewritten { .. } => self.fmt_changed(f),
             Self::Damaged {
                 path,
                 offset,
@@ -167,12 +241,17 @@ impl fmt::Display for FileEvent {
                 ..
             } => write!(
                 f,
-                "{} cannot be decompressed beyond byte {offset} of its text: {error}",
+                "{} cannot be decompressed beyond byte {offset} of its text, and the lines behind it are lost: {error}",
                 Shown(path)
             ),
-            Self::Forgotten { path, files } => write!(
+            Self::Forgotten {
+                path,
+                files,
+                at_most,
+            } => write!(
                 f,
-                "{files} old rotated files of {} are not read: there are too many to remember which were counted",
+                "{files} old rotated files of {} are not read: it is unknown whether they were counted; lines \
+                 are lost only if some never were (at most {at_most} bytes)",
                 Shown(path)
             ),
             Self::Missing { path } => write!(f, "no file at {}", Shown(path)),
@@ -188,12 +267,70 @@ impl fmt::Display for FileEvent {
                 )
             }
             Self::Unwatched { path, error } => {
-                match path {
-                    Some(path) => write!(f, "cannot watch {}", Shown(path))?,
-                    None => f.write_str("cannot watch directories")?,
-                }
-                write!(f, ", polling instead: {error}{}", Causes(error))
+                let causes = Causes(error);
+                write!(
+                    f,
+                    "cannot watch {}, polling instead: {error}{causes}",
+                    Shown(path)
+                )
             }
+        }
+    }
+}
+
+impl FileEvent {
+    /// Writes the line about a file whose consumed bytes were removed or overwritten.
+    fn fmt_changed(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Truncated {
+                path,
+                offset,
+                copy: Some(copy),
+                unread,
+                ..
+            } => write!(
+                f,
+                "{} was truncated after {offset} bytes were read; continuing in its copy {}, then from byte 0; \
+                 lines written after the copying are lost{}",
+                Shown(path),
+                Shown(copy),
+                AtLeast(*unread)
+            ),
+            Self::Truncated {
+                path,
+                offset,
+                unread,
+                resume,
+                ..
+            } => write!(
+                f,
+                "{} was truncated after {offset} bytes were read, and no copy was found; lines written since the last read \
+                 are lost{}; continuing from byte {resume}",
+                Shown(path),
+                AtLeast(*unread)
+            ),
+            Self::Rewritten {
+                path,
+                offset,
+                resume,
+            } => write!(
+                f,
+                "{} was rewritten after {offset} bytes were read; its last lines are those read before, continuing from byte {resume}",
+                Shown(path)
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Displays a number of lost bytes, of which others may not be known; nothing for none.
+struct AtLeast(u64);
+
+impl fmt::Display for AtLeast {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => f.write_str(", if there were any"),
+            bytes => write!(f, " (at least {bytes} bytes)"),
         }
     }
 }
@@ -227,10 +364,14 @@ mod tests {
     use crate::source::file::fs::Kind;
     use std::io;
 
-    fn check(event: &FileEvent, expected: &str, gap: Option<&str>) {
+    fn check(event: &FileEvent, expected: &str, gap: Option<(&str, &[(GapBound, u64)])>) {
         assert_eq!(event.to_string(), expected);
-        assert_eq!(event.gap_reason(), gap);
-        assert!(gap.is_none_or(|reason| FILE_GAP_REASONS.contains(&reason)));
+        let found = event.gap();
+        let bounds = found.map(|gap| gap.bounds().collect::<Vec<_>>());
+        let found = found.map(|gap| gap.reason);
+        assert_eq!(found.map(|reason| reason.name), gap.map(|(name, _)| name));
+        assert_eq!(bounds.as_deref(), gap.map(|(_, bounds)| bounds));
+        assert!(found.is_none_or(|reason| FILE_GAP_REASONS.contains(&reason)));
     }
 
     #[test]
@@ -252,24 +393,54 @@ mod tests {
             r"/log/a\nb was rotated; its file is now followed as /log/c",
             None,
         );
+        let truncated = |unread, copy: Option<&str>| FileEvent::Truncated {
+            path: path(),
+            offset: 7,
+            unread,
+            resume: 0,
+            copy: copy.map(Into::into),
+        };
         check(
-            &FileEvent::Truncated {
-                path: path(),
-                offset: 7,
-                unread: 3,
-                resume: 0,
-                copy: None,
-            },
-            r"/log/a\nb was truncated after 7 bytes were read; lines that were not read are lost (at least 3 bytes), continuing from byte 0",
-            Some("truncated"),
+            &truncated(3, None),
+            r"/log/a\nb was truncated after 7 bytes were read, and no copy was found; lines written since the last read are lost (at least 3 bytes); continuing from byte 0",
+            Some(("truncated", &[(GapBound::Min, 3)])),
+        );
+        check(
+            &truncated(0, None),
+            r"/log/a\nb was truncated after 7 bytes were read, and no copy was found; lines written since the last read are lost, if there were any; continuing from byte 0",
+            Some(("truncated", &[(GapBound::Min, 0)])),
+        );
+        check(
+            &truncated(5, Some("/log/c")),
+            r"/log/a\nb was truncated after 7 bytes were read; continuing in its copy /log/c, then from byte 0; lines written after the copying are lost (at least 5 bytes)",
+            Some(("copytruncate", &[(GapBound::Min, 5)])),
         );
         check(
             &FileEvent::Forgotten {
                 path: path(),
                 files: 12,
+                at_most: 99,
             },
-            r"12 old rotated files of /log/a\nb are not read: there are too many to remember which were counted",
-            Some("forgotten"),
+            r"12 old rotated files of /log/a\nb are not read: it is unknown whether they were counted; lines are lost only if some never were (at most 99 bytes)",
+            Some(("forgotten", &[(GapBound::Max, 99)])),
+        );
+        check(
+            &FileEvent::Damaged {
+                path: path(),
+                offset: 7,
+                error: io::ErrorKind::UnexpectedEof.into(),
+            },
+            r"/log/a\nb cannot be decompressed beyond byte 7 of its text, and the lines behind it are lost: unexpected end of file",
+            Some(("archive", &[])),
+        );
+        check(
+            &FileEvent::Rewritten {
+                path: path(),
+                offset: 7,
+                resume: 3,
+            },
+            r"/log/a\nb was rewritten after 7 bytes were read; its last lines are those read before, continuing from byte 3",
+            None,
         );
         check(
             &FileEvent::Unreadable {

@@ -3,6 +3,7 @@
 //! Invariant: a fingerprint covers consumed bytes only, so a file that grows keeps the fingerprints of its consumed
 //! part; the bytes of a log cannot be recovered from one.
 
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher};
 
 use foldhash::quality::RandomState;
@@ -13,29 +14,52 @@ pub(super) const HEAD_BYTES: usize = 4096;
 /// Least number of bytes that identify a text: fewer than in any line, more than in the rest of a partial one.
 pub(super) const LEAST_BYTES: usize = 16;
 
-/// Keyed hash of a part of a text.
+/// Keyed hash of a part of a text. Compact, since every rotated file has some.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fingerprint {
     /// Number of bytes it covers.
-    pub(super) bytes: usize,
-    hash: u64,
+    pub(super) bytes: u16,
+    pub(super) hash: u32,
 }
 
 /// Fingerprints of a text's beginning: of its first 16, 32, 64… bytes, and of all `bytes` of it, so that a shorter text
-/// can be recognized as a part of it. Compact, since every rotated file has one.
+/// can be recognized as a part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) bytes: usize,
-    hashes: Box<[u64]>,
+    hashes: Box<[u32]>,
 }
 
-/// Fingerprints of both ends of a text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Ends {
-    /// Fingerprints of the first bytes.
-    pub(super) head: Head,
-    /// Fingerprint of the last bytes.
-    pub(super) tail: Fingerprint,
+impl Head {
+    /// Returns how many bytes of a text of `size` bytes are compared with this beginning.
+    pub(super) fn compared_until(&self, size: u64) -> u64 {
+        let known = usize::try_from(size).map_or(HEAD_BYTES, |size| size.min(HEAD_BYTES));
+        let compared = lengths(self.bytes).take_while(|length| *length <= known);
+        compared.last().unwrap_or(0) as u64
+    }
+}
+
+/// Last eight bytes of an archive: checksum and size of the last member's text (RFC 1952, section 2.3.1), unless other
+/// bytes follow it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Trailer(pub(super) [u8; 8]);
+
+impl Trailer {
+    /// Returns whether it holds no checksum.
+    pub(super) fn is_zero(self) -> bool {
+        self.0 == [0; 8]
+    }
+
+    /// Returns the size of the text, modulo 2^32, if it is all in one member.
+    pub(super) fn size(self) -> u64 {
+        let [.., a, b, c, d] = self.0;
+        u32::from_le_bytes([a, b, c, d]).into()
+    }
+
+    /// Returns whether a text of so many bytes can have this trailer, if it is all in one member.
+    pub(super) fn may_end(self, size: u64) -> bool {
+        self.0[4..] == size.to_le_bytes()[..4]
+    }
 }
 
 /// Makes and compares fingerprints under a random key.
@@ -49,10 +73,13 @@ impl Fingerprinter {
     pub(super) fn fingerprint(&self, bytes: &[u8]) -> Fingerprint {
         let mut hasher = self.key.build_hasher();
         hasher.write(bytes);
-        Fingerprint {
-            bytes: bytes.len(),
-            hash: hasher.finish(),
-        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a part of a hash is a hash"
+        )]
+        let hash = hasher.finish() as u32;
+        let bytes = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
+        Fingerprint { bytes, hash }
     }
 
     /// Returns the fingerprints of a text that begins with these bytes.
@@ -65,25 +92,49 @@ impl Fingerprinter {
         }
     }
 
-    /// Returns the fingerprints of a text with these first and last bytes.
-    pub(super) fn ends(&self, head: &[u8], tail: &[u8]) -> Ends {
-        Ends {
-            head: self.head(head),
-            tail: self.fingerprint(tail),
-        }
+    /// Returns whether a text that begins with `bytes` is the text of `head` or its beginning.
+    pub(super) fn matches(&self, bytes: &[u8], head: &Head) -> bool {
+        self.beginning(bytes).matches(head)
     }
 
-    /// Returns whether a text that begins with `bytes` is the text of `head` or its beginning. False for heads too short to
-    /// identify a text.
-    pub(super) fn matches(&self, bytes: &[u8], head: &Head) -> bool {
+    /// Returns the beginning of a text, to compare it with many heads.
+    pub(super) fn beginning<'b>(&'b self, bytes: &'b [u8]) -> Beginning<'b> {
+        Beginning {
+            fingerprinter: self,
+            bytes,
+            hashes: BTreeMap::new(),
+        }
+    }
+}
+
+/// Beginning of a text. Each part of it is hashed at most once, however many heads it is compared with.
+#[derive(Debug)]
+pub(super) struct Beginning<'b> {
+    fingerprinter: &'b Fingerprinter,
+    bytes: &'b [u8],
+    /// By the length of the part.
+    hashes: BTreeMap<usize, u32>,
+}
+
+impl Beginning<'_> {
+    /// Returns whether the text is that of `head` or its beginning. False for heads too short to identify a text.
+    pub(super) fn matches(&mut self, head: &Head) -> bool {
+        let known = self.bytes.len();
+        let (length, hash) = if head.bytes <= known {
+            (head.bytes, head.hashes.last())
+        } else {
+            let Some(index) = (known / LEAST_BYTES).checked_ilog2() else {
+                return false;
+            };
+            (LEAST_BYTES << index, head.hashes.get(index as usize))
+        };
         if head.bytes < LEAST_BYTES {
             return false;
         }
-        let parts = lengths(head.bytes).zip(&head.hashes);
-        let covered = parts.take_while(|(length, _)| *length <= bytes.len());
-        covered
-            .last()
-            .is_some_and(|(length, hash)| self.fingerprint(&bytes[..length]).hash == *hash)
+        let (fingerprinter, bytes) = (self.fingerprinter, self.bytes);
+        let own = self.hashes.entry(length);
+        let own = own.or_insert_with(|| fingerprinter.fingerprint(&bytes[..length]).hash);
+        hash == Some(own)
     }
 }
 

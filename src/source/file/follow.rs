@@ -3,6 +3,8 @@
 //! Invariant: each part keeps its own state ([`Finder`], [`History`], [`OpenFiles`], [`Pace`]); this one only calls them in
 //! sequence.
 
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +14,8 @@ use super::event::FileEvent;
 use super::finder::Finder;
 use super::fs::Fs;
 use super::history::{History, MOST_RECORDS};
-use super::open::{Context, OpenFiles};
+use super::names::Names;
+use super::open::{Context, OpenFiles, ReadBuffer};
 use super::pace::Pace;
 use super::settings::{FileSettings, Progress, Start};
 #[cfg(test)]
@@ -42,29 +45,43 @@ impl<F: Fs> FileSource<F> {
         Self::with_read_bytes(settings, fs, clock, READ_BYTES)
     }
 
-    /// Makes a source with a buffer of `read_bytes`, or of the size of two lines if that is larger.
+    /// Makes a source that reads `read_bytes` at a time, or the size of two lines if that is larger.
     pub(super) fn with_read_bytes(
         settings: &FileSettings,
         fs: F,
         clock: Arc<dyn Clock>,
         read_bytes: usize,
     ) -> Self {
+        let history = History::new(MOST_RECORDS);
+        let fingerprinter = history.fingerprinter().clone();
         Self {
             fs,
             clock,
             start: settings.start,
             finder: Finder::new(&settings.paths),
-            history: History::new(MOST_RECORDS),
-            open: OpenFiles::new(settings, read_bytes),
+            history,
+            open: OpenFiles::new(settings, read_bytes, fingerprinter),
             pace: Pace::new(settings.poll),
         }
     }
 
-    /// Returns the time until the next discovery is due, even without a change: zero at first and after
+    /// Returns the time until the next discovery is due, or a file is to be examined, even without a change: zero at first and after
     /// [`Self::reconfigure`].
     pub fn until_due(&self) -> Duration {
         let now = self.clock.monotonic();
-        self.pace.until_due(now, self.is_steady())
+        let until_due = self.pace.until_due(now, self.is_steady());
+        let until_examined = self.open.until_examined(now);
+        until_examined.map_or(until_due, |until| until_due.min(until))
+    }
+
+    /// Returns the time until a discovery may follow the last one. The more a discovery takes, the longer it is.
+    pub fn until_rested(&self) -> Duration {
+        self.pace.until_rested(self.clock.monotonic())
+    }
+
+    /// Records that a discovery, and what it led to, took this much processor time.
+    pub fn rest(&mut self, took: Duration) {
+        self.pace.rest(self.clock.monotonic(), took);
     }
 
     /// Sets whether every change in [`Self::directories`] wakes the owner. If so, discoveries become seldom while nothing
@@ -77,20 +94,22 @@ impl<F: Fs> FileSource<F> {
     /// file, and closes those that are rotated and quiet.
     pub fn poll(
         &mut self,
+        buffer: &mut ReadBuffer,
         sink: &mut dyn FnMut(&Batch<'_>),
         events: &mut dyn FnMut(FileEvent),
     ) -> Progress {
         let round = self.pace.begin_round();
         let has_changed = || self.finder.has_changed(&self.fs);
-        if self.pace.needs_scan(round, has_changed) {
+        let now = self.clock.monotonic();
+        if self.pace.needs_scan(round, now, has_changed) {
             self.scan(events);
         }
-        let now = self.clock.monotonic();
         let mut context = Context {
             fs: &self.fs,
             finder: &self.finder,
             fingerprinter: self.history.fingerprinter(),
             now,
+            buffer,
             sink,
             events,
         };
@@ -107,14 +126,37 @@ impl<F: Fs> FileSource<F> {
             // Other files that hold its text are recognized from now on.
             self.finder.invalidate();
         }
+        for base in reading.cut {
+            self.finder.note_cut(&base, now);
+        }
         let mut progress = if reading.has_more {
             Progress::More
         } else {
             Progress::Idle
         };
         for (id, unread) in reading.replaced {
-            self.adoption(now, events).resume_replaced(id, unread);
+            let mut adoption = self.adoption(now, events);
+            if !adoption.close_overwritten(id, unread) {
+                adoption.resume_replaced(id, unread);
+            }
             progress = Progress::More;
+        }
+        if let Some((candidate, windows)) = reading.inspected {
+            self.adoption(now, events)
+                .judge_inspected(candidate, &windows);
+        }
+        while let Some(waiting) = self.open.packed.next_waiting() {
+            self.adoption(now, events).adopt_waiting(&waiting);
+        }
+        if !self.open.waiting.is_empty()
+            && (self.adoption(now, events).open_waiting() || self.open.can_give_back())
+        {
+            progress = Progress::More;
+        }
+        for id in reading.doubtful {
+            if self.adoption(now, events).examine(id) {
+                progress = Progress::More;
+            }
         }
         self.pace.end_round(round, progress);
         progress
@@ -132,12 +174,12 @@ impl<F: Fs> FileSource<F> {
         self.pace.end_discovery(is_quiet);
     }
 
-    /// Follows other files from the next round on. Files that are still wanted, under the path they were last found at,
-    /// are read on where they are; others are closed.
-    pub fn reconfigure(&mut self, settings: &FileSettings, events: &mut dyn FnMut(FileEvent)) {
+    /// Follows other files from the next round on. Files to which one of the new paths leads, also if it is another than
+    /// before, are read on where they are; others are closed then.
+    pub fn reconfigure(&mut self, settings: &FileSettings) {
         self.start = settings.start;
         self.finder.reconfigure(&settings.paths);
-        self.open.reconfigure(settings, &self.finder, events);
+        self.open.reconfigure(settings);
         self.pace.reconfigure(settings.poll);
     }
 
@@ -146,24 +188,42 @@ impl<F: Fs> FileSource<F> {
         self.open.len()
     }
 
-    /// Returns the number of bytes in all open files, as last checked, that were not handed over.
+    /// Returns the number of bytes in all open files, as last checked, and in those that could not be opened yet, that were not
+    /// handed over.
     pub fn lag_bytes(&self) -> u64 {
         self.open.lag_bytes()
     }
 
     /// Returns the directories, as of the last scan, in which a change may concern this source.
     pub fn directories(&self) -> impl Iterator<Item = &Path> {
-        let directories = self.finder.directories().chain(self.open.homes());
-        directories.map(PathBuf::as_path)
+        let wanted = self.finder.directories().map(PathBuf::as_path);
+        let directories: BTreeSet<_> = wanted.chain(self.open.homes()).collect();
+        directories.into_iter()
+    }
+
+    /// Returns the names, as of the last scan, of the files in [`Self::directories`] in which a change concerns this source.
+    pub fn names(&self) -> Names {
+        let mut names = self.finder.names().clone();
+        // Those that globs match need no entry of their own.
+        let open = self.open.names();
+        let others: Vec<_> = open.filter(|name| !names.concern_file(name)).collect();
+        names
+            .exact
+            .extend(others.into_iter().map(OsStr::to_os_string));
+        names
     }
 
     /// Scans for all files, opens those with unread text, and updates the paths of open ones.
     fn scan(&mut self, events: &mut dyn FnMut(FileEvent)) {
         let now = self.clock.monotonic();
         self.pace.note_scan();
-        let mut listing = self.finder.scan(&self.fs, now);
+        let read = self.open.read_since(self.finder.scans());
+        let was_read = |id| read.contains(&id);
+        let mut listing = self.finder.scan(&self.fs, was_read, now);
         self.open
             .relink(&self.fs, &self.finder, &listing, now, events);
+        self.open
+            .drop_unwanted(&self.fs, &self.finder, &listing, events);
         let mut adoption = self.adoption(now, events);
         adoption.open_followed(&mut listing);
         adoption.adopt_rotated(&mut listing);

@@ -19,7 +19,15 @@ struct Trace {
     /// `modified` as of the last report.
     reported: u64,
     /// Files skipped since then.
-    skipped: u64,
+    skipped: Skipped,
+}
+
+/// Files that were skipped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Skipped {
+    pub(super) files: u64,
+    /// Most bytes of text that they can hold.
+    pub(super) at_most: u64,
 }
 
 impl Forgotten {
@@ -36,20 +44,26 @@ impl Forgotten {
             .is_some_and(|trace| modified <= trace.reported)
     }
 
-    /// Returns whether an unknown file of this age must not be read; counts it for the next report.
-    pub(super) fn skip(&mut self, base: &Path, modified: u64) -> bool {
+    /// Returns whether an unknown file of this age must not be read; counts it for the next report. Its text has at most
+    /// `at_most` bytes.
+    pub(super) fn skip(&mut self, base: &Path, modified: u64, at_most: u64) -> bool {
         let trace = self.0.get_mut(base);
         let Some(trace) = trace.filter(|trace| modified <= trace.modified) else {
             return false;
         };
-        trace.skipped += 1;
+        trace.skipped.files += 1;
+        trace.skipped.at_most = trace.skipped.at_most.saturating_add(at_most);
         true
     }
 
-    /// Returns the paths of which files were skipped since the last report, and the number of these files.
-    pub(super) fn report(&mut self) -> Vec<(PathBuf, u64)> {
+    /// Returns the paths of which files were skipped since the last report, and these files.
+    pub(super) fn report(&mut self) -> Vec<(PathBuf, Skipped)> {
         let mut skipped = Vec::new();
-        for (base, trace) in self.0.iter_mut().filter(|(_, trace)| trace.skipped > 0) {
+        for (base, trace) in self
+            .0
+            .iter_mut()
+            .filter(|(_, trace)| trace.skipped.files > 0)
+        {
             skipped.push((base.to_path_buf(), std::mem::take(&mut trace.skipped)));
             trace.reported = trace.modified;
         }

@@ -8,7 +8,7 @@ use std::fmt;
 use std::fs::{File, FileType, Metadata};
 use std::io;
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{Mode, OFlags};
@@ -25,8 +25,8 @@ pub trait Fs: Clone + Send {
     /// Returns the metadata of what `path` leads to, through symbolic links.
     fn stat(&self, path: &Path) -> io::Result<Meta>;
 
-    /// Returns the directory of the target of a symbolic link at `path`; `None` if it is not a link.
-    fn home(&self, path: &Path) -> Option<PathBuf>;
+    /// Returns the path that a symbolic link at `path` names, whether or not anything is there; `None` if it is not a link.
+    fn link(&self, path: &Path) -> Option<PathBuf>;
 
     /// Opens the regular file that `path` leads to, through symbolic links.
     fn open(&self, path: &Path) -> Result<Self::File, FileError>;
@@ -34,9 +34,15 @@ pub trait Fs: Clone + Send {
     /// Returns the metadata of an open file.
     fn fstat(&self, file: &Self::File) -> io::Result<Meta>;
 
+    /// Returns whether an open file is known to have no name left.
+    fn is_deleted(&self, file: &Self::File) -> bool;
+
     /// Reads from `offset`; returns 0 at the end of the file.
     fn read_at(&self, file: &Self::File, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
 }
+
+/// Most links of a chain that are followed: as many as the kernel follows.
+const MOST_LINKS: usize = 40;
 
 /// The operating system's file system.
 #[derive(Clone, Copy, Debug, Default)]
@@ -87,7 +93,7 @@ pub(super) struct Handle<F> {
 }
 
 /// Kind of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// A regular file, the only kind that is followed.
     Regular,
@@ -112,6 +118,13 @@ pub enum FileError {
     /// The operating system reported an error.
     #[error("cannot be read")]
     Io(#[from] io::Error),
+}
+
+/// Returns the paths that a symbolic link at `path` leads to, one for each link of a chain; the last is that of the file.
+pub(super) fn targets<F: Fs>(fs: &F, path: &Path) -> Vec<PathBuf> {
+    let next = |path: &PathBuf| fs.link(path);
+    let chain = std::iter::successors(fs.link(path), next);
+    chain.take(MOST_LINKS).collect()
 }
 
 impl<T> Handle<T> {
@@ -146,12 +159,16 @@ impl Fs for RealFs {
         Ok((&std::fs::metadata(path)?).into())
     }
 
-    fn home(&self, path: &Path) -> Option<PathBuf> {
-        if !std::fs::symlink_metadata(path).ok()?.is_symlink() {
-            return None;
+    fn link(&self, path: &Path) -> Option<PathBuf> {
+        let named = std::fs::read_link(path).ok()?;
+        let dir = path.parent().unwrap_or(path);
+        let target = dir.join(named);
+        let (dir, name) = (target.parent()?, target.file_name()?);
+        // Without `..` in it, the path can be shown to people.
+        if dir.components().any(|part| part == Component::ParentDir) {
+            return Some(dir.canonicalize().ok()?.join(name));
         }
-        let mut home = path.canonicalize().ok()?;
-        home.pop().then_some(home)
+        Some(target)
     }
 
     fn open(&self, path: &Path) -> Result<File, FileError> {
@@ -166,6 +183,10 @@ impl Fs for RealFs {
 
     fn fstat(&self, file: &File) -> io::Result<Meta> {
         Ok((&file.metadata()?).into())
+    }
+
+    fn is_deleted(&self, file: &File) -> bool {
+        file.metadata().is_ok_and(|metadata| metadata.nlink() == 0)
     }
 
     fn read_at(&self, file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {

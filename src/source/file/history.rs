@@ -3,16 +3,19 @@
 //! Invariant: the counted part of a text is not counted again while a file that holds it stands, whatever the file's
 //! name, and compressed or not; text appended later is counted. Dropping records for want of room does not change that.
 
+pub(super) mod judge;
+mod rest;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::fingerprint::{Ends, Fingerprinter};
+use super::fingerprint::{Fingerprinter, Trailer};
+pub(super) use super::finished::FinishedFile;
 use super::forgotten::Forgotten;
 use super::fs::{FileId, Meta};
+use super::marks::Ends;
 #[cfg(test)]
 use super::tests::planted::{Fault, is_planted};
 
@@ -24,24 +27,10 @@ pub(super) const MOST_RECORDS: usize = 50_000;
 const YOUNG: Duration = Duration::from_hours(1);
 /// Most closed files checked for growth at each scan, the latest.
 const MOST_GROWING: usize = 4_096;
+/// Most records of which it is known when their text was first seen: more than are made while a file is in doubt.
+const MOST_BEGUN: usize = 1_024;
 /// Most files known to hold one text: plain, compressed, and copies in transit between directories.
 const MOST_HOLDERS: usize = 4;
-
-/// A file that was consumed and closed.
-#[derive(Clone, Debug)]
-pub(super) struct FinishedFile {
-    /// Followed path that the text belongs to.
-    pub(super) base: PathBuf,
-    /// Path under which the file was seen last.
-    pub(super) path: PathBuf,
-    pub(super) ends: Ends,
-    /// Bytes of the text that were counted or skipped.
-    pub(super) consumed: u64,
-    /// The file that holds the text; `None` if it is gone or holds other text.
-    pub(super) holder: Option<Meta>,
-    /// True if the file is an archive that was read to its end, so it does not grow.
-    pub(super) is_whole: bool,
-}
 
 /// Texts of a source that were consumed.
 #[derive(Debug)]
@@ -54,10 +43,12 @@ pub(super) struct History {
     growing: BTreeMap<u64, Growing>,
     /// Records whose text no file held at the last complete listing, and since when.
     missing: BTreeMap<u64, Duration>,
-    /// Followed paths, each stored once.
-    bases: BTreeSet<Arc<Path>>,
+    /// Followed paths, each with the numbers of its records.
+    bases: BTreeMap<Arc<Path>, BTreeSet<u64>>,
     /// Traces of records that were dropped for want of room.
     pub(super) forgotten: Forgotten,
+    /// The scan after which the text of a record was first seen, of the latest records: see [`FinishedFile::begun`].
+    begun: BTreeMap<u64, u64>,
     /// Most records kept.
     pub(super) limit: usize,
     last_number: u64,
@@ -70,8 +61,17 @@ struct Record {
     base: Arc<Path>,
     ends: Ends,
     consumed: u64,
+    is_past: bool,
     /// Files that hold the text, as of the last check, the latest last.
     holders: Vec<Meta>,
+    /// See [`FinishedFile::trailer`].
+    trailer: Option<Trailer>,
+    /// See [`FinishedFile::is_parked`].
+    is_parked: bool,
+    /// See [`FinishedFile::partial`].
+    partial: u32,
+    /// True if other bytes took the place of the text in its file.
+    is_overwritten: bool,
 }
 
 /// A closed file that may grow.
@@ -79,25 +79,6 @@ struct Record {
 struct Growing {
     path: PathBuf,
     since: Duration,
-}
-
-/// Size of the text in a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TextSize {
-    Plain(u64),
-    /// Size of a compressed text modulo 2^32: `ISIZE` of an archive with one member (RFC 1952, section 2.3.1).
-    Gzip(u32),
-}
-
-/// Judgment of the history about a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// The text has no record.
-    Unknown,
-    /// All text of the file was counted: it is all of this record's text or its beginning. `may_grow` if more may follow.
-    Counted { record: u64, may_grow: bool },
-    /// The bytes of the file's text before `offset` were counted.
-    CountedUntil { offset: u64 },
 }
 
 impl History {
@@ -108,8 +89,9 @@ impl History {
             by_file: BTreeMap::new(),
             growing: BTreeMap::new(),
             missing: BTreeMap::new(),
-            bases: BTreeSet::new(),
+            bases: BTreeMap::new(),
             forgotten: Forgotten::default(),
+            begun: BTreeMap::new(),
             limit,
             last_number: 0,
             fingerprinter: Fingerprinter::default(),
@@ -122,16 +104,21 @@ impl History {
     }
 
     /// Adds a record. If there are too many, drops one whose text is missing, or the oldest.
-    pub(super) fn record(&mut self, file: FinishedFile, now: Duration) {
+    pub(super) fn record(&mut self, mut file: FinishedFile, now: Duration) {
+        file.ends.marks.shrink();
         if self.records.len() >= self.limit {
             self.forget();
         }
         self.last_number += 1;
         let number = self.last_number;
-        let base = self.bases.get(&*file.base).cloned();
+        let base = self.bases.get_key_value(&*file.base);
+        let base = base.map(|(base, _)| Arc::clone(base));
         let base = base.unwrap_or_else(|| Arc::from(file.base));
-        self.bases.insert(Arc::clone(&base));
-        if !file.is_whole {
+        self.bases
+            .entry(Arc::clone(&base))
+            .or_default()
+            .insert(number);
+        if !file.is_whole && !file.is_parked {
             let (path, since) = (file.path, now);
             self.growing.insert(number, Growing { path, since });
         }
@@ -139,37 +126,46 @@ impl History {
             base,
             ends: file.ends,
             consumed: file.consumed,
+            is_past: file.is_past,
             holders: Vec::new(),
+            trailer: file.trailer,
+            is_parked: file.is_parked,
+            partial: u32::try_from(file.partial).unwrap_or(u32::MAX),
+            is_overwritten: false,
         };
         self.records.insert(number, Box::new(record));
+        self.begun.insert(number, file.begun);
+        if self.begun.len() > MOST_BEGUN {
+            self.begun.pop_first();
+        }
         if let Some(holder) = file.holder {
             self.add_holder(number, holder);
         }
     }
 
-    /// Marks the texts of the directories that were listed as missing, until [`Self::recognize`] or [`Self::confirm`]
-    /// finds them.
+    /// Replaces a record by one of the same text.
+    pub(super) fn replace(&mut self, record: u64, file: FinishedFile, now: Duration) {
+        self.remove(record);
+        self.record(file, now);
+    }
+
+    /// Marks the texts of the followed paths of which all rotated files were listed as missing, until [`Self::recognize`]
+    /// or [`Self::confirm`] finds them.
     pub(super) fn begin_listing(&mut self, is_listed: impl Fn(&Path) -> bool, now: Duration) {
-        let is_listed = |base: &&Arc<Path>| is_listed(base.parent().unwrap_or(base));
-        let listed: BTreeSet<_> = self.bases.iter().filter(is_listed).collect();
-        if listed.is_empty() {
-            return;
-        }
-        for (number, record) in &self.records {
-            if listed.contains(&record.base) {
-                self.missing.entry(*number).or_insert(now);
+        for (base, numbers) in &self.bases {
+            if is_listed(base) {
+                for number in numbers {
+                    self.missing.entry(*number).or_insert(now);
+                }
             }
         }
     }
 
     /// Marks the texts of `base` as found after all: a file that was not judged may hold any of them.
     pub(super) fn keep(&mut self, base: &Path) {
-        let is_other = |number: &u64| {
-            self.records
-                .get(number)
-                .is_none_or(|record| *record.base != *base)
-        };
-        self.missing.retain(|number, _| is_other(number));
+        for number in self.bases.get(base).into_iter().flatten() {
+            self.missing.remove(number);
+        }
     }
 
     /// Drops records whose text was missing long enough, and stops checking older files for growth.
@@ -192,11 +188,19 @@ impl History {
     }
 
     /// Returns whether a file is closed and did not change since it was checked.
-    pub(super) fn recognize(&mut self, path: &Path, meta: &Meta) -> bool {
+    pub(super) fn recognize(&mut self, path: &Path, meta: &Meta, now: Duration) -> bool {
         let Some((number, record)) = self.find(meta.id) else {
             return false;
         };
         let is_unchanged = record.holders.contains(meta);
+        if record.is_parked {
+            // It was rotated, and its server may still write to it.
+            let (path, since) = (path.to_path_buf(), now);
+            self.growing.insert(number, Growing { path, since });
+            if let Some(record) = self.records.get_mut(&number) {
+                record.is_parked = false;
+            }
+        }
         self.mark_seen(number);
         if let Some(file) = self.growing.get_mut(&number)
             && is_unchanged
@@ -206,68 +210,16 @@ impl History {
         is_unchanged
     }
 
+    /// Returns whether a file holds a recorded text and did not change since it was checked.
+    pub(super) fn is_unchanged(&self, meta: &Meta) -> bool {
+        self.find(meta.id)
+            .is_some_and(|(_, record)| record.holders.contains(meta))
+    }
+
     /// Returns whether a file that holds a recorded text changed since it was checked.
     pub(super) fn has_changed(&self, meta: &Meta) -> bool {
         self.find(meta.id)
             .is_some_and(|(_, record)| !record.holders.contains(meta))
-    }
-
-    /// Compares a file under a rotated name of `base` with all records; `head` is the beginning of its text, `read`
-    /// returns a range of it. A matching text outweighs a matching identity: inode numbers are reused.
-    pub(super) fn judge(
-        &self,
-        base: &Path,
-        id: FileId,
-        head: &[u8],
-        size: TextSize,
-        read: impl FnOnce(Range<u64>) -> io::Result<Vec<u8>>,
-    ) -> io::Result<Verdict> {
-        Ok(match size {
-            TextSize::Plain(size) => {
-                let own = self.find(id);
-                let is_same =
-                    |(_, file): &(u64, &Record)| self.fingerprinter.matches(head, &file.ends.head);
-                // A record without a head identifies its file alone; an identity without a time of birth may be reused.
-                let is_headless =
-                    |(_, file): &(u64, &Record)| file.ends.head.bytes == 0 && id.born != 0;
-                let found = own
-                    .filter(is_same)
-                    .or_else(|| self.find_by_text(base, head))
-                    .or_else(|| own.filter(is_headless));
-                match found {
-                    None => Verdict::Unknown,
-                    // A shorter one is a copy without the end, or one that is still being made.
-                    Some((record, file)) if size <= file.consumed => Verdict::Counted {
-                        record,
-                        may_grow: true,
-                    },
-                    Some((_, file)) => {
-                        let end = file.consumed;
-                        let tail = read(end.saturating_sub(file.ends.tail.bytes as u64)..end)?;
-                        let is_same = self.fingerprinter.fingerprint(&tail) == file.ends.tail;
-                        let offset = if is_same { end } else { 0 };
-                        Verdict::CountedUntil { offset }
-                    }
-                }
-            }
-            TextSize::Gzip(size) => {
-                let Some((record, file)) = self.find_by_text(base, head) else {
-                    return Ok(Verdict::Unknown);
-                };
-                #[expect(clippy::cast_possible_truncation, reason = "as the trailer counts")]
-                let is_counted = size == file.consumed as u32
-                    || u64::from(size) < file.consumed && file.consumed < 1 << 32;
-                if is_counted {
-                    Verdict::Counted {
-                        record,
-                        may_grow: false,
-                    }
-                } else {
-                    let offset = file.consumed;
-                    Verdict::CountedUntil { offset }
-                }
-            }
-        })
     }
 
     /// Records that a file holds the text of a record, after [`Verdict::Counted`].
@@ -287,6 +239,18 @@ impl History {
         }
     }
 
+    /// Returns whether a record is that of an archive that was not decoded.
+    pub(super) fn is_sealed(&self, record: u64) -> bool {
+        (self.records.get(&record)).is_some_and(|record| record.trailer.is_some())
+    }
+
+    /// Adds the text of an archive that was not decoded, found in a plain file.
+    pub(super) fn unseal(&mut self, record: u64, ends: Ends, consumed: u64) {
+        if let Some(record) = self.records.get_mut(&record) {
+            (record.ends, record.consumed, record.trailer) = (ends, consumed, None);
+        }
+    }
+
     /// Returns how far a file was consumed before it was closed, and the ends of that part.
     pub(super) fn consumed(&self, meta: &Meta) -> Option<(u64, &Ends)> {
         let (_, record) = self.find(meta.id)?;
@@ -300,6 +264,7 @@ impl History {
             && let Some(record) = self.records.get_mut(&number)
         {
             record.holders.retain(|holder| holder.id != id);
+            record.is_parked = false;
         }
     }
 
@@ -313,20 +278,6 @@ impl History {
     fn find(&self, id: FileId) -> Option<(u64, &Record)> {
         let number = *self.by_file.get(&id)?;
         Some((number, self.records.get(&number)?))
-    }
-
-    /// Finds the record of a text of `base` that begins with `head`: the one with the longest matching head, the latest
-    /// of several.
-    fn find_by_text(&self, base: &Path, head: &[u8]) -> Option<(u64, &Record)> {
-        let records = self
-            .records
-            .iter()
-            .map(|(number, record)| (*number, &**record));
-        records
-            .filter(|(_, record)| {
-                *record.base == *base && self.fingerprinter.matches(head, &record.ends.head)
-            })
-            .max_by_key(|(_, record)| record.ends.head.bytes.min(head.len()))
     }
 
     fn mark_seen(&mut self, number: u64) {
@@ -375,8 +326,11 @@ impl History {
         for holder in &record.holders {
             self.by_file.remove(&holder.id);
         }
-        if Arc::strong_count(&record.base) == 2 {
-            self.bases.remove(&record.base);
+        if let Some(numbers) = self.bases.get_mut(&record.base) {
+            numbers.remove(&number);
+            if numbers.is_empty() {
+                self.bases.remove(&record.base);
+            }
         }
         Some(record)
     }

@@ -4,27 +4,45 @@
 //! file system shows at a scan or a read; a notification only triggers one.
 
 mod adopt;
+mod compare;
 mod consumed;
+mod doubt;
 mod event;
 mod evidence;
 mod finder;
 mod fingerprint;
+mod finished;
 mod follow;
 mod forgotten;
 mod fs;
 mod history;
+mod known;
+mod lines;
+mod marks;
 mod mtime;
+mod names;
+mod notifier;
 mod open;
 mod pace;
 mod pattern;
+mod placement;
 mod read_fault;
+mod rewritten;
 mod rotated;
 mod settings;
+mod shredded;
+mod throttle;
+mod unseen;
 mod watch;
+mod watched;
 
 pub use event::{FILE_GAP_REASONS, FileEvent};
+pub use finder::find_files;
 pub use follow::FileSource;
 pub use fs::{Entry, FileError, FileId, Fs, Kind, Meta, RealFs};
+pub use names::Names;
+pub use notifier::Notifier;
+pub use open::ReadBuffer;
 pub use pattern::{PathPattern, PatternError};
 pub use settings::{FileSettings, Progress, Start};
 pub use watch::Watch;

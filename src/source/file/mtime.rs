@@ -17,6 +17,16 @@ pub(super) struct Mtime {
 }
 
 impl Mtime {
+    /// Returns the time read at the last check, in nanoseconds since 1970; 0 before the first.
+    pub(super) fn modified(&self) -> u64 {
+        self.modified
+    }
+
+    /// Makes the next check inconclusive: a change before the last one was not dealt with.
+    pub(super) fn invalidate(&mut self) {
+        self.is_conclusive = false;
+    }
+
     /// Returns true if nothing changed since the previous check. `modified` is the time read at `now`, in nanoseconds
     /// since 1970, 0 if unknown. The first true takes two checks more than a tick apart.
     pub(super) fn is_unchanged(&mut self, modified: u64, now: Duration) -> bool {

@@ -14,10 +14,21 @@ use super::tests::planted::{Fault, is_planted};
 const WHOLE_ROUND: u32 = 8;
 
 /// Number of consecutive discoveries without a change before they become rarer.
-const QUIET_POLLS: u32 = 8;
+const QUIET_POLLS: u32 = 2;
 
-/// Factor of the interval of rarer discoveries. A wake-up costs far more than the discovery itself.
-const SELDOM: u32 = 4;
+/// Factor of the interval of rarer discoveries. A wake-up costs far more than the discovery itself, and a thousand sources
+/// at rest are to cost next to nothing.
+pub(super) const SELDOM: u32 = 40;
+
+/// A discovery is followed by a rest of this many times what it took, so that those of large directories take a hundredth
+/// of a processor.
+const REST_FACTOR: u32 = 100;
+
+/// A discovery that took less is followed by no rest.
+const SHORT: Duration = Duration::from_millis(2);
+
+/// Longest rest: what appears is followed after this time at the latest.
+const LONGEST_REST: Duration = Duration::from_secs(30);
 
 /// Seldom discoveries that may find a change without a notification before they are given up: the first may have come
 /// ahead of its notification.
@@ -40,6 +51,8 @@ pub(super) struct Pace {
     quiet_polls: u32,
     /// Seldom discoveries that found a change without a notification.
     missed: u32,
+    /// Time before which no further discovery begins.
+    rested: Duration,
 }
 
 /// Discovery between two rounds.
@@ -69,6 +82,7 @@ impl Pace {
             is_watched: false,
             quiet_polls: 0,
             missed: 0,
+            rested: Duration::ZERO,
         }
     }
 
@@ -97,7 +111,20 @@ impl Pace {
         }
         let factor = if is_at_rest { SELDOM } else { 1 };
         let interval = self.poll.saturating_mul(factor);
-        discovered.saturating_add(interval).saturating_sub(now)
+        let due = discovered.saturating_add(interval).max(self.rested);
+        due.saturating_sub(now)
+    }
+
+    /// Returns the time until a discovery may follow the last one.
+    pub(super) fn until_rested(&self, now: Duration) -> Duration {
+        self.rested.saturating_sub(now)
+    }
+
+    /// Records that a discovery, which ended at `now`, took this much processor time.
+    pub(super) fn rest(&mut self, now: Duration, took: Duration) {
+        if took >= SHORT {
+            self.rested = now + took.saturating_mul(REST_FACTOR).min(LONGEST_REST);
+        }
     }
 
     /// Records that a discovery begins.
@@ -137,9 +164,15 @@ impl Pace {
     }
 
     /// Returns whether a scan must precede the reading; `has_changed` checks all known paths.
-    pub(super) fn needs_scan(&self, round: Round, has_changed: impl FnOnce() -> bool) -> bool {
+    pub(super) fn needs_scan(
+        &self,
+        round: Round,
+        now: Duration,
+        has_changed: impl FnOnce() -> bool,
+    ) -> bool {
         // A change after a discovery is left to the next round.
-        let is_checked = round.after == Discovery::None && !round.is_short;
+        let is_checked =
+            round.after == Discovery::None && !round.is_short && self.until_rested(now).is_zero();
         self.must_scan || is_checked && has_changed()
     }
 

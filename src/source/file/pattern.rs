@@ -15,7 +15,8 @@ use super::rotated::COMPRESSED;
 /// One path, or all paths that match a glob.
 ///
 /// In a glob `*`, `?`, `[…]` and `{a,b}` match parts of one name, `**` matches any directories, and `\` escapes the
-/// character after it. As in a shell, a name that begins with a dot is matched only by a pattern that does. Compressed
+/// character after it. A name between two slashes that has brackets or braces, but no `*` or `?`, is taken literally if it
+/// exists as it is written. As in a shell, a name that begins with a dot is matched only by a pattern that does. Compressed
 /// files (`.gz` and the like) are not matched.
 #[derive(Clone, Debug)]
 pub struct PathPattern {
@@ -54,14 +55,23 @@ pub(super) enum GlobStep {
     /// One literal name.
     Name(OsString),
     /// Any name that matches a glob.
-    Match { matcher: GlobMatcher, hidden: bool },
+    Match {
+        matcher: GlobMatcher,
+        hidden: bool,
+        /// The text, if it may be a name that has brackets or braces.
+        name: Option<OsString>,
+    },
     /// Any number of directories.
     Directories,
 }
 
 impl PathPattern {
-    /// Parses a path or a glob; a text that contains any of `*?[{` is a glob.
+    /// Parses a path or a glob; a text that contains any of `*?[{` is a glob, unless it is not a valid one and exists.
     pub fn new(text: &str) -> Result<Self, PatternError> {
+        Self::relative(Path::new(""), text)
+    }
+
+    fn parse(text: &str) -> Result<Self, PatternError> {
         if text.is_empty() {
             return Err(PatternError::Empty);
         }
@@ -88,7 +98,12 @@ impl PathPattern {
 
     /// Parses like [`PathPattern::new`]; a relative text names files below `base`, whose name is taken literally.
     pub fn relative(base: &Path, text: &str) -> Result<Self, PatternError> {
-        let own = Self::new(text)?;
+        let own = match Self::parse(text) {
+            Err(PatternError::Glob { .. }) if base.join(text).exists() => {
+                return Ok(Self::literal(base.join(text)));
+            }
+            parsed => parsed?,
+        };
         if text.starts_with('/') {
             return Ok(own);
         }
@@ -131,6 +146,12 @@ impl PathPattern {
         }
     }
 
+    /// Returns whether it matches compressed files only, by the ending of their names.
+    pub fn is_compressed(&self) -> bool {
+        let path = self.text.as_os_str().as_bytes();
+        COMPRESSED.iter().any(|ending| path.ends_with(ending))
+    }
+
     /// Returns whether both are the same pattern.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.text == other.text && self.is_plain() == other.is_plain()
@@ -161,6 +182,7 @@ impl GlobStep {
         Ok(Self::Match {
             matcher: glob.compile_matcher(),
             hidden: part.starts_with('.') || part.starts_with("\\."),
+            name: (!part.contains(['*', '?', '\\'])).then(|| part.into()),
         })
     }
 
@@ -168,8 +190,13 @@ impl GlobStep {
     pub(super) fn allows(&self, name: &OsStr) -> bool {
         match self {
             Self::Name(own) => own == name,
-            Self::Match { matcher, hidden } => {
-                (*hidden || !is_hidden(name)) && matcher.is_match(name)
+            Self::Match {
+                matcher,
+                hidden,
+                name: own,
+            } => {
+                let is_matched = || (*hidden || !is_hidden(name)) && matcher.is_match(name);
+                own.as_deref() == Some(name) || is_matched()
             }
             Self::Directories => !is_hidden(name),
         }
@@ -278,6 +305,24 @@ mod tests {
         check("*.log", "/etc/xy/a.log", false);
         check("/log/*.log", "/log/a.log", true);
         assert!(PathPattern::relative(base, "").is_err());
+    }
+
+    #[test]
+    fn a_name_with_brackets_is_matched_as_it_is_written() {
+        check("/[shop]/a.log", "/[shop]/a.log", true);
+        check("/[shop]/a.log", "/s/a.log", true);
+        check("/x{1,2}y/*.log", "/x{1,2}y/a.log", true);
+        check("/[[]shop]/*.log", "/[shop]/a.log", true);
+        check("/[a]*.log", "/[a]b.log", false);
+    }
+
+    #[test]
+    fn a_text_that_is_not_a_glob_and_exists_is_a_path() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("[a"), "").unwrap();
+        let pattern = PathPattern::relative(root.path(), "[a").unwrap();
+        assert!(pattern.is_plain() && pattern.matches(&root.path().join("[a")));
+        assert!(PathPattern::relative(root.path(), "[b").is_err());
     }
 
     #[test]

@@ -13,6 +13,11 @@ use super::fs::FileError;
 pub(super) struct ReadFault(Option<io::ErrorKind>);
 
 impl ReadFault {
+    /// Returns whether the last read failed.
+    pub(super) fn is_present(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Records the outcome of a read of the file at `path`. Returns an event if the outcome is of another kind than the
     /// previous one.
     pub(super) fn note(&mut self, path: &Path, error: Option<&io::Error>) -> Option<FileEvent> {

@@ -1,8 +1,9 @@
 //! Names of rotated files, and the path such a file had before.
 //!
-//! Invariant: only names that a rotation makes count as rotated, so that the log of another program beside a followed one
-//! is never read as its past. The forms are logrotate's: `a.log.1`, `a.log-20261122` (`dateext`, any `dateformat` of
-//! digits), `a-20261122.log` (`extension .log`), each perhaps compressed; also `a.log.old` and `a.log.0` of others.
+//! Invariant: only names that a rotation makes count as rotated. The forms are logrotate's: `a.log.1`, `a.log-20261122`
+//! (`dateext`, any `dateformat` of digits), `a-20261122.log` (`extension .log`), each perhaps compressed; also `a.log.old`
+//! and `a.log.0` of others. `a.1.log` (`extension .log` without `dateext`) may as well be the log of another program: only
+//! [`Rotated::parse_any`] accepts it.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -23,6 +24,8 @@ pub(super) struct Rotated<'n> {
     /// Parts of the original name before and after the mark of the rotation.
     base: (&'n OsStr, &'n OsStr),
     pub(super) packing: Packing,
+    /// True if the mark stands before the extension. Other programs give such names to logs that are not rotated.
+    pub(super) is_infix: bool,
 }
 
 /// Name endings of compressed files.
@@ -31,12 +34,23 @@ pub(super) const COMPRESSED: [&[u8]; 6] = [b".gz", b".bz2", b".xz", b".zst", b".
 impl<'n> Rotated<'n> {
     /// Parses a name; returns `None` if it was not made by a rotation.
     pub(super) fn parse(name: &'n OsStr) -> Option<Self> {
+        Self::parse_with(name, is_date)
+    }
+
+    /// Parses a name that a rotation may have made: also `a.1.log`, to be judged by the text of the file.
+    pub(super) fn parse_any(name: &'n OsStr) -> Option<Self> {
+        Self::parse(name).or_else(|| Self::parse_with(name, is_number))
+    }
+
+    /// Parses a name; `is_infix` accepts the digits of a mark before the extension.
+    fn parse_with(name: &'n OsStr, is_infix: fn(&[u8]) -> bool) -> Option<Self> {
         let (rest, packing) = unpacked(name.as_bytes());
-        let base = suffixed(rest).or_else(|| infixed(rest))?;
-        let (before, after) = (OsStr::from_bytes(base.0), OsStr::from_bytes(base.1));
+        let suffixed = suffixed(rest);
+        let (before, after) = suffixed.or_else(|| infixed(rest, is_infix))?;
         Some(Self {
-            base: (before, after),
+            base: (OsStr::from_bytes(before), OsStr::from_bytes(after)),
             packing,
+            is_infix: suffixed.is_none(),
         })
     }
 
@@ -44,6 +58,19 @@ impl<'n> Rotated<'n> {
     pub(super) fn base_of(path: &Path) -> Option<PathBuf> {
         let rotated = Rotated::parse(path.file_name()?)?;
         Some(path.with_file_name(rotated.base()))
+    }
+
+    /// Returns the path without the ending of a compressed file.
+    pub(super) fn unpacked(path: &Path) -> PathBuf {
+        let name = path.file_name().unwrap_or_default();
+        path.with_file_name(OsStr::from_bytes(unpacked(name.as_bytes()).0))
+    }
+
+    /// Returns the text with which all names begin that a rotation makes of this one.
+    pub(super) fn stem(name: &OsStr) -> &[u8] {
+        let name = name.as_bytes();
+        let dot = name.iter().rposition(|byte| *byte == b'.');
+        &name[..dot.unwrap_or(name.len())]
     }
 
     /// Returns the original name.
@@ -101,9 +128,9 @@ fn suffixed(name: &[u8]) -> Option<(&[u8], &[u8])> {
     })
 }
 
-/// Parses names with the mark before their extension: finds `a.log` in `a-20261122.log`. Only dates count, since
-/// `a-2.log` may belong to another program.
-fn infixed(name: &[u8]) -> Option<(&[u8], &[u8])> {
+/// Parses names with the mark before their extension: finds `a.log` in `a-20261122.log`. A number follows a dot, as
+/// logrotate writes it.
+fn infixed(name: &[u8], is_infix: fn(&[u8]) -> bool) -> Option<(&[u8], &[u8])> {
     let dot = name.iter().rposition(|byte| *byte == b'.')?;
     let (rest, extension) = name.split_at(dot);
     if extension[1..].iter().all(u8::is_ascii_digit) {
@@ -113,8 +140,12 @@ fn infixed(name: &[u8]) -> Option<(&[u8], &[u8])> {
     (base..rest.len()).find_map(|at| {
         let (base, mark) = rest.split_at(at);
         let (first, digits) = mark.split_first()?;
-        (matches!(first, b'-' | b'.' | b'_') && is_date(digits))
-            .then(|| not_empty(base, extension))?
+        let is_mark = match first {
+            b'.' => is_infix(digits),
+            b'-' | b'_' => is_infix(digits) && is_date(digits),
+            _ => false,
+        };
+        is_mark.then(|| not_empty(base, extension))?
     })
 }
 
@@ -150,6 +181,7 @@ mod tests {
             let base = rotated.base();
             assert!(rotated.was(&base), "{name}");
             assert!(!rotated.was(OsStr::new(name)), "{name}");
+            assert!(name.as_bytes().starts_with(Rotated::stem(&base)), "{name}");
             (base.display().to_string(), rotated.packing)
         });
         let expected = expected.map(|(base, packing)| (base.to_owned(), packing));
@@ -182,6 +214,25 @@ mod tests {
         check("site-1.log.3", plain("site-1.log"));
         check("log-1", None);
         check("access-1.log.20261122", plain("access-1.log"));
+    }
+
+    #[test]
+    fn a_number_before_the_extension_is_ambiguous() {
+        let base = |name: &str| {
+            let rotated = Rotated::parse_any(OsStr::new(name))?;
+            Some(rotated.base().into_string().unwrap())
+        };
+        for (name, original) in [
+            ("access.1.log", Some("access.log")),
+            ("access.12.log.gz", Some("access.log")),
+            ("access.2026112807.log", Some("access.log")),
+            ("access.1.log.2", Some("access.1.log")),
+            ("access-1.log", None),
+            ("access.log", None),
+            ("1.log", None),
+        ] {
+            assert_eq!(base(name).as_deref(), original, "{name}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,11 +17,21 @@ use super::*;
 use crate::clock::ManualClock;
 use crate::source::frame::READ_BYTES;
 
+mod alike;
+mod archives;
+mod copytruncate;
+mod descriptors;
 mod faults;
+mod known;
+#[cfg(feature = "stack")]
+mod logrotate;
 mod model;
+mod names;
+mod overwritten;
 pub(super) mod planted;
 mod polling;
 mod reading;
+mod replaced;
 mod rotation;
 mod simulation;
 mod trouble;
@@ -35,6 +45,8 @@ const WAIT: Duration = Duration::from_mins(1);
 struct Refusing {
     refused: Arc<Mutex<BTreeSet<PathBuf>>>,
     calls: Arc<AtomicU64>,
+    /// True if files have no time of birth.
+    is_without_births: Arc<AtomicBool>,
 }
 
 impl Refusing {
@@ -48,6 +60,17 @@ impl Refusing {
 
     fn calls(&self) -> u64 {
         self.calls.load(Ordering::Relaxed)
+    }
+
+    fn set_births(&self, has_births: bool) {
+        self.is_without_births.store(!has_births, Ordering::Relaxed);
+    }
+
+    fn known(&self, mut meta: Meta) -> Meta {
+        if self.is_without_births.load(Ordering::Relaxed) {
+            meta.id.born = 0;
+        }
+        meta
     }
 
     fn enter(&self, path: &Path) -> io::Result<()> {
@@ -70,12 +93,12 @@ impl Fs for Refusing {
     /// Takes permission to search the directory, not to read the file.
     fn stat(&self, path: &Path) -> io::Result<Meta> {
         self.enter(path.parent().unwrap())?;
-        RealFs.stat(path)
+        Ok(self.known(RealFs.stat(path)?))
     }
 
-    fn home(&self, path: &Path) -> Option<PathBuf> {
+    fn link(&self, path: &Path) -> Option<PathBuf> {
         self.calls.fetch_add(1, Ordering::Relaxed);
-        RealFs.home(path)
+        RealFs.link(path)
     }
 
     fn open(&self, path: &Path) -> Result<Self::File, FileError> {
@@ -85,7 +108,11 @@ impl Fs for Refusing {
 
     fn fstat(&self, (file, _): &Self::File) -> io::Result<Meta> {
         self.calls.fetch_add(1, Ordering::Relaxed);
-        RealFs.fstat(file)
+        Ok(self.known(RealFs.fstat(file)?))
+    }
+
+    fn is_deleted(&self, (file, _): &Self::File) -> bool {
+        RealFs.is_deleted(file)
     }
 
     fn read_at(&self, (file, path): &Self::File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
@@ -106,6 +133,7 @@ struct Bench {
     fs: Refusing,
     clock: Arc<ManualClock>,
     source: FileSource<Refusing>,
+    buffer: ReadBuffer,
     lines: Vec<String>,
     overlong: u64,
     events: Vec<FileEvent>,
@@ -128,6 +156,7 @@ impl Bench {
             fs,
             clock,
             source,
+            buffer: ReadBuffer::default(),
             lines: Vec::new(),
             overlong: 0,
             events: Vec::new(),
@@ -154,9 +183,17 @@ impl Bench {
         std::fs::rename(self.path(from), self.path(to)).unwrap();
     }
 
+    /// Puts an empty log in the place of the log, as a rotation does, and drains.
+    fn renew(&mut self, name: &str) {
+        self.rename(name, &format!("{name} moved away"));
+        self.append(name, "");
+        self.drain();
+    }
+
     fn round(&mut self) -> Progress {
         let (lines, overlong) = (&mut self.lines, &mut self.overlong);
         self.source.poll(
+            &mut self.buffer,
             &mut |batch| {
                 *overlong += batch.overlong();
                 let own = batch
@@ -192,7 +229,12 @@ impl Bench {
                     | FileEvent::Rotated { path, .. }
                     | FileEvent::Finished { path, .. }
                     | FileEvent::Truncated { path, .. }
+                    | FileEvent::Rewritten { path, .. }
                     | FileEvent::Missing { path }
+                    | FileEvent::OpenedMany { path, .. }
+                    | FileEvent::Waiting { path, .. }
+                    | FileEvent::ManyMissing { path, .. }
+                    | FileEvent::ManyUnreadable { path, .. }
                     | FileEvent::Unreadable { path, .. }
                     | FileEvent::Readable { path }
                     | FileEvent::Damaged { path, .. }

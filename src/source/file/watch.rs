@@ -1,104 +1,87 @@
-//! Wakes the reader when a followed file may have changed.
+//! The part of the system's notifications that concerns one source.
 //!
 //! Invariant: a notification only triggers a poll. One that is lost, late or impossible costs time until the next poll,
 //! never a line; reading does not cause one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use notify::event::{EventKind, ModifyKind};
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use notify::ErrorKind;
 use rustix::fs::FsWord;
 
 use super::event::FileEvent;
 use super::fs::{FileId, Fs, Kind, RealFs};
+use super::names::Names;
+use super::notifier::Notifier;
+use super::watched::Subscriber;
 use crate::clock::Waker;
 
-/// Watches directories, and wakes a [`Waker`] when a file in one of them is written, created, removed or renamed, or its
-/// permissions change.
+/// Wakes a source when one of its files is written, created, removed or renamed, or its permissions change.
+#[derive(Debug)]
 pub struct Watch {
-    /// `None` if the system provides no notifications.
-    watcher: Option<RecommendedWatcher>,
-    shared: Arc<Shared>,
+    notifier: Arc<Notifier>,
+    subscriber: Arc<Subscriber>,
+    /// Watched directories.
+    joined: BTreeSet<FileId>,
     /// Directories that cannot be watched, and were reported.
-    refused: BTreeMap<PathBuf, FileId>,
+    refused: BTreeMap<FileId, PathBuf>,
     /// Directories that other machines can change without a notification.
-    remote: BTreeSet<PathBuf>,
-}
-
-/// State shared by the [`Watch`] and the thread that delivers notifications.
-#[derive(Default)]
-struct Shared {
-    waker: Waker,
-    names_changed: AtomicBool,
-    /// Directory of each watch. Never locked across a call of the watcher, which waits for that thread.
-    watched: Mutex<BTreeMap<PathBuf, FileId>>,
+    remote: BTreeSet<FileId>,
 }
 
 impl Watch {
-    /// Makes a watch without directories. If the system refuses, it sends an event and stays inert.
-    pub fn new(waker: Waker, events: &mut dyn FnMut(FileEvent)) -> Self {
-        let shared = Arc::new(Shared {
-            waker,
-            ..Shared::default()
-        });
-        let receiver = Arc::clone(&shared);
-        let handler = move |event: notify::Result<notify::Event>| receiver.receive(event);
-        let watcher = match notify::recommended_watcher(handler) {
-            Ok(watcher) => Some(watcher),
-            Err(error) => {
-                events(FileEvent::Unwatched { path: None, error });
-                None
-            }
-        };
+    /// Makes a watch without directories.
+    pub fn new(notifier: &Arc<Notifier>, waker: Waker) -> Self {
         Self {
-            watcher,
-            shared,
+            notifier: Arc::clone(notifier),
+            subscriber: Arc::new(Subscriber::new(waker)),
+            joined: BTreeSet::new(),
             refused: BTreeMap::new(),
             remote: BTreeSet::new(),
         }
     }
 
-    /// Watches these directories and no others. One that was replaced by another of its name is watched again; one that is
+    /// Watches files of these `names` in these directories and no others. A directory that was replaced by another of its name is watched again; one that is
     /// missing is left to a later call. What may have happened before a directory was watched counts as a change. A refusal
     /// is one event.
     pub fn refresh<'p>(
         &mut self,
         dirs: impl IntoIterator<Item = &'p Path>,
+        names: Names,
         events: &mut dyn FnMut(FileEvent),
     ) {
-        let Some(watcher) = &mut self.watcher else {
+        if !self.notifier.is_connected() {
             return;
-        };
-        let wanted = identify(dirs);
-        self.refused.retain(|path, id| wanted.get(path) == Some(id));
-        self.remote.retain(|path| wanted.contains_key(path));
-        for path in self.shared.take_unwanted(&wanted) {
-            // Fails if the directory is gone, and its watch with it.
-            let _ = watcher.unwatch(&path);
         }
-        for (path, id) in wanted {
-            if self.refused.contains_key(&path) || !self.shared.claim(&path, id) {
+        if self.subscriber.take_lost() {
+            self.joined.clear();
+        }
+        (self.notifier).rename(&self.subscriber, &self.joined, names);
+        let wanted = identify(dirs);
+        self.refused.retain(|id, _| wanted.contains_key(id));
+        self.remote.retain(|id| wanted.contains_key(id));
+        for id in self.joined.extract_if(.., |id| !wanted.contains_key(id)) {
+            self.notifier.leave(id, &self.subscriber);
+        }
+        for (id, path) in wanted {
+            if self.refused.contains_key(&id) || self.joined.contains(&id) {
                 continue;
             }
-            match watcher.watch(&path, RecursiveMode::NonRecursive) {
-                Ok(()) => {
-                    self.shared.wake_for_names();
+            match self.notifier.watch(&path, id, &self.subscriber) {
+                Ok(is_new) => {
+                    self.joined.insert(id);
+                    if is_new {
+                        self.subscriber.wake_for_names();
+                    }
                     if is_remote(&path) {
-                        self.remote.insert(path);
+                        self.remote.insert(id);
                     }
                 }
+                Err(error) if matches!(error.kind, ErrorKind::PathNotFound) => {}
                 Err(error) => {
-                    self.shared.watched().remove(&path);
-                    if !matches!(error.kind, notify::ErrorKind::PathNotFound) {
-                        self.refused.insert(path.clone(), id);
-                        events(FileEvent::Unwatched {
-                            path: Some(path),
-                            error,
-                        });
-                    }
+                    self.refused.insert(id, path.clone());
+                    events(FileEvent::Unwatched { path, error });
                 }
             }
         }
@@ -106,13 +89,26 @@ impl Watch {
 
     /// Returns whether every change in the directories is notified.
     pub fn is_whole(&self) -> bool {
-        self.watcher.is_some() && self.refused.is_empty() && self.remote.is_empty()
+        self.notifier.is_connected() && self.refused.is_empty() && self.remote.is_empty()
     }
 
-    /// Returns whether files may have been created, removed, renamed or made readable since the last call, so that a
-    /// discovery is due.
+    /// Returns whether files may have been created, removed, renamed or made readable since [`Self::take_names_changed`], so
+    /// that a discovery is due.
+    pub fn have_names_changed(&self) -> bool {
+        self.subscriber.have_names_changed()
+    }
+
+    /// Returns the same, and notes that a discovery begins.
     pub fn take_names_changed(&self) -> bool {
-        self.shared.names_changed.swap(false, Ordering::AcqRel)
+        self.subscriber.take_names_changed()
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        for id in &self.joined {
+            self.notifier.leave(*id, &self.subscriber);
+        }
     }
 }
 
@@ -140,8 +136,8 @@ fn is_remote_type(number: FsWord) -> bool {
 }
 
 /// Returns the directories among these that exist, each under one absolute path.
-fn identify<'p>(dirs: impl IntoIterator<Item = &'p Path>) -> BTreeMap<PathBuf, FileId> {
-    let mut paths: BTreeMap<FileId, PathBuf> = BTreeMap::new();
+fn identify<'p>(dirs: impl IntoIterator<Item = &'p Path>) -> BTreeMap<FileId, PathBuf> {
+    let mut paths = BTreeMap::new();
     for dir in dirs {
         let dir = if dir.as_os_str().is_empty() {
             Path::new(".")
@@ -155,57 +151,16 @@ fn identify<'p>(dirs: impl IntoIterator<Item = &'p Path>) -> BTreeMap<PathBuf, F
             paths.entry(meta.id).or_insert(path);
         }
     }
-    paths.into_iter().map(|(id, path)| (path, id)).collect()
-}
-
-impl Shared {
-    fn watched(&self) -> MutexGuard<'_, BTreeMap<PathBuf, FileId>> {
-        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Removes and returns the watches that are not on a wanted directory.
-    fn take_unwanted(&self, wanted: &BTreeMap<PathBuf, FileId>) -> Vec<PathBuf> {
-        let mut watched = self.watched();
-        let unwanted = watched.extract_if(.., |path, id| wanted.get(path) != Some(id));
-        unwanted.map(|(path, _)| path).collect()
-    }
-
-    /// Marks this directory as watched; returns whether it was not.
-    fn claim(&self, path: &Path, id: FileId) -> bool {
-        self.watched().insert(path.to_path_buf(), id) != Some(id)
-    }
-
-    fn receive(&self, event: notify::Result<notify::Event>) {
-        let Ok(event) = event else {
-            return self.wake_for_names();
-        };
-        match event.kind {
-            // Includes our own accesses: opening and closing what is read.
-            EventKind::Access(_) => {}
-            EventKind::Modify(ModifyKind::Data(_)) => self.waker.wake(),
-            EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)) => {
-                // A watched directory was removed or moved itself.
-                let mut watched = self.watched();
-                for path in &event.paths {
-                    watched.remove(path);
-                }
-                drop(watched);
-                self.wake_for_names();
-            }
-            _ => self.wake_for_names(),
-        }
-    }
-
-    fn wake_for_names(&self) {
-        self.names_changed.store(true, Ordering::Release);
-        self.waker.wake();
-    }
+    paths
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use notify::event::{AccessKind, AccessMode, CreateKind, DataChange, Flag};
+    use crate::clock::ManualClock;
+    use notify::event::{
+        AccessKind, AccessMode, CreateKind, DataChange, EventKind, Flag, ModifyKind, RenameMode,
+    };
     use std::fs::{OpenOptions, create_dir, remove_dir, remove_file, write};
     use std::io::Write;
     use std::time::Duration;
@@ -221,12 +176,25 @@ mod tests {
         panic!("{event}");
     }
 
-    /// Returns a watch on `dir` and its waker, without a pending wake-up.
-    fn watch(dir: &Path) -> (Watch, Waker) {
+    fn names(exact: &[&str]) -> Names {
+        Names {
+            exact: exact.iter().map(Into::into).collect(),
+            ..Names::default()
+        }
+    }
+
+    fn notifier() -> Arc<Notifier> {
+        let notifier = Notifier::new(Arc::new(ManualClock::default()));
+        notifier.connect().unwrap();
+        notifier
+    }
+
+    /// Returns a watch for `a.log` in `dir` and its waker, without a pending wake-up.
+    fn watch(notifier: &Arc<Notifier>, dir: &Path) -> (Watch, Waker) {
         let waker = Waker::default();
-        let mut watch = Watch::new(waker.clone(), &mut no_events);
-        watch.refresh([dir], &mut no_events);
-        waker.wait(Duration::ZERO);
+        let mut watch = Watch::new(notifier, waker.clone());
+        watch.refresh([dir], names(&["a.log"]), &mut no_events);
+        waker.take();
         (watch, waker)
     }
 
@@ -235,7 +203,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("a.log");
         write(&path, "").unwrap();
-        let (watch, waker) = watch(root.path());
+        let (watch, waker) = watch(&notifier(), root.path());
         assert!(watch.take_names_changed(), "what came before the watch");
 
         let mut file = OpenOptions::new().append(true).open(&path).unwrap();
@@ -243,7 +211,7 @@ mod tests {
         assert!(waker.wait(AT_MOST));
         assert!(!watch.take_names_changed());
 
-        std::os::unix::fs::symlink("a.log", root.path().join("b.log")).unwrap();
+        std::os::unix::fs::symlink("a.log", root.path().join("a.log.1")).unwrap();
         assert!(waker.wait(AT_MOST));
         assert!(watch.take_names_changed());
     }
@@ -251,7 +219,7 @@ mod tests {
     #[test]
     fn only_remote_file_systems_are_not_trusted() {
         let root = tempfile::tempdir().unwrap();
-        let (watch, _) = watch(root.path());
+        let (watch, _) = watch(&notifier(), root.path());
         assert_eq!(watch.is_whole(), !is_remote(root.path()));
         for (remote, number) in [
             (true, rustix::fs::NFS_SUPER_MAGIC),
@@ -269,47 +237,86 @@ mod tests {
     fn a_directory_that_appears_late_or_again_is_watched() {
         let root = tempfile::tempdir().unwrap();
         let dir = root.path().join("nginx");
-        let (mut watch, waker) = watch(&dir);
+        let notifier = notifier();
+        let (mut watch, waker) = watch(&notifier, &dir);
         assert!(!watch.take_names_changed());
         for _ in 0..3 {
             create_dir(&dir).unwrap();
-            watch.refresh([dir.as_path()], &mut no_events);
+            watch.refresh([dir.as_path()], names(&["a.log"]), &mut no_events);
             assert!(waker.wait(AT_MOST), "what came before the watch");
             write(dir.join("a.log"), "").unwrap();
             assert!(waker.wait(AT_MOST));
             remove_file(dir.join("a.log")).unwrap();
             remove_dir(&dir).unwrap();
-            while watch.shared.watched().contains_key(&dir) {
+            while notifier.watches(&dir) {
                 assert!(waker.wait(AT_MOST));
             }
             // The end of a directory may be notified twice; both come before the next notification.
             write(root.path().join("marker"), "").unwrap();
-            watch.refresh([root.path()], &mut no_events);
-            watch.refresh([], &mut no_events);
-            waker.wait(Duration::ZERO);
+            watch.refresh([root.path()], names(&["marker"]), &mut no_events);
+            watch.refresh([], Names::default(), &mut no_events);
+            waker.take();
         }
     }
 
     #[test]
+    fn a_source_is_woken_for_its_own_files_only() {
+        let root = tempfile::tempdir().unwrap();
+        let notifier = notifier();
+        let (first, first_waker) = watch(&notifier, root.path());
+        let (mut second, second_waker) = watch(&notifier, root.path());
+        second.refresh([root.path()], names(&["b.log"]), &mut no_events);
+        assert!(first.take_names_changed() && second.take_names_changed());
+        for (name, wakes) in [
+            ("b.log", [false, true]),
+            ("a.log", [true, false]),
+            ("b.log.1", [false, true]),
+            ("x", [false, false]),
+        ] {
+            let path = root.path().join(name);
+            let kind = EventKind::Create(CreateKind::File);
+            notifier.receive(Ok(notify::Event::new(kind).add_path(path)));
+            assert_eq!([first_waker.take(), second_waker.take()], wakes, "{name}");
+            assert_eq!(
+                [first.take_names_changed(), second.take_names_changed()],
+                wakes,
+                "{name}"
+            );
+        }
+        drop(first);
+        assert!(notifier.watches(root.path()));
+        drop(second);
+        assert!(!notifier.watches(root.path()));
+    }
+
+    #[test]
     fn only_changes_wake() {
-        let (watch, waker) = watch(Path::new("/nonexistent"));
+        let root = tempfile::tempdir().unwrap();
+        let notifier = notifier();
+        let (watch, waker) = watch(&notifier, root.path());
+        watch.take_names_changed();
         let check = |kind: EventKind, wakes: bool, names: bool| {
-            watch.shared.receive(Ok(notify::Event::new(kind)));
-            assert_eq!(waker.wait(Duration::ZERO), wakes, "{kind:?}");
+            let event = notify::Event::new(kind).add_path(root.path().join("a.log"));
+            notifier.receive(Ok(event));
+            assert_eq!(waker.take(), wakes, "{kind:?}");
             assert_eq!(watch.take_names_changed(), names, "{kind:?}");
         };
         for mode in [AccessMode::Any, AccessMode::Read, AccessMode::Write] {
             check(EventKind::Access(AccessKind::Open(mode)), false, false);
             check(EventKind::Access(AccessKind::Close(mode)), false, false);
         }
+        check(
+            EventKind::Modify(ModifyKind::Name(RenameMode::Both)),
+            false,
+            false,
+        );
         let written = EventKind::Modify(ModifyKind::Data(DataChange::Any));
         check(written, true, false);
         check(EventKind::Create(CreateKind::File), true, true);
         let overflow = notify::Event::new(EventKind::Other).set_flag(Flag::Rescan);
-        watch.shared.receive(Ok(overflow));
-        assert!(waker.wait(Duration::ZERO));
-        assert!(watch.take_names_changed());
-        watch.shared.receive(Err(notify::Error::generic("lost")));
+        notifier.receive(Ok(overflow));
+        assert!(waker.take() && watch.take_names_changed());
+        notifier.receive(Err(notify::Error::generic("lost")));
         assert!(watch.take_names_changed());
     }
 
@@ -320,5 +327,11 @@ mod tests {
         create_dir(&dir).unwrap();
         std::os::unix::fs::symlink("dir", &link).unwrap();
         assert_eq!(identify([dir.as_path(), &link, &dir]).len(), 1);
+        let notifier = notifier();
+        let (first, _) = watch(&notifier, &dir);
+        let (second, waker) = watch(&notifier, &link);
+        drop(first);
+        write(dir.join("a.log"), "").unwrap();
+        assert!(waker.wait(AT_MOST) && second.take_names_changed());
     }
 }

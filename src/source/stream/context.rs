@@ -30,11 +30,16 @@ impl ReceiveContext {
                 Ok(opened) => return Some(opened),
                 Err(error) => {
                     self.queue.set_open(0);
+                    let is_missing = error.kind() == io::ErrorKind::NotFound;
                     let error = error.to_string();
                     if error != reported {
                         reported.clone_from(&error);
                         let what = what.to_string();
-                        self.queue.report(StreamEvent::Unavailable { what, error });
+                        self.queue.report(StreamEvent::Unavailable {
+                            what,
+                            error,
+                            is_missing,
+                        });
                     }
                     self.queue.wait(&[], Some(RETRY_INTERVAL));
                 }

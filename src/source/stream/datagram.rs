@@ -13,7 +13,7 @@ use rustix::net::RecvFlags;
 
 use super::context::ReceiveContext;
 use super::deframe::LineBuffer;
-use super::event::{KERNEL_DROP, ReceiveBuffer, StreamEvent};
+use super::event::{KERNEL_DROP, Loss, ReceiveBuffer, StreamEvent};
 use super::kernel::{self, Drops};
 use super::queue::{Queue, RETRY_INTERVAL};
 use super::settings::{Endpoint, Syslog};
@@ -26,8 +26,11 @@ const DATAGRAM_BYTES: usize = 65_536;
 /// Length of a unix socket's queue, in datagrams, below which senders drop lines in a burst.
 pub const SHORT_QUEUE: u64 = 512;
 
-/// Buffers handed over in a flood of datagrams before the thread checks for a stop and for losses.
-const BUFFERS_AT_ONCE: usize = 64;
+/// Bytes that even an empty datagram counts for, as it takes that much time.
+const LEAST_BYTES: usize = 256;
+
+/// Bytes received in a flood of datagrams before the thread checks for a stop and for losses.
+const DRAINED_AT_ONCE: usize = 64 * READ_BYTES;
 
 /// A bound socket.
 enum DatagramSocket {
@@ -48,7 +51,7 @@ pub(super) fn receive(syslog: &Syslog, context: &ReceiveContext) {
         // The additional byte reveals a datagram that was truncated.
         buffer: vec![0; most + 1],
         lines: LineBuffer::default(),
-        datagrams: 0,
+        datagrams: Loss::default(),
     };
     let mut next_drop_count = Duration::ZERO;
     loop {
@@ -78,14 +81,16 @@ pub(super) fn receive(syslog: &Syslog, context: &ReceiveContext) {
 struct DatagramReader {
     buffer: Vec<u8>,
     lines: LineBuffer,
-    datagrams: u64,
+    /// Datagrams of `lines`, with the bytes that they had.
+    datagrams: Loss,
 }
 
 impl DatagramReader {
-    /// Receives what the kernel holds, up to [`BUFFERS_AT_ONCE`].
+    /// Receives what the kernel holds, up to [`DRAINED_AT_ONCE`].
     fn drain(&mut self, socket: BorrowedFd<'_>, queue: &Queue) {
-        let mut buffers = 0;
-        loop {
+        let mut drained = 0;
+        // Counts what was received and not what is held: over-long and empty datagrams come without an end, too.
+        while drained < DRAINED_AT_ONCE {
             let (_, length) = match rustix::net::recv(
                 socket,
                 &mut self.buffer[..],
@@ -96,17 +101,17 @@ impl DatagramReader {
                 // Nothing is left, or an earlier sender's error is pending, which can be ignored.
                 Err(_) => break,
             };
-            self.datagrams += 1;
+            self.datagrams.add(Loss {
+                count: 1,
+                bytes: length as u64,
+            });
+            drained += length.clamp(LEAST_BYTES, self.buffer.len());
             match self.buffer.get(..length) {
                 Some(message) if length < self.buffer.len() => self.lines.push_message(message),
                 _ => self.lines.overlong += 1,
             }
             if self.lines.bytes.len() >= READ_BYTES {
                 self.hand_over(queue);
-                buffers += 1;
-                if buffers == BUFFERS_AT_ONCE {
-                    break;
-                }
             }
         }
         self.hand_over(queue);
@@ -115,7 +120,7 @@ impl DatagramReader {
     fn hand_over(&mut self, queue: &Queue) {
         queue.offer(&self.lines, self.datagrams);
         self.lines.clear();
-        self.datagrams = 0;
+        self.datagrams = Loss::default();
     }
 }
 
@@ -153,7 +158,11 @@ impl DatagramSocket {
 
     fn count_drops(&mut self, queue: &Queue) {
         if let Self::Udp(_, drops) = self {
-            queue.count_lost(KERNEL_DROP, drops.since_last_call().unwrap_or_default());
+            match drops.since_last_call() {
+                Some(count) => queue.count_lost(KERNEL_DROP, count),
+                None if drops.became_unknown() => queue.report(StreamEvent::DropsUnknown),
+                None => {}
+            }
         }
     }
 

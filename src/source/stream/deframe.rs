@@ -23,7 +23,7 @@ enum Framing {
 
 /// The state of one connection or pipe.
 #[derive(Clone, Debug)]
-pub(super) struct Deframer {
+pub struct Deframer {
     framing: Framing,
     line_bytes: usize,
     /// Bytes of an unfinished line or frame.
@@ -32,20 +32,20 @@ pub(super) struct Deframer {
 
 /// A buffer of whole lines.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct LineBuffer {
+pub struct LineBuffer {
     /// Lines, each with its newline.
-    pub(super) bytes: Vec<u8>,
+    pub bytes: Vec<u8>,
     /// Lines that were too long to be held.
-    pub(super) overlong: u64,
+    pub overlong: u64,
 }
 
 /// A connection broke the rules of its framing: the start of the next line is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct BadFrame;
+pub struct BadFrame;
 
 impl Deframer {
-    /// Creates a deframer for lines that end with a newline.
-    pub(super) fn lines(line_bytes: usize) -> Self {
+    /// Creates a deframer for lines that end with a newline. `line_bytes` is the longest line held, in bytes.
+    pub fn lines(line_bytes: usize) -> Self {
         let framing = Framing::Lines {
             framer: Framer::new(line_bytes),
             nul_ends: false,
@@ -55,7 +55,7 @@ impl Deframer {
 
     /// Creates a deframer for syslog over a stream (RFC 6587). Octets are counted in a connection
     /// that begins with a length, a blank and `<`; in any other, a newline or NUL ends a message.
-    pub(super) fn syslog(line_bytes: usize) -> Self {
+    pub fn syslog(line_bytes: usize) -> Self {
         Self::new(Framing::Unknown, line_bytes)
     }
 
@@ -68,7 +68,7 @@ impl Deframer {
     }
 
     /// Reads the next bytes, and appends the lines that they complete to `lines`.
-    pub(super) fn push(&mut self, bytes: &[u8], lines: &mut LineBuffer) -> Result<(), BadFrame> {
+    pub fn push(&mut self, bytes: &[u8], lines: &mut LineBuffer) -> Result<(), BadFrame> {
         if self.partial.is_empty() {
             let consumed = self.cut(bytes, lines)?;
             self.partial.extend_from_slice(&bytes[consumed..]);
@@ -83,8 +83,13 @@ impl Deframer {
         Ok(())
     }
 
+    /// Returns the number of bytes of an unfinished line or frame.
+    pub fn held_bytes(&self) -> usize {
+        self.partial.len()
+    }
+
     /// Ends the text: an unfinished line is appended too. Another text may follow.
-    pub(super) fn finish(&mut self, lines: &mut LineBuffer) {
+    pub fn finish(&mut self, lines: &mut LineBuffer) {
         let rest = std::mem::take(&mut self.partial);
         if rest.is_empty() && !matches!(self.framing, Framing::Lines { .. }) {
             return;
@@ -249,7 +254,7 @@ mod tests {
         let mut lines = LineBuffer::default();
         for piece in pieces {
             deframer.push(piece, &mut lines)?;
-            assert!(deframer.partial.len() <= LIMIT + 1 + LENGTH_DIGITS + 1);
+            assert!(deframer.held_bytes() <= LIMIT + 1 + LENGTH_DIGITS + 1);
         }
         deframer.finish(&mut lines);
         Ok(lines)

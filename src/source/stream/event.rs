@@ -6,25 +6,37 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Gap reason: the kernel's buffer was full.
-pub(super) const KERNEL_DROP: &str = "kernel_drop";
-/// Gap reason: the queue of received lines was full.
-pub(super) const QUEUE_FULL: &str = "queue_full";
-/// Gap reason: the limit of connections was reached.
-pub(super) const REFUSED_CONNECTION: &str = "refused_connection";
-/// Gap reason: a connection was closed for broken framing.
-pub(super) const BAD_FRAME: &str = "bad_frame";
-/// Gap reason: the journal does not hold the entry after which to resume.
-pub(super) const JOURNAL_GAP: &str = "journal_gap";
+use crate::model::{Gap, GapBound, GapReason};
+
+/// The kernel's buffer was full. The kernel counts datagrams, not bytes.
+pub(super) const KERNEL_DROP: GapReason = reason("kernel_drop", &[]);
+/// The queue of received lines was full.
+pub(super) const QUEUE_FULL: GapReason = reason("queue_full", &[GapBound::Min, GapBound::Max]);
+/// The limit of connections was reached.
+pub(super) const REFUSED_CONNECTION: GapReason = reason("refused_connection", &[]);
+/// A connection that sent no lines was closed to make room for another one.
+pub(super) const DISPLACED_CONNECTION: GapReason = reason("displaced_connection", &[]);
+/// A connection was closed for broken framing.
+pub(super) const BAD_FRAME: GapReason = reason("bad_frame", &[]);
+/// journald dropped messages of the unit, which exceeded its rate limit.
+pub(super) const SUPPRESSED: GapReason = reason("suppressed", &[]);
+/// The journal does not hold the entry after which to resume.
+pub(super) const JOURNAL_GAP: GapReason = reason("journal_gap", &[]);
 
 /// All gap reasons of streams; those of files are `FILE_GAP_REASONS`.
-pub const STREAM_GAP_REASONS: [&str; 5] = [
+pub const STREAM_GAP_REASONS: [GapReason; 7] = [
     KERNEL_DROP,
     QUEUE_FULL,
     REFUSED_CONNECTION,
+    DISPLACED_CONNECTION,
     BAD_FRAME,
     JOURNAL_GAP,
+    SUPPRESSED,
 ];
+
+const fn reason(name: &'static str, bounds: &'static [GapBound]) -> GapReason {
+    GapReason { name, bounds }
+}
 
 /// A change in the state of a stream. [`fmt::Display`] writes one line.
 #[derive(Debug)]
@@ -42,20 +54,31 @@ pub enum StreamEvent {
         what: String,
         /// Error of the system.
         error: String,
+        /// True if it does not exist yet.
+        is_missing: bool,
     },
     /// The kernel queues few datagrams per unix socket.
     ShortQueue {
         /// Value of `net.unix.max_dgram_qlen`.
         length: u64,
     },
+    /// The kernel's count of datagrams that it dropped cannot be read.
+    DropsUnknown,
     /// Standard input has ended.
     Ended,
     /// Lines were lost, or may have been.
     Lost {
         /// One of [`STREAM_GAP_REASONS`].
-        reason: &'static str,
-        /// Number of losses since the last such event.
-        count: u64,
+        reason: GapReason,
+        /// Losses since the last such event.
+        loss: Loss,
+    },
+    /// The program that reads the journal wrote to its standard error.
+    ReaderSaid {
+        /// A line, cut off after some bytes.
+        text: String,
+        /// False for the last line of a run that is passed on.
+        goes_on: bool,
     },
     /// The program that reads the journal exited without being stopped, and will be restarted.
     ReaderEnded {
@@ -73,6 +96,23 @@ pub enum StreamEvent {
     },
 }
 
+/// Number of losses for one reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Loss {
+    /// Datagrams, messages or connections.
+    pub count: u64,
+    /// Lost bytes, if the reason tells them.
+    pub bytes: u64,
+}
+
+impl Loss {
+    /// Adds the losses of another.
+    pub fn add(&mut self, other: Self) {
+        self.count += other.count;
+        self.bytes += other.bytes;
+    }
+}
+
 /// The size of a socket's receive buffer, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct ReceiveBuffer {
@@ -83,17 +123,17 @@ pub struct ReceiveBuffer {
 }
 
 impl StreamEvent {
-    /// Returns the gap reason and the number of losses, if lines may have been lost.
-    pub fn gap(&self) -> Option<(&'static str, u64)> {
+    /// Returns what was lost, and why.
+    pub fn gap(&self) -> Option<Gap> {
         match self {
-            Self::Lost { reason, count } => Some((reason, *count)),
+            Self::Lost { reason, loss } => Some(Gap {
+                reason: *reason,
+                count: loss.count,
+                at_least: loss.bytes,
+                at_most: loss.bytes,
+            }),
             _ => None,
         }
-    }
-
-    /// Returns whether the event calls for an operator's attention.
-    pub fn is_trouble(&self) -> bool {
-        !matches!(self, Self::Opened { .. } | Self::Ended)
     }
 }
 
@@ -111,7 +151,7 @@ impl fmt::Display for StreamEvent {
                     Some(it) => write!(f, " (receive buffer: {} bytes)", it.granted),
                 }
             }
-            Self::Unavailable { what, error } => {
+            Self::Unavailable { what, error, .. } => {
                 write!(f, "cannot read {what}: {error}; retrying every second")
             }
             Self::ShortQueue { length } => write!(
@@ -120,16 +160,37 @@ impl fmt::Display for StreamEvent {
                  lines when the queue is full: run `sysctl -w net.unix.max_dgram_qlen=512 \
                  net.core.wmem_default=4194304`, then restart the exporter and the senders"
             ),
+            Self::DropsUnknown => f.write_str(
+                "/proc/self/net/udp does not show how many datagrams the kernel dropped: lines lost in this way are not \
+                 counted",
+            ),
             Self::Ended => f.write_str("standard input has ended; its counts are kept"),
-            Self::Lost { reason, count } => {
+            Self::Lost { reason, loss } => {
                 let what = match *reason {
                     KERNEL_DROP => "datagrams dropped by the kernel, whose receive buffer was full",
                     QUEUE_FULL => "datagrams dropped, because counting could not keep up",
-                    REFUSED_CONNECTION => "connections refused, because max_connections are open",
+                    REFUSED_CONNECTION => {
+                        "connections refused, because max_connections are open and send lines"
+                    }
+                    DISPLACED_CONNECTION => {
+                        "connections closed for others, because max_connections were open and these had sent no line \
+                         for longest"
+                    }
                     BAD_FRAME => "connections closed for a broken frame",
+                    SUPPRESSED => {
+                        "messages dropped by journald, because the unit exceeded its rate limit; \
+                         raise LogRateLimitBurst= in the unit"
+                    }
                     _ => "gaps in the journal, whose entries were deleted before they were read",
                 };
-                write!(f, "lines may be lost: {count} {what}")
+                write!(f, "lines may be lost: {} {what}", loss.count)
+            }
+            Self::ReaderSaid { text, goes_on } => {
+                write!(f, "journalctl: {}", text.escape_debug())?;
+                if *goes_on {
+                    return Ok(());
+                }
+                f.write_str(" (what else it writes is dropped until it is restarted)")
             }
             Self::ReaderEnded { how, pause } => {
                 write!(f, "journalctl exited ({how}); restarting it in {pause:?}")
@@ -152,8 +213,12 @@ mod tests {
         let texts: std::collections::BTreeSet<String> = STREAM_GAP_REASONS
             .iter()
             .map(|reason| {
-                let event = StreamEvent::Lost { reason, count: 3 };
-                assert_eq!(event.gap(), Some((*reason, 3)));
+                let loss = Loss { count: 3, bytes: 7 };
+                let reason = *reason;
+                let event = StreamEvent::Lost { reason, loss };
+                let gap = event.gap().unwrap();
+                assert_eq!((gap.reason, gap.count), (reason, 3));
+                assert!(gap.bounds().all(|(_, bytes)| bytes == 7));
                 event.to_string()
             })
             .collect();

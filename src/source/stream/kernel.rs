@@ -1,9 +1,11 @@
-//! Reads and sets the kernel's limits of sockets, and reads its count of dropped datagrams.
+//! Reads and sets the kernel's limits of sockets, reads its count of dropped datagrams, and has it
+//! check idle connections.
 //!
 //! Invariant: an unknown number is `None`, never 0.
 
 use std::io;
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use rustix::net::sockopt;
 
@@ -22,6 +24,21 @@ pub fn unix_queue_length() -> Option<u64> {
         .ok()
 }
 
+/// Quiet time after which the kernel asks whether the peer of a TCP connection still exists.
+const KEEPALIVE_IDLE: Duration = Duration::from_mins(1);
+/// Time between two such questions without an answer.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+/// Questions without an answer after which the connection fails.
+const KEEPALIVE_COUNT: u32 = 6;
+
+/// Makes a TCP connection fail two minutes after its peer has vanished.
+pub(super) fn keep_alive(connection: impl AsFd) -> io::Result<()> {
+    sockopt::set_socket_keepalive(&connection, true)?;
+    sockopt::set_tcp_keepidle(&connection, KEEPALIVE_IDLE)?;
+    sockopt::set_tcp_keepintvl(&connection, KEEPALIVE_INTERVAL)?;
+    Ok(sockopt::set_tcp_keepcnt(&connection, KEEPALIVE_COUNT)?)
+}
+
 /// Requests a receive buffer of `bytes`, and returns how many the kernel grants.
 pub(super) fn set_receive_buffer(socket: impl AsFd, bytes: usize) -> io::Result<usize> {
     // Only this one can exceed net.core.rmem_max, and needs privileges.
@@ -32,30 +49,50 @@ pub(super) fn set_receive_buffer(socket: impl AsFd, bytes: usize) -> io::Result<
     Ok(sockopt::socket_recv_buffer_size(&socket)? / 2)
 }
 
+/// Failures in a row after which the kernel's count is taken to be unreadable: a table that changes while it is read can
+/// lack a socket.
+const FAILURES: u32 = 3;
+
 /// Counts the datagrams that the kernel dropped for one UDP socket.
 #[derive(Debug)]
 pub(super) struct Drops {
     inode: u64,
     /// The kernel's counter at the last call; it has 32 bits and wraps.
     seen: u32,
+    /// Calls in a row that found no counter.
+    failures: u32,
 }
 
 impl Drops {
     /// Counts from 0, for a newly created socket.
     pub(super) fn new(socket: impl AsFd) -> io::Result<Self> {
         let inode = rustix::fs::fstat(socket)?.st_ino;
-        Ok(Self { inode, seen: 0 })
+        Ok(Self {
+            inode,
+            seen: 0,
+            failures: 0,
+        })
     }
 
-    /// Returns the drops since the last call.
+    /// Returns the drops since the last call that found a counter.
     pub(super) fn since_last_call(&mut self) -> Option<u64> {
         let now = UDP_TABLES.iter().find_map(|table| {
             let text = std::fs::read_to_string(table).ok()?;
             drops_of(&text, self.inode)
-        })?;
+        });
+        let Some(now) = now else {
+            self.failures = self.failures.saturating_add(1);
+            return None;
+        };
+        self.failures = 0;
         let drops = now.wrapping_sub(self.seen);
         self.seen = now;
         Some(drops.into())
+    }
+
+    /// Returns true at the call of [`Self::since_last_call`] from which on the drops are unknown.
+    pub(super) fn became_unknown(&self) -> bool {
+        self.failures == FAILURES
     }
 }
 
@@ -76,6 +113,17 @@ mod tests {
     use std::net::UdpSocket;
 
     #[test]
+    fn the_kernel_checks_idle_connections() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        keep_alive(&peer).unwrap();
+        assert!(sockopt::socket_keepalive(&peer).unwrap());
+        assert_eq!(sockopt::tcp_keepidle(&peer).unwrap(), KEEPALIVE_IDLE);
+        assert_eq!(sockopt::tcp_keepintvl(&peer).unwrap(), KEEPALIVE_INTERVAL);
+        assert_eq!(sockopt::tcp_keepcnt(&peer).unwrap(), KEEPALIVE_COUNT);
+    }
+
+    #[test]
     fn every_datagram_is_received_or_counted_as_dropped() {
         const SENT: u64 = 2_000;
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -93,6 +141,21 @@ mod tests {
         assert!(dropped > 0);
         assert_eq!(received as u64 + dropped, SENT);
         assert_eq!(drops.since_last_call(), Some(0));
+    }
+
+    #[test]
+    fn drops_that_stay_unknown_are_noted_once() {
+        let mut drops = Drops {
+            inode: u64::MAX,
+            seen: 0,
+            failures: 0,
+        };
+        let mut notes = 0;
+        for _ in 0..10 {
+            assert_eq!(drops.since_last_call(), None);
+            notes += u32::from(drops.became_unknown());
+        }
+        assert_eq!(notes, 1);
     }
 
     #[test]

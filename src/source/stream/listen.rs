@@ -1,48 +1,26 @@
 //! Receives syslog over connections, TCP and unix streams (RFC 6587).
 //!
-//! Invariant: one thread reads all connections in turn, a bounded number of bytes each, so that a
-//! slow or hostile peer cannot delay the others by more than its share.
+//! Invariant: the socket listens whenever its address or path can be bound; its connections are those of `peers`.
 
 use std::net::TcpListener;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
-use rustix::io::Errno;
-use rustix::net::{RecvFlags, SocketFlags};
-
 use super::context::ReceiveContext;
-use super::deframe::{Deframer, LineBuffer};
-use super::event::{BAD_FRAME, REFUSED_CONNECTION, StreamEvent};
+use super::event::StreamEvent;
+use super::peers::Peers;
 use super::queue::RETRY_INTERVAL;
 use super::settings::{Endpoint, Syslog};
 use crate::unix_socket::{self, SocketFile};
 
-/// Bytes read from one connection before the next one is read.
-const READ_AT_ONCE: usize = 64 * 1024;
-
-/// Connections accepted before the open ones are read again.
-const ACCEPTED_AT_ONCE: usize = 64;
+/// Connections that wait to be accepted; the kernel allows no more than `net.core.somaxconn`.
+const BACKLOG: i32 = 4096;
 
 /// A listening socket, and its file if it has one.
 struct SyslogListener {
     socket: OwnedFd,
     file: Option<SocketFile>,
-}
-
-/// A connection of a sender.
-struct Peer {
-    socket: OwnedFd,
-    deframer: Deframer,
-}
-
-/// All connections, and the buffers that they share.
-struct Peers<'c> {
-    open: Vec<Peer>,
-    max_connections: usize,
-    buffer: Vec<u8>,
-    lines: LineBuffer,
-    context: &'c ReceiveContext,
 }
 
 /// Receives until the thread is stopped, then what has arrived until then.
@@ -54,17 +32,12 @@ pub(super) fn receive(syslog: &Syslog, context: &ReceiveContext) {
     };
     let (what, buffer) = (syslog.address.to_string(), None);
     queue.report(StreamEvent::Opened { what, buffer });
-    let mut peers = Peers {
-        open: Vec::new(),
-        max_connections: syslog.max_connections,
-        buffer: vec![0; READ_AT_ONCE],
-        lines: LineBuffer::default(),
-        context,
-    };
+    let are_tcp = matches!(syslog.address.endpoint, Endpoint::Ip(_));
+    let mut peers = Peers::new(syslog.max_connections, are_tcp, context);
     // While accepting fails for lack of descriptors, the socket stays readable.
     let mut paused_until = Duration::ZERO;
     while !queue.is_stopped() {
-        queue.set_open(1 + peers.open.len());
+        queue.set_open(1 + peers.len());
         if !queue.has_room() {
             queue.wait(&[], None);
             continue;
@@ -92,6 +65,7 @@ pub(super) fn receive(syslog: &Syslog, context: &ReceiveContext) {
     }
     // Peers in the backlog may have sent lines, too.
     let _ = peers.accept(&listener.socket);
+    drop(listener);
     peers.read_rest();
 }
 
@@ -105,89 +79,9 @@ impl SyslogListener {
                 (socket.into(), Some(file))
             }
         };
+        // The standard library requests 128.
+        rustix::net::listen(&socket, BACKLOG)?;
         rustix::io::ioctl_fionbio(&socket, true)?;
         Ok(Self { socket, file })
-    }
-}
-
-impl Peers<'_> {
-    fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.open.iter().map(|peer| peer.socket.as_fd())
-    }
-
-    /// Reads each peer that is ready once, as long as the queue has room.
-    fn read(&mut self, ready: &[bool]) {
-        let mut ready = ready.iter();
-        let mut open = std::mem::take(&mut self.open);
-        open.retain_mut(|peer| {
-            ready.next() != Some(&true) || !self.context.queue.has_room() || self.read_peer(peer)
-        });
-        self.open = open;
-    }
-
-    /// Reads a peer once, and returns whether it stays open.
-    fn read_peer(&mut self, peer: &mut Peer) -> bool {
-        let read = rustix::net::recv(&peer.socket, &mut self.buffer[..], RecvFlags::DONTWAIT);
-        let stays_open = match read {
-            Ok((_, length)) if length > 0 => {
-                let bytes = &self.buffer[..length];
-                let is_valid = peer.deframer.push(bytes, &mut self.lines).is_ok();
-                if !is_valid {
-                    self.context.queue.count_lost(BAD_FRAME, 1);
-                }
-                is_valid
-            }
-            Err(Errno::AGAIN | Errno::INTR) => true,
-            // The connection ended or was reset: an unfinished line is counted as it was sent.
-            Ok(_) | Err(_) => {
-                peer.deframer.finish(&mut self.lines);
-                false
-            }
-        };
-        self.hand_over();
-        stays_open
-    }
-
-    fn hand_over(&mut self) {
-        self.context.queue.put(&self.lines, None);
-        self.lines.clear();
-    }
-
-    /// Accepts waiting connections; those over the limit are closed at once and counted.
-    fn accept(&mut self, listener: &OwnedFd) -> Result<(), Errno> {
-        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        for _ in 0..ACCEPTED_AT_ONCE {
-            match rustix::net::accept_with(listener, flags) {
-                Ok(_) if self.open.len() >= self.max_connections => {
-                    self.context.queue.count_lost(REFUSED_CONNECTION, 1);
-                }
-                Ok(socket) => self.open.push(Peer {
-                    socket,
-                    deframer: Deframer::syslog(self.context.line_bytes),
-                }),
-                Err(Errno::AGAIN) => return Ok(()),
-                // The peer closed the connection while it was in the backlog.
-                Err(Errno::CONNABORTED | Errno::INTR) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads what has arrived already, as far as the queue has room.
-    fn read_rest(&mut self) {
-        let queue = &self.context.queue;
-        while queue.has_room() {
-            let fds: Vec<BorrowedFd<'_>> = self.fds().collect();
-            let ready = queue.wait(&fds, Some(Duration::ZERO));
-            if !ready.contains(&true) {
-                break;
-            }
-            self.read(&ready);
-        }
-        for mut peer in std::mem::take(&mut self.open) {
-            peer.deframer.finish(&mut self.lines);
-        }
-        self.hand_over();
     }
 }

@@ -11,6 +11,7 @@ mod event;
 mod journal;
 mod kernel;
 mod listen;
+mod peers;
 mod pipe;
 mod poller;
 mod queue;
@@ -18,7 +19,8 @@ mod receiver;
 mod settings;
 
 pub use datagram::SHORT_QUEUE;
-pub use event::{STREAM_GAP_REASONS, StreamEvent};
+pub use deframe::{BadFrame, Deframer, LineBuffer};
+pub use event::{Loss, STREAM_GAP_REASONS, StreamEvent};
 pub use journal::{JOURNAL_PROGRAM, JournalMessages, is_journal_export};
 pub use kernel::unix_queue_length;
 pub use receiver::StreamReceiver;

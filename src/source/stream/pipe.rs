@@ -16,14 +16,15 @@ use rustix::io::Errno;
 use super::context::ReceiveContext;
 use super::deframe::{Deframer, LineBuffer};
 use super::event::StreamEvent;
-use super::queue::{Queue, RETRY_INTERVAL};
+use super::queue::{Queue, REST_BYTES, RETRY_INTERVAL};
 use super::settings::Stream;
 use crate::source::frame::READ_BYTES;
 
 /// Result of one read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PipeRead {
-    Bytes,
+    /// So many bytes, at least one.
+    Bytes(usize),
     Nothing,
     End,
 }
@@ -51,13 +52,17 @@ pub(super) fn read_stdin(head: &[u8], context: &ReceiveContext) {
         if !queue.wait_to_read(stdin.as_fd()) {
             continue;
         }
-        match reader.read(stdin.as_fd()) {
-            Ok(PipeRead::Bytes | PipeRead::Nothing) => {}
+        match reader.read(stdin.as_fd(), READ_BYTES) {
+            Ok(PipeRead::Bytes(_) | PipeRead::Nothing) => {}
             Ok(PipeRead::End) => break,
             Err(error) => {
                 if !std::mem::replace(&mut is_failure_reported, true) {
                     let (what, error) = ("standard input".to_owned(), error.to_string());
-                    queue.report(StreamEvent::Unavailable { what, error });
+                    queue.report(StreamEvent::Unavailable {
+                        what,
+                        error,
+                        is_missing: false,
+                    });
                 }
                 queue.wait(&[], Some(RETRY_INTERVAL));
             }
@@ -92,8 +97,8 @@ pub(super) fn read_fifo(path: &Path, context: &ReceiveContext) {
                 continue;
             }
             queue.wait(&[fifo.as_fd()], Some(RETRY_INTERVAL));
-            match reader.read(fifo.as_fd()) {
-                Ok(PipeRead::Bytes) => {}
+            match reader.read(fifo.as_fd(), READ_BYTES) {
+                Ok(PipeRead::Bytes(_)) => {}
                 // A writer may still hold this FIFO open until another one replaces it.
                 Ok(PipeRead::Nothing) if leads_to(path, &fifo) != Some(false) => {}
                 Ok(PipeRead::End) if leads_to(path, &fifo) == Some(true) => {
@@ -152,14 +157,15 @@ impl<'q> PipeReader<'q> {
         }
     }
 
-    /// Reads once.
-    fn read(&mut self, from: BorrowedFd<'_>) -> io::Result<PipeRead> {
+    /// Reads once, at most `most` bytes.
+    fn read(&mut self, from: BorrowedFd<'_>, most: usize) -> io::Result<PipeRead> {
         let mut buffer = std::mem::take(&mut self.buffer);
-        let outcome = match rustix::io::read(from, &mut buffer[..]) {
+        let most = most.min(buffer.len());
+        let outcome = match rustix::io::read(from, &mut buffer[..most]) {
             Ok(0) => Ok(PipeRead::End),
             Ok(length) => {
                 self.push(&buffer[..length]);
-                Ok(PipeRead::Bytes)
+                Ok(PipeRead::Bytes(length))
             }
             Err(Errno::INTR | Errno::AGAIN) => Ok(PipeRead::Nothing),
             Err(error) => Err(error.into()),
@@ -168,15 +174,20 @@ impl<'q> PipeReader<'q> {
         outcome
     }
 
-    /// Reads what the kernel holds already, as far as the queue has room.
+    /// Reads what has arrived already, at most [`REST_BYTES`], so that a writer without an end cannot
+    /// delay the stop.
     fn read_rest(&mut self, from: BorrowedFd<'_>) {
-        while self.queue.has_room()
-            && self
-                .queue
-                .wait(&[from], Some(Duration::ZERO))
-                .contains(&true)
-            && matches!(self.read(from), Ok(PipeRead::Bytes))
-        {}
+        let mut left = REST_BYTES;
+        while left > 0 && self.queue.wait_for_room() {
+            let ready = self.queue.wait(&[from], Some(Duration::ZERO));
+            if !ready.contains(&true) {
+                return;
+            }
+            let Ok(PipeRead::Bytes(read)) = self.read(from, left) else {
+                return;
+            };
+            left -= read;
+        }
     }
 
     fn push(&mut self, bytes: &[u8]) {

@@ -9,12 +9,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::deframe::LineBuffer;
-use super::event::{QUEUE_FULL, StreamEvent};
+use super::event::{Loss, QUEUE_FULL, StreamEvent};
 use super::poller::Poller;
 use crate::clock::Waker;
+use crate::model::GapReason;
 
 /// Pause before a failed operation is retried, and poll interval of what cannot be waited for.
 pub(super) const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Bytes that a receiver still reads from a pipe or connection once it was stopped.
+pub(super) const REST_BYTES: usize = 1 << 20;
 
 /// Maximum number of queued events. Receivers report few, and each only once.
 const MAX_EVENTS: usize = 64;
@@ -27,18 +31,32 @@ pub(super) struct Held {
     pub(super) cursor: Option<String>,
     pub(super) events: Vec<StreamEvent>,
     /// Losses by gap reason.
-    pub(super) lost: BTreeMap<&'static str, u64>,
+    pub(super) lost: BTreeMap<GapReason, Loss>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     held: Held,
     open_was_tried: bool,
-    stop: bool,
+    phase: Phase,
+    /// True once the receiver has ended.
+    has_ended: bool,
     /// True while the receiver waits for room.
     awaits_room: bool,
     /// Descriptors that lines can come from.
     open: usize,
+}
+
+/// Task of the receiver.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Phase {
+    /// Receive.
+    #[default]
+    Receiving,
+    /// Hand over what the kernel holds, waiting for room, and end.
+    Draining,
+    /// End at once.
+    Closed,
 }
 
 /// A queue with one writer, the receiver, and one reader.
@@ -48,6 +66,8 @@ pub(super) struct Queue {
     limit: usize,
     /// Wakes the reader.
     waker: Waker,
+    /// Woken when the receiver has ended.
+    ended: Waker,
     /// Wait of the receiver, which the reader can interrupt.
     poller: Poller,
 }
@@ -59,6 +79,7 @@ impl Queue {
             state: Mutex::default(),
             limit,
             waker,
+            ended: Waker::default(),
             poller: Poller::new()?,
         })
     }
@@ -96,19 +117,23 @@ impl Queue {
         }
     }
 
-    /// Appends the lines of `datagrams` datagrams, or counts these as lost without room.
-    pub(super) fn offer(&self, lines: &LineBuffer, datagrams: u64) {
+    /// Appends the lines of these datagrams, or counts the datagrams as lost without room.
+    pub(super) fn offer(&self, lines: &LineBuffer, datagrams: Loss) {
         if self.backlog() + lines.bytes.len() <= self.limit {
             self.put(lines, None);
         } else {
-            self.count_lost(QUEUE_FULL, datagrams);
+            self.lose(QUEUE_FULL, datagrams);
         }
     }
 
-    /// Counts losses.
-    pub(super) fn count_lost(&self, reason: &'static str, count: u64) {
-        if count > 0 {
-            *self.lock().held.lost.entry(reason).or_default() += count;
+    /// Counts losses of an unknown number of bytes.
+    pub(super) fn count_lost(&self, reason: GapReason, count: u64) {
+        self.lose(reason, Loss { count, bytes: 0 });
+    }
+
+    fn lose(&self, reason: GapReason, loss: Loss) {
+        if loss.count > 0 {
+            self.lock().held.lost.entry(reason).or_default().add(loss);
             self.waker.wake();
         }
     }
@@ -160,7 +185,7 @@ impl Queue {
     }
 
     /// Takes the losses.
-    pub(super) fn take_lost(&self) -> BTreeMap<&'static str, u64> {
+    pub(super) fn take_lost(&self) -> BTreeMap<GapReason, Loss> {
         std::mem::take(&mut self.lock().held.lost)
     }
 
@@ -183,15 +208,56 @@ impl Queue {
         false
     }
 
-    /// Requests the receiver to stop.
+    /// Waits, after a stop, until there is room. Returns false once the queue is closed.
+    pub(super) fn wait_for_room(&self) -> bool {
+        while self.lock().phase != Phase::Closed {
+            if self.has_room() {
+                return true;
+            }
+            self.wait(&[], None);
+        }
+        false
+    }
+
+    /// Requests the receiver to hand over what the kernel holds, and to end.
     pub(super) fn stop(&self) {
-        self.lock().stop = true;
+        self.leave(Phase::Draining);
+    }
+
+    /// Requests the receiver to end at once.
+    pub(super) fn close(&self) {
+        self.leave(Phase::Closed);
+    }
+
+    fn leave(&self, phase: Phase) {
+        let mut state = self.lock();
+        if state.phase != Phase::Closed {
+            state.phase = phase;
+        }
+        drop(state);
         self.poller.interrupt();
     }
 
     /// Returns whether the receiver has to stop.
     pub(super) fn is_stopped(&self) -> bool {
-        self.lock().stop
+        self.lock().phase != Phase::Receiving
+    }
+
+    /// Records that the receiver has ended, by a panic or otherwise.
+    pub(super) fn set_ended(&self) {
+        self.lock().has_ended = true;
+        self.waker.wake();
+        self.ended.wake();
+    }
+
+    /// Returns whether the receiver has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.lock().has_ended
+    }
+
+    /// Waits until the receiver has ended, at most `timeout`; returns whether it has.
+    pub(super) fn wait_for_end(&self, timeout: Duration) -> bool {
+        self.has_ended() || self.ended.wait(timeout)
     }
 }
 
@@ -240,25 +306,47 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_receiver_that_drains_waits_for_room_unless_the_queue_is_closed() {
+        let queue = Queue::new(4, Waker::default()).unwrap();
+        queue.put(&lines(b"ab\ncd\n", 0), None);
+        queue.stop();
+        assert!(queue.is_stopped());
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| queue.wait_for_room());
+            queue.take(&mut Held::default());
+            assert!(waiting.join().unwrap());
+            queue.put(&lines(b"ab\ncd\n", 0), None);
+            let waiting = scope.spawn(|| queue.wait_for_room());
+            queue.close();
+            assert!(!waiting.join().unwrap());
+        });
+    }
+
     proptest! {
         #[test]
         fn an_offered_line_is_held_or_lost(sizes in proptest::collection::vec((1..30_usize, any::<bool>()), 0..40)) {
             let queue = Queue::new(64, Waker::default()).unwrap();
-            let (mut taken, mut held) = (0, Held::default());
+            let (mut taken, mut taken_bytes, mut sent, mut held) = (0, 0, 0, Held::default());
             for (size, takes) in &sizes {
                 let line = [vec![b'x'; *size - 1], vec![b'\n']].concat();
-                queue.offer(&lines(&line, 0), 1);
+                let bytes = line.len() as u64;
+                queue.offer(&lines(&line, 0), Loss { count: 1, bytes });
+                sent += bytes;
                 prop_assert!(queue.backlog() <= 64);
                 if *takes {
                     queue.take(&mut held);
                     taken += held.lines.bytes.split_inclusive(|byte| *byte == b'\n').count();
+                    taken_bytes += held.lines.bytes.len() as u64;
                     held = Held::default();
                 }
             }
             queue.take(&mut held);
             taken += held.lines.bytes.split_inclusive(|byte| *byte == b'\n').count();
-            let lost: u64 = queue.take_lost().values().sum();
-            prop_assert_eq!(taken as u64 + lost, sizes.len() as u64);
+            taken_bytes += held.lines.bytes.len() as u64;
+            let lost = queue.take_lost().get(&QUEUE_FULL).copied().unwrap_or_default();
+            prop_assert_eq!(taken as u64 + lost.count, sizes.len() as u64);
+            prop_assert_eq!(taken_bytes + lost.bytes, sent);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -21,6 +22,9 @@ use crate::source::frame::READ_BYTES;
 /// Capacity of the queue of a stream whose senders wait, in bytes.
 const QUEUE_BYTES: usize = 1 << 20;
 
+/// Time that the thread of a dropped receiver has to end.
+const END_WAIT: Duration = Duration::from_millis(500);
+
 /// Memory that an empty queue keeps, in bytes.
 const KEPT_BYTES: usize = 1 << 20;
 
@@ -31,8 +35,12 @@ pub struct StreamReceiver {
     queue: Arc<Queue>,
     /// `None` once joined.
     thread: Option<JoinHandle<()>>,
+    /// Lets the thread begin; `None` once it has.
+    gate: Option<SyncSender<()>>,
     clock: Arc<dyn Clock>,
     held: Held,
+    /// Bytes of the held lines that were handed over.
+    handed: usize,
     position: Position,
     /// Time of the next report of losses; the interval keeps them from flooding the log.
     next_loss_report: Duration,
@@ -41,15 +49,13 @@ pub struct StreamReceiver {
 }
 
 impl StreamReceiver {
-    /// Starts to receive. `waker` is woken when there is something to [poll](Self::poll);
-    /// `line_bytes` is the longest line held, longer ones are counted.
-    ///
-    /// A stream that cannot be opened is reported as an event and retried.
+    /// Prepares to receive: nothing is opened before [`Self::begin`]. `waker` is woken when there is something to
+    /// [poll](Self::poll); `line_bytes` is the longest line held, longer ones are counted.
     ///
     /// # Errors
     ///
     /// Fails if the system has no thread or descriptor left.
-    pub fn start(
+    pub fn prepare(
         stream: Stream,
         line_bytes: usize,
         waker: Waker,
@@ -70,18 +76,26 @@ impl StreamReceiver {
             line_bytes,
             clock: Arc::clone(&clock),
         };
-        let from = cursor.as_ref().and_then(JournalCursor::load);
         let received = stream.clone();
+        let (gate, opened) = sync_channel(1);
         let thread = thread::Builder::new()
             .name("receive".to_owned())
-            .spawn(move || receive(&received, from, &context))?;
+            .spawn(move || {
+                let _ended = EndMark(&context.queue);
+                // Fails if the receiver is dropped before it begins.
+                if opened.recv().is_ok() {
+                    receive(&received, &context);
+                }
+            })?;
         Ok(Self {
             stream,
             line_bytes,
             queue,
             thread: Some(thread),
+            gate: Some(gate),
             clock,
             held: Held::default(),
+            handed: 0,
             position: Position {
                 generation: GenerationId(0),
                 offset: 0,
@@ -90,6 +104,14 @@ impl StreamReceiver {
             cursor,
             is_save_failure_reported: false,
         })
+    }
+
+    /// Opens the stream and receives. A stream that cannot be opened is reported as an event and retried.
+    pub fn begin(&mut self) {
+        if let Some(gate) = self.gate.take() {
+            // The channel holds one message, and the thread ends only after it.
+            let _ = gate.try_send(());
+        }
     }
 
     /// Returns whether the receiver already receives this stream with this limit.
@@ -103,24 +125,28 @@ impl StreamReceiver {
         sink: &mut dyn FnMut(&Batch<'_>),
         events: &mut dyn FnMut(StreamEvent),
     ) -> Progress {
-        self.queue.take(&mut self.held);
+        if self.held.is_empty() {
+            self.queue.take(&mut self.held);
+        }
         for event in std::mem::take(&mut self.held.events) {
             events(event);
         }
         let now = self.clock.monotonic();
         if now >= self.next_loss_report || self.thread.is_none() {
-            for (reason, count) in self.queue.take_lost() {
+            for (reason, loss) in self.queue.take_lost() {
                 self.next_loss_report = now + RETRY_INTERVAL;
-                events(StreamEvent::Lost { reason, count });
+                events(StreamEvent::Lost { reason, loss });
             }
         }
         let was_read = !self.held.is_empty();
         self.hand_over(sink);
-        if let (Some(cursor), Some(reached)) = (&mut self.cursor, self.held.cursor.take()) {
+        if self.held.lines.is_empty()
+            && let (Some(cursor), Some(reached)) = (&mut self.cursor, self.held.cursor.take())
+        {
             cursor.set(reached);
         }
         self.save_cursor(now, events);
-        if self.thread.as_ref().is_some_and(JoinHandle::is_finished) {
+        if self.queue.has_ended() {
             self.join();
         }
         if was_read {
@@ -130,15 +156,26 @@ impl StreamReceiver {
         }
     }
 
-    /// Stops receiving and joins the thread. What the kernel held until then can still be polled.
+    /// Requests a stop, without waiting: the thread hands over what has arrived, as [`Self::poll`] makes room for it, and
+    /// ends.
     pub fn stop(&mut self) {
         self.queue.stop();
-        self.join();
+    }
+
+    /// Requests a stop, without waiting: the thread leaves what has arrived, and ends. What it has received can still be
+    /// polled.
+    pub fn close(&mut self) {
+        self.queue.close();
+    }
+
+    /// Returns whether the thread has ended and was joined, which a poll does. One more poll then takes what is left.
+    pub fn has_ended(&self) -> bool {
+        self.thread.is_none()
     }
 
     /// Returns the bytes received that were not handed over yet.
     pub fn lag_bytes(&self) -> u64 {
-        self.queue.backlog() as u64
+        (self.queue.backlog() + self.held.lines.bytes.len() - self.handed) as u64
     }
 
     /// Returns the number of open pipes, sockets and connections.
@@ -151,25 +188,26 @@ impl StreamReceiver {
         self.queue.open_was_tried()
     }
 
-    /// Hands lines over in batches, so that a scrape need not wait for all lines of a burst.
+    /// Hands over one batch of the held lines, so that neither a scrape nor a stop need wait for all lines of a burst.
     fn hand_over(&mut self, sink: &mut dyn FnMut(&Batch<'_>)) {
-        let mut overlong = std::mem::take(&mut self.held.lines.overlong);
-        let mut rest = &self.held.lines.bytes[..];
-        while !rest.is_empty() || overlong > 0 {
-            let head = &rest[..rest.len().min(READ_BYTES)];
-            let end = match memrchr(b'\n', head) {
-                Some(newline) => newline + 1,
-                // The line is longer than a batch.
-                None => memchr::memchr(b'\n', rest).map_or(rest.len(), |newline| newline + 1),
-            };
-            let (lines, after) = rest.split_at(end);
-            rest = after;
-            self.position.offset += lines.len() as u64;
-            sink(&Batch::new(lines, overlong, self.position));
-            overlong = 0;
+        let rest = &self.held.lines.bytes[self.handed..];
+        let overlong = std::mem::take(&mut self.held.lines.overlong);
+        let head = &rest[..rest.len().min(READ_BYTES)];
+        let end = match memrchr(b'\n', head) {
+            Some(newline) => newline + 1,
+            // The line is longer than a batch.
+            None => memchr::memchr(b'\n', rest).map_or(rest.len(), |newline| newline + 1),
+        };
+        self.handed += end;
+        self.position.offset += end as u64;
+        if end > 0 || overlong > 0 {
+            sink(&Batch::new(&rest[..end], overlong, self.position));
         }
-        self.held.lines.bytes.clear();
-        self.held.lines.bytes.shrink_to(KEPT_BYTES);
+        if self.handed == self.held.lines.bytes.len() {
+            self.handed = 0;
+            self.held.lines.bytes.clear();
+            self.held.lines.bytes.shrink_to(KEPT_BYTES);
+        }
     }
 
     fn save_cursor(&mut self, now: Duration, events: &mut dyn FnMut(StreamEvent)) {
@@ -198,13 +236,28 @@ impl StreamReceiver {
 }
 
 impl Drop for StreamReceiver {
+    /// Ends the thread. One that a system call holds, such as on a file system that does not respond, is left to the end
+    /// of the process, since its owner must not wait with it.
     fn drop(&mut self) {
-        self.stop();
+        self.gate = None;
+        self.queue.close();
+        if self.thread.is_some() && self.queue.wait_for_end(END_WAIT) {
+            self.join();
+        }
     }
 }
 
-/// Runs in the receiving thread. `from` is the last journal entry that was counted.
-fn receive(stream: &Stream, from: Option<String>, context: &ReceiveContext) {
+/// Records the end of the receiving thread when dropped, also by a panic.
+struct EndMark<'q>(&'q Queue);
+
+impl Drop for EndMark<'_> {
+    fn drop(&mut self) {
+        self.0.set_ended();
+    }
+}
+
+/// Runs in the receiving thread.
+fn receive(stream: &Stream, context: &ReceiveContext) {
     match stream {
         Stream::Stdin { head } => pipe::read_stdin(head, context),
         Stream::Fifo(path) => pipe::read_fifo(path, context),
@@ -212,7 +265,13 @@ fn receive(stream: &Stream, from: Option<String>, context: &ReceiveContext) {
             listen::receive(syslog, context);
         }
         Stream::Syslog(syslog) => datagram::receive(syslog, context),
-        Stream::Journal(journal) => journal::follow(journal, from, context),
+        Stream::Journal(journal) => {
+            // Read only now: the receiver before this one has saved it when it ended.
+            let file = journal.cursor_file.clone();
+            let cursor = file.map(|path| JournalCursor::new(path, &journal.unit));
+            let from = cursor.as_ref().and_then(JournalCursor::load);
+            journal::follow(journal, from, context);
+        }
     }
     // The thread may have been stopped before it could open anything.
     context.queue.set_open(0);

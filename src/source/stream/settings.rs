@@ -6,7 +6,11 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::event::{BAD_FRAME, JOURNAL_GAP, KERNEL_DROP, QUEUE_FULL, REFUSED_CONNECTION};
+use super::event::{
+    BAD_FRAME, DISPLACED_CONNECTION, JOURNAL_GAP, KERNEL_DROP, QUEUE_FULL, REFUSED_CONNECTION,
+    SUPPRESSED,
+};
+use crate::model::GapReason;
 use crate::source::Start;
 use crate::unix_socket::MAX_PATH_BYTES;
 
@@ -54,7 +58,7 @@ pub(super) enum Endpoint {
     Unix(PathBuf),
 }
 
-/// Why a text is not a [`SyslogAddress`].
+/// The reason for which a text is not a [`SyslogAddress`].
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SyslogAddressError {
     /// The text begins with none of the schemes.
@@ -84,15 +88,17 @@ pub struct Journal {
 
 impl Stream {
     /// Returns the reasons for which lines of this stream can be lost.
-    pub fn gap_reasons(&self) -> &'static [&'static str] {
+    pub fn gap_reasons(&self) -> &'static [GapReason] {
         match self {
             Self::Stdin { .. } | Self::Fifo(_) => &[],
             Self::Syslog(syslog) => match syslog.address.endpoint {
-                _ if syslog.address.has_connections => &[REFUSED_CONNECTION, BAD_FRAME],
+                _ if syslog.address.has_connections => {
+                    &[REFUSED_CONNECTION, DISPLACED_CONNECTION, BAD_FRAME]
+                }
                 Endpoint::Ip(_) => &[KERNEL_DROP, QUEUE_FULL],
                 Endpoint::Unix(_) => &[QUEUE_FULL],
             },
-            Self::Journal(_) => &[JOURNAL_GAP],
+            Self::Journal(_) => &[JOURNAL_GAP, SUPPRESSED],
         }
     }
 }

@@ -13,6 +13,7 @@ use rustix::fs::{CWD, Mode, mkfifoat};
 use super::*;
 use crate::clock::{Clock, SystemClock, Waker};
 use crate::model::Batch;
+use crate::source::frame::READ_BYTES;
 use crate::source::{Progress, Start};
 
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -35,7 +36,9 @@ impl Bench {
     fn with_limit(stream: Stream, line_bytes: usize) -> Self {
         let waker = Waker::default();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let receiver = StreamReceiver::start(stream, line_bytes, waker.clone(), clock).unwrap();
+        let mut receiver =
+            StreamReceiver::prepare(stream, line_bytes, waker.clone(), clock).unwrap();
+        receiver.begin();
         let mut bench = Self {
             receiver,
             waker,
@@ -63,7 +66,7 @@ impl Bench {
         };
         let mut observe = |event: StreamEvent| {
             events.push(event.to_string());
-            *lost += event.gap().map_or(0, |(_, count)| count);
+            *lost += event.gap().map_or(0, |gap| gap.count);
         };
         while receiver.poll(&mut sink, &mut observe) == Progress::More {}
     }
@@ -102,6 +105,7 @@ impl Bench {
 
     fn stop(&mut self) {
         self.receiver.stop();
+        self.until("ended", |bench| bench.receiver.has_ended());
         self.poll();
     }
 }
@@ -340,6 +344,87 @@ fn bytes_in_a_fifo_and_a_connection_at_the_stop_are_counted() {
         tcp.stop();
         assert_eq!(tcp.count(), 10_000);
     }
+}
+
+/// Sends bytes without a newline, as fast as they are read, until the other side is closed.
+fn flood(mut to: impl std::io::Write + Send + 'static) -> thread::JoinHandle<()> {
+    let piece = vec![b'A'; 100_000];
+    thread::spawn(move || while to.write_all(&piece).is_ok() {})
+}
+
+#[test]
+fn writers_of_endless_lines_cannot_delay_the_stop_and_each_line_is_one_reject() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("f");
+    make_fifo(&path);
+    let mut fifo = Bench::start(Stream::Fifo(path.clone()));
+    let address = free_address();
+    let mut tcp = Bench::start(syslog(&format!("tcp://{address}")));
+    let mut writers = vec![flood(writer(&path))];
+    writers.extend((0..3).map(|_| flood(TcpStream::connect(address).unwrap())));
+    tcp.until("accepted", |bench| bench.receiver.open() == 4);
+    fifo.stop();
+    tcp.stop();
+    assert_eq!((fifo.count(), tcp.count()), (0, 0));
+    drop((fifo.receiver, tcp.receiver));
+    for writer in writers {
+        writer.join().unwrap();
+    }
+    assert_eq!((fifo.overlong, tcp.overlong), (1, 3));
+}
+
+#[test]
+fn over_long_datagrams_without_an_end_cannot_delay_the_stop() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s");
+    let mut bench = Bench::start(unix(&path));
+    let sender = UnixDatagram::unbound().unwrap();
+    let datagram = vec![b'x'; 70_000];
+    let flood = thread::spawn(move || while sender.send_to(&datagram, &path).is_ok() {});
+    bench.until("received", |bench| bench.overlong > 0);
+    bench.stop();
+    drop(bench);
+    flood.join().unwrap();
+}
+
+#[test]
+fn lines_in_the_kernel_at_the_stop_are_counted_although_the_queue_is_full() {
+    let address = free_address();
+    let Stream::Syslog(settings) = syslog(&format!("tcp://{address}")) else {
+        panic!("not syslog");
+    };
+    let mut bench = Bench::start(Stream::Syslog(Syslog {
+        receive_buffer: 1_000,
+        ..settings
+    }));
+    let mut peer = TcpStream::connect(address).unwrap();
+    bench.until("accepted", |bench| bench.receiver.open() == 2);
+    // More than the queue holds and one read brings, and less than the kernel's buffers hold.
+    let text = "0123456789\n".repeat(20_000);
+    peer.write_all(text.as_bytes()).unwrap();
+    bench.stop();
+    assert_eq!(bench.count(), 20_000);
+}
+
+#[test]
+fn a_poll_hands_over_one_batch_of_a_burst() {
+    let address = free_address();
+    let mut bench = Bench::start(syslog(&format!("tcp://{address}")));
+    let mut peer = TcpStream::connect(address).unwrap();
+    let text = "0123456789\n".repeat(50_000);
+    thread::spawn(move || peer.write_all(text.as_bytes()));
+    let clock = SystemClock::new();
+    while bench.receiver.lag_bytes() < 500_000 {
+        assert!(clock.monotonic() < DEADLINE);
+        thread::yield_now();
+    }
+    let mut sizes = Vec::new();
+    let mut sink = |batch: &Batch<'_>| sizes.push(batch.bytes().len());
+    bench.receiver.poll(&mut sink, &mut |_| {});
+    let lag = bench.receiver.lag_bytes();
+    bench.receiver.poll(&mut sink, &mut |_| {});
+    assert!(sizes.len() == 2 && sizes[0] <= READ_BYTES, "{sizes:?}");
+    assert_eq!(bench.receiver.lag_bytes() + sizes[1] as u64, lag);
 }
 
 #[test]

@@ -68,7 +68,7 @@ pub struct Seen {
     /// Status of the response that was sent.
     pub status: u64,
     pub encoding: Option<String>,
-    /// What the innermost middleware recorded, if the request reached it.
+    /// The record of the innermost middleware, if the request reached it.
     pub inner: Option<Inner>,
     /// This is the request for the compared page.
     pub is_page: bool,

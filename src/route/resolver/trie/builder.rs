@@ -10,7 +10,7 @@ use super::super::path::Path;
 use super::super::segment::SegmentPattern;
 use super::super::table::LiteralTable;
 use super::super::token::PathToken;
-use super::{Edge, LiteralEdge, NONE, RareParts, Trie, count, least};
+use super::{Edge, EdgeIndex, LiteralEdge, NONE, RareParts, Trie, count, least};
 
 /// A trie under construction.
 #[derive(Debug)]
@@ -167,6 +167,7 @@ impl NodeDraft {
         let first_end = |ends: &[u32]| ends.first().copied().unwrap_or(NONE);
         let further_ends = |ends: &[u32]| ends.get(1..).unwrap_or_default().into();
         let rare = RareParts {
+            index: EdgeIndex::new(edges.iter().map(|edge| edge.pattern.first_literal())),
             has_optional: edges.iter().any(|edge| edge.pattern.accepts_empty()),
             slash: further_ends(&self.slash),
             here: further_ends(&self.here),

@@ -4,6 +4,7 @@
 //! untried only if all routes behind it come after the one found.
 
 mod builder;
+mod index;
 
 use std::collections::BTreeMap;
 
@@ -11,6 +12,7 @@ use super::guard::RouteGuard;
 use super::path::{Path, Segment};
 use super::segment::SegmentPattern;
 use super::table::LiteralTable;
+use index::EdgeIndex;
 
 pub(super) use builder::TrieBuilder;
 
@@ -59,6 +61,8 @@ struct RareParts {
     long: BTreeMap<Box<[u8]>, LiteralEdge>,
     /// True if some edge accepts an empty segment.
     has_optional: bool,
+    /// Index of the edges, if there are many.
+    index: Option<EdgeIndex>,
     /// Further routes that end here with a slash, ascending.
     slash: Box<[u32]>,
     /// Further routes that end here without a slash, ascending.
@@ -181,7 +185,57 @@ impl Trie {
         {
             return Taken::Segment(Branch::new(to, left));
         }
-        try_each(&self.edges, path, segment, best, guard)
+        self.try_from(0, path, segment, best, guard)
+    }
+
+    /// Tries the edges from a place on for the first that accepts a segment and has a route before `best`.
+    #[inline(never)]
+    fn try_from(
+        &self,
+        from: usize,
+        path: &Path<'_>,
+        segment: Segment,
+        best: u32,
+        guard: &impl RouteGuard,
+    ) -> Taken<'_> {
+        if let Some(rare) = &self.rare
+            && let Some(index) = &rare.index
+        {
+            return self.try_indexed(index, from, path, segment, best, guard);
+        }
+        let mut edges = self.edges.get(from..).unwrap_or_default();
+        while let Some((edge, left)) = edges.split_first()
+            && edge.least < best
+        {
+            if let Some(taken) = edge.take(left, path, segment, guard) {
+                return taken;
+            }
+            edges = left;
+        }
+        Taken::Nothing
+    }
+
+    /// Does what [`Trie::try_from`] does, by the index of the edges.
+    fn try_indexed(
+        &self,
+        index: &EdgeIndex,
+        mut from: usize,
+        path: &Path<'_>,
+        segment: Segment,
+        best: u32,
+        guard: &impl RouteGuard,
+    ) -> Taken<'_> {
+        let text = path.text(segment);
+        while let Some(place) = index.next(text, from)
+            && let Some((edge, left)) = self.edges.get(place..).and_then(<[Edge]>::split_first)
+            && edge.least < best
+        {
+            if let Some(taken) = edge.take(left, path, segment, guard) {
+                return taken;
+            }
+            from = place + 1;
+        }
+        Taken::Nothing
     }
 
     /// Looks up the edge of a literal segment.
@@ -224,7 +278,7 @@ impl Trie {
 impl RareParts {
     fn is_any(&self) -> bool {
         let has_ends = !self.slash.is_empty() || !self.here.is_empty();
-        has_ends || self.has_optional || !self.long.is_empty()
+        has_ends || self.has_optional || self.index.is_some() || !self.long.is_empty()
     }
 
     /// Returns the first of the further routes that end here if it precedes `best`, else `best`.
@@ -236,6 +290,26 @@ impl RareParts {
             .find(|order| guard.admits(**order))
             .copied()
             .unwrap_or(best)
+    }
+}
+
+impl Edge {
+    /// Takes the edge if it accepts a segment; `left` are the edges behind it.
+    #[inline]
+    fn take<'t>(
+        &'t self,
+        left: &[Self],
+        path: &Path<'_>,
+        segment: Segment,
+        guard: &impl RouteGuard,
+    ) -> Option<Taken<'t>> {
+        if !self.pattern.accepts(path, segment) {
+            return None;
+        }
+        match &self.to {
+            Some(to) => Some(Taken::Segment(Branch::new(to, left))),
+            None => guard.admits(self.least).then_some(Taken::Rest(self.least)),
+        }
     }
 }
 
@@ -282,8 +356,7 @@ impl<'t> Fallback<'t> {
         loop {
             let edges = &self.node.edges;
             let first = edges.len().saturating_sub(left as usize);
-            let edges = edges.get(first..).unwrap_or_default();
-            match try_each(edges, path, segment, best, guard) {
+            match self.node.try_from(first, path, segment, best, guard) {
                 Taken::Segment(branch) => {
                     best = branch.to.walk_apart(segment.end + 1, path, best, guard);
                     left = branch.left;
@@ -293,30 +366,6 @@ impl<'t> Fallback<'t> {
             }
         }
     }
-}
-
-/// Tries edges for the first that accepts a segment and has a route before `best`.
-#[inline(never)]
-fn try_each<'t>(
-    mut edges: &'t [Edge],
-    path: &Path<'_>,
-    segment: Segment,
-    best: u32,
-    guard: &impl RouteGuard,
-) -> Taken<'t> {
-    while let Some((edge, left)) = edges.split_first()
-        && edge.least < best
-    {
-        if edge.pattern.accepts(path, segment) {
-            match &edge.to {
-                Some(to) => return Taken::Segment(Branch::new(to, left)),
-                None if guard.admits(edge.least) => return Taken::Rest(edge.least),
-                None => {}
-            }
-        }
-        edges = left;
-    }
-    Taken::Nothing
 }
 
 /// Returns the first route behind edges.

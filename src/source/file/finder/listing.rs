@@ -1,11 +1,13 @@
 //! Result of a scan, and the directories that were listed for it.
 
 use std::collections::{BTreeMap, BTreeSet, btree_map};
-use std::io;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::source::file::fs::{Entry, FileError, Fs, Kind, Meta};
+use super::place::{is_absence, stat};
+use crate::source::file::fs::{Entry, FileError, FileId, Fs, Kind, Meta};
 use crate::source::file::mtime::Mtime;
 use crate::source::file::pattern::PathPattern;
 use crate::source::file::rotated::{Packing, Rotated};
@@ -16,6 +18,8 @@ pub(super) struct Wanted {
     pub(super) pattern: PathPattern,
     /// True before the first scan, whose files existed at the start.
     pub(super) fresh: bool,
+    /// Paths in which brackets or braces were found to be part of a name.
+    pub(super) literal: BTreeSet<PathBuf>,
 }
 
 /// Result of one scan.
@@ -23,12 +27,16 @@ pub(super) struct Wanted {
 pub(crate) struct Listing {
     /// Matching files; also literal paths, whatever they lead to.
     pub(crate) sightings: BTreeMap<PathBuf, Sighting>,
+    /// Names of literal paths and of the targets of links.
+    pub(super) names: BTreeSet<OsString>,
     /// Directories where a change can change this listing.
     pub(super) directories: BTreeSet<PathBuf>,
     /// Directories and files that cannot be read; patterns that match nothing (without an error).
     pub(crate) faults: Vec<(PathBuf, Option<FileError>)>,
     /// Files named like a rotated file of a followed path.
     pub(crate) rotated: BTreeMap<PathBuf, Sibling>,
+    /// Directories of the targets of followed symbolic links, by their paths.
+    pub(super) homes: BTreeMap<PathBuf, Vec<PathBuf>>,
     /// Directories whose rotated files are all in `rotated`.
     pub(super) listed: BTreeSet<PathBuf>,
     /// Directories that could not be listed.
@@ -45,6 +53,10 @@ pub(crate) struct Sighting {
     pub(crate) fresh: bool,
     /// Size at the first scan of a file that existed then and could not be opened since.
     pub(crate) size_at_first: Option<u64>,
+    /// Metadata of a file that was closed for want of descriptors and is to be opened once it changes.
+    pub(crate) parked: Option<Meta>,
+    /// True for a rotated file that is closed, and did not change since: it is not checked while its directory does not change.
+    pub(crate) is_standing: bool,
 }
 
 /// A file that may hold text written to a followed path.
@@ -52,7 +64,11 @@ pub(crate) struct Sighting {
 pub(crate) struct Sibling {
     /// The followed path.
     pub(crate) base: PathBuf,
+    /// The path of the file before it was compressed, if a pattern matches that too: the file may be a log of its own.
+    pub(crate) own: Option<PathBuf>,
     pub(crate) packing: Packing,
+    /// See [`Rotated::is_infix`].
+    pub(crate) is_infix: bool,
     /// True if the file existed at the first scan of its path.
     pub(crate) fresh: bool,
 }
@@ -61,11 +77,21 @@ pub(crate) struct Sibling {
 #[derive(Debug, Default)]
 pub(super) struct Directories {
     mtimes: BTreeMap<PathBuf, Mtime>,
-    /// Results of [`Self::is_unchanged`] in the present scan.
-    checked: BTreeMap<PathBuf, bool>,
+    /// Directories that were checked in the present scan.
+    checked: BTreeMap<PathBuf, Checked>,
+    /// Directories that were checked in the previous scan.
+    before: BTreeMap<PathBuf, Checked>,
     /// Tests that drive the clock disable the check: directories change at the pace of the system's clock.
     #[cfg(test)]
     pub(super) lists_always: bool,
+}
+
+/// State of a directory in one scan.
+#[derive(Clone, Copy, Debug)]
+struct Checked {
+    is_unchanged: bool,
+    /// Modification time, in nanoseconds since 1970.
+    modified: u64,
 }
 
 impl Wanted {
@@ -73,6 +99,7 @@ impl Wanted {
         Self {
             pattern,
             fresh: true,
+            literal: BTreeSet::new(),
         }
     }
 }
@@ -87,16 +114,49 @@ impl Listing {
                     seen,
                     fresh,
                     size_at_first: None,
+                    parked: None,
+                    is_standing: false,
                 });
             }
             btree_map::Entry::Occupied(mut entry) => entry.get_mut().fresh &= fresh,
         }
     }
 
-    /// Returns whether a rotated file in `dir` that is not in this listing is gone, or is not wanted any more.
-    pub(crate) fn is_listed(&self, dir: &Path) -> bool {
-        let is_out_of_reach = || self.unlisted.is_empty() && !self.directories.contains(dir);
-        !self.unlisted.contains(dir) && (self.listed.contains(dir) || is_out_of_reach())
+    /// Returns the metadata of the regular file at `path`: those of the listing if it is in it.
+    pub(crate) fn meta_of<F: Fs>(&self, fs: &F, path: &Path) -> Result<Meta, FileError> {
+        let sighting = self.sightings.get(path);
+        match sighting.map(|sighting| &sighting.seen) {
+            Some(Ok(meta)) => Ok(*meta),
+            _ => stat(fs, path),
+        }
+    }
+
+    /// Returns whether a rotated file of `base` that is not in this listing is gone, or is not wanted any more.
+    pub(crate) fn is_listed(&self, base: &Path) -> bool {
+        let is_out_of_reach = |dir| self.unlisted.is_empty() && !self.directories.contains(dir);
+        self.homes_of(base).all(|dir| {
+            !self.unlisted.contains(dir) && (self.listed.contains(dir) || is_out_of_reach(dir))
+        })
+    }
+
+    /// Returns whether rotated files of `base` may stand that are not in this listing.
+    pub(super) fn is_incomplete(&self, base: &Path) -> bool {
+        let seen = self.sightings.get(base).map(|sighting| &sighting.seen);
+        self.unopened.contains_key(base)
+            || matches!(seen, Some(Err(FileError::Io(error))) if !is_absence(error))
+            || self.homes_of(base).any(|dir| self.unlisted.contains(dir))
+    }
+
+    /// Returns the directories in which rotated files of `base` stand.
+    fn homes_of<'a>(&'a self, base: &'a Path) -> impl Iterator<Item = &'a Path> {
+        let homes = self.homes.get(base).into_iter().flatten();
+        std::iter::once(parent(base)).chain(homes.map(PathBuf::as_path))
+    }
+
+    /// Returns whether a path leads to a file of another identity.
+    pub(crate) fn leads_to_other(&self, path: &Path, id: FileId) -> bool {
+        let sighting = self.sightings.get(path);
+        sighting.is_some_and(|own| own.seen.as_ref().is_ok_and(|meta| meta.id != id))
     }
 
     /// Returns whether a text of `size` bytes may be a copy of the file at `base`, which could not be opened.
@@ -109,21 +169,56 @@ impl Listing {
 impl Directories {
     /// Starts a scan.
     pub(super) fn begin(&mut self) {
-        self.checked.clear();
+        self.before = std::mem::take(&mut self.checked);
+    }
+
+    /// Returns the modification time of a directory in the present scan; 0 if it was not checked.
+    pub(super) fn modified(&self, dir: &Path) -> u64 {
+        self.checked.get(dir).map_or(0, |checked| checked.modified)
+    }
+
+    /// Returns whether the modification time of a directory is another than in the last scan.
+    pub(super) fn has_changed<F: Fs>(&self, fs: &F, dir: &Path) -> bool {
+        let checked = self.checked.get(dir);
+        let modified = || fs.stat(dir).map_or(0, |meta| meta.modified);
+        checked.is_some_and(|checked| checked.modified != modified())
+    }
+
+    /// Returns the modification time of a directory in the previous scan; 0 if it was not checked.
+    pub(super) fn modified_before(&self, dir: &Path) -> u64 {
+        self.before.get(dir).map_or(0, |checked| checked.modified)
     }
 
     /// Returns whether the names in a directory are certainly those of the previous scan.
     pub(super) fn is_unchanged<F: Fs>(&mut self, fs: &F, dir: &Path, now: Duration) -> bool {
         if let Some(checked) = self.checked.get(dir) {
-            return *checked;
+            return checked.is_unchanged;
         }
-        let modified = fs.stat(dir).map_or(0, |meta| meta.modified);
+        let seen = fs.stat(dir).map(|meta| meta.modified);
         let mtime = self.mtimes.entry(dir.to_path_buf()).or_default();
-        let is_unchanged = mtime.is_unchanged(modified, now);
+        let is_unchanged = mtime.is_unchanged(*seen.as_ref().unwrap_or(&0), now);
         #[cfg(test)]
         let is_unchanged = is_unchanged && !self.lists_always;
-        self.checked.insert(dir.to_path_buf(), is_unchanged);
+        let checked = Checked {
+            is_unchanged,
+            modified: match seen {
+                Ok(modified) => modified,
+                Err(error) if is_absence(&error) => 0,
+                // What changed in it was not seen.
+                Err(_) => self.modified_before(dir),
+            },
+        };
+        self.checked.insert(dir.to_path_buf(), checked);
         is_unchanged
+    }
+
+    /// Notes that a directory could not be listed in the present scan: what changed in it was not seen.
+    pub(super) fn note_failure(&mut self, dir: &Path) {
+        self.invalidate();
+        let modified = self.modified_before(dir);
+        if let Some(checked) = self.checked.get_mut(dir) {
+            checked.modified = modified;
+        }
     }
 
     /// Makes the next scan list all directories, changed or not.
@@ -132,23 +227,56 @@ impl Directories {
     }
 }
 
-/// Returns the rotated files of one path.
-pub(crate) fn rotated_of<F: Fs>(fs: &F, base: &Path) -> io::Result<Vec<(PathBuf, Packing)>> {
-    let (dir, mut found) = (parent(base), Vec::new());
-    fs.list(dir, &mut |entry| {
-        if let Some(rotated) = rotated_file(&entry)
-            && base.file_name().is_some_and(|name| rotated.was(name))
-        {
-            found.push((dir.join(&entry.name), rotated.packing));
+/// Returns the rotated files of one path, beside it and beside the targets of its link.
+pub(crate) fn rotated_of<F: Fs>(
+    fs: &F,
+    base: &Path,
+    targets: &[PathBuf],
+) -> Vec<(PathBuf, Sibling)> {
+    let mut found = Vec::new();
+    for original in std::iter::once(base).chain(targets.iter().map(PathBuf::as_path)) {
+        let (dir, name) = (parent(original), original.file_name().unwrap_or_default());
+        // A directory that cannot be listed holds no copy that could be opened with certainty.
+        let _ = fs.list(dir, &mut |entry| {
+            if let Some(rotated) = rotated_file(&entry)
+                && rotated.was(name)
+            {
+                let sibling = Sibling {
+                    base: base.to_path_buf(),
+                    own: None,
+                    packing: rotated.packing,
+                    is_infix: rotated.is_infix,
+                    fresh: false,
+                };
+                found.push((dir.join(&entry.name), sibling));
+            }
+        });
+    }
+    found
+}
+
+/// Returns the paths beside `base` whose names hold its name, but are not those of rotated files: editors and
+/// administrators keep a file under them before they write another.
+pub(crate) fn backups_of<F: Fs>(fs: &F, base: &Path) -> Vec<PathBuf> {
+    let (dir, name) = (parent(base), base.file_name().unwrap_or_default());
+    let finder = memchr::memmem::Finder::new(name.as_bytes());
+    let mut found = Vec::new();
+    // What cannot be listed is not found.
+    let _ = fs.list(dir, &mut |entry| {
+        let is_named = entry.name != name && finder.find(entry.name.as_bytes()).is_some();
+        if is_named && Rotated::parse(&entry.name).is_none() {
+            found.push(dir.join(&entry.name));
         }
-    })?;
-    Ok(found)
+    });
+    found
 }
 
 /// Parses the name of a directory entry that may be a rotated file.
 pub(super) fn rotated_file(entry: &Entry) -> Option<Rotated<'_>> {
     let may_be_file = matches!(entry.kind, Kind::Regular | Kind::Symlink);
-    may_be_file.then(|| Rotated::parse(&entry.name)).flatten()
+    may_be_file
+        .then(|| Rotated::parse_any(&entry.name))
+        .flatten()
 }
 
 /// Returns the directory that holds `path`; the empty path is the current directory.

@@ -10,8 +10,8 @@ use crate::source::file::fs::{FileError, FileId, Fs, Kind, Meta};
 /// The regular file that a path leads to, or why it does not lead to one.
 pub(crate) type Place = Result<FileId, Trouble>;
 
-/// Why a path does not lead to a readable file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The reason for which a path does not lead to a readable file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Trouble {
     Missing,
     NotRegular(Kind),

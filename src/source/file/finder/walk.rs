@@ -2,15 +2,30 @@
 //!
 //! Invariant: a path is listed once; a path that cannot be checked is reported differently from a missing one.
 
-use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::listing::{Directories, Listing, Sibling, Wanted, parent, rotated_file};
 use super::place::{is_absence, stat};
-use crate::source::file::fs::{Entry, FileError, Fs, Kind};
+use crate::source::file::fs::{Entry, FileError, Fs, Kind, targets};
 use crate::source::file::pattern::{GlobStep, Shape};
+use crate::source::file::rotated::Rotated;
+
+/// Number of followed paths in a directory up to which other names are dropped before they are parsed.
+const MOST_STEMS: usize = 4;
+
+/// Followed paths, by the directory and the name under which a rotation renames their files.
+type Originals = BTreeMap<PathBuf, BTreeMap<OsString, Original>>;
+
+/// A followed path whose rotated files are searched for.
+struct Original {
+    base: PathBuf,
+    /// True before the first scan of the path.
+    fresh: bool,
+}
 
 /// Scans for all patterns. A pattern stays fresh only if it is a literal path that could not be checked.
 pub(super) fn scan<F: Fs>(
@@ -21,7 +36,14 @@ pub(super) fn scan<F: Fs>(
 ) -> Listing {
     let mut listing = Listing::default();
     directories.begin();
-    scan_beside(fs, wanted, directories, now, &mut listing);
+    let mut originals = Originals::new();
+    for wanted in &*wanted {
+        if wanted.pattern.is_plain() {
+            let path = wanted.pattern.as_path();
+            add_original(fs, path, wanted.fresh, &mut originals, &mut listing);
+        }
+    }
+    scan_beside(fs, originals, directories, now, &mut listing);
     for wanted in wanted {
         let pattern = wanted.pattern.as_path();
         let was_scanned = match &wanted.pattern.shape {
@@ -38,6 +60,7 @@ pub(super) fn scan<F: Fs>(
                     now,
                     listing: &mut listing,
                     fresh: wanted.fresh,
+                    literal: &mut wanted.literal,
                     found: false,
                     failed: false,
                 };
@@ -54,48 +77,79 @@ pub(super) fn scan<F: Fs>(
     listing
 }
 
-/// Scans for rotated files of literal paths. Each directory is listed once, however many of them it holds.
+/// Adds the names under which a rotation renames the file at a followed path: its own, and those of the targets of a link.
+fn add_original<F: Fs>(
+    fs: &F,
+    path: &Path,
+    fresh: bool,
+    originals: &mut Originals,
+    listing: &mut Listing,
+) {
+    let targets = targets(fs, path);
+    for target in &targets {
+        let dir = parent(target).to_path_buf();
+        listing.directories.insert(dir.clone());
+        listing.homes.entry(path.into()).or_default().push(dir);
+    }
+    for place in std::iter::once(path).chain(targets.iter().map(PathBuf::as_path)) {
+        let Some(name) = place.file_name() else {
+            continue;
+        };
+        listing.names.insert(name.to_os_string());
+        let names = originals.entry(parent(place).to_path_buf()).or_default();
+        let original = names.entry(name.to_os_string()).or_insert(Original {
+            base: path.to_path_buf(),
+            fresh,
+        });
+        original.fresh &= fresh;
+        if place == path {
+            // It outweighs a link to it.
+            path.clone_into(&mut original.base);
+        }
+    }
+}
+
+/// Scans for rotated files. Each directory is listed once, however many of their followed paths it holds. The paths
+/// themselves must be checked later: a file that is rotated meanwhile is then either listed, or found to have changed.
 fn scan_beside<F: Fs>(
     fs: &F,
-    wanted: &[Wanted],
+    originals: Originals,
     directories: &mut Directories,
     now: Duration,
     listing: &mut Listing,
 ) {
-    let mut plain: BTreeMap<&Path, BTreeMap<&OsStr, bool>> = BTreeMap::new();
-    for wanted in wanted {
-        let path = wanted.pattern.as_path();
-        if let (Shape::Plain, Some(name)) = (&wanted.pattern.shape, path.file_name()) {
-            let names = plain.entry(parent(path)).or_default();
-            *names.entry(name).or_insert(true) &= wanted.fresh;
-        }
-    }
-    for (dir, names) in plain {
-        if directories.is_unchanged(fs, dir, now) {
+    for (dir, names) in originals {
+        if directories.is_unchanged(fs, &dir, now) {
             continue;
         }
+        let stems: Vec<&[u8]> = names.keys().map(|name| Rotated::stem(name)).collect();
         // Not a fault: files in a directory that cannot be listed may be readable.
-        let listed = fs.list(dir, &mut |entry| {
+        let listed = fs.list(&dir, &mut |entry| {
+            let name = entry.name.as_bytes();
+            if stems.len() <= MOST_STEMS && !stems.iter().any(|stem| name.starts_with(stem)) {
+                return;
+            }
             let Some(rotated) = rotated_file(&entry) else {
                 return;
             };
-            let base = names.iter().find(|(name, _)| rotated.was(name));
-            if let Some((name, fresh)) = base {
+            if let Some(original) = names.get(&rotated.base()) {
                 let sibling = Sibling {
-                    base: dir.join(name),
+                    base: original.base.clone(),
+                    own: None,
                     packing: rotated.packing,
-                    fresh: *fresh,
+                    is_infix: rotated.is_infix,
+                    fresh: original.fresh,
                 };
                 listing.rotated.insert(dir.join(&entry.name), sibling);
             }
         });
-        listing.listed.insert(dir.to_path_buf());
         if let Err(error) = listed {
-            directories.invalidate();
+            directories.note_failure(&dir);
             if !is_absence(&error) {
-                listing.unlisted.insert(dir.to_path_buf());
+                listing.unlisted.insert(dir.clone());
             }
         }
+        listing.listed.insert(dir);
     }
 }
 
@@ -106,6 +160,8 @@ struct Walk<'a, F> {
     now: Duration,
     listing: &'a mut Listing,
     fresh: bool,
+    /// See [`Wanted::literal`].
+    literal: &'a mut BTreeSet<PathBuf>,
     found: bool,
     failed: bool,
 }
@@ -116,7 +172,18 @@ impl<F: Fs> Walk<'_, F> {
             return;
         };
         match step {
-            GlobStep::Name(name) if later.is_empty() => self.add_file(dir.join(name)),
+            GlobStep::Match {
+                name: Some(name), ..
+            } if self.is_literal(&dir.join(name), later.is_empty()) => {
+                let mut steps = vec![GlobStep::Name(name.clone())];
+                steps.extend_from_slice(later);
+                self.descend(dir, &steps);
+            }
+            GlobStep::Name(name) if later.is_empty() => {
+                let path = dir.join(name);
+                self.scan_beside([path.as_path()]);
+                self.add_file(path);
+            }
             GlobStep::Name(name) => self.descend(&dir.join(name), later),
             GlobStep::Match { .. } if later.is_empty() => self.add_files(dir, step),
             GlobStep::Match { .. } => {
@@ -143,34 +210,73 @@ impl<F: Fs> Walk<'_, F> {
         }
     }
 
+    /// Returns whether brackets or braces in the name of `path` are part of it: it leads, or once led, to a file if it is
+    /// the last of a pattern, otherwise to a directory.
+    fn is_literal(&mut self, path: &Path, is_last: bool) -> bool {
+        let is_literal = self.literal.contains(path)
+            || (self.fs.stat(path)).is_ok_and(|meta| (meta.kind == Kind::Directory) != is_last);
+        if is_literal {
+            self.literal.insert(path.to_path_buf());
+            if !is_last {
+                // A file may appear in it.
+                self.listing.directories.insert(path.to_path_buf());
+            }
+        }
+        is_literal
+    }
+
     /// Adds the files in `dir` that match `step`, and their rotated files.
     fn add_files(&mut self, dir: &Path, step: &GlobStep) {
-        let mut rotated = Vec::new();
+        let (mut rotated, mut links) = (Vec::new(), Vec::new());
         let is_unchanged = self.directories.is_unchanged(self.fs, dir, self.now);
         let names = self.names(dir, |entry| {
+            if entry.kind != Kind::Directory && step.allows_file(&entry.name) {
+                if entry.kind == Kind::Symlink {
+                    links.push(dir.join(&entry.name));
+                }
+                return true;
+            }
             if !is_unchanged && let Some(file) = rotated_file(entry) {
                 let base = file.base();
                 if step.allows_file(&base) {
-                    rotated.push((entry.name.clone(), base, file.packing));
+                    rotated.push((entry.name.clone(), base, file.packing, file.is_infix));
                 }
             }
-            entry.kind != Kind::Directory && step.allows_file(&entry.name)
+            false
         });
+        self.scan_beside(links.iter().map(PathBuf::as_path));
         for name in names {
             self.add_file(dir.join(name));
         }
         if !is_unchanged {
             self.listing.listed.insert(dir.to_path_buf());
         }
-        for (name, base, packing) in rotated {
+        for (name, base, packing, is_infix) in rotated {
+            let path = dir.join(name);
+            let own = Rotated::unpacked(&path);
+            let is_own = step.allows_file(own.file_name().unwrap_or_default());
             let sibling = Sibling {
                 base: dir.join(base),
+                own: is_own.then_some(own),
                 packing,
+                is_infix,
                 fresh: self.fresh,
             };
-            let known = self.listing.rotated.entry(dir.join(name));
-            known.or_insert(sibling).fresh &= self.fresh;
+            // The path in the same directory outweighs a link to it.
+            let known = self.listing.rotated.insert(path.clone(), sibling);
+            if let (Some(known), Some(sibling)) = (known, self.listing.rotated.get_mut(&path)) {
+                sibling.fresh &= known.fresh;
+            }
         }
+    }
+
+    /// Scans for the rotated files of these paths.
+    fn scan_beside<'p>(&mut self, paths: impl IntoIterator<Item = &'p Path>) {
+        let mut originals = Originals::new();
+        for path in paths {
+            add_original(self.fs, path, self.fresh, &mut originals, self.listing);
+        }
+        scan_beside(self.fs, originals, self.directories, self.now, self.listing);
     }
 
     /// Adds a path unless it is missing or a directory.
@@ -203,7 +309,7 @@ impl<F: Fs> Walk<'_, F> {
             self.listing.faults.push(fault);
             self.failed = true;
             self.listing.unlisted.insert(dir.to_path_buf());
-            self.directories.invalidate();
+            self.directories.note_failure(dir);
         }
         names
     }
@@ -258,6 +364,24 @@ mod tests {
             &["a/deep/y.log", "a/x.log", "b/x.log", "c.log"],
             &["", "a", "a/deep", "b"],
         );
+    }
+
+    #[test]
+    fn brackets_of_names_that_exist_are_no_glob() {
+        let files = [
+            "[ab]/x.log",
+            "a/x.log",
+            "c{1,2}.log",
+            "c1.log",
+            "[d]/e.txt",
+            "d/x.log",
+        ];
+        check(&files, "[ab]/*.log", &["[ab]/x.log"], &["[ab]"]);
+        check(&files, "[ab]/x.log", &["[ab]/x.log"], &["[ab]"]);
+        check(&files, "c{1,2}.log", &["c{1,2}.log"], &[""]);
+        check(&files, "[[]ab]/*.log", &["[ab]/x.log"], &["", "[ab]"]);
+        check(&files, "[cd]/*.log", &["d/x.log"], &["", "d"]);
+        check(&files, "[d]/x.log", &[], &["[d]"]);
     }
 
     #[test]

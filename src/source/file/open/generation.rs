@@ -7,14 +7,11 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use memchr::memrchr;
-
 use crate::model::{Batch, GenerationId, Position};
-use crate::source::file::consumed::{Consumed, TAIL_BYTES, read_upto};
-use crate::source::file::finder::Finder;
-use crate::source::file::fingerprint::Fingerprinter;
+use crate::source::file::consumed::{Consumed, TAIL_BYTES, line_at};
+use crate::source::file::doubt::Doubt;
+use crate::source::file::fingerprint::{Fingerprinter, LEAST_BYTES};
 use crate::source::file::fs::{FileId, Fs, Handle};
-use crate::source::file::history::FinishedFile;
 use crate::source::file::mtime::Mtime;
 use crate::source::file::read_fault::ReadFault;
 #[cfg(test)]
@@ -24,19 +21,25 @@ use crate::source::frame::{Cut, Framer};
 /// A file that is open and followed.
 #[derive(Debug)]
 pub(crate) struct Generation<F> {
-    pub(super) id: GenerationId,
+    pub(crate) id: GenerationId,
     pub(crate) file_id: FileId,
     /// The followed path that leads to the file, or the last one that did.
     pub(crate) path: PathBuf,
     /// The path that the file had before it was rotated.
     pub(crate) base: PathBuf,
-    /// The file's directory, if the path was a symbolic link when the file was opened.
-    pub(super) home: Option<PathBuf>,
+    /// The paths that led to the file when it was opened, if the path was a symbolic link.
+    pub(crate) targets: Vec<PathBuf>,
     pub(super) link: Link,
     /// True if the last read left bytes that can be read at once.
-    pub(super) has_more: bool,
+    pub(crate) has_more: bool,
+    /// End of what existed before the file was followed, an unfinished line included.
+    pub(crate) history_end: u64,
+    /// Time at which it was found changed.
+    pub(super) changed: Duration,
+    /// Number of the scan after which the file was read last, and found to hold the text that was read before.
+    pub(super) read_after: u64,
     /// Size when last checked.
-    size: u64,
+    pub(super) size: u64,
     /// Start of the first line that was not handed over.
     pub(crate) offset: u64,
     /// Part before `offset`, or before a later place inside an over-long line.
@@ -45,10 +48,26 @@ pub(crate) struct Generation<F> {
     seen: u64,
     /// Zero bytes at `offset` are the hole that a truncation left before a writer that does not append, and not a line.
     at_hole: bool,
-    pub(super) file: F,
+    pub(crate) file: F,
     framer: Framer,
     mtime: Mtime,
     pub(super) fault: ReadFault,
+    pub(super) fingerprinter: Fingerprinter,
+    /// It is not read before this is decided.
+    pub(crate) doubt: Option<Box<Doubt>>,
+    /// The file that was reported as followed; false as long as a doubt keeps it from being read.
+    pub(crate) is_announced: bool,
+    /// Number of the scan after which the consumed text was first seen, or that which is to be consumed if it is in no
+    /// doubt; `u64::MAX` before that.
+    pub(crate) begun: u64,
+    /// Another file holds the bytes before this offset too: a line that they do not end is finished there.
+    pub(crate) counted_elsewhere: Option<u64>,
+}
+
+/// Memory into which files are read. It holds nothing between two rounds: sources of one thread share it.
+#[derive(Debug, Default)]
+pub struct ReadBuffer {
+    bytes: Vec<u8>,
 }
 
 /// An open file that is about to be followed.
@@ -59,6 +78,7 @@ pub(crate) struct Opening<F> {
     pub(super) base: PathBuf,
     pub(super) handle: Handle<F>,
     pub(super) line_bytes: usize,
+    pub(super) fingerprinter: Fingerprinter,
 }
 
 /// Connection of an open file to the followed paths.
@@ -69,6 +89,8 @@ pub(super) enum Link {
     Detached {
         quiet_since: Duration,
         scan: u64,
+        /// It was rotated away from its path: a file that appears there is the next log, and not another form of this one.
+        was_rotated: bool,
     },
 }
 
@@ -84,14 +106,28 @@ pub(super) enum ReadStep {
     /// The bytes before the offset changed, and the owner decides where to continue. `unread` bytes after the offset may be
     /// lost.
     Replaced { unread: u64 },
+    /// Its text is to be examined before it is read.
+    Doubtful,
     /// The last line was handed over; the file can be closed.
     Ended,
 }
 
-/// Returns a buffer for [`Generation::read`]: it holds any line that is not over-long.
-pub(super) fn buffer(read_bytes: usize, line_bytes: usize) -> Vec<u8> {
-    let twice_a_line = Framer::longest_partial(line_bytes).saturating_mul(2);
-    vec![0; TAIL_BYTES.saturating_add(read_bytes.max(twice_a_line))]
+impl ReadBuffer {
+    /// Returns a part for [`Generation::read`] of `read_bytes`, or of the size of two lines if that is larger.
+    pub(super) fn part(&mut self, read_bytes: usize, line_bytes: usize) -> &mut [u8] {
+        let twice_a_line = Framer::longest_partial(line_bytes).saturating_mul(2);
+        let bytes = TAIL_BYTES.saturating_add(read_bytes.max(twice_a_line));
+        if self.bytes.len() < bytes {
+            self.bytes = vec![0; bytes];
+        }
+        &mut self.bytes[..bytes]
+    }
+
+    /// Returns the memory that it takes, in bytes.
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
 }
 
 impl<F> Generation<F> {
@@ -103,9 +139,12 @@ impl<F> Generation<F> {
             file_id: handle.meta.id,
             path: opening.path,
             base: opening.base,
-            home: None,
+            targets: Vec::new(),
             link: Link::Attached,
             has_more: true,
+            history_end: 0,
+            changed: Duration::ZERO,
+            read_after: 0,
             size: handle.meta.size,
             offset: 0,
             consumed: Consumed::default(),
@@ -115,6 +154,11 @@ impl<F> Generation<F> {
             framer: Framer::new(opening.line_bytes),
             mtime: Mtime::default(),
             fault: ReadFault::default(),
+            fingerprinter: opening.fingerprinter,
+            doubt: None,
+            is_announced: true,
+            begun: u64::MAX,
+            counted_elsewhere: None,
         }
     }
 
@@ -126,6 +170,7 @@ impl<F> Generation<F> {
             seen: original.consumed.end,
             consumed: original.consumed.clone(),
             at_hole: original.at_hole,
+            begun: original.begun,
             ..Self::new(opening)
         }
     }
@@ -133,26 +178,12 @@ impl<F> Generation<F> {
     /// Marks the file as one without a followed path, as of this scan at `now`.
     #[must_use]
     pub(crate) fn detached(mut self, now: Duration, scan: u64) -> Self {
-        self.detach(now, scan);
+        self.detach(now, scan, false);
         self
     }
 
-    pub(super) fn detach(&mut self, now: Duration, scan: u64) {
-        self.link = Link::Detached {
-            quiet_since: now,
-            scan,
-        };
-    }
-
-    /// Starts the quiet time again.
-    pub(super) fn touch(&mut self, now: Duration) {
-        if let Link::Detached { quiet_since, .. } = &mut self.link {
-            *quiet_since = now;
-        }
-    }
-
     /// Returns the number of known bytes that were not handed over.
-    pub(super) fn unread(&self) -> u64 {
+    pub(crate) fn unread(&self) -> u64 {
         self.size.saturating_sub(self.offset)
     }
 
@@ -163,45 +194,35 @@ impl<F> Generation<F> {
         place: u64,
         line_bytes: usize,
     ) -> io::Result<()> {
-        let window = Framer::longest_partial(line_bytes) + 1;
-        let from = place.saturating_sub(window as u64);
-        let before = read_upto(fs, &self.file, from..place)?;
-        let newline = memrchr(b'\n', &before);
-        let start = match newline {
-            Some(newline) => newline + 1,
-            None if from == 0 => 0,
-            None => before.len(),
-        };
-        self.go_to(fs, from + start as u64)?;
-        if newline.is_none() && from > 0 {
+        let line = line_at(fs, &self.file, place, line_bytes)?;
+        self.go_to(fs, line.start.unwrap_or(place))?;
+        if line.start.is_none() {
             self.framer = Framer::inside_overlong(line_bytes);
         }
+        self.history_end = place;
         Ok(())
     }
 
     /// Moves to `place`, the start of a line or the end of a truncated file.
     pub(crate) fn go_to<S: Fs<File = F>>(&mut self, fs: &S, place: u64) -> io::Result<()> {
-        self.begin_at(Consumed::read(fs, &self.file, place)?);
+        self.begin_at(Consumed::read(fs, &self.file, place, &self.fingerprinter)?);
         Ok(())
     }
 
     /// Moves to the beginning.
     pub(crate) fn restart(&mut self) {
         self.begin_at(Consumed::default());
+        self.begun = u64::MAX;
     }
 
     fn begin_at(&mut self, consumed: Consumed) {
         self.framer.reset();
+        self.history_end = 0;
         self.offset = consumed.end;
         self.seen = consumed.end;
         self.at_hole = consumed.end == 0;
         self.consumed = consumed;
-    }
-
-    /// Moves to the end if the file was truncated to a part of the consumed bytes; returns whether it was.
-    pub(crate) fn go_to_cut<S: Fs<File = F>>(&mut self, fs: &S) -> bool {
-        let cut = self.consumed.was_cut(fs, &self.file, self.size);
-        cut.unwrap_or(false) && self.go_to(fs, self.size).is_ok()
+        self.doubt = None;
     }
 
     /// Applies another limit, also to a line of which a part was read.
@@ -209,6 +230,41 @@ impl<F> Generation<F> {
         self.framer.set_limit(line_bytes);
         // That part may exceed a smaller buffer: it is read again and cut by the limit.
         self.seen = self.consumed.end;
+    }
+
+    /// Returns the modification time when last checked, in nanoseconds since 1970.
+    pub(super) fn modified(&self) -> u64 {
+        self.mtime.modified()
+    }
+
+    /// Returns the modification time of a text that is too short to be recognized: if it changes, the text may be another.
+    /// `None` before the first read.
+    pub(super) fn short_text_modified(&self) -> Option<u64> {
+        let is_short = self.consumed.end < LEAST_BYTES as u64 && self.modified() != 0;
+        is_short.then(|| self.modified())
+    }
+
+    /// Returns whether the file may have been cut since it was read. A text too short to be identified is taken for cut if
+    /// it changed.
+    pub(super) fn was_cut<S: Fs<File = F>>(&self, fs: &S) -> bool {
+        let consumed = &self.consumed;
+        let is_as_it_was = || -> io::Result<bool> {
+            let meta = fs.fstat(&self.file)?;
+            if meta.size < consumed.end.max(self.size) {
+                return Ok(false);
+            }
+            if let Some(modified) = self.short_text_modified() {
+                return Ok(meta.modified == modified);
+            }
+            consumed.begins(fs, &self.file)
+        };
+        !is_as_it_was().unwrap_or(false)
+    }
+
+    /// Makes the next read compare the bytes before the offset, though the file did not change since it was last checked: it
+    /// was not read while it was in doubt.
+    pub(crate) fn compare_next(&mut self) {
+        self.mtime.invalidate();
     }
 
     /// Reads at most one buffer and hands over the lines that are complete. `now` is a monotonic time.
@@ -223,6 +279,9 @@ impl<F> Generation<F> {
         let meta = fs.fstat(&self.file)?;
         self.size = meta.size;
         let is_unchanged = self.mtime.is_unchanged(meta.modified, now);
+        if let Some(step) = self.doubt_step(now) {
+            return Ok(step);
+        }
         let has_shrunk = self.size < size_before;
         let unread = size_before.saturating_sub(self.offset);
         let consumed = self.consumed.end;
@@ -274,12 +333,18 @@ impl<F> Generation<F> {
         buffer: &mut [u8],
         sink: &mut dyn FnMut(&Batch<'_>),
     ) -> io::Result<ReadStep> {
-        let got = fs.read_at(&self.file, buffer, self.consumed.end)?;
-        if self.consumed.end + got as u64 != self.seen {
+        let tail = self.consumed.tail.len();
+        let from = self.consumed.end - tail as u64;
+        let got = fs.read_at(&self.file, buffer, from)?;
+        if got < tail || from + got as u64 != self.seen {
             return Ok(ReadStep::Quiet);
         }
-        let cut = self.framer.finish(&buffer[..got]);
-        self.hand_over(&buffer[..got], 0, &cut, sink);
+        if self.seen <= self.history_end || self.counted_elsewhere == Some(self.seen) {
+            // Half a line of history is not a line, and one that stands in another file is counted there.
+            return Ok(ReadStep::Ended);
+        }
+        let cut = self.framer.finish(&buffer[tail..got]);
+        self.hand_over(&buffer[..got], tail, &cut, sink);
         Ok(ReadStep::Ended)
     }
 
@@ -308,7 +373,8 @@ impl<F> Generation<F> {
         sink: &mut dyn FnMut(&Batch<'_>),
     ) {
         let base = self.consumed.end;
-        self.consumed.advance(&read[..start + cut.consumed], start);
+        let consumed = &read[..start + cut.consumed];
+        self.consumed.advance(consumed, start, &self.fingerprinter);
         if cut.is_empty() {
             return;
         }
@@ -319,38 +385,6 @@ impl<F> Generation<F> {
             offset: self.offset,
         };
         sink(&Batch::new(lines, cut.overlong, position));
-    }
-
-    /// Returns whether the file does not grow any more. That takes a second scan after the one that missed it, so that a
-    /// file in the middle of a rename does not count as gone, and another file at the path of a rotated one: a server
-    /// that finds none there goes on writing to the rotated file.
-    pub(super) fn is_over(&self, finder: &Finder, rotate_wait: Duration, now: Duration) -> bool {
-        let Link::Detached { quiet_since, scan } = self.link else {
-            return false;
-        };
-        #[cfg(test)]
-        if is_planted(Fault::NoDrain) {
-            return true;
-        }
-        finder.scans() > scan
-            && now.saturating_sub(quiet_since) >= rotate_wait
-            && finder.is_succeeded(&self.base)
-    }
-
-    /// Returns the record of the file.
-    pub(crate) fn finished<S: Fs<File = F>>(
-        &self,
-        fs: &S,
-        fingerprinter: &Fingerprinter,
-    ) -> FinishedFile {
-        FinishedFile {
-            base: self.base.clone(),
-            path: self.path.clone(),
-            ends: self.consumed.ends(fingerprinter),
-            consumed: self.consumed.end,
-            holder: fs.fstat(&self.file).ok(),
-            is_whole: false,
-        }
     }
 
     /// Replaces the file but not the offset.

@@ -4,69 +4,63 @@
 //! leaves a record.
 
 pub(super) mod archive;
+mod closing;
+mod context;
+mod doubtful;
 mod generation;
+mod inspection;
+pub(super) mod packed;
+mod queries;
+mod room;
+pub(super) mod text;
+pub(super) mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+#[cfg(test)]
+use std::path::PathBuf;
 use std::time::Duration;
 
-use archive::{Archive, ArchiveStep, is_damage};
+use archive::Archive;
+pub(super) use context::{Context, Reading};
+pub use generation::ReadBuffer;
 pub(super) use generation::{Generation, Opening};
 use generation::{Link, ReadStep};
+use packed::Packed;
+use waiting::Waiting;
 
 use super::event::FileEvent;
 use super::finder::{Finder, Listing, may_lead};
 use super::fingerprint::Fingerprinter;
-use super::fs::{FileId, Fs, Handle};
-use super::history::FinishedFile;
+use super::fs::{FileId, Fs, Handle, targets};
 use super::settings::FileSettings;
 #[cfg(test)]
 use super::tests::planted::{Fault, is_planted};
-use crate::model::{Batch, GenerationId};
+use crate::model::GenerationId;
 
 /// All open files of a source.
 pub(super) struct OpenFiles<F: Fs> {
     /// In the order they were opened.
     generations: Vec<Generation<F::File>>,
-    archives: Vec<Archive<F>>,
+    pub(super) packed: Packed<F>,
+    /// Files that wait for room.
+    pub(super) waiting: Waiting,
     last_id: u64,
-    buffer: Vec<u8>,
     read_bytes: usize,
     pub(super) line_bytes: usize,
-    rotate_wait: Duration,
+    pub(super) rotate_wait: Duration,
+    fingerprinter: Fingerprinter,
     /// Most files open at one time.
     limit: usize,
+    /// Files that are not wanted any more may be open.
+    is_reconfigured: bool,
 }
 
 /// A file that was just opened.
 pub(super) enum OpenFile<F: Fs> {
     Plain(Generation<F::File>),
     Archive(Archive<F>),
-}
-
-/// State outside the files that reading them needs.
-pub(super) struct Context<'a, F> {
-    pub(super) fs: &'a F,
-    pub(super) finder: &'a Finder,
-    pub(super) fingerprinter: &'a Fingerprinter,
-    /// Monotonic time.
-    pub(super) now: Duration,
-    pub(super) sink: &'a mut dyn FnMut(&Batch<'_>),
-    pub(super) events: &'a mut dyn FnMut(FileEvent),
-}
-
-/// Result of reading all files once.
-#[derive(Default)]
-pub(super) struct Reading {
-    /// True if a file holds more than was read.
-    pub(super) has_more: bool,
-    /// True if a plain file changed or could not be read.
-    pub(super) is_active: bool,
-    /// Files whose consumed part changed, each with the number of bytes after that part that may be lost.
-    pub(super) replaced: Vec<(GenerationId, u64)>,
-    /// Records of the files that were closed.
-    pub(super) finished: Vec<FinishedFile>,
 }
 
 impl<F: Fs> OpenFile<F> {
@@ -80,78 +74,65 @@ impl<F: Fs> OpenFile<F> {
 }
 
 impl<F: Fs> OpenFiles<F> {
-    /// Creates an empty set with a buffer of `read_bytes`, or of the size of two lines if that is larger.
-    pub(super) fn new(settings: &FileSettings, read_bytes: usize) -> Self {
+    /// Creates an empty set that reads `read_bytes` at a time, or the size of two lines if that is larger.
+    pub(super) fn new(
+        settings: &FileSettings,
+        read_bytes: usize,
+        fingerprinter: Fingerprinter,
+    ) -> Self {
         Self {
             generations: Vec::new(),
-            archives: Vec::new(),
+            packed: Packed::new(),
+            waiting: Waiting::default(),
             last_id: 0,
-            buffer: generation::buffer(read_bytes, settings.line_bytes),
             read_bytes,
             line_bytes: settings.line_bytes,
             rotate_wait: settings.rotate_wait,
+            fingerprinter,
             limit: settings.open_files,
+            is_reconfigured: false,
         }
     }
 
-    /// Applies other settings, and closes the files that are not wanted any more.
-    pub(super) fn reconfigure(
-        &mut self,
-        settings: &FileSettings,
-        finder: &Finder,
-        events: &mut dyn FnMut(FileEvent),
-    ) {
-        self.buffer = generation::buffer(self.read_bytes, settings.line_bytes);
+    /// Applies other settings. [`Self::drop_unwanted`] is to be called after the next scan: another path may lead to a file.
+    pub(super) fn reconfigure(&mut self, settings: &FileSettings) {
         self.line_bytes = settings.line_bytes;
         self.rotate_wait = settings.rotate_wait;
         self.limit = settings.open_files;
-        self.generations.retain_mut(|generation| {
+        self.is_reconfigured = true;
+        self.waiting.clear();
+        for generation in &mut self.generations {
             generation.set_line_bytes(settings.line_bytes);
-            let is_kept = [&generation.path, &generation.base]
-                .iter()
-                .any(|path| finder.is_wanted(path));
-            if !is_kept {
-                let (path, unread) = (generation.path.clone(), generation.unread());
-                events(FileEvent::Dropped { path, unread });
-            }
-            is_kept
-        });
-        self.archives.retain(|archive| {
-            let is_kept = finder.is_wanted(&archive.base);
-            if !is_kept {
-                let (path, unread) = (archive.path.clone(), archive.meta.size);
-                events(FileEvent::Dropped { path, unread });
-            }
-            is_kept
-        });
+        }
     }
 
     /// Returns the number of open files.
     pub(super) fn len(&self) -> usize {
-        self.generations.len() + self.archives.len()
+        self.generations.len() + self.packed.len()
     }
 
     /// Returns the identities of the open files.
     pub(super) fn file_ids(&self) -> BTreeSet<FileId> {
         let plain = self.generations.iter().map(|own| own.file_id);
-        let archives = self.archives.iter().map(|own| own.meta.id);
-        plain.chain(archives).collect()
+        plain.chain(self.packed.file_ids()).collect()
     }
 
-    /// Returns the number of known bytes in all plain files that were not handed over.
+    /// Returns the number of known bytes that were not handed over in all plain files, and in followed ones that are not open.
     pub(super) fn lag_bytes(&self) -> u64 {
-        self.generations.iter().map(Generation::unread).sum()
+        let open: u64 = self.generations.iter().map(Generation::unread).sum();
+        open + self.waiting.unread()
     }
 
-    /// Returns the directories of files that were opened through a symbolic link.
-    pub(super) fn homes(&self) -> impl Iterator<Item = &PathBuf> {
-        self.generations.iter().filter_map(|own| own.home.as_ref())
-    }
-
-    /// Returns whether all open files are at a followed path.
+    /// Returns whether all open files are at a followed path and are read.
     pub(super) fn is_steady(&self) -> bool {
-        let is_attached = |own: &Generation<F::File>| own.link == Link::Attached;
-        self.archives.is_empty() && self.generations.iter().all(is_attached)
+        let is_steady =
+            |own: &Generation<F::File>| own.link == Link::Attached && !own.is_in_doubt();
+        self.packed.is_empty() && self.waiting.is_empty() && self.generations.iter().all(is_steady)
+    }
+
+    /// Returns how many files may be open at one time.
+    pub(super) fn limit(&self) -> usize {
+        self.limit
     }
 
     /// Fails if one more file would exceed the limit: some descriptors are reserved for serving requests.
@@ -179,6 +160,7 @@ impl<F: Fs> OpenFiles<F> {
             base: base.to_path_buf(),
             handle,
             line_bytes: self.line_bytes,
+            fingerprinter: self.fingerprinter.clone(),
         }
     }
 
@@ -194,37 +176,19 @@ impl<F: Fs> OpenFiles<F> {
     pub(super) fn add(&mut self, fs: &F, file: OpenFile<F>, events: &mut dyn FnMut(FileEvent)) {
         let (path, _, offset) = file.parts();
         let path = path.to_path_buf();
-        events(FileEvent::Opened { path, offset });
+        // The offset of a file in doubt is not known yet.
+        let is_known = !matches!(&file, OpenFile::Plain(file) if file.is_in_doubt());
+        if is_known {
+            events(FileEvent::Opened { path, offset });
+        }
         match file {
             OpenFile::Plain(mut file) => {
-                file.home = fs.home(&file.path);
+                file.is_announced = is_known;
+                file.targets = targets(fs, &file.path);
                 self.generations.push(file);
             }
-            OpenFile::Archive(file) => self.archives.push(file),
+            OpenFile::Archive(file) => self.packed.archives.push(file),
         }
-    }
-
-    /// Returns whether a text of the followed path `base` that begins with `head` may be a copy of an open file. `at_base`
-    /// is the file at that path.
-    pub(super) fn may_have_copy(
-        &self,
-        fs: &F,
-        base: &Path,
-        at_base: Option<FileId>,
-        head: &[u8],
-        fingerprinter: &Fingerprinter,
-    ) -> io::Result<bool> {
-        for generation in &self.generations {
-            if (generation.base == base || at_base == Some(generation.file_id))
-                && generation
-                    .consumed
-                    .may_have_copy(fs, &generation.file, head)?
-            {
-                return Ok(true);
-            }
-        }
-        let mut archives = self.archives.iter().filter(|archive| archive.base == base);
-        Ok(archives.any(|archive| fingerprinter.matches(head, &archive.head)))
     }
 
     /// Updates the paths of all files from a listing.
@@ -250,6 +214,12 @@ impl<F: Fs> OpenFiles<F> {
                 generation.reopen(handle);
                 continue;
             }
+            // The first write to a file of a lower layer of overlayfs gives it another time of birth.
+            if listing.leads_to_other(&generation.path, generation.file_id)
+                && let Ok(meta) = fs.fstat(&generation.file)
+            {
+                generation.file_id = meta.id;
+            }
             let (id, path) = (generation.file_id, generation.path.as_path());
             let paths = paths_to.get(&id).map_or(&[][..], Vec::as_slice);
             // A path without the name of a rotated file outweighs one with it.
@@ -257,6 +227,9 @@ impl<F: Fs> OpenFiles<F> {
             let homes: Vec<&Path> = paths.iter().copied().filter(is_home).collect();
             if homes.contains(&path) {
                 generation.link = Link::Attached;
+                if let Some(Ok(meta)) = listing.sightings.get(path).map(|own| &own.seen) {
+                    generation.note_size(meta.size, finder.scans().saturating_sub(1));
+                }
                 continue;
             }
             let was_attached = generation.link == Link::Attached;
@@ -272,8 +245,13 @@ impl<F: Fs> OpenFiles<F> {
             let path = moved_to.clone().unwrap_or_else(|| path.to_path_buf());
             if !homes.is_empty() {
                 generation.link = Link::Attached;
+                if !finder.is_wanted(&generation.base) {
+                    generation.base.clone_from(&path);
+                }
             } else if was_attached {
-                generation.detach(now, finder.scans());
+                let was_rotated =
+                    generation.is_rotated_file_of(fs, &generation.base, &generation.targets);
+                generation.detach(now, finder.scans(), was_rotated);
             }
             events(FileEvent::Rotated {
                 path: std::mem::replace(&mut generation.path, path),
@@ -284,25 +262,38 @@ impl<F: Fs> OpenFiles<F> {
 
     /// Reads at most one buffer of each file, so that a busy one does not delay the others. Closes archives at their end,
     /// and plain files that are rotated and quiet. A short round skips plain files without more to read.
-    pub(super) fn read(&mut self, context: &mut Context<F>, is_short: bool) -> Reading {
+    pub(super) fn read(&mut self, context: &mut Context<F>, is_short: bool) -> Reading<F> {
         let mut reading = Reading::default();
         self.read_plain(context, is_short, &mut reading);
-        self.read_archives(context, &mut reading);
+        self.packed.read(context, self.rotate_wait, &mut reading);
         reading
     }
 
-    fn read_plain(&mut self, context: &mut Context<F>, is_short: bool, reading: &mut Reading) {
+    fn read_plain(&mut self, context: &mut Context<F>, is_short: bool, reading: &mut Reading<F>) {
         let Context { fs, now, .. } = *context;
-        let (buffer, rotate_wait) = (&mut self.buffer, self.rotate_wait);
+        let rotate_wait = self.rotate_wait;
+        let buffer = context.buffer.part(self.read_bytes, self.line_bytes);
+        let doubts = self.generations.iter().filter_map(|own| own.doubt.as_ref());
+        let compared: Vec<_> = doubts.flat_map(|doubt| doubt.compared_with()).collect();
         self.generations.retain_mut(|generation| {
             if is_short && !generation.has_more {
                 return true;
             }
+            let short_text = generation.short_text_modified();
             let mut step = generation.read(fs, now, buffer, context.sink);
+            let has_changed = |modified| modified != generation.modified();
+            if short_text.is_some_and(has_changed) || matches!(step, Ok(ReadStep::Cut { .. })) {
+                reading.cut.push(generation.base.clone());
+            }
+            generation.note_size(generation.size, context.finder.scans());
             if matches!(step, Ok(ReadStep::Quiet))
-                && generation.is_over(context.finder, rotate_wait, now)
+                && !compared.contains(&generation.id)
+                && generation.is_over(fs, context.finder, rotate_wait, now)
             {
                 step = generation.finish(fs, buffer, context.sink);
+            }
+            if matches!(step, Ok(ReadStep::Quiet | ReadStep::Grew { .. })) {
+                generation.read_after = context.finder.scans();
             }
             reading.is_active |= !matches!(step, Ok(ReadStep::Quiet));
             let fault = generation.fault.note(&generation.path, step.as_ref().err());
@@ -311,13 +302,17 @@ impl<F: Fs> OpenFiles<F> {
                 Ok(ReadStep::Ended) => {
                     let (path, offset) = (generation.path.clone(), generation.offset);
                     (context.events)(FileEvent::Finished { path, offset });
-                    let finished = generation.finished(fs, context.fingerprinter);
+                    let finished = generation.finished(fs);
                     reading.finished.push(finished);
                     return false;
                 }
                 Ok(ReadStep::Replaced { unread }) => {
                     reading.replaced.push((generation.id, unread));
                     true
+                }
+                Ok(ReadStep::Doubtful) => {
+                    reading.doubtful.push(generation.id);
+                    false
                 }
                 Ok(ReadStep::Cut { unread }) => {
                     (context.events)(FileEvent::Truncated {
@@ -341,46 +336,13 @@ impl<F: Fs> OpenFiles<F> {
         });
     }
 
-    fn read_archives(&mut self, context: &mut Context<F>, reading: &mut Reading) {
-        self.archives.retain_mut(|archive| {
-            let step = archive.read(context.sink);
-            let fault = step.as_ref().err().filter(|error| !is_damage(error));
-            archive
-                .fault
-                .note(&archive.path, fault)
-                .map(&mut *context.events);
-            reading.has_more |= matches!(step, Ok(ArchiveStep::More));
-            if fault.is_some() || matches!(step, Ok(ArchiveStep::More)) {
-                return true;
-            }
-            let finished = archive.finished(context.fingerprinter, step.is_ok());
-            reading.finished.push(finished);
-            let (path, offset) = (archive.path.clone(), archive.offset);
-            (context.events)(match step {
-                Ok(_) => FileEvent::Finished { path, offset },
-                Err(error) => FileEvent::Damaged {
-                    path,
-                    offset,
-                    error,
-                },
-            });
-            false
-        });
-    }
-
     /// Paths and offsets of the open files, archives last.
     #[cfg(test)]
     pub(super) fn positions(&self) -> Vec<(PathBuf, u64)> {
         let plain = self.generations.iter();
         let plain = plain.map(|own| (own.path.clone(), own.offset));
-        let archives = self.archives.iter();
+        let archives = self.packed.archives.iter();
         let archives = archives.map(|own| (own.path.clone(), own.offset));
         plain.chain(archives).collect()
-    }
-
-    /// Bytes of memory that reading takes, however many files are open.
-    #[cfg(test)]
-    pub(super) fn buffer_bytes(&self) -> usize {
-        self.buffer.capacity()
     }
 }

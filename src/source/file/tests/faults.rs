@@ -5,6 +5,7 @@
 use std::io::{Seek, SeekFrom};
 
 use super::*;
+use crate::model::GapBound;
 
 impl Bench {
     /// Writes lines of these numbers.
@@ -49,7 +50,8 @@ impl Bench {
     fn gaps(&self) -> Vec<&'static str> {
         self.events
             .iter()
-            .filter_map(FileEvent::gap_reason)
+            .filter_map(FileEvent::gap)
+            .map(|gap| gap.reason.name)
             .collect()
     }
 }
@@ -304,6 +306,43 @@ fn lines_written_between_copy_and_truncation_are_lost_and_no_others() {
 }
 
 #[test]
+fn bytes_that_a_copy_is_known_to_lack_are_lost_at_least() {
+    let (mut bench, mut writer) = bench();
+    Bench::log(&mut writer, 0..10);
+    writer.write_all(b"half a line").unwrap();
+    bench.drain();
+    bench.copy("a.log", "a.log.1");
+    let size = bench.path("a.log").metadata().unwrap().len();
+    bench.truncate("a.log.1", size - 4);
+    bench.truncate("a.log", 0);
+    bench.drain();
+    let gap = bench.events.iter().find_map(FileEvent::gap).unwrap();
+    let bounds: Vec<_> = gap.bounds().collect();
+    assert_eq!(
+        (gap.reason.name, &bounds[..]),
+        ("copytruncate", &[(GapBound::Min, 4)][..])
+    );
+}
+
+#[test]
+fn bytes_that_were_known_before_a_truncation_are_lost_at_least() {
+    let (mut bench, mut writer) = bench();
+    Bench::log(&mut writer, 0..10);
+    writer.write_all(b"half a line").unwrap();
+    bench.drain();
+    bench.truncate("a.log", 0);
+    bench.drain();
+    bench.clock.advance(Duration::from_secs(1));
+    bench.drain();
+    let gap = bench.events.iter().find_map(FileEvent::gap).unwrap();
+    let bounds: Vec<_> = gap.bounds().collect();
+    assert_eq!(
+        (gap.reason.name, &bounds[..]),
+        ("truncated", &[(GapBound::Min, 11)][..])
+    );
+}
+
+#[test]
 fn a_log_that_grew_again_past_what_was_read_with_the_same_first_line() {
     let (mut bench, mut writer) = bench();
     Bench::log(&mut writer, 0..3);
@@ -388,29 +427,6 @@ fn a_directory_that_is_replaced() {
     Bench::log(&mut early, 5..10);
     Bench::log(&mut bench.writer("log/a.log"), 10..15);
     bench.expect(0..15);
-}
-
-#[test]
-fn more_files_than_may_be_open_wait_for_their_turn() {
-    let mut bench = Bench::new(&["*.log"], Start::Beginning);
-    let mut few = settings(&bench.root, &["*.log"], Start::Beginning, LIMIT);
-    few.open_files = 3;
-    bench.source.reconfigure(&few, &mut |_| {});
-    for host in 0..10 {
-        bench.append(&format!("{host}.log"), &format!("line number {host}\n"));
-    }
-    bench.drain();
-    assert_eq!(bench.lines.len(), 3);
-    let refused = bench
-        .take_events()
-        .iter()
-        .filter(|event| event.starts_with("Unreadable"))
-        .count();
-    assert_eq!(refused, 7);
-    for host in 0..3 {
-        remove_file(bench.path(&format!("{host}.log"))).unwrap();
-    }
-    bench.expect(0..6);
 }
 
 // --- What stands in a file ---

@@ -5,10 +5,16 @@
 pub(crate) enum Fault {
     /// A rotated file is closed at once.
     NoDrain,
+    /// A deleted file is closed at once.
+    DeletedEarly,
+    /// Texts in other files are not compared.
+    NoText,
     /// The bytes before the offset are not compared.
     NoTail,
     /// A path is taken for the file it led to.
     ByName,
+    /// A file with the name of a rotated one is taken for a rotation of the log.
+    ByRotatedName,
     /// Without a notification nothing is polled.
     NoPoll,
     /// Without a notification nothing is polled while idle.
@@ -17,6 +23,8 @@ pub(crate) enum Fault {
     Forgets,
     /// The hole left by a truncation is read as text.
     Hole,
+    /// An archive is taken for a text that begins as it does.
+    NoArchiveTail,
 }
 
 std::thread_local! {

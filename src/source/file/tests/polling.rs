@@ -1,6 +1,7 @@
 //! Cost of a poll while idle, and changes it must find although the directory did not change.
 
 use super::*;
+use crate::source::file::pace::SELDOM;
 
 /// More than a tick, so that an unchanged modification time is conclusive.
 const APART: Duration = Duration::from_secs(2);
@@ -69,16 +70,20 @@ fn an_archive_that_was_half_written_is_read_on_when_it_is_whole() {
     let mut bench = Bench::trusting(Start::End);
     bench.append("a.log", "a line of today\n");
     bench.come_to_rest();
+    bench.renew("a.log");
     let lines: Vec<_> = (0..20_000).map(|number| format!("line {number}")).collect();
     let archive = gzip((lines.join("\n") + "\n").as_bytes());
     write(bench.path("a.log.1.gz"), &archive[..archive.len() / 2]).unwrap();
     bench.come_to_rest();
-    assert!(
-        bench
-            .take_events()
-            .contains(&"Damaged a.log.1.gz".to_owned())
-    );
     assert!(!bench.lines.is_empty());
+    let is_reported = |bench: &mut Bench| {
+        let damaged = "Damaged a.log.1.gz".to_owned();
+        bench.take_events().contains(&damaged)
+    };
+    assert!(!is_reported(&mut bench), "it may still be being written");
+    bench.clock.advance(WAIT);
+    bench.drain();
+    assert!(is_reported(&mut bench));
     bench.overwrite("a.log.1.gz", &archive);
     assert_eq!(bench.take_lines(), lines);
 }
@@ -100,8 +105,8 @@ fn an_archive_that_breaks_off_before_what_is_new_does_not_make_the_old_new() {
     }
     write(bench.path("a.log.1.gz"), &archive[..archive.len() / 2]).unwrap();
     bench.come_to_rest();
-    let events = bench.take_events();
-    assert!(events.contains(&"Damaged a.log.1.gz".to_owned()));
+    // All that can be decoded was counted.
+    assert!(!(bench.take_events().iter()).any(|event| event.starts_with("Damaged")));
     bench.overwrite("a.log.1.gz", &archive);
     bench.come_to_rest();
     assert_eq!(bench.lines.remove(0), "another text");
@@ -137,11 +142,11 @@ fn polls_become_seldom_while_idle_if_changes_are_notified() {
     };
     assert_eq!(rest(&mut bench), poll, "changes are not notified");
     bench.source.set_watched(true);
-    assert_eq!(rest(&mut bench), poll * 4);
+    assert_eq!(rest(&mut bench), poll * SELDOM);
     bench.append("a.log", "a line\n");
     bench.round();
     assert_eq!(bench.source.until_due(), poll, "something was written");
-    assert_eq!(rest(&mut bench), poll * 4);
+    assert_eq!(rest(&mut bench), poll * SELDOM);
     bench.rename("a.log", "a.log.1");
     bench.drain();
     assert_eq!(bench.source.until_due(), poll, "something was renamed");
@@ -153,9 +158,9 @@ fn polls_become_seldom_while_idle_if_changes_are_notified() {
     bench.append("a.log", "a line\n");
     assert_eq!(rest(&mut bench), poll, "a rotated file is open");
     bench.clock.advance(WAIT);
-    assert_eq!(rest(&mut bench), poll * 4);
+    assert_eq!(rest(&mut bench), poll * SELDOM);
     let same = settings(&bench.root, &["a.log"], Start::End, LIMIT);
-    bench.source.reconfigure(&same, &mut |_| {});
+    bench.source.reconfigure(&same);
     assert!(bench.source.until_due().is_zero());
 }
 
@@ -172,26 +177,26 @@ fn polls_do_not_become_seldom_where_changes_are_not_notified() {
         }
         bench.source.until_due()
     };
-    assert_eq!(rest(&mut bench), poll * 4);
+    assert_eq!(rest(&mut bench), poll * SELDOM);
     for _ in 0..3 {
         bench.append("a.log", "notified\n");
         bench.round();
-        assert_eq!(rest(&mut bench), poll * 4);
+        assert_eq!(rest(&mut bench), poll * SELDOM);
     }
     // Through a hard link, or a file that is mounted elsewhere as well.
     bench.append("a.log", "missed\n");
     assert_eq!(
         rest(&mut bench),
-        poll * 4,
+        poll * SELDOM,
         "the notification may have been late"
     );
     bench.append("a.log", "missed\n");
     assert_eq!(rest(&mut bench), poll);
     assert_eq!(rest(&mut bench), poll);
     let same = settings(&bench.root, &["a.log"], Start::Beginning, LIMIT);
-    bench.source.reconfigure(&same, &mut |_| {});
+    bench.source.reconfigure(&same);
     bench.drain();
-    assert_eq!(rest(&mut bench), poll * 4);
+    assert_eq!(rest(&mut bench), poll * SELDOM);
 }
 
 #[test]
@@ -205,5 +210,7 @@ fn a_symbolic_links_file_is_watched_where_it_is() {
     bench.append("b.log", "another\n");
     bench.drain();
     let homes: Vec<&Path> = bench.source.directories().collect();
-    assert_eq!(homes, [bench.root.path(), &real]);
+    let mut expected = [bench.root.path(), &real];
+    expected.sort();
+    assert_eq!(homes, expected);
 }

@@ -58,8 +58,10 @@ fn start_end_skips_what_was_there() {
     for name in ["a.log", "b.log", "c.log", "d.log", "e.log"] {
         bench.append(name, "ished\n");
     }
-    let expected = ["ished", "unfinished", "unfinished", "ished"];
-    assert_eq!(bench.take_lines(), expected);
+    // The latest file is opened first: that depends on the clock.
+    let mut lines = bench.take_lines();
+    lines.sort();
+    assert_eq!(lines, ["ished", "ished", "unfinished", "unfinished"]);
     assert_eq!(bench.overlong, 1);
     assert_eq!(bench.source.lag_bytes(), 0);
 }
@@ -69,7 +71,7 @@ fn a_huge_line_is_skipped_in_bounded_memory() {
     let mut bench = Bench::new(&["a.log"], Start::Beginning);
     bench.append("a.log", "before\n");
     bench.drain();
-    let held = bench.source.open().buffer_bytes();
+    let held = bench.buffer.capacity();
     for _ in 0..50 {
         bench.append("a.log", &"x".repeat(100_000));
         bench.drain();
@@ -79,7 +81,7 @@ fn a_huge_line_is_skipped_in_bounded_memory() {
     bench.append("a.log", "end\nafter\n");
     assert_eq!(bench.take_lines(), ["before", "after"]);
     assert_eq!((bench.overlong, bench.offsets()), (1, vec![5_000_017]));
-    assert_eq!(bench.source.open().buffer_bytes(), held);
+    assert_eq!(bench.buffer.capacity(), held);
     assert!(held < 2 * READ_BYTES);
 }
 
@@ -99,7 +101,7 @@ fn a_discovery_is_due_at_first_after_a_while_and_after_other_settings() {
     assert!(bench.source.until_due().is_zero());
     bench.drain();
     let same = settings(&bench.root, &["a.log"], Start::Beginning, LIMIT);
-    bench.source.reconfigure(&same, &mut |_| {});
+    bench.source.reconfigure(&same);
     assert!(bench.source.until_due().is_zero());
 }
 
@@ -130,9 +132,7 @@ fn reconfiguring_keeps_what_is_still_wanted() {
     let settings = settings(&bench.root, &["?.log", "d/*.log"], Start::End, LIMIT / 2);
     bench.drain();
     bench.append("b.log", "3\n");
-    bench
-        .source
-        .reconfigure(&settings, &mut |event| bench.events.push(event));
+    bench.source.reconfigure(&settings);
     bench.append("c.log", "c\n");
     assert_eq!(bench.take_lines(), ["1", "unread", "3"]);
     bench.append("c.log", "4\n");
@@ -143,12 +143,10 @@ fn reconfiguring_keeps_what_is_still_wanted() {
         paths: vec![PathPattern::literal(bench.path("c.log"))],
         ..settings
     };
-    bench
-        .source
-        .reconfigure(&fewer, &mut |event| bench.events.push(event));
-    assert_eq!(bench.take_events(), ["Dropped a.log", "Dropped b.log"]);
+    bench.source.reconfigure(&fewer);
     bench.append("c.log", "5\n");
     assert_eq!(bench.take_lines(), ["5"]);
+    assert_eq!(bench.take_events(), ["Dropped a.log", "Dropped b.log"]);
 }
 
 #[test]
@@ -158,7 +156,7 @@ fn a_pattern_that_is_kept_keeps_its_first_scan() {
     bench.append("a.log", "1\n");
     let settings = settings(&bench.root, &["*.log", "b.txt"], Start::End, LIMIT);
     bench.append("b.txt", "history\n");
-    bench.source.reconfigure(&settings, &mut |_| {});
+    bench.source.reconfigure(&settings);
     assert_eq!(bench.take_lines(), ["1"]);
 }
 

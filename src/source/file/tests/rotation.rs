@@ -71,27 +71,22 @@ fn a_deleted_file_is_finished_like_a_rotated_one() {
     }
     assert_eq!(bench.take_lines(), ["late", "late"]);
     bench.clock.advance(WAIT);
-    // A server that has not reopened its log writes on as long as nothing else is at its path.
-    assert_eq!(bench.take_lines(), ["last"]);
+    assert_eq!(bench.take_lines(), ["last", "last"]);
     let events = bench.take_events();
     assert!(events.contains(&"Missing a.log".to_owned()), "{events:?}");
-    assert_eq!(events.last().unwrap(), "Finished b.txt");
-    bench.append("a.log", "");
-    assert_eq!(bench.take_lines(), ["last"]);
-    assert_eq!(bench.source.open_files(), 1);
-    assert_eq!(bench.take_events(), ["Opened a.log", "Finished a.log"]);
+    let mut last = events[events.len() - 2..].to_owned();
+    last.sort();
+    assert_eq!(last, ["Finished a.log", "Finished b.txt"]);
+    assert_eq!(bench.source.open_files(), 0);
 }
 
 #[test]
 fn a_file_is_not_finished_by_the_discovery_that_missed_it() {
     let mut bench = Bench::new(&["a.log*"], Start::Beginning);
-    bench.source.reconfigure(
-        &FileSettings {
-            rotate_wait: Duration::ZERO,
-            ..settings(&bench.root, &["a.log*"], Start::Beginning, LIMIT)
-        },
-        &mut |_| {},
-    );
+    bench.source.reconfigure(&FileSettings {
+        rotate_wait: Duration::ZERO,
+        ..settings(&bench.root, &["a.log*"], Start::Beginning, LIMIT)
+    });
     bench.append("a.log", "1\n");
     bench.drain();
     bench.rename("a.log", "elsewhere");
@@ -107,7 +102,7 @@ fn a_last_line_that_a_lower_limit_makes_overlong_is_counted() {
     bench.append("a.log", &"x".repeat(40 * LIMIT));
     bench.drain();
     let lower = settings(&bench.root, &["a.log"], Start::Beginning, LIMIT);
-    bench.source.reconfigure(&lower, &mut |_| {});
+    bench.source.reconfigure(&lower);
     remove_file(bench.path("a.log")).unwrap();
     bench.append("a.log", "");
     bench.drain();
@@ -151,7 +146,7 @@ fn glob_finds_files_and_reads_a_renamed_one_once() {
         "Opened b.log",
         "Rotated a.log",
         "Opened a.log",
-        "Unreadable a.log.2.gz",
+        "Damaged a.log.2.gz",
         "Finished a.log.1",
     ];
     assert_eq!(bench.take_events(), expected);

@@ -23,7 +23,7 @@ fn truncation_restarts_at_zero_and_is_reported() {
     write(bench.path("a.log"), "four\n").unwrap();
     assert_eq!(bench.take_lines(), ["four"]);
     let event = &bench.events[1];
-    assert_eq!(event.gap_reason(), Some("truncated"));
+    assert_eq!(event.gap().map(|gap| gap.reason.name), Some("truncated"));
     assert!(
         matches!(
             event,
@@ -223,6 +223,7 @@ fn an_archive_that_can_not_be_read_for_a_while_is_read_on() {
     let mut bench = Bench::new(&["a.log"], Start::End);
     bench.append("a.log", "a line of today\n");
     bench.drain();
+    bench.renew("a.log");
     bench.take_events();
     let lines: Vec<_> = (0..200_000)
         .map(|number| format!("line {number}"))

@@ -1,5 +1,6 @@
 //! Rotated files that stand for weeks: their lines are counted once.
 
+use super::consumed::Consumed;
 use super::fs::{FileId, Meta};
 use super::history::{FinishedFile, History, MOST_RECORDS};
 use super::*;
@@ -39,7 +40,7 @@ impl Bench {
             assert_eq!(lines, [line(0), line(1), line(2)], "day {day}");
             self.clock.advance(DAY.saturating_sub(6 * WAIT));
         }
-        assert_eq!(self.events.iter().find_map(FileEvent::gap_reason), None);
+        assert_eq!(self.events.iter().find_map(FileEvent::gap), None);
     }
 }
 
@@ -69,6 +70,7 @@ fn a_file_that_is_away_for_days_is_recognized() {
     let mut bench = Bench::new(&["a.log"], Start::Beginning);
     bench.append("a.log", "a line of today\n");
     bench.drain();
+    bench.renew("a.log");
     bench.append("a.log.1", "a line of yesterday\n");
     assert_eq!(bench.take_lines().len(), 2);
     for _ in 0..30 {
@@ -113,6 +115,7 @@ fn files_of_dropped_records_are_not_read_again() {
     }
     assert!(bench.take_lines().is_empty());
     assert!(bench.take_events().is_empty());
+    bench.renew("a.log");
     bench.rename("a.log.9", "a.log.10");
     bench.append("a.log.11", "a line that came and went\n");
     assert_eq!(bench.take_lines(), ["a line that came and went"]);
@@ -122,7 +125,14 @@ fn files_of_dropped_records_are_not_read_again() {
     }
     // Its record took the place of another one.
     let events = bench.take_events();
-    let expected = ["Opened a.log.11", "Finished a.log.11", "Forgotten a.log"];
+    let expected = [
+        "Rotated a.log",
+        "Opened a.log",
+        "Opened a.log.11",
+        "Finished a.log",
+        "Finished a.log.11",
+        "Forgotten a.log",
+    ];
     assert_eq!(events, expected);
     assert!(bench.take_lines().is_empty());
 }
@@ -133,6 +143,7 @@ fn a_file_in_a_directory_without_changes_is_recognized_after_weeks() {
     bench.source.set_lists_always(false);
     bench.append("a.log", "a line of today\n");
     bench.drain();
+    bench.renew("a.log");
     bench.append("a.log.1", "a line of yesterday\n");
     assert_eq!(
         bench.take_lines(),
@@ -153,10 +164,15 @@ fn a_file_in_a_directory_without_changes_is_recognized_after_weeks() {
 #[test]
 fn the_records_of_twenty_thousand_rotated_files_take_less_than_eight_megabytes() {
     let head: Vec<u8> = (0..=255).cycle().take(5_000).collect();
+    let ends = |history: &History| {
+        let mut consumed = Consumed::default();
+        consumed.append(&head, history.fingerprinter());
+        consumed.ends(history.fingerprinter())
+    };
     let file = |history: &History, number: u64| FinishedFile {
         base: "/var/log/nginx/access.log".into(),
         path: format!("/var/log/nginx/access.log-{number}").into(),
-        ends: history.fingerprinter().ends(&head, &head[..256]),
+        ends: ends(history),
         consumed: 5_000,
         holder: Some(Meta {
             id: FileId {
@@ -169,6 +185,11 @@ fn the_records_of_twenty_thousand_rotated_files_take_less_than_eight_megabytes()
             modified: number,
         }),
         is_whole: false,
+        is_past: false,
+        trailer: None,
+        is_parked: false,
+        partial: 0,
+        begun: 0,
     };
     let mut history = History::new(MOST_RECORDS);
     let memory = allocation_counter::measure(|| {

@@ -1,17 +1,20 @@
 //! Keeps the cursor reached in the journal across restarts.
 //!
 //! Invariant: the file holds a whole cursor or does not exist: it is replaced by renaming, never
-//! overwritten.
+//! overwritten. Neither it nor the file that replaces it is read or written through a symbolic link.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use rustix::fs::{CWD, Mode, OFlags, openat};
 
 /// Least time between two writes of the file.
 const SAVE_INTERVAL: Duration = Duration::from_secs(10);
 
+/// Bytes of a file that are read: a unit, a cursor and two newlines are less.
+const FILE_BYTES: u64 = 4096;
 /// Longest cursor accepted, in bytes; the journal's have some 130.
 pub(super) const CURSOR_BYTES: usize = 1024;
 
@@ -40,7 +43,7 @@ impl JournalCursor {
 
     /// Returns the cursor that an earlier run saved, unless it belongs to another unit or is invalid.
     pub(crate) fn load(&self) -> Option<String> {
-        let text = fs::read_to_string(&self.path).ok()?;
+        let text = read(&self.path).ok()?;
         let (unit, cursor) = text.strip_suffix('\n')?.split_once('\n')?;
         (unit == self.unit && is_cursor(cursor)).then(|| cursor.to_owned())
     }
@@ -61,18 +64,35 @@ impl JournalCursor {
         self.next_save = now + SAVE_INTERVAL;
         let mut next = self.path.clone().into_os_string();
         next.push(".tmp");
-        let mut file = File::options()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&next)?;
+        let mut file = create(next.as_ref())?;
         writeln!(file, "{}\n{cursor}", self.unit)?;
         file.sync_all()?;
         rustix::fs::rename(&next, &self.path)?;
         self.unsaved = None;
         Ok(())
     }
+}
+
+/// Reads a regular file that may be a cursor's: opening it never waits.
+fn read(path: &Path) -> io::Result<String> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(openat(CWD, path, flags, Mode::empty())?);
+    if !file.metadata()?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let mut text = String::new();
+    file.take(FILE_BYTES).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Creates a file in place of one that an earlier process has left behind.
+fn create(path: &Path) -> io::Result<File> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    Ok(openat(CWD, path, flags, Mode::RUSR | Mode::WUSR)?.into())
 }
 
 /// Returns whether a text has the form of a cursor, `s=…;i=…`, and is safe as an argument of a
@@ -85,7 +105,8 @@ pub(super) fn is_cursor(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     #[test]
     fn a_cursor_is_kept_for_its_unit_in_a_private_file() {
@@ -103,6 +124,24 @@ mod tests {
         assert_eq!(cursor.load(), None);
         fs::write(&path, "a.service\ns=1").unwrap();
         assert_eq!(cursor.load(), None, "torn");
+    }
+
+    #[test]
+    fn neither_links_nor_pipes_are_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        fs::write(at("target"), "a.service\ns=1;i=2\n").unwrap();
+        symlink(at("target"), at("cursor")).unwrap();
+        symlink(at("target"), at("cursor.tmp")).unwrap();
+        let mut cursor = JournalCursor::new(at("cursor"), "a.service");
+        assert_eq!(cursor.load(), None);
+        cursor.set("s=3;i=4".into());
+        cursor.save(Duration::ZERO, true).unwrap();
+        assert_eq!(cursor.load().as_deref(), Some("s=3;i=4"));
+        assert!(fs::read_to_string(at("target")).unwrap().contains("s=1"));
+        fs::remove_file(at("cursor")).unwrap();
+        rustix::fs::mkfifoat(CWD, at("cursor"), Mode::RWXU).unwrap();
+        assert_eq!(cursor.load(), None);
     }
 
     #[test]

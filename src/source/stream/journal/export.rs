@@ -11,11 +11,13 @@ use super::cursor::CURSOR_BYTES;
 const CURSOR: &[u8] = b"__CURSOR";
 /// Field with the logged text.
 const MESSAGE: &[u8] = b"MESSAGE";
-/// Field with the process that logged it.
-const PID: &[u8] = b"_PID";
 
-/// Longest name of a field; the journal allows 64 bytes.
+/// Longest name of a field; the journal allows 64 bytes. Also the longest value of a [`Note`] that is kept.
 const NAME_BYTES: usize = 64;
+
+/// `MESSAGE_ID` of journald's report of messages that it dropped, because a unit exceeded its rate limit
+/// (`SD_MESSAGE_JOURNAL_DROPPED` in systemd's sd-messages.h).
+const DROPPED_ID: &[u8] = b"a596d6fe7bfa4994828e72309e95d61e";
 
 /// Returns whether a text is in the export format, as `journalctl -o export` writes it.
 pub fn is_journal_export(first: &[u8]) -> bool {
@@ -29,8 +31,19 @@ pub(super) struct JournalEntry<'p> {
     pub(super) cursor: &'p str,
     /// Logged text; `None` if it is longer than the limit.
     pub(super) message: Option<&'p [u8]>,
-    /// True if the service manager logged it about the service.
-    pub(super) is_of_manager: bool,
+    /// Origin of the entry.
+    pub(super) origin: Origin,
+}
+
+/// Origin of an entry. `journalctl --unit` prints entries of a unit and entries about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A process of the unit logged it.
+    Unit,
+    /// A system service logged it about the unit: systemd, systemd-coredump.
+    System,
+    /// journald reports the number of the unit's messages that it dropped before this entry.
+    Suppressed(u32),
 }
 
 /// Field whose value is being read.
@@ -38,8 +51,33 @@ pub(super) struct JournalEntry<'p> {
 enum Field {
     Cursor,
     Message,
-    Pid,
+    Note(Note),
     Other,
+}
+
+/// Field that shows where an entry comes from. journald itself sets those that begin with `_`; the others come from
+/// whatever process logged the entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Note {
+    Pid,
+    Uid,
+    Transport,
+    MessageId,
+    Dropped,
+    ObjectUnit,
+    CoredumpUnit,
+}
+
+impl Note {
+    const ALL: [(Self, &[u8]); 7] = [
+        (Self::Pid, b"_PID"),
+        (Self::Uid, b"_UID"),
+        (Self::Transport, b"_TRANSPORT"),
+        (Self::MessageId, b"MESSAGE_ID"),
+        (Self::Dropped, b"N_DROPPED"),
+        (Self::ObjectUnit, b"OBJECT_SYSTEMD_UNIT"),
+        (Self::CoredumpUnit, b"COREDUMP_UNIT"),
+    ];
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +103,8 @@ pub(super) struct ExportParser {
     field: Field,
     cursor: Vec<u8>,
     message: Vec<u8>,
-    pid: Vec<u8>,
+    /// Values of the [`Note`]s, in the order of their declaration.
+    notes: [Vec<u8>; Note::ALL.len()],
     has_message: bool,
     is_overlong: bool,
 }
@@ -80,7 +119,7 @@ impl ExportParser {
             field: Field::Other,
             cursor: Vec::new(),
             message: Vec::new(),
-            pid: Vec::new(),
+            notes: Default::default(),
             has_message: false,
             is_overlong: false,
         }
@@ -138,8 +177,10 @@ impl ExportParser {
             CURSOR => Field::Cursor,
             // The first of several MESSAGE fields counts.
             MESSAGE if !self.has_message => Field::Message,
-            PID => Field::Pid,
-            _ => Field::Other,
+            name => Note::ALL
+                .iter()
+                .find(|(_, known)| *known == name)
+                .map_or(Field::Other, |(note, _)| Field::Note(*note)),
         };
         self.has_message |= self.field == Field::Message;
         self.name.clear();
@@ -183,11 +224,34 @@ impl ExportParser {
             Field::Other => return,
             Field::Cursor => (&mut self.cursor, CURSOR_BYTES),
             Field::Message => (&mut self.message, self.line_bytes),
-            Field::Pid => (&mut self.pid, NAME_BYTES),
+            Field::Note(note) => (&mut self.notes[note as usize], NAME_BYTES),
         };
         let room = most - kept.len();
         kept.extend_from_slice(&value[..value.len().min(room)]);
         self.is_overlong |= self.field == Field::Message && value.len() > room;
+    }
+
+    /// Returns the origin of the present entry.
+    fn origin(&self) -> Origin {
+        let note = |note: Note| &self.notes[note as usize][..];
+        let is_root = note(Note::Uid) == b"0";
+        // No client can make an entry with this transport: it is journald's own.
+        if is_root && note(Note::Transport) == b"driver" {
+            let number = str::from_utf8(note(Note::Dropped)).map(str::parse);
+            return match number {
+                Ok(Ok(dropped)) if note(Note::MessageId) == DROPPED_ID => {
+                    Origin::Suppressed(dropped)
+                }
+                _ => Origin::System,
+            };
+        }
+        // The same conditions as those of `journalctl --unit` (journalctl(1)).
+        let is_about = !note(Note::ObjectUnit).is_empty() || !note(Note::CoredumpUnit).is_empty();
+        if note(Note::Pid) == b"1" || is_root && is_about {
+            Origin::System
+        } else {
+            Origin::Unit
+        }
     }
 
     fn end_entry(&mut self, sink: &mut dyn FnMut(JournalEntry<'_>)) {
@@ -195,12 +259,12 @@ impl ExportParser {
             sink(JournalEntry {
                 cursor: str::from_utf8(&self.cursor).unwrap_or_default(),
                 message: (!self.is_overlong).then_some(&self.message[..]),
-                is_of_manager: self.pid == b"1",
+                origin: self.origin(),
             });
         }
         self.cursor.clear();
         self.message.clear();
-        self.pid.clear();
+        self.notes.iter_mut().for_each(Vec::clear);
         self.has_message = false;
         self.is_overlong = false;
     }
@@ -211,13 +275,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    type Seen = (String, Option<Vec<u8>>, bool);
+    type Seen = (String, Option<Vec<u8>>, Origin);
 
     fn entries<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> Vec<Seen> {
         let (mut export, mut seen) = (ExportParser::new(40), Vec::new());
         let mut sink = |entry: JournalEntry<'_>| {
             let message = entry.message.map(<[u8]>::to_vec);
-            seen.push((entry.cursor.to_owned(), message, entry.is_of_manager));
+            seen.push((entry.cursor.to_owned(), message, entry.origin));
         };
         for piece in pieces {
             export.push(piece, &mut sink);
@@ -248,10 +312,14 @@ mod tests {
         ]
         .concat();
         let expected = [
-            ("s=1;i=2".to_owned(), Some(b"a line".to_vec()), false),
-            ("s=1;i=4".to_owned(), Some(b"\xff\na\x00".to_vec()), true),
-            ("s=1;i=5".to_owned(), None, false),
-            ("s=1;i=6".to_owned(), Some(Vec::new()), false),
+            ("s=1;i=2".to_owned(), Some(b"a line".to_vec()), Origin::Unit),
+            (
+                "s=1;i=4".to_owned(),
+                Some(b"\xff\na\x00".to_vec()),
+                Origin::System,
+            ),
+            ("s=1;i=5".to_owned(), None, Origin::Unit),
+            ("s=1;i=6".to_owned(), Some(Vec::new()), Origin::Unit),
         ];
         assert_eq!(entries([&text[..]]), expected);
         assert_eq!(entries(text.chunks(1)), expected);
@@ -266,6 +334,42 @@ mod tests {
             []
         );
         assert_eq!(entries([&b"__CURSOR=a\nMESSAGE=whole\n"[..]]).len(), 1);
+    }
+
+    #[test]
+    fn origins_are_told_by_fields_that_a_client_cannot_set() {
+        const SUPPRESSED: &str = "MESSAGE_ID=a596d6fe7bfa4994828e72309e95d61e\nN_DROPPED=1500\n\
+            OBJECT_SYSTEMD_UNIT=gunicorn.service\n";
+        let check = |fields: &str, expected: Origin| {
+            let text = format!("__CURSOR=a\nMESSAGE=m\n{fields}\n");
+            let seen = entries([text.as_bytes()]);
+            assert_eq!(seen[0].2, expected, "{fields}");
+        };
+        let with = |fields: &str| format!("{fields}{SUPPRESSED}");
+        check(
+            &with("_TRANSPORT=driver\n_UID=0\n"),
+            Origin::Suppressed(1500),
+        );
+        // Sent by a process of the unit, which can set any field without a leading underscore.
+        check(&with("_TRANSPORT=journal\n_UID=33\n"), Origin::Unit);
+        check(&with("_TRANSPORT=driver\n_UID=33\n"), Origin::Unit);
+        check(
+            "_TRANSPORT=driver\n_UID=0\nMESSAGE_ID=a596d6fe7bfa4994828e72309e95d61e\nN_DROPPED=-1\n",
+            Origin::System,
+        );
+        check("_TRANSPORT=driver\n_UID=0\nN_DROPPED=3\n", Origin::System);
+        check("_PID=1\nUNIT=gunicorn.service\n", Origin::System);
+        check("_PID=17\nUNIT=gunicorn.service\n", Origin::Unit);
+        check("_UID=0\nCOREDUMP_UNIT=gunicorn.service\n", Origin::System);
+        check(
+            "_UID=0\nOBJECT_SYSTEMD_UNIT=gunicorn.service\n",
+            Origin::System,
+        );
+        check(
+            "_UID=33\nOBJECT_SYSTEMD_UNIT=gunicorn.service\n",
+            Origin::Unit,
+        );
+        check("_UID=0\n_TRANSPORT=stdout\n", Origin::Unit);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! exited and is reaped before the thread that reads it ends.
 
 mod cursor;
+mod errors;
 mod export;
 mod messages;
 
@@ -16,8 +17,8 @@ use rustix::io::Errno;
 
 use super::context::ReceiveContext;
 use super::deframe::LineBuffer;
-use super::event::{JOURNAL_GAP, StreamEvent};
-use super::queue::RETRY_INTERVAL;
+use super::event::{JOURNAL_GAP, SUPPRESSED, StreamEvent};
+use super::queue::{Queue, RETRY_INTERVAL};
 use super::settings::{Journal, Stream};
 use crate::source::Start;
 use crate::source::frame::READ_BYTES;
@@ -27,7 +28,8 @@ pub use messages::JournalMessages;
 
 pub(super) use cursor::JournalCursor;
 
-use export::ExportParser;
+use errors::ErrorOutput;
+use export::{ExportParser, Origin};
 
 /// Program that reads the journal, searched for on the `PATH`.
 pub const JOURNAL_PROGRAM: &str = "journalctl";
@@ -51,6 +53,7 @@ struct Follower<'c> {
 struct Program {
     child: Child,
     output: OwnedFd,
+    errors: ErrorOutput,
 }
 
 /// Follows the journal until the thread is stopped, from the entry after `from`.
@@ -77,7 +80,7 @@ pub(super) fn follow(journal: &Journal, from: Option<String>, context: &ReceiveC
         queue.report(StreamEvent::Opened { what, buffer });
         queue.set_open(1);
         let before = follower.received;
-        follower.read(&program);
+        follower.read(&mut program);
         queue.set_open(0);
         if queue.is_stopped() {
             return;
@@ -119,27 +122,30 @@ impl Follower<'_> {
             }
             (None, None) => {}
         }
-        // The program's errors go to the same place as the exporter's log.
-        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = command
             .spawn()
             .map_err(|error| io::Error::new(error.kind(), format!("{JOURNAL_PROGRAM}: {error}")))?;
         let output = (child.stdout.take()).ok_or(io::Error::other("journalctl has no output"))?;
         Ok(Program {
-            child,
             output: output.into(),
+            errors: ErrorOutput::new(child.stderr.take().map(OwnedFd::from)),
+            child,
         })
     }
 
     /// Reads until the program closes its output or the thread is stopped.
-    fn read(&mut self, program: &Program) {
+    fn read(&mut self, program: &mut Program) {
         let queue = &self.context.queue;
         let mut parser = ExportParser::new(self.context.line_bytes);
         let mut lines = LineBuffer::default();
         let mut expected = self.cursor.clone();
         let mut buffer = vec![0; READ_BYTES];
         while !queue.is_stopped() {
-            if !queue.wait_to_read(program.output.as_fd()) {
+            if !program.wait_for_output(queue) {
                 continue;
             }
             let length = match rustix::io::read(&program.output, &mut buffer[..]) {
@@ -156,10 +162,11 @@ impl Follower<'_> {
                     }
                     queue.count_lost(JOURNAL_GAP, 1);
                 }
-                match entry.message {
-                    _ if entry.is_of_manager => {}
-                    Some(message) => lines.push_message(message),
-                    None => lines.overlong += 1,
+                match (entry.origin, entry.message) {
+                    (Origin::System, _) => {}
+                    (Origin::Suppressed(count), _) => queue.count_lost(SUPPRESSED, count.into()),
+                    (Origin::Unit, Some(message)) => lines.push_message(message),
+                    (Origin::Unit, None) => lines.overlong += 1,
                 }
                 if cursor::is_cursor(entry.cursor) {
                     let reached = reached.get_or_insert_with(String::new);
@@ -177,6 +184,22 @@ impl Follower<'_> {
 }
 
 impl Program {
+    /// Waits until there is room and something to read, and reports what comes from the standard error. Returns true if
+    /// the output may be read now.
+    fn wait_for_output(&mut self, queue: &Queue) -> bool {
+        if !queue.has_room() {
+            queue.wait(&[], None);
+            return false;
+        }
+        let mut fds = vec![self.output.as_fd()];
+        fds.extend(self.errors.fd());
+        let ready = queue.wait(&fds, None);
+        if ready.get(1) == Some(&true) {
+            self.errors.read(queue);
+        }
+        ready.first() == Some(&true)
+    }
+
     /// Kills and reaps the program, and describes how it ended.
     fn end(&mut self) -> String {
         // After closing its output it is useless, even if it still runs. Fails if it was reaped already.

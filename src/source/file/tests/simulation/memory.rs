@@ -11,6 +11,8 @@ use super::world::{Failure, World};
 
 /// Grain of a file's dates, as in kernels; nanoseconds.
 const TICK: u64 = 4_000_000;
+/// Time at which histories begin, in nanoseconds.
+const BEGINNING: u64 = 1_000_000_000_000;
 
 /// The file system; clones see the same files.
 #[derive(Clone)]
@@ -55,15 +57,20 @@ impl Memory {
         Self(Arc::new(Mutex::new(State {
             inodes: BTreeMap::new(),
             names: BTreeMap::new(),
-            directories: [(PathBuf::from("/log"), (1, 1))].into(),
+            directories: [(PathBuf::from("/log"), (BEGINNING, 1))].into(),
             free: Vec::new(),
-            now: 1_000_000_000_000,
+            now: BEGINNING,
             has_births,
             failure: None,
             calls: 0,
             made: 0,
             replaced: 0,
         })))
+    }
+
+    /// Returns the number of calls of the follower since the last failure was set or ended.
+    pub(super) fn calls(&self) -> u64 {
+        self.state().calls
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -184,7 +191,7 @@ impl Fs for Memory {
         Ok(state.meta(*key))
     }
 
-    fn home(&self, _: &Path) -> Option<PathBuf> {
+    fn link(&self, _: &Path) -> Option<PathBuf> {
         None
     }
 
@@ -201,6 +208,10 @@ impl Fs for Memory {
         let mut state = self.state();
         state.refuse(&[])?;
         Ok(state.meta(file.1))
+    }
+
+    fn is_deleted(&self, file: &Reader) -> bool {
+        self.state().inodes[&file.1].links == 0
     }
 
     fn read_at(&self, file: &Reader, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
@@ -295,6 +306,12 @@ impl World for Memory {
         self.state().unlink(&path(name));
     }
 
+    fn copy_up(&mut self, name: &str) {
+        let mut state = self.state();
+        let (key, tick) = (state.names[&path(name)], state.tick());
+        state.inodes.get_mut(&key).unwrap().born = tick;
+    }
+
     fn truncate(&mut self, name: &str, size: u64) {
         let mut state = self.state();
         let (key, tick) = (state.names[&path(name)], state.tick());
@@ -311,6 +328,12 @@ impl World for Memory {
     fn add(&mut self, name: &str, bytes: &[u8]) {
         let mut writer = self.writer(name, true);
         self.write(&mut writer, bytes);
+    }
+
+    fn age(&mut self, name: &str) {
+        let mut state = self.state();
+        let key = state.names[&path(name)];
+        state.inodes.get_mut(&key).unwrap().modified = TICK;
     }
 
     fn names(&self) -> Vec<String> {
@@ -351,7 +374,7 @@ impl World for Memory {
     }
 
     fn set_time(&mut self, nanoseconds: u64) {
-        self.state().now = 1_000_000_000_000 + nanoseconds;
+        self.state().now = BEGINNING + nanoseconds;
     }
 
     fn is_memory(&self) -> bool {

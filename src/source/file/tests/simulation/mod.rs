@@ -3,15 +3,22 @@
 mod memory;
 mod operation;
 mod play;
+mod replacer;
+mod rewriter;
 mod rotator;
 mod world;
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use memory::Memory;
 use operation::{Dice, Operation, Setting};
-use play::judge;
-use world::RealWorld;
+use play::{judge, settings};
+use world::{RealWorld, World};
 
 use super::planted::{Fault, plant};
+use super::{FileSource, Progress, ReadBuffer, Start};
+use crate::clock::ManualClock;
 
 const SEEDS: u64 = 2_000;
 const OPERATIONS: usize = 200;
@@ -47,17 +54,23 @@ fn shrink(setting: Setting, mut operations: Vec<Operation>) -> Vec<Operation> {
     operations
 }
 
-/// Describes the first of some seeds whose history goes wrong, shortened.
-fn first_wrong(mut seeds: impl Iterator<Item = u64>) -> Option<String> {
-    seeds.find_map(|seed| {
-        let (setting, operations) = history(seed, OPERATIONS);
-        in_memory(setting, &operations).err()?;
-        let short = shrink(setting, operations);
-        let wrong = in_memory(setting, &short).unwrap_err();
-        let short: Vec<_> = short.iter().map(|step| format!("{step:?}")).collect();
-        let short = short.join("\n");
-        Some(format!("seed {seed}: {wrong}\n{setting:?}\n{short}"))
-    })
+/// Returns the seeds whose history goes wrong.
+fn wrong(seeds: impl Iterator<Item = u64>) -> Vec<u64> {
+    let is_wrong = |seed: &u64| {
+        let (setting, operations) = history(*seed, OPERATIONS);
+        in_memory(setting, &operations).is_err()
+    };
+    seeds.filter(is_wrong).collect()
+}
+
+/// Describes the history of a seed that goes wrong, shortened.
+fn describe(seed: u64) -> String {
+    let (setting, operations) = history(seed, OPERATIONS);
+    let short = shrink(setting, operations);
+    let wrong = in_memory(setting, &short).unwrap_err();
+    let short: Vec<_> = short.iter().map(|step| format!("{step:?}")).collect();
+    let short = short.join("\n");
+    format!("seed {seed}: {wrong}\n{setting:?}\n{short}")
 }
 
 #[test]
@@ -67,16 +80,26 @@ fn every_line_is_counted_once_whatever_happens() {
         from.parse().unwrap()..to.parse().unwrap()
     });
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for thread in 0..threads {
-            let own = seeds.clone().skip(thread).step_by(threads);
-            scope.spawn(|| {
-                if let Some(wrong) = first_wrong(own) {
-                    panic!("{wrong}");
-                }
-            });
-        }
+    let mut found: Vec<u64> = std::thread::scope(|scope| {
+        let parts = (0..threads).map(|thread| seeds.clone().skip(thread).step_by(threads));
+        let running: Vec<_> = parts.map(|own| scope.spawn(|| wrong(own))).collect();
+        let joined = running.into_iter().map(|thread| thread.join().unwrap());
+        joined.flatten().collect()
     });
+    found.sort_unstable();
+    let most = std::env::var("MOST").map_or(1, |most| most.parse().unwrap());
+    let shown: Vec<_> = found
+        .iter()
+        .take(most)
+        .map(|seed| describe(*seed))
+        .collect();
+    assert!(
+        found.is_empty(),
+        "{} of {} seeds are wrong: {found:?}\n{}",
+        found.len(),
+        seeds.end - seeds.start,
+        shown.join("\n\n")
+    );
 }
 
 #[test]
@@ -110,6 +133,11 @@ fn a_follower_that_does_not_drain_is_found() {
 }
 
 #[test]
+fn a_follower_that_closes_deleted_files_early_is_found() {
+    finds(Fault::DeletedEarly);
+}
+
+#[test]
 fn a_follower_that_does_not_compare_is_found() {
     finds(Fault::NoTail);
 }
@@ -117,6 +145,16 @@ fn a_follower_that_does_not_compare_is_found() {
 #[test]
 fn a_follower_that_goes_by_names_is_found() {
     finds(Fault::ByName);
+}
+
+#[test]
+fn a_follower_that_judges_by_the_names_of_rotated_files_is_found() {
+    finds(Fault::ByRotatedName);
+}
+
+#[test]
+fn a_follower_that_does_not_compare_texts_is_found() {
+    finds(Fault::NoText);
 }
 
 #[test]
@@ -135,6 +173,73 @@ fn a_follower_that_forgets_with_time_is_found() {
 }
 
 #[test]
+fn a_follower_that_does_not_check_the_ends_of_archives_is_found() {
+    finds(Fault::NoArchiveTail);
+}
+
+#[test]
 fn a_follower_that_reads_holes_is_found() {
     finds(Fault::Hole);
+}
+
+/// Returns a log and so many rotated files.
+fn standing(files: u32) -> Memory {
+    let mut memory = Memory::new(true);
+    memory.add("a.log", b"<a line of the log>\n");
+    for number in 1..=files {
+        let text = format!("<a line of the rotated file {number}>\n");
+        memory.add(&format!("a.log.{number}"), text.as_bytes());
+    }
+    memory
+}
+
+/// Discovers the files of a pattern, and again hours later; returns the source, the calls of the last discovery, and those of a
+/// round after it.
+fn rest_for_hours(pattern: &str, mut memory: Memory) -> (FileSource<Memory>, (u64, u64)) {
+    let clock = Arc::new(ManualClock::default());
+    let settings = settings(&memory.path(pattern), Start::End);
+    let mut source = FileSource::new(&settings, memory.fs(), clock.clone());
+    let mut calls = (0, 0);
+    for _ in 0..4 {
+        clock.advance(Duration::from_hours(2));
+        memory.fail(None);
+        source.discover(&mut |_| {});
+        calls.0 = memory.calls();
+        let mut buffer = ReadBuffer::default();
+        while source.poll(&mut buffer, &mut |_| {}, &mut |_| {}) == Progress::More {}
+        memory.fail(None);
+        source.poll(&mut buffer, &mut |_| {}, &mut |_| {});
+        calls.1 = memory.calls();
+    }
+    (source, calls)
+}
+
+/// Returns the calls of a discovery, and those of a round, hours after so many rotated files were last changed.
+fn calls_at_rest(pattern: &str, files: u32) -> (u64, u64) {
+    rest_for_hours(pattern, standing(files)).1
+}
+
+#[test]
+fn twenty_thousand_standing_files_take_less_than_eight_megabytes() {
+    let memory = standing(20_000);
+    let mut source = None;
+    let measured = allocation_counter::measure(|| {
+        source = Some(rest_for_hours("a.log", memory.clone()).0);
+    });
+    assert!(measured.bytes_current < 8_000_000, "{measured:?}");
+    assert!(measured.bytes_current > 1_000_000, "{measured:?}");
+}
+
+#[test]
+fn twenty_thousand_standing_files_cost_no_calls() {
+    let few = calls_at_rest("a.log", 20);
+    assert_eq!(calls_at_rest("a.log", 20_000), few);
+}
+
+/// A discovery checks each file that a glob matches once; a round checks the directory.
+#[test]
+fn standing_files_of_a_glob_cost_a_call_a_discovery_and_none_a_round() {
+    let few = calls_at_rest("a.log*", 20);
+    let many = calls_at_rest("a.log*", 2_020);
+    assert_eq!((many.0 - few.0, many.1), (2_000, few.1));
 }

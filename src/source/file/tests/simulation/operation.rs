@@ -2,6 +2,12 @@
 
 use super::world::Failure;
 
+/// Longest history in days.
+pub(super) const MOST_DAYS: u64 = 90;
+
+/// Lines that are written at once now and then.
+const BURST: u64 = 130;
+
 /// One step of a history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
@@ -23,7 +29,7 @@ pub(super) enum Operation {
     Pass(u16),
     /// Time passes, poll by poll, until polls become seldom.
     Rest,
-    /// Servers reopen their log, then so many days pass.
+    /// Servers reopen their log, then so many days pass; at most [`MOST_DAYS`] in a history.
     Weeks(u16),
     /// Later changes are not notified.
     Mute,
@@ -35,8 +41,45 @@ pub(super) enum Operation {
     Heal,
     /// The log is cut after the line before this part (of 256) of its size.
     Cut(u8),
+    /// A file of the past is put beside the log, under this kind of a rotated name; some begin as a file does that was read.
+    Restore(u8),
+    /// The log is deleted; servers go on writing to it for a while.
+    Delete,
+    /// The text of the log or of a rotated file comes elsewhere or changes.
+    Rewrite(Rewrite),
     /// Another directory comes in the place of the log's.
     ReplaceDirectory,
+}
+
+/// Ways in which texts come elsewhere or change. A part is one of 256 of the size of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rewrite {
+    /// The log is written again with so many lines more.
+    More { lines: u8, way: Way },
+    /// The lines up to this part of the log go.
+    Tail { part: u8, way: Way },
+    /// The lines behind this part of the log go: a backup of it is restored.
+    Head { part: u8, way: Way },
+    /// A line is inserted behind this part of the log.
+    Insert { part: u8, way: Way },
+    /// The line behind this part of the log goes.
+    Remove { part: u8, way: Way },
+    /// The log is copied to a name of this kind.
+    Copy(u8),
+    /// The log moves to the upper layer of an overlayfs, which gives it another birth time.
+    CopyUp,
+    /// A rotated file is overwritten, and may be removed then.
+    Shred { removes: bool },
+}
+
+/// Ways to give the log another text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    InPlace,
+    /// Another file is renamed to it.
+    Renamed,
+    /// The file is moved out of sight, and another one is written.
+    Kept,
 }
 
 /// Options of logrotate.
@@ -129,22 +172,51 @@ impl Dice {
         (0..length).map(|_| self.operation(setting)).collect()
     }
 
+    fn rewrite(&mut self) -> Rewrite {
+        let part = u8::try_from(self.roll(256)).unwrap();
+        let way = match self.roll(3) {
+            0 => Way::InPlace,
+            1 => Way::Renamed,
+            _ => Way::Kept,
+        };
+        match self.roll(8) {
+            0 => Rewrite::More {
+                lines: part % 4,
+                way,
+            },
+            1 => Rewrite::Tail { part, way },
+            2 => Rewrite::Head { part, way },
+            3 => Rewrite::Insert { part, way },
+            4 => Rewrite::Remove { part, way },
+            5 => Rewrite::Copy(part),
+            6 => Rewrite::CopyUp,
+            _ => Rewrite::Shred {
+                removes: self.one_in(2),
+            },
+        }
+    }
+
     fn operation(&mut self, setting: &Setting) -> Operation {
         let server = usize::try_from(self.roll(setting.servers as u64)).unwrap();
         match self.roll(100) {
-            0..30 => Operation::Write {
-                server,
-                lines: u8::try_from(1 + self.roll(4)).unwrap(),
-            },
+            0..30 => {
+                // More bytes than the beginning by which a text is known.
+                let is_burst = setting.appends && self.one_in(30);
+                let lines = if is_burst { BURST } else { 1 + self.roll(4) };
+                let lines = u8::try_from(lines).unwrap();
+                Operation::Write { server, lines }
+            }
             30..34 if setting.servers == 1 => Operation::WritePart,
             30..40 => Operation::Rotate(setting.rotation),
             40..58 => Operation::Step,
             58..63 => Operation::Reopen { server },
             63..76 => Operation::Run,
             76..80 => Operation::RunOnce,
+            80 if self.one_in(2) => Operation::Delete,
+            81 if setting.appends => Operation::Rewrite(self.rewrite()),
             80..87 => Operation::Pass(u16::try_from(1 + self.roll(900)).unwrap()),
             88 if setting.is_watched => Operation::Rest,
-            87 => Operation::Weeks(u16::try_from(1 + self.roll(25)).unwrap()),
+            87 => Operation::Weeks(u16::try_from(1 + self.roll(MOST_DAYS)).unwrap()),
             88..90 => Operation::Pass(u16::try_from(1_000 + self.roll(40_000)).unwrap()),
             90..92 => Operation::Mute,
             92..94 => Operation::Notify,
@@ -159,6 +231,9 @@ impl Dice {
             }),
             96..98 => Operation::Heal,
             98 if self.one_in(4) => Operation::ReplaceDirectory,
+            98 if setting.appends && self.one_in(3) => {
+                Operation::Restore(u8::try_from(self.roll(6)).unwrap())
+            }
             _ if setting.appends => Operation::Cut(u8::try_from(self.roll(256)).unwrap()),
             _ => Operation::Run,
         }

@@ -4,14 +4,18 @@
 //! out of reach (see [`Play::may_miss`]) at most once.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::{FileSettings, FileSource, PathPattern, Progress, Start, gzip};
-use super::operation::{Operation, Setting};
-use super::rotator::Act;
+use super::super::{FileSettings, FileSource, PathPattern, Progress, ReadBuffer, Start, gzip};
+use super::operation::{MOST_DAYS, Operation, Setting};
+use super::rotator::{Act, is_rotated};
 use super::world::World;
 use crate::clock::{Clock, ManualClock};
+use crate::source::file::doubt::REST;
+use crate::source::file::fingerprint::HEAD_BYTES;
+use crate::source::file::pace::SELDOM;
 
 pub(super) const LOG: &str = "a.log";
 /// Longest line, in bytes.
@@ -19,10 +23,11 @@ const LIMIT: usize = 100;
 /// Most lines of servers that do not append: the holes they leave are then shorter than the beginnings that identify
 /// texts.
 const MOST_LINES: usize = 60;
-const WAIT: Duration = Duration::from_mins(1);
+/// Lines of a file that is restored: more than a burst.
+const RESTORED_LINES: usize = 140;
+pub(super) const WAIT: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_secs(1);
-/// Factor between seldom polls, and quiet polls before they become seldom.
-const SELDOM: u32 = 4;
+/// More polls than pass before they become seldom.
 const QUIET_POLLS: u32 = 8;
 
 #[expect(
@@ -32,11 +37,12 @@ const QUIET_POLLS: u32 = 8;
 pub(super) struct Play<W: World> {
     pub(super) world: W,
     pub(super) setting: Setting,
-    clock: Arc<ManualClock>,
+    pub(super) clock: Arc<ManualClock>,
     source: FileSource<W::Fs>,
+    buffer: ReadBuffer,
     pub(super) servers: Vec<Option<W::Writer>>,
     /// The first server owes the end of a line.
-    owes_newline: bool,
+    pub(super) owes_newline: bool,
     pub(super) acts: VecDeque<Act>,
     pub(super) rotations: u32,
     /// Bytes of the log, or of the file being compressed, that were copied.
@@ -48,7 +54,11 @@ pub(super) struct Play<W: World> {
     woken: bool,
     names_changed: bool,
     unnotified: bool,
-    failing: bool,
+    pub(super) failing: bool,
+    /// The log was copied.
+    pub(super) is_copied: bool,
+    /// Files without a name that servers may write to, and when they were written last.
+    pub(super) orphans: BTreeMap<u64, Duration>,
 }
 
 impl<W: World> Play<W> {
@@ -61,19 +71,15 @@ impl<W: World> Play<W> {
             }
         }
         let clock = Arc::new(ManualClock::default());
-        let pattern = world.path(if setting.glob { "a.log*" } else { LOG });
-        let settings = FileSettings {
-            paths: vec![PathPattern::new(pattern.to_str().unwrap()).unwrap()],
-            start: if setting.has_history {
+        let pattern = world.path(if setting.glob { "*a.log*" } else { LOG });
+        let settings = settings(
+            &pattern,
+            if setting.has_history {
                 Start::End
             } else {
                 Start::Beginning
             },
-            line_bytes: LIMIT,
-            rotate_wait: WAIT,
-            poll: POLL,
-            open_files: usize::MAX,
-        };
+        );
         let (fs, read_bytes) = (world.fs(), setting.read_bytes);
         let mut source = FileSource::with_read_bytes(&settings, fs, clock.clone(), read_bytes);
         source.set_lists_always(!world.is_memory());
@@ -83,6 +89,7 @@ impl<W: World> Play<W> {
             setting,
             clock,
             source,
+            buffer: ReadBuffer::default(),
             owes_newline: false,
             acts: VecDeque::new(),
             rotations: 0,
@@ -95,6 +102,8 @@ impl<W: World> Play<W> {
             names_changed: true,
             unnotified: false,
             failing: false,
+            is_copied: false,
+            orphans: BTreeMap::new(),
         };
         play.run(usize::MAX);
         for server in 0..setting.servers {
@@ -141,11 +150,13 @@ impl<W: World> Play<W> {
 
     /// Days pass. A server that has not reopened its log by then is out of scope.
     fn weeks(&mut self, days: u16) {
+        let passed = self.clock.monotonic().as_secs() / (24 * 60 * 60);
+        let days = u64::from(days).min(MOST_DAYS.saturating_sub(passed + 1));
         for server in 0..self.servers.len() {
             self.reopen(server);
         }
         self.pass(POLL);
-        self.pass(Duration::from_hours(24) * u32::from(days));
+        self.pass(Duration::from_hours(24 * days));
         self.pass(POLL);
     }
 
@@ -178,6 +189,9 @@ impl<W: World> Play<W> {
                 self.failing = false;
             }
             Operation::Cut(part) => self.cut(part),
+            Operation::Restore(kind) => self.restore(kind),
+            Operation::Delete => self.delete(),
+            Operation::Rewrite(rewrite) => self.rewrite(rewrite),
             Operation::ReplaceDirectory => self.replace_directory(),
         }
     }
@@ -185,26 +199,35 @@ impl<W: World> Play<W> {
     // --- Servers ---
 
     fn write(&mut self, server: usize, lines: u8) {
+        self.leave_orphan(server);
         let is_enough = !self.setting.appends && self.written.len() > MOST_LINES;
         if is_enough && !self.owes_newline {
             return;
         }
-        let Some(writer) = self.servers.get_mut(server).and_then(Option::as_mut) else {
+        if self.servers.get(server).is_none_or(Option::is_none) {
             return;
-        };
+        }
         let mut text = Vec::new();
         if std::mem::take(&mut self.owes_newline) {
             text.push(b'\n');
         }
         for _ in 0..lines {
-            self.written.insert(self.next);
-            text.extend(line(&mut self.next));
+            text.extend(self.next_line());
         }
-        self.world.write(writer, &text);
+        if let Some(writer) = &mut self.servers[server] {
+            self.world.write(writer, &text);
+        }
         self.wake(false);
     }
 
+    /// Returns a line that is to be counted.
+    pub(super) fn next_line(&mut self) -> Vec<u8> {
+        self.written.insert(self.next);
+        line(&mut self.next)
+    }
+
     fn write_part(&mut self) {
+        self.leave_orphan(0);
         if !self.setting.appends && self.written.len() > MOST_LINES {
             return;
         }
@@ -251,7 +274,8 @@ impl<W: World> Play<W> {
             .rposition(|byte| *byte == b'\n')
             .map_or(0, |at| at + 1);
         self.may_miss.extend(numbers(&text[lines..]));
-        if size == text.len() {
+        // A copy under a rotated name is taken for that of `copytruncate` (docs/rotation.md).
+        if size == text.len() || self.is_copied {
             return;
         }
         self.owes_newline = false;
@@ -259,12 +283,55 @@ impl<W: World> Play<W> {
         self.heal_and_run();
     }
 
+    /// Puts a file of the past beside the log, which stands there: none of its lines is to be counted.
+    fn restore(&mut self, kind: u8) {
+        if self.failing || !self.acts.is_empty() || self.world.file_at(LOG).is_none() {
+            return;
+        }
+        // The log must be known, and younger than the file by more than the file system's clock may lag.
+        self.pass(3 * POLL);
+        self.write(0, 1);
+        self.heal_and_run();
+        // Where `copytruncate` cut a log before it was read, the beginning of its text is a text of its own, behind which any
+        // other is read.
+        let begins_alike = kind >= 4 && !self.setting.rotation.copies;
+        let mut text = if begins_alike {
+            self.known_beginning()
+        } else {
+            Vec::new()
+        };
+        text.extend((0..RESTORED_LINES).flat_map(|_| line(&mut self.next)));
+        let number = self.next;
+        let (name, is_packed) = match kind {
+            0 => (format!("a.log.{number}"), false),
+            1 => (format!("a.log.{number}.gz"), true),
+            2 => (format!("a.{number}.log"), false),
+            _ => (format!("a.log-2019{number:04}.gz"), true),
+        };
+        let bytes = if is_packed { gzip(&text) } else { text };
+        self.world.add(&name, &bytes);
+        self.world.age(&name);
+        // A compressor of this world does not keep the date.
+        self.heal_and_run();
+    }
+
+    /// Returns the beginning of a file that was read, as far as beginnings distinguish texts; nothing if it is
+    /// shorter.
+    fn known_beginning(&self) -> Vec<u8> {
+        let names = self.world.names();
+        let rotated = names.iter().filter(|name| is_rotated(name)).max();
+        let text = self.world.read(rotated.map_or(LOG, String::as_str));
+        let newline = text.iter().skip(HEAD_BYTES).position(|byte| *byte == b'\n');
+        newline.map_or(Vec::new(), |at| text[..=HEAD_BYTES + at].to_vec())
+    }
+
     fn replace_directory(&mut self) {
         if !self.acts.is_empty() || self.failing {
             return;
         }
-        // A file that was not opened yet is out of reach then.
+        // A file that was not opened yet is out of reach then. It is found a poll later at the latest.
         self.heal_and_run();
+        self.pass(POLL);
         self.world.replace_directory();
         self.wake(true);
         for server in 0..self.servers.len() {
@@ -281,7 +348,7 @@ impl<W: World> Play<W> {
         }
     }
 
-    fn pass(&mut self, time: Duration) {
+    pub(super) fn pass(&mut self, time: Duration) {
         self.clock.advance(time);
         let now = u64::try_from(self.clock.monotonic().as_nanos()).unwrap();
         self.world.set_time(now);
@@ -305,7 +372,7 @@ impl<W: World> Play<W> {
                     *counted.entry(number).or_default() += 1;
                 }
             };
-            if self.source.poll(&mut sink, &mut |_| {}) == Progress::Idle {
+            if self.source.poll(&mut self.buffer, &mut sink, &mut |_| {}) == Progress::Idle {
                 return;
             }
         }
@@ -319,6 +386,11 @@ impl<W: World> Play<W> {
         self.failing = false;
         (self.woken, self.names_changed) = (true, true);
         self.run(usize::MAX);
+        let now = self.clock.monotonic();
+        let until_examined = self.source.open().until_examined(now);
+        if until_examined.is_some_and(|until| until <= REST) {
+            self.pass(REST);
+        }
     }
 
     /// Returns an error that lists the lines counted wrongly.
@@ -343,6 +415,18 @@ impl<W: World> Play<W> {
         } else {
             Err(wrong.join(", "))
         }
+    }
+}
+
+/// Returns the settings of a source that follows one pattern.
+pub(super) fn settings(pattern: &Path, start: Start) -> FileSettings {
+    FileSettings {
+        paths: vec![PathPattern::new(pattern.to_str().unwrap()).unwrap()],
+        start,
+        line_bytes: LIMIT,
+        rotate_wait: WAIT,
+        poll: POLL,
+        open_files: usize::MAX,
     }
 }
 

@@ -35,10 +35,8 @@ impl<W: World> Play<W> {
         };
         let mut acts = VecDeque::new();
         if rotation.packing == Packing::Later {
-            let plain =
-                |name: &&String| name.starts_with("a.log") && *name != LOG && !is_packed(name);
             let names = self.world.names();
-            let mut plain: Vec<_> = names.iter().filter(plain).collect();
+            let mut plain: Vec<_> = names.iter().filter(|name| is_rotated(name)).collect();
             plain.sort();
             for name in plain {
                 acts.extend([
@@ -184,8 +182,8 @@ impl<W: World> Play<W> {
     }
 }
 
-fn is_packed(name: &str) -> bool {
-    std::path::Path::new(name)
-        .extension()
-        .is_some_and(|extension| extension == "gz")
+/// Returns whether a file that is not compressed has a name that a rotation gives.
+pub(super) fn is_rotated(name: &str) -> bool {
+    let rest = name.strip_prefix(LOG).unwrap_or_default();
+    rest.starts_with(['.', '-']) && rest.ends_with(|last: char| last.is_ascii_digit())
 }

@@ -22,10 +22,15 @@ pub(super) trait World {
     fn file_at(&self, name: &str) -> Option<u64>;
     fn rename(&mut self, from: &str, to: &str);
     fn remove(&mut self, name: &str);
+    /// Gives a file another birth time, as the first write to a file of a lower layer of overlayfs does. Since Linux 4.19,
+    /// files that are open then read the upper file too, and their metadata are its.
+    fn copy_up(&mut self, name: &str);
     fn truncate(&mut self, name: &str, size: u64);
     fn read(&self, name: &str) -> Vec<u8>;
     /// Appends to a file, which is created if it does not exist.
     fn add(&mut self, name: &str, bytes: &[u8]);
+    /// Dates a file back to a time before the history.
+    fn age(&mut self, name: &str);
     fn names(&self) -> Vec<String>;
     /// Moves the directory away and makes another.
     fn replace_directory(&mut self);
@@ -117,6 +122,11 @@ impl World for RealWorld {
         std::fs::remove_file(self.path(name)).unwrap();
     }
 
+    fn copy_up(&mut self, name: &str) {
+        // Only an overlayfs changes it: a test of its own mounts one.
+        let _ = name;
+    }
+
     fn truncate(&mut self, name: &str, size: u64) {
         let file = std::fs::File::options().write(true).open(self.path(name));
         file.unwrap().set_len(size).unwrap();
@@ -129,6 +139,12 @@ impl World for RealWorld {
     fn add(&mut self, name: &str, bytes: &[u8]) {
         let mut writer = self.writer(name, true);
         self.write(&mut writer, bytes);
+    }
+
+    fn age(&mut self, name: &str) {
+        let file = std::fs::File::options().append(true).open(self.path(name));
+        let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_hours(24 * 365);
+        file.unwrap().set_modified(long_ago).unwrap();
     }
 
     fn names(&self) -> Vec<String> {

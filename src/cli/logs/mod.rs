@@ -1,0 +1,148 @@
+//! Reads whole logs once, for `replay` and `backfill`.
+//!
+//! Invariant: both commands count the same, on any number of threads.
+
+mod file_range;
+mod opened;
+mod part;
+mod pool;
+mod reading;
+mod session;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::exit::{Exit, Failure};
+use super::format_names::FormatNames;
+use super::load::load;
+use super::rejects::Rejects;
+use super::views::Views;
+use crate::config::{self, Config, Limits};
+use crate::join::Links;
+use crate::label::Budget;
+use crate::metric::Metrics;
+use crate::pattern::Pattern;
+use crate::text_file::Accept;
+
+use pool::Pool;
+
+pub(super) use pool::Threads;
+pub(super) use session::{Aim, Session};
+
+/// Options that select logs and their format.
+#[derive(Debug, Args)]
+pub(super) struct Logs {
+    /// Configuration that sets limits, patterns, routes and metrics
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Format of the LOGs: a preset (see `patterns`), a pattern of the configuration, or one from
+    /// /etc/httplog-exporter/patterns/*.toml
+    #[arg(long, short, value_name = "NAME")]
+    pattern: Option<String>,
+    /// Dump of the site's URLconf, which names the views [default: the routes of the
+    /// configuration's only source]
+    #[arg(long, value_name = "FILE", conflicts_with = "no_routes")]
+    routes: Option<PathBuf>,
+    /// Ignore paths: count every request under the route `<other>`
+    #[arg(long)]
+    no_routes: bool,
+    /// Logs to read; use - for standard input
+    #[arg(value_name = "LOG", required = true)]
+    paths: Vec<PathBuf>,
+}
+
+impl Logs {
+    /// Reads all logs. A timeline joins no lines; only for families do known series start at 0.
+    pub(super) fn read(&self, aim: Aim, threads: Threads) -> Result<Session, Failure> {
+        let step = aim.step();
+        let config = self.config.as_deref().map(checked).transpose()?;
+        let limits = config.as_ref().map(|config| config.limits);
+        let limits = limits.unwrap_or_default();
+        let given = self.routes.as_deref();
+        let views = Views::choose(self.no_routes, given, only_source(config.as_ref()))?;
+        let pattern = self.chosen(config.as_ref())?;
+        let known = config.as_ref().filter(|_| pattern.is_none());
+        let names = FormatNames::new(known.map_or(&[], |config| &config.sources));
+        let fronts = known.filter(|_| step.is_none());
+        let fronts = fronts
+            .map(|config| names.joined(config))
+            .unwrap_or_default();
+        // The lines of the first log wait until the second one is read.
+        let waiting = limits.join(Limits::PENDING_REQUESTS_IN_REPLAY);
+        let mut session = Session {
+            links: Links::default().reconfigure(fronts, waiting),
+            sources: known.map_or_else(Vec::new, |config| config.sources.clone()),
+            names,
+            pattern,
+            limits,
+            views,
+            metrics: config.map_or_else(Metrics::default, |config| config.metrics),
+            budget: Budget::new(limits.series),
+            formats: Vec::new(),
+            rejects: Rejects::new(self.config.clone()),
+            aim,
+            left_out: Vec::new(),
+            suppressed: Vec::new(),
+            progress: self.progress(),
+            pool: Pool::start(threads),
+            part_bytes: threads.part_bytes,
+            warm_up_bytes: threads.warm_up_bytes,
+            merged_lines: 0,
+        };
+        for log in &self.paths {
+            if let Err(failure) = session.read(log) {
+                // A log before it may have failed first.
+                session.merge_all()?;
+                return Err(failure);
+            }
+        }
+        session.finish()?;
+        session.progress.finish_and_clear();
+        if session.formats.is_empty() {
+            return Err(Failure::message(Exit::NoInput, "no line to read"));
+        }
+        let formats = &session.formats;
+        let is_read = |name: &str| formats.iter().any(|counts| counts.name == name);
+        session.links = session.links.read(is_read);
+        session.links.finish();
+        Ok(session)
+    }
+
+    /// Returns the pattern that --pattern names, or that of the configuration's only source.
+    fn chosen(&self, config: Option<&Config>) -> Result<Option<Arc<Pattern>>, Failure> {
+        if let Some(name) = &self.pattern {
+            return match config.and_then(|config| config.patterns.get(name)) {
+                Some(pattern) => Ok(Some(Arc::clone(pattern))),
+                None => Ok(Some(Arc::new(config::find_pattern(name)?))),
+            };
+        }
+        Ok(only_source(config).map(|only| Arc::clone(&only.pattern)))
+    }
+
+    /// Returns a progress bar over the bytes of all files; hidden unless standard error is a terminal.
+    fn progress(&self) -> ProgressBar {
+        let size = |log| std::fs::metadata(log).map_or(0, |meta| meta.len());
+        let bar = ProgressBar::new(self.paths.iter().map(size).sum());
+        let template = "{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+        let style = ProgressStyle::with_template(template);
+        bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    }
+}
+
+fn only_source(config: Option<&Config>) -> Option<&config::Source> {
+    match config?.sources.as_slice() {
+        [only] => Some(only),
+        _ => None,
+    }
+}
+
+fn checked(path: &Path) -> Result<Config, Failure> {
+    let checked = load(path, Accept::RegularOrPipe)?;
+    checked.config.ok_or_else(|| checked.report.into())
+}
+
+#[cfg(test)]
+mod tests;

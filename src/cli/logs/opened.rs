@@ -1,0 +1,145 @@
+//! Opens the logs that are read whole: plain and compressed files, exported journals, standard input and pipes.
+//!
+//! Invariant: a log is cut into parts only at the ends of lines.
+
+use std::fs::File;
+use std::io::{self, Cursor, Read};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use indicatif::ProgressBar;
+
+use super::file_range::FileRange;
+use crate::model::GenerationId;
+use crate::source::{JournalMessages, LineReader, archive, is_journal_export};
+
+/// Bytes needed to recognise a journal export.
+const JOURNAL_BYTES: usize = 9;
+
+/// Reads the lines of a log, or of a part of it.
+pub(super) type Lines = LineReader<Box<dyn Read + Send>>;
+
+/// A log that is being read.
+pub(super) struct Opened {
+    pub(super) lines: Lines,
+    /// True if reading never waits for another program.
+    pub(super) is_regular: bool,
+    plain: Option<PlainFile>,
+    /// Messages that journald dropped, if the log is an exported journal.
+    pub(super) suppressed: Option<Arc<AtomicU64>>,
+    line_bytes: usize,
+}
+
+/// A file of lines that can be read from any offset.
+struct PlainFile {
+    file: Arc<File>,
+    bytes: u64,
+    progress: ProgressBar,
+}
+
+/// Returns whether reading a log may have to wait for another program.
+pub(super) fn may_wait(log: &Path) -> bool {
+    log == Path::new("-") || !std::fs::metadata(log).is_ok_and(|meta| meta.is_file())
+}
+
+impl Opened {
+    /// Opens a file or standard input, decompressed. If the format is to be recognised, `sample_bytes` are read first, so
+    /// that a slow stream is recognised by the same lines. Reading advances the progress bar.
+    pub(super) fn open(
+        log: &Path,
+        line_bytes: usize,
+        sample_bytes: Option<u64>,
+        progress: &ProgressBar,
+    ) -> io::Result<Self> {
+        if log == Path::new("-") {
+            let text = archive::decompressed(io::stdin())?;
+            return Self::stream(text, line_bytes, sample_bytes);
+        }
+        let meta = std::fs::metadata(log)?;
+        if meta.is_dir() {
+            return Err(io::Error::from(io::ErrorKind::IsADirectory));
+        }
+        let file = File::open(log)?;
+        let mut first = [0; JOURNAL_BYTES];
+        if meta.is_file() {
+            let got = file.read_at(&mut first, 0)?;
+            let first = first.get(..got).unwrap_or_default();
+            if !archive::is_compressed(first) && !is_journal_export(first) {
+                let file = Arc::new(file);
+                let whole = FileRange::new(Arc::clone(&file), 0, None, progress);
+                return Ok(Self {
+                    lines: lines(Box::new(whole), line_bytes),
+                    is_regular: true,
+                    plain: Some(PlainFile {
+                        file,
+                        bytes: meta.len(),
+                        progress: progress.clone(),
+                    }),
+                    suppressed: None,
+                    line_bytes,
+                });
+            }
+        }
+        let text = archive::decompressed(progress.wrap_read(file))?;
+        Ok(Self {
+            is_regular: meta.is_file(),
+            ..Self::stream(text, line_bytes, sample_bytes)?
+        })
+    }
+
+    /// Reads a text that arrives in pieces.
+    fn stream(
+        mut reader: Box<dyn Read + Send>,
+        line_bytes: usize,
+        sample_bytes: Option<u64>,
+    ) -> io::Result<Self> {
+        let mut first = Vec::new();
+        let beginning = JOURNAL_BYTES as u64;
+        reader.by_ref().take(beginning).read_to_end(&mut first)?;
+        let is_journal = is_journal_export(&first);
+        reader = Box::new(Cursor::new(first).chain(reader));
+        let mut suppressed = None;
+        if is_journal {
+            let messages = JournalMessages::new(reader, line_bytes);
+            suppressed = Some(messages.suppressed());
+            reader = Box::new(messages);
+        }
+        if let Some(bytes) = sample_bytes {
+            let mut head = Vec::new();
+            reader.by_ref().take(bytes).read_to_end(&mut head)?;
+            reader = Box::new(Cursor::new(head).chain(reader));
+        }
+        Ok(Self {
+            lines: lines(reader, line_bytes),
+            is_regular: false,
+            plain: None,
+            suppressed,
+            line_bytes,
+        })
+    }
+
+    /// Returns readers of the lines that begin at an offset or later, of about `part_bytes` bytes each. `None` if the log can
+    /// only be read from its beginning to its end.
+    pub(super) fn parts(
+        &self,
+        offset: u64,
+        part_bytes: u64,
+    ) -> Option<impl Iterator<Item = Lines>> {
+        let plain = self.plain.as_ref()?;
+        // The last part takes what is appended meanwhile.
+        let count = plain.bytes.saturating_sub(offset).div_ceil(part_bytes);
+        let count = count.max(1);
+        Some((0..count).map(move |number| {
+            let start = offset + number * part_bytes;
+            let end = (number + 1 < count).then(|| start + part_bytes);
+            let range = FileRange::new(Arc::clone(&plain.file), start, end, &plain.progress);
+            lines(Box::new(range), self.line_bytes)
+        }))
+    }
+}
+
+fn lines(reader: Box<dyn Read + Send>, line_bytes: usize) -> Lines {
+    LineReader::new(reader, GenerationId(0), line_bytes)
+}

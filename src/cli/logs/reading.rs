@@ -1,0 +1,225 @@
+//! Reads logs and counts their lines, on this thread or on others.
+//!
+//! Invariant: the result is that of reading all logs one after the other. What depends on the sequence of lines is done on
+//! this thread in that sequence: formats are created, first lines are sampled, lines that other threads deferred are
+//! counted. So is every line of a format that is joined or counted by time, or of a log that may have to be waited for.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::opened::{Lines, Opened, may_wait};
+use super::part::{FirstBatch, Piece, SharedFormat};
+use super::pool::{Outstanding, Pool};
+use super::session::Session;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::run::{SAMPLE_BYTES, unreadable};
+use crate::model::{Batch, Micros};
+
+/// The lines of a log that are shared out.
+enum Shared {
+    /// All; the first ones are read already.
+    Whole(FirstBatch),
+    /// All lines behind the first `lines`, which end at `offset` of a plain file.
+    Rest { lines: u64, offset: u64 },
+}
+
+impl Session {
+    /// Counts all lines of one log, or shares them out.
+    pub(super) fn read(&mut self, log: &Path) -> Result<(), Failure> {
+        if may_wait(log) {
+            self.merge_all()?;
+        }
+        let sample = self.pattern.is_none().then_some(SAMPLE_BYTES);
+        let opened = Opened::open(log, self.limits.line_bytes, sample, &self.progress);
+        let mut opened = opened.map_err(|error| unreadable(log, error))?;
+        self.suppressed.extend(opened.suppressed.take());
+        let batch = opened.lines.next_batch();
+        let Some(batch) = batch.map_err(|error| unreadable(log, error))? else {
+            return self.read_empty();
+        };
+        let (pattern, routes) = self.settings_of(log, &batch)?;
+        let at = match self.find_format(&pattern, routes.as_deref()) {
+            Some(at) if opened.is_regular && self.may_share(at) => {
+                let first = FirstBatch::copy(&batch);
+                return self.share(log, opened, at, Shared::Whole(first));
+            }
+            Some(at) => {
+                self.merge_all()?;
+                at
+            }
+            None => {
+                self.merge_all()?;
+                self.add_format(pattern, routes)?
+            }
+        };
+        let counts = &mut self.formats[at];
+        let before = counts.pipeline.lines(&counts.shard);
+        counts.pipeline.collect_examples(&counts.shard);
+        self.feed(at, &batch);
+        let mut offset = batch.end().offset;
+        let is_shared = loop {
+            if opened.is_regular && self.may_share(at) {
+                break true;
+            }
+            let batch = opened.lines.next_batch();
+            let Some(batch) = batch.map_err(|error| unreadable(log, error))? else {
+                break false;
+            };
+            self.feed(at, &batch);
+            offset = batch.end().offset;
+        };
+        let counts = &mut self.formats[at];
+        let rejected = counts.pipeline.take_examples();
+        self.rejects.add(log, counts.pattern.name(), 0, &rejected);
+        if !is_shared {
+            return Ok(());
+        }
+        let lines = counts.pipeline.lines(&counts.shard) - before;
+        self.publish(at);
+        self.share(log, opened, at, Shared::Rest { lines, offset })
+    }
+
+    /// Handles a log without a line: it has an account too, if its format is known.
+    fn read_empty(&mut self) -> Result<(), Failure> {
+        if let Some(pattern) = self.pattern.clone()
+            && self.find_format(&pattern, None).is_none()
+        {
+            self.merge_all()?;
+            self.add_format(pattern, None)?;
+        }
+        Ok(())
+    }
+
+    /// Returns whether other threads may count lines of a format: if there are any, and they would not defer them all.
+    fn may_share(&self, at: usize) -> bool {
+        let counts = &self.formats[at];
+        let is_sampled = (counts.prefix.as_ref()).is_none_or(|prefix| !prefix.wants_more());
+        self.pool.is_some()
+            && counts.shared.is_some()
+            && is_sampled
+            && counts.bytes >= self.warm_up_bytes
+    }
+
+    /// Counts lines on this thread.
+    fn feed(&mut self, at: usize, batch: &Batch<'_>) {
+        let counts = &mut self.formats[at];
+        counts.bytes += batch.bytes().len() as u64;
+        counts.pipeline.feed(&mut counts.shard, batch);
+        if let Some(prefix) = &mut counts.prefix {
+            prefix.add(batch);
+        }
+        // Files are read one after the other, so the time of reading has no meaning.
+        counts.pipeline.flush_joins(Micros(0));
+    }
+
+    /// Lets other threads count lines of a log.
+    fn share(
+        &mut self,
+        log: &Path,
+        opened: Opened,
+        at: usize,
+        shared: Shared,
+    ) -> Result<(), Failure> {
+        let Some(format) = self.formats[at].shared.clone() else {
+            return Ok(());
+        };
+        let (mut before, offset, first) = match shared {
+            Shared::Whole(first) => (Some(0), 0, Some(first)),
+            Shared::Rest { lines, offset } => (Some(lines), offset, None),
+        };
+        let Some(parts) = opened.parts(offset, self.part_bytes) else {
+            return self.share_part(log, before, &format, first, opened.lines);
+        };
+        for lines in parts {
+            self.share_part(log, before.take(), &format, None, lines)?;
+        }
+        Ok(())
+    }
+
+    fn share_part(
+        &mut self,
+        log: &Path,
+        before: Option<u64>,
+        format: &Arc<SharedFormat>,
+        first: Option<FirstBatch>,
+        lines: Lines,
+    ) -> Result<(), Failure> {
+        while self.pool.as_ref().is_some_and(Pool::is_full) {
+            self.merge_oldest()?;
+        }
+        if let Some(pool) = &mut self.pool {
+            pool.add(log.to_owned(), before, format, first, lines);
+        }
+        Ok(())
+    }
+
+    /// Merges all parts that were shared out.
+    pub(super) fn merge_all(&mut self) -> Result<(), Failure> {
+        while self.merge_oldest()? {}
+        Ok(())
+    }
+
+    /// Merges the oldest part; returns whether there was one.
+    fn merge_oldest(&mut self) -> Result<bool, Failure> {
+        let Some(part) = self.pool.as_mut().and_then(Pool::oldest) else {
+            return Ok(false);
+        };
+        let merged = self.merge(&part);
+        if merged.is_err() {
+            // The parts behind it are of no interest.
+            self.pool = None;
+        }
+        merged.map(|()| true)
+    }
+
+    /// Counts the deferred lines of a part, and waits for its end.
+    fn merge(&mut self, part: &Outstanding) -> Result<(), Failure> {
+        let at = part.format.number;
+        if let Some(before) = part.before {
+            self.merged_lines = before;
+        }
+        loop {
+            match part.pieces.recv() {
+                Ok(Piece::Deferred(text)) if text.is_empty() => {}
+                Ok(Piece::Deferred(text)) => {
+                    let counts = &mut self.formats[at];
+                    counts.pipeline.feed_deferred(&mut counts.shard, &text);
+                    self.publish(at);
+                }
+                Ok(Piece::End(end)) => {
+                    let end = end.map_err(|error| unreadable(&part.log, error))?;
+                    let pattern = self.formats[at].pattern.name();
+                    let before = self.merged_lines;
+                    self.rejects.add(&part.log, pattern, before, &end.rejected);
+                    self.merged_lines += end.lines;
+                    return Ok(());
+                }
+                Err(_) => {
+                    // The thread has panicked, and so does this one, as it joins that thread.
+                    self.pool = None;
+                    return Err(Failure::message(Exit::Runtime, "a thread ended early"));
+                }
+            }
+        }
+    }
+
+    /// Publishes what a format's pipeline learned.
+    fn publish(&self, at: usize) {
+        let counts = &self.formats[at];
+        if let Some(shared) = &counts.shared {
+            counts
+                .pipeline
+                .publish(&counts.shard, &mut shared.learned());
+        }
+    }
+
+    /// Merges all parts, and adds the counts of all threads.
+    pub(super) fn finish(&mut self) -> Result<(), Failure> {
+        self.merge_all()?;
+        let counts = self.pool.take().map(Pool::finish).unwrap_or_default();
+        for (at, shard) in counts {
+            self.formats[at].shard.absorb(&shard);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,246 @@
+//! The state of one pass over logs: the formats that were found, and their counts.
+//!
+//! Invariant: formats are created in the order of their first line.
+
+use std::io::{self, Write};
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use indicatif::ProgressBar;
+
+use super::part::SharedFormat;
+use super::pool::Pool;
+use crate::aggregate::{Ledger, Shard};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::format_names::FormatNames;
+use crate::cli::prefix::{self, PrefixSample};
+use crate::cli::rejects::Rejects;
+use crate::cli::unrecognised::recognise_log;
+use crate::cli::views::Views;
+use crate::config::{self, Limits};
+use crate::join::Links;
+use crate::label::Budget;
+use crate::metric::Metrics;
+use crate::model::{Batch, Field};
+use crate::pattern::Pattern;
+use crate::pipeline::{Initialised, Pipeline, Settings};
+
+/// Purpose of reading logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Aim {
+    /// A summary in tables.
+    Tables,
+    /// Families, as in a scrape.
+    Families,
+    /// Families over time, in steps of this many seconds.
+    Timeline(NonZeroU32),
+}
+
+impl Aim {
+    pub(super) fn step(self) -> Option<NonZeroU32> {
+        match self {
+            Self::Tables | Self::Families => None,
+            Self::Timeline(step) => Some(step),
+        }
+    }
+}
+
+/// Counts of the lines of one format.
+pub(crate) struct FormatCounts {
+    pub(super) pattern: Arc<Pattern>,
+    /// The name of the format, with that of the routes if another source has the same format.
+    pub(crate) name: String,
+    /// Name of the routes of the source.
+    routes: Option<String>,
+    pub(super) pipeline: Pipeline,
+    pub(crate) shard: Shard,
+    /// Paths of its first lines, if views are resolved.
+    pub(super) prefix: Option<PrefixSample>,
+    /// Given to the threads that count; `None` if the sequence of all lines matters.
+    pub(super) shared: Option<Arc<SharedFormat>>,
+    /// Bytes that this thread counted.
+    pub(super) bytes: u64,
+}
+
+/// State of one pass over logs.
+pub(crate) struct Session {
+    pub(super) names: FormatNames,
+    pub(super) pattern: Option<Arc<Pattern>>,
+    pub(super) limits: Limits,
+    pub(super) views: Views,
+    pub(super) metrics: Metrics,
+    pub(super) budget: Budget,
+    /// Formats in the order of their first line; the label `source` is the name of the format.
+    pub(crate) formats: Vec<FormatCounts>,
+    pub(super) rejects: Rejects,
+    /// Sources of the configuration, which assign a format to a path.
+    pub(super) sources: Vec<config::Source>,
+    /// Links between formats.
+    pub(crate) links: Links,
+    pub(super) aim: Aim,
+    /// Families whose known series do not start at 0.
+    pub(super) left_out: Vec<Initialised>,
+    /// Messages that journald dropped, for each exported journal.
+    pub(super) suppressed: Vec<Arc<AtomicU64>>,
+    /// Advances with the bytes that are read.
+    pub(super) progress: ProgressBar,
+    /// Threads that count; `None` if this one does.
+    pub(super) pool: Option<Pool>,
+    /// Bytes of a part of a file.
+    pub(super) part_bytes: u64,
+    /// Bytes of a format that this thread counts before others do.
+    pub(super) warm_up_bytes: u64,
+    /// Lines of the log whose parts are merged, before the next part.
+    pub(super) merged_lines: u64,
+}
+
+impl Session {
+    /// Returns the given pattern, or the pattern and the routes of the source that follows the log, or the recognised
+    /// pattern and the routes of the sources with that pattern, if they agree.
+    pub(super) fn settings_of(
+        &self,
+        log: &Path,
+        first: &Batch<'_>,
+    ) -> Result<(Arc<Pattern>, Option<Arc<config::Routes>>), Failure> {
+        if let Some(pattern) = &self.pattern {
+            return Ok((Arc::clone(pattern), None));
+        }
+        if let Ok(path) = std::path::absolute(log) {
+            let mut sources = self.sources.iter();
+            if let Some(source) = sources.find(|source| source.input.follows(&path)) {
+                return Ok((Arc::clone(&source.pattern), source.routes.clone()));
+            }
+        }
+        let pattern = recognise_log(log, first, self.limits.line_bytes)?;
+        let same = self
+            .sources
+            .iter()
+            .filter(|source| source.pattern.name() == pattern.name());
+        let mut routes = same.map(|source| source.routes.clone());
+        let first = routes.next().flatten();
+        let agreed = first.filter(|first| routes.all(|other| other.as_ref() == Some(first)));
+        Ok((Arc::new(pattern), agreed))
+    }
+
+    /// Returns the index of the counts of a format with these routes.
+    pub(super) fn find_format(
+        &self,
+        pattern: &Pattern,
+        routes: Option<&config::Routes>,
+    ) -> Option<usize> {
+        let routes = routes.map(|routes| routes.name.as_str());
+        let is_it = |known: &FormatCounts| {
+            known.pattern.name() == pattern.name() && known.routes.as_deref() == routes
+        };
+        self.formats.iter().position(is_it)
+    }
+
+    /// Creates the counts of a format with these routes; returns their index.
+    pub(super) fn add_format(
+        &mut self,
+        pattern: Arc<Pattern>,
+        routes: Option<Arc<config::Routes>>,
+    ) -> Result<usize, Failure> {
+        let format = pattern.name();
+        let routes_name = routes.as_ref().map(|routes| routes.name.as_str());
+        let is_taken = |name: &str| self.formats.iter().any(|known| known.name == name);
+        let name = match self.names.find(format, routes_name) {
+            Some(name) => name.to_owned(),
+            None if is_taken(format) => format!("{format} (no source)"),
+            None => format.to_owned(),
+        };
+        if self.aim.step().is_some() && !pattern.fields().contains(Field::Time) {
+            return Err(timeless(&name));
+        }
+        let views = self.views.find(routes.as_deref())?;
+        let prefix = views.resolver.clone().map(|resolver| {
+            PrefixSample::new(Arc::clone(&pattern), resolver, views.routes.as_deref())
+        });
+        let settings = Settings {
+            line_bytes: self.limits.line_bytes,
+            routes: views.resolver,
+            max_routes: views.max_routes,
+            metrics: self.metrics.clone(),
+            join: self.links.end(&name),
+            ..Settings::new(&name, Arc::clone(&pattern))
+        };
+        let mut pipeline = Pipeline::new(settings, self.budget.clone());
+        if let Some(step) = self.aim.step() {
+            pipeline = pipeline.by_time(step);
+        }
+        let mut shard = pipeline.shard();
+        if self.aim == Aim::Families {
+            let known = pipeline.initialise(&mut shard).into_iter();
+            self.left_out.extend(known.filter(|known| !known.is_there));
+        }
+        let number = self.formats.len();
+        let settings = pipeline.replica_settings().filter(|_| self.pool.is_some());
+        self.formats.push(FormatCounts {
+            shared: settings.map(|settings| Arc::new(SharedFormat::new(number, settings))),
+            bytes: 0,
+            pattern,
+            name,
+            routes: routes.map(|routes| routes.name.clone()),
+            pipeline,
+            shard,
+            prefix,
+        });
+        Ok(number)
+    }
+
+    /// Warns on standard error of rejected lines, with examples, unless the result counts them (`is_counted`); also of
+    /// families without room, of messages that the journal lacks, and of requests that were evicted.
+    pub(crate) fn warn(&self, is_counted: bool) {
+        // The result is on standard output: that its warnings cannot be written does not make it wrong.
+        let _ = self.write_warnings(is_counted, &mut io::stderr());
+    }
+
+    pub(super) fn write_warnings(&self, is_counted: bool, out: &mut dyn Write) -> io::Result<()> {
+        let mut all = Ledger::default();
+        for counts in &self.formats {
+            all.add(counts.shard.ledger());
+        }
+        let rejected = all.rejected_lines();
+        if !is_counted && rejected > 0 {
+            let lines = all.lines();
+            writeln!(out, "warning: {rejected} of {lines} lines rejected")?;
+        }
+        let suppressed = self.suppressed.iter().map(|it| it.load(Ordering::Relaxed));
+        let suppressed: u64 = suppressed.sum();
+        if suppressed > 0 {
+            writeln!(
+                out,
+                "warning: {suppressed} messages are missing: journald dropped them, because the unit exceeded its rate limit"
+            )?;
+        }
+        for counts in &self.formats {
+            let prefix = counts.prefix.as_ref();
+            if let Some((message, help)) = prefix.and_then(|it| it.warning(prefix::LEAST)) {
+                writeln!(out, "warning: {}: {message}\n  = help: {help}", counts.name)?;
+            }
+        }
+        for family in &self.left_out {
+            writeln!(out, "warning: {family}")?;
+        }
+        let evicted = self.links.evicted();
+        if evicted > 0 {
+            writeln!(
+                out,
+                "warning: {evicted} lines given up before the other line of their request was read: \
+                 raise limits.pending_requests"
+            )?;
+        }
+        write!(out, "{}", self.rejects)
+    }
+}
+
+/// Returns the failure of a format without a time.
+fn timeless(pattern: &str) -> Failure {
+    let message = format!("the lines of pattern `{pattern}` have no time");
+    Failure::message(Exit::Config, message).help(
+        "a log can be put on Prometheus's time line only if its format writes the time: \
+         $time_local, $time_iso8601 or $msec of nginx, %(t)s of gunicorn, %t of Apache",
+    )
+}

@@ -1,0 +1,117 @@
+//! State that a thread of sources shares with those who ask something of it.
+//!
+//! Invariant: who asks waits for a limited time only; a request ends at the latest when the thread does.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::clock::Waker;
+
+/// State shared by a thread and its handles.
+#[derive(Debug)]
+pub(super) struct Control {
+    pub(super) number: u64,
+    /// Ends the thread's wait.
+    pub(super) waker: Waker,
+    /// Requests a stop before the next batch.
+    pub(super) stop: AtomicBool,
+    /// Requests that streams are counted to their end at the stop.
+    pub(super) finish: AtomicBool,
+    /// Start of the latest round, in microseconds of the monotonic clock.
+    beat_micros: AtomicU64,
+    /// Index of the source of that round.
+    current: AtomicUsize,
+    /// Requests that wait for a poll of all sources; `None` once the thread has ended.
+    asked: Mutex<Option<Vec<Arc<Ask>>>>,
+}
+
+/// A request to poll all sources. It has been granted, or never will be, when it is dropped by all threads.
+#[derive(Debug)]
+pub(super) struct Ask(Waker);
+
+impl Drop for Ask {
+    fn drop(&mut self) {
+        self.0.wake();
+    }
+}
+
+/// Makes these threads poll all their sources, and waits until they have read what there was, at most `limit`.
+pub(super) fn poll_now(threads: &[Arc<Control>], limit: Duration) {
+    let polled = Waker::default();
+    let ask = Arc::new(Ask(polled.clone()));
+    for control in threads {
+        if let Some(asked) = &mut *control.asked() {
+            asked.push(Arc::clone(&ask));
+        }
+        control.waker.wake();
+    }
+    drop(ask);
+    polled.wait(limit);
+}
+
+/// Number of the next thread.
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
+impl Control {
+    pub(super) fn new(now: Duration) -> Self {
+        Self {
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
+            waker: Waker::default(),
+            stop: AtomicBool::new(false),
+            finish: AtomicBool::new(false),
+            beat_micros: AtomicU64::new(micros(now)),
+            current: AtomicUsize::new(0),
+            asked: Mutex::new(Some(Vec::new())),
+        }
+    }
+
+    fn asked(&self) -> MutexGuard<'_, Option<Vec<Arc<Ask>>>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the requests to poll that came since the last call.
+    pub(super) fn take_asked(&self) -> Vec<Arc<Ask>> {
+        self.asked()
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
+    }
+
+    /// Notes that a round of the source of this index begins.
+    pub(super) fn note(&self, source: usize, now: Duration) {
+        self.beat(now);
+        self.current.store(source, Ordering::Relaxed);
+    }
+
+    /// Notes that the thread is alive.
+    pub(super) fn beat(&self, now: Duration) {
+        self.beat_micros.store(micros(now), Ordering::Relaxed);
+    }
+
+    /// Returns the index of the source of the latest round.
+    pub(super) fn current(&self) -> usize {
+        self.current.load(Ordering::Relaxed)
+    }
+
+    /// Returns the time since the latest round.
+    pub(super) fn silence(&self, now: Duration) -> Duration {
+        let beat = self.beat_micros.load(Ordering::Relaxed);
+        now.saturating_sub(Duration::from_micros(beat))
+    }
+
+    /// Grants the requests that are left, and refuses those that come.
+    pub(super) fn close(&self) {
+        self.asked().take();
+    }
+
+    /// Returns whether the thread is to stop before the next batch.
+    pub(super) fn must_stop(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+}
+
+/// Returns a time in microseconds.
+pub(super) fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,408 @@
+//! All workers, and their replacement by a reload.
+//!
+//! Invariant: every source has a worker, except while a reload is between two of its steps; a configuration that is refused
+//! changes nothing. Two reloads never overlap: a request during a reload makes it read the configuration again, or is
+//! followed by another one, so that the last request wins.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use super::access::{AccessTable, Readiness};
+use super::aside::aside;
+use super::assembly::{Assembled, Assembly, NotAssembled};
+use super::error::RunError;
+use super::notice::Notice;
+use super::reload::{Loaded, Loader, Origin, Reload, ReloadLimits, ReloadStep};
+use super::work::Work;
+use super::worker::Worker;
+use super::{reload, systemd};
+use crate::config::{Config, Resolvers};
+use crate::http::Address;
+use crate::join::Links;
+
+/// Time between two attempts to start a thread.
+const RESUME_PAUSE: Duration = Duration::from_secs(1);
+
+/// The workers of all sources.
+pub(super) struct Workers {
+    running: Vec<Worker>,
+    links: Links,
+    access: AccessTable,
+    notices: mpsc::UnboundedReceiver<Notice>,
+    pub(super) assembly: Assembly,
+    origin: Option<Origin>,
+    /// Addresses that the daemon listens on.
+    listen: Vec<Address>,
+    reload: Option<Reload>,
+    /// Work of sources that no thread could be started for, and the time of the next attempt.
+    parked: Vec<Work>,
+    retry: Instant,
+    /// True if a reload was requested during the present one.
+    is_requested: bool,
+    pub(super) load: Loader,
+    pub(super) limits: ReloadLimits,
+}
+
+/// A change in the state of the workers.
+pub(super) enum WorkersEvent {
+    Notice(Notice),
+    Reload(ReloadStep),
+    /// It is time to start the threads that could not be started.
+    Retry,
+}
+
+impl Workers {
+    pub(super) fn new(
+        assembled: Assembled,
+        assembly: Assembly,
+        notices: mpsc::UnboundedReceiver<Notice>,
+        origin: Option<Origin>,
+        listen: Vec<Address>,
+    ) -> Self {
+        let mut workers = Self {
+            running: assembled.workers,
+            links: assembled.links,
+            access: AccessTable::default(),
+            notices,
+            assembly,
+            origin,
+            listen,
+            reload: None,
+            parked: Vec::new(),
+            retry: Instant::now(),
+            is_requested: false,
+            load: Arc::new(reload::load),
+            limits: ReloadLimits::default(),
+        };
+        workers.publish();
+        workers
+    }
+
+    /// Returns the names of the sources that have a worker.
+    #[cfg(test)]
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.running.iter().flat_map(Worker::names)
+    }
+
+    /// Returns the names of the sources at which threads are that have not ended.
+    pub(super) fn unfinished(&self) -> impl Iterator<Item = &str> {
+        self.running.iter().map(Worker::current)
+    }
+
+    /// Returns the number of threads.
+    #[cfg(test)]
+    pub(super) fn threads(&self) -> usize {
+        self.running.len()
+    }
+
+    /// Returns whether an attempt to open every source was made.
+    pub(super) fn all_opened(&self) -> bool {
+        self.access.all_tried()
+    }
+
+    /// Returns which sources are open, and why others are not.
+    pub(super) fn readiness(&self) -> Readiness {
+        self.access.readiness()
+    }
+
+    /// Returns whether a reload starts workers at this time.
+    pub(super) fn is_applying(&self) -> bool {
+        matches!(self.reload, Some(Reload::Applying { .. }))
+    }
+
+    /// Returns whether a reload has begun and not ended.
+    #[cfg(test)]
+    pub(super) fn is_reloading(&self) -> bool {
+        self.reload.is_some()
+    }
+
+    /// Waits for the next event. Can be called again if it was cancelled.
+    pub(super) async fn next(&mut self) -> WorkersEvent {
+        let reload = &mut self.reload;
+        let step = async {
+            match reload {
+                Some(reload) => reload.step().await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            Some(notice) = self.notices.recv() => WorkersEvent::Notice(notice),
+            step = step => WorkersEvent::Reload(step),
+            () = sleep_until(self.retry), if !self.parked.is_empty() => WorkersEvent::Retry,
+        }
+    }
+
+    /// Handles an event.
+    pub(super) fn handle(&mut self, event: WorkersEvent) -> Result<(), RunError> {
+        match event {
+            WorkersEvent::Notice(Notice::Access { source, access }) => {
+                self.access.note(&source, access);
+            }
+            WorkersEvent::Notice(Notice::Ended(number)) => {
+                if let Some(works) = self.join(number)? {
+                    self.receive(works);
+                }
+            }
+            WorkersEvent::Reload(ReloadStep::Loaded(loaded)) => {
+                let loaded = loaded.map_err(|_| RunError::ThreadPanicked("reload"))?;
+                self.loaded(loaded);
+            }
+            WorkersEvent::Reload(ReloadStep::Late) => self.end_late_step(),
+            WorkersEvent::Reload(ReloadStep::Applied(applied)) => {
+                let applied = applied.map_err(|_| RunError::ThreadPanicked("reload"))?;
+                self.applied(applied);
+            }
+            WorkersEvent::Retry => {
+                let parked = std::mem::take(&mut self.parked);
+                self.resume(parked);
+            }
+        }
+        Ok(())
+    }
+
+    /// Requests that the configuration is read again and applied if it has no error.
+    pub(super) fn reload(&mut self) {
+        let Some(origin) = &self.origin else {
+            tracing::warn!("nothing to reload: started without a configuration file");
+            return;
+        };
+        if self.reload.is_none() {
+            self.load();
+            return;
+        }
+        self.is_requested = true;
+        if let Some(Reload::Late { .. }) = self.reload {
+            let path = origin.path.display();
+            tracing::warn!("the last reload still reads {path}; this one begins when it has ended");
+        }
+    }
+
+    /// Begins to read the configuration.
+    fn load(&mut self) {
+        let Some(origin) = &self.origin else {
+            return;
+        };
+        self.is_requested = false;
+        systemd::notify_reloading();
+        let (load, path) = (Arc::clone(&self.load), origin.path.clone());
+        match aside("reload", move || load(&path)) {
+            Ok(loaded) => {
+                let until = Instant::now() + self.limits.load;
+                self.reload = Some(Reload::Loading { loaded, until });
+            }
+            Err(error) => self.refuse(&format!("cannot start a thread: {error}")),
+        }
+    }
+
+    fn loaded(&mut self, loaded: Loaded) {
+        let was_late = matches!(self.reload.take(), Some(Reload::Late { .. }));
+        if self.is_requested {
+            self.load();
+            return;
+        }
+        let Some(origin) = self.origin.clone().filter(|_| !was_late) else {
+            return;
+        };
+        match loaded {
+            Ok(Ok((config, resolvers))) => {
+                if !origin.listen_is_given && config.listen != self.listen {
+                    tracing::warn!("web.listen changed: restart the exporter to apply it");
+                }
+                self.pause(config, resolvers);
+            }
+            Ok(Err(report)) => {
+                for fault in report.faults() {
+                    tracing::error!("{fault}");
+                }
+                let path = origin.path.display();
+                self.refuse(&format!("{} errors in {path}", report.errors()));
+            }
+            Err(error) => self.refuse(&error.to_string()),
+        }
+    }
+
+    /// Stops every worker, to apply a configuration then.
+    fn pause(&mut self, config: Config, resolvers: Resolvers) {
+        self.running.iter().for_each(Worker::request_pause);
+        self.reload = Some(Reload::Pausing {
+            config: Box::new(config),
+            resolvers,
+            works: std::mem::take(&mut self.parked),
+            until: Instant::now() + self.limits.pause,
+        });
+        self.apply_if_paused();
+    }
+
+    /// Joins the worker that has ended. Returns `None` if it was joined before.
+    fn join(&mut self, number: u64) -> Result<Option<Vec<Work>>, RunError> {
+        let mut running = self.running.iter();
+        let Some(at) = running.position(|worker| worker.number() == number) else {
+            return Ok(None);
+        };
+        let joined = self.running.swap_remove(at).join();
+        joined.map(Some).map_err(RunError::Panicked)
+    }
+
+    /// Takes the sources of a worker that has stopped.
+    fn receive(&mut self, stopped: Vec<Work>) {
+        if let Some(Reload::Pausing { works, .. }) = &mut self.reload {
+            works.extend(stopped);
+            self.apply_if_paused();
+        } else {
+            // It stopped for a reload that was refused meanwhile.
+            self.resume(stopped);
+        }
+    }
+
+    fn apply_if_paused(&mut self) {
+        if !self.running.is_empty() {
+            return;
+        }
+        let Some(Reload::Pausing {
+            config,
+            resolvers,
+            works,
+            ..
+        }) = self.reload.take()
+        else {
+            return;
+        };
+        match reload::apply(&self.assembly, *config, resolvers, works, &self.links) {
+            Ok(applied) => {
+                let since = Instant::now();
+                self.reload = Some(Reload::Applying { applied, since });
+            }
+            Err(refused) => self.applied(Err(refused)),
+        }
+    }
+
+    fn applied(&mut self, applied: Result<Assembled, NotAssembled>) {
+        self.reload = None;
+        let assembled = match applied {
+            Ok(assembled) => assembled,
+            Err(NotAssembled { error, works }) => {
+                self.resume(works);
+                let error = anyhow::Error::new(error);
+                return self.refuse(&format!("{error:#}"));
+            }
+        };
+        self.running = assembled.workers;
+        self.links = assembled.links;
+        self.publish();
+        if let Some(origin) = &self.origin {
+            tracing::info!("configuration reloaded from {}", origin.path.display());
+        }
+        self.end_reload();
+    }
+
+    /// Refuses the configuration of a reload whose step takes too long.
+    fn end_late_step(&mut self) {
+        match self.reload.take() {
+            Some(Reload::Loading { loaded, .. }) => {
+                self.reload = Some(Reload::Late { loaded });
+                self.refuse(&format!("it was not read within {:?}", self.limits.load));
+            }
+            Some(Reload::Pausing { works, .. }) => {
+                let stuck: Vec<_> = self
+                    .unfinished()
+                    .map(|name| format!("source `{name}`"))
+                    .collect();
+                let stuck = stuck.join(", ");
+                self.running.iter().for_each(Worker::withdraw_pause);
+                self.resume(works);
+                let within = self.limits.pause;
+                self.refuse(&format!("not stopped within {within:?}: {stuck}"));
+            }
+            other => self.reload = other,
+        }
+    }
+
+    /// Starts workers again as they were. Without a thread, their sources wait for the next attempt.
+    fn resume(&mut self, works: Vec<Work>) {
+        match self.assembly.threads(works.len()) {
+            Ok(threads) => {
+                self.running.extend(self.assembly.start(threads, works));
+                self.publish();
+            }
+            Err(error) => {
+                tracing::error!("cannot start a thread for the sources, which wait: {error}");
+                self.parked.extend(works);
+                self.retry = Instant::now() + RESUME_PAUSE;
+            }
+        }
+    }
+
+    /// Lists the sources, and the threads that scrapes ask.
+    fn publish(&mut self) {
+        let names = self.running.iter().flat_map(Worker::names);
+        let parked = self.parked.iter().map(|work| work.name.as_str());
+        self.access.set_sources(names.chain(parked));
+        let threads = self.running.iter().map(Worker::control).collect();
+        self.assembly.shards.set_threads(threads);
+    }
+
+    fn refuse(&mut self, why: &str) {
+        self.assembly.telemetry.config_refused();
+        tracing::error!("configuration not reloaded, the previous one stays in force: {why}");
+        self.end_reload();
+    }
+
+    /// Notifies systemd of the end of a reload, and begins the next one if it was requested meanwhile.
+    fn end_reload(&mut self) {
+        systemd::notify(NotifyState::Ready);
+        if self.is_requested && self.reload.is_none() {
+            self.load();
+        }
+    }
+
+    /// Logs which thread has made no progress for longer than `limit`, and returns whether one has not.
+    pub(super) fn are_stuck(&self, limit: Duration) -> bool {
+        let now = self.assembly.clock.monotonic();
+        let mut are_stuck = false;
+        for worker in &self.running {
+            let silence = worker.silence(now);
+            if silence > limit {
+                are_stuck = true;
+                let source = worker.current();
+                tracing::error!(source, "no progress for {silence:?}");
+            }
+        }
+        if let Some(Reload::Applying { since, .. }) = &self.reload
+            && since.elapsed() > limit
+        {
+            are_stuck = true;
+            tracing::error!("the reload has made no progress for {:?}", since.elapsed());
+        }
+        are_stuck
+    }
+
+    /// Stops every worker, counts what streams had received until then, and waits for their ends. Who is left when the wait
+    /// is cancelled has a name in [`Self::unfinished`].
+    pub(super) async fn finish(&mut self) -> Result<(), RunError> {
+        match self.reload.take() {
+            Some(Reload::Pausing { works, .. }) => self.resume(works),
+            Some(applying @ Reload::Applying { .. }) => {
+                self.is_requested = false;
+                let applying = self.reload.insert(applying);
+                let step = applying.step().await;
+                self.handle(WorkersEvent::Reload(step))?;
+            }
+            Some(Reload::Loading { .. } | Reload::Late { .. }) | None => {}
+        }
+        let parked = std::mem::take(&mut self.parked);
+        self.resume(parked);
+        self.running.iter().for_each(Worker::request_finish);
+        let mut outcome = Ok(());
+        while !self.running.is_empty() {
+            if let Some(Notice::Ended(number)) = self.notices.recv().await {
+                outcome = outcome.and(self.join(number).map(drop));
+            }
+        }
+        outcome
+    }
+}

@@ -1,0 +1,116 @@
+//! Many sources at once, and a system that gives no notifications.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::thread;
+
+use crate::follow::Written;
+#[cfg(feature = "stack")]
+use crate::lifecycle::set_up;
+use crate::recorded::line;
+use crate::support::{Daemon, Source, append, rename};
+
+const SOURCES: usize = 100;
+
+/// Returns the targets of the descriptors of a process.
+fn descriptors(process: u32) -> Vec<PathBuf> {
+    let entries = fs::read_dir(format!("/proc/{process}/fd")).unwrap();
+    let targets = entries.filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
+    targets.collect()
+}
+
+#[test]
+fn threads_and_notifiers_do_not_grow_with_the_sources() {
+    let dir = tempfile::tempdir().unwrap();
+    let names: Vec<_> = (0..SOURCES).map(|nth| format!("s{nth}")).collect();
+    let logs: Vec<_> = (names.iter())
+        .map(|name| dir.path().join(format!("{name}.log")))
+        .collect();
+    let sources = names.iter().zip(&logs).map(|(name, log)| Source {
+        name,
+        pattern: "nginx-combined",
+        log,
+    });
+    for log in &logs {
+        fs::write(log, line("GET", 200)).unwrap();
+    }
+    let daemon = Daemon::follow(dir.path(), &sources.collect::<Vec<_>>());
+    let counted = |lines| names.iter().map(move |name| (name.as_str(), lines));
+    daemon.metrics_after(&counted(1).collect::<Vec<_>>());
+
+    let threads = fs::read_dir(format!("/proc/{}/task", daemon.id())).unwrap();
+    let processors = thread::available_parallelism().unwrap().get();
+    // The main thread, the log's and the notifier's, and those that encode pages.
+    let others = 3 + 4;
+    let threads = threads.count();
+    assert!(threads <= processors + others, "{threads}");
+    let notifiers = descriptors(daemon.id());
+    let is_notifier = |target: &&PathBuf| target.to_string_lossy().contains("inotify");
+    assert_eq!(notifiers.iter().filter(is_notifier).count(), 1);
+
+    // All of them are rotated at once.
+    for log in &logs {
+        rename(log, &log.with_extension("log.1"));
+        append(log)
+            .write_all(line("GET", 200).repeat(2).as_bytes())
+            .unwrap();
+    }
+    daemon.metrics_after(&counted(3).collect::<Vec<_>>());
+}
+
+#[test]
+fn many_sources_are_followed_side_by_side() {
+    let dir = tempfile::tempdir().unwrap();
+    let names: Vec<String> = (0..50).map(|n| format!("site-{n}")).collect();
+    let paths: Vec<_> = names.iter().map(|name| dir.path().join(name)).collect();
+    let sources: Vec<Source> = names
+        .iter()
+        .zip(&paths)
+        .map(|(name, log)| Source {
+            name,
+            pattern: "nginx-combined",
+            log,
+        })
+        .collect();
+    let daemon = Daemon::follow(dir.path(), &sources);
+    let written: Vec<Written> = names
+        .iter()
+        .zip(&paths)
+        .zip(1..)
+        .map(|((name, path), lines)| {
+            let mut written = Written::new(name);
+            written.write(&mut append(path), "GET", 200, lines);
+            written
+        })
+        .collect();
+    for written in written {
+        written.check(&daemon);
+    }
+}
+
+/// In a user namespace of its own, the limit of inotify instances can be set for one process (`user_namespaces(7)`).
+#[cfg(feature = "stack")]
+#[test]
+fn without_notifications_the_limit_is_named_and_every_line_is_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    set_up(dir.path());
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--user", "--map-root-user", "sh", "-c"]);
+    command.arg("echo 0 >/proc/sys/user/max_inotify_instances && exec \"$@\"");
+    command.args([
+        "sh",
+        env!("CARGO_BIN_EXE_httplog-exporter"),
+        "run",
+        "--config",
+    ]);
+    command.arg(dir.path().join("config.toml"));
+    let daemon = Daemon::start(dir.path(), command);
+    daemon.wait_until_said("sysctl fs.inotify.max_user_instances=NUMBER");
+    for written in 2..10 {
+        let mut file = append(&dir.path().join("access.log"));
+        file.write_all(line("GET", 200).as_bytes()).unwrap();
+        let counted = daemon.scrape().lines("nginx", None);
+        assert_eq!(counted, written);
+    }
+}
