@@ -1,6 +1,7 @@
 //! The cost of each stage of a line: `cargo bench --bench kernels`.
 
 #![expect(
+    clippy::cast_precision_loss,
     clippy::unwrap_used,
     reason = "a benchmark: a failure ends it, and macros write its main"
 )]
@@ -12,10 +13,13 @@ use std::sync::Arc;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use httplog_exporter::expose::encode_text;
 use httplog_exporter::label::Budget;
-use httplog_exporter::model::{Batch, Families, GenerationId, Position, Status};
+use httplog_exporter::model::{
+    Batch, Families, Family, GenerationId, Histogram, Kind, Position, Series, Status, Unit, Value,
+};
 use httplog_exporter::pattern::{Pattern, presets};
 use httplog_exporter::pipeline::{Pipeline, Settings};
 use httplog_exporter::route::Router;
+use prometheus::{Encoder, HistogramOpts, HistogramVec, Registry, TextEncoder};
 
 /// Longest line measured, in bytes: a few recorded targets have several thousand.
 const LINE_BYTES: usize = 1_000;
@@ -167,5 +171,74 @@ fn scrape(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(kernels, parse, feed, route, scrape);
+/// Number of histograms on the page of [`encode`].
+const HISTOGRAMS: u32 = 7_143;
+
+/// Measures encoding a page of 100,000 bucket series, beside `prometheus::TextEncoder` on the same series.
+fn encode(criterion: &mut Criterion) {
+    let bounds: Vec<u64> = [
+        5, 10, 25, 50, 100, 200, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000,
+    ]
+    .map(|millis| millis * 1_000)
+    .into();
+    let (name, help) = ("httplog_request_duration_seconds", "Duration.");
+    let seconds = bounds.iter().map(|micros| *micros as f64 / 1e6).collect();
+    let opts = HistogramOpts::new(name, help).buckets(seconds);
+    let vec = HistogramVec::new(opts, &["method", "route", "source"]).unwrap();
+    let mut series = Vec::new();
+    for number in 0..HISTOGRAMS {
+        let route = format!("shop:view-{number}");
+        let theirs = vec.with_label_values(&["GET", &route, "nginx"]);
+        let mut counts = vec![0; bounds.len() + 1];
+        let mut sum = 0;
+        for observation in 0..40 {
+            let micros = u64::from((number * 37 + observation * 431_000) % 20_000_000);
+            counts[bounds.partition_point(|bound| *bound < micros)] += 1;
+            sum += micros;
+            theirs.observe(micros as f64 / 1e6);
+        }
+        let labels = [("method", "GET"), ("route", &route), ("source", "nginx")];
+        series.push(Series {
+            labels: labels
+                .map(|(name, value)| (name.into(), value.into()))
+                .into(),
+            value: Value::Histogram(Histogram {
+                bounds: bounds.as_slice().into(),
+                counts,
+                sum,
+                unit: Unit::Micros,
+            }),
+        });
+    }
+    let families = Families::new([Family {
+        name: name.into(),
+        help: help.into(),
+        kind: Kind::Histogram,
+        series,
+    }]);
+    let registry = Registry::new();
+    registry.register(Box::new(vec)).unwrap();
+    let gathered = registry.gather();
+    let mut page = Vec::new();
+    let mut group = criterion.benchmark_group("encode");
+    let samples = u64::from(HISTOGRAMS) * (bounds.len() as u64 + 3);
+    group.throughput(Throughput::Elements(samples));
+    group.bench_function("ours", |bencher| {
+        bencher.iter(|| {
+            page.clear();
+            encode_text(black_box(&families), &mut page);
+        });
+    });
+    group.bench_function("prometheus", |bencher| {
+        bencher.iter(|| {
+            page.clear();
+            TextEncoder::new()
+                .encode(black_box(&gathered), &mut page)
+                .unwrap();
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(kernels, parse, feed, route, scrape, encode);
 criterion_main!(kernels);

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use httplog_exporter::diag::{Report, Text};
 use httplog_exporter::model::Status;
-use httplog_exporter::route::{PathTemplate, Resolver, Router, Urlconf};
+use httplog_exporter::route::{Level, LevelKind, PathTemplate, Resolver, Route, Router, Urlconf};
 
 /// Number of paths in one round.
 const PATHS: usize = 1_000;
@@ -52,8 +52,73 @@ fn site(routes: usize) -> (Router, Vec<String>) {
         paths.push(format!("/{application}/{path}"));
     }
     let resolver = Resolver::new(urlconf, None, &mut Report::default());
-    let named = Router::from_urlconf(Arc::new(resolver), routes);
+    let named = Router::from_urlconf(Arc::new(resolver), None);
     (named, popular(&paths))
+}
+
+/// Builds a router as large as a real site's: 2,200 views, of which 500 are routes with a format suffix, 200 are below
+/// levels without an anchor, and 175 below levels without a text. Returns it with paths for routes of each kind.
+fn large_site() -> (Router, [(&'static str, Vec<String>); 4]) {
+    let level = |kind, pattern: String| Level {
+        kind,
+        pattern,
+        converters: Vec::new(),
+    };
+    let prefix = |number: usize| level(LevelKind::Prefix, format!("application-{}/", number / 25));
+    let mut urlconf = Urlconf::default();
+    let mut paths: [(&str, Vec<String>); 4] =
+        ["suffix", "unanchored", "empty", "plain"].map(|kind| (kind, Vec::new()));
+    for number in 0..2_200 {
+        let (kind, chain, path) = match number % 88 {
+            at if at < 20 => {
+                let expression =
+                    format!(r"^model{number}/(?P<pk>[^/.]+)\.(?P<format>[a-z0-9]+)/?$");
+                let path = format!("/api/v1/model{number}/4711.json");
+                let api = level(LevelKind::Prefix, "api/v1/".into());
+                let collection = format!(r"^model{number}\.(?P<format>[a-z0-9]+)/?$");
+                if at < 10 {
+                    (0, vec![api, level(LevelKind::Full, expression)], path)
+                } else {
+                    let path = format!("/api/v1/model{number}.json");
+                    (0, vec![api, level(LevelKind::Full, collection)], path)
+                }
+            }
+            20..28 => {
+                let open = level(LevelKind::Search, format!("section{number}/"));
+                let last = level(LevelKind::Full, "^page-(?P<page>[0-9]+)/$".into());
+                (1, vec![open, last], format!("/section{number}/page-7/"))
+            }
+            28..35 => {
+                let empty = level(LevelKind::Search, String::new());
+                let last = level(
+                    LevelKind::Search,
+                    format!(r"^empty{number}/(?P<x>[0-9]+)/\Z"),
+                );
+                (2, vec![empty, last], format!("/empty{number}/17/"))
+            }
+            _ => {
+                let last = level(
+                    LevelKind::Search,
+                    format!(r"^view{number}/(?P<x>[-a-zA-Z0-9_]+)/\Z"),
+                );
+                let path = format!(
+                    "/application-{}/view{number}/a-slug-of-17/?page=2",
+                    number / 25
+                );
+                (3, vec![prefix(number), last], path)
+            }
+        };
+        urlconf.routes.push(Route {
+            view: format!("view-{number}"),
+            shown: String::new(),
+            chain,
+            languages: None,
+        });
+        paths[kind].1.push(path);
+    }
+    let resolver = Resolver::new(urlconf, None, &mut Report::default());
+    let router = Router::from_urlconf(Arc::new(resolver), None);
+    (router, paths.map(|(kind, paths)| (kind, popular(&paths))))
 }
 
 /// Picks paths as traffic does: the n-th comes about 1/n as often as the first.
@@ -113,7 +178,7 @@ fn route(criterion: &mut Criterion) {
     let mut report = Report::default();
     let urlconf = Urlconf::read(&text, &mut report).unwrap();
     let resolver = Resolver::new(urlconf, None, &mut report);
-    let mut rich = Router::from_urlconf(Arc::new(resolver), 500);
+    let mut rich = Router::from_urlconf(Arc::new(resolver), None);
     let paths = [
         "/",
         "/articles/2026/11/slug-17/",
@@ -125,6 +190,19 @@ fn route(criterion: &mut Criterion) {
     let paths: Vec<String> = repeated.into_iter().map(str::to_owned).collect();
     group.bench_function("rich", |bencher| {
         bencher.iter(|| resolve_all(&mut rich, &paths, status));
+    });
+    let (mut large, paths_of_large) = large_site();
+    for (kind, paths) in paths_of_large {
+        let id = BenchmarkId::new("large", kind);
+        group.bench_function(id, |bencher| {
+            bencher.iter(|| resolve_all(&mut large, &paths, status));
+        });
+    }
+    let unknown: Vec<String> = (0..PATHS)
+        .map(|number| format!("/wp-content/uploads/{number}.php"))
+        .collect();
+    group.bench_function("large/unresolved", |bencher| {
+        bencher.iter(|| resolve_all(&mut large, &unknown, status));
     });
     let mut folding = Router::new(500);
     group.bench_function("folding", |bencher| {
