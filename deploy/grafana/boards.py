@@ -211,7 +211,7 @@ EXPORTER = {
                   [(ratio(self_rate("rejected_lines_total", "instance, source"), self_rate("lines_total", "instance, source")),
                     "{{source}} on {{instance}}")], "percentunit", limits=(0.01, 0.1)),
             graph("Rejected lines by reason",
-                  "mismatch: does not match the pattern. number: invalid number. overlong: longer than limits.line_bytes.",
+                  "mismatch: does not match the pattern. number: invalid number. overlong: longer than limits.line_bytes. ambiguous: can be read in two ways.",
                   [(self_rate("rejected_lines_total", "reason"), "{{reason}}")], "cps"),
         ]),
         ("Keeping up", [
@@ -228,6 +228,9 @@ EXPORTER = {
             graph("Gaps", "Events per hour in which lines may have been lost, by reason. copytruncate is expected with that kind of rotation.",
                   [(f"sum by (source, reason) (increase(httplog_exporter_gap_events_total{{{SOURCE}}}[1h]))", "{{source}}: {{reason}}")],
                   "short", limits=(1,)),
+            graph("Lost bytes", "Bytes per hour lost in gaps: at least (min) or at most (max), for the reasons that tell.",
+                  [(f"sum by (source, reason, bound) (increase(httplog_exporter_gap_bytes_total{{{SOURCE}}}[1h]))",
+                    "{{source}}: {{reason}}, {{bound}}")], "bytes"),
         ]),
         ("Series and joined logs", [
             graph("Label combinations", "Label combinations in memory, one per histogram. Limited by limits.series.",
