@@ -51,21 +51,21 @@ impl Micros {
         {
             return Some(Self(thousandths * 1_000));
         }
-        Self::from_decimal(text, 1_000_000)
+        Self::from_decimal::<1_000_000>(text)
     }
 
-    /// Parses a number with or without decimals, of a unit of so many microseconds; a power of ten. Further decimals than
+    /// Parses a number with or without decimals, of a unit of `UNIT` microseconds; a power of ten. Further decimals than
     /// microseconds are cut off.
-    fn from_decimal(text: &[u8], unit: u64) -> Option<Self> {
+    fn from_decimal<const UNIT: u64>(text: &[u8]) -> Option<Self> {
         let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let whole = parse_integer(&text[..digits])?.checked_mul(unit)?;
+        let whole = parse_integer(&text[..digits])?.checked_mul(UNIT)?;
         let fraction = match &text[digits..] {
             [] => return Some(Self(whole)),
             [b'.', fraction @ ..] if !fraction.is_empty() => fraction,
             _ => return None,
         };
         let mut micros = 0;
-        let mut scale = unit / 10;
+        let mut scale = UNIT / 10;
         for byte in fraction {
             if !byte.is_ascii_digit() {
                 return None;
@@ -80,7 +80,7 @@ impl Micros {
     pub fn from_millis(text: &[u8]) -> Option<Self> {
         match parse_integer(text) {
             Some(whole) => whole.checked_mul(1_000).map(Self),
-            None => Self::from_decimal(text, 1_000),
+            None => Self::from_decimal::<1_000>(text),
         }
     }
 
@@ -88,7 +88,7 @@ impl Micros {
     pub fn from_micros(text: &[u8]) -> Option<Self> {
         match parse_integer(text) {
             Some(whole) => Some(Self(whole)),
-            None => Self::from_decimal(text, 1),
+            None => Self::from_decimal::<1>(text),
         }
     }
 

@@ -41,14 +41,11 @@ pub(super) fn read<'l>(
     let mut found = Found::new(record);
     let mut at = 0;
     hints.rewind();
-    let length = loop {
+    loop {
         let rest = text.get(at..).unwrap_or_default();
         let hint = hints.find(rest, place);
         let Some((length, member)) = hint.or_else(|| label(keys, hints, rest, place)) else {
-            match trailing_tabs(rest) {
-                Some(tabs) if at > 0 => break at + tabs,
-                _ => return Ahead::Undecided,
-            }
+            return end_at_tabs(keys, &found, text, at);
         };
         let start = at + length;
         let end = first_of(text, start, [b'\t', b'\n']);
@@ -56,18 +53,21 @@ pub(super) fn read<'l>(
             keys.give(member.keys, text.get(start..end), &mut found);
         }
         if text.get(end) != Some(&b'\t') {
-            break end;
+            return keys.finish(&found, end);
         }
         at = end + 1;
-    };
-    keys.finish(&found, length)
+    }
 }
 
-/// Counts the tabs that are the rest of a line; `None` if it has more.
+/// Ends a line in which no label follows the pieces before `at`: further tabs may.
 #[cold]
-fn trailing_tabs(rest: &[u8]) -> Option<usize> {
+fn end_at_tabs(keys: &Keys, found: &Found<'_, '_>, text: &[u8], at: usize) -> Ahead {
+    let rest = text.get(at..).unwrap_or_default();
     let tabs = rest.iter().take_while(|byte| **byte == b'\t').count();
-    matches!(rest.get(tabs), None | Some(b'\n')).then_some(tabs)
+    match rest.get(tabs) {
+        None | Some(b'\n') if at > 0 => keys.finish(found, at + tabs),
+        _ => Ahead::Undecided,
+    }
 }
 
 /// Returns the length of a label and its colon, and the keys that the label is, without the nearest
