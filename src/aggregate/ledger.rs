@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::{Family, Kind, Labels};
+use crate::model::{Family, Kind, Series};
 
 /// Counts of the lines of one source, by outcome.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,51 +52,87 @@ impl Ledger {
             }
         }
     }
+}
 
-    /// Returns the account as metrics of the exporter itself.
-    pub fn families(&self, source: &Arc<str>, series: u64) -> Vec<Family> {
-        let outcomes = [
-            ("recorded", self.recorded),
-            ("rejected", self.rejected_lines()),
-            ("skipped", self.skipped_lines()),
-        ];
-        let labels = || vec![("source".into(), Arc::clone(source))];
-        let with = |name: &str, value: &str| {
-            let mut labels: Labels = labels();
-            labels.insert(0, (name.into(), value.into()));
-            labels
+/// The ledgers of several sources as metrics of the exporter itself. Their series share the texts of labels.
+#[derive(Debug, Default)]
+pub struct Accounts {
+    texts: BTreeMap<&'static str, Arc<str>>,
+    lines: Vec<Series>,
+    rejected: Vec<Series>,
+    bytes: Vec<Series>,
+    series: Vec<Series>,
+    overflow: Vec<Series>,
+}
+
+impl Accounts {
+    /// Adds the ledger of a source that has so many series.
+    pub(super) fn add(&mut self, source: &Arc<str>, ledger: &Ledger, series: u64) {
+        let source = (self.text("source"), Arc::clone(source));
+        for (outcome, lines) in [
+            ("recorded", ledger.recorded),
+            ("rejected", ledger.rejected_lines()),
+            ("skipped", ledger.skipped_lines()),
+        ] {
+            let labels = vec![(self.text("outcome"), self.text(outcome)), source.clone()];
+            self.lines.push(Series::from_count(labels, lines));
+        }
+        for (reason, lines) in &ledger.rejected {
+            let labels = vec![(self.text("reason"), self.text(reason)), source.clone()];
+            self.rejected.push(Series::from_count(labels, *lines));
+        }
+        for (all, count) in [
+            (&mut self.bytes, ledger.bytes),
+            (&mut self.series, series),
+            (&mut self.overflow, ledger.overflow),
+        ] {
+            all.push(Series::from_count(vec![source.clone()], count));
+        }
+    }
+
+    fn text(&mut self, text: &'static str) -> Arc<str> {
+        let known = self.texts.entry(text).or_insert_with(|| text.into());
+        Arc::clone(known)
+    }
+
+    /// Returns the families.
+    pub fn into_families(self) -> Vec<Family> {
+        let family = |name: &str, help: &str, kind, series| Family {
+            name: name.into(),
+            help: help.into(),
+            kind,
+            series,
         };
-        let rejected = self.rejected.iter();
         vec![
-            Family::from_counts(
+            family(
                 "httplog_exporter_lines_total",
                 "Lines read, by what became of them.",
                 Kind::Counter,
-                outcomes.map(|(outcome, lines)| (with("outcome", outcome), lines)),
+                self.lines,
             ),
-            Family::from_counts(
+            family(
                 "httplog_exporter_rejected_lines_total",
                 "Lines that could not be counted as requests, by reason.",
                 Kind::Counter,
-                rejected.map(|(reason, lines)| (with("reason", reason), *lines)),
+                self.rejected,
             ),
-            Family::from_counts(
+            family(
                 "httplog_exporter_read_bytes_total",
                 "Bytes of the lines read.",
                 Kind::Counter,
-                [(labels(), self.bytes)],
+                self.bytes,
             ),
-            Family::from_counts(
+            family(
                 "httplog_exporter_series",
                 "Series held for the source.",
                 Kind::Gauge,
-                [(labels(), series)],
+                self.series,
             ),
-            Family::from_counts(
+            family(
                 "httplog_exporter_series_overflow_total",
                 "Lines counted as <other> because limits.series was reached.",
                 Kind::Counter,
-                [(labels(), self.overflow)],
+                self.overflow,
             ),
         ]
     }

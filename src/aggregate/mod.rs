@@ -13,7 +13,7 @@ mod shard;
 mod table;
 
 pub use definition::{Definition, Kind, Measure, Values};
-pub use ledger::Ledger;
+pub use ledger::{Accounts, Ledger};
 pub use rows::{Key, Registration, Row};
 pub use shard::Shard;
 pub use table::LabelValues;

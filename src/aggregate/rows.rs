@@ -7,8 +7,11 @@ use std::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
-/// Number of rows found without a hash table, by one byte of a multiplied key.
-const RECENT: usize = 256;
+/// Least and largest number of recent rows, which are found without a hash table. Powers of two.
+const MIN_RECENT: usize = 16;
+const MAX_RECENT: usize = 256;
+/// Recent rows for each registered one: with fewer, rows that share a place would often be looked up in the hash table.
+const RECENT_PER_ROW: usize = 8;
 
 /// Largest number of overflow keys remembered; they take up to 2 MiB, and their rows 512 KiB for each table. Tests reach
 /// it with a few lines.
@@ -36,10 +39,10 @@ pub struct Registration {
 #[derive(Debug)]
 pub(super) struct Rows {
     registered: HashTable<(Key, Row)>,
-    /// The registered rows, in the order of registration.
-    order: Vec<(Key, Row)>,
-    /// Rows found recently, each at the place of its key.
-    recent: Box<[(Key, Row); RECENT]>,
+    /// The registered rows, in the order of registration, if that is kept.
+    order: Option<Vec<(Key, Row)>>,
+    /// Rows found recently, each at the place of its key. There are more places the more rows are registered.
+    recent: Box<[(Key, Row)]>,
     hasher: RandomState,
     /// For each row, the slot in each table.
     slots: Vec<usize>,
@@ -52,12 +55,12 @@ pub(super) struct Rows {
 }
 
 impl Key {
-    /// Returns the place of the key among the recent rows.
+    /// Returns the place of the key among so many recent rows: a power of two, at most [`MAX_RECENT`].
     #[inline]
-    const fn place(self) -> u8 {
+    const fn place(self, places: usize) -> usize {
         // Multiplied by 2^64 over the golden ratio, keys that differ a little spread.
         let [.., high] = self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes();
-        high
+        high as usize & (places - 1)
     }
 }
 
@@ -69,13 +72,10 @@ impl Row {
 
 impl Rows {
     pub(super) fn new() -> Self {
-        // An empty place holds a key of another place, so that no look-up finds it.
-        let mut recent = Box::new([(Key(0), Row(0)); RECENT]);
-        recent[usize::from(Key(0).place())] = (Key(1), Row(0));
         Self {
             registered: HashTable::new(),
-            order: Vec::new(),
-            recent,
+            order: None,
+            recent: empty_places(MIN_RECENT),
             hasher: RandomState::default(),
             slots: Vec::new(),
             overflow_keys: HashTable::new(),
@@ -84,10 +84,15 @@ impl Rows {
         }
     }
 
+    /// Keeps the order in which rows are registered, from now on.
+    pub(super) fn keep_order(&mut self) {
+        self.order = Some(Vec::new());
+    }
+
     /// Returns the row of a registered key.
     #[inline]
     pub(super) fn find(&mut self, key: Key) -> Option<Row> {
-        let (known, row) = self.recent[usize::from(key.place())];
+        let (known, row) = self.recent[key.place(self.recent.len())];
         if known == key {
             Some(row)
         } else {
@@ -99,7 +104,8 @@ impl Rows {
     fn find_registered(&mut self, key: Key) -> Option<Row> {
         let hash = self.hasher.hash_one(key.0);
         let found = self.registered.find(hash, |(known, _)| *known == key)?;
-        self.recent[usize::from(key.place())] = *found;
+        let place = key.place(self.recent.len());
+        self.recent[place] = *found;
         Some(found.1)
     }
 
@@ -113,23 +119,30 @@ impl Rows {
     pub(super) fn register(&mut self, key: Key, slots: &[usize]) -> Row {
         let row = self.push(slots);
         insert(&mut self.registered, &self.hasher, (key, row));
-        self.order.push((key, row));
+        if let Some(order) = &mut self.order {
+            order.push((key, row));
+        }
+        let places = self.recent.len();
+        if places < MAX_RECENT && self.registered.len() * RECENT_PER_ROW > places {
+            self.recent = empty_places(2 * places);
+        }
         row
     }
 
     /// Returns the number of registered rows.
     pub(super) fn registered(&self) -> usize {
-        self.order.len()
+        self.registered.len()
     }
 
-    /// Returns the registered rows behind the first `known`, in the order of registration.
+    /// Returns the registered rows behind the first `known`, in the order of registration; none unless that is kept.
     pub(super) fn registrations(
         &self,
         known: usize,
         tables: usize,
     ) -> impl Iterator<Item = Registration> {
-        let new = self.order.get(known..).unwrap_or_default().iter();
-        new.map(move |(key, row)| Registration {
+        let order = self.order.as_deref().unwrap_or_default();
+        let new = order.get(known..).unwrap_or_default();
+        new.iter().map(move |(key, row)| Registration {
             key: *key,
             slots: self.slots(*row, tables).into(),
         })
@@ -181,6 +194,13 @@ impl Rows {
     }
 }
 
+/// Returns recent rows without an entry: each place holds a key of another one, so that no look-up finds it.
+fn empty_places(places: usize) -> Box<[(Key, Row)]> {
+    let mut recent = vec![(Key(0), Row(0)); places];
+    recent[Key(0).place(places)] = (Key(1), Row(0));
+    recent.into()
+}
+
 fn insert(table: &mut HashTable<(Key, Row)>, hasher: &RandomState, entry: (Key, Row)) {
     let hash = |(key, _): &(Key, Row)| hasher.hash_one(key.0);
     table.insert_unique(hash(&entry), entry, hash);
@@ -205,6 +225,38 @@ mod tests {
         }
         assert_eq!(rows.slots.len(), OVERFLOW_KEYS);
         assert!((0..1_000).all(|key| rows.find(Key(key)).is_none()));
+    }
+
+    #[test]
+    fn recent_rows_grow_with_the_registered_ones_and_lose_none() {
+        let mut rows = Rows::new();
+        let mut places = vec![rows.recent.len()];
+        for key in 0..100 {
+            assert_eq!(rows.find(Key(key)), None);
+            let row = rows.register(Key(key), &[]);
+            assert!((0..=key).all(|known| rows.find(Key(known)).is_some()));
+            assert_eq!(rows.find(Key(key)), Some(row));
+            places.push(rows.recent.len());
+        }
+        places.dedup();
+        assert_eq!(places, [16, 32, 64, 128, 256]);
+    }
+
+    #[test]
+    fn the_order_of_registration_is_kept_on_request() {
+        let register = |rows: &mut Rows| {
+            for key in [5, 3, 4] {
+                rows.register(Key(key), &[0]);
+            }
+            let behind = rows.registrations(1, 1);
+            behind.map(|row| row.key.0).collect::<Vec<_>>()
+        };
+        let mut rows = Rows::new();
+        assert!(register(&mut rows).is_empty());
+        assert_eq!(rows.registered(), 3);
+        let mut rows = Rows::new();
+        rows.keep_order();
+        assert_eq!(register(&mut rows), [3, 4]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::definition::{Definition, Kind, Values};
 use super::history::History;
-use super::ledger::Ledger;
+use super::ledger::{Accounts, Ledger};
 use super::rows::{Key, Registration, Row, Rows};
 use super::table::{LabelValues, Table, label_names};
 use crate::model::{self, Course, Family, Number, Series, Track, Unit, Value};
@@ -51,6 +51,13 @@ impl Shard {
             history: Some(Box::new(History::new(self.tables.len()))),
             ..self
         }
+    }
+
+    /// Keeps the order in which rows are registered from now on, for [`Self::registrations`].
+    #[must_use]
+    pub fn in_order(mut self) -> Self {
+        self.rows.keep_order();
+        self
     }
 
     /// Begins a step, counted from 1970: the lines that follow were written in it. Steps may come in any order.
@@ -241,12 +248,12 @@ impl Shard {
         }
     }
 
-    /// Returns the exporter's own families about the source.
-    pub fn account(&self) -> Vec<Family> {
-        self.ledger.families(&self.source, self.series() as u64)
+    /// Adds the source to the exporter's own metrics about sources.
+    pub fn account(&self, accounts: &mut Accounts) {
+        accounts.add(&self.source, &self.ledger, self.series() as u64);
     }
 
-    /// Returns the registered rows behind the first `known`, in the order of registration.
+    /// Returns the registered rows behind the first `known`, in the order of registration; none unless that is kept.
     pub fn registrations(&self, known: usize) -> impl Iterator<Item = Registration> {
         self.rows.registrations(known, self.tables.len())
     }

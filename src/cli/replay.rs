@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use super::exit::Failure;
 use super::logs::{Aim, Logs, Session, Threads};
 use super::summary;
-use crate::aggregate::Shard;
+use crate::aggregate::{Accounts, Shard};
 use crate::expose::{encode_json, encode_text};
 use crate::model::{Families, Family};
 
@@ -61,7 +61,9 @@ fn print(session: &Session, output: Output) -> Result<(), Failure> {
     let mut families: Vec<Family> = shards().flat_map(Shard::snapshot).collect();
     families.extend(session.links.families());
     if output == Output::Json {
-        families.extend(shards().flat_map(Shard::account));
+        let mut accounts = Accounts::default();
+        shards().for_each(|shard| shard.account(&mut accounts));
+        families.extend(accounts.into_families());
         families.extend(session.links.outcomes());
     }
     let families = Families::new(families);

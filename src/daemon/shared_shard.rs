@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::control::{Control, poll_now};
-use crate::aggregate::{Ledger, Shard};
+use crate::aggregate::{Accounts, Ledger, Shard};
 use crate::http::Scrape;
 use crate::join::Links;
 use crate::model::Families;
@@ -101,16 +101,18 @@ impl Scrape for Shards {
     fn families(&self) -> Families {
         let threads = lock(&self.threads).clone();
         poll_now(&threads, FRESHEN_LIMIT);
-        let mut families = Vec::new();
+        // First, as the registry's families are copied twice: what that frees is enough for all others.
+        let mut families = self.telemetry.families();
+        let mut accounts = Accounts::default();
         let sources = lock(&self.sources).clone();
         for shard in sources.shards {
             let shard = shard.lock();
             families.extend(shard.snapshot());
-            families.extend(shard.account());
+            shard.account(&mut accounts);
         }
+        families.extend(accounts.into_families());
         families.extend(sources.links.families());
         families.extend(sources.links.outcomes());
-        families.extend(self.telemetry.families());
         Families::new(families)
     }
 }

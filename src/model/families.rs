@@ -131,10 +131,7 @@ impl Family {
         counts: impl IntoIterator<Item = (Labels, u64)>,
     ) -> Self {
         let counts = counts.into_iter();
-        let series = counts.map(|(labels, count)| Series {
-            labels,
-            value: Value::Number(Number::Exact(count, Unit::One)),
-        });
+        let series = counts.map(|(labels, count)| Series::from_count(labels, count));
         Self {
             name: name.into(),
             help: help.into(),
@@ -157,6 +154,14 @@ impl Family {
 }
 
 impl Series {
+    /// Creates a series of a whole number.
+    pub fn from_count(labels: Labels, count: u64) -> Self {
+        Self {
+            labels,
+            value: Value::Number(Number::Exact(count, Unit::One)),
+        }
+    }
+
     /// Returns the value of a label.
     pub fn label(&self, name: &str) -> Option<&str> {
         self.labels

@@ -2,6 +2,7 @@
 //!
 //! Invariant: counts stay integers; bounds and sums of histograms become whole microseconds.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -18,11 +19,27 @@ const PROCESS_CPU: &str = "process_cpu_seconds_total";
 const MICROS_PER_SECOND: f64 = 1e6;
 const NANOS_PER_SECOND: f64 = 1e9;
 
-/// Converts the families of a registry. Summaries and untyped metrics are left out; this program
-/// registers none.
-pub(super) fn families(gathered: &[proto::MetricFamily], started: SystemTime) -> Vec<Family> {
-    let families = gathered.iter().filter_map(|family| {
-        let mut family = convert(family)?;
+/// Texts of labels. Series of many sources repeat them, and share one allocation for each.
+#[derive(Default)]
+struct Texts(HashSet<Arc<str>>);
+
+impl Texts {
+    fn get(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.0.get(text) {
+            return Arc::clone(known);
+        }
+        let text: Arc<str> = text.into();
+        self.0.insert(Arc::clone(&text));
+        text
+    }
+}
+
+/// Converts the families of a registry, and frees each one before the next. Summaries and untyped metrics are left out;
+/// this program registers none.
+pub(super) fn families(gathered: Vec<proto::MetricFamily>, started: SystemTime) -> Vec<Family> {
+    let mut texts = Texts::default();
+    let families = gathered.into_iter().filter_map(|family| {
+        let mut family = convert(&family, &mut texts)?;
         if &*family.name == PROCESS_START_TIME {
             fill_start_time(&mut family, started);
         }
@@ -38,7 +55,7 @@ pub(super) fn families(gathered: &[proto::MetricFamily], started: SystemTime) ->
     families.collect()
 }
 
-fn convert(family: &proto::MetricFamily) -> Option<Family> {
+fn convert(family: &proto::MetricFamily, texts: &mut Texts) -> Option<Family> {
     let kind = match family.get_field_type() {
         MetricType::COUNTER => Kind::Counter,
         MetricType::GAUGE => Kind::Gauge,
@@ -49,7 +66,7 @@ fn convert(family: &proto::MetricFamily) -> Option<Family> {
         let mut labels: Vec<(Arc<str>, Arc<str>)> = metric
             .get_label()
             .iter()
-            .map(|pair| (pair.name().into(), pair.value().into()))
+            .map(|pair| (texts.get(pair.name()), texts.get(pair.value())))
             .collect();
         labels.sort();
         let value = match kind {
@@ -140,7 +157,7 @@ mod tests {
         let check = |expected: f64| {
             let gathered = prometheus::core::Collector::collect(&hidden);
             let started = UNIX_EPOCH + Duration::from_millis(1_700_000_000_700);
-            let families = families(&gathered, started);
+            let families = families(gathered, started);
             assert_eq!(&*families[0].name, PROCESS_START_TIME);
             assert_eq!(families[0].series[0].value, number(expected));
         };
@@ -159,7 +176,7 @@ mod tests {
             observed.observe(seconds);
         }
         let gathered = prometheus::core::Collector::collect(&observed);
-        let families = families(&gathered, UNIX_EPOCH);
+        let families = families(gathered, UNIX_EPOCH);
         assert_eq!(
             families[0].series[0].value,
             Value::Histogram(Histogram {

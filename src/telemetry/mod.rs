@@ -105,7 +105,7 @@ impl Telemetry {
 
     /// Returns the current values of all metrics.
     pub fn families(&self) -> Vec<Family> {
-        let mut families = convert::families(&self.registry.gather(), self.started);
+        let mut families = convert::families(self.registry.gather(), self.started);
         families.push(dropped_messages());
         families
     }

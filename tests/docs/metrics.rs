@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
+use httplog_exporter::aggregate::Accounts;
 use httplog_exporter::diag::Report;
 use httplog_exporter::expose::encode_text;
 use httplog_exporter::join::{Limits, Link, Outcome, Reason};
@@ -91,7 +92,9 @@ fn counted() -> Vec<Family> {
     pipeline.feed(&mut shard, &Batch::new(line.as_bytes(), 0, end));
     assert_eq!(shard.ledger().recorded, 2);
     let mut families = shard.snapshot();
-    families.extend(shard.account());
+    let mut accounts = Accounts::default();
+    shard.account(&mut accounts);
+    families.extend(accounts.into_families());
     families
 }
 

@@ -177,6 +177,9 @@ impl Session {
         }
         let number = self.formats.len();
         let settings = pipeline.replica_settings().filter(|_| self.pool.is_some());
+        if settings.is_some() {
+            shard = shard.in_order();
+        }
         self.formats.push(FormatCounts {
             shared: settings.map(|settings| Arc::new(SharedFormat::new(number, settings))),
             bytes: 0,

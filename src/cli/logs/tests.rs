@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use std::num::NonZeroUsize;
 
 use super::*;
+use crate::aggregate::Accounts;
 use crate::expose::encode_text;
 use crate::model::Families;
 
@@ -120,7 +121,9 @@ fn result(logs: &Logs, aim: Aim, threads: Threads) -> Result<String, String> {
     for counts in &session.formats {
         shown.extend_from_slice(counts.name.as_bytes());
         encode_text(&Families::new(counts.shard.snapshot()), &mut shown);
-        encode_text(&Families::new(counts.shard.account()), &mut shown);
+        let mut accounts = Accounts::default();
+        counts.shard.account(&mut accounts);
+        encode_text(&Families::new(accounts.into_families()), &mut shown);
     }
     session.write_warnings(false, &mut shown).unwrap();
     Ok(String::from_utf8(shown).unwrap())
