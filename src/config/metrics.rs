@@ -12,8 +12,8 @@ use crate::metric::{Counts, Initial, Metric, Metrics, Set, read, read_when};
 
 /// Metrics selected by a configuration.
 pub(super) struct Selection {
-    /// Sets of sources without `sets`.
-    sets: Vec<Set>,
+    /// Metrics of sources without `sets`.
+    default: Metrics,
     custom: Vec<Metric>,
     initial: Option<Arc<Initial>>,
     hosts: Hosts,
@@ -44,18 +44,26 @@ impl Selection {
         check_names(&custom, report);
         check_use(hosts.as_ref(), &custom, report);
         let hosts = hosts.map(|hosts| read_hosts(&hosts, report));
-        Self {
+        let selection = Self {
+            default: Metrics::default(),
             hosts: hosts.unwrap_or_default(),
-            sets: named.unwrap_or_else(|| vec![Set::DEFAULT]),
             custom: custom.into_iter().map(|metric| metric.value).collect(),
             initial: initial.map(Arc::new),
             when,
+        };
+        Self {
+            default: selection.of_sets(&named.unwrap_or_else(|| vec![Set::DEFAULT])),
+            ..selection
         }
     }
 
     /// Returns the metrics of a source; `sets` are those that it names itself.
     pub(super) fn of_source(&self, sets: Option<&[Set]>) -> Metrics {
-        let sets = sets.unwrap_or(&self.sets).iter();
+        sets.map_or_else(|| self.default.clone(), |sets| self.of_sets(sets))
+    }
+
+    fn of_sets(&self, sets: &[Set]) -> Metrics {
+        let sets = sets.iter();
         let shipped = sets.flat_map(|set| set.metrics()).map(|mut metric| {
             let when = self.when.get(&*metric.name).into_iter().flatten();
             metric.when.extend(when.cloned());

@@ -27,7 +27,7 @@ use crate::clock::{Clock, Waker};
 use crate::config::{Config, Limits, Resolvers, Source};
 use crate::join::{End, Links};
 use crate::label::Budget;
-use crate::pipeline::{Pipeline, Settings};
+use crate::pipeline::{NarrowedPatterns, Pipeline, Settings};
 use crate::source::Notifier;
 use crate::telemetry::Telemetry;
 
@@ -135,10 +135,14 @@ impl Assembly {
             })
             .collect();
         self.finish(&mut replaced);
+        let narrowed = NarrowedPatterns::default();
         let mut next = Vec::new();
         for (source, base) in config.sources.iter().zip(prepared) {
             let join = links.end(&source.name);
-            let settings = pipeline_settings(source, limits.line_bytes, resolvers, join);
+            let settings = Settings {
+                narrowed: narrowed.clone(),
+                ..pipeline_settings(source, limits.line_bytes, resolvers, join)
+            };
             next.push(self.work(source, settings, limits, base, &budget));
         }
         // Counts that were taken over come first in the series budget.

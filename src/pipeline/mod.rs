@@ -27,7 +27,7 @@ use crate::route::{Resolver, RouteId, Router};
 pub use examples::{RejectExample, RejectExamples};
 pub use initial::Initialised;
 pub use replica::Learned;
-pub use settings::Settings;
+pub use settings::{NarrowedPatterns, Settings};
 pub use targets::TargetReader;
 
 use deferred::Deferred;
@@ -46,7 +46,7 @@ pub const UNTIMED: &str = "untimed";
 pub struct Pipeline {
     settings: Settings,
     /// Reads only the fields that are counted.
-    pattern: Pattern,
+    pattern: Arc<Pattern>,
     scratch: Scratch,
     router: Router,
     /// Buffer for a target without escapes of the log.

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a pattern is narrowed to the fields that are used.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::join::End;
 use crate::metric::{MetricPlan, Metrics};
@@ -28,6 +28,20 @@ pub struct Settings {
     pub metrics: Metrics,
     /// The source's end of a link, if its lines are joined with those of another source.
     pub join: Option<End>,
+    /// Patterns of other pipelines, to be shared.
+    pub narrowed: NarrowedPatterns,
+}
+
+/// Patterns that were narrowed to the fields that pipelines use. Pipelines that use the same fields of one pattern share
+/// its expressions, and the memory to run them on a thread. Clones share the patterns.
+#[derive(Clone, Debug, Default)]
+pub struct NarrowedPatterns(Arc<Mutex<Vec<NarrowedPattern>>>);
+
+#[derive(Debug)]
+struct NarrowedPattern {
+    whole: Arc<Pattern>,
+    fields: FieldSet,
+    pattern: Arc<Pattern>,
 }
 
 impl Settings {
@@ -41,13 +55,54 @@ impl Settings {
             max_routes: None,
             metrics: Metrics::default(),
             join: None,
+            narrowed: NarrowedPatterns::default(),
         }
     }
 
     /// Returns the pattern, narrowed to the fields that the plan and the link need, and `more`.
-    pub(super) fn narrowed_pattern(&self, plan: &MetricPlan, more: FieldSet) -> Pattern {
+    pub(super) fn narrowed_pattern(&self, plan: &MetricPlan, more: FieldSet) -> Arc<Pattern> {
         let joined = self.join.as_ref().map_or(FieldSet::EMPTY, End::fields);
         let fields = plan.fields().union(joined).union(more);
-        Pattern::clone(&self.pattern).narrowed(fields)
+        self.narrowed.get(&self.pattern, fields)
+    }
+}
+
+impl NarrowedPatterns {
+    /// Returns a pattern, narrowed to these fields.
+    fn get(&self, whole: &Arc<Pattern>, fields: FieldSet) -> Arc<Pattern> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_it =
+            |known: &&NarrowedPattern| Arc::ptr_eq(&known.whole, whole) && known.fields == fields;
+        if let Some(known) = all.iter().find(is_it) {
+            return Arc::clone(&known.pattern);
+        }
+        let pattern = Arc::new(Pattern::clone(whole).narrowed(fields));
+        all.push(NarrowedPattern {
+            whole: Arc::clone(whole),
+            fields,
+            pattern: Arc::clone(&pattern),
+        });
+        pattern
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Field;
+    use crate::pattern::Dialect;
+
+    #[test]
+    fn pipelines_that_use_the_same_fields_of_a_pattern_share_it() {
+        let compile =
+            || Arc::new(Pattern::compile("test", Dialect::Nginx, "$status $request_time").unwrap());
+        let (one, other) = (compile(), compile());
+        let status = FieldSet::EMPTY.with(Field::Status);
+        let both = status.with(Field::Duration);
+        let narrowed = NarrowedPatterns::default();
+        let first = narrowed.get(&one, status);
+        assert!(Arc::ptr_eq(&first, &narrowed.clone().get(&one, status)));
+        assert!(!Arc::ptr_eq(&first, &narrowed.get(&one, both)));
+        assert!(!Arc::ptr_eq(&first, &narrowed.get(&other, status)));
     }
 }

@@ -67,6 +67,32 @@ fn lines_with_known_labels_allocate_nothing() {
 }
 
 #[test]
+fn a_further_source_of_the_same_pattern_takes_a_few_kibibytes() {
+    const SOURCES: i64 = 100;
+    const MOST: i64 = 6 * 1024;
+    let preset = Preset::find("nginx-combined").unwrap();
+    let settings = Settings::new("nginx", Arc::new(preset.pattern().unwrap()));
+    let source = |settings: Settings| {
+        let mut pipeline = Pipeline::new(settings, Budget::new(10_000));
+        let mut shard = pipeline.shard();
+        allocations(
+            &mut pipeline,
+            &mut shard,
+            crate::recorded::line("GET", 200).as_bytes(),
+        );
+        assert_eq!(shard.ledger().recorded, 1);
+        (pipeline, shard)
+    };
+    let _first = source(settings.clone());
+    let mut further = Vec::with_capacity(100);
+    let measured = allocation_counter::measure(|| {
+        further.extend((0..SOURCES).map(|_| source(settings.clone())));
+    });
+    let each = measured.bytes_current / SOURCES;
+    assert!(each <= MOST, "{each} bytes");
+}
+
+#[test]
 fn rewritten_paths_allocate_nothing() {
     let text = Text {
         name: "urlconf.jsonl".into(),
