@@ -54,10 +54,8 @@ impl Shard {
     }
 
     /// Keeps the order in which rows are registered from now on, for [`Self::registrations`].
-    #[must_use]
-    pub fn in_order(mut self) -> Self {
+    pub fn keep_order(&mut self) {
         self.rows.keep_order();
-        self
     }
 
     /// Begins a step, counted from 1970: the lines that follow were written in it. Steps may come in any order.

@@ -35,14 +35,17 @@ impl Pipeline {
         }
     }
 
-    /// Returns the settings, from which a replica can be made. `None` if the result depends on the sequence of all lines: if
-    /// they are joined with others, or counted by time.
-    pub fn replica_settings(&self) -> Option<Settings> {
+    /// Returns the settings, from which a replica can be made, and prepares the empty shard for [`Self::publish`]. `None` if
+    /// the result depends on the sequence of all lines: if they are joined with others, or counted by time.
+    pub fn replica_settings(&self, shard: &mut Shard) -> Option<Settings> {
         let is_alone = self.tap.is_none() && self.step.is_none();
-        is_alone.then(|| self.settings.clone())
+        is_alone.then(|| {
+            shard.keep_order();
+            self.settings.clone()
+        })
     }
 
-    /// Adds what the pipeline learned since the last call with the same `learned`. The shard keeps the order of its rows.
+    /// Adds what the pipeline learned since the last call with the same `learned`.
     pub fn publish(&self, shard: &Shard, learned: &mut Learned) {
         self.router.publish(&mut learned.names);
         learned.rows.extend(shard.registrations(learned.rows.len()));

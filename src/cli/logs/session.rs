@@ -176,10 +176,8 @@ impl Session {
             self.left_out.extend(known.filter(|known| !known.is_there));
         }
         let number = self.formats.len();
-        let settings = pipeline.replica_settings().filter(|_| self.pool.is_some());
-        if settings.is_some() {
-            shard = shard.in_order();
-        }
+        let pool = self.pool.as_ref();
+        let settings = pool.and_then(|_| pipeline.replica_settings(&mut shard));
         self.formats.push(FormatCounts {
             shared: settings.map(|settings| Arc::new(SharedFormat::new(number, settings))),
             bytes: 0,

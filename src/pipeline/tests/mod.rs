@@ -30,6 +30,26 @@ fn batch(bytes: &[u8], overlong: u64) -> Batch<'_> {
 const LINE: &str = "127.0.0.1 - - [22/Nov/2026:18:47:15 +0000] \"GET /a/7 HTTP/1.1\" 200 10 \"-\" \"ua\" 0.012 0.001, 0.007\n";
 
 #[test]
+fn a_replica_counts_what_was_published_and_defers_everything_else() {
+    let mut main = pipeline(1_000);
+    let mut counts = main.shard();
+    let settings = main.replica_settings(&mut counts).unwrap();
+    // The first line of a route is counted before the route is learned.
+    for _ in 0..2 {
+        main.feed(&mut counts, &batch(LINE.as_bytes(), 0));
+    }
+    let mut learned = Learned::default();
+    main.publish(&counts, &mut learned);
+    let mut replica = Pipeline::replica(settings);
+    let mut shard = replica.shard();
+    replica.adopt(&mut shard, &learned);
+    let other = LINE.replace("GET", "PUT");
+    replica.feed(&mut shard, &batch((LINE.to_owned() + &other).as_bytes(), 0));
+    assert_eq!(shard.ledger().recorded, 1);
+    assert_eq!(replica.take_deferred(), other.as_bytes());
+}
+
+#[test]
 fn a_line_reaches_every_family_its_fields_feed() {
     let mut pipeline = pipeline(1_000);
     let mut shard = pipeline.shard();
