@@ -210,6 +210,10 @@ impl<F: Fs> Adoption<'_, F> {
             generation.go_to(self.fs, consumed)?;
             let present = generation.ends();
             if (&present.head, present.tail) == (&ends.head, ends.tail) {
+                // Without a time of birth, it may be another file that begins with that text and holds more known lines.
+                if id.born == 0 && !fresh && self.history.parked_at(id).is_none() {
+                    generation.doubt = Some(self.doubt_of_new());
+                }
                 return Ok(generation);
             }
             generation.restart();

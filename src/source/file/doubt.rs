@@ -24,6 +24,8 @@ pub(crate) struct Doubt {
     was_empty: bool,
     /// Bytes at its beginning that are known, each part of them as a text of its own.
     pub(crate) known: u64,
+    /// Bytes at its beginning that are known if it does not grow: it is a part of a known text.
+    pub(crate) part_end: u64,
     /// Time of the first examination, and of the last change of the size.
     since: Duration,
     changed: Duration,
@@ -69,6 +71,7 @@ impl Doubt {
             examined: None,
             was_empty: false,
             known: 0,
+            part_end: 0,
             since: now,
             changed: now,
             wait: Wait::Brief,
@@ -115,6 +118,7 @@ impl Doubt {
         }
         if before != Some(size) {
             self.changed = now;
+            self.part_end = 0;
         }
         if before.is_some_and(|before| size < before) {
             self.known = 0;

@@ -44,4 +44,16 @@ pub(super) struct Text {
     /// The last place of the text, as far as the file goes, that can be compared, and the fingerprint of the bytes before it.
     /// `None` if all that both have was compared.
     pub(super) last: Option<(u64, Fingerprint)>,
+    /// Up to which place it is the same then.
+    pub(super) compared: u64,
+    pub(super) age: Age,
+}
+
+/// Age of a consumed text: the number of the scan after which it was first seen, and that of its record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Age(pub(super) u64, pub(super) u64);
+
+impl Age {
+    /// The age of what an open file holds: it is later than all records.
+    pub(super) const PRESENT: Self = Self(u64::MAX, u64::MAX);
 }

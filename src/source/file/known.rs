@@ -10,39 +10,12 @@ use super::compare::{Common, is_distinctive_until, last_line_end};
 use super::consumed::read_upto;
 use super::doubt::{Comparisons, Doubt};
 use super::finder::{backups_of, may_lead};
+use super::findings::{Findings, Judgment, Part};
 use super::fingerprint::{HEAD_BYTES, LEAST_BYTES};
-use super::finished::Text;
+use super::finished::{Age, Text};
 use super::fs::Fs;
 use super::open::Generation;
 use crate::model::GenerationId;
-
-/// Judgment about the text of a file in doubt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Judgment {
-    /// None of it is known.
-    Unknown,
-    /// The text before `end` is known. `other` is the file without a name that holds it, and the end of it there.
-    Known {
-        end: u64,
-        other: Option<(GenerationId, u64)>,
-    },
-    /// All of it is a part of a known text, so far.
-    Part(Part),
-    /// The comparison takes longer than one step.
-    Unfinished,
-    /// Another file holds the text too, and did not read it yet.
-    Held,
-}
-
-/// A file that is a part of a known text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
-    /// It took the place of the file with that text, or has a name of its own: it is known as long as it does not grow.
-    OfKnown,
-    /// It may be a new log that begins as the former one did: it is read, unless it soon turns out to hold all of that
-    /// text.
-    OfFormer,
-}
 
 /// Least bytes of the former text of a path by which a log there is its copy, and not a log that begins as the former
 /// one did: equal requests within one second, or lines without a time.
@@ -65,15 +38,16 @@ impl<F: Fs> Adoption<'_, F> {
         }
         // Files wait for those whose text was seen earlier, and never for each other.
         let earlier = listed.min(doubt.seen());
-        let mut known = None;
+        let mut found = Findings::default();
         for old in self.open.seen_before(listed).filter(|old| old.id != own.id) {
             if old.begun < listed && agree(&old.consumed.head, &head) {
                 match self.judge_copy((own, from), old, doubt, size)? {
                     Judgment::Known { end, .. } => {
                         if end - from >= FORMER_BYTES || !self.is_rotated(own, old) {
-                            known = known.max(Some(end));
+                            found.note_known(end, Age::PRESENT);
                         }
                     }
+                    Judgment::Part { of, .. } => found.note_part(of, u64::MAX, Age::PRESENT),
                     Judgment::Unknown => {}
                     other => return Ok(other),
                 }
@@ -90,20 +64,18 @@ impl<F: Fs> Adoption<'_, F> {
                 continue;
             }
             if text.consumed > size - from {
-                let judgment = self.part_of(&text.base, own, size)?;
-                if judgment != Judgment::Unknown {
-                    return Ok(judgment);
-                }
+                let of = self.part_of(&text.base, own);
+                found.note_part(of, from + text.compared, text.age);
             } else if (text.consumed >= FORMER_BYTES || !self.is_former(&text.base, own))
                 && is_distinctive_until(self.fs, &own.file, from + text.consumed)?
             {
-                known = known.max(Some(from + text.consumed));
+                found.note_known(from + text.consumed, text.age);
             }
         }
-        Ok(known.map_or(Judgment::Unknown, |end| Judgment::Known {
-            end,
-            other: None,
-        }))
+        if found.is_part() && !is_distinctive_until(self.fs, &own.file, size)? {
+            found.forget_parts();
+        }
+        Ok(found.judgment(size))
     }
 
     /// Returns whether a file that holds the beginning of a consumed text at `from` still holds it where both can be compared
@@ -138,12 +110,11 @@ impl<F: Fs> Adoption<'_, F> {
                     Some(_) => {}
                 }
             }
-            return Ok(match self.part_of(&old.base, own, size)? {
-                Judgment::Part(Part::OfFormer) if self.is_backup(old) => {
-                    Judgment::Part(Part::OfKnown)
-                }
-                judgment => judgment,
-            });
+            let of = match self.part_of(&old.base, own) {
+                Part::OfFormer if self.is_backup(old) => Part::OfKnown,
+                part => part,
+            };
+            return Ok(Judgment::Part { of, end: size });
         }
         let known_end = from + known;
         if !old.consumed.is_at(fs, &own.file, from)?
@@ -180,16 +151,13 @@ impl<F: Fs> Adoption<'_, F> {
         !(old.is_faulty() && doubt.waited(self.open.rotate_wait(), self.now))
     }
 
-    /// Judges a file that is shorter than a known text of `base` and begins as it does.
-    fn part_of(&self, base: &Path, own: &Generation<F::File>, size: u64) -> io::Result<Judgment> {
-        if !is_distinctive_until(self.fs, &own.file, size)? {
-            return Ok(Judgment::Unknown);
-        }
-        Ok(Judgment::Part(if self.is_former(base, own) {
+    /// Returns which part a file is that is shorter than a known text of `base` and begins as it does.
+    fn part_of(&self, base: &Path, own: &Generation<F::File>) -> Part {
+        if self.is_former(base, own) {
             Part::OfFormer
         } else {
             Part::OfKnown
-        }))
+        }
     }
 
     /// Returns whether a text of `base` may be the former one of the path at which a file appeared.

@@ -10,6 +10,7 @@ mod doubt;
 mod event;
 mod evidence;
 mod finder;
+mod findings;
 mod fingerprint;
 mod finished;
 mod follow;

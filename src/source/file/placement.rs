@@ -10,8 +10,9 @@ use super::compare::{common_before, find_ending, is_distinctive_until, lines_bef
 use super::consumed::read_upto;
 use super::doubt::{Doubt, Reason, Wait};
 use super::event::FileEvent;
+use super::findings::{Judgment, Part};
 use super::fs::Fs;
-use super::known::{FORMER_BYTES, Judgment, Part, compare};
+use super::known::{FORMER_BYTES, compare};
 use super::lines::{ending_at_start, is_distinctive};
 use super::open::Generation;
 #[cfg(test)]
@@ -60,7 +61,9 @@ impl<F: Fs> Adoption<'_, F> {
         };
         let judgment = match judgment {
             // A file that cannot be compared for long is not held up by it.
-            Err(_) if doubt.waited(self.open.rotate_wait(), self.now) => Judgment::Unknown,
+            Err(_) if doubt.waited(self.open.rotate_wait(), self.now) => {
+                known_until(doubt.part_end)
+            }
             Err(_) => {
                 own.doubt = Some(doubt);
                 return false;
@@ -68,18 +71,16 @@ impl<F: Fs> Adoption<'_, F> {
             Ok(judgment) => judgment,
         };
         let judgment = match judgment {
-            Judgment::Part(part) => {
-                doubt.wait(match part {
+            Judgment::Part { of, end } => {
+                doubt.part_end = end;
+                doubt.wait(match of {
                     Part::OfKnown => Wait::UntilQuiet(self.open.rotate_wait()),
                     Part::OfFormer => Wait::Brief,
                 });
-                match part {
-                    _ if !doubt.is_over(self.now) => judgment,
-                    Part::OfFormer => Judgment::Unknown,
-                    Part::OfKnown => Judgment::Known {
-                        end: own.size(),
-                        other: None,
-                    },
+                if doubt.is_over(self.now) {
+                    known_until(end)
+                } else {
+                    judgment
                 }
             }
             other => other,
@@ -91,6 +92,7 @@ impl<F: Fs> Adoption<'_, F> {
             }
             Judgment::Known { end, other } => {
                 let line_bytes = self.open.line_bytes;
+                let end = end.max(own.offset);
                 if own.seek_line(self.fs, end, line_bytes).is_err() {
                     own.doubt = Some(doubt);
                     return false;
@@ -105,7 +107,7 @@ impl<F: Fs> Adoption<'_, F> {
                 }
                 self.announce(own)
             }
-            Judgment::Part(_) | Judgment::Unfinished | Judgment::Held => {
+            Judgment::Part { .. } | Judgment::Unfinished | Judgment::Held => {
                 doubt.is_unfinished = judgment == Judgment::Unfinished;
                 doubt.is_held = judgment == Judgment::Held;
                 own.doubt = Some(doubt);
@@ -143,9 +145,11 @@ impl<F: Fs> Adoption<'_, F> {
         Ok(match self.judge_others(own, doubt, size, listed)? {
             // Other files hold more of it than the one whose place it took.
             known @ Judgment::Known { end, .. } if end > former_end => known,
-            waiting @ (Judgment::Held | Judgment::Unfinished | Judgment::Part(Part::OfKnown)) => {
-                waiting
-            }
+            waiting @ (Judgment::Held
+            | Judgment::Unfinished
+            | Judgment::Part {
+                of: Part::OfKnown, ..
+            }) => waiting,
             other if former == Judgment::Unknown => other,
             _ => former,
         })
@@ -164,7 +168,14 @@ impl<F: Fs> Adoption<'_, F> {
             let judgment = self.judge_behind(own, from, doubt, size, listed)?;
             match judgment {
                 Judgment::Known { end, .. } => doubt.known = end,
-                Judgment::Unknown | Judgment::Part(Part::OfFormer) if from > 0 => break,
+                Judgment::Part {
+                    of: Part::OfFormer, ..
+                }
+                | Judgment::Unknown
+                    if from > 0 =>
+                {
+                    break;
+                }
                 other => return Ok(other),
             }
             if doubt.known >= size {
@@ -234,7 +245,8 @@ impl<F: Fs> Adoption<'_, F> {
             return Ok(judged(Judgment::Known { end: same, other }));
         }
         if same == size {
-            return Ok(judged(Judgment::Part(Part::OfKnown)));
+            let of = Part::OfKnown;
+            return Ok(judged(Judgment::Part { of, end: size }));
         }
         // Lines were removed, inserted or changed behind their common beginning.
         for end in [lines, old.consumed.end] {
@@ -271,4 +283,13 @@ impl<F: Fs> Adoption<'_, F> {
         let head = read_upto(self.fs, &own.file, 0..lines.len() as u64)?;
         Ok(ending_at_start(lines, &head).map(|end| end as u64))
     }
+}
+
+/// Returns the judgment about a file of which the first `end` bytes are known.
+fn known_until(end: u64) -> Judgment {
+    if end == 0 {
+        return Judgment::Unknown;
+    }
+    let other = None;
+    Judgment::Known { end, other }
 }

@@ -113,9 +113,7 @@ impl<F: Fs> Adoption<'_, F> {
                     return false;
                 }
                 let former = own.consumed.clone();
-                if !is_left {
-                    self.record_former(own);
-                }
+                self.record_former(own);
                 if is_left && own.go_to(self.fs, own.size()).is_ok() {
                     if may_grow {
                         doubt.reason = Reason::Left { former };

@@ -125,7 +125,7 @@ impl<F: Fs> Adoption<'_, F> {
                 self.postpone(followed);
                 return Ok(());
             }
-            Verdict::CountedUntil { offset }
+            Verdict::CountedUntil { offset } | Verdict::Forked { offset }
                 if alike.is_some_and(|alike| offset < alike.consumed) =>
             {
                 self.postpone(followed);
@@ -176,13 +176,13 @@ impl<F: Fs> Adoption<'_, F> {
             {
                 return Ok(());
             }
-            Verdict::Unknown if !self.may_be_unseen(&relation, &meta) => {
+            Verdict::Unknown | Verdict::Forked { .. } if !self.may_be_unseen(&relation, &meta) => {
                 let (path, sibling) = (&candidate.path, &candidate.sibling);
                 let past = self.past(path, sibling, &base, &meta, !relation.is_matched)?;
                 self.history.record(past, self.now);
                 return Ok(());
             }
-            Verdict::CountedUntil { offset } => offset,
+            Verdict::CountedUntil { offset } | Verdict::Forked { offset } => offset,
             Verdict::Unknown => 0,
         };
         let file = self.resume(candidate, offset)?;

@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use super::{History, Record};
 use crate::source::file::evidence::Extent;
+use crate::source::file::findings::{is_beyond, outweighs};
 use crate::source::file::fingerprint::{Fingerprint, LEAST_BYTES, Trailer};
-use crate::source::file::finished::Text;
+use crate::source::file::finished::{Age, Text};
 use crate::source::file::fs::{FileId, Meta};
 use crate::source::file::shredded::is_noise;
 #[cfg(test)]
@@ -48,6 +49,8 @@ pub(in crate::source::file) enum Verdict {
     Counted { record: u64, may_grow: bool },
     /// The bytes of the file's text before `offset` were counted.
     CountedUntil { offset: u64 },
+    /// The bytes before `offset` were counted, and more, but what follows these is not the text that was read there.
+    Forked { offset: u64 },
     /// The text goes on behind that of this record, which is past: none of it is to be counted.
     Past { record: u64 },
     /// The text begins as that of an archive of the past, which was not decoded. They may be the same or not.
@@ -82,6 +85,7 @@ impl History {
         }
         let places = || open.iter().flat_map(|(_, record)| record.places());
         let (mut until, mut longer) = (None, None);
+        let mut others = Vec::new();
         for (number, record) in &open {
             let proof = match suspect.extent {
                 Some(extent) => self.proof(record, extent, is_archive, &mut window)?,
@@ -92,7 +96,7 @@ impl History {
                     let places = places().collect();
                     return Ok(Verdict::Compare { places });
                 }
-                Some(false) => {}
+                Some(false) => others.push(*record),
                 Some(true) => {
                     if let Some(Extent::Exactly(size)) = suspect.extent
                         && size <= record.known_end()
@@ -110,12 +114,18 @@ impl History {
         // A longer text that was compared up to an earlier place proves less than a later one that is all there.
         if let Some((compared, record)) = longer
             && until.is_none_or(|(offset, number)| {
-                offset <= compared || self.age_of(number) < self.age_of(record)
+                let until = (offset, self.age_of(number));
+                outweighs((compared, self.age_of(record)), until)
             })
         {
             return Ok(counted(record));
         }
         if let Some((offset, _)) = until {
+            for other in others {
+                if is_beyond(other.common_with(suspect.head, self, &mut window)?, offset) {
+                    return Ok(Verdict::Forked { offset });
+                }
+            }
             return Ok(Verdict::CountedUntil { offset });
         }
         if let Some((record, _)) = sealed.iter().find(|(_, record)| record.is_part(suspect)) {
@@ -147,18 +157,19 @@ impl History {
         let was_seen = |number: &u64| self.begun.get(number).is_none_or(|scan| *scan < listed);
         let records = self.records.iter();
         let records = records.filter(|(number, record)| was_seen(number) && is_like(record));
-        let records = records.map(|(_, record)| &**record);
-        let text = |record: &Record| Text {
+        let text = |(number, record): (&u64, &Box<Record>)| Text {
             base: Arc::clone(&record.base),
             consumed: record.consumed,
             last: record.last_within(size.min(record.consumed)),
+            compared: record.compared_until(size),
+            age: self.age_of(*number),
         };
         records.map(text).collect()
     }
 
     /// Returns when the text of a record was first seen and closed, to compare it with those of others.
-    fn age_of(&self, number: u64) -> (u64, u64) {
-        (self.begun.get(&number).copied().unwrap_or(0), number)
+    fn age_of(&self, number: u64) -> Age {
+        Age(self.begun.get(&number).copied().unwrap_or(0), number)
     }
 
     /// Judges a file by its identity, if its record has no beginning.
@@ -287,6 +298,24 @@ impl Record {
         let mark = self.ends.marks.last_within(size);
         let mark = mark.map_or(0, |(offset, _)| offset);
         mark.max(self.ends.head.compared_until(size))
+    }
+
+    /// Returns up to which place a text that begins with `head` is certainly the same.
+    fn common_with(
+        &self,
+        head: &[u8],
+        history: &History,
+        window: &mut impl FnMut(u64, usize) -> io::Result<Option<Vec<u8>>>,
+    ) -> io::Result<u64> {
+        let mut same = self.ends.head.compared_until(head.len() as u64);
+        for (offset, fingerprint) in self.ends.marks.until(self.consumed) {
+            let there = window(offset, fingerprint.bytes.into())?;
+            if there.is_none_or(|there| history.fingerprinter.fingerprint(&there) != fingerprint) {
+                break;
+            }
+            same = same.max(offset);
+        }
+        Ok(same)
     }
 
     /// Returns the end of what is not to be read, unless more follows it.

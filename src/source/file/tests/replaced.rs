@@ -410,6 +410,108 @@ fn lines_of_a_log_that_was_cut_before_a_place_that_is_compared_are_counted() {
     assert_eq!(found, expected(2_600..2_603));
 }
 
+/// `copytruncate` rotates a log that was cut, and the copy is compressed before it can be opened. Its only new line begins as
+/// the former one did at that place, up to a place that is compared.
+#[test]
+fn a_line_behind_the_rest_of_a_log_that_was_cut_is_counted_from_its_copy() {
+    let mut bench = bench(&lines(0..1_000));
+    write(bench.path("a.log"), lines(0..68)).unwrap();
+    assert!(bench.take_lines().is_empty());
+    write(bench.path("a.log"), "").unwrap();
+    bench.fs.refuse(bench.path("a.log.1.gz"));
+    write(
+        bench.path("a.log.1.gz"),
+        gzip((lines(0..68) + &lines(680..681)).as_bytes()),
+    )
+    .unwrap();
+    bench.drain();
+    bench.clock.advance(REST);
+    bench.drain();
+    bench.fs.allow_all();
+    let mut found = Vec::new();
+    for _ in 0..3 {
+        found.extend(bench.take_lines());
+        bench.clock.advance(WAIT);
+    }
+    assert_eq!(found, expected(680..681));
+}
+
+/// Both the rest of the log and its former text are known.
+#[test]
+fn a_copy_of_a_log_that_was_cut_is_known_and_so_is_one_of_its_former_text() {
+    for copied in [300, 400, 1_000] {
+        for is_slow in [false, true] {
+            let mut bench = Bench::new(&["*.log"], Start::Beginning);
+            bench.append("a.log", &lines(0..1_000));
+            bench.drain();
+            bench.lines.clear();
+            write(bench.path("a.log"), lines(0..300)).unwrap();
+            bench.drain();
+            bench.append("b.log", &lines(0..300));
+            if is_slow {
+                bench.drain();
+            }
+            bench.append("b.log", &lines(300..copied));
+            for _ in 0..3 {
+                assert!(bench.take_lines().is_empty(), "{copied} {is_slow}");
+                bench.clock.advance(WAIT / 2);
+            }
+            bench.append("b.log", &lines(2_000..2_003));
+            assert_eq!(bench.take_lines(), expected(2_000..2_003));
+        }
+    }
+}
+
+/// An archive of old begins as a log did that was cut, and goes on in another way.
+#[test]
+fn an_archive_of_another_text_is_not_read_behind_the_rest_of_a_log_that_was_cut() {
+    let mut bench = bench(&lines(0..1_000));
+    let archive = bench.path("a.log-20191128.gz");
+    write(
+        &archive,
+        gzip((lines(0..900) + &lines(2_000..2_200)).as_bytes()),
+    )
+    .unwrap();
+    let file = File::options().append(true).open(&archive).unwrap();
+    let long_ago = std::time::UNIX_EPOCH + Duration::from_hours(24 * 365);
+    file.set_modified(long_ago).unwrap();
+    assert!(bench.take_lines().is_empty());
+    write(bench.path("a.log"), lines(0..100)).unwrap();
+    assert!(bench.take_lines().is_empty());
+    bench.replace("a.log", &lines(50..100));
+    for _ in 0..5 {
+        assert!(bench.take_lines().is_empty());
+        bench.clock.advance(WAIT);
+    }
+}
+
+/// Without times of birth, a file can have the number of one that was closed, and begin with its text.
+#[test]
+fn a_file_with_the_number_of_a_closed_one_is_compared_with_all_texts() {
+    let mut bench = Bench::new(&["a.log"], Start::Beginning);
+    bench.fs.set_births(false);
+    bench.append("a.log", &lines(0..10));
+    bench.drain();
+    bench.rename("a.log", "elsewhere");
+    bench.append("a.log", &lines(0..12));
+    for _ in 0..3 {
+        bench.drain();
+        bench.clock.advance(WAIT);
+    }
+    assert_eq!(bench.source.open_files(), 1);
+    assert_eq!(std::mem::take(&mut bench.lines), expected(0..12));
+    bench.append("a.log", &lines(12..20));
+    assert_eq!(bench.take_lines(), expected(12..20));
+    write(bench.path("elsewhere"), lines(0..15)).unwrap();
+    bench.rename("elsewhere", "a.log");
+    for _ in 0..3 {
+        assert!(bench.take_lines().is_empty());
+        bench.clock.advance(WAIT);
+    }
+    bench.append("a.log", &lines(20..22));
+    assert_eq!(bench.take_lines(), expected(20..22));
+}
+
 /// Other lines of the same size take the place of the first ones before it is decided if more of the former text follows.
 #[test]
 fn lines_that_take_the_place_of_as_many_bytes_in_a_log_that_was_cut_are_counted() {
