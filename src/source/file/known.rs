@@ -15,7 +15,6 @@ use super::fingerprint::{HEAD_BYTES, LEAST_BYTES};
 use super::finished::{Age, Text};
 use super::fs::Fs;
 use super::open::Generation;
-use crate::model::GenerationId;
 
 /// Least bytes of the former text of a path by which a log there is its copy, and not a log that begins as the former
 /// one did: equal requests within one second, or lines without a time.

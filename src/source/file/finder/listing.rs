@@ -122,6 +122,24 @@ impl Listing {
         }
     }
 
+    /// Adds a file named like a rotated one. A followed path in the same directory outweighs a link to it from elsewhere.
+    pub(super) fn add_rotated(&mut self, path: PathBuf, sibling: Sibling) {
+        match self.rotated.entry(path) {
+            btree_map::Entry::Vacant(entry) => {
+                entry.insert(sibling);
+            }
+            btree_map::Entry::Occupied(mut entry) => {
+                let is_beside = |base: &Path| parent(base) == parent(entry.key());
+                let is_outweighed = is_beside(&entry.get().base) && !is_beside(&sibling.base);
+                let fresh = entry.get().fresh && sibling.fresh;
+                if !is_outweighed {
+                    entry.insert(sibling);
+                }
+                entry.get_mut().fresh = fresh;
+            }
+        }
+    }
+
     /// Returns the metadata of the regular file at `path`: those of the listing if it is in it.
     pub(crate) fn meta_of<F: Fs>(&self, fs: &F, path: &Path) -> Result<Meta, FileError> {
         let sighting = self.sightings.get(path);

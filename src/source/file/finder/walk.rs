@@ -140,7 +140,7 @@ fn scan_beside<F: Fs>(
                     is_infix: rotated.is_infix,
                     fresh: original.fresh,
                 };
-                listing.rotated.insert(dir.join(&entry.name), sibling);
+                listing.add_rotated(dir.join(&entry.name), sibling);
             }
         });
         if let Err(error) = listed {
@@ -262,11 +262,7 @@ impl<F: Fs> Walk<'_, F> {
                 is_infix,
                 fresh: self.fresh,
             };
-            // The path in the same directory outweighs a link to it.
-            let known = self.listing.rotated.insert(path.clone(), sibling);
-            if let (Some(known), Some(sibling)) = (known, self.listing.rotated.get_mut(&path)) {
-                sibling.fresh &= known.fresh;
-            }
+            self.listing.add_rotated(path, sibling);
         }
     }
 

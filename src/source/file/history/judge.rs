@@ -157,12 +157,13 @@ impl History {
         let was_seen = |number: &u64| self.begun.get(number).is_none_or(|scan| *scan < listed);
         let records = self.records.iter();
         let records = records.filter(|(number, record)| was_seen(number) && is_like(record));
-        let text = |(number, record): (&u64, &Box<Record>)| Text {
+        let records = records.map(|(number, record)| (*number, &**record));
+        let text = |(number, record): (u64, &Record)| Text {
             base: Arc::clone(&record.base),
             consumed: record.consumed,
             last: record.last_within(size.min(record.consumed)),
             compared: record.compared_until(size),
-            age: self.age_of(*number),
+            age: self.age_of(number),
         };
         records.map(text).collect()
     }

@@ -394,6 +394,31 @@ fn a_rotated_text_that_comes_back_and_is_copied_out_again_is_not_counted() {
     }
 }
 
+/// The link is found after the log, and leads to it from another directory.
+#[test]
+fn a_link_to_the_log_does_not_change_of_which_path_an_archive_is_a_rotated_file() {
+    let [log, rotated, link] = ["a.log", "a.log.1", "old/a.log.1"].map(|stem| Name {
+        stem,
+        is_packed: false,
+    });
+    let compress = Operation::Compress {
+        name: rotated,
+        keeps: false,
+    };
+    let symlink = Operation::Symlink {
+        from: log,
+        to: link,
+    };
+    let beginning = Beginning {
+        pattern: "**/*.log*",
+        start: Start::Beginning,
+        generations: 1,
+        is_closed: false,
+        is_history: false,
+    };
+    check(&beginning, &[compress, symlink]).unwrap();
+}
+
 /// As in the simulation, an ordinary run makes the courses of one seed; `PROPTEST_RNG_SEED` chooses others, and
 /// `PROPTEST_CASES` more of them.
 fn config() -> ProptestConfig {
