@@ -8,6 +8,7 @@ it; it is not changed. PACKAGE is installed, upgraded, removed and purged in it.
 failure ends the program with an error. Needs root for systemd-nspawn and nsenter.
 """
 
+import itertools
 import os
 import re
 import shutil
@@ -20,6 +21,7 @@ import time
 from pathlib import Path
 
 THOUSAND = 1000
+CALLS = itertools.count()
 DEADLINE = 40.0  # time limit of every wait in seconds, generous for a slow machine
 BOUND = 1.3  # highest exposure by `systemd-analyze security`: 0 is none, 10 that of a unit without sandboxing
 UNIT = "httplog-exporter.service"
@@ -156,10 +158,9 @@ def expect(what, found, wanted):
 
 
 def request(container, number):
-    """Sends requests to nginx, and asserts that each has a response."""
-    out = container.run(
-        "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}\\n", f"http://127.0.0.1/articles/[1-{number}]/",
-    )
+    """Sends requests to nginx, no two alike, and asserts that each has a response."""
+    url = f"http://127.0.0.1/articles/[1-{number}]/?call={next(CALLS)}"
+    out = container.run("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}\\n", url)
     expect("responses", out.split(), ["404"] * number)
     return number
 

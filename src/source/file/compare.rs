@@ -4,12 +4,13 @@
 //! milliseconds.
 
 use std::io;
+use std::ops::Range;
 
 use memchr::{memmem, memrchr};
 
 use super::consumed::read_upto;
 use super::fs::Fs;
-use super::lines::{is_distinctive, whole_lines};
+use super::lines::{identifies, is_distinctive, whole_lines};
 
 /// Most bytes of a file read by one call.
 const STEP_BYTES: u64 = 16 << 20;
@@ -99,11 +100,41 @@ pub(super) fn common_before<F: Fs>(
     Ok(pairs.take_while(|(one, other)| one == other).count() as u64)
 }
 
+/// Last bytes of a text before a place, which tell whether it repeats itself up to there.
+#[derive(PartialEq, Eq)]
+pub(super) struct Ending {
+    part: Vec<u8>,
+    range: Range<u64>,
+}
+
+impl Ending {
+    /// Returns whether the text identifies itself and does not repeat itself at its end.
+    pub(super) fn is_distinctive(&self) -> bool {
+        self.lines().is_some_and(is_distinctive)
+    }
+
+    /// Returns whether the text is long enough to identify itself, but repeats itself at its end.
+    pub(super) fn repeats(&self) -> bool {
+        (self.lines()).is_some_and(|lines| identifies(lines) && !is_distinctive(lines))
+    }
+
+    fn lines(&self) -> Option<&[u8]> {
+        let Range { start, end } = self.range;
+        let is_whole = self.part.len() as u64 == end - start;
+        is_whole.then(|| whole_lines(&self.part, start == 0))
+    }
+}
+
+/// Reads the last bytes of a file's text before `end`.
+pub(super) fn ending_of<F: Fs>(fs: &F, file: &F::File, end: u64) -> io::Result<Ending> {
+    let range = end.saturating_sub(CONTEXT)..end;
+    let part = read_upto(fs, file, range.clone())?;
+    Ok(Ending { part, range })
+}
+
 /// Returns whether the text of a file before `end` identifies it and does not repeat itself at its end.
 pub(super) fn is_distinctive_until<F: Fs>(fs: &F, file: &F::File, end: u64) -> io::Result<bool> {
-    let from = end.saturating_sub(CONTEXT);
-    let part = read_upto(fs, file, from..end)?;
-    Ok(part.len() as u64 == end - from && is_distinctive(whole_lines(&part, from == 0)))
+    Ok(ending_of(fs, file, end)?.is_distinctive())
 }
 
 /// Returns the whole lines of a file directly before `end`, as far as they are to be searched.

@@ -110,7 +110,8 @@ impl<F: Fs> Adoption<'_, F> {
         let at_base = self.finder.file_at(followed);
         let bases = relation.bases();
         let scope = relation.scope(candidate.packing, &bases);
-        let alike = (self.open).alike(self.fs, scope, at_base, &candidate.head)?;
+        let scan = self.finder.scans();
+        let alike = (self.open).alike(self.fs, scope, at_base, &candidate, scan)?;
         let decoded = windows.map(|windows| windows.extent.least());
         let decoded = decoded.or_else(|| self.open.packed.least_size(&meta));
         let least = decoded.unwrap_or(candidate.least_bytes());
@@ -186,6 +187,9 @@ impl<F: Fs> Adoption<'_, F> {
             Verdict::Unknown => 0,
         };
         let file = self.resume(candidate, offset)?;
+        if is_plain && offset == 0 {
+            self.open.note_rotation(&base);
+        }
         self.begin(file);
         Ok(())
     }

@@ -83,6 +83,13 @@ impl<F> Generation<F> {
         )
     }
 
+    /// Notes that a rotated file of its path was opened that appeared after it: if it lost its path, a rotation took it.
+    pub(super) fn note_rotation(&mut self) {
+        if let Link::Detached { was_rotated, .. } = &mut self.link {
+            *was_rotated = true;
+        }
+    }
+
     /// Starts the quiet time again.
     pub(super) fn touch(&mut self, now: Duration) {
         self.changed = now;

@@ -133,6 +133,12 @@ impl<F> Generation<F> {
         rotated.any(|(path, _)| may_lead(fs, &path, self.file_id))
     }
 
+    /// Returns the number of the scan after which text was first seen in it; `u64::MAX` before that.
+    pub(super) fn first_seen(&self) -> u64 {
+        let in_doubt = self.doubt.as_ref().map_or(u64::MAX, |doubt| doubt.seen());
+        in_doubt.min(self.begun)
+    }
+
     /// Returns whether it is in doubt about text that was seen in it before this scan.
     fn is_unsure(&self, scan: u64) -> bool {
         let is_unsure = |doubt: &Doubt| doubt.is_unread() && doubt.seen() < scan;

@@ -5,10 +5,13 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 
-use super::OpenFiles;
+use super::{Generation, Link, OpenFiles};
+use crate::source::file::compare::ending_of;
 use crate::source::file::consumed::read_upto;
+use crate::source::file::evidence::Candidate;
 use crate::source::file::fingerprint::{HEAD_BYTES, LEAST_BYTES};
 use crate::source::file::fs::{FileId, Fs};
+use crate::source::file::rotated::Packing;
 
 /// Open files whose text may be, or begin, that of another file.
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,15 +55,23 @@ impl<F: Fs> OpenFiles<F> {
         generation.is_none_or(|generation| generation.was_cut(fs))
     }
 
-    /// Returns the open files of which a text of one of the followed paths `bases`, or of any, that begins with `head` may be a
-    /// copy; `None` if there are none. `at_base` is the file at such a path.
+    /// Notes that a rotated file of this path, which was never seen at it, is read.
+    pub(crate) fn note_rotation(&mut self, base: &Path) {
+        let of_base = self.generations.iter_mut().filter(|own| own.base == base);
+        of_base.for_each(Generation::note_rotation);
+    }
+
+    /// Returns the open files of which the text of a rotated file, first seen at this scan, may be a copy; `None` if there are
+    /// none. They belong to one of the followed paths `bases`, or to any; `at_base` is the file at such a path.
     pub(crate) fn alike(
         &self,
         fs: &F,
         bases: Option<&[&Path]>,
         at_base: Option<FileId>,
-        head: &[u8],
+        candidate: &Candidate<F::File>,
+        scan: u64,
     ) -> io::Result<Option<Alike>> {
+        let head = &*candidate.head;
         let mut alike: Option<Alike> = None;
         for generation in &self.generations {
             let is_base = bases.is_none_or(|bases| bases.contains(&&*generation.base));
@@ -68,24 +79,55 @@ impl<F: Fs> OpenFiles<F> {
                 continue;
             }
             let text = read_upto(fs, &generation.file, 0..HEAD_BYTES as u64)?;
-            let beginnings = [&*text, &*generation.consumed.head];
-            let may_be_like = |own: &[u8]| may_be_like(own, head);
-            if beginnings.into_iter().any(may_be_like) {
-                // It may be a copy of what was cut.
-                let size = if generation.was_cut(fs) {
-                    u64::MAX
-                } else {
-                    fs.fstat(&generation.file)?.size
-                };
-                let all = alike.get_or_insert_default();
-                all.most = all.most.max(size);
-                all.consumed = all.consumed.max(generation.consumed.end);
+            let is_like = may_be_like(&text, head);
+            if !is_like && !may_be_like(&generation.consumed.head, head) {
+                continue;
             }
+            // It may be a copy of what was cut.
+            let size = if generation.was_cut(fs) {
+                u64::MAX
+            } else {
+                fs.fstat(&generation.file)?.size
+            };
+            let is_comparable = is_like && size != u64::MAX && candidate.packing == Packing::Plain;
+            if is_comparable && generation.is_unlike(fs, size, candidate, scan)? {
+                continue;
+            }
+            let all = alike.get_or_insert_default();
+            all.most = all.most.max(size);
+            all.consumed = all.consumed.max(generation.consumed.end);
         }
         if (self.packed).may_have_copy(bases, head, &self.fingerprinter) {
             alike.get_or_insert_default().most = u64::MAX;
         }
         Ok(alike)
+    }
+}
+
+impl<F> Generation<F> {
+    /// Returns whether a plain file that begins as this one, of `size` bytes, is certainly no copy of it: they differ before the
+    /// end of the shorter one, or it is longer than what was never read, or the text up to there repeats itself and no copy of
+    /// it was being made. A rotation that renames a log does not copy it, and one that copies it does so later than at the
+    /// first scans that see the log.
+    fn is_unlike<S: Fs<File = F>>(
+        &self,
+        fs: &S,
+        size: u64,
+        candidate: &Candidate<F>,
+        scan: u64,
+    ) -> io::Result<bool> {
+        let candidate_size = candidate.handle.meta.size;
+        if candidate_size > size && self.consumed.end == 0 {
+            return Ok(true);
+        }
+        let both = size.min(candidate_size);
+        let own = ending_of(fs, &self.file, both)?;
+        if own != ending_of(fs, &candidate.handle.file, both)? {
+            return Ok(true);
+        }
+        let is_new = self.first_seen().saturating_add(1) >= scan;
+        let may_be_copied = self.link == Link::Attached && !is_new;
+        Ok(!may_be_copied && own.repeats())
     }
 }
 

@@ -137,6 +137,47 @@ fn a_log_that_begins_as_the_former_one_is_counted_though_that_is_compressed_at_o
     }
 }
 
+/// Two rotations between two scans: the log between them was never seen at its path, and the one before it has lost its
+/// name.
+#[test]
+fn a_log_that_two_rotations_hid_is_counted_though_it_is_like_those_beside_it() {
+    for pattern in ["a.log", "a.log*"] {
+        for (former, hidden, next) in [
+            (4, 5, 2),
+            (4, 4, 4),
+            (5, 4, 6),
+            (4, 5, 1),
+            (5, 4, 1),
+            (4, 5, 6),
+            (3, 4, 0),
+            (60, 70, 90),
+            (70, 70, 70),
+        ] {
+            for is_compressed in [true, false] {
+                let mut bench = Bench::new(&[pattern], Start::Beginning);
+                bench.append("a.log", &pages(7).repeat(former));
+                assert_eq!(bench.take_lines().len(), 7 * former);
+                bench.rename("a.log", "a.log.1");
+                bench.append("a.log", &pages(7).repeat(hidden));
+                if is_compressed {
+                    let text = std::fs::read(bench.path("a.log.1")).unwrap();
+                    write(bench.path("a.log.2.gz"), gzip(&text)).unwrap();
+                    remove_file(bench.path("a.log.1")).unwrap();
+                } else {
+                    bench.rename("a.log.1", "a.log.2");
+                }
+                bench.rename("a.log", "a.log.1");
+                bench.append("a.log", &pages(7).repeat(next));
+                bench.drain();
+                bench.clock.advance(REST);
+                bench.expect_equal(7 * (hidden + next));
+                bench.append("a.log", &pages(7));
+                bench.expect_equal(7);
+            }
+        }
+    }
+}
+
 #[test]
 fn equal_lines_are_counted_through_copytruncate() {
     for pattern in ["a.log", "a.log*"] {
