@@ -51,6 +51,20 @@ impl Micros {
         {
             return Some(Self(thousandths * 1_000));
         }
+        Self::from_other_seconds(text)
+    }
+
+    /// Parses seconds of any form. It is not inlined, as few values of nginx need it and all others are read faster so.
+    #[inline(never)]
+    fn from_other_seconds(text: &[u8]) -> Option<Self> {
+        // Fast path for `d.dddddd`, which gunicorn writes nearly always.
+        if let [whole @ b'0'..=b'9', b'.', a, b, c, d, e, f] = *text
+            && let word = u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
+            && digits::leading(word) == 6
+        {
+            let whole = u64::from(whole - b'0') * 1_000_000;
+            return Some(Self(whole + digits::number(word, 6)));
+        }
         Self::from_decimal::<1_000_000>(text)
     }
 
@@ -224,6 +238,9 @@ mod tests {
         check("x.001", None);
         check("0.0x1", None);
         check("9.999", Some(9_999_000));
+        check("9.000120", Some(9_000_120));
+        check("0.00012x", None);
+        check("x.000120", None);
         check("18446744073709.551615", Some(u64::MAX));
         check("18446744073709.551616", None);
         check("99999999999999999999", None);
@@ -251,6 +268,12 @@ mod tests {
         fn any_microseconds_survive_being_written_as_seconds(micros: u64) {
             let text = format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000);
             prop_assert_eq!(Micros::from_seconds(text.as_bytes()), Some(Micros(micros)));
+        }
+
+        #[test]
+        fn fast_and_general_parsing_of_seconds_agree(text in "[0-9x]{1,2}[.0x]([0-9]{1,7}|[0-9x]{3,6})") {
+            let (fast, general) = (Micros::from_seconds, Micros::from_decimal::<1_000_000>);
+            prop_assert_eq!(fast(text.as_bytes()), general(text.as_bytes()));
         }
 
         #[test]
