@@ -30,7 +30,7 @@ pub(crate) struct Doubt {
     since: Duration,
     changed: Duration,
     wait: Wait,
-    /// Number of the scan after which text was first seen in the file; `u64::MAX` before that.
+    /// Turn in which text was first seen in the file; `u64::MAX` before that.
     seen: u64,
     /// The last examination was interrupted to keep it short.
     pub(crate) is_unfinished: bool,
@@ -56,10 +56,11 @@ pub(crate) enum Wait {
 /// The reason for which a file is in doubt.
 #[derive(Debug)]
 pub(crate) enum Reason {
-    /// It appeared at scan number `listed`, and may hold text that was seen before.
+    /// It appeared in turn `listed`, see [`Finder::turns`](super::finder::Finder::turns), and may hold text that was seen before.
     New { listed: u64 },
-    /// Its consumed part was removed or overwritten, and `unread` known bytes behind it. It may be rewritten in place.
-    Rewritten { unread: u64 },
+    /// Its consumed part was found removed or overwritten in turn `listed`, and `unread` known bytes behind it. It may be
+    /// rewritten in place.
+    Rewritten { unread: u64, listed: u64 },
     /// It was cut to the first part of `former`, which is consumed, and may be written again with the rest of it.
     Left { former: Consumed },
 }
@@ -135,12 +136,12 @@ impl Doubt {
         self.was_empty
     }
 
-    /// Notes that text was seen in the file after this scan.
-    pub(crate) fn note_text(&mut self, scan: u64) {
-        self.seen = self.seen.min(scan);
+    /// Notes that text was seen in the file in this turn.
+    pub(crate) fn note_text(&mut self, turn: u64) {
+        self.seen = self.seen.min(turn);
     }
 
-    /// Returns the number of the scan after which text was first seen in the file; `u64::MAX` before that.
+    /// Returns the turn in which text was first seen in the file; `u64::MAX` before that.
     pub(crate) fn seen(&self) -> u64 {
         self.seen
     }

@@ -104,6 +104,7 @@ impl<F: Fs> FileSource<F> {
         if self.pace.needs_scan(round, now, has_changed) {
             self.scan(events);
         }
+        self.finder.begin_round();
         let mut context = Context {
             fs: &self.fs,
             finder: &self.finder,

@@ -47,7 +47,7 @@ pub(super) struct History {
     bases: BTreeMap<Arc<Path>, BTreeSet<u64>>,
     /// Traces of records that were dropped for want of room.
     pub(super) forgotten: Forgotten,
-    /// The scan after which the text of a record was first seen, of the latest records: see [`FinishedFile::begun`].
+    /// The turn in which the text of a record was first seen, of the latest records: see [`FinishedFile::begun`].
     begun: BTreeMap<u64, u64>,
     /// Most records kept.
     pub(super) limit: usize,

@@ -27,9 +27,9 @@ impl<F: Fs> Adoption<'_, F> {
     pub(super) fn examine(&mut self, id: GenerationId) -> bool {
         let doubt = self.open.get(id).and_then(|own| own.doubt.as_deref());
         if let Some(doubt) = doubt
-            && let Reason::Rewritten { unread } = doubt.reason
+            && let Reason::Rewritten { unread, listed } = doubt.reason
             && doubt.is_over(self.now)
-            && self.resume_in_copy(id, unread)
+            && self.resume_in_copy(id, unread, listed)
         {
             return true;
         }
@@ -54,8 +54,8 @@ impl<F: Fs> Adoption<'_, F> {
     fn decide_doubt(&mut self, own: &mut Generation<F::File>, mut doubt: Box<Doubt>) -> bool {
         let judgment = match doubt.reason {
             Reason::New { listed } => self.judge_new(own, &mut doubt, listed),
-            Reason::Rewritten { unread } => {
-                return self.decide_rewritten(own, doubt, unread);
+            Reason::Rewritten { unread, listed } => {
+                return self.decide_rewritten(own, doubt, unread, listed);
             }
             Reason::Left { .. } => return self.decide_left(own, doubt),
         };
@@ -123,7 +123,7 @@ impl<F: Fs> Adoption<'_, F> {
         true
     }
 
-    /// Judges a file that appeared at scan number `listed`.
+    /// Judges a file that appeared in turn `listed`.
     fn judge_new(
         &self,
         own: &mut Generation<F::File>,
@@ -155,7 +155,7 @@ impl<F: Fs> Adoption<'_, F> {
         })
     }
 
-    /// Judges a file that appeared at scan number `listed` by the texts of all other files, wherever they are.
+    /// Judges a file that appeared in turn `listed` by the texts of all other files, wherever they are.
     fn judge_others(
         &self,
         own: &Generation<F::File>,

@@ -38,21 +38,23 @@ impl<F: Fs> Adoption<'_, F> {
         if let Some(own) = self.open.get(id) {
             self.finder.note_cut(&own.base, self.now);
         }
-        if !self.resume_in_copy(id, unread)
+        let listed = self.finder.turns();
+        if !self.resume_in_copy(id, unread, listed)
             && let Some(own) = self.open.get_mut(id)
         {
-            own.doubt = Some(Doubt::new(Reason::Rewritten { unread }, self.now));
+            own.doubt = Some(Doubt::new(Reason::Rewritten { unread, listed }, self.now));
             self.examine(id);
         }
     }
 
-    /// Reads a truncated file from its start, and the rest of its former text from a copy; returns false if there is none.
-    pub(super) fn resume_in_copy(&mut self, id: GenerationId, unread: u64) -> bool {
+    /// Reads a file that was found truncated in turn `listed` from its start, and the rest of its former text from a copy;
+    /// returns false if there is none.
+    pub(super) fn resume_in_copy(&mut self, id: GenerationId, unread: u64, listed: u64) -> bool {
         let Some(copy) = self.open_copy(id) else {
             return false;
         };
         // It may be overwritten with the text of another file.
-        let mut new = self.doubt_of_new();
+        let mut new = Doubt::new(Reason::New { listed }, self.now);
         let Some(own) = self.open.get_mut(id) else {
             return false;
         };
@@ -86,6 +88,7 @@ impl<F: Fs> Adoption<'_, F> {
         own: &mut Generation<F::File>,
         mut doubt: Box<Doubt>,
         unread: u64,
+        listed: u64,
     ) -> bool {
         let kept = own
             .check_size(self.fs)
@@ -122,7 +125,7 @@ impl<F: Fs> Adoption<'_, F> {
                 } else if !self.has_gone_behind(own, end) {
                     own.restart();
                     // It may be overwritten with the text of another file.
-                    let mut new = self.doubt_of_new();
+                    let mut new = Doubt::new(Reason::New { listed }, self.now);
                     new.note_text(doubt.seen());
                     own.doubt = Some(new);
                 }

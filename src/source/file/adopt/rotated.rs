@@ -110,8 +110,8 @@ impl<F: Fs> Adoption<'_, F> {
         let at_base = self.finder.file_at(followed);
         let bases = relation.bases();
         let scope = relation.scope(candidate.packing, &bases);
-        let scan = self.finder.scans();
-        let alike = (self.open).alike(self.fs, scope, at_base, &candidate, scan)?;
+        let since = self.finder.former_scan();
+        let alike = (self.open).alike(self.fs, scope, at_base, &candidate, since)?;
         let decoded = windows.map(|windows| windows.extent.least());
         let decoded = decoded.or_else(|| self.open.packed.least_size(&meta));
         let least = decoded.unwrap_or(candidate.least_bytes());

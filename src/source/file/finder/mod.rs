@@ -42,6 +42,9 @@ pub(super) struct Finder {
     /// Paths with the name of a rotated file that lead to a log of another program.
     foreign: BTreeSet<PathBuf>,
     scans: u64,
+    turns: u64,
+    /// Turns of the scan before the last one, and of the last one.
+    scan_turns: (u64, u64),
     /// Start of the last scan.
     scanned: Duration,
     /// Names that concern the next listing.
@@ -90,6 +93,8 @@ impl Finder {
             rotations: Rotations::default(),
             foreign: BTreeSet::new(),
             scans: 0,
+            turns: 0,
+            scan_turns: (0, 0),
             scanned: Duration::ZERO,
             names: names_of(paths),
         }
@@ -119,6 +124,8 @@ impl Finder {
         now: Duration,
     ) -> Listing {
         self.scans += 1;
+        self.turns += 1;
+        self.scan_turns = (self.scan_turns.1, self.turns);
         self.scanned = now;
         for known in self.known.values_mut() {
             // Where nothing can be read, a rotation is expected anyway.
@@ -333,6 +340,21 @@ impl Finder {
     /// Returns the number of scans so far.
     pub(super) fn scans(&self) -> u64 {
         self.scans
+    }
+
+    /// Returns the turn of the scan before the last one.
+    pub(super) fn former_scan(&self) -> u64 {
+        self.scan_turns.0
+    }
+
+    /// Begins a round of reading.
+    pub(super) fn begin_round(&mut self) {
+        self.turns += 1;
+    }
+
+    /// Returns the number of scans and rounds so far: texts are dated by it.
+    pub(super) fn turns(&self) -> u64 {
+        self.turns
     }
 
     /// Returns whether a path could not be read at the last scan.

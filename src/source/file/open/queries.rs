@@ -61,15 +61,16 @@ impl<F: Fs> OpenFiles<F> {
         of_base.for_each(Generation::note_rotation);
     }
 
-    /// Returns the open files of which the text of a rotated file, first seen at this scan, may be a copy; `None` if there are
-    /// none. They belong to one of the followed paths `bases`, or to any; `at_base` is the file at such a path.
+    /// Returns the open files of which the text of a rotated file may be a copy; `None` if there are none. They belong to one
+    /// of the followed paths `bases`, or to any; `at_base` is the file at such a path. Logs whose text was first seen in turn
+    /// `since` or later are new.
     pub(crate) fn alike(
         &self,
         fs: &F,
         bases: Option<&[&Path]>,
         at_base: Option<FileId>,
         candidate: &Candidate<F::File>,
-        scan: u64,
+        since: u64,
     ) -> io::Result<Option<Alike>> {
         let head = &*candidate.head;
         let mut alike: Option<Alike> = None;
@@ -90,7 +91,7 @@ impl<F: Fs> OpenFiles<F> {
                 fs.fstat(&generation.file)?.size
             };
             let is_comparable = is_like && size != u64::MAX && candidate.packing == Packing::Plain;
-            if is_comparable && generation.is_unlike(fs, size, candidate, scan)? {
+            if is_comparable && generation.is_unlike(fs, size, candidate, since)? {
                 continue;
             }
             let all = alike.get_or_insert_default();
@@ -114,7 +115,7 @@ impl<F> Generation<F> {
         fs: &S,
         size: u64,
         candidate: &Candidate<F>,
-        scan: u64,
+        since: u64,
     ) -> io::Result<bool> {
         let candidate_size = candidate.handle.meta.size;
         if candidate_size > size && self.consumed.end == 0 {
@@ -125,7 +126,7 @@ impl<F> Generation<F> {
         if own != ending_of(fs, &candidate.handle.file, both)? {
             return Ok(true);
         }
-        let is_new = self.first_seen().saturating_add(1) >= scan;
+        let is_new = self.first_seen() >= since;
         let may_be_copied = self.link == Link::Attached && !is_new;
         Ok(!may_be_copied && own.repeats())
     }

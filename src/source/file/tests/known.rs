@@ -419,6 +419,32 @@ fn a_link_to_the_log_does_not_change_of_which_path_an_archive_is_a_rotated_file(
     check(&beginning, &[compress, symlink]).unwrap();
 }
 
+/// The log that is copied was first seen after the same scan.
+#[test]
+fn a_rotated_file_that_is_overwritten_with_the_log_before_the_next_scan_is_known() {
+    let [log, rotated] = ["a.log", "a.log.1"].map(|stem| Name {
+        stem,
+        is_packed: false,
+    });
+    let compress = Operation::Compress {
+        name: rotated,
+        keeps: true,
+    };
+    let copy = Operation::Copy {
+        from: log,
+        to: rotated,
+        manner: Manner::Plain,
+    };
+    let beginning = Beginning {
+        pattern: "a.log*",
+        start: Start::Beginning,
+        generations: 1,
+        is_closed: false,
+        is_history: true,
+    };
+    check(&beginning, &[compress, copy, Operation::Round]).unwrap();
+}
+
 /// As in the simulation, an ordinary run makes the courses of one seed; `PROPTEST_RNG_SEED` chooses others, and
 /// `PROPTEST_CASES` more of them.
 fn config() -> ProptestConfig {

@@ -838,6 +838,29 @@ fn logs_that_are_written_at_the_same_time_are_both_read() {
     }
 }
 
+/// A server writes its lines to two logs, both of which are emptied.
+#[test]
+fn logs_with_the_same_lines_that_are_cut_at_the_same_time_are_both_read() {
+    let mut bench = Bench::new(&["*.log"], Start::Beginning);
+    for name in ["a.log", "b.log"] {
+        bench.append(name, &lines(0..100));
+    }
+    assert_eq!(bench.take_lines().len(), 200);
+    for name in ["a.log", "b.log"] {
+        write(bench.path(name), "").unwrap();
+    }
+    bench.drain();
+    for part in 1..20 {
+        for name in ["a.log", "b.log"] {
+            bench.append(name, &lines(100 * part..100 * part + 100));
+        }
+        bench.drain();
+        bench.clock.advance(REST / 4);
+    }
+    bench.clock.advance(REST);
+    assert_eq!(bench.take_lines().len(), 2 * 1_900);
+}
+
 #[test]
 fn thousands_of_files_with_the_same_line_are_all_read() {
     let mut bench = Bench::new(&["*.log"], Start::Beginning);
