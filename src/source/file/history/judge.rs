@@ -291,10 +291,10 @@ impl Record {
     }
 
     /// Returns up to which place a text of `size` bytes was compared, if it is not longer than what is known of this one and
-    /// equal where both can be compared.
+    /// equal where both can be compared; `u64::MAX` if all of this one is there.
     fn compared_until(&self, size: u64) -> u64 {
         if size >= self.consumed {
-            return size;
+            return u64::MAX;
         }
         let mark = self.ends.marks.last_within(size);
         let mark = mark.map_or(0, |(offset, _)| offset);
