@@ -56,7 +56,7 @@ pub(crate) enum Wait {
 /// The reason for which a file is in doubt.
 #[derive(Debug)]
 pub(crate) enum Reason {
-    /// It appeared in turn `listed`, see [`Finder::turns`](super::finder::Finder::turns), and may hold text that was seen before.
+    /// It appeared in turn `listed`, see [`Finder::latest_turn`](super::finder::Finder::latest_turn), and may hold text that was seen before.
     New { listed: u64 },
     /// Its consumed part was found removed or overwritten in turn `listed`, and `unread` known bytes behind it. It may be
     /// rewritten in place.

@@ -38,7 +38,7 @@ impl<F: Fs> Adoption<'_, F> {
         if let Some(own) = self.open.get(id) {
             self.finder.note_cut(&own.base, self.now);
         }
-        let listed = self.finder.turns();
+        let listed = self.finder.latest_turn();
         if !self.resume_in_copy(id, unread, listed)
             && let Some(own) = self.open.get_mut(id)
         {

@@ -353,7 +353,7 @@ impl Finder {
     }
 
     /// Returns the number of scans and rounds so far: texts are dated by it.
-    pub(super) fn turns(&self) -> u64 {
+    pub(super) fn latest_turn(&self) -> u64 {
         self.turns
     }
 
