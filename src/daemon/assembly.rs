@@ -28,7 +28,7 @@ use crate::config::{Config, Limits, Resolvers, Source};
 use crate::join::{End, Links};
 use crate::label::Budget;
 use crate::pipeline::{NarrowedPatterns, Pipeline, Settings};
-use crate::source::Notifier;
+use crate::source::{Notifier, StreamThread};
 use crate::telemetry::Telemetry;
 
 /// State shared by all workers.
@@ -38,6 +38,7 @@ pub(super) struct Assembly {
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) notifier: Arc<Notifier>,
+    pub(super) streams: Arc<StreamThread>,
     /// Cloned for each worker.
     pub(super) notices: mpsc::UnboundedSender<Notice>,
     pub(super) thread_maker: ThreadMaker,
@@ -225,6 +226,7 @@ impl Assembly {
             limits,
             clock: &self.clock,
             notifier: &self.notifier,
+            streams: &self.streams,
         }
     }
 

@@ -1,4 +1,4 @@
-//! Opened inputs: followed files, or a stream that a separate thread receives.
+//! Opened inputs: followed files, or a stream that another thread receives.
 
 use std::io;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::config::{Files, Input};
 use crate::model::{Batch, GapReason};
 use crate::source::{
     FILE_GAP_REASONS, FileSettings, FileSource, Notifier, Progress, ReadBuffer, RealFs,
-    StreamReceiver, Watch,
+    StreamReceiver, StreamThread, Watch,
 };
 
 /// Poll interval while inotify is active and something happens now and then: with the daemon's own wake-ups,
@@ -41,6 +41,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) limits: InputLimits,
     pub(super) clock: &'a Arc<dyn Clock>,
     pub(super) notifier: &'a Arc<Notifier>,
+    pub(super) streams: &'a StreamThread,
 }
 
 /// Bounds of an input.
@@ -60,9 +61,10 @@ impl OpenInput {
         waker: &Waker,
         with: Surroundings<'_>,
     ) -> io::Result<Self> {
-        let (limits, clock) = (with.limits, Arc::clone(with.clock));
+        let limits = with.limits;
         Ok(match wanted {
             Input::Files(files) => {
+                let clock = Arc::clone(with.clock);
                 let source = FileSource::new(&file_settings(files, limits), RealFs, clock);
                 Self::Files {
                     source: Box::new(source),
@@ -71,7 +73,8 @@ impl OpenInput {
             }
             Input::Stream(stream) => {
                 let (stream, waker) = (stream.clone(), waker.clone());
-                let receiver = StreamReceiver::prepare(stream, limits.line_bytes, waker, clock)?;
+                let line_bytes = limits.line_bytes;
+                let receiver = StreamReceiver::prepare(stream, line_bytes, waker, with.streams)?;
                 Self::Stream {
                     receiver: Box::new(receiver),
                     due: Duration::ZERO,

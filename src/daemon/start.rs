@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::diag::Report;
 use crate::http::{Address, Listener, Ready};
 use crate::join::Links;
-use crate::source::Notifier;
+use crate::source::{Notifier, StreamThread};
 use crate::telemetry::Telemetry;
 
 /// Threads for work that may block: one page is encoded at a time.
@@ -72,11 +72,13 @@ impl Daemon {
             .collect::<Result<Vec<_>, _>>()?;
         let (notice_sender, notices) = mpsc::unbounded_channel();
         let notifier = Notifier::new(Arc::clone(&clock));
+        let streams = Arc::new(StreamThread::new(Arc::clone(&clock)));
         let assembly = Assembly {
             shards: Arc::new(Shards::new(Arc::clone(&telemetry))),
             telemetry: Arc::clone(&telemetry),
             clock: Arc::clone(&clock),
             notifier,
+            streams,
             notices: notice_sender,
             thread_maker: Arc::new(WorkerThread::prepare),
             state: Arc::default(),

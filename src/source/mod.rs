@@ -4,7 +4,7 @@
 //! over (an over-long line, a truncated file) is counted or reported.
 //!
 //! This module only reads: it has no access to patterns or metrics, and keeps no state across restarts but the cursor
-//! reached in the journal. It starts two kinds of threads: one delivers notifications about files, one receives a stream.
+//! reached in the journal. It starts two threads: one delivers notifications about files, one receives all streams.
 
 pub mod archive;
 mod file;
@@ -21,6 +21,6 @@ pub use frame::{Cut, Framer};
 pub use read::LineReader;
 pub use stream::{
     BadFrame, Deframer, JOURNAL_PROGRAM, Journal, JournalMessages, LineBuffer, Loss, SHORT_QUEUE,
-    STREAM_GAP_REASONS, Stream, StreamEvent, StreamReceiver, Syslog, SyslogAddress,
+    STREAM_GAP_REASONS, Stream, StreamEvent, StreamReceiver, StreamThread, Syslog, SyslogAddress,
     SyslogAddressError, is_journal_export, unix_queue_length,
 };

@@ -2,14 +2,18 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::PathBuf;
 use std::thread;
+
+use rustix::fs::{CWD, Mode, mkfifoat};
+use rustix::process::Signal;
 
 use crate::follow::Written;
 #[cfg(feature = "stack")]
 use crate::lifecycle::set_up;
 use crate::recorded::line;
-use crate::support::{Daemon, Source, append, rename};
+use crate::support::{Daemon, HEAD, Source, append, rename};
 
 const SOURCES: usize = 100;
 
@@ -18,6 +22,86 @@ fn descriptors(process: u32) -> Vec<PathBuf> {
     let entries = fs::read_dir(format!("/proc/{process}/fd")).unwrap();
     let targets = entries.filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
     targets.collect()
+}
+
+/// Returns the names of the threads of a process.
+fn threads(process: u32) -> Vec<String> {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    // One may have ended since.
+    let names = threads.filter_map(|it| fs::read_to_string(it.unwrap().path().join("comm")).ok());
+    names.map(|name| name.trim_end().to_owned()).collect()
+}
+
+/// Returns the most threads that a daemon has apart from its inputs': the main thread, the log's, those that encode pages,
+/// and those that count.
+fn most_threads() -> usize {
+    2 + 4 + thread::available_parallelism().unwrap().get()
+}
+
+#[test]
+fn streams_and_their_connections_are_received_on_one_thread() {
+    const STREAMS: u64 = 50;
+    const CONNECTIONS: u64 = 3;
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    let mut config = HEAD.to_owned();
+    for nth in 0..STREAMS {
+        for (name, input) in [
+            ("connected", "syslog = 'unix-stream:connected"),
+            ("datagrams", "syslog = 'unix:datagrams"),
+            ("fifo", "fifo = 'fifo"),
+        ] {
+            let source = format!("\n[[source]]\nname = '{name}{nth}'\n{input}{nth}'");
+            config += &(source + "\npattern = 'nginx-combined'\n");
+        }
+        mkfifoat(CWD, path(&format!("fifo{nth}")), Mode::RWXU).unwrap();
+    }
+    let daemon = Daemon::configured(dir.path(), &config);
+    let mut peers = Vec::new();
+    let mut expected = Vec::new();
+    for nth in 0..STREAMS {
+        let name = format!("connected{nth}");
+        for _ in 0..CONNECTIONS {
+            let mut peer = UnixStream::connect(path(&name)).unwrap();
+            peer.write_all(line("GET", 200).as_bytes()).unwrap();
+            peers.push(peer);
+        }
+        expected.push((name, CONNECTIONS));
+        let name = format!("datagrams{nth}");
+        let sender = UnixDatagram::unbound().unwrap();
+        let datagram = line("GET", 200);
+        sender.send_to(datagram.as_bytes(), path(&name)).unwrap();
+        expected.push((name, 1));
+        let name = format!("fifo{nth}");
+        let mut writer = append(&path(&name));
+        writer.write_all(line("GET", 200).as_bytes()).unwrap();
+        expected.push((name, 1));
+    }
+    let counted = expected.iter().map(|(name, lines)| (name.as_str(), *lines));
+    daemon.metrics_after(&counted.collect::<Vec<_>>());
+    let names = threads(daemon.id());
+    assert!(names.len() <= most_threads() + 1, "{names:?}");
+    assert_eq!(names.iter().filter(|name| *name == "streams").count(), 1);
+
+    // Without streams, nothing of them is left.
+    let log = path("access.log");
+    fs::write(&log, line("GET", 200)).unwrap();
+    let (name, pattern) = ("file", "nginx-combined");
+    let file = Source {
+        name,
+        pattern,
+        log: &log,
+    }
+    .toml();
+    fs::write(path("config.toml"), HEAD.to_owned() + &file).unwrap();
+    daemon.signal(Signal::HUP);
+    daemon.wait_until_said("configuration reloaded from");
+    daemon.metrics_after(&[("file", 1)]);
+    let names = threads(daemon.id());
+    assert!(!names.contains(&"streams".to_owned()), "{names:?}");
+    assert!(!path("datagrams0").exists());
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.end(), 0);
 }
 
 #[test]
@@ -39,12 +123,10 @@ fn threads_and_notifiers_do_not_grow_with_the_sources() {
     let counted = |lines| names.iter().map(move |name| (name.as_str(), lines));
     daemon.metrics_after(&counted(1).collect::<Vec<_>>());
 
-    let threads = fs::read_dir(format!("/proc/{}/task", daemon.id())).unwrap();
-    let processors = thread::available_parallelism().unwrap().get();
-    // The main thread, the log's and the notifier's, and those that encode pages.
-    let others = 3 + 4;
-    let threads = threads.count();
-    assert!(threads <= processors + others, "{threads}");
+    let threads = threads(daemon.id()).len();
+    // The notifier's.
+    let most = most_threads() + 1;
+    assert!(threads <= most, "{threads}");
     let notifiers = descriptors(daemon.id());
     let is_notifier = |target: &&PathBuf| target.to_string_lossy().contains("inotify");
     assert_eq!(notifiers.iter().filter(is_notifier).count(), 1);

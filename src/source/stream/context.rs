@@ -1,4 +1,4 @@
-//! Context of a receiving thread, and its retries of what cannot be opened.
+//! Context of a receiver, and its retries of what cannot be opened.
 
 use std::fmt::Display;
 use std::io;
@@ -8,7 +8,7 @@ use super::event::StreamEvent;
 use super::queue::{Queue, RETRY_INTERVAL};
 use crate::clock::Clock;
 
-/// State that a receiving thread shares with its owner.
+/// State that a receiver shares with its owner.
 pub(super) struct ReceiveContext {
     pub(super) queue: Arc<Queue>,
     /// Longest line held, in bytes.
@@ -18,10 +18,10 @@ pub(super) struct ReceiveContext {
 
 impl ReceiveContext {
     /// Calls `open` until it succeeds, and reports each error that differs from the last one.
-    /// Returns `None` if the thread was stopped first.
-    pub(super) fn open<T>(
+    /// Returns `None` if the receiver was stopped first.
+    pub(super) async fn open<T>(
         &self,
-        what: &impl Display,
+        what: &(impl Display + Sync),
         open: impl Fn() -> io::Result<T>,
     ) -> Option<T> {
         let mut reported = String::new();
@@ -41,7 +41,7 @@ impl ReceiveContext {
                             is_missing,
                         });
                     }
-                    self.queue.wait(&[], Some(RETRY_INTERVAL));
+                    self.queue.wait(Vec::new(), Some(RETRY_INTERVAL)).await;
                 }
             }
         }

@@ -1,11 +1,12 @@
 //! Receives datagrams, over UDP and unix sockets.
 //!
-//! Invariant: the thread does nothing but receive, so that it empties the kernel's queue, which
-//! holds ten datagrams for a unix socket, as fast as it can; another thread counts.
+//! Invariant: a receiver does nothing but receive, a bounded number of bytes at a time, so that the kernel's queues, which
+//! hold ten datagrams for a unix socket, are emptied as fast as possible; another thread counts.
 
 use std::net::UdpSocket;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -17,6 +18,7 @@ use super::event::{KERNEL_DROP, Loss, ReceiveBuffer, StreamEvent};
 use super::kernel::{self, Drops};
 use super::queue::{Queue, RETRY_INTERVAL};
 use super::settings::{Endpoint, Syslog};
+use super::wait::Descriptor;
 use crate::source::frame::READ_BYTES;
 use crate::unix_socket::{self, SocketFile};
 
@@ -29,20 +31,28 @@ pub const SHORT_QUEUE: u64 = 512;
 /// Bytes that even an empty datagram counts for, as it takes that much time.
 const LEAST_BYTES: usize = 256;
 
-/// Bytes received in a flood of datagrams before the thread checks for a stop and for losses.
-const DRAINED_AT_ONCE: usize = 64 * READ_BYTES;
+/// Bytes received in a flood of datagrams before other streams have their turns.
+const DRAINED_AT_ONCE: usize = 2 * READ_BYTES;
+
+/// Most turns in which the kernel's queue is emptied at the end.
+const LAST_TURNS: u32 = 32;
 
 /// A bound socket.
-enum DatagramSocket {
-    Udp(UdpSocket, Drops),
-    Unix(UnixDatagram, SocketFile),
+struct DatagramSocket {
+    socket: Descriptor,
+    kind: Kind,
 }
 
-/// Receives until the thread is stopped, then what the kernel still holds.
-pub(super) fn receive(syslog: &Syslog, context: &ReceiveContext) {
+enum Kind {
+    Udp(Drops),
+    Unix(SocketFile),
+}
+
+/// Receives until the receiver is stopped, then what the kernel still holds.
+pub(super) async fn receive(syslog: &Syslog, context: &ReceiveContext) {
     let queue = &context.queue;
     let bind = || DatagramSocket::bind(syslog, queue);
-    let Some(mut socket) = context.open(&syslog.address, bind) else {
+    let Some(mut socket) = context.open(&syslog.address, bind).await else {
         return;
     };
     queue.set_open(1);
@@ -56,7 +66,11 @@ pub(super) fn receive(syslog: &Syslog, context: &ReceiveContext) {
     let mut next_drop_count = Duration::ZERO;
     loop {
         let is_last = queue.is_stopped();
-        reader.drain(socket.as_fd(), queue);
+        let mut turns = if is_last { LAST_TURNS } else { 1 };
+        while reader.drain(&socket.socket, queue) && turns > 1 {
+            turns -= 1;
+            queue.wait(Vec::new(), Some(Duration::ZERO)).await;
+        }
         let now = context.clock.monotonic();
         if now >= next_drop_count || is_last {
             next_drop_count = now + RETRY_INTERVAL;
@@ -69,11 +83,12 @@ pub(super) fn receive(syslog: &Syslog, context: &ReceiveContext) {
             // The file was removed or replaced: senders cannot reach this socket.
             match DatagramSocket::bind(syslog, queue) {
                 Ok(bound) => socket = bound,
-                Err(_) => drop(queue.wait(&[], Some(RETRY_INTERVAL))),
+                Err(_) => drop(queue.wait(Vec::new(), Some(RETRY_INTERVAL)).await),
             }
             continue;
         }
-        queue.wait(&[socket.as_fd()], Some(RETRY_INTERVAL));
+        let fds = vec![Arc::clone(&socket.socket)];
+        queue.wait(fds, Some(RETRY_INTERVAL)).await;
     }
 }
 
@@ -86,8 +101,8 @@ struct DatagramReader {
 }
 
 impl DatagramReader {
-    /// Receives what the kernel holds, up to [`DRAINED_AT_ONCE`].
-    fn drain(&mut self, socket: BorrowedFd<'_>, queue: &Queue) {
+    /// Receives what the kernel holds, up to [`DRAINED_AT_ONCE`]. Returns whether it may hold more.
+    fn drain(&mut self, socket: &OwnedFd, queue: &Queue) -> bool {
         let mut drained = 0;
         // Counts what was received and not what is held: over-long and empty datagrams come without an end, too.
         while drained < DRAINED_AT_ONCE {
@@ -115,6 +130,7 @@ impl DatagramReader {
             }
         }
         self.hand_over(queue);
+        drained >= DRAINED_AT_ONCE
     }
 
     fn hand_over(&mut self, queue: &Queue) {
@@ -135,7 +151,10 @@ impl DatagramSocket {
                 let drops = Drops::new(&socket)?;
                 let buffer = Some(ReceiveBuffer { requested, granted });
                 queue.report(StreamEvent::Opened { what, buffer });
-                Ok(Self::Udp(socket, drops))
+                Ok(Self {
+                    socket: Arc::new(socket.into()),
+                    kind: Kind::Udp(drops),
+                })
             }
             Endpoint::Unix(path) => {
                 let (socket, file) = unix_socket::bind(path, |path| UnixDatagram::bind(path))?;
@@ -144,20 +163,16 @@ impl DatagramSocket {
                 if let Some(length) = kernel::unix_queue_length().filter(|it| *it < SHORT_QUEUE) {
                     queue.report(StreamEvent::ShortQueue { length });
                 }
-                Ok(Self::Unix(socket, file))
+                Ok(Self {
+                    socket: Arc::new(socket.into()),
+                    kind: Kind::Unix(file),
+                })
             }
         }
     }
 
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Self::Udp(socket, _) => socket.as_fd(),
-            Self::Unix(socket, _) => socket.as_fd(),
-        }
-    }
-
     fn count_drops(&mut self, queue: &Queue) {
-        if let Self::Udp(_, drops) = self {
+        if let Kind::Udp(drops) = &mut self.kind {
             match drops.since_last_call() {
                 Some(count) => queue.count_lost(KERNEL_DROP, count),
                 None if drops.became_unknown() => queue.report(StreamEvent::DropsUnknown),
@@ -168,9 +183,9 @@ impl DatagramSocket {
 
     /// Returns whether senders can still find the socket.
     fn is_reachable(&self) -> bool {
-        match self {
-            Self::Udp(..) => true,
-            Self::Unix(_, file) => file.exists(),
+        match &self.kind {
+            Kind::Udp(_) => true,
+            Kind::Unix(file) => file.exists(),
         }
     }
 }

@@ -3,8 +3,9 @@
 //! Invariant: the socket listens whenever its address or path can be bound; its connections are those of `peers`.
 
 use std::net::TcpListener;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::context::ReceiveContext;
@@ -12,6 +13,7 @@ use super::event::StreamEvent;
 use super::peers::Peers;
 use super::queue::RETRY_INTERVAL;
 use super::settings::{Endpoint, Syslog};
+use super::wait::Descriptor;
 use crate::unix_socket::{self, SocketFile};
 
 /// Connections that wait to be accepted; the kernel allows no more than `net.core.somaxconn`.
@@ -19,15 +21,15 @@ const BACKLOG: i32 = 4096;
 
 /// A listening socket, and its file if it has one.
 struct SyslogListener {
-    socket: OwnedFd,
+    socket: Descriptor,
     file: Option<SocketFile>,
 }
 
-/// Receives until the thread is stopped, then what has arrived until then.
-pub(super) fn receive(syslog: &Syslog, context: &ReceiveContext) {
+/// Receives until the receiver is stopped, then what has arrived until then.
+pub(super) async fn receive(syslog: &Syslog, context: &ReceiveContext) {
     let queue = &context.queue;
     let bind = || SyslogListener::bind(syslog);
-    let Some(mut listener) = context.open(&syslog.address, bind) else {
+    let Some(mut listener) = context.open(&syslog.address, bind).await else {
         return;
     };
     let (what, buffer) = (syslog.address.to_string(), None);
@@ -39,17 +41,17 @@ pub(super) fn receive(syslog: &Syslog, context: &ReceiveContext) {
     while !queue.is_stopped() {
         queue.set_open(1 + peers.len());
         if !queue.has_room() {
-            queue.wait(&[], None);
+            queue.wait(Vec::new(), None).await;
             continue;
         }
         let now = context.clock.monotonic();
         let is_paused = now < paused_until;
-        let mut fds: Vec<BorrowedFd<'_>> = peers.fds().collect();
+        let mut fds: Vec<Descriptor> = peers.fds().collect();
         if !is_paused {
-            fds.push(listener.socket.as_fd());
+            fds.push(Arc::clone(&listener.socket));
         }
         let timeout = (is_paused || listener.file.is_some()).then_some(RETRY_INTERVAL);
-        let ready = queue.wait(&fds, timeout);
+        let ready = queue.wait(fds, timeout).await;
         let is_listener_ready = !is_paused && ready.last() == Some(&true);
         peers.read(&ready);
         if is_listener_ready && peers.accept(&listener.socket).is_err() {
@@ -66,7 +68,7 @@ pub(super) fn receive(syslog: &Syslog, context: &ReceiveContext) {
     // Peers in the backlog may have sent lines, too.
     let _ = peers.accept(&listener.socket);
     drop(listener);
-    peers.read_rest();
+    peers.read_rest().await;
 }
 
 impl SyslogListener {
@@ -82,6 +84,9 @@ impl SyslogListener {
         // The standard library requests 128.
         rustix::net::listen(&socket, BACKLOG)?;
         rustix::io::ioctl_fionbio(&socket, true)?;
-        Ok(Self { socket, file })
+        Ok(Self {
+            socket: Arc::new(socket),
+            file,
+        })
     }
 }

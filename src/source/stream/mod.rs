@@ -1,8 +1,8 @@
 //! Receives lines from pipes, sockets and the journal.
 //!
-//! Invariant: one thread receives into a bounded queue and does nothing else; its owner takes the
-//! lines from there. Senders that can wait do so while the queue is full; lines of senders that
-//! cannot are counted as lost.
+//! Invariant: one thread receives all streams, each into a bounded queue, and does nothing else; the owner of a receiver
+//! takes its lines from there. Senders that can wait do so while their queue is full; lines of senders that cannot are
+//! counted as lost.
 
 mod context;
 mod datagram;
@@ -17,6 +17,8 @@ mod poller;
 mod queue;
 mod receiver;
 mod settings;
+mod thread;
+mod wait;
 
 pub use datagram::SHORT_QUEUE;
 pub use deframe::{BadFrame, Deframer, LineBuffer};
@@ -25,6 +27,7 @@ pub use journal::{JOURNAL_PROGRAM, JournalMessages, is_journal_export};
 pub use kernel::unix_queue_length;
 pub use receiver::StreamReceiver;
 pub use settings::{Journal, Stream, Syslog, SyslogAddress, SyslogAddressError};
+pub use thread::StreamThread;
 
 #[cfg(test)]
 mod tests;

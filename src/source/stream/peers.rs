@@ -1,10 +1,11 @@
 //! Connections of syslog senders.
 //!
-//! Invariant: one thread reads all connections in turn, a bounded number of bytes each, so that a slow or hostile peer
-//! cannot delay the others by more than its share; a connection that sends no lines keeps its place only while no other
+//! Invariant: all connections are read in turn, a bounded number of bytes each, so that a slow or hostile peer cannot delay
+//! the others by more than its share; a connection that sends no lines keeps its place only while no other
 //! one needs it.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -15,11 +16,15 @@ use super::deframe::{Deframer, LineBuffer};
 use super::event::{BAD_FRAME, DISPLACED_CONNECTION, REFUSED_CONNECTION};
 use super::kernel;
 use super::queue::REST_BYTES;
+use super::wait::Descriptor;
 
 /// Bytes read from one connection before the next one is read.
 const READ_AT_ONCE: usize = 64 * 1024;
 
-/// Bytes that are still read from all connections together once the thread was stopped, if they are few enough for
+/// Bytes read from all connections together before other streams have their turns.
+const TURN_BYTES: usize = 1 << 20;
+
+/// Bytes that are still read from all connections together once the receiver was stopped, if they are few enough for
 /// [`READ_AT_ONCE`] each.
 const REST_BYTES_OF_ALL: usize = 16 << 20;
 
@@ -34,7 +39,7 @@ const NEXT_LINE_WAIT: Duration = Duration::from_secs(10);
 
 /// A connection of a sender.
 struct Peer {
-    socket: OwnedFd,
+    socket: Descriptor,
     deframer: Deframer,
     is_open: bool,
     has_sent_line: bool,
@@ -71,24 +76,26 @@ impl<'c> Peers<'c> {
     }
 
     /// Returns the descriptors of the open connections.
-    pub(super) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.open.iter().map(|peer| peer.socket.as_fd())
+    pub(super) fn fds(&self) -> impl Iterator<Item = Descriptor> {
+        self.open.iter().map(|peer| Arc::clone(&peer.socket))
     }
 
-    /// Reads each peer that is ready once, as long as the queue has room. `ready` is in the sequence of [`Self::fds`].
+    /// Reads each peer that is ready once, as long as the queue has room, up to [`TURN_BYTES`]. `ready` is in the sequence of [`Self::fds`].
     pub(super) fn read(&mut self, ready: &[bool]) {
         let now = self.context.clock.monotonic();
         let mut open = std::mem::take(&mut self.open);
+        let mut left = TURN_BYTES;
         let skipped = open.iter_mut().zip(ready).position(|(peer, is_ready)| {
-            if *is_ready && !self.context.queue.has_room() {
+            if *is_ready && (left == 0 || !self.context.queue.has_room()) {
                 return true;
             }
             if *is_ready {
-                self.read_peer(peer, now, READ_AT_ONCE);
+                let read = self.read_peer(peer, now, READ_AT_ONCE);
+                left = left.saturating_sub(read);
             }
             false
         });
-        // The first one without room is the first one to be read next.
+        // The first one that was left out is the first one to be read next.
         open.rotate_left(skipped.unwrap_or(0));
         open.retain(|peer| peer.is_open);
         self.open = open;
@@ -159,7 +166,7 @@ impl<'c> Peers<'c> {
             let _ = kernel::keep_alive(&socket);
         }
         self.open.push(Peer {
-            socket,
+            socket: Arc::new(socket),
             deframer: Deframer::syslog(self.context.line_bytes),
             is_open: true,
             has_sent_line: false,
@@ -200,12 +207,15 @@ impl<'c> Peers<'c> {
 
     /// Reads what has arrived over each connection, at most [`REST_BYTES`], and closes all. So peers that send without an
     /// end cannot delay the stop.
-    pub(super) fn read_rest(&mut self) {
+    pub(super) async fn read_rest(&mut self) {
         let now = self.context.clock.monotonic();
         let share = REST_BYTES_OF_ALL / self.open.len().max(1);
         for mut peer in std::mem::take(&mut self.open) {
             let mut left = share.clamp(READ_AT_ONCE, REST_BYTES);
-            while left > 0 && self.context.queue.wait_for_room() {
+            while left > 0 && self.context.queue.wait_for_room().await {
+                // Other streams have their turns.
+                let timeout = Some(Duration::ZERO);
+                self.context.queue.wait(Vec::new(), timeout).await;
                 let read = self.read_peer(&mut peer, now, left);
                 left = if read == 0 { 0 } else { left - read };
             }
@@ -232,10 +242,10 @@ impl Peer {
 mod tests {
     use std::io::Write as _;
     use std::os::unix::net::UnixStream;
-    use std::sync::Arc;
 
     use super::*;
     use crate::clock::{ManualClock, Waker};
+    use crate::source::stream::poller::Poller;
     use crate::source::stream::queue::{Held, Queue};
 
     const LIMIT: usize = 3;
@@ -248,8 +258,9 @@ mod tests {
     impl Bench {
         fn new(queue_bytes: usize) -> Self {
             let clock = Arc::new(ManualClock::default());
+            let poller = Arc::new(Poller::new().unwrap());
             let context = ReceiveContext {
-                queue: Arc::new(Queue::new(queue_bytes, Waker::default()).unwrap()),
+                queue: Arc::new(Queue::new(queue_bytes, Waker::default(), poller)),
                 line_bytes: 100,
                 clock: Arc::clone(&clock) as _,
             };
@@ -329,6 +340,29 @@ mod tests {
         let _refused = bench.connect(&mut peers, "");
         assert_eq!((bench.lost(), peers.len()), ((0, 1), LIMIT));
         assert_eq!(bench.taken(), "line\n".repeat(LIMIT));
+    }
+
+    #[test]
+    fn peers_that_send_much_are_read_in_turns() {
+        const PEERS: usize = TURN_BYTES / READ_AT_ONCE + 4;
+        let bench = Bench::new(2 * TURN_BYTES);
+        let mut peers = Peers::new(PEERS, false, &bench.context);
+        let text = "x".repeat(99) + "\n";
+        let text = text.repeat(READ_AT_ONCE / text.len() + 1);
+        let senders = (0..PEERS).map(|_| bench.connect(&mut peers, &text));
+        let senders: Vec<_> = senders.collect();
+        peers.read(&[true; PEERS]);
+        let first = bench.taken().len();
+        assert!(first <= TURN_BYTES, "{first}");
+        // The other four come first.
+        let ready: Vec<bool> = (0..PEERS).map(|nth| nth < 4).collect();
+        peers.read(&ready);
+        assert_eq!(bench.taken().len(), first / (PEERS - 4) * 4);
+        drop(senders);
+        peers.read(&[true; PEERS]);
+        peers.read(&[true; PEERS]);
+        peers.read(&[true; PEERS]);
+        assert_eq!(peers.len(), 0);
     }
 
     #[test]

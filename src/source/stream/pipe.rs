@@ -3,11 +3,10 @@
 //! Invariant: nothing is read while the queue is full, so that the writer waits and no line is
 //! lost.
 
-use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::fs::{FileType, Mode, OFlags};
@@ -18,6 +17,7 @@ use super::deframe::{Deframer, LineBuffer};
 use super::event::StreamEvent;
 use super::queue::{Queue, REST_BYTES, RETRY_INTERVAL};
 use super::settings::Stream;
+use super::wait::Descriptor;
 use crate::source::frame::READ_BYTES;
 
 /// Result of one read.
@@ -29,6 +29,17 @@ enum PipeRead {
     End,
 }
 
+/// Name of standard input.
+const STDIN: &str = "standard input";
+
+/// The descriptors of standard input.
+struct StandardInput {
+    /// The one that the process was started with, which tells of the end.
+    polled: Descriptor,
+    /// The one to read.
+    read: Descriptor,
+}
+
 /// Reads one pipe after another into the queue.
 struct PipeReader<'q> {
     queue: &'q Queue,
@@ -37,39 +48,40 @@ struct PipeReader<'q> {
     lines: LineBuffer,
 }
 
-/// Reads standard input until its end or until the thread is stopped.
-pub(super) fn read_stdin(head: &[u8], context: &ReceiveContext) {
+/// Reads standard input until its end or until the receiver is stopped.
+pub(super) async fn read_stdin(head: &[u8], context: &ReceiveContext) {
     let queue = &context.queue;
-    let stdin = io::stdin();
+    let Some(stdin) = context.open(&STDIN, StandardInput::open).await else {
+        return;
+    };
     let mut reader = PipeReader::new(context);
-    let what = "standard input".to_owned();
+    let what = STDIN.to_owned();
     queue.report(StreamEvent::Opened { what, buffer: None });
     queue.set_open(1);
     reader.push(head);
     let mut is_failure_reported = false;
     while !queue.is_stopped() {
-        // Other processes may share it, so it stays blocking, and is read only when readable.
-        if !queue.wait_to_read(stdin.as_fd()) {
+        if !queue.wait_to_read(&stdin.polled).await {
             continue;
         }
-        match reader.read(stdin.as_fd(), READ_BYTES) {
+        match reader.read(&stdin.read, READ_BYTES) {
             Ok(PipeRead::Bytes(_) | PipeRead::Nothing) => {}
             Ok(PipeRead::End) => break,
             Err(error) => {
                 if !std::mem::replace(&mut is_failure_reported, true) {
-                    let (what, error) = ("standard input".to_owned(), error.to_string());
+                    let (what, error) = (STDIN.to_owned(), error.to_string());
                     queue.report(StreamEvent::Unavailable {
                         what,
                         error,
                         is_missing: false,
                     });
                 }
-                queue.wait(&[], Some(RETRY_INTERVAL));
+                queue.wait(Vec::new(), Some(RETRY_INTERVAL)).await;
             }
         }
     }
     if queue.is_stopped() {
-        reader.read_rest(stdin.as_fd());
+        reader.read_rest(&stdin.polled, &stdin.read).await;
     }
     reader.finish();
     queue.set_open(0);
@@ -78,13 +90,13 @@ pub(super) fn read_stdin(head: &[u8], context: &ReceiveContext) {
     }
 }
 
-/// Reads a FIFO, across its writers and its replacements, until the thread is stopped.
-pub(super) fn read_fifo(path: &Path, context: &ReceiveContext) {
+/// Reads a FIFO, across its writers and its replacements, until the receiver is stopped.
+pub(super) async fn read_fifo(path: &Path, context: &ReceiveContext) {
     let queue = &context.queue;
     let stream = Stream::Fifo(path.to_owned());
     let mut reader = PipeReader::new(context);
     while !queue.is_stopped() {
-        let Some(mut fifo) = context.open(&stream, || open_fifo(path)) else {
+        let Some(mut fifo) = context.open(&stream, || open_fifo(path)).await else {
             return;
         };
         let (what, buffer) = (stream.to_string(), None);
@@ -93,11 +105,12 @@ pub(super) fn read_fifo(path: &Path, context: &ReceiveContext) {
         // Ends when the path leads to another file and this FIFO was read to its end.
         while !queue.is_stopped() {
             if !queue.has_room() {
-                queue.wait(&[], None);
+                queue.wait(Vec::new(), None).await;
                 continue;
             }
-            queue.wait(&[fifo.as_fd()], Some(RETRY_INTERVAL));
-            match reader.read(fifo.as_fd(), READ_BYTES) {
+            let fds = vec![Arc::clone(&fifo)];
+            queue.wait(fds, Some(RETRY_INTERVAL)).await;
+            match reader.read(&fifo, READ_BYTES) {
                 Ok(PipeRead::Bytes(_)) => {}
                 // A writer may still hold this FIFO open until another one replaces it.
                 Ok(PipeRead::Nothing) if leads_to(path, &fifo) != Some(false) => {}
@@ -112,13 +125,13 @@ pub(super) fn read_fifo(path: &Path, context: &ReceiveContext) {
                 }
                 Ok(PipeRead::Nothing | PipeRead::End) => break,
                 Err(_) => {
-                    queue.wait(&[], Some(RETRY_INTERVAL));
+                    queue.wait(Vec::new(), Some(RETRY_INTERVAL)).await;
                     break;
                 }
             }
         }
         if queue.is_stopped() {
-            reader.read_rest(fifo.as_fd());
+            reader.read_rest(&fifo, &fifo).await;
         }
         reader.finish();
         queue.set_open(0);
@@ -126,11 +139,11 @@ pub(super) fn read_fifo(path: &Path, context: &ReceiveContext) {
 }
 
 /// Opens a FIFO without waiting for a writer; a file of another type is an error.
-fn open_fifo(path: &Path) -> io::Result<File> {
+fn open_fifo(path: &Path) -> io::Result<Descriptor> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
-    match FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode) {
-        FileType::Fifo => Ok(file),
+    let file = rustix::fs::open(path, flags, Mode::empty())?;
+    match file_type(&file)? {
+        FileType::Fifo => Ok(Arc::new(file)),
         FileType::RegularFile => Err(io::Error::other(
             "it is a regular file; follow it with `paths`, not with `fifo`",
         )),
@@ -141,10 +154,30 @@ fn open_fifo(path: &Path) -> io::Result<File> {
 }
 
 /// Returns whether the path still leads to this file, or `None` if it leads nowhere.
-fn leads_to(path: &Path, file: &File) -> Option<bool> {
-    let found = std::fs::metadata(path).ok()?;
-    let open = file.metadata().ok()?;
-    Some((found.dev(), found.ino()) == (open.dev(), open.ino()))
+fn leads_to(path: &Path, file: &OwnedFd) -> Option<bool> {
+    let found = rustix::fs::stat(path).ok()?;
+    let open = rustix::fs::fstat(file).ok()?;
+    Some((found.st_dev, found.st_ino) == (open.st_dev, open.st_ino))
+}
+
+fn file_type(file: &OwnedFd) -> io::Result<FileType> {
+    Ok(FileType::from_raw_mode(rustix::fs::fstat(file)?.st_mode))
+}
+
+impl StandardInput {
+    /// Prepares to read standard input. Other processes may share it, so it stays blocking. A pipe is opened a second time,
+    /// so that reading it does not wait if such a process has read what it held.
+    fn open() -> io::Result<Self> {
+        let polled = Arc::new(io::stdin().as_fd().try_clone_to_owned()?);
+        let again = match file_type(&polled)? {
+            FileType::Fifo => open_fifo(Path::new("/proc/self/fd/0")).ok(),
+            _ => None,
+        };
+        Ok(Self {
+            read: again.unwrap_or_else(|| Arc::clone(&polled)),
+            polled,
+        })
+    }
 }
 
 impl<'q> PipeReader<'q> {
@@ -158,7 +191,7 @@ impl<'q> PipeReader<'q> {
     }
 
     /// Reads once, at most `most` bytes.
-    fn read(&mut self, from: BorrowedFd<'_>, most: usize) -> io::Result<PipeRead> {
+    fn read(&mut self, from: &OwnedFd, most: usize) -> io::Result<PipeRead> {
         let mut buffer = std::mem::take(&mut self.buffer);
         let most = most.min(buffer.len());
         let outcome = match rustix::io::read(from, &mut buffer[..most]) {
@@ -176,10 +209,11 @@ impl<'q> PipeReader<'q> {
 
     /// Reads what has arrived already, at most [`REST_BYTES`], so that a writer without an end cannot
     /// delay the stop.
-    fn read_rest(&mut self, from: BorrowedFd<'_>) {
+    async fn read_rest(&mut self, polled: &Descriptor, from: &OwnedFd) {
         let mut left = REST_BYTES;
-        while left > 0 && self.queue.wait_for_room() {
-            let ready = self.queue.wait(&[from], Some(Duration::ZERO));
+        while left > 0 && self.queue.wait_for_room().await {
+            let fds = vec![Arc::clone(polled)];
+            let ready = self.queue.wait(fds, Some(Duration::ZERO)).await;
             if !ready.contains(&true) {
                 return;
             }

@@ -1,16 +1,16 @@
-//! Holds lines between the thread that receives them and the thread that counts them.
+//! Holds lines between a receiver and the thread that counts them.
 //!
 //! Invariant: the queue holds at most its limit and one read of the receiver; what exceeds it is
 //! either left with the sender or counted as lost.
 
 use std::collections::BTreeMap;
-use std::os::fd::BorrowedFd;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::deframe::LineBuffer;
 use super::event::{Loss, QUEUE_FULL, StreamEvent};
 use super::poller::Poller;
+use super::wait::{Descriptor, Wait};
 use crate::clock::Waker;
 use crate::model::GapReason;
 
@@ -39,8 +39,7 @@ struct State {
     held: Held,
     open_was_tried: bool,
     phase: Phase,
-    /// True once the receiver has ended.
-    has_ended: bool,
+    end: Option<End>,
     /// True while the receiver waits for room.
     awaits_room: bool,
     /// Descriptors that lines can come from.
@@ -59,6 +58,13 @@ enum Phase {
     Closed,
 }
 
+/// The way in which a receiver has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Regular,
+    Panic,
+}
+
 /// A queue with one writer, the receiver, and one reader.
 #[derive(Debug)]
 pub(super) struct Queue {
@@ -68,20 +74,21 @@ pub(super) struct Queue {
     waker: Waker,
     /// Woken when the receiver has ended.
     ended: Waker,
-    /// Wait of the receiver, which the reader can interrupt.
-    poller: Poller,
+    /// Waits of the receiver, which the reader can interrupt.
+    pub(super) wait: Wait,
 }
 
 impl Queue {
-    /// Creates a queue for `limit` bytes of lines, which wakes `waker` when it holds something.
-    pub(super) fn new(limit: usize, waker: Waker) -> std::io::Result<Self> {
-        Ok(Self {
+    /// Creates a queue for `limit` bytes of lines, which wakes `waker` when it holds something. Its receiver waits with
+    /// `poller`.
+    pub(super) fn new(limit: usize, waker: Waker, poller: Arc<Poller>) -> Self {
+        Self {
             state: Mutex::default(),
             limit,
             waker,
             ended: Waker::default(),
-            poller: Poller::new()?,
-        })
+            wait: Wait::new(poller),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -180,7 +187,7 @@ impl Queue {
         std::mem::swap(&mut state.held.lost, &mut held.lost);
         std::mem::swap(&mut state.held, held);
         if std::mem::take(&mut state.awaits_room) {
-            self.poller.interrupt();
+            self.wait.interrupt();
         }
     }
 
@@ -191,30 +198,31 @@ impl Queue {
 
     /// Makes the receiver wait for one of `fds`, for requested room, for its stop, or for `timeout`.
     /// Returns for each of `fds` whether to read it.
-    pub(super) fn wait(&self, fds: &[BorrowedFd<'_>], timeout: Option<Duration>) -> Vec<bool> {
-        self.poller.wait(fds, timeout).unwrap_or_else(|_| {
-            // poll(2) fails for lack of memory. Pausing keeps the caller's loop from spinning.
-            Waker::default().wait(timeout.unwrap_or(RETRY_INTERVAL).min(RETRY_INTERVAL));
-            vec![false; fds.len()]
-        })
+    pub(super) fn wait(
+        &self,
+        fds: Vec<Descriptor>,
+        timeout: Option<Duration>,
+    ) -> impl Future<Output = Vec<bool>> {
+        self.wait.until(fds, timeout)
     }
 
     /// Waits until there is room or, if there is, until `fd` is readable. Returns true if `fd` may be read now.
-    pub(super) fn wait_to_read(&self, fd: BorrowedFd<'_>) -> bool {
+    pub(super) async fn wait_to_read(&self, fd: &Descriptor) -> bool {
         if self.has_room() {
-            return self.wait(&[fd], None).contains(&true);
+            let ready = self.wait(vec![Arc::clone(fd)], None).await;
+            return ready.contains(&true);
         }
-        self.wait(&[], None);
+        self.wait(Vec::new(), None).await;
         false
     }
 
     /// Waits, after a stop, until there is room. Returns false once the queue is closed.
-    pub(super) fn wait_for_room(&self) -> bool {
+    pub(super) async fn wait_for_room(&self) -> bool {
         while self.lock().phase != Phase::Closed {
             if self.has_room() {
                 return true;
             }
-            self.wait(&[], None);
+            self.wait(Vec::new(), None).await;
         }
         false
     }
@@ -235,7 +243,7 @@ impl Queue {
             state.phase = phase;
         }
         drop(state);
-        self.poller.interrupt();
+        self.wait.interrupt();
     }
 
     /// Returns whether the receiver has to stop.
@@ -245,19 +253,24 @@ impl Queue {
 
     /// Records that the receiver has ended, by a panic or otherwise.
     pub(super) fn set_ended(&self) {
-        self.lock().has_ended = true;
+        let end = if std::thread::panicking() {
+            End::Panic
+        } else {
+            End::Regular
+        };
+        self.lock().end = Some(end);
         self.waker.wake();
         self.ended.wake();
     }
 
-    /// Returns whether the receiver has ended.
-    pub(super) fn has_ended(&self) -> bool {
-        self.lock().has_ended
+    /// Returns how the receiver has ended; `None` before its end.
+    pub(super) fn end(&self) -> Option<End> {
+        self.lock().end
     }
 
     /// Waits until the receiver has ended, at most `timeout`; returns whether it has.
     pub(super) fn wait_for_end(&self, timeout: Duration) -> bool {
-        self.has_ended() || self.ended.wait(timeout)
+        self.end().is_some() || self.ended.wait(timeout)
     }
 }
 
@@ -271,7 +284,15 @@ impl Held {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::stream::thread::run_alone;
     use proptest::prelude::*;
+
+    /// Makes a queue, and what its receiver waits with.
+    fn queue(limit: usize, waker: Waker) -> (Arc<Queue>, Arc<Poller>) {
+        let poller = Arc::new(Poller::new().unwrap());
+        let queue = Queue::new(limit, waker, Arc::clone(&poller));
+        (Arc::new(queue), poller)
+    }
 
     fn lines(bytes: &[u8], overlong: u64) -> LineBuffer {
         let bytes = bytes.to_vec();
@@ -280,21 +301,24 @@ mod tests {
 
     #[test]
     fn a_receiver_that_waits_for_room_is_woken() {
-        let queue = Queue::new(4, Waker::default()).unwrap();
+        let (queue, poller) = queue(4, Waker::default());
         assert!(queue.has_room());
         queue.put(&lines(b"ab\ncd\n", 1), None);
         assert!(!queue.has_room());
         let mut held = Held::default();
         queue.take(&mut held);
         assert_eq!(held.lines, lines(b"ab\ncd\n", 1));
-        assert!(queue.wait(&[], None).is_empty());
-        assert!(queue.has_room());
+        let own = Arc::clone(&queue);
+        run_alone(&queue, &poller, async move {
+            assert!(own.wait(Vec::new(), None).await.is_empty());
+            assert!(own.has_room());
+        });
     }
 
     #[test]
     fn the_reader_is_woken_once_for_lines_it_takes_together() {
         let waker = Waker::default();
-        let queue = Queue::new(100, waker.clone()).unwrap();
+        let (queue, _poller) = queue(100, waker.clone());
         queue.put(&lines(b"", 0), None);
         assert!(!waker.wait(Duration::ZERO));
         queue.put(&lines(b"a\n", 0), None);
@@ -308,25 +332,32 @@ mod tests {
 
     #[test]
     fn a_receiver_that_drains_waits_for_room_unless_the_queue_is_closed() {
-        let queue = Queue::new(4, Waker::default()).unwrap();
-        queue.put(&lines(b"ab\ncd\n", 0), None);
+        let (queue, poller) = queue(4, Waker::default());
+        let is_room_made = |make: fn(&Queue)| {
+            queue.put(&lines(b"ab\ncd\n", 0), None);
+            let (found, (own, to)) = (Arc::default(), (Arc::clone(&queue), &poller));
+            let found_there: Arc<Mutex<Option<bool>>> = Arc::clone(&found);
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    run_alone(&queue, to, async move {
+                        *found_there.lock().unwrap() = Some(own.wait_for_room().await);
+                    });
+                });
+                make(&queue);
+            });
+            let found = *found.lock().unwrap();
+            found.unwrap()
+        };
         queue.stop();
         assert!(queue.is_stopped());
-        std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| queue.wait_for_room());
-            queue.take(&mut Held::default());
-            assert!(waiting.join().unwrap());
-            queue.put(&lines(b"ab\ncd\n", 0), None);
-            let waiting = scope.spawn(|| queue.wait_for_room());
-            queue.close();
-            assert!(!waiting.join().unwrap());
-        });
+        assert!(is_room_made(|queue| queue.take(&mut Held::default())));
+        assert!(!is_room_made(Queue::close));
     }
 
     proptest! {
         #[test]
         fn an_offered_line_is_held_or_lost(sizes in proptest::collection::vec((1..30_usize, any::<bool>()), 0..40)) {
-            let queue = Queue::new(64, Waker::default()).unwrap();
+            let (queue, _poller) = queue(64, Waker::default());
             let (mut taken, mut taken_bytes, mut sent, mut held) = (0, 0, 0, Held::default());
             for (size, takes) in &sizes {
                 let line = [vec![b'x'; *size - 1], vec![b'\n']].concat();

@@ -1,9 +1,7 @@
-//! Runs the receiving thread of a stream, and hands its lines over in batches.
+//! Receives a stream, and hands its lines over in batches.
 
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, sync_channel};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use memchr::memrchr;
@@ -11,8 +9,9 @@ use memchr::memrchr;
 use super::context::ReceiveContext;
 use super::event::StreamEvent;
 use super::journal::{self, JournalCursor};
-use super::queue::{Held, Queue, RETRY_INTERVAL};
+use super::queue::{End, Held, Queue, RETRY_INTERVAL};
 use super::settings::Stream;
+use super::thread::{Running, StreamThread, Task};
 use super::{datagram, listen, pipe};
 use crate::clock::{Clock, Waker};
 use crate::model::{Batch, GenerationId, Position};
@@ -22,7 +21,7 @@ use crate::source::frame::READ_BYTES;
 /// Capacity of the queue of a stream whose senders wait, in bytes.
 const QUEUE_BYTES: usize = 1 << 20;
 
-/// Time that the thread of a dropped receiver has to end.
+/// Time that a dropped receiver has to close what it has opened.
 const END_WAIT: Duration = Duration::from_millis(500);
 
 /// Memory that an empty queue keeps, in bytes.
@@ -33,10 +32,10 @@ pub struct StreamReceiver {
     stream: Stream,
     line_bytes: usize,
     queue: Arc<Queue>,
-    /// `None` once joined.
-    thread: Option<JoinHandle<()>>,
-    /// Lets the thread begin; `None` once it has.
-    gate: Option<SyncSender<()>>,
+    /// `None` once it has begun.
+    task: Option<Task>,
+    has_ended: bool,
+    thread: Arc<Running>,
     clock: Arc<dyn Clock>,
     held: Held,
     /// Bytes of the held lines that were handed over.
@@ -49,8 +48,8 @@ pub struct StreamReceiver {
 }
 
 impl StreamReceiver {
-    /// Prepares to receive: nothing is opened before [`Self::begin`]. `waker` is woken when there is something to
-    /// [poll](Self::poll); `line_bytes` is the longest line held, longer ones are counted.
+    /// Prepares to receive on `thread`: nothing is opened before [`Self::begin`]. `waker` is woken when there is something
+    /// to [poll](Self::poll); `line_bytes` is the longest line held, longer ones are counted.
     ///
     /// # Errors
     ///
@@ -59,7 +58,7 @@ impl StreamReceiver {
         stream: Stream,
         line_bytes: usize,
         waker: Waker,
-        clock: Arc<dyn Clock>,
+        thread: &StreamThread,
     ) -> io::Result<Self> {
         let (limit, cursor) = match &stream {
             Stream::Syslog(syslog) => (syslog.receive_buffer, None),
@@ -70,29 +69,23 @@ impl StreamReceiver {
             }
             Stream::Stdin { .. } | Stream::Fifo(_) => (QUEUE_BYTES, None),
         };
-        let queue = Arc::new(Queue::new(limit, waker)?);
+        let clock = Arc::clone(&thread.clock);
+        let thread = thread.get()?;
+        let queue = Arc::new(Queue::new(limit, waker, thread.poller()));
         let context = ReceiveContext {
             queue: Arc::clone(&queue),
             line_bytes,
             clock: Arc::clone(&clock),
         };
         let received = stream.clone();
-        let (gate, opened) = sync_channel(1);
-        let thread = thread::Builder::new()
-            .name("receive".to_owned())
-            .spawn(move || {
-                let _ended = EndMark(&context.queue);
-                // Fails if the receiver is dropped before it begins.
-                if opened.recv().is_ok() {
-                    receive(&received, &context);
-                }
-            })?;
+        let task = Task::new(&queue, async move { receive(&received, &context).await });
         Ok(Self {
             stream,
             line_bytes,
             queue,
-            thread: Some(thread),
-            gate: Some(gate),
+            task: Some(task),
+            has_ended: false,
+            thread,
             clock,
             held: Held::default(),
             handed: 0,
@@ -108,9 +101,8 @@ impl StreamReceiver {
 
     /// Opens the stream and receives. A stream that cannot be opened is reported as an event and retried.
     pub fn begin(&mut self) {
-        if let Some(gate) = self.gate.take() {
-            // The channel holds one message, and the thread ends only after it.
-            let _ = gate.try_send(());
+        if let Some(task) = self.task.take() {
+            self.thread.begin(task);
         }
     }
 
@@ -132,7 +124,7 @@ impl StreamReceiver {
             events(event);
         }
         let now = self.clock.monotonic();
-        if now >= self.next_loss_report || self.thread.is_none() {
+        if now >= self.next_loss_report || self.has_ended {
             for (reason, loss) in self.queue.take_lost() {
                 self.next_loss_report = now + RETRY_INTERVAL;
                 events(StreamEvent::Lost { reason, loss });
@@ -146,8 +138,9 @@ impl StreamReceiver {
             cursor.set(reached);
         }
         self.save_cursor(now, events);
-        if self.queue.has_ended() {
-            self.join();
+        if let Some(end) = self.queue.end() {
+            self.has_ended = true;
+            pass_on(end);
         }
         if was_read {
             Progress::More
@@ -156,21 +149,21 @@ impl StreamReceiver {
         }
     }
 
-    /// Requests a stop, without waiting: the thread hands over what has arrived, as [`Self::poll`] makes room for it, and
-    /// ends.
+    /// Requests the end of receiving, without waiting: what has arrived is handed over first, as [`Self::poll`] makes room
+    /// for it.
     pub fn stop(&mut self) {
         self.queue.stop();
     }
 
-    /// Requests a stop, without waiting: the thread leaves what has arrived, and ends. What it has received can still be
+    /// Requests the end of receiving at once, without waiting: what has arrived is left. What was received can still be
     /// polled.
     pub fn close(&mut self) {
         self.queue.close();
     }
 
-    /// Returns whether the thread has ended and was joined, which a poll does. One more poll then takes what is left.
+    /// Returns whether a poll has found that receiving has ended. One more poll then takes what is left.
     pub fn has_ended(&self) -> bool {
-        self.thread.is_none()
+        self.has_ended
     }
 
     /// Returns the bytes received that were not handed over yet.
@@ -214,7 +207,7 @@ impl StreamReceiver {
         let Some(cursor) = &mut self.cursor else {
             return;
         };
-        match cursor.save(now, self.thread.is_none()) {
+        match cursor.save(now, self.has_ended) {
             Ok(()) => self.is_save_failure_reported = false,
             Err(_) if self.is_save_failure_reported => {}
             Err(error) => {
@@ -224,55 +217,44 @@ impl StreamReceiver {
             }
         }
     }
-
-    /// Joins the thread, and passes its panic on, so that the process ends with an error.
-    fn join(&mut self) {
-        if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join)
-            && !thread::panicking()
-        {
-            std::panic::resume_unwind(panic);
-        }
-    }
 }
 
 impl Drop for StreamReceiver {
-    /// Ends the thread. One that a system call holds, such as on a file system that does not respond, is left to the end
-    /// of the process, since its owner must not wait with it.
+    /// Ends receiving, and waits until everything is closed. If a system call holds the thread, such as on a file system that
+    /// does not respond, the rest is left to the thread, since the owner must not wait with it.
     fn drop(&mut self) {
-        self.gate = None;
+        self.task = None;
         self.queue.close();
-        if self.thread.is_some() && self.queue.wait_for_end(END_WAIT) {
-            self.join();
+        if !self.has_ended && self.queue.wait_for_end(END_WAIT) {
+            self.queue.end().into_iter().for_each(pass_on);
         }
     }
 }
 
-/// Records the end of the receiving thread when dropped, also by a panic.
-struct EndMark<'q>(&'q Queue);
-
-impl Drop for EndMark<'_> {
-    fn drop(&mut self) {
-        self.0.set_ended();
+/// Passes a panic of the receiving thread on, so that the process ends with an error.
+fn pass_on(end: End) {
+    if end == End::Panic && !std::thread::panicking() {
+        std::panic::resume_unwind(Box::new("the thread that receives streams has panicked"));
     }
 }
 
-/// Runs in the receiving thread.
-fn receive(stream: &Stream, context: &ReceiveContext) {
+/// Receives a stream until its end, or until the receiver is stopped.
+async fn receive(stream: &Stream, context: &ReceiveContext) {
     match stream {
-        Stream::Stdin { head } => pipe::read_stdin(head, context),
-        Stream::Fifo(path) => pipe::read_fifo(path, context),
+        Stream::Stdin { head } => pipe::read_stdin(head, context).await,
+        Stream::Fifo(path) => pipe::read_fifo(path, context).await,
         Stream::Syslog(syslog) if syslog.address.has_connections => {
-            listen::receive(syslog, context);
+            listen::receive(syslog, context).await;
         }
-        Stream::Syslog(syslog) => datagram::receive(syslog, context),
+        Stream::Syslog(syslog) => datagram::receive(syslog, context).await,
         Stream::Journal(journal) => {
             // Read only now: the receiver before this one has saved it when it ended.
             let file = journal.cursor_file.clone();
             let cursor = file.map(|path| JournalCursor::new(path, &journal.unit));
             let from = cursor.as_ref().and_then(JournalCursor::load);
-            journal::follow(journal, from, context);
+            journal::follow(journal, from, context).await;
         }
     }
-    // The thread may have been stopped before it could open anything.
+    // It may have been stopped before it could open anything.
     context.queue.set_open(0);
 }

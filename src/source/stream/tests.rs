@@ -34,10 +34,13 @@ impl Bench {
     }
 
     fn with_limit(stream: Stream, line_bytes: usize) -> Self {
+        Self::on(&new_thread(), stream, line_bytes)
+    }
+
+    fn on(thread: &StreamThread, stream: Stream, line_bytes: usize) -> Self {
         let waker = Waker::default();
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let mut receiver =
-            StreamReceiver::prepare(stream, line_bytes, waker.clone(), clock).unwrap();
+            StreamReceiver::prepare(stream, line_bytes, waker.clone(), thread).unwrap();
         receiver.begin();
         let mut bench = Self {
             receiver,
@@ -108,6 +111,10 @@ impl Bench {
         self.until("ended", |bench| bench.receiver.has_ended());
         self.poll();
     }
+}
+
+fn new_thread() -> StreamThread {
+    StreamThread::new(Arc::new(SystemClock::new()))
 }
 
 fn syslog(address: &str) -> Stream {
@@ -385,6 +392,46 @@ fn over_long_datagrams_without_an_end_cannot_delay_the_stop() {
     bench.stop();
     drop(bench);
     flood.join().unwrap();
+}
+
+#[test]
+fn neither_a_full_queue_nor_a_flood_delays_another_stream() {
+    let dir = tempfile::tempdir().unwrap();
+    let thread = new_thread();
+    let on_thread = |stream| Bench::on(&thread, stream, 1_000);
+    let full_path = dir.path().join("full");
+    let mut full = on_thread(syslog(&format!("unix-stream:{}", full_path.display())));
+    let fifo_path = dir.path().join("f");
+    make_fifo(&fifo_path);
+    let mut flooded = on_thread(Stream::Fifo(fifo_path.clone()));
+    let path = dir.path().join("s");
+    let mut bench = on_thread(unix(&path));
+
+    let mut peer = UnixStream::connect(&full_path).unwrap();
+    let text = "0123456789\n".repeat(3 << 20);
+    let length = text.len();
+    let writing = thread::spawn(move || peer.write_all(text.as_bytes()));
+    let flooding = flood(writer(&fifo_path));
+    let (clock, queue_bytes) = (SystemClock::new(), 1 << 20);
+    while full.receiver.lag_bytes() < queue_bytes {
+        assert!(clock.monotonic() < DEADLINE);
+        thread::yield_now();
+    }
+    let sender = UnixDatagram::unbound().unwrap();
+    for n in 1..=1_000 {
+        sender.send_to(b"x", &path).unwrap();
+        bench.until("counted", |bench| bench.count() == n);
+    }
+    assert!(!writing.is_finished(), "the writer waits");
+    assert!(full.receiver.lag_bytes() < 2 * queue_bytes);
+    full.until("all", |bench| bench.lines.len() == length);
+    writing.join().unwrap().unwrap();
+    flooded.stop();
+    drop(flooded);
+    flooding.join().unwrap();
+    bench.stop();
+    assert!(!path.exists());
+    full.stop();
 }
 
 #[test]

@@ -3,12 +3,13 @@
 //! Invariant: memory and the number of events are bounded, whatever the program writes, and the program never waits for
 //! room in the pipe while its output is read.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 use rustix::io::Errno;
 
 use crate::source::stream::event::StreamEvent;
 use crate::source::stream::queue::Queue;
+use crate::source::stream::wait::Descriptor;
 
 /// Longest line that is passed on, in bytes.
 const LINE_BYTES: usize = 256;
@@ -19,7 +20,7 @@ const MAX_LINES: usize = 4;
 /// The standard error of one run.
 pub(super) struct ErrorOutput {
     /// `None` once it has ended.
-    pipe: Option<OwnedFd>,
+    pipe: Option<Descriptor>,
     /// Beginning of the present line.
     line: Vec<u8>,
     reported: usize,
@@ -27,7 +28,7 @@ pub(super) struct ErrorOutput {
 
 impl ErrorOutput {
     /// Reads the standard error from this pipe.
-    pub(super) fn new(pipe: Option<OwnedFd>) -> Self {
+    pub(super) fn new(pipe: Option<Descriptor>) -> Self {
         Self {
             pipe,
             line: Vec::new(),
@@ -36,8 +37,8 @@ impl ErrorOutput {
     }
 
     /// Returns the descriptor to wait for; `None` after the end.
-    pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
-        self.pipe.as_ref().map(AsFd::as_fd)
+    pub(super) fn fd(&self) -> Option<Descriptor> {
+        self.pipe.as_ref().map(Arc::clone)
     }
 
     /// Reads once, and reports the lines that end.
@@ -81,13 +82,15 @@ impl ErrorOutput {
 mod tests {
     use super::*;
     use crate::clock::Waker;
+    use crate::source::stream::poller::Poller;
     use crate::source::stream::queue::Held;
 
     /// Returns the events of a standard error that holds this text.
     fn events(text: &[u8]) -> Vec<String> {
-        let queue = Queue::new(1, Waker::default()).unwrap();
+        let poller = Arc::new(Poller::new().unwrap());
+        let queue = Queue::new(1, Waker::default(), poller);
         let (read, write) = rustix::pipe::pipe().unwrap();
-        let mut errors = ErrorOutput::new(Some(read));
+        let mut errors = ErrorOutput::new(Some(Arc::new(read)));
         for part in text.chunks(4_000) {
             rustix::io::write(&write, part).unwrap();
             errors.read(&queue);

@@ -1,7 +1,7 @@
 //! Follows the journal of a unit, through `journalctl`.
 //!
 //! Invariant: each entry is counted once, however often the program is restarted; the program has
-//! exited and is reaped before the thread that reads it ends.
+//! exited and is reaped before the receiver that reads it ends.
 
 mod cursor;
 mod errors;
@@ -9,8 +9,9 @@ mod export;
 mod messages;
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -20,6 +21,7 @@ use super::deframe::LineBuffer;
 use super::event::{JOURNAL_GAP, SUPPRESSED, StreamEvent};
 use super::queue::{Queue, RETRY_INTERVAL};
 use super::settings::{Journal, Stream};
+use super::wait::Descriptor;
 use crate::source::Start;
 use crate::source::frame::READ_BYTES;
 
@@ -52,12 +54,12 @@ struct Follower<'c> {
 /// The running program; killed and reaped when dropped.
 struct Program {
     child: Child,
-    output: OwnedFd,
+    output: Descriptor,
     errors: ErrorOutput,
 }
 
-/// Follows the journal until the thread is stopped, from the entry after `from`.
-pub(super) fn follow(journal: &Journal, from: Option<String>, context: &ReceiveContext) {
+/// Follows the journal until the receiver is stopped, from the entry after `from`.
+pub(super) async fn follow(journal: &Journal, from: Option<String>, context: &ReceiveContext) {
     let now = || context.clock.wall().duration_since(std::time::UNIX_EPOCH);
     let mut follower = Follower {
         journal,
@@ -73,14 +75,14 @@ pub(super) fn follow(journal: &Journal, from: Option<String>, context: &ReceiveC
     let stream = Stream::Journal(journal.clone());
     let mut pause = RETRY_INTERVAL;
     while !queue.is_stopped() {
-        let Some(mut program) = context.open(&stream, || follower.start()) else {
+        let Some(mut program) = context.open(&stream, || follower.start()).await else {
             return;
         };
         let (what, buffer) = (stream.to_string(), None);
         queue.report(StreamEvent::Opened { what, buffer });
         queue.set_open(1);
         let before = follower.received;
-        follower.read(&mut program);
+        follower.read(&mut program).await;
         queue.set_open(0);
         if queue.is_stopped() {
             return;
@@ -96,7 +98,7 @@ pub(super) fn follow(journal: &Journal, from: Option<String>, context: &ReceiveC
         let until = context.clock.monotonic() + pause;
         while !queue.is_stopped() && context.clock.monotonic() < until {
             let left = until.saturating_sub(context.clock.monotonic());
-            queue.wait(&[], Some(left));
+            queue.wait(Vec::new(), Some(left)).await;
         }
     }
 }
@@ -131,21 +133,26 @@ impl Follower<'_> {
             .map_err(|error| io::Error::new(error.kind(), format!("{JOURNAL_PROGRAM}: {error}")))?;
         let output = (child.stdout.take()).ok_or(io::Error::other("journalctl has no output"))?;
         Ok(Program {
-            output: output.into(),
-            errors: ErrorOutput::new(child.stderr.take().map(OwnedFd::from)),
+            output: Arc::new(output.into()),
+            errors: ErrorOutput::new(
+                child
+                    .stderr
+                    .take()
+                    .map(|pipe| Arc::new(OwnedFd::from(pipe))),
+            ),
             child,
         })
     }
 
-    /// Reads until the program closes its output or the thread is stopped.
-    fn read(&mut self, program: &mut Program) {
+    /// Reads until the program closes its output or the receiver is stopped.
+    async fn read(&mut self, program: &mut Program) {
         let queue = &self.context.queue;
         let mut parser = ExportParser::new(self.context.line_bytes);
         let mut lines = LineBuffer::default();
         let mut expected = self.cursor.clone();
         let mut buffer = vec![0; READ_BYTES];
         while !queue.is_stopped() {
-            if !program.wait_for_output(queue) {
+            if !program.wait_for_output(queue).await {
                 continue;
             }
             let length = match rustix::io::read(&program.output, &mut buffer[..]) {
@@ -186,14 +193,14 @@ impl Follower<'_> {
 impl Program {
     /// Waits until there is room and something to read, and reports what comes from the standard error. Returns true if
     /// the output may be read now.
-    fn wait_for_output(&mut self, queue: &Queue) -> bool {
+    async fn wait_for_output(&mut self, queue: &Queue) -> bool {
         if !queue.has_room() {
-            queue.wait(&[], None);
+            queue.wait(Vec::new(), None).await;
             return false;
         }
-        let mut fds = vec![self.output.as_fd()];
+        let mut fds = vec![Arc::clone(&self.output)];
         fds.extend(self.errors.fd());
-        let ready = queue.wait(&fds, None);
+        let ready = queue.wait(fds, None).await;
         if ready.get(1) == Some(&true) {
             self.errors.read(queue);
         }
