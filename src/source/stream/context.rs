@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::event::StreamEvent;
+use super::kernel::UdpTable;
 use super::queue::{Queue, RETRY_INTERVAL};
 use crate::clock::Clock;
 
@@ -14,6 +15,7 @@ pub(super) struct ReceiveContext {
     /// Longest line held, in bytes.
     pub(super) line_bytes: usize,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) udp: Arc<UdpTable>,
 }
 
 impl ReceiveContext {

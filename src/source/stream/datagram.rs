@@ -37,6 +37,9 @@ const DRAINED_AT_ONCE: usize = 2 * READ_BYTES;
 /// Most turns in which the kernel's queue is emptied at the end.
 const LAST_TURNS: u32 = 32;
 
+/// Greatest age of the kernel's counts of drops while receiving.
+const DROPS_AGE: Duration = Duration::from_millis(500);
+
 /// A bound socket.
 struct DatagramSocket {
     socket: Descriptor,
@@ -74,7 +77,8 @@ pub(super) async fn receive(syslog: &Syslog, context: &ReceiveContext) {
         let now = context.clock.monotonic();
         if now >= next_drop_count || is_last {
             next_drop_count = now + RETRY_INTERVAL;
-            socket.count_drops(queue);
+            let age = if is_last { Duration::ZERO } else { DROPS_AGE };
+            socket.count_drops(context, age);
         }
         if is_last {
             return;
@@ -171,9 +175,10 @@ impl DatagramSocket {
         }
     }
 
-    fn count_drops(&mut self, queue: &Queue) {
+    fn count_drops(&mut self, context: &ReceiveContext, age: Duration) {
+        let queue = &context.queue;
         if let Kind::Udp(drops) = &mut self.kind {
-            match drops.since_last_call() {
+            match drops.since_last_call(&context.udp, context.clock.monotonic(), age) {
                 Some(count) => queue.count_lost(KERNEL_DROP, count),
                 None if drops.became_unknown() => queue.report(StreamEvent::DropsUnknown),
                 None => {}

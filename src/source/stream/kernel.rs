@@ -3,8 +3,10 @@
 //!
 //! Invariant: an unknown number is `None`, never 0.
 
+use std::collections::HashMap;
 use std::io;
 use std::os::fd::AsFd;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::net::sockopt;
@@ -53,6 +55,17 @@ pub(super) fn set_receive_buffer(socket: impl AsFd, bytes: usize) -> io::Result<
 /// lack a socket.
 const FAILURES: u32 = 3;
 
+/// The kernel's counts of dropped datagrams, of which one reading serves several sockets: it lists those of all processes.
+#[derive(Debug, Default)]
+pub(super) struct UdpTable(Mutex<Reading>);
+
+#[derive(Debug, Default)]
+struct Reading {
+    at: Duration,
+    /// Drops by inode.
+    drops: HashMap<u64, u32>,
+}
+
 /// Counts the datagrams that the kernel dropped for one UDP socket.
 #[derive(Debug)]
 pub(super) struct Drops {
@@ -74,13 +87,15 @@ impl Drops {
         })
     }
 
-    /// Returns the drops since the last call that found a counter.
-    pub(super) fn since_last_call(&mut self) -> Option<u64> {
-        let now = UDP_TABLES.iter().find_map(|table| {
-            let text = std::fs::read_to_string(table).ok()?;
-            drops_of(&text, self.inode)
-        });
-        let Some(now) = now else {
+    /// Returns the drops since the last call that found a counter, from a reading of the table that is younger than `age`
+    /// at the time `now`.
+    pub(super) fn since_last_call(
+        &mut self,
+        table: &UdpTable,
+        now: Duration,
+        age: Duration,
+    ) -> Option<u64> {
+        let Some(now) = table.drops_of(self.inode, now, age) else {
             self.failures = self.failures.saturating_add(1);
             return None;
         };
@@ -96,14 +111,29 @@ impl Drops {
     }
 }
 
-/// Returns the last column of the line that has the inode in its tenth (`udp4_format_sock` in
-/// Linux' net/ipv4/udp.c).
-fn drops_of(table: &str, inode: u64) -> Option<u32> {
-    table.lines().skip(1).find_map(|line| {
+impl UdpTable {
+    fn drops_of(&self, inode: u64, now: Duration, age: Duration) -> Option<u32> {
+        let mut reading = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_young = now.saturating_sub(reading.at) < age;
+        // A socket that was bound since is not in it.
+        if !is_young || !reading.drops.contains_key(&inode) {
+            let tables = UDP_TABLES.map(|table| std::fs::read_to_string(table).unwrap_or_default());
+            let drops = tables.iter().flat_map(|table| drops_by_inode(table));
+            *reading = Reading {
+                at: now,
+                drops: drops.collect(),
+            };
+        }
+        reading.drops.get(&inode).copied()
+    }
+}
+
+/// Returns the tenth column of each line, the inode, and its last one (`udp4_format_sock` in Linux' net/ipv4/udp.c).
+fn drops_by_inode(table: &str) -> impl Iterator<Item = (u64, u32)> {
+    table.lines().skip(1).filter_map(|line| {
         let mut columns = line.split_ascii_whitespace();
-        let found: u64 = columns.nth(9)?.parse().ok()?;
-        (found == inode).then_some(())?;
-        columns.next_back()?.parse().ok()
+        let inode = columns.nth(9)?.parse().ok()?;
+        Some((inode, columns.next_back()?.parse().ok()?))
     })
 }
 
@@ -129,7 +159,9 @@ mod tests {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         set_receive_buffer(&socket, 65_536).unwrap();
         let mut drops = Drops::new(&socket).unwrap();
-        assert_eq!(drops.since_last_call(), Some(0));
+        let table = UdpTable::default();
+        let mut dropped = |age| drops.since_last_call(&table, Duration::ZERO, age);
+        assert_eq!(dropped(Duration::ZERO), Some(0));
         let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
         for _ in 0..SENT {
             let to = socket.local_addr().unwrap();
@@ -137,10 +169,11 @@ mod tests {
         }
         socket.set_nonblocking(true).unwrap();
         let received = std::iter::from_fn(|| socket.recv(&mut [0; 300]).ok()).count();
-        let dropped = drops.since_last_call().unwrap();
-        assert!(dropped > 0);
-        assert_eq!(received as u64 + dropped, SENT);
-        assert_eq!(drops.since_last_call(), Some(0));
+        assert_eq!(dropped(Duration::MAX), Some(0), "an old reading");
+        let lost = dropped(Duration::ZERO).unwrap();
+        assert!(lost > 0);
+        assert_eq!(received as u64 + lost, SENT);
+        assert_eq!(dropped(Duration::ZERO), Some(0));
     }
 
     #[test]
@@ -150,9 +183,10 @@ mod tests {
             seen: 0,
             failures: 0,
         };
-        let mut notes = 0;
+        let (mut notes, table) = (0, UdpTable::default());
         for _ in 0..10 {
-            assert_eq!(drops.since_last_call(), None);
+            let found = drops.since_last_call(&table, Duration::ZERO, Duration::MAX);
+            assert_eq!(found, None);
             notes += u32::from(drops.became_unknown());
         }
         assert_eq!(notes, 1);
@@ -162,8 +196,9 @@ mod tests {
     fn a_socket_that_is_not_listed_has_an_unknown_number_of_drops() {
         let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n\
             13: 0100007F:158A 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 4711 2 0000000000000000 12\n";
-        assert_eq!(drops_of(table, 4711), Some(12));
-        assert_eq!(drops_of(table, 4712), None);
-        assert_eq!(drops_of("", 4711), None);
+        let found = |table| drops_by_inode(table).collect::<Vec<_>>();
+        assert_eq!(found(table), [(4711, 12)]);
+        assert_eq!(found(&table[..table.len() - 30]), []);
+        assert_eq!(found(""), []);
     }
 }

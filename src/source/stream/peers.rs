@@ -263,6 +263,7 @@ mod tests {
                 queue: Arc::new(Queue::new(queue_bytes, Waker::default(), poller)),
                 line_bytes: 100,
                 clock: Arc::clone(&clock) as _,
+                udp: Arc::default(),
             };
             Self { clock, context }
         }

@@ -4,7 +4,7 @@
 //! lost.
 
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,7 +51,10 @@ struct PipeReader<'q> {
 /// Reads standard input until its end or until the receiver is stopped.
 pub(super) async fn read_stdin(head: &[u8], context: &ReceiveContext) {
     let queue = &context.queue;
-    let Some(stdin) = context.open(&STDIN, StandardInput::open).await else {
+    let Some(stdin) = context
+        .open(&STDIN, || StandardInput::open(io::stdin()))
+        .await
+    else {
         return;
     };
     let mut reader = PipeReader::new(context);
@@ -167,14 +170,14 @@ fn file_type(file: &OwnedFd) -> io::Result<FileType> {
 impl StandardInput {
     /// Prepares to read standard input. Other processes may share it, so it stays blocking. A pipe is opened a second time,
     /// so that reading it does not wait if such a process has read what it held.
-    fn open() -> io::Result<Self> {
-        let polled = Arc::new(io::stdin().as_fd().try_clone_to_owned()?);
+    fn open(stdin: impl AsFd) -> io::Result<Self> {
+        let polled = Arc::new(stdin.as_fd().try_clone_to_owned()?);
         let again = match file_type(&polled)? {
-            FileType::Fifo => open_fifo(Path::new("/proc/self/fd/0")).ok(),
-            _ => None,
+            FileType::Fifo => open_fifo(format!("/proc/self/fd/{}", polled.as_raw_fd()).as_ref()),
+            _ => Err(io::ErrorKind::Unsupported.into()),
         };
         Ok(Self {
-            read: again.unwrap_or_else(|| Arc::clone(&polled)),
+            read: again.unwrap_or_else(|_| Arc::clone(&polled)),
             polled,
         })
     }
@@ -239,5 +242,39 @@ impl<'q> PipeReader<'q> {
     fn hand_over(&mut self) {
         self.queue.put(&self.lines, None);
         self.lines.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{SystemClock, Waker};
+    use crate::source::stream::poller::Poller;
+
+    #[test]
+    fn a_pipe_that_another_process_has_emptied_is_not_waited_for() {
+        let poller = Arc::new(Poller::new().unwrap());
+        let context = ReceiveContext {
+            queue: Arc::new(Queue::new(1_000, Waker::default(), Arc::clone(&poller))),
+            line_bytes: 100,
+            clock: Arc::new(SystemClock::new()),
+            udp: Arc::default(),
+        };
+        let (stdin, writer) = rustix::pipe::pipe().unwrap();
+        let shared = StandardInput::open(&stdin).unwrap();
+        let mut reader = PipeReader::new(&context);
+        rustix::io::write(&writer, b"a\nb\n").unwrap();
+        let is_readable = |polled: &OwnedFd| {
+            let ready = poller.wait(&[polled.as_fd()], Some(Duration::ZERO));
+            ready.unwrap().contains(&true)
+        };
+        assert!(is_readable(&shared.polled));
+        rustix::io::read(&stdin, &mut [0; 2]).unwrap();
+        assert_eq!(reader.read(&shared.read, 10).unwrap(), PipeRead::Bytes(2));
+        assert_eq!(reader.read(&shared.read, 10).unwrap(), PipeRead::Nothing);
+        assert!(!is_readable(&shared.polled));
+        drop(writer);
+        assert!(is_readable(&shared.polled));
+        assert_eq!(reader.read(&shared.read, 10).unwrap(), PipeRead::End);
     }
 }

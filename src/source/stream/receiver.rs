@@ -76,6 +76,7 @@ impl StreamReceiver {
             queue: Arc::clone(&queue),
             line_bytes,
             clock: Arc::clone(&clock),
+            udp: Arc::clone(&thread.udp),
         };
         let received = stream.clone();
         let task = Task::new(&queue, async move { receive(&received, &context).await });

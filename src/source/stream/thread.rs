@@ -13,6 +13,7 @@ use std::task::{Context, Waker as TaskWaker};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use super::kernel::UdpTable;
 use super::poller::Poller;
 use super::queue::{Queue, RETRY_INTERVAL};
 use super::wait::{Descriptor, Wait};
@@ -20,6 +21,10 @@ use crate::clock::{Clock, Waker};
 
 /// Time that the thread has to end after its last stream.
 const END_WAIT: Duration = Duration::from_millis(500);
+
+/// Time between two ends of long waits.
+const BEAT: Duration = Duration::from_millis(BEAT_MILLIS as u64);
+const BEAT_MILLIS: u32 = 250;
 
 /// The place where streams are received: a thread that is started for the first stream and ends with the last one.
 pub struct StreamThread {
@@ -29,6 +34,7 @@ pub struct StreamThread {
 
 /// The running thread. It ends when this is dropped.
 pub(super) struct Running {
+    pub(super) udp: Arc<UdpTable>,
     shared: Arc<Shared>,
     /// `None` once joined.
     thread: Option<JoinHandle<()>>,
@@ -97,6 +103,7 @@ impl Running {
             .name("streams".to_owned())
             .spawn(move || own.run())?;
         Ok(Self {
+            udp: Arc::default(),
             shared,
             thread: Some(thread),
         })
@@ -209,10 +216,20 @@ impl Task {
         let is_waiting = self.receiver.as_mut().poll(&mut context).is_pending();
         let wish = self.wait().take_wish();
         self.fds = wish.fds;
-        let end = |timeout| clock.monotonic().saturating_add(timeout);
-        self.until = wish.timeout.map(end);
+        let now = clock.monotonic();
+        self.until = wish.timeout.map(|timeout| end_of_wait(now, timeout));
         is_waiting
     }
+}
+
+/// Returns when a wait ends that begins now. Long ones are a little longer, so that those of many streams end together.
+fn end_of_wait(now: Duration, timeout: Duration) -> Duration {
+    let end = now.saturating_add(timeout);
+    if timeout < RETRY_INTERVAL {
+        return end;
+    }
+    let beats = end.subsec_millis() / BEAT_MILLIS + 1;
+    Duration::from_secs(end.as_secs()).saturating_add(BEAT * beats)
 }
 
 impl Drop for EndMark {
@@ -274,6 +291,20 @@ mod tests {
         thread.begin(Task::new(&queue, async {}));
         assert!(queue.wait_for_end(DEADLINE));
         assert_eq!(queue.end(), Some(End::Regular));
+    }
+
+    #[test]
+    fn long_waits_end_together() {
+        let check = |now, timeout, expected| {
+            let end = end_of_wait(Duration::from_millis(now), Duration::from_millis(timeout));
+            assert_eq!(end, Duration::from_millis(expected), "{now} {timeout}");
+        };
+        check(0, 0, 0);
+        check(1, 999, 1_000);
+        check(0, 1_000, 1_250);
+        check(7_010, 1_000, 8_250);
+        check(7_249, 1_000, 8_250);
+        check(7_990, 60_000, 68_000);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::context::ReceiveContext;
 use super::deframe::LineBuffer;
@@ -83,6 +84,7 @@ pub(super) async fn follow(journal: &Journal, from: Option<String>, context: &Re
         queue.set_open(1);
         let before = follower.received;
         follower.read(&mut program).await;
+        let how = program.end(queue).await;
         queue.set_open(0);
         if queue.is_stopped() {
             return;
@@ -93,7 +95,6 @@ pub(super) async fn follow(journal: &Journal, from: Option<String>, context: &Re
         } else {
             (pause * 2).min(LONGEST_PAUSE)
         };
-        let how = program.end();
         queue.report(StreamEvent::ReaderEnded { how, pause });
         let until = context.clock.monotonic() + pause;
         while !queue.is_stopped() && context.clock.monotonic() < until {
@@ -208,9 +209,17 @@ impl Program {
     }
 
     /// Kills and reaps the program, and describes how it ended.
-    fn end(&mut self) -> String {
+    async fn end(&mut self, queue: &Queue) -> String {
         // After closing its output it is useless, even if it still runs. Fails if it was reaped already.
         let _ = self.child.kill();
+        // Without such a descriptor, the thread has to wait below.
+        if let Ok(process) = pidfd_open(Pid::from_child(&self.child), PidfdFlags::empty()) {
+            let process = Arc::new(process);
+            while let Ok(None) = self.child.try_wait() {
+                let fds = vec![Arc::clone(&process)];
+                queue.wait(fds, Some(RETRY_INTERVAL)).await;
+            }
+        }
         match self.child.wait() {
             Ok(status) => status.to_string(),
             Err(error) => error.to_string(),
@@ -220,6 +229,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        self.end();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
