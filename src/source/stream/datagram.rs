@@ -75,13 +75,15 @@ pub(super) async fn receive(syslog: &Syslog, context: &ReceiveContext) {
             queue.wait(Vec::new(), Some(Duration::ZERO)).await;
         }
         let now = context.clock.monotonic();
-        if now >= next_drop_count || is_last {
-            next_drop_count = now + RETRY_INTERVAL;
-            let age = if is_last { Duration::ZERO } else { DROPS_AGE };
-            socket.count_drops(context, age);
-        }
         if is_last {
+            // After the turns of all streams that end now, one reading of the kernel's counts serves them all.
+            queue.wait(Vec::new(), Some(Duration::ZERO)).await;
+            socket.count_drops(context, now);
             return;
+        }
+        if now >= next_drop_count {
+            next_drop_count = now + RETRY_INTERVAL;
+            socket.count_drops(context, now.saturating_sub(DROPS_AGE));
         }
         if !socket.is_reachable() {
             // The file was removed or replaced: senders cannot reach this socket.
@@ -175,10 +177,10 @@ impl DatagramSocket {
         }
     }
 
-    fn count_drops(&mut self, context: &ReceiveContext, age: Duration) {
+    fn count_drops(&mut self, context: &ReceiveContext, since: Duration) {
         let queue = &context.queue;
         if let Kind::Udp(drops) = &mut self.kind {
-            match drops.since_last_call(&context.udp, context.clock.monotonic(), age) {
+            match drops.since_last_call(&context.udp, context.clock.monotonic(), since) {
                 Some(count) => queue.count_lost(KERNEL_DROP, count),
                 None if drops.became_unknown() => queue.report(StreamEvent::DropsUnknown),
                 None => {}

@@ -87,15 +87,15 @@ impl Drops {
         })
     }
 
-    /// Returns the drops since the last call that found a counter, from a reading of the table that is younger than `age`
-    /// at the time `now`.
+    /// Returns the drops since the last call that found a counter, from a reading of the table after the time `since`, or
+    /// from one at the time `now`.
     pub(super) fn since_last_call(
         &mut self,
         table: &UdpTable,
         now: Duration,
-        age: Duration,
+        since: Duration,
     ) -> Option<u64> {
-        let Some(now) = table.drops_of(self.inode, now, age) else {
+        let Some(now) = table.drops_of(self.inode, now, since) else {
             self.failures = self.failures.saturating_add(1);
             return None;
         };
@@ -112,11 +112,10 @@ impl Drops {
 }
 
 impl UdpTable {
-    fn drops_of(&self, inode: u64, now: Duration, age: Duration) -> Option<u32> {
+    fn drops_of(&self, inode: u64, now: Duration, since: Duration) -> Option<u32> {
         let mut reading = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_young = now.saturating_sub(reading.at) < age;
-        // A socket that was bound since is not in it.
-        if !is_young || !reading.drops.contains_key(&inode) {
+        // A socket that was bound after it is not in it.
+        if reading.at <= since || !reading.drops.contains_key(&inode) {
             let tables = UDP_TABLES.map(|table| std::fs::read_to_string(table).unwrap_or_default());
             let drops = tables.iter().flat_map(|table| drops_by_inode(table));
             *reading = Reading {
@@ -160,8 +159,9 @@ mod tests {
         set_receive_buffer(&socket, 65_536).unwrap();
         let mut drops = Drops::new(&socket).unwrap();
         let table = UdpTable::default();
-        let mut dropped = |age| drops.since_last_call(&table, Duration::ZERO, age);
-        assert_eq!(dropped(Duration::ZERO), Some(0));
+        let now = Duration::from_secs(1);
+        let mut dropped = |since| drops.since_last_call(&table, now, since);
+        assert_eq!(dropped(now), Some(0));
         let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
         for _ in 0..SENT {
             let to = socket.local_addr().unwrap();
@@ -169,11 +169,11 @@ mod tests {
         }
         socket.set_nonblocking(true).unwrap();
         let received = std::iter::from_fn(|| socket.recv(&mut [0; 300]).ok()).count();
-        assert_eq!(dropped(Duration::MAX), Some(0), "an old reading");
-        let lost = dropped(Duration::ZERO).unwrap();
+        assert_eq!(dropped(Duration::ZERO), Some(0), "an old reading");
+        let lost = dropped(now).unwrap();
         assert!(lost > 0);
         assert_eq!(received as u64 + lost, SENT);
-        assert_eq!(dropped(Duration::ZERO), Some(0));
+        assert_eq!(dropped(now), Some(0));
     }
 
     #[test]
@@ -185,7 +185,7 @@ mod tests {
         };
         let (mut notes, table) = (0, UdpTable::default());
         for _ in 0..10 {
-            let found = drops.since_last_call(&table, Duration::ZERO, Duration::MAX);
+            let found = drops.since_last_call(&table, Duration::ZERO, Duration::ZERO);
             assert_eq!(found, None);
             notes += u32::from(drops.became_unknown());
         }
