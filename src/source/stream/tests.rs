@@ -353,9 +353,11 @@ fn bytes_in_a_fifo_and_a_connection_at_the_stop_are_counted() {
     }
 }
 
-/// Sends bytes without a newline, as fast as they are read, until the other side is closed.
+/// Sends bytes without a newline, as fast as they are read, until the other side is closed. The first ones were sent when it
+/// returns.
 fn flood(mut to: impl std::io::Write + Send + 'static) -> thread::JoinHandle<()> {
     let piece = vec![b'A'; 100_000];
+    to.write_all(&piece).unwrap();
     thread::spawn(move || while to.write_all(&piece).is_ok() {})
 }
 
