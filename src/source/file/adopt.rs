@@ -276,15 +276,15 @@ impl<F: Fs> Adoption<'_, F> {
         })
     }
 
-    /// Reads a file from the next round on.
+    /// Reads a file from the next round on. One in doubt is left to [`Self::examine_new`].
     pub(super) fn begin(&mut self, file: OpenFile<F>) {
         self.history.detach(file.parts().1);
-        let doubtful = match &file {
-            OpenFile::Plain(own) if own.is_in_doubt() => Some(own.id),
-            _ => None,
-        };
         self.open.add(self.fs, file, self.events);
-        if let Some(id) = doubtful {
+    }
+
+    /// Examines the files in doubt that were opened, once all of them are: a rotated one shows that its log was not replaced.
+    pub(super) fn examine_new(&mut self) {
+        for id in self.open.unexamined() {
             self.examine(id);
         }
     }

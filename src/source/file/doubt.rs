@@ -93,6 +93,11 @@ impl Doubt {
         self.is_unfinished || self.is_held || self.examined != Some(size) || self.is_over(now)
     }
 
+    /// Returns whether the file was never examined.
+    pub(crate) fn is_new(&self) -> bool {
+        self.examined.is_none()
+    }
+
     /// Returns whether it is to be decided now.
     pub(crate) fn is_over(&self, now: Duration) -> bool {
         self.examined.is_some() && self.until_over(now).is_zero()

@@ -154,6 +154,7 @@ impl<F: Fs> FileSource<F> {
         {
             progress = Progress::More;
         }
+        self.adoption(now, events).examine_new();
         for id in reading.doubtful {
             if self.adoption(now, events).examine(id) {
                 progress = Progress::More;
@@ -229,6 +230,7 @@ impl<F: Fs> FileSource<F> {
         adoption.open_followed(&mut listing);
         adoption.adopt_rotated(&mut listing);
         adoption.adopt_grown(&listing);
+        adoption.examine_new();
         self.history.expire(now);
         self.finder.remember(listing, events);
     }

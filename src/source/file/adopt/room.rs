@@ -164,15 +164,9 @@ impl<F: Fs> Adoption<'_, F> {
         }
     }
 
-    fn begin_silently(&mut self, file: Generation<F::File>) {
+    fn begin_silently(&mut self, mut file: Generation<F::File>) {
         self.history.detach(file.file_id);
-        let (id, is_in_doubt) = (file.id, file.is_in_doubt());
+        file.is_announced |= file.is_in_doubt();
         self.open.add(self.fs, OpenFile::Plain(file), &mut |_| {});
-        if is_in_doubt {
-            if let Some(own) = self.open.get_mut(id) {
-                own.is_announced = true;
-            }
-            self.examine(id);
-        }
     }
 }

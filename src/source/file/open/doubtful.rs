@@ -90,6 +90,15 @@ impl<F: Fs> OpenFiles<F> {
         })
     }
 
+    /// Returns the files in doubt that were never examined.
+    pub(crate) fn unexamined(&self) -> Vec<GenerationId> {
+        let is_new = |own: &&Generation<F::File>| {
+            own.is_in_doubt() && own.doubt.as_ref().is_some_and(|doubt| doubt.is_new())
+        };
+        let new = self.generations.iter().filter(is_new);
+        new.map(|own| own.id).collect()
+    }
+
     /// Returns the quiet time after which a file that is not written any more is closed.
     pub(crate) fn rotate_wait(&self) -> Duration {
         self.rotate_wait

@@ -153,7 +153,10 @@ fn a_log_that_two_rotations_hid_is_counted_though_it_is_like_those_beside_it() {
             (60, 70, 90),
             (70, 70, 70),
         ] {
-            for is_compressed in [true, false] {
+            let others = "[18:47:16] GET /\n[18:47:16] GET /login/\n";
+            for (is_compressed, others) in
+                [(true, ""), (false, ""), (true, others), (false, others)]
+            {
                 let mut bench = Bench::new(&[pattern], Start::Beginning);
                 bench.append("a.log", &pages(7).repeat(former));
                 assert_eq!(bench.take_lines().len(), 7 * former);
@@ -167,10 +170,10 @@ fn a_log_that_two_rotations_hid_is_counted_though_it_is_like_those_beside_it() {
                     bench.rename("a.log.1", "a.log.2");
                 }
                 bench.rename("a.log", "a.log.1");
-                bench.append("a.log", &pages(7).repeat(next));
+                bench.append("a.log", &(pages(7).repeat(next) + others));
                 bench.drain();
                 bench.clock.advance(REST);
-                bench.expect_equal(7 * (hidden + next));
+                bench.expect_equal(7 * (hidden + next) + others.lines().count());
                 bench.append("a.log", &pages(7));
                 bench.expect_equal(7);
             }
