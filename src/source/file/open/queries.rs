@@ -84,13 +84,14 @@ impl<F: Fs> OpenFiles<F> {
             if !is_like && !may_be_like(&generation.consumed.head, head) {
                 continue;
             }
+            let was_cut = generation.was_cut(fs);
             // It may be a copy of what was cut.
-            let size = if generation.was_cut(fs) {
+            let size = if was_cut {
                 u64::MAX
             } else {
                 fs.fstat(&generation.file)?.size
             };
-            let is_comparable = is_like && size != u64::MAX && candidate.packing == Packing::Plain;
+            let is_comparable = is_like && !was_cut && candidate.packing == Packing::Plain;
             if is_comparable && generation.is_unlike(fs, size, candidate, since)? {
                 continue;
             }
