@@ -118,6 +118,18 @@ impl Site {
             thread: thread::spawn(move || daemon.run()),
         }
     }
+
+    /// Runs a daemon whose first reload hangs at the gate.
+    fn run_loading(&self) -> (Gate, Running) {
+        let (gate, loader) = Gate::new();
+        let running = self.run(|daemon| {
+            daemon.workers.load = loader;
+            daemon.workers.limits = NO_LIMIT;
+        });
+        running.orders.send(Order::Reload).unwrap();
+        until("loading", || gate.calls() == 1);
+        (gate, running)
+    }
 }
 
 impl Gate {
@@ -237,13 +249,7 @@ const LAST_RELOAD: &str = "\nhttplog_exporter_config_last_reload_successful ";
 #[test]
 fn metrics_are_served_and_a_stop_is_obeyed_while_a_reload_hangs() {
     let site = Site::new();
-    let (gate, loader) = Gate::new();
-    let running = site.run(|daemon| {
-        daemon.workers.load = loader;
-        daemon.workers.limits = NO_LIMIT;
-    });
-    running.orders.send(Order::Reload).unwrap();
-    until("loading", || gate.calls() == 1);
+    let (_gate, running) = site.run_loading();
     running.until_page("outcome=\"recorded\",source=\"site\"} 1\n");
     assert!(running.page().contains(&format!("{LAST_RELOAD}1\n")));
     running.stop().unwrap();
@@ -252,13 +258,7 @@ fn metrics_are_served_and_a_stop_is_obeyed_while_a_reload_hangs() {
 #[test]
 fn reloads_do_not_overlap_and_the_last_one_wins() {
     let site = Site::new();
-    let (gate, loader) = Gate::new();
-    let running = site.run(|daemon| {
-        daemon.workers.load = loader;
-        daemon.workers.limits = NO_LIMIT;
-    });
-    running.orders.send(Order::Reload).unwrap();
-    until("loading", || gate.calls() == 1);
+    let (gate, running) = site.run_loading();
     site.configure(&["site", "second"]);
     running.orders.send(Order::Reload).unwrap();
     running.orders.send(Order::Reload).unwrap();
