@@ -8,6 +8,7 @@ pub(crate) mod digits;
 mod families;
 mod gap;
 mod record;
+mod saved;
 mod timeline;
 mod timestamp;
 mod units;
@@ -17,6 +18,9 @@ pub use batch::{Batch, GenerationId, Position};
 pub use families::{Families, Family, Histogram, Kind, Labels, Number, Series, Value};
 pub use gap::{Gap, GapBound, GapReason};
 pub use record::{Field, FieldSet, Record, UpstreamList};
+pub use saved::{
+    Saved, SavedFamily, SavedFiles, SavedInput, SavedLedger, SavedSeries, SavedSource,
+};
 pub use timeline::{Change, Course, Timeline, Track};
 pub use timestamp::Timestamp;
 pub use units::{Bytes, Micros, Status, Unit};

@@ -1,0 +1,86 @@
+//! What outlives the process: the content of a checkpoint.
+//!
+//! Invariant: no byte of a log line is in it but label values, which `/metrics` shows; positions and counts of a source are
+//! of one instant.
+
+mod files;
+
+use serde::{Deserialize, Serialize};
+
+pub use files::SavedFiles;
+
+/// The state of all sources, and what they share.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Saved {
+    /// Secret key of all fingerprints.
+    pub key: [u64; 2],
+    /// Sources, in the order of the configuration.
+    pub sources: Vec<SavedSource>,
+}
+
+/// One source: its position in its input, and what was counted up to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedSource {
+    /// Name in the configuration.
+    pub name: String,
+    /// Position in the input.
+    pub input: SavedInput,
+    /// Account of all lines.
+    pub ledger: SavedLedger,
+    /// Families, in any sequence.
+    pub families: Vec<SavedFamily>,
+    /// Learned routes, in the order in which they were learned.
+    pub routes: Vec<String>,
+}
+
+/// Position in an input.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SavedInput {
+    /// A pipe or a socket: what was received is counted, and nothing can be received again.
+    #[default]
+    Stream,
+    /// Followed files.
+    Files(SavedFiles),
+    /// The journal, up to the entry of this cursor.
+    Journal {
+        /// `__CURSOR` of the last entry that was counted (systemd.journal-fields(7)).
+        cursor: String,
+    },
+}
+
+/// Account of the lines of a source.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedLedger {
+    /// Lines that were counted.
+    pub recorded: u64,
+    /// Lines that were counted in series for overflow.
+    pub overflow: u64,
+    /// Bytes of lines.
+    pub bytes: u64,
+    /// Rejected lines by reason.
+    pub rejected: Vec<(String, u64)>,
+    /// Skipped lines by rule.
+    pub skipped: Vec<(String, u64)>,
+}
+
+/// The series of a family.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedFamily {
+    /// Name, which is unique among the families of a source.
+    pub name: String,
+    /// Describes what is counted, and by which labels and buckets: a family of another definition starts at 0.
+    pub definition: String,
+    /// The series, in any sequence.
+    pub series: Vec<SavedSeries>,
+}
+
+/// The numbers of a label set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedSeries {
+    /// Label values, in the sequence of the definition.
+    pub labels: Vec<String>,
+    /// Time at which the series was created, in milliseconds since 1970.
+    pub created: u64,
+    /// The numbers: one, or those of a histogram's buckets and its sum.
+    pub values: Vec<u64>,
+}
