@@ -19,7 +19,8 @@ pub use families::{Families, Family, Histogram, Kind, Labels, Number, Series, Va
 pub use gap::{Gap, GapBound, GapReason};
 pub use record::{Field, FieldSet, Record, UpstreamList};
 pub use saved::{
-    Saved, SavedFamily, SavedFiles, SavedInput, SavedLedger, SavedSeries, SavedSource,
+    Saved, SavedFamily, SavedFiles, SavedInput, SavedLedger, SavedLines, SavedLink, SavedRequest,
+    SavedRoutes, SavedSeries, SavedSide, SavedSource,
 };
 pub use timeline::{Change, Course, Timeline, Track};
 pub use timestamp::Timestamp;

@@ -4,10 +4,14 @@
 //! of one instant.
 
 mod files;
+mod link;
+
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 pub use files::SavedFiles;
+pub use link::{SavedLines, SavedLink, SavedRequest, SavedSide};
 
 /// The state of all sources, and what they share.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +20,8 @@ pub struct Saved {
     pub key: [u64; 2],
     /// Sources, in the order of the configuration.
     pub sources: Vec<SavedSource>,
+    /// Links between sources.
+    pub links: Vec<SavedLink>,
 }
 
 /// One source: its position in its input, and what was counted up to it.
@@ -29,8 +35,8 @@ pub struct SavedSource {
     pub ledger: SavedLedger,
     /// Families, in any sequence.
     pub families: Vec<SavedFamily>,
-    /// Learned routes, in the order in which they were learned.
-    pub routes: Vec<String>,
+    /// Names of routes.
+    pub routes: SavedRoutes,
 }
 
 /// Position in an input.
@@ -46,6 +52,19 @@ pub enum SavedInput {
         /// `__CURSOR` of the last entry that was counted (systemd.journal-fields(7)).
         cursor: String,
     },
+}
+
+/// The names of a source's routes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedRoutes {
+    /// True if routes are folded paths; false if they are the views of a URLconf.
+    pub are_folded: bool,
+    /// Names, in the order in which they were learned.
+    pub names: Vec<Arc<str>>,
+    /// Number of names that were learned by folding a path.
+    pub folded: u64,
+    /// Number of names that lines stated.
+    pub stated: u64,
 }
 
 /// Account of the lines of a source.
@@ -67,7 +86,7 @@ pub struct SavedLedger {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedFamily {
     /// Name, which is unique among the families of a source.
-    pub name: String,
+    pub name: Arc<str>,
     /// Describes what is counted, and by which labels and buckets: a family of another definition starts at 0.
     pub definition: String,
     /// The series, in any sequence.
@@ -78,7 +97,7 @@ pub struct SavedFamily {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedSeries {
     /// Label values, in the sequence of the definition.
-    pub labels: Vec<String>,
+    pub labels: Vec<Arc<str>>,
     /// Time at which the series was created, in milliseconds since 1970.
     pub created: u64,
     /// The numbers: one, or those of a histogram's buckets and its sum.
