@@ -166,7 +166,7 @@ fn scrape(criterion: &mut Criterion) {
         });
     });
     group.bench_function("snapshot", |bencher| {
-        bencher.iter(|| Families::new(black_box(&shard).snapshot()));
+        bencher.iter(|| Families::new(black_box(&mut shard).snapshot()));
     });
     group.finish();
 }

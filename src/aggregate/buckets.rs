@@ -40,6 +40,11 @@ impl Buckets {
         }
     }
 
+    /// Returns the bounds.
+    pub(super) fn bounds(&self) -> &[u64] {
+        &self.bounds
+    }
+
     /// Returns the number of buckets, the one for +Inf included.
     pub(super) fn count(&self) -> usize {
         self.bounds.len() + 1

@@ -54,7 +54,12 @@ impl History {
         self.step = Some(step);
     }
 
-    /// Records the growth. Rejected lines have no time: they belong to the step of the line before them or, at the
+    /// Returns the rows that counted a line since the last record.
+    pub(super) fn touched(&self) -> &[Row] {
+        &self.touched
+    }
+
+    /// Records the growth of the tables, which contain all that was counted. Rejected lines have no time: they belong to the step of the line before them or, at the
     /// beginning, of the first line with a time.
     pub(super) fn record(&mut self, tables: &[Table], rows: &Rows, rejected: u64) {
         let Some(step) = self.step else {
@@ -62,9 +67,9 @@ impl History {
         };
         for row in self.touched.drain(..) {
             self.is_touched[row.index()] = false;
-            let slots = rows.slots(row, tables.len());
+            let slots = rows.slots(row);
             for ((table, past), slot) in tables.iter().zip(&mut self.pasts).zip(slots) {
-                if !table.is_sink(*slot) {
+                if *slot != Table::EXCLUDED {
                     past.record(step, *slot, table.values_at(*slot));
                 }
             }

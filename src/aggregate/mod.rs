@@ -3,9 +3,11 @@
 //! Invariant: the counts of a shard do not depend on the order of the lines; a snapshot and a ledger taken under one
 //! lock are of one instant.
 
+mod block;
 mod buckets;
 mod definition;
 mod history;
+mod key;
 mod ledger;
 mod past;
 mod rows;
@@ -13,7 +15,8 @@ mod shard;
 mod table;
 
 pub use definition::{Definition, Kind, Measure, Values};
+pub use key::Key;
 pub use ledger::{Accounts, Ledger};
-pub use rows::{Key, Registration, Row};
+pub use rows::{Registration, Row};
 pub use shard::Shard;
 pub use table::LabelValues;

@@ -1,13 +1,16 @@
 //! The counts of one source.
 //!
-//! Invariant: a row leads straight to the series of every family that counts it; each line is in the ledger once.
+//! Invariant: the tables and the blocks of the rows together contain each line that was counted, once; so does the
+//! ledger. Tables are read once the blocks are empty.
 
 use std::sync::Arc;
 
+use super::block::Layout;
 use super::definition::{Definition, Kind, Values};
 use super::history::History;
+use super::key::Key;
 use super::ledger::{Accounts, Ledger};
-use super::rows::{Key, Registration, Row, Rows};
+use super::rows::{Registration, Row, Rows};
 use super::table::{LabelValues, Table, label_names};
 use crate::model::{self, Course, Family, Number, Series, Track, Unit, Value};
 
@@ -20,6 +23,11 @@ pub struct Shard {
     /// Families of rejected lines.
     rejected: Vec<Definition>,
     rows: Rows,
+    layout: Layout,
+    /// Lines counted before the blocks were last flushed.
+    flushed: u64,
+    /// Buffer for the bytes of a block.
+    bytes: Vec<u8>,
     /// True once a series was refused. Lines then create no series but those for overflow.
     is_full: bool,
     ledger: Ledger,
@@ -33,10 +41,19 @@ impl Shard {
         let (rejected, counted): (Vec<_>, Vec<_>) = definitions
             .into_iter()
             .partition(|definition| definition.kind == Kind::Rejected);
+        let layout = Layout::new(&counted);
+        let tables = counted.into_iter().filter_map(|definition| {
+            let place = layout.place(&definition)?;
+            Some(Table::new(definition, place))
+        });
+        let tables: Vec<Table> = tables.collect();
         Self {
             source,
-            rows: Rows::new(),
-            tables: counted.into_iter().map(Table::new).collect(),
+            rows: Rows::new(layout.parts(), tables.len()),
+            flushed: ledger.recorded,
+            layout,
+            bytes: Vec::new(),
+            tables,
             rejected,
             is_full: false,
             ledger,
@@ -71,14 +88,18 @@ impl Shard {
     }
 
     fn record_history(&mut self) {
-        if let Some(history) = &mut self.history {
+        if let Some(mut history) = self.history.take() {
+            for row in history.touched() {
+                self.flush_row(*row);
+            }
             history.record(&self.tables, &self.rows, self.ledger.rejected_lines());
+            self.history = Some(history);
         }
     }
 
     /// Returns the row of a registered key.
     #[inline]
-    pub fn find(&mut self, key: Key) -> Option<Row> {
+    pub fn find(&self, key: Key) -> Option<Row> {
         self.rows.find(key)
     }
 
@@ -89,9 +110,36 @@ impl Shard {
         if let Some(history) = &mut self.history {
             history.touch(row);
         }
-        let slots = self.rows.slots(row, self.tables.len());
-        for (table, slot) in self.tables.iter_mut().zip(slots) {
-            table.count(*slot, values);
+        if self.layout.count(self.rows.block(row), values) {
+            self.flush_line(row, values);
+        }
+    }
+
+    /// Flushes the block of a row whose last line had these values.
+    #[cold]
+    fn flush_line(&mut self, row: Row, values: &Values) {
+        self.flush_row(row);
+        for (table, slot) in self.tables.iter_mut().zip(self.rows.slots(row)) {
+            table.add_large(*slot, values);
+        }
+    }
+
+    /// Adds what was counted in the block of a row to the tables.
+    fn flush_row(&mut self, row: Row) {
+        if self.layout.take(self.rows.block(row), &mut self.bytes) {
+            for (table, slot) in self.tables.iter_mut().zip(self.rows.slots(row)) {
+                table.add(*slot, &self.bytes);
+            }
+        }
+    }
+
+    /// Flushes all blocks.
+    fn flush(&mut self) {
+        if self.flushed != self.ledger.recorded {
+            for row in self.rows.all() {
+                self.flush_row(row);
+            }
+            self.flushed = self.ledger.recorded;
         }
     }
 
@@ -117,7 +165,7 @@ impl Shard {
         let is_whole = fresh == 0 || (!self.is_full && admit(fresh));
         let tables = self.tables.iter_mut().zip(labels);
         let slots = tables.map(|(table, labels)| match labels {
-            None => Table::SINK,
+            None => Table::EXCLUDED,
             Some(labels) if is_whole => table.slot(labels),
             Some(labels) => {
                 (table.find(&labels)).unwrap_or_else(|| table.overflow_slot(&self.source))
@@ -135,8 +183,9 @@ impl Shard {
         self.rows.register_overflow(key, &slots)
     }
 
-    /// Forgets the rows of overflow keys, once what was counted in them is recorded.
+    /// Forgets the rows of overflow keys, once what was counted in them is in the tables and recorded.
     fn forget_overflow(&mut self) {
+        self.flush();
         self.record_history();
         self.rows.forget_overflow();
     }
@@ -195,7 +244,8 @@ impl Shard {
     }
 
     /// Returns the families of the product, unsorted.
-    pub fn snapshot(&self) -> Vec<Family> {
+    pub fn snapshot(&mut self) -> Vec<Family> {
+        self.flush();
         let rejected = self.rejected.iter();
         let counted = self.tables.iter().map(Table::family);
         counted
@@ -253,7 +303,7 @@ impl Shard {
 
     /// Returns the registered rows behind the first `known`, in the order of registration; none unless that is kept.
     pub fn registrations(&self, known: usize) -> impl Iterator<Item = Registration> {
-        self.rows.registrations(known, self.tables.len())
+        self.rows.registrations(known)
     }
 
     /// Returns the number of registered rows.
@@ -270,7 +320,8 @@ impl Shard {
     }
 
     /// Adds the counts and the ledger of a shard that registered only rows of this one.
-    pub fn absorb(&mut self, replica: &Self) {
+    pub fn absorb(&mut self, replica: &mut Self) {
+        replica.flush();
         for (mine, theirs) in self.tables.iter_mut().zip(&replica.tables) {
             mine.absorb(theirs);
         }
@@ -279,7 +330,8 @@ impl Shard {
 
     /// Adds the ledger of another shard, and the counts of its families. A family that is defined differently here
     /// starts at 0.
-    pub fn merge(&mut self, other: &Self) {
+    pub fn merge(&mut self, other: &mut Self) {
+        other.flush();
         self.forget_overflow();
         for theirs in &other.tables {
             let is_same = |mine: &&mut Table| mine.definition.name == theirs.definition.name;

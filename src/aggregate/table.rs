@@ -1,14 +1,12 @@
 //! The series of one family, in one flat array.
 //!
-//! Invariant: each label set has one series, and each series its own `stride` values. In the table of a family with
-//! conditions, the values before the first series are the sink: excluded lines are counted there and never shown, so
-//! that the hot path need not test for them.
+//! Invariant: each label set has one series, and each series its own `stride` values.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::buckets::Buckets;
-use super::definition::{Definition, Kind, Measure, Values};
+use super::block::{Place, is_added, sum_at};
+use super::definition::{Definition, Kind, Values};
 use super::past::cell;
 use crate::label::{Label, OTHER};
 use crate::model::{
@@ -24,7 +22,8 @@ pub(super) struct Table {
     pub(super) definition: Definition,
     /// Names of the definition's labels.
     names: Box<[Arc<str>]>,
-    counting: Counting,
+    /// The place in a block of what the family counts.
+    place: Place,
     /// The slot of each label set: the offset of its first value. A scrape finds the label sets sorted.
     index: BTreeMap<LabelValues, usize>,
     /// The label sets, in the order of their slots.
@@ -32,45 +31,21 @@ pub(super) struct Table {
     values: Vec<u64>,
     /// Number of values of a series.
     stride: usize,
-    /// Slot of the first series: after the sink, if the table has one.
-    first: usize,
-}
-
-/// The operation that a definition performs on each line.
-#[derive(Debug)]
-enum Counting {
-    Lines,
-    Sum(Measure),
-    Histogram(Measure, Buckets),
 }
 
 impl Table {
-    /// Slot in which excluded lines are counted.
-    pub(super) const SINK: usize = 0;
+    /// In place of a slot: the family excludes the row.
+    pub(super) const EXCLUDED: usize = usize::MAX;
 
-    pub(super) fn new(definition: Definition) -> Self {
-        let stride = definition.stride();
-        let first = if definition.when.is_empty() {
-            0
-        } else {
-            stride
-        };
+    pub(super) fn new(definition: Definition, place: Place) -> Self {
         Self {
             names: label_names(&definition),
-            counting: match &definition.kind {
-                // The ledger counts rejected lines.
-                Kind::Lines | Kind::Rejected => Counting::Lines,
-                Kind::Sum(measure) => Counting::Sum(*measure),
-                Kind::Histogram(measure, bounds) => {
-                    Counting::Histogram(*measure, Buckets::new(bounds))
-                }
-            },
+            place,
+            stride: definition.stride(),
             definition,
             index: BTreeMap::new(),
             series: Vec::new(),
-            values: vec![0; first],
-            stride,
-            first,
+            values: Vec::new(),
         }
     }
 
@@ -106,35 +81,44 @@ impl Table {
         self.slot(labels.collect())
     }
 
-    /// Returns whether excluded lines are counted in this slot.
-    pub(super) fn is_sink(&self, slot: usize) -> bool {
-        slot < self.first
-    }
-
     /// Returns the values in a slot.
     pub(super) fn values_at(&self, slot: usize) -> &[u64] {
         &self.values[slot..][..self.stride]
     }
 
-    /// Counts one line.
-    #[inline]
-    pub(super) fn count(&mut self, slot: usize, line: &Values) {
-        match &self.counting {
-            Counting::Lines => self.values[slot] += 1,
-            Counting::Sum(measure) => {
-                if let Some(value) = line.get(*measure) {
-                    self.values[slot] = self.values[slot].wrapping_add(value);
+    /// Adds what was counted in a block, given its bytes.
+    pub(super) fn add(&mut self, slot: usize, block: &[u8]) {
+        let place = self.place;
+        let Some(values) = self.series_mut(slot) else {
+            return;
+        };
+        match (place, values) {
+            (Place::Lines(at), [lines, ..]) => *lines += u64::from(block[at]),
+            (Place::Sum(_, at), [sum, ..]) => *sum = sum.wrapping_add(sum_at(block, at)),
+            (Place::Histogram { first, sum: at, .. }, [counts @ .., sum]) => {
+                for (count, added) in counts.iter_mut().zip(&block[first..]) {
+                    *count += u64::from(*added);
                 }
+                *sum = sum.wrapping_add(sum_at(block, at));
             }
-            Counting::Histogram(measure, buckets) => {
-                if let Some(value) = line.get(*measure) {
-                    let cells = &mut self.values[slot..][..=buckets.count()];
-                    cells[buckets.find(value)] += 1;
-                    let sum = &mut cells[buckets.count()];
-                    *sum = sum.wrapping_add(value);
-                }
-            }
+            (_, []) => {}
         }
+    }
+
+    /// Adds the value of a line that is too large for the sum in a block.
+    pub(super) fn add_large(&mut self, slot: usize, line: &Values) {
+        if let Place::Sum(measure, _) | Place::Histogram { measure, .. } = self.place
+            && let Some(value) = line.get(measure).filter(|value| !is_added(*value))
+            && let Some([.., sum]) = self.series_mut(slot)
+        {
+            *sum = sum.wrapping_add(value);
+        }
+    }
+
+    /// Returns the values in a slot; `None` if the family excludes the row.
+    fn series_mut(&mut self, slot: usize) -> Option<&mut [u64]> {
+        let values = self.values.get_mut(slot..)?;
+        values.get_mut(..self.stride)
     }
 
     /// Adds the counts of another table with the same label names, bounds and conditions.
@@ -149,8 +133,8 @@ impl Table {
 
     /// Makes room for a slot that another table with the same definition gave out.
     pub(super) fn make_room(&mut self, slot: usize) {
-        let end = slot + self.stride;
-        if self.values.len() < end {
+        let end = slot.saturating_add(self.stride);
+        if slot != Self::EXCLUDED && self.values.len() < end {
             self.values.resize(end, 0);
         }
     }
@@ -174,7 +158,7 @@ impl Table {
             })
             .collect();
         for mut change in changes {
-            let place = change.cell as usize - self.first;
+            let place = change.cell as usize;
             change.cell = cell(place % self.stride);
             tracks[place / self.stride].changes.push(change);
         }
@@ -208,7 +192,7 @@ impl Table {
     }
 
     fn rows(&self) -> impl Iterator<Item = (&LabelValues, &[u64])> {
-        let values = self.values[self.first..].chunks_exact(self.stride);
+        let values = self.values.chunks_exact(self.stride);
         self.series.iter().zip(values)
     }
 

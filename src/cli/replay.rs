@@ -52,17 +52,19 @@ impl Replay {
         // Where the number of processors is not known, one thread counts.
         let processors = || thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let threads = Threads::new(self.threads.unwrap_or_else(processors));
-        print(&self.logs.read(aim, threads)?, self.output)
+        print(&mut self.logs.read(aim, threads)?, self.output)
     }
 }
 
-fn print(session: &Session, output: Output) -> Result<(), Failure> {
-    let shards = || session.formats.iter().map(|counts| &counts.shard);
-    let mut families: Vec<Family> = shards().flat_map(Shard::snapshot).collect();
+fn print(session: &mut Session, output: Output) -> Result<(), Failure> {
+    let shards = session.formats.iter_mut().map(|counts| &mut counts.shard);
+    let mut families: Vec<Family> = shards.flat_map(Shard::snapshot).collect();
     families.extend(session.links.families());
     if output == Output::Json {
         let mut accounts = Accounts::default();
-        shards().for_each(|shard| shard.account(&mut accounts));
+        for counts in &session.formats {
+            counts.shard.account(&mut accounts);
+        }
         families.extend(accounts.into_families());
         families.extend(session.links.outcomes());
     }
@@ -71,16 +73,13 @@ fn print(session: &Session, output: Output) -> Result<(), Failure> {
     let mut bytes = Vec::new();
     match output {
         Output::Summary => {
-            for (at, counts) in session.formats.iter().enumerate() {
+            for (at, counts) in session.formats.iter_mut().enumerate() {
                 if at > 0 {
                     writeln!(out)?;
                 }
-                summary::write(
-                    &mut out,
-                    &counts.name,
-                    counts.shard.ledger(),
-                    &Families::new(counts.shard.snapshot()),
-                )?;
+                let families = Families::new(counts.shard.snapshot());
+                let ledger = counts.shard.ledger();
+                summary::write(&mut out, &counts.name, ledger, &families)?;
             }
             summary::write_joined(&mut out, &families)?;
         }

@@ -307,7 +307,7 @@ fn reconfigured(
 ) -> (Pipeline, Shard) {
     let pipeline = pipeline.reconfigure(settings, budget.clone());
     let mut shard = pipeline.shard();
-    shard.merge(&counts.lock());
+    shard.merge(&mut counts.lock());
     // Series that exceed a lowered cap stay and are outside of the budget.
     budget.add_existing(shard.series());
     (pipeline, shard)

@@ -106,7 +106,7 @@ impl Scrape for Shards {
         let mut accounts = Accounts::default();
         let sources = lock(&self.sources).clone();
         for shard in sources.shards {
-            let shard = shard.lock();
+            let mut shard = shard.lock();
             families.extend(shard.snapshot());
             shard.account(&mut accounts);
         }

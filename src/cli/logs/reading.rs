@@ -217,8 +217,8 @@ impl Session {
     pub(super) fn finish(&mut self) -> Result<(), Failure> {
         self.merge_all()?;
         let counts = self.pool.take().map(Pool::finish).unwrap_or_default();
-        for (at, shard) in counts {
-            self.formats[at].shard.absorb(&shard);
+        for (at, mut shard) in counts {
+            self.formats[at].shard.absorb(&mut shard);
         }
         Ok(())
     }

@@ -114,11 +114,11 @@ fn gzip(text: &str) -> Vec<u8> {
 
 /// Returns everything that a command shows of logs.
 fn result(logs: &Logs, aim: Aim, threads: Threads) -> Result<String, String> {
-    let session = logs
+    let mut session = logs
         .read(aim, threads)
         .map_err(|failure| failure.to_string())?;
     let mut shown = Vec::new();
-    for counts in &session.formats {
+    for counts in &mut session.formats {
         shown.extend_from_slice(counts.name.as_bytes());
         encode_text(&Families::new(counts.shard.snapshot()), &mut shown);
         let mut accounts = Accounts::default();
