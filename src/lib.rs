@@ -29,6 +29,8 @@ pub mod http;
 #[cfg(feature = "daemon")]
 pub mod source;
 #[cfg(feature = "daemon")]
+pub mod state;
+#[cfg(feature = "daemon")]
 pub mod telemetry;
 #[cfg(feature = "daemon")]
 pub mod text_file;

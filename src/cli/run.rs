@@ -16,13 +16,14 @@ use super::load::load;
 use super::overlap::shared_files;
 use super::unrecognised::recognise_log;
 use crate::config::{self, Config, Input, Limits, Source};
-use crate::daemon::{Daemon, Origin, StartError, StateError};
+use crate::daemon::{Daemon, Origin, StartError};
 use crate::diag::is_printable;
 use crate::http::{Address, BindError};
 use crate::model::{Batch, GenerationId, Position};
 use crate::pattern::Pattern;
 use crate::servers;
 use crate::source::{PathPattern, Stream, archive};
+use crate::state::LockError;
 use crate::text_file::Accept;
 
 /// Bytes of a log that are read to recognise its format.
@@ -145,10 +146,10 @@ pub(super) fn start(config: &Config, origin: Option<Origin>) -> Result<Option<Da
     Err(match error {
         StartError::Bind(BindError::InUse(_)) => Failure::new(Exit::Io, error)
             .help("stop the process that listens there, or choose another address with --listen or web.listen"),
-        StartError::Bind(_) | StartError::State(StateError::Io { .. } | StateError::NotAFile(_)) => {
+        StartError::Bind(_) | StartError::State(LockError::Io { .. } | LockError::NotAFile(_)) => {
             Failure::new(Exit::Io, error)
         }
-        StartError::State(StateError::InUse { .. }) => Failure::new(Exit::Io, error)
+        StartError::State(LockError::InUse { .. }) => Failure::new(Exit::Io, error)
             .help("stop that process, or choose another state.dir: each exporter needs its own"),
         StartError::Routes(report) => report.into(),
         StartError::Telemetry(_)

@@ -18,7 +18,7 @@ use super::notice::Notice;
 use super::reject_watch::{RejectWatch, explain_command};
 use super::shared_shard::{Shards, SharedShard};
 use super::source_log::SourceLog;
-use super::state_lock::StateLock;
+use super::state_lock::acquire_configured;
 use super::views::Views;
 use super::work::{Work, finish};
 use super::worker::{Worker, WorkerThread};
@@ -29,6 +29,7 @@ use crate::join::{End, Links};
 use crate::label::Budget;
 use crate::pipeline::{NarrowedPatterns, Pipeline, Settings};
 use crate::source::{Notifier, StreamThread};
+use crate::state::StateLock;
 use crate::telemetry::Telemetry;
 
 /// State shared by all workers.
@@ -112,7 +113,7 @@ impl Assembly {
             }
         }
         let mut held = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        match StateLock::acquire_configured(config.state_dir.as_deref(), held.as_ref()) {
+        match acquire_configured(config.state_dir.as_deref(), held.as_ref()) {
             Ok(lock) => lock.apply(&mut held),
             Err(error) => {
                 works.extend(prepared.into_iter().filter_map(Base::into_work));

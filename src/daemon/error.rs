@@ -1,8 +1,8 @@
 //! Reasons for which a daemon does not start or does not go on.
 
-use super::state_lock::StateError;
 use crate::diag::Report;
 use crate::http::{BindError, ServeError};
+use crate::state::LockError;
 use crate::telemetry::TelemetryError;
 
 /// Error of [`super::Daemon::start`].
@@ -13,7 +13,7 @@ pub enum StartError {
     Bind(#[from] BindError),
     /// The state directory cannot be used.
     #[error(transparent)]
-    State(#[from] StateError),
+    State(#[from] LockError),
     /// The view names of a source are not valid.
     #[error("{0}")]
     Routes(Report),

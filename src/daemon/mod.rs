@@ -36,7 +36,6 @@ pub use orders::Stop;
 pub use reload::Origin;
 pub use shared_shard::Shards;
 pub use start::Daemon;
-pub use state_lock::StateError;
 
 #[cfg(test)]
 mod tests;

@@ -1,124 +1,27 @@
-//! Locks the state directory.
-//!
-//! Invariant: at most one process holds the lock of a directory. The system releases it when that process ends, however it
-//! ends; the lock file stays, and means nothing by itself.
+//! The lock of the configured state directory.
 
-use std::fs::{DirBuilder, File, Metadata};
-use std::io::{self, Read as _, Seek as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, openat};
-use rustix::io::Errno;
+use crate::state::{LockError, StateLock};
 
-/// Name of the file that is locked.
-const FILE: &str = "lock";
-/// Attempts to lock a file that somebody else removes meanwhile.
-const ATTEMPTS: usize = 8;
-/// Bytes of the file that are read: the digits of a process id and a newline.
-const PID_BYTES: u64 = 16;
-
-/// The lock of a state directory, held until this is dropped.
-#[derive(Debug)]
-pub(super) struct StateLock(File);
-
-/// The reason for which a state directory cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum StateError {
-    /// Another process uses the directory.
-    #[error("the state directory {} is in use by {}", .dir.display(), holder(.pid.as_ref()))]
-    InUse {
-        /// The directory.
-        dir: PathBuf,
-        /// The process id that the lock file names.
-        pid: Option<u32>,
-    },
-    /// A link or a special file has the name of the lock file.
-    #[error("{} is not a regular file of its own: remove it", .0.display())]
-    NotAFile(PathBuf),
-    /// Any other failure that the system reports.
-    #[error("cannot lock the state directory {}", .dir.display())]
-    Io {
-        /// The directory.
-        dir: PathBuf,
-        /// Error of the system.
-        source: io::Error,
-    },
-}
-
-fn holder(pid: Option<&u32>) -> String {
-    pid.map_or_else(
-        || "another process".to_owned(),
-        |pid| format!("process {pid}"),
-    )
-}
-
-impl StateLock {
-    /// Locks a directory, which is created if only it is missing. Never waits. `held` is a lock of this process, which is
-    /// not in the way of the same directory under another name: the result is then `None`.
-    pub(super) fn acquire(dir: &Path, held: Option<&Self>) -> Result<Option<Self>, StateError> {
-        let io_error = |source: io::Error| StateError::Io {
-            dir: dir.to_owned(),
-            source,
-        };
-        match DirBuilder::new().mode(0o700).create(dir) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(io_error(error));
-            }
-            _ => {}
+/// Locks the directory of a configuration, if it has one, unless `held` locks it already. One that this process cannot
+/// write is left alone, with a warning: nothing is kept there then.
+pub(super) fn acquire_configured(
+    dir: Option<&Path>,
+    held: Option<&StateLock>,
+) -> Result<Held, LockError> {
+    let Some(dir) = dir else {
+        return Ok(Held::None);
+    };
+    match StateLock::acquire(dir, held) {
+        Ok(Some(lock)) => Ok(Held::New(lock)),
+        Ok(None) => Ok(Held::Same),
+        Err(error) if error.is_unwritable() => {
+            let error = anyhow::Error::new(error);
+            tracing::warn!("{error:#}: nothing is kept there");
+            Ok(Held::None)
         }
-        let path = dir.join(FILE);
-        for _ in 0..ATTEMPTS {
-            let mut file = open(&path).map_err(|error| match error {
-                // A link, a FIFO without a reader, a directory.
-                Errno::LOOP | Errno::NXIO | Errno::ISDIR => StateError::NotAFile(path.clone()),
-                error => io_error(error.into()),
-            })?;
-            let meta = file.metadata().map_err(io_error)?;
-            if !meta.is_file() || meta.nlink() > 1 {
-                return Err(StateError::NotAFile(path));
-            }
-            if held.is_some_and(|held| held.0.metadata().is_ok_and(|it| is_same(&it, &meta))) {
-                return Ok(None);
-            }
-            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => {}
-                Err(Errno::WOULDBLOCK) => {
-                    let (dir, pid) = (dir.to_owned(), read_pid(&mut file));
-                    return Err(StateError::InUse { dir, pid });
-                }
-                Err(error) => return Err(io_error(error.into())),
-            }
-            // A file that was removed before it was locked locks nothing.
-            if std::fs::symlink_metadata(&path).is_ok_and(|now| is_same(&now, &meta)) {
-                write_pid(&mut file).map_err(io_error)?;
-                return Ok(Some(Self(file)));
-            }
-        }
-        Err(io_error(io::Error::other(
-            "its lock file is removed again and again",
-        )))
-    }
-
-    /// Locks the directory of a configuration, if it has one, unless `held` locks it already. One that this process cannot
-    /// write is left alone, with a warning: nothing is kept there then.
-    pub(super) fn acquire_configured(
-        dir: Option<&Path>,
-        held: Option<&Self>,
-    ) -> Result<Held, StateError> {
-        let Some(dir) = dir else {
-            return Ok(Held::None);
-        };
-        match Self::acquire(dir, held) {
-            Ok(Some(lock)) => Ok(Held::New(lock)),
-            Ok(None) => Ok(Held::Same),
-            Err(error) if error.is_unwritable() => {
-                let error = anyhow::Error::new(error);
-                tracing::warn!("{error:#}: nothing is kept there");
-                Ok(Held::None)
-            }
-            Err(error) => Err(error),
-        }
+        Err(error) => Err(error),
     }
 }
 
@@ -140,120 +43,5 @@ impl Held {
             Self::Same => {}
             Self::New(lock) => *held = Some(lock),
         }
-    }
-}
-
-impl StateError {
-    /// Returns whether the directory can be written by another process and not by this one, or by none: then nothing
-    /// that this process keeps there can be lost to another.
-    pub(super) fn is_unwritable(&self) -> bool {
-        let Self::Io { source, .. } = self else {
-            return false;
-        };
-        matches!(
-            source.kind(),
-            io::ErrorKind::NotFound
-                | io::ErrorKind::PermissionDenied
-                | io::ErrorKind::ReadOnlyFilesystem
-                | io::ErrorKind::NotADirectory
-        )
-    }
-}
-
-/// Opens the lock file, and creates it if it is missing. A program that is started does not inherit it.
-fn open(path: &Path) -> Result<File, Errno> {
-    let flags =
-        OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    openat(CWD, path, flags, Mode::RUSR | Mode::WUSR).map(File::from)
-}
-
-fn is_same(one: &Metadata, other: &Metadata) -> bool {
-    (one.dev(), one.ino()) == (other.dev(), other.ino())
-}
-
-fn read_pid(file: &mut File) -> Option<u32> {
-    let mut text = String::new();
-    file.take(PID_BYTES).read_to_string(&mut text).ok()?;
-    text.trim().parse().ok()
-}
-
-/// Writes the process id, for the message of another process.
-fn write_pid(file: &mut File) -> io::Result<()> {
-    file.set_len(0)?;
-    file.rewind()?;
-    writeln!(file, "{}", std::process::id())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::fs;
-    use std::os::unix::fs::symlink;
-
-    fn acquire(dir: &Path) -> Result<Option<StateLock>, String> {
-        StateLock::acquire(dir, None).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn a_directory_is_locked_once_and_free_after_it() {
-        let temporary = tempfile::tempdir().unwrap();
-        let dir = temporary.path().join("state");
-        let lock = acquire(&dir).unwrap().unwrap();
-        let pid = std::process::id();
-        let error = acquire(&dir).unwrap_err();
-        let (dir_shown, suffix) = (dir.display(), format!("is in use by process {pid}"));
-        assert_eq!(error, format!("the state directory {dir_shown} {suffix}"));
-        let alias = temporary.path().join("alias");
-        symlink(&dir, &alias).unwrap();
-        assert!(acquire(&alias).unwrap_err().ends_with(&suffix));
-        assert!(StateLock::acquire(&alias, Some(&lock)).unwrap().is_none());
-        drop(lock);
-        // A lock file that a killed process has left behind.
-        assert!(acquire(&dir).unwrap().is_some());
-    }
-
-    #[test]
-    fn a_lock_file_without_a_process_id_is_in_use_all_the_same() {
-        let dir = tempfile::tempdir().unwrap();
-        let _lock = acquire(dir.path()).unwrap().unwrap();
-        fs::write(dir.path().join(FILE), "?").unwrap();
-        assert!(
-            acquire(dir.path())
-                .unwrap_err()
-                .ends_with("in use by another process")
-        );
-    }
-
-    #[test]
-    fn neither_a_link_nor_a_special_file_is_opened_for_the_lock() {
-        let dir = tempfile::tempdir().unwrap();
-        let (path, target) = (dir.path().join(FILE), dir.path().join("target"));
-        let refused = || acquire(dir.path()).unwrap_err().ends_with("remove it");
-        symlink(&target, &path).unwrap();
-        assert!(refused() && !target.exists());
-        fs::remove_file(&path).unwrap();
-        fs::write(&target, "precious").unwrap();
-        fs::hard_link(&target, &path).unwrap();
-        assert!(refused());
-        assert_eq!(fs::read_to_string(&target).unwrap(), "precious");
-        fs::remove_file(&path).unwrap();
-        rustix::fs::mkfifoat(CWD, &path, Mode::RWXU).unwrap();
-        assert!(refused());
-        fs::remove_file(&path).unwrap();
-        fs::create_dir(&path).unwrap();
-        assert!(refused());
-    }
-
-    #[test]
-    fn a_directory_that_cannot_be_made_is_distinguished_from_one_in_use() {
-        let dir = tempfile::tempdir().unwrap();
-        let error = StateLock::acquire(&dir.path().join("a/b"), None).unwrap_err();
-        assert!(error.is_unwritable());
-        let _lock = acquire(dir.path()).unwrap();
-        assert!(
-            !StateLock::acquire(dir.path(), None)
-                .unwrap_err()
-                .is_unwritable()
-        );
     }
 }
