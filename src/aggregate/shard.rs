@@ -158,18 +158,18 @@ impl Shard {
         }
         let labels = labels();
         let tables = self.tables.iter().zip(&labels);
-        let is_fresh = |(table, labels): &(&Table, &Option<LabelValues>)| {
-            (labels.as_ref()).is_some_and(|labels| table.find(labels).is_none())
-        };
-        let fresh = tables.filter(is_fresh).count();
+        let known = tables.map(|(table, labels)| match labels {
+            None => Some(Table::EXCLUDED),
+            Some(labels) => table.find(labels),
+        });
+        let known: Vec<Option<usize>> = known.collect();
+        let fresh = known.iter().filter(|slot| slot.is_none()).count();
         let is_whole = fresh == 0 || (!self.is_full && admit(fresh));
-        let tables = self.tables.iter_mut().zip(labels);
-        let slots = tables.map(|(table, labels)| match labels {
-            None => Table::EXCLUDED,
-            Some(labels) if is_whole => table.slot(labels),
-            Some(labels) => {
-                (table.find(&labels)).unwrap_or_else(|| table.overflow_slot(&self.source))
-            }
+        let tables = self.tables.iter_mut().zip(known).zip(labels);
+        let slots = tables.map(|((table, slot), labels)| match (slot, labels) {
+            (Some(slot), _) => slot,
+            (None, Some(labels)) if is_whole => table.add_series(labels),
+            (None, _) => table.overflow_slot(&self.source),
         });
         let slots: Vec<usize> = slots.collect();
         if is_whole {
@@ -247,10 +247,10 @@ impl Shard {
     pub fn snapshot(&mut self) -> Vec<Family> {
         self.flush();
         let rejected = self.rejected.iter();
-        let counted = self.tables.iter().map(Table::family);
-        counted
-            .chain(rejected.map(|definition| self.rejected_family(definition)))
-            .collect()
+        let counted = self.tables.iter_mut().map(Table::family);
+        let mut families: Vec<Family> = counted.collect();
+        families.extend(rejected.map(|definition| self.rejected_family(definition)));
+        families
     }
 
     /// Removes and returns the families of the product over time; empty unless counts are kept by time.

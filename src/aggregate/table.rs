@@ -2,8 +2,12 @@
 //!
 //! Invariant: each label set has one series, and each series its own `stride` values.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::hash::BuildHasher;
 use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
 
 use super::block::{Place, is_added, sum_at};
 use super::definition::{Definition, Kind, Values};
@@ -24,10 +28,14 @@ pub(super) struct Table {
     names: Box<[Arc<str>]>,
     /// The place in a block of what the family counts.
     place: Place,
-    /// The slot of each label set: the offset of its first value. A scrape finds the label sets sorted.
-    index: BTreeMap<LabelValues, usize>,
     /// The label sets, in the order of their slots.
     series: Vec<LabelValues>,
+    /// The place of each label set among `series`, by the hash of its values.
+    index: HashTable<usize>,
+    hasher: RandomState,
+    /// The places of the label sets that existed at the last scrape, sorted by their values.
+    sorted: Vec<usize>,
+    /// The values of all series; the slot of a label set is the offset of its first one.
     values: Vec<u64>,
     /// Number of values of a series.
     stride: usize,
@@ -43,8 +51,10 @@ impl Table {
             place,
             stride: definition.stride(),
             definition,
-            index: BTreeMap::new(),
             series: Vec::new(),
+            index: HashTable::new(),
+            hasher: RandomState::default(),
+            sorted: Vec::new(),
             values: Vec::new(),
         }
     }
@@ -56,17 +66,26 @@ impl Table {
 
     /// Returns the slot of a label set that has a series.
     pub(super) fn find(&self, labels: &LabelValues) -> Option<usize> {
-        self.index.get(labels).copied()
+        let is_it = |place: &usize| self.series[*place] == *labels;
+        let found = self.index.find(self.hasher.hash_one(labels), is_it);
+        found.map(|place| place * self.stride)
     }
 
     /// Returns the slot of a label set; makes its series at 0 if there was none.
     pub(super) fn slot(&mut self, labels: LabelValues) -> usize {
-        if let Some(slot) = self.find(&labels) {
-            return slot;
+        match self.find(&labels) {
+            Some(slot) => slot,
+            None => self.add_series(labels),
         }
-        let slot = self.values.len();
-        self.index.insert(labels.clone(), slot);
+    }
+
+    /// Makes a series at 0 for a label set that has none; returns its slot.
+    pub(super) fn add_series(&mut self, labels: LabelValues) -> usize {
+        let (place, slot) = (self.series.len(), self.values.len());
+        let hash = self.hasher.hash_one(&labels);
         self.series.push(labels);
+        let rehash = |place: &usize| self.hasher.hash_one(&self.series[*place]);
+        self.index.insert_unique(hash, place, rehash);
         self.values.resize(slot + self.stride, 0);
         slot
     }
@@ -86,7 +105,7 @@ impl Table {
         &self.values[slot..][..self.stride]
     }
 
-    /// Adds what was counted in a block, given its bytes.
+    /// Adds what was counted in a block, given its bytes; nothing if the family excludes the row.
     pub(super) fn add(&mut self, slot: usize, block: &[u8]) {
         let place = self.place;
         let Some(values) = self.series_mut(slot) else {
@@ -171,16 +190,28 @@ impl Table {
     }
 
     /// Returns the family for a scrape, its series sorted.
-    pub(super) fn family(&self) -> Family {
-        let series = self.index.iter().map(|(labels, slot)| Series {
-            labels: self.named(labels),
-            value: self.value(self.values_at(*slot)),
+    pub(super) fn family(&mut self) -> Family {
+        self.sort();
+        let series = self.sorted.iter().map(|place| Series {
+            labels: self.named(&self.series[*place]),
+            value: self.value(self.values_at(place * self.stride)),
         });
         Family {
             name: Arc::clone(&self.definition.name),
             help: Arc::clone(&self.definition.help),
             kind: self.kind(),
             series: series.collect(),
+        }
+    }
+
+    fn sort(&mut self) {
+        let known = self.sorted.len();
+        if known < self.series.len() {
+            self.sorted.extend(known..self.series.len());
+            let series = &self.series;
+            // Those that were sorted already are only merged with the others.
+            self.sorted
+                .sort_by(|one, other| compare(&series[*one], &series[*other]));
         }
     }
 
@@ -213,6 +244,17 @@ impl Table {
             _ => Value::Number(Number::Exact(values[0], Unit::One)),
         }
     }
+}
+
+/// Compares label sets of one family.
+fn compare(one: &LabelValues, other: &LabelValues) -> Ordering {
+    let pairs = one.iter().zip(other);
+    // Most texts are shared, and need not be read.
+    let unlike = pairs.filter(|(one, other)| !Arc::ptr_eq(one, other));
+    unlike
+        .map(|(one, other)| one.cmp(other))
+        .find(|order| order.is_ne())
+        .unwrap_or(Ordering::Equal)
 }
 
 /// Returns the names of a definition's labels, as scrapes share them.

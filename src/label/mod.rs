@@ -8,8 +8,8 @@ mod host;
 mod list;
 mod name;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crate::model::Status;
 
@@ -86,6 +86,14 @@ impl Method {
         }
     }
 
+    /// Returns the label's value as a text that all series share.
+    pub fn text(self) -> Arc<str> {
+        static TEXTS: [OnceLock<Arc<str>>; Method::ALL.len()] =
+            [const { OnceLock::new() }; Method::ALL.len()];
+        let text = TEXTS[self as usize].get_or_init(|| self.name().into());
+        Arc::clone(text)
+    }
+
     /// Returns the label's value.
     pub const fn name(self) -> &'static str {
         match self {
@@ -108,6 +116,16 @@ pub fn status(status: Option<Status>) -> Option<u16> {
     status
         .map(Status::code)
         .filter(|code| (100..=599).contains(code))
+}
+
+/// Returns the label's value of a status code, as a text that all series share.
+pub fn status_text(status: u16) -> Arc<str> {
+    static TEXTS: [OnceLock<Arc<str>>; 600] = [const { OnceLock::new() }; 600];
+    let text = || status.to_string().into();
+    match TEXTS.get(usize::from(status)) {
+        Some(shared) => Arc::clone(shared.get_or_init(text)),
+        None => text(),
+    }
 }
 
 impl Budget {

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::aggregate::{Definition, Key, LabelValues};
-use crate::label::{Charset, HostId, Label, Method, OTHER, Scheme};
+use crate::label::{self, Charset, HostId, Label, Method, OTHER, Scheme};
 use crate::metric::MetricPlan;
 use crate::route::{RouteId, Router};
 
@@ -97,10 +97,19 @@ pub(super) struct KeyNames<'n> {
 impl KeyNames<'_> {
     /// Returns the label values of a key in each counted family; `None` if the key does not meet its conditions.
     pub(super) fn labels(&self, key: Key) -> Vec<Option<LabelValues>> {
+        let mut named: Vec<(Label, Option<Arc<str>>)> = Vec::new();
         let values = |family: &Definition| {
-            let value = |label| self.value(key.0, label, &family.other_value(label));
-            let mut conditions = family.when.iter();
-            let is_counted = conditions.all(|condition| condition.passes(&value(condition.label)));
+            let mut value = |label| {
+                let known = named.iter().position(|(known, _)| *known == label);
+                let at = known.unwrap_or_else(|| {
+                    named.push((label, self.named(key.0, label)));
+                    named.len() - 1
+                });
+                let found = named[at].1.clone();
+                found.unwrap_or_else(|| family.other_value(label))
+            };
+            let is_counted =
+                (family.when.iter()).all(|condition| condition.passes(&value(condition.label)));
             is_counted.then(|| family.labels.iter().copied().map(value).collect())
         };
         self.plan.counted().map(values).collect()
@@ -109,26 +118,31 @@ impl KeyNames<'_> {
     /// Returns the value of a label. `other` is the text for a value that is absent or not in its list. Only the
     /// label's own part of the key is read.
     pub(super) fn value(&self, key: u64, label: Label, other: &Arc<str>) -> Arc<str> {
+        let named = self.named(key, label);
+        named.unwrap_or_else(|| Arc::clone(other))
+    }
+
+    /// Returns the value of a label; `None` if it is absent or not in its list.
+    fn named(&self, key: u64, label: Label) -> Option<Arc<str>> {
         let named: Option<&'static str> = match label {
-            Label::Source => return Arc::clone(self.source),
+            Label::Source => return Some(Arc::clone(self.source)),
             Label::Status => match STATUS.unpack::<u16>(key) {
                 0 => None,
-                status => return status.to_string().into(),
+                status => return Some(label::status_text(status)),
             },
             Label::Route | Label::View => match RouteId(ROUTE.unpack(key)) {
                 RouteId::OTHER => None,
-                route => return self.router.name(route),
+                route => return Some(self.router.name(route)),
             },
             Label::Host => {
                 let host = HostId::from_number(HOST.unpack(key));
-                let name = self.plan.hosts().name(host);
-                return Arc::clone(name.unwrap_or(other));
+                return self.plan.hosts().name(host).cloned();
             }
-            Label::Method => Method::ALL
-                .into_iter()
-                .filter(|method| *method != Method::Other)
-                .find(|method| *method as u8 == METHOD.unpack::<u8>(key))
-                .map(Method::name),
+            Label::Method => {
+                let mut methods = Method::ALL.into_iter();
+                let found = methods.find(|it| *it as u8 == METHOD.unpack::<u8>(key))?;
+                return (found != Method::Other).then(|| found.text());
+            }
             Label::Scheme | Label::Transport => Scheme::ALL
                 .into_iter()
                 .find(|scheme| *scheme as u8 == SCHEME.unpack::<u8>(key))
@@ -142,7 +156,7 @@ impl KeyNames<'_> {
                 charset => Some(charset.name().unwrap_or(OTHER)),
             },
         };
-        named.map_or_else(|| Arc::clone(other), Into::into)
+        named.map(Into::into)
     }
 }
 
@@ -171,7 +185,7 @@ mod tests {
         let fits = |bits: Bits, largest: usize| assert!(largest < 1 << bits.width, "{bits:?}");
         fits(METHOD, Method::ALL.len() - 1);
         fits(STATUS, 599);
-        fits(HOST, crate::label::Hosts::MOST);
+        fits(HOST, label::Hosts::MOST);
         fits(SCHEME, Scheme::ALL.len() - 1);
         fits(CHARSET, Charset::NAMES.len() + 1);
     }
