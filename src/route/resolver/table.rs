@@ -15,6 +15,7 @@ pub(super) struct LiteralTable<T> {
 }
 
 #[derive(Clone, Debug)]
+#[repr(align(64))] // A look-up usually reads one cache line.
 struct Slot<T> {
     words: Words,
     value: Option<T>,
@@ -52,6 +53,17 @@ impl<T> LiteralTable<T> {
             seed: spread.seed,
             shift: spread.shift,
         }
+    }
+
+    /// Returns the only segment and its value, if there is only one and `accept` returns true for its value.
+    pub(super) fn into_only(mut self, accept: impl Fn(&T) -> bool) -> Result<(Words, T), Self> {
+        let mut values = self.slots.iter().filter_map(|slot| slot.value.as_ref());
+        if !matches!((values.next(), values.next()), (Some(only), None) if accept(only)) {
+            return Err(self);
+        }
+        let mut slots = self.slots.iter_mut();
+        let only = slots.find_map(|slot| Some((slot.words, slot.value.take()?)));
+        only.ok_or(self)
     }
 
     /// Looks up a segment of at most [`Self::LONGEST`] bytes.

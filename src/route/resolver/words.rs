@@ -30,6 +30,12 @@ const FILL: [Words; WORDS_BYTES + 1] = {
 };
 
 impl Words {
+    /// Words that no segment has: as if it were empty and not empty.
+    pub(super) const NONE: Self = Self {
+        first: u64::MAX,
+        second: 0,
+    };
+
     /// Makes the words of a segment of `length` bytes, given the sixteen bytes from its start on.
     #[inline]
     pub(super) fn new(bytes: &[u8; 16], length: usize) -> Self {

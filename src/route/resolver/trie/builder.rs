@@ -10,6 +10,7 @@ use super::super::path::Path;
 use super::super::segment::SegmentPattern;
 use super::super::table::LiteralTable;
 use super::super::token::PathToken;
+use super::super::words::Words;
 use super::{Edge, EdgeIndex, LiteralEdge, NONE, RareParts, Trie, count, least};
 
 /// A trie under construction.
@@ -153,8 +154,13 @@ impl NodeDraft {
             };
             first = first.min(below);
             let left = edges_for_literal(&edges, &text);
+            let (then, to) = match only_literal(node) {
+                Ok((then, literal)) => (then, literal.to),
+                Err(node) => (Words::NONE, Box::new(node)),
+            };
             let literal = LiteralEdge {
-                to: Box::new(node),
+                to,
+                then,
                 left: count(left),
                 least: least(left),
             };
@@ -182,6 +188,18 @@ impl NodeDraft {
         };
         (trie, first)
     }
+}
+
+/// Returns the only way on from a node, and its segment; the node if it has anything else.
+fn only_literal(node: Trie) -> Result<(Words, LiteralEdge), Trie> {
+    let has_ends = (node.slash, node.here) != (NONE, NONE);
+    if has_ends || !node.edges.is_empty() || node.rare.is_some() {
+        return Err(node);
+    }
+    let is_single = |edge: &LiteralEdge| edge.then == Words::NONE;
+    let Trie { literals, .. } = node;
+    let only = literals.into_only(is_single);
+    only.map_err(|literals| Trie { literals, ..node })
 }
 
 /// Returns the edges from the first on that also accepts a literal.

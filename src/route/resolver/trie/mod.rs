@@ -12,6 +12,7 @@ use super::guard::RouteGuard;
 use super::path::{Path, Segment};
 use super::segment::SegmentPattern;
 use super::table::LiteralTable;
+use super::words::{WORDS_BYTES, Words};
 use index::EdgeIndex;
 
 pub(super) use builder::TrieBuilder;
@@ -34,10 +35,12 @@ pub(super) struct Trie {
     rare: Option<Box<RareParts>>,
 }
 
-/// Edge of a literal segment.
+/// Edge of a literal segment, or of two if the node between them has no other way on: each node costs a cache miss.
 #[derive(Clone, Debug)]
 struct LiteralEdge {
     to: Box<Trie>,
+    /// The second segment, or [`Words::NONE`].
+    then: Words,
     /// Number of the node's edges from the first on that also accepts the literal.
     left: u32,
     /// The first route behind these edges, or `NONE`.
@@ -128,10 +131,10 @@ impl Trie {
                 Segment { at, end: at }
             };
             // A literal usually precedes the parameters, which then need not be tried.
-            let branch = match node.find_literal(path, segment) {
-                Some(literal) => literal.branch(),
+            let (branch, then) = match node.find_literal(path, segment) {
+                Some(literal) => (literal.branch(), literal.then),
                 None => match node.try_edges(path, segment, best, guard) {
-                    Taken::Segment(branch) => branch,
+                    Taken::Segment(branch) => (branch, Words::NONE),
                     Taken::Rest(route) => {
                         best = route;
                         break;
@@ -139,17 +142,29 @@ impl Trie {
                     Taken::Nothing => break,
                 },
             };
-            let next = segment.end + 1;
+            let mut next = segment.end + 1;
+            // Clears the lowest bit, the end of this segment.
+            ends &= ends.wrapping_sub(1);
+            let mut is_passed = then == Words::NONE;
+            if !is_passed && next < length {
+                let second = path.segment(next, ends);
+                is_passed = second.length() <= WORDS_BYTES && path.words(second) == then;
+                ends &= ends.wrapping_sub(1);
+                next = second.end + 1;
+            }
             if branch.least < best {
                 if other.least < best {
-                    best = branch.to.walk_apart(next, path, best, guard);
+                    if is_passed {
+                        best = branch.to.walk_apart(next, path, best, guard);
+                    }
                     best = Fallback::new(node, at, branch).walk(path, best, guard);
                     break;
                 }
                 other = Fallback::new(node, at, branch);
             }
-            // Clears the lowest bit, the end of this segment.
-            ends &= ends.wrapping_sub(1);
+            if !is_passed {
+                break;
+            }
             (node, at) = (branch.to, next);
         }
         if other.least < best {
