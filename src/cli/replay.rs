@@ -1,6 +1,7 @@
 //! `replay`: reads whole logs once and prints the result.
 
 use std::io::{self, Write};
+use std::mem::ManuallyDrop;
 use std::num::NonZeroUsize;
 use std::thread;
 
@@ -52,7 +53,9 @@ impl Replay {
         // Where the number of processors is not known, one thread counts.
         let processors = || thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let threads = Threads::new(self.threads.unwrap_or_else(processors));
-        print(&mut self.logs.read(aim, threads)?, self.output)
+        // The process ends: freeing all counts and routes one by one would only take time.
+        let mut session = ManuallyDrop::new(self.logs.read(aim, threads)?);
+        print(&mut session, self.output)
     }
 }
 
@@ -68,7 +71,7 @@ fn print(session: &mut Session, output: Output) -> Result<(), Failure> {
         families.extend(accounts.into_families());
         families.extend(session.links.outcomes());
     }
-    let families = Families::new(families);
+    let families = ManuallyDrop::new(Families::new(families));
     let mut out = io::stdout().lock();
     let mut bytes = Vec::new();
     match output {

@@ -8,6 +8,7 @@ mod grid;
 mod json;
 mod number;
 mod openmetrics;
+mod padded;
 mod text;
 
 pub use json::encode_json;

@@ -42,10 +42,15 @@ pub(super) fn push_integer(value: u64, out: &mut Vec<u8>) {
 #[derive(Clone, Copy)]
 pub(super) struct Digits {
     bytes: [u8; MAX_DIGITS + 1],
+    /// The first eight bytes; what was just written one by one cannot be read at once without waiting for it.
+    word: u64,
     length: usize,
 }
 
 impl Digits {
+    /// Most bytes that [`Self::put_line`] writes.
+    pub(super) const SIZE: usize = MAX_DIGITS + 1;
+
     /// Returns the digits of an integer.
     #[inline]
     pub(super) fn of(value: u64) -> Self {
@@ -57,7 +62,12 @@ impl Digits {
                 *digit = b'0' + (rest % 10) as u8;
                 rest /= 10;
             }
-            return Self { bytes, length };
+            let word = bytes.first_chunk().copied().unwrap_or_default();
+            return Self {
+                word: u64::from_le_bytes(word),
+                bytes,
+                length,
+            };
         }
         // Seven digits are put together in a register: a copy of bytes that were just written one by one has to wait
         // for them.
@@ -75,7 +85,24 @@ impl Digits {
             length += 1;
         }
         bytes[..8].copy_from_slice(&text.to_le_bytes());
-        Self { bytes, length }
+        Self {
+            bytes,
+            word: text,
+            length,
+        }
+    }
+
+    /// Writes the digits and the newline at an offset with room for [`Self::SIZE`] bytes; returns their end.
+    #[inline]
+    pub(super) fn put_line(&self, out: &mut [u8], at: usize) -> usize {
+        let place = &mut out[at..][..Self::SIZE];
+        if let Some(first) = place.first_chunk_mut() {
+            *first = self.word.to_le_bytes();
+        }
+        if self.length >= size_of::<u64>() {
+            place.copy_from_slice(&self.bytes);
+        }
+        at + self.length + 1
     }
 
     /// Returns the digits.

@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use super::number::{Digits, push_exact, push_number};
+use super::padded::Padded;
 use crate::model::{Families, Family, Histogram, Labels, Number, Unit, Value};
 
 /// The `Content-Type` of the text format.
@@ -60,19 +61,16 @@ struct Scratch {
     /// `{a="b",c="d"}` of the current series; empty without labels.
     labels: Vec<u8>,
     /// `name_bucket{a="b",` of the current series.
-    bucket: Vec<u8>,
+    bucket: Padded,
     bounds: Bounds,
 }
-
-/// Bytes of the longest tail, a number and a newline.
-const TAIL_BYTES: usize = 64;
 
 /// The parts of bucket lines behind the series' labels: `le="0.005"} `, …, `le="+Inf"} `.
 #[derive(Default)]
 struct Bounds {
     /// The bounds that `tails` were made of.
     made_of: Option<(Arc<[u64]>, Unit)>,
-    tails: Vec<Box<[u8]>>,
+    tails: Vec<Padded>,
 }
 
 impl Bounds {
@@ -90,7 +88,11 @@ impl Bounds {
             text
         });
         let all = finite.chain([b"+Inf".to_vec()]);
-        let tails = all.map(|bound| [b"le=\"", &*bound, b"\"} "].concat().into());
+        let tails = all.map(|bound| {
+            let mut tail = Padded::default();
+            tail.set(&[b"le=\"", &*bound, b"\"} "]);
+            tail
+        });
         self.tails = tails.collect();
         self.made_of = Some((Arc::clone(&histogram.bounds), histogram.unit));
     }
@@ -115,29 +117,28 @@ fn push_histogram(name: &str, histogram: &Histogram, scratch: &mut Scratch, out:
         bounds,
     } = scratch;
     bounds.prepare(histogram);
-    bucket.clear();
-    bucket.extend_from_slice(name.as_bytes());
-    bucket.extend_from_slice(b"_bucket");
     match labels.split_last() {
-        Some((_brace, open)) => {
-            bucket.extend_from_slice(open);
-            bucket.push(b',');
-        }
-        None => bucket.push(b'{'),
+        Some((_brace, open)) => bucket.set(&[name.as_bytes(), b"_bucket", open, b","]),
+        None => bucket.set(&[name.as_bytes(), b"_bucket{"]),
     }
 
     let tails = &bounds.tails;
-    out.reserve(tails.len() * (bucket.len() + TAIL_BYTES));
     let (mut total, mut digits) = (0, Digits::of(0));
+    let mut at = out.len();
+    // The padding behind the last line is cut off again.
+    let sizes = tails.iter().map(|tail| tail.size() + Digits::SIZE);
+    let size: usize = sizes.sum::<usize>() + tails.len() * bucket.size();
+    out.resize(at + size, 0);
     for (tail, count) in tails.iter().zip(histogram.cumulative()) {
         // Most buckets of a series that is rarely counted repeat the total.
         if count != total {
             (total, digits) = (count, Digits::of(count));
         }
-        out.extend_from_slice(bucket);
-        out.extend_from_slice(tail);
-        out.extend_from_slice(digits.line());
+        at = bucket.put(out, at);
+        at = tail.put(out, at);
+        at = digits.put_line(out, at);
     }
+    out.truncate(at);
 
     let sum = Number::Exact(histogram.sum, histogram.unit);
     let count = Number::Exact(histogram.observations(), Unit::One);
