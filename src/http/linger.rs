@@ -23,9 +23,6 @@ const CHECK: Duration = Duration::from_millis(20);
 
 /// An accepted socket.
 pub(super) trait Socket: AsyncRead + AsyncWrite + Unpin {
-    /// Makes the system reset the connection if the socket is dropped before the client has read everything.
-    fn reset_when_dropped(&self);
-
     /// Leaves the rest of the transmission to the system.
     fn finish_when_dropped(&self);
 
@@ -34,11 +31,6 @@ pub(super) trait Socket: AsyncRead + AsyncWrite + Unpin {
 }
 
 impl Socket for TcpStream {
-    fn reset_when_dropped(&self) {
-        // A socket that refuses the option is served all the same.
-        let _ = sockopt::set_socket_linger(self, Some(Duration::ZERO));
-    }
-
     fn finish_when_dropped(&self) {
         let _ = sockopt::set_socket_linger(self, None);
     }
@@ -50,8 +42,6 @@ impl Socket for TcpStream {
 }
 
 impl Socket for UnixStream {
-    fn reset_when_dropped(&self) {}
-
     fn finish_when_dropped(&self) {}
 
     /// Returns true: all bytes sent are in the client's own buffer.

@@ -4,16 +4,16 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs as _};
-use std::os::unix::net::UnixListener;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, sockopt};
-use tokio::net::UnixStream;
+use rustix::net::{RecvFlags, SocketFlags, sockopt};
 
 use super::address::Address;
-use super::linger::Socket as _;
+use super::defer;
 use crate::unix_socket::{self, SocketFile, UnixBindError};
 
 /// Send buffer of a connection, in bytes; Linux doubles it for its own bookkeeping (socket(7)).
@@ -23,8 +23,6 @@ const RECEIVE_BUFFER_BYTES: usize = 32 * 1024;
 /// Connections that may wait to be accepted. Linux lowers it to `net.core.somaxconn`; the standard library asks for
 /// 128, beyond which a client's packet is dropped and sent again a second later.
 const BACKLOG: i32 = i32::MAX;
-/// Connections of clients that have left already, dropped before other tasks run.
-const LEFT_AT_ONCE: usize = 256;
 
 /// A bound socket.
 #[derive(Debug)]
@@ -63,7 +61,11 @@ pub enum BindError {
 #[derive(Debug)]
 enum Bound {
     Tcp(TcpListener),
-    Unix(UnixListener, SocketFile),
+    Unix {
+        socket: UnixListener,
+        /// Held only for its removal on drop.
+        _file: SocketFile,
+    },
 }
 
 impl Listener {
@@ -115,10 +117,17 @@ impl Listener {
             }
         }
         let socket = bound?;
-        // Accepted connections inherit the bounds on what the kernel buffers for a client that does not read, and of
+        // Accepted connections inherit these options, which saves calls for those whose clients have left already. A
+        // connection is reset when it is dropped: that takes one packet, and frees what the client has not read.
+        sockopt::set_socket_linger(&socket, Some(Duration::ZERO))?;
+        // Without it the last segment of a response may wait for an acknowledgement.
+        sockopt::set_tcp_nodelay(&socket, true)?;
+        // They inherit the bounds on what the kernel buffers for a client that does not read, and of
         // one that sends without end. Linux would let it grow to megabytes, which count as the service's memory.
         sockopt::set_socket_send_buffer_size(&socket, SEND_BUFFER_BYTES)?;
         sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER_BYTES)?;
+        // A listener that refuses the option serves all the same.
+        let _ = defer::until_data(&socket);
         rustix::net::listen(&socket, BACKLOG)?;
         socket.set_nonblocking(true)?;
         Ok(Self {
@@ -132,7 +141,10 @@ impl Listener {
         rustix::net::listen(&socket, BACKLOG).map_err(io::Error::from)?;
         socket.set_nonblocking(true)?;
         Ok(Self {
-            socket: Bound::Unix(socket, file),
+            socket: Bound::Unix {
+                socket,
+                _file: file,
+            },
             address: Address::Unix(path.to_owned()),
         })
     }
@@ -143,18 +155,23 @@ impl Listener {
         &self.address
     }
 
-    /// Registers the socket with the current runtime.
-    pub(super) fn start(self) -> io::Result<Acceptor> {
+    /// Accepts the next connection, without waiting for one.
+    pub(super) fn accept(&self) -> Result<Accepted, Errno> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let stream = rustix::net::accept_with(self, flags)?;
         Ok(match self.socket {
-            Bound::Tcp(socket) => Acceptor::Tcp {
-                events: tokio::net::TcpListener::from_std(socket.try_clone()?)?,
-                socket,
-            },
-            Bound::Unix(socket, file) => Acceptor::Unix {
-                socket: tokio::net::UnixListener::from_std(socket)?,
-                _file: file,
-            },
+            Bound::Tcp(_) => Accepted::Tcp(stream.into()),
+            Bound::Unix { .. } => Accepted::Unix(stream.into()),
         })
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match &self.socket {
+            Bound::Tcp(socket) => socket.as_fd(),
+            Bound::Unix { socket, .. } => socket.as_fd(),
+        }
     }
 }
 
@@ -168,85 +185,57 @@ fn reason(error: &io::Error) -> String {
     }
 }
 
-/// A listener in a runtime.
-#[derive(Debug)]
-pub(super) enum Acceptor {
-    Tcp {
-        socket: TcpListener,
-        /// A duplicate, for wake-ups: connections that it accepts are registered with the runtime, which costs more
-        /// than to accept them.
-        events: tokio::net::TcpListener,
-    },
-    Unix {
-        socket: tokio::net::UnixListener,
-        /// Held only for its removal on drop.
-        _file: SocketFile,
-    },
-}
-
-/// An accepted connection.
+/// An accepted connection, which is not registered with a runtime yet. Its reads and writes do not wait.
 #[derive(Debug)]
 pub(super) enum Accepted {
-    /// Not registered with the runtime yet.
     Tcp(TcpStream),
     Unix(UnixStream),
 }
 
-impl Acceptor {
-    /// Accepts the next connection. TCP connections whose client has left already are dropped: clients that connect
-    /// and leave in a loop would otherwise keep those behind them waiting.
-    pub(super) fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
-        let (socket, events) = match self {
-            Self::Tcp { socket, events } => (socket, events),
-            Self::Unix { socket, .. } => {
-                let accepted = socket.poll_accept(cx);
-                return accepted.map_ok(|(stream, _)| Accepted::Unix(stream));
-            }
+impl Accepted {
+    /// Returns whether the client has closed its side without a request.
+    pub(super) fn has_left(&self) -> bool {
+        let fd = match self {
+            Self::Tcp(tcp) => tcp.as_fd(),
+            Self::Unix(unix) => unix.as_fd(),
         };
-        for _ in 0..LEFT_AT_ONCE {
-            let stream = match socket.accept() {
-                Ok((stream, _)) => stream,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    // Registers the wake-up, unless a client has come meanwhile.
-                    ready!(events.poll_accept(cx))?.0.into_std()?
-                }
-                Err(error) => return Poll::Ready(Err(error)),
-            };
-            if !has_left(&stream) {
-                return Poll::Ready(Ok(Accepted::Tcp(stream)));
-            }
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        match rustix::net::recv(fd, &mut [0], flags) {
+            Ok((_, length)) => length == 0,
+            Err(error) => error != Errno::AGAIN && error != Errno::INTR,
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
     }
-}
-
-/// Returns whether a client has closed its side without a request.
-fn has_left(stream: &TcpStream) -> bool {
-    let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-    match rustix::net::recv(stream, &mut [0], flags) {
-        Ok((_, length)) => length == 0,
-        Err(error) => error != Errno::AGAIN && error != Errno::INTR,
-    }
-}
-
-/// Registers a connection with the current runtime.
-pub(super) fn register(stream: TcpStream) -> io::Result<tokio::net::TcpStream> {
-    stream.set_nonblocking(true)?;
-    // Without it the last segment of a response may wait for an acknowledgement. A
-    // connection that refuses the option is served all the same.
-    let _ = stream.set_nodelay(true);
-    let stream = tokio::net::TcpStream::from_std(stream)?;
-    stream.reset_when_dropped();
-    Ok(stream)
 }
 
 #[cfg(test)]
 mod tests {
+    use rustix::event::{PollFd, PollFlags, poll};
+
     use super::*;
 
     fn unix(path: &Path) -> Address {
         Address::Unix(path.to_owned())
+    }
+
+    #[test]
+    fn an_accepted_connection_inherits_its_options() {
+        let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
+        let Address::Ip(address) = *listener.local_address() else {
+            panic!("not an IP address");
+        };
+        drop(TcpStream::connect(address).unwrap());
+        let mut polled = [PollFd::new(&listener, PollFlags::IN)];
+        assert_eq!(poll(&mut polled, None), Ok(1));
+        let accepted = listener.accept().unwrap();
+        assert!(accepted.has_left());
+        let Accepted::Tcp(accepted) = accepted else {
+            panic!("not a TCP connection");
+        };
+        assert!(sockopt::tcp_nodelay(&accepted).unwrap());
+        let linger = sockopt::socket_linger(&accepted).unwrap();
+        assert_eq!(linger, Some(Duration::ZERO));
+        let buffer = sockopt::socket_send_buffer_size(&accepted).unwrap();
+        assert_eq!(buffer, 2 * SEND_BUFFER_BYTES);
     }
 
     #[test]

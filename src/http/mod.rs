@@ -6,10 +6,12 @@
 //! Parse an [`Address`], [`Listener::bind`] it before anything else is started, fill in
 //! [`Routes`], then [`serve`] until stopped.
 
+mod acceptor;
 mod address;
 mod connection;
 mod connections;
 mod deadline;
+mod defer;
 mod event;
 mod host;
 mod limits;

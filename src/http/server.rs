@@ -1,34 +1,33 @@
-//! The accept loop.
+//! The server's loop.
 //!
 //! Invariant: every connection is a task of one set; none is left when [`serve`] returns.
 
-use std::future::poll_fn;
 use std::io;
+use std::panic::resume_unwind;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::task::{JoinError, JoinSet, yield_now};
 use tokio::time::{Instant, sleep, timeout};
 
+use super::acceptor::Acceptor;
 use super::connection::{self, Shared};
 use super::event::HttpEvent;
 use super::limits::Limits;
 use super::linger::Socket;
-use super::listener::{self, Accepted, Acceptor, Listener};
+use super::listener::{Accepted, Listener};
 use super::routes::Routes;
 
-/// Pause before accepting again after the system has run out of descriptors or memory.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Pause before trying again to make room while every connection is needed.
 const ROOM_PAUSE: Duration = Duration::from_millis(2);
 
 /// The reason for which the server ended before it was stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// A listener could not be registered with the runtime.
+    /// The thread that accepts could not be started.
     #[error("cannot accept connections")]
     Listen(#[source] io::Error),
     /// A request handler panicked, so the state behind it cannot be trusted.
@@ -52,19 +51,20 @@ pub async fn serve(
     limits: Limits,
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let acceptors = listeners
-        .into_iter()
-        .map(Listener::start)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(ServeError::Listen)?;
+    let shared = Arc::new(routes.into_shared(limits));
+    let mut acceptor =
+        Acceptor::start(listeners, &shared.connections).map_err(ServeError::Listen)?;
     let mut server = Server {
-        shared: Arc::new(routes.into_shared(limits)),
+        shared,
         graceful: GracefulShutdown::new(),
         tasks: JoinSet::new(),
     };
-    let outcome = server.run(&acceptors, stop).await;
-    drop(acceptors);
+    let outcome = server.run(&mut acceptor, stop).await;
+    let accepting = acceptor.stop().await;
     let drained = server.drain().await;
+    if let Err(payload) = accepting {
+        resume_unwind(payload);
+    }
     outcome.and(drained)
 }
 
@@ -83,11 +83,10 @@ struct Newcomer {
 impl Server {
     async fn run(
         &mut self,
-        acceptors: &[Acceptor],
+        acceptor: &mut Acceptor,
         stop: impl Future<Output = ()>,
     ) -> Result<(), ServeError> {
         let mut stop = pin!(stop);
-        let mut last = 0;
         let mut newcomer = None;
         loop {
             newcomer = match newcomer {
@@ -99,23 +98,13 @@ impl Server {
                 () = &mut stop => return Ok(()),
                 Some(ended) = self.tasks.join_next() => check(ended)?,
                 () = sleep(ROOM_PAUSE), if newcomer.is_some() => {}
-                accepted = accept(acceptors, &mut last), if newcomer.is_none() => match accepted {
-                    Ok(stream) => newcomer = Some(Newcomer {
+                accepted = acceptor.next(), if newcomer.is_none() => match accepted {
+                    Some(stream) => newcomer = Some(Newcomer {
                         stream,
                         deadline: Instant::now() + self.shared.limits.stall,
                     }),
-                    Err(error) => {
-                        self.shared.observe(HttpEvent::AcceptFailed);
-                        if is_of_client(&error) {
-                            continue;
-                        }
-                        // Closing a connection frees a descriptor, which may be what is missing.
-                        self.shared.connections.displace();
-                        tokio::select! {
-                            () = &mut stop => return Ok(()),
-                            () = sleep(ACCEPT_PAUSE) => {}
-                        }
-                    }
+                    // The thread has panicked; stopping it returns the panic.
+                    None => return Ok(()),
                 },
             }
         }
@@ -138,12 +127,12 @@ impl Server {
                 check(ended)?;
             }
         }
-        match newcomer.stream {
-            Accepted::Tcp(tcp) => match listener::register(tcp) {
-                Ok(tcp) => self.spawn(tcp),
-                Err(_) => self.shared.observe(HttpEvent::AcceptFailed),
-            },
-            Accepted::Unix(unix) => self.spawn(unix),
+        let registered = match newcomer.stream {
+            Accepted::Tcp(tcp) => TcpStream::from_std(tcp).map(|tcp| self.spawn(tcp)),
+            Accepted::Unix(unix) => UnixStream::from_std(unix).map(|unix| self.spawn(unix)),
+        };
+        if registered.is_err() {
+            self.shared.observe(HttpEvent::AcceptFailed);
         }
         Ok(None)
     }
@@ -175,35 +164,6 @@ impl Server {
         }
         outcome
     }
-}
-
-/// Accepts the next connection of any listener, round-robin from the one after `last`.
-async fn accept(acceptors: &[Acceptor], last: &mut usize) -> io::Result<Accepted> {
-    poll_fn(|cx| {
-        for _ in 0..acceptors.len() {
-            *last = (*last + 1) % acceptors.len();
-            let Some(acceptor) = acceptors.get(*last) else {
-                continue;
-            };
-            if let Poll::Ready(accepted) = acceptor.poll_accept(cx) {
-                return Poll::Ready(accepted);
-            }
-        }
-        Poll::Pending
-    })
-    .await
-}
-
-/// Returns whether an error concerns only the connection that was to be accepted (accept(2)); the
-/// next one may succeed.
-fn is_of_client(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::Interrupted
-    )
 }
 
 fn check(ended: Result<(), JoinError>) -> Result<(), ServeError> {

@@ -32,10 +32,10 @@ fn threads(process: u32) -> Vec<String> {
     names.map(|name| name.trim_end().to_owned()).collect()
 }
 
-/// Returns the most threads that a daemon has apart from its inputs': the main thread, the log's, those that encode pages,
-/// and those that count.
+/// Returns the most threads that a daemon has apart from its inputs': the main thread, the log's, the one that accepts,
+/// those that encode pages, and those that count.
 fn most_threads() -> usize {
-    2 + 4 + thread::available_parallelism().unwrap().get()
+    3 + 4 + thread::available_parallelism().unwrap().get()
 }
 
 #[test]

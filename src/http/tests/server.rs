@@ -132,6 +132,16 @@ fn a_request_of_http_1_1_needs_one_host() {
 }
 
 #[test]
+fn clients_that_leave_without_a_request_take_no_place() {
+    let server = Server::start();
+    for _ in 0..20 {
+        drop(server.connect());
+    }
+    assert!(server.get("/-/healthy").ends_with("ok\n"));
+    assert_eq!(server.seen.count(HttpEvent::Opened), 1);
+}
+
+#[test]
 fn more_clients_than_the_usual_backlog_can_wait_to_be_accepted() {
     let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
     let Address::Ip(address) = *listener.local_address() else {

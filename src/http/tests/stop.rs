@@ -90,6 +90,35 @@ fn an_idle_connection_does_not_delay_the_stop() {
     assert_eq!(server.seen.count(HttpEvent::Closed), 2);
 }
 
+#[test]
+fn clients_that_wait_for_room_do_not_delay_the_stop() {
+    let (scrape, has_begun, let_go) = held();
+    let limits = Limits {
+        connections: 1,
+        stall: PATIENCE * 4,
+        stop: PATIENCE * 4,
+        ..Limits::default()
+    };
+    let mut server = Server::with(scrape, limits);
+    let request = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let connect = || {
+        let mut stream = server.connect();
+        stream.write_all(request).unwrap();
+        stream
+    };
+    let mut first = connect();
+    has_begun.recv_timeout(PATIENCE).unwrap();
+    let waiting: Vec<_> = (0..100).map(|_| connect()).collect();
+    server.request_stop();
+    for mut stream in waiting {
+        assert_eq!(rest_of(&mut stream), "");
+    }
+    assert!(TcpStream::connect(server.address).is_err());
+    let_go.send(()).unwrap();
+    assert!(rest_of(&mut first).ends_with("up 1\n"));
+    server.join().unwrap();
+}
+
 struct Broken;
 
 impl Scrape for Broken {
