@@ -57,17 +57,22 @@ impl Generate {
     }
 }
 
-/// Writes one page for the program and one for each visible command.
+/// Writes one page for the program and one for each visible command, and each below one.
 fn man(program: Command, directory: &Path) -> io::Result<()> {
     fs::create_dir_all(directory)?;
     let mut program = program.disable_help_subcommand(true);
     program.build();
     // `build` sets the display name of a command: `httplog-exporter-run`.
-    for command in program.get_subcommands().filter(|one| !one.is_hide_set()) {
-        let page = page(command.clone());
-        let mut text = Vec::new();
-        page.render(&mut text)?;
-        write(directory, &page.get_filename(), &text)?;
+    let mut commands: Vec<&Command> = vec![&program];
+    while let Some(command) = commands.pop() {
+        let below = command.get_subcommands().filter(|one| !one.is_hide_set());
+        for command in below {
+            let page = page(command.clone());
+            let mut text = Vec::new();
+            page.render(&mut text)?;
+            write(directory, &page.get_filename(), &text)?;
+            commands.push(command);
+        }
     }
     // The end of `--help` becomes a section.
     let page = page(program.after_help(None::<&str>));

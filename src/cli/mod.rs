@@ -20,6 +20,7 @@ mod rejects;
 mod replay;
 mod routes;
 mod run;
+mod state;
 mod summary;
 mod unrecognised;
 mod views;
@@ -73,6 +74,7 @@ enum Command {
     Patterns(patterns::Patterns),
     Routes(routes::Routes),
     Init(init::Init),
+    State(state::State),
     Generate(generate::Generate),
 }
 
@@ -89,6 +91,7 @@ impl Cli {
             Command::Patterns(patterns) => patterns.execute(),
             Command::Routes(routes) => routes.execute(),
             Command::Init(init) => init.execute(),
+            Command::State(state) => state.execute(),
             Command::Generate(generate) => generate.execute(Self::command()),
         }
     }

@@ -2,6 +2,8 @@
 //!
 //! Invariant: a timestamp comes from a complete text with a time zone; nothing is guessed.
 
+use std::fmt;
+
 /// Whole seconds since 1970-01-01T00:00:00Z, until 2106-02-07T06:28:15Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub u32);
@@ -40,6 +42,19 @@ impl Timestamp {
             _ => epoch(text)?,
         };
         u32::try_from(seconds).ok().map(Self)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    /// Writes `2026-11-22T18:47:15Z` (RFC 3339).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (days, second) = (i64::from(self.0 / 86_400), self.0 % 86_400);
+        let (year, month, day) = date(days);
+        let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
+        )
     }
 }
 
@@ -146,6 +161,20 @@ fn days(year: i64, month: i64, day: i64) -> Option<i64> {
     Some(year * 365 + leap_days + of_year - DAYS_TO_1970)
 }
 
+/// Returns the year, the month and the day of days since 1970-01-01, which are not negative.
+fn date(days: i64) -> (i64, i64, i64) {
+    // 400 years have as many days as any other 400.
+    let days = days + DAYS_TO_1970;
+    let (centuries, days) = (days / 146_097, days % 146_097);
+    let of_centuries = (days - days / 1_460 + days / 36_524 - days / 146_096) / 365;
+    let of_year = days - (365 * of_centuries + of_centuries / 4 - of_centuries / 100);
+    let since_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * since_march + 2) / 5 + 1;
+    let month = (since_march + 2) % 12 + 1;
+    let year = centuries * 400 + of_centuries + i64::from(month <= 2);
+    (year, month, day)
+}
+
 /// Parses a number of digits alone.
 fn digits(text: &[u8]) -> Option<i64> {
     text.iter().try_fold(0, |number, byte| {
@@ -231,7 +260,25 @@ mod tests {
         assert_eq!(expected, 230 * 365 + 56);
     }
 
+    #[test]
+    fn a_time_is_written_as_its_date() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (1_795_373_235, "2026-11-22T18:47:15Z"),
+            (u32::MAX, "2106-02-07T06:28:15Z"),
+        ] {
+            assert_eq!(Timestamp(seconds).to_string(), text);
+        }
+    }
+
     proptest! {
+        #[test]
+        fn what_is_written_is_parsed(seconds: u32) {
+            let time = Timestamp(seconds);
+            prop_assert_eq!(Timestamp::parse(time.to_string().as_bytes()), Some(time));
+        }
+
         #[test]
         fn arbitrary_bytes_do_not_panic(text in proptest::collection::vec(any::<u8>(), 0..40)) {
             let _ = Timestamp::parse(&text);

@@ -52,6 +52,20 @@ fn examine(directory: &dyn Directory, copy: Copy) -> Examined {
     checkpoint.map_or_else(Examined::Unusable, |valid| Examined::Valid(Box::new(valid)))
 }
 
+impl Inspection {
+    /// Returns the checkpoint that a start uses.
+    pub fn used(&self) -> Option<&Checkpoint> {
+        let examined = match self.verdict.used()? {
+            Copy::Current => &self.current,
+            Copy::Previous => &self.previous,
+        };
+        match examined {
+            Examined::Valid(checkpoint) => Some(checkpoint),
+            _ => None,
+        }
+    }
+}
+
 impl Examined {
     pub(super) fn found(&self) -> Found {
         match self {

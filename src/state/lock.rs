@@ -11,8 +11,6 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, openat};
 use rustix::io::Errno;
 
-/// Name of the file that is locked.
-const FILE: &str = "lock";
 /// Attempts to lock a file that somebody else removes meanwhile.
 const ATTEMPTS: usize = 8;
 /// Bytes of the file that are read: the digits of a process id and a newline.
@@ -54,6 +52,9 @@ fn holder(pid: Option<&u32>) -> String {
 }
 
 impl StateLock {
+    /// Name of the file that is locked.
+    pub const FILE: &str = "lock";
+
     /// Locks a directory, which is created if only it is missing. Never waits. `held` is a lock of this process, which is
     /// not in the way of the same directory under another name: the result is then `None`.
     pub fn acquire(dir: &Path, held: Option<&Self>) -> Result<Option<Self>, LockError> {
@@ -67,7 +68,7 @@ impl StateLock {
             }
             _ => {}
         }
-        let path = dir.join(FILE);
+        let path = dir.join(Self::FILE);
         for _ in 0..ATTEMPTS {
             let mut file = open(&path).map_err(|error| match error {
                 // A link, a FIFO without a reader, a directory.
@@ -174,7 +175,7 @@ mod tests {
     fn a_lock_file_without_a_process_id_is_in_use_all_the_same() {
         let dir = tempfile::tempdir().unwrap();
         let _lock = acquire(dir.path()).unwrap().unwrap();
-        fs::write(dir.path().join(FILE), "?").unwrap();
+        fs::write(dir.path().join(StateLock::FILE), "?").unwrap();
         assert!(
             acquire(dir.path())
                 .unwrap_err()
@@ -185,7 +186,7 @@ mod tests {
     #[test]
     fn neither_a_link_nor_a_special_file_is_opened_for_the_lock() {
         let dir = tempfile::tempdir().unwrap();
-        let (path, target) = (dir.path().join(FILE), dir.path().join("target"));
+        let (path, target) = (dir.path().join(StateLock::FILE), dir.path().join("target"));
         let refused = || acquire(dir.path()).unwrap_err().ends_with("remove it");
         symlink(&target, &path).unwrap();
         assert!(refused() && !target.exists());

@@ -34,6 +34,8 @@ pub struct Store {
     number: u64,
     /// Copies that cannot be used and were not moved away yet.
     unmoved: Vec<Copy>,
+    /// Copies that were moved away since the last commit that was made.
+    moved: Vec<Moved>,
     /// Bytes of the last commit.
     bytes: usize,
 }
@@ -62,12 +64,14 @@ pub struct Loaded {
 }
 
 /// A commit that was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Committed {
     /// Number of the checkpoint.
     pub number: u64,
     /// Size of the file.
     pub bytes: u64,
+    /// Copies that could not be moved away before.
+    pub moved: Vec<Moved>,
 }
 
 impl Store {
@@ -124,6 +128,7 @@ impl Store {
             settings,
             number,
             unmoved,
+            moved: Vec::new(),
             bytes: 0,
         };
         let (moved, mut failures) = store.move_unusable();
@@ -151,25 +156,23 @@ impl Store {
     ) -> Result<Committed, StoreError> {
         let is_synced = self.settings.durability == Durability::Power;
         // An attempt that failed may have left its file under any name.
-        self.number += 1;
+        self.number = self.number.saturating_add(1);
         let Settings { durability, host } = self.settings;
         let header = Header::new(self.number, millis(now), host, durability);
         let bytes = encode(&header, saved, self.bytes)?;
         if is_synced {
             sync_logs().map_err(StoreError::Logs)?;
         }
-        if let Some(error) = self.move_unusable().1.pop() {
+        let (moved, mut failures) = self.move_unusable();
+        self.moved.extend(moved);
+        if let Some(error) = failures.pop() {
             return Err(error);
         }
-        if let Err(error) = self.write_unfinished(&bytes, is_synced) {
+        if let Err(error) = self.replace_current(&bytes, is_synced) {
             // Frees the space of a disk that is full. That fails where writing failed for another reason.
             let _ = self.directory.remove(UNFINISHED);
             return Err(error);
         }
-        self.keep_current()?;
-        self.directory
-            .rename(UNFINISHED, Copy::Current.name())
-            .map_err(StoreError::io("replace", self.path(Copy::Current.name())))?;
         if is_synced {
             sync_directory(&*self.directory)?;
         }
@@ -177,6 +180,7 @@ impl Store {
         Ok(Committed {
             number: self.number,
             bytes: bytes.len() as u64,
+            moved: std::mem::take(&mut self.moved),
         })
     }
 
@@ -188,6 +192,15 @@ impl Store {
     /// Changes the protection of later commits.
     pub fn set_durability(&mut self, durability: Durability) {
         self.settings.durability = durability;
+    }
+
+    /// Writes a file that becomes the current checkpoint, and the current one the previous.
+    fn replace_current(&self, bytes: &[u8], is_synced: bool) -> Result<(), StoreError> {
+        self.write_unfinished(bytes, is_synced)?;
+        self.keep_current()?;
+        let current = Copy::Current.name();
+        let renamed = self.directory.rename(UNFINISHED, current);
+        renamed.map_err(StoreError::io("replace", self.path(current)))
     }
 
     /// Writes `state.tmp`, which is another file each time.

@@ -16,16 +16,17 @@ fn names(folder: &Path) -> BTreeSet<String> {
 }
 
 /// Returns the output of `--help` of the program or of a command.
-fn help(dir: &Path, command: Option<&str>) -> String {
-    let ended = run(dir, command.into_iter().chain(["--help"]), "");
+fn help(dir: &Path, command: &[String]) -> String {
+    let words = command.iter().map(String::as_str);
+    let ended = run(dir, words.chain(["--help"]), "");
     assert_eq!(ended.code, Some(0), "{ended:?}");
     ended.out
 }
 
-/// Returns the commands that the program's help lists.
-fn commands(dir: &Path) -> Vec<String> {
-    let help = help(dir, None);
-    let list = help.split("Commands:\n").nth(1).unwrap();
+/// Returns the commands that the help of the program or of a command lists.
+fn commands(dir: &Path, of: &[String]) -> Vec<String> {
+    let help = help(dir, of);
+    let list = help.split("Commands:\n").nth(1).unwrap_or_default();
     let list = list.split("\n\n").next().unwrap();
     let first = |line: &str| line.split_whitespace().next().map(str::to_owned);
     let entries = list
@@ -35,6 +36,21 @@ fn commands(dir: &Path) -> Vec<String> {
         .filter_map(first)
         .filter(|name| name != "help")
         .collect()
+}
+
+/// Returns the words of each command and of each command below one.
+fn all_commands(dir: &Path) -> Vec<Vec<String>> {
+    let mut all = Vec::new();
+    for command in commands(dir, &[]) {
+        let command = vec![command];
+        let below = commands(dir, &command);
+        let below = below
+            .into_iter()
+            .map(|name| [&command[..], &[name]].concat());
+        all.extend(below);
+        all.push(command);
+    }
+    all
 }
 
 /// Returns the long options that a text mentions.
@@ -58,19 +74,20 @@ fn generated(what: &str) -> tempfile::TempDir {
 fn every_command_has_a_page_with_its_options() {
     let dir = generated("man");
     let out = dir.path().join("out/deep");
-    let commands = commands(dir.path());
-    assert!(commands.contains(&"run".to_owned()), "{commands:?}");
-    let mut expected: BTreeSet<String> = commands
-        .iter()
-        .map(|command| format!("httplog-exporter-{command}.1"))
-        .collect();
-    expected.insert("httplog-exporter.1".to_owned());
+    let mut commands = all_commands(dir.path());
+    assert!(commands.contains(&vec!["run".to_owned()]), "{commands:?}");
+    assert!(commands.contains(&vec!["state".to_owned(), "reset".to_owned()]));
+    commands.push(Vec::new());
+    let name = |command: &[String]| {
+        let words = [&["httplog-exporter".to_owned()], command].concat();
+        format!("{}.1", words.join("-"))
+    };
+    let expected = commands.iter().map(|command| name(command)).collect();
     assert_eq!(names(&out), expected);
-    for command in commands.iter().map(Some).chain([None]) {
-        let suffix = command.map_or(String::new(), |name| format!("-{name}"));
-        let page = fs::read_to_string(out.join(format!("httplog-exporter{suffix}.1"))).unwrap();
+    for command in &commands {
+        let page = fs::read_to_string(out.join(name(command))).unwrap();
         let page = page.replace("\\-", "-").replace("\\fB", " ");
-        let asked = options(&help(dir.path(), command.map(String::as_str)));
+        let asked = options(&help(dir.path(), command));
         assert!(asked.contains("help"), "{command:?}: {asked:?}");
         for option in asked {
             assert!(
@@ -106,7 +123,7 @@ fn completions_offer_the_commands_and_options_of_help() {
         "httplog-exporter.fish",
     ];
     assert_eq!(names(&out), expected.map(str::to_owned).into());
-    let commands = commands(dir.path());
+    let commands = commands(dir.path(), &[]);
     for name in expected {
         let text = fs::read_to_string(out.join(name)).unwrap();
         for command in &commands {

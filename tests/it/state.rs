@@ -1,5 +1,7 @@
 //! Tests of the state directory, which one daemon at a time uses.
 
+mod command;
+
 use std::fs;
 use std::path::Path;
 
