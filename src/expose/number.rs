@@ -42,15 +42,12 @@ pub(super) fn push_integer(value: u64, out: &mut Vec<u8>) {
 #[derive(Clone, Copy)]
 pub(super) struct Digits {
     bytes: [u8; MAX_DIGITS + 1],
-    /// The first eight bytes; what was just written one by one cannot be read at once without waiting for it.
+    /// The bytes, if there are at most eight: a copy of what was just written to memory would have to wait for it.
     word: u64,
     length: usize,
 }
 
 impl Digits {
-    /// Most bytes that [`Self::put_line`] writes.
-    pub(super) const SIZE: usize = MAX_DIGITS + 1;
-
     /// Returns the digits of an integer.
     #[inline]
     pub(super) fn of(value: u64) -> Self {
@@ -62,10 +59,9 @@ impl Digits {
                 *digit = b'0' + (rest % 10) as u8;
                 rest /= 10;
             }
-            let word = bytes.first_chunk().copied().unwrap_or_default();
             return Self {
-                word: u64::from_le_bytes(word),
                 bytes,
+                word: 0,
                 length,
             };
         }
@@ -92,29 +88,22 @@ impl Digits {
         }
     }
 
-    /// Writes the digits and the newline at an offset with room for [`Self::SIZE`] bytes; returns their end.
+    /// Appends the digits and the newline.
     #[inline]
-    pub(super) fn put_line(&self, out: &mut [u8], at: usize) -> usize {
-        let place = &mut out[at..][..Self::SIZE];
-        if let Some(first) = place.first_chunk_mut() {
-            *first = self.word.to_le_bytes();
+    pub(super) fn push_line(&self, out: &mut Vec<u8>) {
+        if self.length < size_of::<u64>() {
+            let end = out.len() + self.length + 1;
+            out.extend_from_slice(&self.word.to_le_bytes());
+            out.truncate(end);
+        } else {
+            out.extend_from_slice(&self.bytes[..=self.length]);
         }
-        if self.length >= size_of::<u64>() {
-            place.copy_from_slice(&self.bytes);
-        }
-        at + self.length + 1
     }
 
     /// Returns the digits.
     #[inline]
     pub(super) fn text(&self) -> &[u8] {
         &self.bytes[..self.length]
-    }
-
-    /// Returns the digits and the newline.
-    #[inline]
-    pub(super) fn line(&self) -> &[u8] {
-        &self.bytes[..=self.length]
     }
 }
 

@@ -1,45 +1,39 @@
-//! Texts that are copied again and again.
+//! Short texts that are copied again and again.
 //!
-//! Invariant: a copy is whole, and what it writes behind the text is overwritten or cut off.
+//! Invariant: a copy is the text alone.
 
-/// Bytes that are copied at once. Copies of a few constant lengths are a few instructions; copying a text by its own
-/// length would be a call.
+/// Bytes that are copied at once. A copy of a constant length is a few instructions; one of any length is a call.
 const CHUNK: usize = 32;
 
 /// A text, padded to whole chunks.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Padded {
-    chunks: Vec<[u8; CHUNK]>,
+    chunks: Box<[[u8; CHUNK]]>,
     length: usize,
 }
 
 impl Padded {
-    /// Replaces the text by these parts.
-    pub(super) fn set(&mut self, parts: &[&[u8]]) {
-        self.length = parts.iter().map(|part| part.len()).sum();
-        self.chunks.clear();
-        self.chunks.resize(self.length.div_ceil(CHUNK), [0; CHUNK]);
-        let mut rest = self.chunks.as_flattened_mut();
-        for part in parts {
-            let (place, behind) = rest.split_at_mut(part.len());
-            place.copy_from_slice(part);
-            rest = behind;
+    /// Pads a text.
+    pub(super) fn new(text: &[u8]) -> Self {
+        let chunks = text.chunks(CHUNK).map(|chunk| {
+            let mut padded = [0; CHUNK];
+            padded[..chunk.len()].copy_from_slice(chunk);
+            padded
+        });
+        Self {
+            chunks: chunks.collect(),
+            length: text.len(),
         }
     }
 
-    /// Returns the bytes that a copy writes, padding included.
-    pub(super) fn size(&self) -> usize {
-        self.chunks.len() * CHUNK
-    }
-
-    /// Writes the text at an offset that has room for the padding too; returns the end of the text.
+    /// Appends the text.
     #[inline]
-    pub(super) fn put(&self, out: &mut [u8], at: usize) -> usize {
-        let (places, _) = out[at..][..self.size()].as_chunks_mut();
-        for (place, chunk) in places.iter_mut().zip(&self.chunks) {
-            *place = *chunk;
+    pub(super) fn push_to(&self, out: &mut Vec<u8>) {
+        let end = out.len() + self.length;
+        for chunk in &self.chunks {
+            out.extend_from_slice(chunk);
         }
-        at + self.length
+        out.truncate(end);
     }
 }
 
@@ -51,15 +45,11 @@ mod tests {
     proptest! {
         #[test]
         fn copies_one_behind_the_other_are_the_texts(texts in proptest::collection::vec("[a-z]{0,100}", 0..10)) {
-            let mut padded = Padded::default();
-            let (mut out, mut at) = (vec![0; 2_000], 0);
+            let mut out = Vec::new();
             for text in &texts {
-                let (one, two) = text.as_bytes().split_at(text.len() / 2);
-                padded.set(&[one, two]);
-                prop_assert!(padded.size() >= text.len());
-                at = padded.put(&mut out, at);
+                Padded::new(text.as_bytes()).push_to(&mut out);
             }
-            prop_assert_eq!(&String::from_utf8_lossy(&out[..at]), &texts.concat());
+            prop_assert_eq!(String::from_utf8(out).unwrap(), texts.concat());
         }
     }
 }

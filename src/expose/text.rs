@@ -61,9 +61,12 @@ struct Scratch {
     /// `{a="b",c="d"}` of the current series; empty without labels.
     labels: Vec<u8>,
     /// `name_bucket{a="b",` of the current series.
-    bucket: Padded,
+    bucket: Vec<u8>,
     bounds: Bounds,
 }
+
+/// Bytes of the longest tail, a number and a newline.
+const TAIL_BYTES: usize = 64;
 
 /// The parts of bucket lines behind the series' labels: `le="0.005"} `, …, `le="+Inf"} `.
 #[derive(Default)]
@@ -89,9 +92,8 @@ impl Bounds {
         });
         let all = finite.chain([b"+Inf".to_vec()]);
         let tails = all.map(|bound| {
-            let mut tail = Padded::default();
-            tail.set(&[b"le=\"", &*bound, b"\"} "]);
-            tail
+            let tail = [b"le=\"", &*bound, b"\"} "].concat();
+            Padded::new(&tail)
         });
         self.tails = tails.collect();
         self.made_of = Some((Arc::clone(&histogram.bounds), histogram.unit));
@@ -117,28 +119,29 @@ fn push_histogram(name: &str, histogram: &Histogram, scratch: &mut Scratch, out:
         bounds,
     } = scratch;
     bounds.prepare(histogram);
+    bucket.clear();
+    bucket.extend_from_slice(name.as_bytes());
+    bucket.extend_from_slice(b"_bucket");
     match labels.split_last() {
-        Some((_brace, open)) => bucket.set(&[name.as_bytes(), b"_bucket", open, b","]),
-        None => bucket.set(&[name.as_bytes(), b"_bucket{"]),
+        Some((_brace, open)) => {
+            bucket.extend_from_slice(open);
+            bucket.push(b',');
+        }
+        None => bucket.push(b'{'),
     }
 
     let tails = &bounds.tails;
+    out.reserve(tails.len() * (bucket.len() + TAIL_BYTES));
     let (mut total, mut digits) = (0, Digits::of(0));
-    let mut at = out.len();
-    // The padding behind the last line is cut off again.
-    let sizes = tails.iter().map(|tail| tail.size() + Digits::SIZE);
-    let size: usize = sizes.sum::<usize>() + tails.len() * bucket.size();
-    out.resize(at + size, 0);
     for (tail, count) in tails.iter().zip(histogram.cumulative()) {
         // Most buckets of a series that is rarely counted repeat the total.
         if count != total {
             (total, digits) = (count, Digits::of(count));
         }
-        at = bucket.put(out, at);
-        at = tail.put(out, at);
-        at = digits.put_line(out, at);
+        out.extend_from_slice(bucket);
+        tail.push_to(out);
+        digits.push_line(out);
     }
-    out.truncate(at);
 
     let sum = Number::Exact(histogram.sum, histogram.unit);
     let count = Number::Exact(histogram.observations(), Unit::One);
@@ -154,7 +157,7 @@ fn push_histogram(name: &str, histogram: &Histogram, scratch: &mut Scratch, out:
 fn push_value(number: Number, out: &mut Vec<u8>) {
     out.push(b' ');
     if let Number::Exact(value, Unit::One | Unit::Bytes) = number {
-        out.extend_from_slice(Digits::of(value).line());
+        Digits::of(value).push_line(out);
     } else {
         push_number(number, out);
         out.push(b'\n');
