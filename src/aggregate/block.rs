@@ -153,8 +153,8 @@ impl Layout {
                 if let Some(value) = values.get(sum.measure)
                     && let Some(word) = words.get_mut(sum.word)
                 {
-                    let added = u32::try_from(value).unwrap_or(u32::MAX);
                     must_flush |= !is_added(value);
+                    let added = u32::try_from(value).unwrap_or(0);
                     let added = if is_added(value) { added } else { 0 };
                     *word = u32::from_le_bytes(*word).wrapping_add(added).to_le_bytes();
                 }

@@ -38,6 +38,8 @@ pub(super) struct Rows {
     registered: usize,
     /// The registered rows, in the order of registration, if that is kept.
     order: Option<Vec<Row>>,
+    /// Random factor of the keys' hashes.
+    seed: u64,
     hasher: RandomState,
     /// The block of each row.
     blocks: Vec<Part>,
@@ -82,11 +84,13 @@ impl Place {
 impl Rows {
     /// Creates rows with blocks of so many parts and slots in so many tables.
     pub(super) fn new(parts: usize, tables: usize) -> Self {
+        let hasher = RandomState::default();
         Self {
+            seed: hasher.hash_one(0) | 1,
             places: [Place::FREE; MIN_PLACES].into(),
             registered: 0,
             order: None,
-            hasher: RandomState::default(),
+            hasher,
             blocks: Vec::new(),
             parts,
             slots: Vec::new(),
@@ -240,7 +244,9 @@ impl Rows {
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "a hash of 32 bits will do")]
     fn hash(&self, key: Key) -> u32 {
-        self.hasher.hash_one(key.0) as u32
+        // The low half of the product depends on the low bits of the key, the high half on all.
+        let product = u128::from(key.0) * u128::from(self.seed);
+        (product ^ (product >> u64::BITS)) as u32
     }
 
     fn insert(&mut self, new: Place) {
