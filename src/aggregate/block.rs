@@ -117,6 +117,11 @@ impl Layout {
         self.parts
     }
 
+    /// Returns the number of bytes of a block.
+    pub(super) fn bytes(&self) -> usize {
+        self.parts * CACHE_LINE
+    }
+
     /// Returns the place of what a family counts, which is among the families that the layout was made for.
     pub(super) fn place(&self, definition: &Definition) -> Option<Place> {
         let sum = |measure| {

@@ -51,8 +51,9 @@ impl Shard {
             source,
             rows: Rows::new(layout.parts(), tables.len()),
             flushed: ledger.recorded,
+            // Counting allocates nothing.
+            bytes: Vec::with_capacity(layout.bytes()),
             layout,
-            bytes: Vec::new(),
             tables,
             rejected,
             is_full: false,
