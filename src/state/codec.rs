@@ -187,7 +187,12 @@ impl postcard::ser_flavors::Flavor for Appender<'_> {
 
     #[inline]
     fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(bytes);
+        // Most numbers are one byte or two.
+        match bytes {
+            [one] => self.0.push(*one),
+            [one, two] => self.0.extend([*one, *two]),
+            _ => self.0.extend_from_slice(bytes),
+        }
         Ok(())
     }
 
