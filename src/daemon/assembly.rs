@@ -28,7 +28,7 @@ use crate::config::{Config, Limits, Resolvers, Source};
 use crate::join::{End, Links};
 use crate::label::Budget;
 use crate::pipeline::{NarrowedPatterns, Pipeline, Settings};
-use crate::source::{Notifier, StreamThread};
+use crate::source::{Notifier, RealFs, SharedFs, StreamThread};
 use crate::state::StateLock;
 use crate::telemetry::Telemetry;
 
@@ -39,6 +39,7 @@ pub(super) struct Assembly {
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) notifier: Arc<Notifier>,
+    pub(super) files: SharedFs<RealFs>,
     pub(super) streams: Arc<StreamThread>,
     /// Cloned for each worker.
     pub(super) notices: mpsc::UnboundedSender<Notice>,
@@ -227,6 +228,7 @@ impl Assembly {
             limits,
             clock: &self.clock,
             notifier: &self.notifier,
+            files: &self.files,
             streams: &self.streams,
         }
     }

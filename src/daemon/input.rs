@@ -9,7 +9,7 @@ use crate::clock::{Clock, Waker};
 use crate::config::{Files, Input};
 use crate::model::{Batch, GapReason};
 use crate::source::{
-    FILE_GAP_REASONS, FileSettings, FileSource, Notifier, Progress, ReadBuffer, RealFs,
+    FILE_GAP_REASONS, FileSettings, FileSource, Notifier, Progress, ReadBuffer, RealFs, SharedFs,
     StreamReceiver, StreamThread, Watch,
 };
 
@@ -25,7 +25,7 @@ const ROTATE_WAIT: Duration = Duration::from_mins(1);
 pub(super) enum OpenInput {
     /// Followed files; polled only, without notifications, if `watch` is `None`.
     Files {
-        source: Box<FileSource<RealFs>>,
+        source: Box<FileSource<SharedFs<RealFs>>>,
         watch: Option<Watch>,
     },
     /// A pipe, socket or journal; `due` is the latest time of its next poll.
@@ -41,6 +41,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) limits: InputLimits,
     pub(super) clock: &'a Arc<dyn Clock>,
     pub(super) notifier: &'a Arc<Notifier>,
+    pub(super) files: &'a SharedFs<RealFs>,
     pub(super) streams: &'a StreamThread,
 }
 
@@ -65,7 +66,8 @@ impl OpenInput {
         Ok(match wanted {
             Input::Files(files) => {
                 let clock = Arc::clone(with.clock);
-                let source = FileSource::new(&file_settings(files, limits), RealFs, clock);
+                let settings = file_settings(files, limits);
+                let source = FileSource::new(&settings, with.files.clone(), clock);
                 Self::Files {
                     source: Box::new(source),
                     watch: watch(files, waker, with),

@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::diag::Report;
 use crate::http::{Address, Listener, Ready};
 use crate::join::Links;
-use crate::source::{Notifier, StreamThread};
+use crate::source::{Notifier, RealFs, SharedFs, StreamThread};
 use crate::telemetry::Telemetry;
 
 /// Threads for work that may block: one page is encoded at a time.
@@ -78,6 +78,7 @@ impl Daemon {
             telemetry: Arc::clone(&telemetry),
             clock: Arc::clone(&clock),
             notifier,
+            files: SharedFs::new(RealFs, Arc::clone(&clock)),
             streams,
             notices: notice_sender,
             thread_maker: Arc::new(WorkerThread::prepare),

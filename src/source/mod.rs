@@ -14,8 +14,8 @@ mod stream;
 
 pub use file::{
     Entry, FILE_GAP_REASONS, FileError, FileEvent, FileId, FileSettings, FileSource, Fs, Kind,
-    Meta, Names, Notifier, PathPattern, PatternError, Progress, ReadBuffer, RealFs, Start, Watch,
-    find_files,
+    Meta, Names, Notifier, PathPattern, PatternError, Progress, ReadBuffer, RealFs, SharedFs,
+    Start, Watch, find_files,
 };
 pub use frame::{Cut, Framer};
 pub use read::LineReader;

@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::fs::{File, FileType, Metadata};
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 use std::path::{Component, Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -21,6 +22,24 @@ pub trait Fs: Clone + Send {
 
     /// Lists the entries of `dir`, unsorted, without `.` and `..`. The empty path is the current directory.
     fn list(&self, dir: &Path, found: &mut dyn FnMut(Entry)) -> io::Result<()>;
+
+    /// Lists the entries of `dir` whose names begin with one of these texts, each once.
+    fn list_beginning(
+        &self,
+        dir: &Path,
+        beginnings: &[&[u8]],
+        found: &mut dyn FnMut(Entry),
+    ) -> io::Result<()> {
+        self.list(dir, &mut |entry| {
+            let name = entry.name.as_bytes();
+            if beginnings
+                .iter()
+                .any(|beginning| name.starts_with(beginning))
+            {
+                found(entry);
+            }
+        })
+    }
 
     /// Returns the metadata of what `path` leads to, through symbolic links.
     fn stat(&self, path: &Path) -> io::Result<Meta>;

@@ -31,6 +31,7 @@ mod read_fault;
 mod rewritten;
 mod rotated;
 mod settings;
+mod shared;
 mod shredded;
 mod throttle;
 mod unseen;
@@ -46,6 +47,7 @@ pub use notifier::Notifier;
 pub use open::ReadBuffer;
 pub use pattern::{PathPattern, PatternError};
 pub use settings::{FileSettings, Progress, Start};
+pub use shared::SharedFs;
 pub use watch::Watch;
 
 #[cfg(test)]

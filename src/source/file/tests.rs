@@ -20,6 +20,7 @@ use crate::source::frame::READ_BYTES;
 mod alike;
 mod archives;
 mod copytruncate;
+mod crowd;
 mod descriptors;
 mod faults;
 mod known;
@@ -42,24 +43,30 @@ const WAIT: Duration = Duration::from_mins(1);
 
 /// Real file system that refuses some paths and counts its calls.
 #[derive(Clone, Default)]
-struct Refusing {
+pub(super) struct Refusing {
     refused: Arc<Mutex<BTreeSet<PathBuf>>>,
     calls: Arc<AtomicU64>,
+    lists: Arc<AtomicU64>,
     /// True if files have no time of birth.
     is_without_births: Arc<AtomicBool>,
 }
 
 impl Refusing {
-    fn refuse(&self, path: PathBuf) {
+    pub(super) fn refuse(&self, path: PathBuf) {
         self.refused.lock().unwrap().insert(path);
     }
 
-    fn allow_all(&self) {
+    pub(super) fn allow_all(&self) {
         self.refused.lock().unwrap().clear();
     }
 
     fn calls(&self) -> u64 {
         self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Returns how often a directory was listed.
+    pub(super) fn lists(&self) -> u64 {
+        self.lists.load(Ordering::Relaxed)
     }
 
     fn set_births(&self, has_births: bool) {
@@ -87,6 +94,7 @@ impl Fs for Refusing {
 
     fn list(&self, dir: &Path, found: &mut dyn FnMut(Entry)) -> io::Result<()> {
         self.enter(dir)?;
+        self.lists.fetch_add(1, Ordering::Relaxed);
         RealFs.list(dir, found)
     }
 

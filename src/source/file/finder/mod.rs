@@ -71,11 +71,17 @@ struct Known {
 
 /// Returns the files at paths that patterns match now. Nothing is opened.
 pub fn find_files(patterns: &[PathPattern]) -> Vec<(PathBuf, FileId)> {
-    let mut finder = Finder::new(patterns);
-    let found = finder
-        .scan(&RealFs, |_| false, Duration::ZERO)
-        .sightings
-        .into_iter();
+    let mut wanted: Vec<_> = patterns.iter().cloned().map(Wanted::new).collect();
+    let mut directories = Directories::default();
+    let mut listing = Listing::default();
+    walk::add_matches(
+        &RealFs,
+        &mut wanted,
+        &mut directories,
+        Duration::ZERO,
+        &mut listing,
+    );
+    let found = listing.sightings.into_iter();
     let found = found.filter_map(|(path, sighting)| Some((path, sighting.seen.ok()?.id)));
     found.collect()
 }

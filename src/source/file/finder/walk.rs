@@ -4,7 +4,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -44,6 +43,18 @@ pub(super) fn scan<F: Fs>(
         }
     }
     scan_beside(fs, originals, directories, now, &mut listing);
+    add_matches(fs, wanted, directories, now, &mut listing);
+    listing
+}
+
+/// Adds the files that patterns match, without the rotated files of literal paths.
+pub(super) fn add_matches<F: Fs>(
+    fs: &F,
+    wanted: &mut [Wanted],
+    directories: &mut Directories,
+    now: Duration,
+    listing: &mut Listing,
+) {
     for wanted in wanted {
         let pattern = wanted.pattern.as_path();
         let was_scanned = match &wanted.pattern.shape {
@@ -58,7 +69,7 @@ pub(super) fn scan<F: Fs>(
                     fs,
                     directories,
                     now,
-                    listing: &mut listing,
+                    listing: &mut *listing,
                     fresh: wanted.fresh,
                     literal: &mut wanted.literal,
                     found: false,
@@ -74,7 +85,6 @@ pub(super) fn scan<F: Fs>(
         };
         wanted.fresh &= !was_scanned;
     }
-    listing
 }
 
 /// Adds the names under which a rotation renames the file at a followed path: its own, and those of the targets of a link.
@@ -122,13 +132,7 @@ fn scan_beside<F: Fs>(
         if directories.is_unchanged(fs, &dir, now) {
             continue;
         }
-        let stems: Vec<&[u8]> = names.keys().map(|name| Rotated::stem(name)).collect();
-        // Not a fault: files in a directory that cannot be listed may be readable.
-        let listed = fs.list(&dir, &mut |entry| {
-            let name = entry.name.as_bytes();
-            if stems.len() <= MOST_STEMS && !stems.iter().any(|stem| name.starts_with(stem)) {
-                return;
-            }
+        let mut add = |entry: Entry| {
             let Some(rotated) = rotated_file(&entry) else {
                 return;
             };
@@ -142,7 +146,14 @@ fn scan_beside<F: Fs>(
                 };
                 listing.add_rotated(dir.join(&entry.name), sibling);
             }
-        });
+        };
+        // Not a fault: files in a directory that cannot be listed may be readable.
+        let listed = if names.len() <= MOST_STEMS {
+            let stems: Vec<&[u8]> = names.keys().map(|name| Rotated::stem(name)).collect();
+            fs.list_beginning(&dir, &stems, &mut add)
+        } else {
+            fs.list(&dir, &mut add)
+        };
         if let Err(error) = listed {
             directories.note_failure(&dir);
             if !is_absence(&error) {
