@@ -28,6 +28,7 @@ impl EventSink {
         }
         let (name, level) = match event {
             FileEvent::Truncated { copy: None, .. } => ("truncated", Level::WARN),
+            FileEvent::Gone { .. } => ("gone", Level::WARN),
             FileEvent::Damaged { .. } => ("damaged", Level::WARN),
             FileEvent::Forgotten { .. } => ("forgotten", Level::WARN),
             FileEvent::Unreadable { .. } => ("unreadable", Level::WARN),

@@ -9,8 +9,8 @@ use crate::clock::{Clock, Waker};
 use crate::config::{Files, Input};
 use crate::model::{Batch, GapReason};
 use crate::source::{
-    FILE_GAP_REASONS, FileSettings, FileSource, Notifier, Progress, ReadBuffer, RealFs, SharedFs,
-    StreamReceiver, StreamThread, Watch,
+    FILE_GAP_REASONS, FileSettings, FileSource, FingerprintKey, Notifier, Progress, ReadBuffer,
+    RealFs, SharedFs, StreamReceiver, StreamThread, Watch,
 };
 
 /// Poll interval while inotify is active and something happens now and then: with the daemon's own wake-ups,
@@ -67,7 +67,8 @@ impl OpenInput {
             Input::Files(files) => {
                 let clock = Arc::clone(with.clock);
                 let settings = file_settings(files, limits);
-                let source = FileSource::new(&settings, with.files.clone(), clock);
+                let key = FingerprintKey::random();
+                let source = FileSource::new(&settings, with.files.clone(), clock, key);
                 Self::Files {
                     source: Box::new(source),
                     watch: watch(files, waker, with),

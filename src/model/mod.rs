@@ -8,7 +8,7 @@ pub(crate) mod digits;
 mod families;
 mod gap;
 mod record;
-mod saved;
+pub mod saved;
 mod timeline;
 mod timestamp;
 mod units;

@@ -58,6 +58,11 @@ impl Framer {
         self.limit = limit;
     }
 
+    /// Returns whether the text goes on inside an over-long line.
+    pub fn is_inside_overlong(&self) -> bool {
+        self.skipping
+    }
+
     /// Starts at a line again, whatever was being skipped.
     pub fn reset(&mut self) {
         self.skipping = false;

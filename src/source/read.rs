@@ -47,6 +47,11 @@ impl<R: Read> LineReader<R> {
     }
 
     /// Returns the underlying reader.
+    pub fn get_ref(&self) -> &R {
+        &self.reader
+    }
+
+    /// Returns the underlying reader.
     pub fn get_mut(&mut self) -> &mut R {
         &mut self.reader
     }

@@ -14,8 +14,8 @@ use crate::config::{Config, Input, Resolvers};
 use crate::daemon::{files_per_source, raise_descriptor_limit};
 use crate::diag::{Fault, Report};
 use crate::source::{
-    FileError, FileEvent, FileSettings, FileSource, JOURNAL_PROGRAM, RealFs, SHORT_QUEUE, Stream,
-    Syslog, unix_queue_length,
+    FileError, FileEvent, FileSettings, FileSource, FingerprintKey, JOURNAL_PROGRAM, RealFs,
+    SHORT_QUEUE, Stream, Syslog, unix_queue_length,
 };
 
 use super::sample::try_log;
@@ -44,7 +44,12 @@ pub(super) fn check_files(config: &Config, path: &Path, report: &mut Report) {
             poll: Duration::MAX,
             open_files: files_per_source(config.sources.len()),
         };
-        let mut files = FileSource::new(&settings, RealFs, Arc::new(ManualClock::default()));
+        let mut files = FileSource::new(
+            &settings,
+            RealFs,
+            Arc::new(ManualClock::default()),
+            FingerprintKey::random(),
+        );
         files.discover(&mut |event| {
             report.extend(judge(&source.name, &event));
             // Of many logs, one is named and tried.

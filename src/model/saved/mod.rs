@@ -3,7 +3,7 @@
 //! Invariant: no byte of a log line is in it but label values, which `/metrics` shows; positions and counts of a source are
 //! of one instant.
 
-mod files;
+pub mod files;
 mod link;
 
 use std::sync::Arc;
@@ -46,7 +46,7 @@ pub enum SavedInput {
     #[default]
     Stream,
     /// Followed files.
-    Files(SavedFiles),
+    Files(Box<SavedFiles>),
     /// The journal, up to the entry of this cursor.
     Journal {
         /// `__CURSOR` of the last entry that was counted (systemd.journal-fields(7)).

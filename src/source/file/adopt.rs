@@ -4,8 +4,11 @@
 //! text every byte is read, once it is certain that it is not a copy of a file that will be read.
 
 mod overwritten;
+mod reopen;
 mod room;
 mod rotated;
+
+pub(super) use reopen::Reopened;
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -58,6 +61,10 @@ impl<F: Fs> Adoption<'_, F> {
                 }
             };
             if open.contains(&meta.id) {
+                continue;
+            }
+            if self.open.closed.awaits_file(path) {
+                listing.unopened.insert(path.clone(), None);
                 continue;
             }
             if let Some(sibling) = self.finder.sibling_at(path, is_history) {
@@ -238,15 +245,15 @@ impl<F: Fs> Adoption<'_, F> {
             return self.resume(copy, offset).ok();
         }
         let opening = self.open.opening(&copy.path, &copy.base, copy.handle);
-        let copy = Generation::copied(opening, self.open.get(original)?);
+        let mut copy = Generation::copied(opening, self.open.get(original)?);
+        copy.unseal(self.fs).ok()?;
         Some(OpenFile::Plain(
             copy.detached(self.now, self.finder.scans()),
         ))
     }
 
     fn find_copy(&self, original: &Generation<F::File>) -> Option<Candidate<F::File>> {
-        let head = &original.consumed.head;
-        if head.len() < LEAST_BYTES {
+        if original.consumed.end < LEAST_BYTES as u64 {
             // Too few bytes to recognize a copy: one that holds more is read from its start.
             return None;
         }
@@ -269,7 +276,7 @@ impl<F: Fs> Adoption<'_, F> {
         found.sort_by(|a, b| (a.0, a.1, &a.2).cmp(&(b.0, b.1, &b.2)));
         found.into_iter().find_map(|(packing, _, path, sibling)| {
             let copy = Candidate::open(self.fs, &path, &original.base, &sibling).ok()?;
-            let is_copy = copy.head.starts_with(head)
+            let is_copy = original.consumed.begins_text(&copy.head)
                 && (packing == Packing::Gzip
                     || original.consumed.begins(self.fs, &copy.handle.file).ok()?);
             is_copy.then_some(copy)

@@ -8,8 +8,7 @@ use std::ops::Range;
 
 use memchr::{memmem, memrchr};
 
-use super::consumed::read_upto;
-use super::fs::Fs;
+use super::fs::{Fs, read_upto};
 use super::lines::{identifies, is_distinctive, whole_lines};
 
 /// Most bytes of a file read by one call.

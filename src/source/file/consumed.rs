@@ -1,21 +1,22 @@
 //! The consumed part of a file, identified by its first and last bytes.
 //!
-//! Invariant: only bytes before `end` are kept, at most [`HEAD_BYTES`] and [`TAIL_BYTES`] of them.
+//! Invariant: only bytes before `end` are kept, at most [`HEAD_BYTES`] and [`TAIL_BYTES`] of them; none after a restart, until
+//! the file was found to hold them: then fingerprints stand in for them.
 
 use std::io;
-use std::ops::Range;
 
 use memchr::memrchr;
 
-use super::fingerprint::{Fingerprinter, HEAD_BYTES};
-use super::fs::Fs;
-use super::lines::whole_lines;
+use super::fingerprint::{Fingerprinter, HEAD_BYTES, LEAST_BYTES, TAIL_BYTES};
+use super::fs::{Fs, read_upto};
+use super::lines::{is_distinctive, whole_lines};
 use super::marks::{Ends, Marks, WINDOW};
+use super::sealed::Sealed;
+use super::shredded::is_shredded;
+#[cfg(test)]
+use super::tests::planted::{Fault, is_planted};
+use crate::model::saved::files::SavedText;
 use crate::source::frame::Framer;
-
-/// Bytes before the end that are compared at each read: a few lines, so that they contain times of day and are found
-/// again in a log that was trimmed in place.
-pub(super) const TAIL_BYTES: usize = 1024;
 
 /// Length and both ends of the consumed part of a file.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +29,8 @@ pub(super) struct Consumed {
     pub(super) end: u64,
     /// Fingerprints of places in between.
     marks: Marks,
+    /// Fingerprints in the place of bytes that were not read again since a restart.
+    sealed: Option<Box<Sealed>>,
 }
 
 impl Consumed {
@@ -48,11 +51,59 @@ impl Consumed {
             tail,
             end,
             marks,
+            sealed: None,
         })
+    }
+
+    /// Returns a saved consumed part; `None` if it cannot be one.
+    pub(super) fn from_saved(saved: &SavedText, fingerprinter: &Fingerprinter) -> Option<Self> {
+        let sealed = Sealed::from_saved(saved, fingerprinter)?;
+        Some(Self {
+            end: saved.end,
+            sealed: (saved.end > 0).then(|| Box::new(sealed)),
+            ..Self::default()
+        })
+    }
+
+    /// Returns the consumed part as it is saved.
+    pub(super) fn saved(&self, fingerprinter: &Fingerprinter) -> SavedText {
+        if let Some(sealed) = &self.sealed {
+            return sealed.saved(self.end);
+        }
+        let (ends, last) = (self.ends(fingerprinter), self.last_lines());
+        Sealed::new(ends, &self.tail, last, self.is_shredded(), fingerprinter).saved(self.end)
+    }
+
+    /// Returns the fingerprints that stand in for bytes.
+    pub(super) fn seal(&self) -> Option<&Sealed> {
+        self.sealed.as_deref()
+    }
+
+    /// Reads the bytes for which fingerprints stand in, from a file that holds them; returns whether it does.
+    pub(super) fn unseal<F: Fs>(
+        &mut self,
+        fs: &F,
+        file: &F::File,
+        fingerprinter: &Fingerprinter,
+    ) -> io::Result<bool> {
+        let Some(sealed) = &self.sealed else {
+            return Ok(true);
+        };
+        let there = Self::read(fs, file, self.end, fingerprinter)?;
+        let is_same = there.end == self.end && sealed.is_of(&there.head, &there.tail);
+        #[cfg(test)]
+        let is_same = is_same || is_planted(Fault::NoSavedTail);
+        if is_same {
+            *self = there;
+        }
+        Ok(is_same)
     }
 
     /// Returns the fingerprints of both ends and between them.
     pub(super) fn ends(&self, fingerprinter: &Fingerprinter) -> Ends {
+        if let Some(sealed) = &self.sealed {
+            return sealed.ends.clone();
+        }
         let last = &self.tail[self.tail.len().saturating_sub(WINDOW)..];
         Ends {
             marks: self.marks.clone(),
@@ -92,6 +143,41 @@ impl Consumed {
         whole_lines(&self.tail, self.tail.len() as u64 == self.end)
     }
 
+    /// Returns whether the last lines identify the text.
+    pub(super) fn is_distinctive(&self) -> bool {
+        match &self.sealed {
+            Some(sealed) => sealed.is_distinctive,
+            None => is_distinctive(self.last_lines()),
+        }
+    }
+
+    /// Returns whether the part begins with random bytes.
+    pub(super) fn is_shredded(&self) -> bool {
+        match &self.sealed {
+            Some(sealed) => sealed.is_shredded,
+            None => is_shredded(&self.head),
+        }
+    }
+
+    /// Returns whether a text begins as the consumed part does, as far as both are known, and whether that is enough to
+    /// identify it.
+    pub(super) fn agrees(&self, head: &[u8]) -> bool {
+        if let Some(sealed) = &self.sealed {
+            return sealed.agrees(head);
+        }
+        let both = self.head.len().min(head.len());
+        both >= LEAST_BYTES && self.head[..both] == head[..both]
+    }
+
+    /// Returns whether a text of which these are the first bytes begins with all of the known beginning of the consumed part.
+    /// False if that is too short to identify it.
+    pub(super) fn begins_text(&self, head: &[u8]) -> bool {
+        match &self.sealed {
+            Some(sealed) => head.len() >= sealed.ends.head.bytes && sealed.agrees(head),
+            None => self.head.len() >= LEAST_BYTES && head.starts_with(&self.head),
+        }
+    }
+
     /// Returns whether another file begins with the consumed part, judging by both ends.
     pub(super) fn begins<F: Fs>(&self, fs: &F, other: &F::File) -> io::Result<bool> {
         self.is_at(fs, other, 0)
@@ -99,6 +185,9 @@ impl Consumed {
 
     /// Returns whether another file holds the consumed part at `from`, judging by both ends.
     pub(super) fn is_at<F: Fs>(&self, fs: &F, other: &F::File, from: u64) -> io::Result<bool> {
+        if let Some(sealed) = &self.sealed {
+            return sealed.is_at(fs, other, from, self.end);
+        }
         let before = from + self.end - self.tail.len() as u64;
         Ok(holds(fs, other, &self.head, from)? && holds(fs, other, &self.tail, before)?)
     }
@@ -113,14 +202,20 @@ impl Consumed {
         fingerprinter: &Fingerprinter,
     ) -> io::Result<(u64, bool)> {
         let both = size.min(self.end);
-        let head = read_upto(fs, file, 0..both.min(self.head.len() as u64))?;
-        let same = head.iter().zip(&self.head);
-        let same = same.take_while(|(there, own)| there == own).count();
+        let head = read_upto(fs, file, 0..both.min(HEAD_BYTES as u64))?;
+        let (same, is_same) = if let Some(sealed) = &self.sealed {
+            sealed.common_with(&head)
+        } else {
+            let same = head.iter().zip(&self.head);
+            let same = same.take_while(|(there, own)| there == own).count();
+            (same, same >= head.len().min(self.head.len()))
+        };
         let mut known = same as u64;
-        if known < both.min(self.head.len() as u64) {
+        if !is_same {
             return Ok((known, false));
         }
-        for (offset, fingerprint) in self.marks.until(both) {
+        let marks = self.sealed.as_ref().map(|sealed| &sealed.ends.marks);
+        for (offset, fingerprint) in marks.unwrap_or(&self.marks).until(both) {
             let window = read_upto(fs, file, offset - WINDOW as u64..offset)?;
             if fingerprinter.fingerprint(&window) != fingerprint {
                 return Ok((known, false));
@@ -129,15 +224,6 @@ impl Consumed {
         }
         Ok((known, size <= self.end))
     }
-}
-
-/// Reads a range of a file, or the existing part of it.
-pub(super) fn read_upto<F: Fs>(fs: &F, file: &F::File, range: Range<u64>) -> io::Result<Vec<u8>> {
-    let wanted = usize::try_from(range.end - range.start).map_err(io::Error::other)?;
-    let mut bytes = vec![0; wanted];
-    let got = fs.read_at(file, &mut bytes, range.start)?;
-    bytes.truncate(got);
-    Ok(bytes)
 }
 
 /// The line that contains a place in a file.

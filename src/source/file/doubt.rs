@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use super::compare::Common;
 use super::consumed::Consumed;
+use super::fingerprint::Fingerprinter;
+use super::saved::{SavedFilesFault, checked, checked_or_none, saved_time, time_of};
 use crate::model::GenerationId;
+use crate::model::saved::files::{SavedDoubt, SavedReason};
 
 /// Time after which a file that is being written by a copying program is taken for complete: less than a second of lines
 /// waits for it.
@@ -82,6 +85,68 @@ impl Doubt {
             prefix: Comparisons::new(),
             beyond: Comparisons::new(),
         })
+    }
+
+    /// Returns the doubt as it is saved.
+    pub(crate) fn saved(&self, fingerprinter: &Fingerprinter) -> SavedDoubt {
+        SavedDoubt {
+            reason: match &self.reason {
+                Reason::New { listed } => SavedReason::New { listed: *listed },
+                Reason::Rewritten { unread, listed } => SavedReason::Rewritten {
+                    unread: *unread,
+                    listed: *listed,
+                },
+                Reason::Left { former } => SavedReason::Left {
+                    former: former.saved(fingerprinter),
+                },
+            },
+            examined: self.examined,
+            was_empty: self.was_empty,
+            known: self.known,
+            part_end: self.part_end,
+            since: saved_time(self.since),
+            changed: saved_time(self.changed),
+            quiet: match self.wait {
+                Wait::Brief => None,
+                Wait::UntilQuiet(time) => Some(saved_time(time)),
+            },
+            seen: self.seen,
+        }
+    }
+
+    /// Returns a saved doubt. The file is examined again at once.
+    pub(crate) fn from_saved(
+        saved: &SavedDoubt,
+        fingerprinter: &Fingerprinter,
+    ) -> Result<Box<Self>, SavedFilesFault> {
+        let reason = match &saved.reason {
+            SavedReason::New { listed } => Reason::New {
+                listed: checked(*listed)?,
+            },
+            SavedReason::Rewritten { unread, listed } => Reason::Rewritten {
+                unread: checked(*unread)?,
+                listed: checked(*listed)?,
+            },
+            SavedReason::Left { former } => Reason::Left {
+                former: Consumed::from_saved(former, fingerprinter).ok_or(SavedFilesFault::Text)?,
+            },
+        };
+        let wait = match saved.quiet {
+            None => Wait::Brief,
+            Some(time) => Wait::UntilQuiet(time_of(time)?),
+        };
+        Ok(Box::new(Self {
+            examined: saved.examined.map(checked).transpose()?,
+            was_empty: saved.was_empty,
+            known: checked(saved.known)?,
+            part_end: checked(saved.part_end)?,
+            since: time_of(saved.since)?,
+            changed: time_of(saved.changed)?,
+            wait,
+            seen: checked_or_none(saved.seen)?,
+            is_unfinished: saved.examined.is_some(),
+            ..*Self::new(reason, Duration::ZERO)
+        }))
     }
 
     /// Returns whether the file, which has `size` bytes now, is to be examined. A new one has nothing to show while it is

@@ -14,13 +14,15 @@ use crate::model::{Gap, GapBound, GapReason};
 const ARCHIVE: GapReason = reason("archive", &[]);
 /// A file was truncated, and its copy was found. Lines written after the copying are lost; their number is unknown.
 const COPYTRUNCATE: GapReason = reason("copytruncate", &[GapBound::Min]);
+/// A file was gone after a restart, and its text was not found elsewhere. Lines written to it since the last read are lost.
+const DELETED: GapReason = reason("deleted", &[GapBound::Min]);
 /// Old rotated files are not read. They were counted, unless they were never read.
 const FORGOTTEN: GapReason = reason("forgotten", &[GapBound::Max]);
 /// A file was truncated, and no copy was found. Lines written since the last read are lost; their number is unknown.
 const TRUNCATED: GapReason = reason("truncated", &[GapBound::Min]);
 
 /// All reasons of [`FileEvent::gap`].
-pub const FILE_GAP_REASONS: [GapReason; 4] = [ARCHIVE, COPYTRUNCATE, FORGOTTEN, TRUNCATED];
+pub const FILE_GAP_REASONS: [GapReason; 5] = [ARCHIVE, COPYTRUNCATE, DELETED, FORGOTTEN, TRUNCATED];
 
 const fn reason(name: &'static str, bounds: &'static [GapBound]) -> GapReason {
     GapReason { name, bounds }
@@ -110,6 +112,15 @@ pub enum FileEvent {
         /// Most bytes of text that these files can hold.
         at_most: u64,
     },
+    /// A file that was open when the state was saved was gone after a restart, and its text was not found elsewhere.
+    Gone {
+        /// Path at which the file was last found.
+        path: PathBuf,
+        /// Offset that was reached.
+        offset: u64,
+        /// Bytes known to have followed `offset`.
+        unread: u64,
+    },
     /// A path does not exist, or a pattern matches no file. Not an error: a file may appear.
     Missing {
         /// The path or pattern.
@@ -181,6 +192,7 @@ impl FileEvent {
                 ..
             } => gap(COPYTRUNCATE, *unread, 0),
             Self::Damaged { .. } => gap(ARCHIVE, 0, 0),
+            Self::Gone { unread, .. } => gap(DELETED, *unread, 0),
             Self::Forgotten { at_most, .. } => gap(FORGOTTEN, 0, *at_most),
             Self::Opened { .. }
             | Self::OpenedMany { .. }
@@ -253,6 +265,16 @@ impl fmt::Display for FileEvent {
                 "{files} old rotated files of {} are not read: it is unknown whether they were counted; lines \
                  are lost only if some never were (at most {at_most} bytes)",
                 Shown(path)
+            ),
+            Self::Gone {
+                path,
+                offset,
+                unread,
+            } => write!(
+                f,
+                "{} was deleted after {offset} bytes were read, while the exporter did not run; lines written since are lost{}",
+                Shown(path),
+                AtLeast(*unread)
             ),
             Self::Missing { path } => write!(f, "no file at {}", Shown(path)),
             Self::Unreadable { path, error } => {
@@ -423,6 +445,15 @@ mod tests {
             },
             r"12 old rotated files of /log/a\nb are not read: it is unknown whether they were counted; lines are lost only if some never were (at most 99 bytes)",
             Some(("forgotten", &[(GapBound::Max, 99)])),
+        );
+        check(
+            &FileEvent::Gone {
+                path: path(),
+                offset: 7,
+                unread: 5,
+            },
+            r"/log/a\nb was deleted after 7 bytes were read, while the exporter did not run; lines written since are lost (at least 5 bytes)",
+            Some(("deleted", &[(GapBound::Min, 5)])),
         );
         check(
             &FileEvent::Damaged {

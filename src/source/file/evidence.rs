@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::consumed::read_upto;
 use super::finder::Sibling;
 use super::fingerprint::{HEAD_BYTES, Trailer};
-use super::fs::{FileError, Fs, Handle};
+use super::fs::{FileError, Fs, Handle, read_upto};
 use super::open::text;
 use super::rotated::Packing;
 

@@ -4,12 +4,18 @@
 //! part; the bytes of a log cannot be recovered from one.
 
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, Hasher};
+use std::hash::{BuildHasher, Hasher, RandomState};
 
-use foldhash::quality::RandomState;
+use siphasher::sip::SipHasher13;
+
+use crate::model::saved::files::{SavedEnds, SavedFingerprint};
 
 /// Bytes at the beginning that identify a text: some lines, each with a time.
 pub(super) const HEAD_BYTES: usize = 4096;
+
+/// Bytes before the end that are compared at each read: a few lines, so that they contain times of day and are found
+/// again in a log that was trimmed in place.
+pub(super) const TAIL_BYTES: usize = 1024;
 
 /// Least number of bytes that identify a text: fewer than in any line, more than in the rest of a partial one.
 pub(super) const LEAST_BYTES: usize = 16;
@@ -22,6 +28,18 @@ pub(super) struct Fingerprint {
     pub(super) hash: u32,
 }
 
+impl From<SavedFingerprint> for Fingerprint {
+    fn from(SavedFingerprint { bytes, hash }: SavedFingerprint) -> Self {
+        Self { bytes, hash }
+    }
+}
+
+impl From<Fingerprint> for SavedFingerprint {
+    fn from(Fingerprint { bytes, hash }: Fingerprint) -> Self {
+        Self { bytes, hash }
+    }
+}
+
 /// Fingerprints of a text's beginning: of its first 16, 32, 64… bytes, and of all `bytes` of it, so that a shorter text
 /// can be recognized as a part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +49,30 @@ pub(super) struct Head {
 }
 
 impl Head {
+    /// Returns the fingerprints of a saved beginning; `None` if they are not those of one.
+    pub(super) fn from_saved(saved: &SavedEnds) -> Option<Self> {
+        let bytes = usize::from(saved.head_bytes);
+        let is_whole = bytes <= HEAD_BYTES && lengths(bytes).count() == saved.head.len();
+        is_whole.then(|| Self {
+            bytes,
+            hashes: saved.head.clone().into(),
+        })
+    }
+
+    /// Returns the beginning as it is saved, without the other fingerprints of its text.
+    pub(super) fn saved(&self) -> SavedEnds {
+        SavedEnds {
+            head_bytes: u16::try_from(self.bytes).unwrap_or(u16::MAX),
+            head: self.hashes.to_vec(),
+            ..SavedEnds::default()
+        }
+    }
+
+    /// Returns the lengths of the parts that have a hash, ascending, and the hashes.
+    pub(super) fn parts(&self) -> impl Iterator<Item = (usize, u32)> {
+        lengths(self.bytes).zip(self.hashes.iter().copied())
+    }
+
     /// Returns how many bytes of a text of `size` bytes are compared with this beginning.
     pub(super) fn compared_until(&self, size: u64) -> u64 {
         let known = usize::try_from(size).map_or(HEAD_BYTES, |size| size.min(HEAD_BYTES));
@@ -62,16 +104,39 @@ impl Trailer {
     }
 }
 
-/// Makes and compares fingerprints under a random key.
-#[derive(Clone, Debug, Default)]
+/// Secret key of fingerprints. Those of one key are the same in every process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FingerprintKey(pub [u64; 2]);
+
+impl FingerprintKey {
+    /// Makes a random key.
+    pub fn random() -> Self {
+        // The standard library's keys are random, and different for each state.
+        let word = || RandomState::new().build_hasher().finish();
+        Self([word(), word()])
+    }
+}
+
+/// Makes and compares fingerprints under a key.
+#[derive(Clone, Debug)]
 pub(super) struct Fingerprinter {
-    key: RandomState,
+    key: FingerprintKey,
 }
 
 impl Fingerprinter {
+    pub(super) fn new(key: FingerprintKey) -> Self {
+        Self { key }
+    }
+
+    #[cfg(test)]
+    pub(super) fn random() -> Self {
+        Self::new(FingerprintKey::random())
+    }
+
     /// Returns the fingerprint of these bytes.
     pub(super) fn fingerprint(&self, bytes: &[u8]) -> Fingerprint {
-        let mut hasher = self.key.build_hasher();
+        let FingerprintKey([first, second]) = self.key;
+        let mut hasher = SipHasher13::new_with_keys(first, second);
         hasher.write(bytes);
         #[expect(
             clippy::cast_possible_truncation,
@@ -150,8 +215,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn fingerprints_are_those_of_siphash_1_3_under_the_key() {
+        let key = FingerprintKey([0x0706_0504_0302_0100, 0x0f0e_0d0c_0b0a_0908]);
+        let text: Vec<u8> = (0..15).collect();
+        // The value is that of another implementation.
+        let found = Fingerprinter::new(key).fingerprint(&text);
+        assert_eq!((found.bytes, found.hash), (15, 0x2a51_9956));
+    }
+
+    #[test]
     fn a_text_is_recognized_by_its_beginning() {
-        let fingerprinter = Fingerprinter::default();
+        let fingerprinter = Fingerprinter::random();
         let text: Vec<u8> = (0..=250).cycle().take(6_000).collect();
         let check = |known: usize, given: &[u8], expected: bool| {
             let head = fingerprinter.head(&text[..known]);
@@ -176,8 +250,8 @@ mod tests {
         check(100, &text[..15], false);
         check(100, &text[1..70], false);
         assert_ne!(
-            Fingerprinter::default().head(&text),
-            Fingerprinter::default().head(&text),
+            Fingerprinter::random().head(&text),
+            Fingerprinter::random().head(&text),
             "each has another key"
         );
     }

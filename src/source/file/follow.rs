@@ -3,19 +3,23 @@
 //! Invariant: each part keeps its own state ([`Finder`], [`History`], [`OpenFiles`], [`Pace`]); this one only calls them in
 //! sequence.
 
+mod saved;
+
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::adopt::Adoption;
+use super::adopt::{Adoption, Reopened};
 use super::event::FileEvent;
 use super::finder::Finder;
+use super::fingerprint::FingerprintKey;
 use super::fs::Fs;
 use super::history::{History, MOST_RECORDS};
 use super::names::Names;
 use super::open::{Context, OpenFiles, ReadBuffer};
+use super::own_clock::OwnClock;
 use super::pace::Pace;
 use super::settings::{FileSettings, Progress, Start};
 #[cfg(test)]
@@ -31,7 +35,7 @@ use crate::source::frame::READ_BYTES;
 /// makes progress.
 pub struct FileSource<F: Fs> {
     fs: F,
-    clock: Arc<dyn Clock>,
+    clock: OwnClock,
     start: Start,
     finder: Finder,
     history: History,
@@ -41,8 +45,8 @@ pub struct FileSource<F: Fs> {
 
 impl<F: Fs> FileSource<F> {
     /// Makes a source that has not accessed any file yet.
-    pub fn new(settings: &FileSettings, fs: F, clock: Arc<dyn Clock>) -> Self {
-        Self::with_read_bytes(settings, fs, clock, READ_BYTES)
+    pub fn new(settings: &FileSettings, fs: F, clock: Arc<dyn Clock>, key: FingerprintKey) -> Self {
+        Self::with_read_bytes(settings, fs, clock, key, READ_BYTES)
     }
 
     /// Makes a source that reads `read_bytes` at a time, or the size of two lines if that is larger.
@@ -50,13 +54,14 @@ impl<F: Fs> FileSource<F> {
         settings: &FileSettings,
         fs: F,
         clock: Arc<dyn Clock>,
+        key: FingerprintKey,
         read_bytes: usize,
     ) -> Self {
-        let history = History::new(MOST_RECORDS);
+        let history = History::new(MOST_RECORDS, key);
         let fingerprinter = history.fingerprinter().clone();
         Self {
             fs,
-            clock,
+            clock: OwnClock::new(clock),
             start: settings.start,
             finder: Finder::new(&settings.paths),
             history,
@@ -68,7 +73,7 @@ impl<F: Fs> FileSource<F> {
     /// Returns the time until the next discovery is due, or a file is to be examined, even without a change: zero at first and after
     /// [`Self::reconfigure`].
     pub fn until_due(&self) -> Duration {
-        let now = self.clock.monotonic();
+        let now = self.clock.now();
         let until_due = self.pace.until_due(now, self.is_steady());
         let until_examined = self.open.until_examined(now);
         until_examined.map_or(until_due, |until| until_due.min(until))
@@ -76,12 +81,12 @@ impl<F: Fs> FileSource<F> {
 
     /// Returns the time until a discovery may follow the last one. The more a discovery takes, the longer it is.
     pub fn until_rested(&self) -> Duration {
-        self.pace.until_rested(self.clock.monotonic())
+        self.pace.until_rested(self.clock.now())
     }
 
     /// Records that a discovery, and what it led to, took this much processor time.
     pub fn rest(&mut self, took: Duration) {
-        self.pace.rest(self.clock.monotonic(), took);
+        self.pace.rest(self.clock.now(), took);
     }
 
     /// Sets whether every change in [`Self::directories`] wakes the owner. If so, discoveries become seldom while nothing
@@ -100,7 +105,7 @@ impl<F: Fs> FileSource<F> {
     ) -> Progress {
         let round = self.pace.begin_round();
         let has_changed = || self.finder.has_changed(&self.fs);
-        let now = self.clock.monotonic();
+        let now = self.clock.now();
         if self.pace.needs_scan(round, now, has_changed) {
             self.scan(events);
         }
@@ -160,6 +165,9 @@ impl<F: Fs> FileSource<F> {
                 progress = Progress::More;
             }
         }
+        if self.open.packed.is_empty() {
+            self.adoption(now, events).report_gone();
+        }
         self.pace.end_round(round, progress);
         progress
     }
@@ -167,7 +175,7 @@ impl<F: Fs> FileSource<F> {
     /// Scans for new, missing and renamed files, and tries again to open those that could not be opened.
     pub fn discover(&mut self, events: &mut dyn FnMut(FileEvent)) {
         let is_steady = self.is_steady();
-        self.pace.begin_discovery(self.clock.monotonic(), is_steady);
+        self.pace.begin_discovery(self.clock.now(), is_steady);
         let mut is_quiet = true;
         self.scan(&mut |event| {
             is_quiet = false;
@@ -217,11 +225,18 @@ impl<F: Fs> FileSource<F> {
 
     /// Scans for all files, opens those with unread text, and updates the paths of open ones.
     fn scan(&mut self, events: &mut dyn FnMut(FileEvent)) {
-        let now = self.clock.monotonic();
+        let now = self.clock.now();
         self.pace.note_scan();
+        self.renumber();
+        let reopened = if self.open.closed.is_empty() {
+            Reopened::default()
+        } else {
+            self.adoption(now, events).reopen()
+        };
         let read = self.open.read_since(self.finder.scans());
-        let was_read = |id| read.contains(&id);
+        let was_read = |id| read.contains(&id) || reopened.read.contains(&id);
         let mut listing = self.finder.scan(&self.fs, was_read, now);
+        listing.faults.extend(reopened.faults);
         self.open
             .relink(&self.fs, &self.finder, &listing, now, events);
         self.open
@@ -266,6 +281,12 @@ impl<F: Fs> FileSource<F> {
     #[cfg(test)]
     pub(super) fn set_history_limit(&mut self, limit: usize) {
         self.history.limit = limit;
+    }
+
+    /// Returns the time until a file is to be examined.
+    #[cfg(test)]
+    pub(super) fn until_examined(&self) -> Option<Duration> {
+        self.open.until_examined(self.clock.now())
     }
 
     #[cfg(test)]

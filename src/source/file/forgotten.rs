@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::saved::{path_of, saved_path};
+use crate::model::saved::files::SavedTrace;
+
 /// Traces of dropped records, by followed path.
 #[derive(Debug, Default)]
 pub(super) struct Forgotten(BTreeMap<Arc<Path>, Trace>);
@@ -31,6 +34,28 @@ pub(super) struct Skipped {
 }
 
 impl Forgotten {
+    /// Returns the traces as they are saved.
+    pub(super) fn saved(&self) -> Vec<SavedTrace> {
+        let saved = |(base, trace): (&Arc<Path>, &Trace)| SavedTrace {
+            base: saved_path(base),
+            modified: trace.modified,
+            reported: trace.reported,
+        };
+        self.0.iter().map(saved).collect()
+    }
+
+    /// Returns saved traces.
+    pub(super) fn resume(saved: &[SavedTrace]) -> Self {
+        let trace = |saved: &SavedTrace| {
+            let trace = Trace {
+                modified: saved.modified,
+                reported: saved.reported,
+                skipped: Skipped::default(),
+            };
+            (Arc::from(path_of(&saved.base)), trace)
+        };
+        Self(saved.iter().map(trace).collect())
+    }
     /// Notes that the record of a text of `base` was dropped; a file that held it was modified at this time.
     pub(super) fn note(&mut self, base: Arc<Path>, modified: u64) {
         let trace = self.0.entry(base).or_default();

@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::fs::{File, FileType, Metadata};
 use std::io;
+use std::ops::Range;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 use std::path::{Component, Path, PathBuf};
@@ -144,6 +145,15 @@ pub(super) fn targets<F: Fs>(fs: &F, path: &Path) -> Vec<PathBuf> {
     let next = |path: &PathBuf| fs.link(path);
     let chain = std::iter::successors(fs.link(path), next);
     chain.take(MOST_LINKS).collect()
+}
+
+/// Reads a range of a file, or the existing part of it.
+pub(super) fn read_upto<F: Fs>(fs: &F, file: &F::File, range: Range<u64>) -> io::Result<Vec<u8>> {
+    let wanted = usize::try_from(range.end - range.start).map_err(io::Error::other)?;
+    let mut bytes = vec![0; wanted];
+    let got = fs.read_at(file, &mut bytes, range.start)?;
+    bytes.truncate(got);
+    Ok(bytes)
 }
 
 impl<T> Handle<T> {

@@ -3,15 +3,17 @@
 //! Invariant: the counted part of a text is not counted again while a file that holds it stands, whatever the file's
 //! name, and compressed or not; text appended later is counted. Dropping records for want of room does not change that.
 
+mod gone;
 pub(super) mod judge;
 mod rest;
+mod saved;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::fingerprint::{Fingerprinter, Trailer};
+use super::fingerprint::{FingerprintKey, Fingerprinter, Trailer};
 pub(super) use super::finished::FinishedFile;
 use super::forgotten::Forgotten;
 use super::fs::{FileId, Meta};
@@ -49,6 +51,8 @@ pub(super) struct History {
     pub(super) forgotten: Forgotten,
     /// The turn in which the text of a record was first seen, of the latest records: see [`FinishedFile::begun`].
     begun: BTreeMap<u64, u64>,
+    /// Records of files that were gone after a restart, and of which more may have been written.
+    gone: BTreeMap<u64, Gone>,
     /// Most records kept.
     pub(super) limit: usize,
     last_number: u64,
@@ -81,9 +85,18 @@ struct Growing {
     since: Duration,
 }
 
+/// A file that was gone after a restart.
+#[derive(Debug)]
+struct Gone {
+    path: PathBuf,
+    /// Known bytes that were not read.
+    unread: u64,
+    since: Duration,
+}
+
 impl History {
     /// Makes a history of at most `limit` records.
-    pub(super) fn new(limit: usize) -> Self {
+    pub(super) fn new(limit: usize, key: FingerprintKey) -> Self {
         Self {
             records: BTreeMap::new(),
             by_file: BTreeMap::new(),
@@ -92,9 +105,10 @@ impl History {
             bases: BTreeMap::new(),
             forgotten: Forgotten::default(),
             begun: BTreeMap::new(),
+            gone: BTreeMap::new(),
             limit,
             last_number: 0,
-            fingerprinter: Fingerprinter::default(),
+            fingerprinter: Fingerprinter::new(key),
         }
     }
 
@@ -232,6 +246,7 @@ impl History {
         now: Duration,
     ) {
         self.mark_seen(record);
+        self.gone.remove(&record);
         self.add_holder(record, *meta);
         if may_grow {
             let (path, since) = (path.to_path_buf(), now);
@@ -322,6 +337,7 @@ impl History {
     fn remove(&mut self, number: u64) -> Option<Box<Record>> {
         self.growing.remove(&number);
         self.missing.remove(&number);
+        self.gone.remove(&number);
         let record = self.records.remove(&number)?;
         for holder in &record.holders {
             self.by_file.remove(&holder.id);

@@ -7,13 +7,12 @@ use std::path::Path;
 
 use super::adopt::Adoption;
 use super::compare::{Common, is_distinctive_until, last_line_end};
-use super::consumed::read_upto;
 use super::doubt::{Comparisons, Doubt};
 use super::finder::{backups_of, may_lead};
 use super::findings::{Findings, Judgment, Part};
 use super::fingerprint::{HEAD_BYTES, LEAST_BYTES};
 use super::finished::{Age, Text};
-use super::fs::Fs;
+use super::fs::{Fs, read_upto};
 use super::open::Generation;
 
 /// Least bytes of the former text of a path by which a log there is its copy, and not a log that begins as the former
@@ -39,7 +38,7 @@ impl<F: Fs> Adoption<'_, F> {
         let earlier = listed.min(doubt.seen());
         let mut found = Findings::default();
         for old in self.open.seen_before(listed).filter(|old| old.id != own.id) {
-            if old.begun < listed && agree(&old.consumed.head, &head) {
+            if old.begun < listed && old.consumed.agrees(&head) {
                 match self.judge_copy((own, from), old, doubt, size)? {
                     Judgment::Known { end, .. } => {
                         if end - from >= FORMER_BYTES || !self.is_rotated(own, old) {

@@ -6,6 +6,7 @@
 use std::io;
 
 use super::fingerprint::{Fingerprint, Fingerprinter, Head};
+use crate::model::saved::files::SavedEnds;
 
 /// Bytes before a place that are compared there. Longer than a usual line, so that they contain a time of day.
 pub(super) const WINDOW: usize = 256;
@@ -41,6 +42,37 @@ impl Fingerprinter {
             head: self.head(head),
             tail: self.fingerprint(tail),
             marks: Marks::default(),
+        }
+    }
+}
+
+impl Ends {
+    /// Returns saved fingerprints; `None` if they are not those of a text.
+    pub(super) fn from_saved(saved: &SavedEnds) -> Option<Self> {
+        let marks = Marks {
+            step: saved.step,
+            hashes: saved.marks.clone(),
+        };
+        let is_step = |step: u64| step >= FIRST_STEP && step.is_power_of_two();
+        let is_known = is_step(marks.step) && marks.hashes.len() < MOST_MARKS;
+        let last = marks.step.checked_mul(marks.hashes.len() as u64);
+        if !(marks == Marks::unknown() || is_known && last.is_some()) {
+            return None;
+        }
+        Some(Self {
+            head: Head::from_saved(saved)?,
+            tail: saved.tail.into(),
+            marks,
+        })
+    }
+
+    /// Returns the fingerprints as they are saved.
+    pub(super) fn saved(&self) -> SavedEnds {
+        SavedEnds {
+            tail: self.tail.into(),
+            step: self.marks.step,
+            marks: self.marks.hashes.clone(),
+            ..self.head.saved()
         }
     }
 }
@@ -153,7 +185,7 @@ mod tests {
 
     #[test]
     fn the_marks_do_not_depend_on_how_a_text_was_read() {
-        let fingerprinter = Fingerprinter::default();
+        let fingerprinter = Fingerprinter::random();
         let text: Vec<u8> = (0..10_000_u32).flat_map(u32::to_le_bytes).collect();
         for pieces in [1, 100, 511, 512, 8_192, 100_000, text.len()] {
             let (mut marks, mut end) = (Marks::default(), 0);
@@ -177,7 +209,7 @@ mod tests {
     fn a_part_of_a_text_has_the_last_mark_before_its_end() {
         let text: Vec<u8> = (0..=255).cycle().take(20_000).collect();
         let mut marks = Marks::default();
-        marks.extend(&Fingerprinter::default(), 0, &text);
+        marks.extend(&Fingerprinter::random(), 0, &text);
         assert_eq!(marks.last_within(2_047), None);
         assert_eq!(marks.last_within(2_048).unwrap().0, 2_048);
         assert_eq!(marks.last_within(19_999).unwrap().0, 18_432);

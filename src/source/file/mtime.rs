@@ -17,6 +17,14 @@ pub(super) struct Mtime {
 }
 
 impl Mtime {
+    /// Makes the result of a check that was long ago: the next one is inconclusive.
+    pub(super) fn seen(modified: u64) -> Self {
+        Self {
+            modified,
+            ..Self::default()
+        }
+    }
+
     /// Returns the time read at the last check, in nanoseconds since 1970; 0 before the first.
     pub(super) fn modified(&self) -> u64 {
         self.modified

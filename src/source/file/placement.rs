@@ -7,11 +7,10 @@ use std::io;
 
 use super::adopt::Adoption;
 use super::compare::{common_before, find_ending, is_distinctive_until, lines_before};
-use super::consumed::read_upto;
 use super::doubt::{Doubt, Reason, Wait};
 use super::event::FileEvent;
 use super::findings::{Judgment, Part};
-use super::fs::Fs;
+use super::fs::{Fs, read_upto};
 use super::known::{FORMER_BYTES, compare};
 use super::lines::{ending_at_start, is_distinctive};
 use super::open::Generation;
@@ -87,6 +86,7 @@ impl<F: Fs> Adoption<'_, F> {
         };
         match judgment {
             Judgment::Unknown => {
+                self.open.forget_formers(&own.path);
                 own.begun = doubt.seen();
                 own.is_announced || self.announce(own)
             }
@@ -97,7 +97,9 @@ impl<F: Fs> Adoption<'_, F> {
                     own.doubt = Some(doubt);
                     return false;
                 }
+                self.open.forget_formers(&own.path);
                 own.begun = doubt.seen();
+                self.history.note_continued(&own.base, 0..=end);
                 match other.and_then(|(id, end)| Some((self.open.get_mut(id)?, end))) {
                     Some((other, end)) => {
                         other.counted_elsewhere = Some(end);
@@ -136,7 +138,10 @@ impl<F: Fs> Adoption<'_, F> {
         if is_planted(Fault::NoText) {
             return Ok(Judgment::Unknown);
         }
-        let former = self.judge_former(own, doubt, size)?;
+        let former = match self.judge_former(own, doubt, size)? {
+            Judgment::Unknown => self.judge_replacing_gone(own, size)?,
+            known => known,
+        };
         let former_end = match former {
             Judgment::Known { end, .. } => end,
             Judgment::Unknown => 0,
@@ -272,6 +277,32 @@ impl<F: Fs> Adoption<'_, F> {
         }
         let other = None;
         Ok(judged(Judgment::Known { end: same, other }))
+    }
+
+    /// Judges a file by those that its path led to before a restart, and that are gone: what it holds up to their last lines is
+    /// known, or all of it if it is their beginning.
+    fn judge_replacing_gone(&self, own: &Generation<F::File>, size: u64) -> io::Result<Judgment> {
+        for former in self.open.formers_at(&own.path) {
+            if size >= former.end && former.begins(self.fs, &own.file)? {
+                let (end, other) = (former.end, None);
+                return Ok(Judgment::Known { end, other });
+            }
+            let last = own.last_lines_of(self.fs, former)?;
+            let place = match find_ending(self.fs, &own.file, size, &last)? {
+                None => self.ending_in(own, &last)?,
+                found => found,
+            };
+            if let Some(end) = place {
+                let other = None;
+                return Ok(Judgment::Known { end, other });
+            }
+            let (same, is_all) = own.kept(self.fs, former)?;
+            if is_all && same > 0 && is_distinctive_until(self.fs, &own.file, size)? {
+                let (of, end) = (Part::OfKnown, size);
+                return Ok(Judgment::Part { of, end });
+            }
+        }
+        Ok(Judgment::Unknown)
     }
 
     /// Returns the end of the last of these lines if the file begins with them.

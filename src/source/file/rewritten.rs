@@ -7,11 +7,11 @@ use std::io;
 
 use super::adopt::Adoption;
 use super::compare::{find_ending, is_distinctive_until};
-use super::consumed::{Consumed, line_at, read_upto};
+use super::consumed::{Consumed, line_at};
 use super::doubt::{Doubt, Reason, Wait};
 use super::event::FileEvent;
 use super::fingerprint::HEAD_BYTES;
-use super::fs::Fs;
+use super::fs::{Fs, read_upto};
 use super::history::FinishedFile;
 use super::known::FORMER_BYTES;
 use super::lines::is_distinctive;
@@ -110,7 +110,7 @@ impl<F: Fs> Adoption<'_, F> {
                 } else {
                     Wait::Brief
                 });
-                let may_wait = may_grow || is_distinctive(own.consumed.last_lines());
+                let may_wait = may_grow || own.consumed.is_distinctive();
                 if !is_left && may_wait && !doubt.is_over(self.now) {
                     own.doubt = Some(doubt);
                     return false;
@@ -195,7 +195,12 @@ impl<F: Fs> Adoption<'_, F> {
     fn go_behind(&mut self, own: &mut Generation<F::File>, doubt: Box<Doubt>, end: u64) -> bool {
         let (path, offset) = (own.path.clone(), own.offset);
         let line_bytes = self.open.line_bytes;
-        if end != own.consumed.end && own.seek_line(self.fs, end, line_bytes).is_err() {
+        let is_there = if end == own.consumed.end {
+            own.unseal(self.fs).is_ok_and(|is_same| is_same)
+        } else {
+            own.seek_line(self.fs, end, line_bytes).is_ok()
+        };
+        if !is_there {
             own.doubt = Some(doubt);
             return false;
         }
@@ -241,12 +246,12 @@ impl<F: Fs> Adoption<'_, F> {
             return Ok(Kept::Lines { end: former.end });
         }
         let head = read_upto(fs, &own.file, 0..HEAD_BYTES as u64)?;
-        let was_shredded = is_shredded(&former.head);
+        let was_shredded = former.is_shredded();
         let is_blank = || !head.is_empty() && head.iter().all(|byte| *byte == 0);
         if is_shredded(&head) || was_shredded && is_blank() {
             return Ok(Kept::Shredded { was_shredded });
         }
-        let last = former.last_lines();
+        let last = &own.last_lines_of(fs, former)?;
         if is_distinctive(last) {
             let end = match find_ending(fs, &own.file, size, last)? {
                 None => self.ending_in(own, last)?,

@@ -15,6 +15,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::clock::ManualClock;
+use crate::model::saved::files::SavedFiles;
 use crate::source::frame::READ_BYTES;
 
 mod alike;
@@ -33,6 +34,7 @@ pub(super) mod planted;
 mod polling;
 mod reading;
 mod replaced;
+mod restarts;
 mod rotation;
 mod simulation;
 mod trouble;
@@ -140,6 +142,9 @@ struct Bench {
     root: TempDir,
     fs: Refusing,
     clock: Arc<ManualClock>,
+    settings: FileSettings,
+    key: FingerprintKey,
+    read_bytes: usize,
     source: FileSource<Refusing>,
     buffer: ReadBuffer,
     lines: Vec<String>,
@@ -156,19 +161,46 @@ impl Bench {
         let root = tempfile::tempdir().unwrap();
         let (fs, clock) = (Refusing::default(), Arc::new(ManualClock::default()));
         let settings = settings(&root, patterns, start, line_bytes);
+        let key = FingerprintKey::random();
         let mut source =
-            FileSource::with_read_bytes(&settings, fs.clone(), clock.clone(), read_bytes);
+            FileSource::with_read_bytes(&settings, fs.clone(), clock.clone(), key, read_bytes);
         source.set_lists_always(true);
         Self {
             root,
             fs,
             clock,
+            settings,
+            key,
+            read_bytes,
             source,
             buffer: ReadBuffer::default(),
             lines: Vec::new(),
             overlong: 0,
             events: Vec::new(),
         }
+    }
+
+    /// Starts another source from a saved state.
+    fn resume(&mut self, saved: &SavedFiles) {
+        let mut saved = saved.clone();
+        planted::leave_out(&mut saved);
+        self.clock = Arc::new(ManualClock::default());
+        let source = FileSource::resume_with_read_bytes(
+            &self.settings,
+            self.fs.clone(),
+            self.clock.clone(),
+            self.key,
+            &saved,
+            self.read_bytes,
+        );
+        self.source = source.unwrap();
+        self.source.set_lists_always(true);
+    }
+
+    /// Replaces the source by one that starts from its state.
+    fn restart(&mut self) {
+        let saved = self.source.save();
+        self.resume(&saved);
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -246,6 +278,7 @@ impl Bench {
                     | FileEvent::Unreadable { path, .. }
                     | FileEvent::Readable { path }
                     | FileEvent::Damaged { path, .. }
+                    | FileEvent::Gone { path, .. }
                     | FileEvent::Forgotten { path, .. }
                     | FileEvent::Dropped { path, .. } => path,
                     FileEvent::Unwatched { .. } => unreachable!(),

@@ -7,8 +7,8 @@ mod real;
 pub(crate) mod simulated;
 
 use crate::model::{
-    Saved, SavedFamily, SavedFiles, SavedInput, SavedLedger, SavedLines, SavedLink, SavedRequest,
-    SavedRoutes, SavedSeries, SavedSide, SavedSource,
+    Saved, SavedFamily, SavedInput, SavedLedger, SavedLines, SavedLink, SavedRequest, SavedRoutes,
+    SavedSeries, SavedSide, SavedSource,
 };
 
 use super::{Durability, Header, Host};
@@ -96,7 +96,7 @@ fn small() -> Saved {
         key: [7, u64::MAX],
         links: vec![link],
         sources: vec![
-            source("nginx", SavedInput::Files(SavedFiles::default())),
+            source("nginx", SavedInput::Files(Box::default())),
             source("gunicorn", SavedInput::Journal { cursor }),
             source("syslog", SavedInput::Stream),
         ],

@@ -7,12 +7,12 @@ use std::io;
 use std::path::Path;
 
 use super::Adoption;
-use crate::source::file::consumed::{Consumed, line_at, read_upto};
+use crate::source::file::consumed::{Consumed, line_at};
 use crate::source::file::event::FileEvent;
 use crate::source::file::evidence::{Candidate, Extent, Windows};
 use crate::source::file::finder::{Listing, Sibling, stat};
 use crate::source::file::fingerprint::Trailer;
-use crate::source::file::fs::{FileError, Fs, Meta};
+use crate::source::file::fs::{FileError, Fs, Meta, read_upto};
 use crate::source::file::history::FinishedFile;
 use crate::source::file::history::judge::{Suspect, Verdict};
 use crate::source::file::open::packed::Waiting;
@@ -43,6 +43,14 @@ impl<F: Fs> Adoption<'_, F> {
             return Ok(());
         }
         if self.history.forgotten.is_reported(base, meta.modified) {
+            return Ok(());
+        }
+        if relation
+            .bases()
+            .into_iter()
+            .any(|base| self.open.closed.awaits(base))
+        {
+            self.postpone(&relation.followed);
             return Ok(());
         }
         self.make_room(1, |_, _| {});
@@ -187,6 +195,7 @@ impl<F: Fs> Adoption<'_, F> {
             Verdict::Unknown => 0,
         };
         let file = self.resume(candidate, offset)?;
+        self.history.note_continued(&base, offset..=offset);
         if is_plain && offset == 0 {
             self.open.note_rotation(&base);
         }

@@ -78,7 +78,7 @@ pub(crate) struct Sibling {
 pub(super) struct Directories {
     mtimes: BTreeMap<PathBuf, Mtime>,
     /// Directories that were checked in the present scan.
-    checked: BTreeMap<PathBuf, Checked>,
+    pub(super) checked: BTreeMap<PathBuf, Checked>,
     /// Directories that were checked in the previous scan.
     before: BTreeMap<PathBuf, Checked>,
     /// Tests that drive the clock disable the check: directories change at the pace of the system's clock.
@@ -88,10 +88,12 @@ pub(super) struct Directories {
 
 /// State of a directory in one scan.
 #[derive(Clone, Copy, Debug)]
-struct Checked {
-    is_unchanged: bool,
+pub(super) struct Checked {
+    pub(super) is_unchanged: bool,
     /// Modification time, in nanoseconds since 1970.
-    modified: u64,
+    pub(super) modified: u64,
+    /// Device and inode number.
+    pub(super) device: (u64, u64),
 }
 
 impl Wanted {
@@ -212,19 +214,21 @@ impl Directories {
         if let Some(checked) = self.checked.get(dir) {
             return checked.is_unchanged;
         }
-        let seen = fs.stat(dir).map(|meta| meta.modified);
+        let seen = fs.stat(dir);
+        let modified = seen.as_ref().map_or(0, |meta| meta.modified);
         let mtime = self.mtimes.entry(dir.to_path_buf()).or_default();
-        let is_unchanged = mtime.is_unchanged(*seen.as_ref().unwrap_or(&0), now);
+        let is_unchanged = mtime.is_unchanged(modified, now);
         #[cfg(test)]
         let is_unchanged = is_unchanged && !self.lists_always;
         let checked = Checked {
             is_unchanged,
-            modified: match seen {
-                Ok(modified) => modified,
-                Err(error) if is_absence(&error) => 0,
+            modified: match &seen {
+                Ok(_) => modified,
+                Err(error) if is_absence(error) => 0,
                 // What changed in it was not seen.
                 Err(_) => self.modified_before(dir),
             },
+            device: seen.map_or((0, 0), |meta| (meta.id.dev, meta.id.ino)),
         };
         self.checked.insert(dir.to_path_buf(), checked);
         is_unchanged

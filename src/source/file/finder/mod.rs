@@ -6,6 +6,7 @@ mod listing;
 mod place;
 mod reports;
 mod rotations;
+mod saved;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,6 +31,8 @@ use super::rotated::Rotated;
 pub(super) struct Finder {
     wanted: Vec<Wanted>,
     directories: Directories,
+    /// Directories of a checkpoint of which the device is not known to have the same number still.
+    unsure: Vec<(PathBuf, (u64, u64))>,
     known: BTreeMap<PathBuf, Known>,
     /// Known paths that are checked at each poll.
     checked: Vec<PathBuf>,
@@ -91,6 +94,7 @@ impl Finder {
         Self {
             wanted: paths.iter().cloned().map(Wanted::new).collect(),
             directories: Directories::default(),
+            unsure: Vec::new(),
             known: BTreeMap::new(),
             checked: Vec::new(),
             standing: BTreeSet::new(),

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::model::saved::files::SavedRotation;
+
 /// Time after a rotation in which its files may appear.
 const OPEN: Duration = Duration::from_mins(1);
 /// Most by which a modification time may lag behind, in nanoseconds: file systems count them in ticks of up to 2 s.
@@ -19,17 +21,27 @@ pub(super) struct Rotations(BTreeMap<PathBuf, Window>);
 
 /// Time in which files of a followed path may appear.
 #[derive(Debug)]
-struct Window {
-    since: Duration,
+pub(super) struct Window {
+    pub(super) since: Duration,
     /// Modification time that a generation cannot be older than, in nanoseconds since 1970.
-    floor: u64,
+    pub(super) floor: u64,
     /// True if a rotation was found; otherwise files only wait to be judged.
-    is_rotation: bool,
+    pub(super) is_rotation: bool,
     /// True if a file could not be judged in the present scan.
     is_postponed: bool,
 }
 
 impl Rotations {
+    /// Returns the followed paths of which files may appear.
+    pub(super) fn windows(&self) -> impl Iterator<Item = (&PathBuf, &Window)> {
+        self.0.iter()
+    }
+
+    /// Adds a saved window, which began at `since`.
+    pub(super) fn resume(&mut self, base: &Path, saved: &SavedRotation, since: Duration) {
+        self.window(base, saved.floor, since).is_rotation |= saved.is_rotation;
+    }
+
     /// Starts a scan.
     pub(super) fn begin(&mut self) {
         for window in self.0.values_mut() {

@@ -126,12 +126,8 @@ impl<F: Fs> Archive<F> {
     }
 
     /// Returns the record of the file; `is_whole` if it was read to its end.
-    pub(super) fn finished(
-        &mut self,
-        fingerprinter: &Fingerprinter,
-        is_whole: bool,
-    ) -> FinishedFile {
-        let consumed = self.reader.get_mut().text.consumed();
+    pub(super) fn finished(&self, fingerprinter: &Fingerprinter, is_whole: bool) -> FinishedFile {
+        let consumed = self.reader.get_ref().text.consumed();
         let mut ends = Ends {
             head: self.head.clone(),
             ..consumed.ends(fingerprinter)

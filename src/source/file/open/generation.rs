@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::model::{Batch, GenerationId, Position};
-use crate::source::file::consumed::{Consumed, TAIL_BYTES, line_at};
+use crate::source::file::consumed::{Consumed, line_at};
 use crate::source::file::doubt::Doubt;
-use crate::source::file::fingerprint::{Fingerprinter, LEAST_BYTES};
+use crate::source::file::fingerprint::{Fingerprinter, LEAST_BYTES, TAIL_BYTES};
 use crate::source::file::fs::{FileId, Fs, Handle};
 use crate::source::file::mtime::Mtime;
 use crate::source::file::read_fault::ReadFault;
@@ -37,7 +37,7 @@ pub(crate) struct Generation<F> {
     /// Time at which it was found changed.
     pub(super) changed: Duration,
     /// Number of the scan after which the file was read last, and found to hold the text that was read before.
-    pub(super) read_after: u64,
+    pub(crate) read_after: u64,
     /// Size when last checked.
     pub(super) size: u64,
     /// Start of the first line that was not handed over.
@@ -45,12 +45,12 @@ pub(crate) struct Generation<F> {
     /// Part before `offset`, or before a later place inside an over-long line.
     pub(crate) consumed: Consumed,
     /// End of the last read, a partial line included.
-    seen: u64,
+    pub(super) seen: u64,
     /// Zero bytes at `offset` are the hole that a truncation left before a writer that does not append, and not a line.
-    at_hole: bool,
+    pub(super) at_hole: bool,
     pub(crate) file: F,
-    framer: Framer,
-    mtime: Mtime,
+    pub(super) framer: Framer,
+    pub(super) mtime: Mtime,
     pub(super) fault: ReadFault,
     pub(super) fingerprinter: Fingerprinter,
     /// It is not read before this is decided.
@@ -285,7 +285,7 @@ impl<F> Generation<F> {
         let has_shrunk = self.size < size_before;
         let unread = size_before.saturating_sub(self.offset);
         let consumed = self.consumed.end;
-        if self.size < consumed {
+        if self.size < consumed || self.consumed.seal().is_some() {
             return Ok(ReadStep::Replaced { unread });
         }
         let is_as_long = self.size == self.seen && !has_shrunk;

@@ -4,14 +4,17 @@
 //! leaves a record.
 
 pub(super) mod archive;
+mod closed;
 mod closing;
 mod context;
 mod doubtful;
+mod former;
 mod generation;
 mod inspection;
 pub(super) mod packed;
 mod queries;
 mod room;
+mod saved;
 pub(super) mod text;
 pub(super) mod waiting;
 
@@ -23,6 +26,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use archive::Archive;
+pub(super) use closed::ClosedArchive;
+use closed::{Closed, Former};
 pub(super) use context::{Context, Reading};
 pub use generation::ReadBuffer;
 pub(super) use generation::{Generation, Opening};
@@ -44,6 +49,10 @@ pub(super) struct OpenFiles<F: Fs> {
     /// In the order they were opened.
     generations: Vec<Generation<F::File>>,
     pub(super) packed: Packed<F>,
+    /// Files that were open when the process that ran before saved its state.
+    pub(super) closed: Closed,
+    /// Texts of files that are gone since.
+    formers: Vec<Former>,
     /// Files that wait for room.
     pub(super) waiting: Waiting,
     last_id: u64,
@@ -83,6 +92,8 @@ impl<F: Fs> OpenFiles<F> {
         Self {
             generations: Vec::new(),
             packed: Packed::new(),
+            closed: Closed::default(),
+            formers: Vec::new(),
             waiting: Waiting::default(),
             last_id: 0,
             read_bytes,
@@ -114,20 +125,24 @@ impl<F: Fs> OpenFiles<F> {
     /// Returns the identities of the open files.
     pub(super) fn file_ids(&self) -> BTreeSet<FileId> {
         let plain = self.generations.iter().map(|own| own.file_id);
-        plain.chain(self.packed.file_ids()).collect()
+        let open = plain.chain(self.packed.file_ids());
+        open.chain(self.closed.file_ids()).collect()
     }
 
     /// Returns the number of known bytes that were not handed over in all plain files, and in followed ones that are not open.
     pub(super) fn lag_bytes(&self) -> u64 {
         let open: u64 = self.generations.iter().map(Generation::unread).sum();
-        open + self.waiting.unread()
+        let closed: u64 = self.closed.files.iter().map(Generation::unread).sum();
+        open + closed + self.waiting.unread()
     }
 
     /// Returns whether all open files are at a followed path and are read.
     pub(super) fn is_steady(&self) -> bool {
         let is_steady =
             |own: &Generation<F::File>| own.link == Link::Attached && !own.is_in_doubt();
-        self.packed.is_empty() && self.waiting.is_empty() && self.generations.iter().all(is_steady)
+        let is_all_open =
+            self.packed.is_empty() && self.waiting.is_empty() && self.closed.is_empty();
+        is_all_open && self.generations.iter().all(is_steady)
     }
 
     /// Returns how many files may be open at one time.
@@ -147,12 +162,7 @@ impl<F: Fs> OpenFiles<F> {
     }
 
     /// Gives an open file an identifier and its paths.
-    pub(super) fn opening(
-        &mut self,
-        path: &Path,
-        base: &Path,
-        handle: Handle<F::File>,
-    ) -> Opening<F::File> {
+    pub(super) fn opening<T>(&mut self, path: &Path, base: &Path, handle: Handle<T>) -> Opening<T> {
         self.last_id += 1;
         Opening {
             id: GenerationId(self.last_id),

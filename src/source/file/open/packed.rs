@@ -92,7 +92,7 @@ impl<F: Fs> Packed<F> {
     }
 
     /// Returns whether nothing is left to be done.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::source::file) fn is_empty(&self) -> bool {
         self.len() == 0 && self.queue.is_empty() && self.doubts.is_empty()
     }
 

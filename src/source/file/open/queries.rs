@@ -7,10 +7,10 @@ use std::path::Path;
 
 use super::{Generation, Link, OpenFiles};
 use crate::source::file::compare::ending_of;
-use crate::source::file::consumed::read_upto;
+use crate::source::file::consumed::Consumed;
 use crate::source::file::evidence::Candidate;
 use crate::source::file::fingerprint::{HEAD_BYTES, LEAST_BYTES};
-use crate::source::file::fs::{FileId, Fs};
+use crate::source::file::fs::{FileId, Fs, read_upto};
 use crate::source::file::rotated::Packing;
 
 /// Open files whose text may be, or begin, that of another file.
@@ -81,7 +81,7 @@ impl<F: Fs> OpenFiles<F> {
             }
             let text = read_upto(fs, &generation.file, 0..HEAD_BYTES as u64)?;
             let is_like = may_be_like(&text, head);
-            if !is_like && !may_be_like(&generation.consumed.head, head) {
+            if !is_like && !is_like_consumed(&generation.consumed, head) {
                 continue;
             }
             let was_cut = generation.was_cut(fs);
@@ -131,6 +131,11 @@ impl<F> Generation<F> {
         let may_be_copied = self.link == Link::Attached && !is_new;
         Ok(!may_be_copied && own.repeats())
     }
+}
+
+/// Returns whether a text that begins with `head` may be a consumed one.
+fn is_like_consumed(consumed: &Consumed, head: &[u8]) -> bool {
+    consumed.seal().is_some_and(|sealed| sealed.agrees(head)) || may_be_like(&consumed.head, head)
 }
 
 /// Returns whether texts with these beginnings may be the same, complete or not.

@@ -7,9 +7,9 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use crate::source::archive::GzipText;
-use crate::source::file::consumed::{Consumed, read_upto};
+use crate::source::file::consumed::Consumed;
 use crate::source::file::fingerprint::{Fingerprinter, HEAD_BYTES, Trailer};
-use crate::source::file::fs::{Fs, Handle, Meta};
+use crate::source::file::fs::{Fs, Handle, Meta, read_upto};
 
 /// Bytes decoded at once while they are only compared or skipped.
 const PIECE_BYTES: usize = 32 * 1024;

@@ -19,7 +19,12 @@ fn sources_in_one_directory_share_its_listing() {
     }
     for name in &names {
         let settings = settings(&root, &[name], Start::Beginning, LIMIT);
-        let mut source = FileSource::new(&settings, fs.clone(), clock.clone());
+        let mut source = FileSource::new(
+            &settings,
+            fs.clone(),
+            clock.clone(),
+            FingerprintKey::random(),
+        );
         source.discover(&mut |_| {});
         let mut lines = Vec::new();
         let mut buffer = ReadBuffer::default();

@@ -31,7 +31,7 @@ impl Bench {
     }
 
     /// Compresses a file and removes it, as gzip does.
-    fn compress(&self, name: &str) {
+    pub(super) fn compress(&self, name: &str) {
         let text = std::fs::read(self.path(name)).unwrap();
         write(self.path(&format!("{name}.gz")), gzip(&text)).unwrap();
         remove_file(self.path(name)).unwrap();

@@ -60,6 +60,9 @@ enum Operation {
     Poll,
     Round,
     Pass(Duration),
+    Save,
+    /// The source is replaced by one that starts from the last state that was saved, or from its own.
+    Kill,
 }
 
 /// A name, or that of its archive.
@@ -108,6 +111,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => (name(), name()).prop_map(|(from, to)| Operation::HardLink { from, to }),
         1 => (name(), name()).prop_map(|(from, to)| Operation::Symlink { from, to }),
         3 => Just(Operation::Poll),
+        1 => Just(Operation::Save),
+        1 => Just(Operation::Kill),
         1 => Just(Operation::Round),
         2 => (1_u64..200).prop_map(|seconds| Operation::Pass(Duration::from_secs(seconds))),
         1 => (1_u64..30).prop_map(|hours| Operation::Pass(Duration::from_hours(hours))),
@@ -224,7 +229,7 @@ impl Bench {
     }
 
     /// Performs an operation, unless its file does not exist or its result is one too many.
-    fn perform(&mut self, operation: &Operation) {
+    fn perform(&mut self, operation: &Operation, saved: &mut Option<SavedFiles>) {
         let is_full = self.number_of_files() >= MOST_FILES;
         let is_possible = |from: Name, to: Name| {
             let adds = std::fs::symlink_metadata(self.path(&to.file_name())).is_err();
@@ -278,6 +283,12 @@ impl Bench {
                 }
             }
             Operation::Poll => self.drain(),
+            Operation::Save => *saved = Some(self.source.save()),
+            Operation::Kill => {
+                let state = saved.take().unwrap_or_else(|| self.source.save());
+                self.resume(&state);
+                *saved = Some(state);
+            }
             Operation::Round => {
                 self.round();
             }
@@ -345,8 +356,9 @@ impl Bench {
 /// Performs the operations, then writes to the log, and expects exactly that to be counted.
 fn check(beginning: &Beginning, operations: &[Operation]) -> Result<(), TestCaseError> {
     let mut bench = Bench::begin(beginning);
+    let mut saved = None;
     for operation in operations {
-        bench.perform(operation);
+        bench.perform(operation, &mut saved);
         let why = format!("{operation:?} in {beginning:?}");
         prop_assert_eq!(&bench.lines, &Vec::<String>::new(), "{}", why);
     }

@@ -191,7 +191,7 @@ fn the_records_of_twenty_thousand_rotated_files_take_less_than_eight_megabytes()
         partial: 0,
         begun: 0,
     };
-    let mut history = History::new(MOST_RECORDS);
+    let mut history = History::new(MOST_RECORDS, FingerprintKey::random());
     let memory = allocation_counter::measure(|| {
         for number in 0..20_000 {
             let file = file(&history, number);

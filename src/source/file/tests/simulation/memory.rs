@@ -33,6 +33,7 @@ struct State {
     calls: u64,
     made: u64,
     replaced: u32,
+    device: u64,
 }
 
 struct Inode {
@@ -43,6 +44,8 @@ struct Inode {
     links: u64,
     readers: u32,
     writers: u32,
+    /// Bytes that are certainly on the disk.
+    synced: usize,
 }
 
 /// An open file of the follower.
@@ -65,6 +68,7 @@ impl Memory {
             calls: 0,
             made: 0,
             replaced: 0,
+            device: 1,
         })))
     }
 
@@ -94,7 +98,7 @@ impl State {
         let inode = &self.inodes[&key];
         Meta {
             id: FileId {
-                dev: 1,
+                dev: self.device,
                 ino: inode.number,
                 born: if self.has_births { inode.born } else { 0 },
             },
@@ -127,6 +131,7 @@ impl State {
             links: 1,
             readers: 0,
             writers: 0,
+            synced: 0,
         };
         self.inodes.insert(self.made, inode);
         self.names.insert(path, self.made);
@@ -178,7 +183,7 @@ impl Fs for Memory {
         if let Some((modified, made)) = state.directories.get(path) {
             return Ok(Meta {
                 id: FileId {
-                    dev: 1,
+                    dev: state.device,
                     ino: 1_000_000 + made,
                     born: 0,
                 },
@@ -366,6 +371,33 @@ impl World for Memory {
             .inodes
             .get(&file)
             .is_some_and(|inode| inode.readers > 0)
+    }
+
+    fn sync(&mut self) {
+        for inode in self.state().inodes.values_mut() {
+            inode.synced = inode.data.len();
+        }
+    }
+
+    fn lose_power(&mut self) {
+        let mut state = self.state();
+        state.device += 1;
+        let State { names, inodes, .. } = &mut *state;
+        // An archive is there as a whole, or it would be a damaged one.
+        let is_archive = |path: &Path| path.extension().is_some_and(|ending| ending == "gz");
+        let plain = names.iter().filter(|(path, _)| !is_archive(path));
+        for (_, key) in plain {
+            let inode = inodes.get_mut(key).unwrap();
+            // A line is lost as a whole.
+            let least = inode.synced.min(inode.data.len());
+            let most = least + (inode.data.len() - least) / 2;
+            let newline = inode.data[least..most]
+                .iter()
+                .rposition(|byte| *byte == b'\n');
+            inode
+                .data
+                .truncate(newline.map_or(least, |at| least + at + 1));
+        }
     }
 
     fn fail(&mut self, failure: Option<Failure>) {

@@ -4,6 +4,7 @@ mod memory;
 mod operation;
 mod play;
 mod replacer;
+mod restarter;
 mod rewriter;
 mod rotator;
 mod world;
@@ -16,8 +17,8 @@ use operation::{Dice, Operation, Setting};
 use play::{judge, settings};
 use world::{RealWorld, World};
 
-use super::planted::{Fault, plant};
-use super::{FileSource, Progress, ReadBuffer, Start};
+use super::planted::{Fault, Part, plant};
+use super::{FileSource, FingerprintKey, Progress, ReadBuffer, Start};
 use crate::clock::ManualClock;
 
 const SEEDS: u64 = 2_000;
@@ -182,6 +183,23 @@ fn a_follower_that_reads_holes_is_found() {
     finds(Fault::Hole);
 }
 
+#[test]
+fn a_follower_that_does_not_compare_after_a_restart_is_found() {
+    finds(Fault::NoSavedTail);
+}
+
+#[test]
+fn a_follower_that_forgets_files_that_are_gone_after_a_restart_is_found() {
+    finds(Fault::NoSavedRecord);
+}
+
+#[test]
+fn a_follower_that_leaves_out_a_part_of_its_state_is_found() {
+    for part in Part::SIMULATED {
+        finds(Fault::NotSaved(part));
+    }
+}
+
 /// Returns a log and so many rotated files.
 fn standing(files: u32) -> Memory {
     let mut memory = Memory::new(true);
@@ -198,7 +216,12 @@ fn standing(files: u32) -> Memory {
 fn rest_for_hours(pattern: &str, mut memory: Memory) -> (FileSource<Memory>, (u64, u64)) {
     let clock = Arc::new(ManualClock::default());
     let settings = settings(&memory.path(pattern), Start::End);
-    let mut source = FileSource::new(&settings, memory.fs(), clock.clone());
+    let mut source = FileSource::new(
+        &settings,
+        memory.fs(),
+        clock.clone(),
+        FingerprintKey::random(),
+    );
     let mut calls = (0, 0);
     for _ in 0..4 {
         clock.advance(Duration::from_hours(2));

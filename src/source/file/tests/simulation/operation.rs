@@ -49,6 +49,23 @@ pub(super) enum Operation {
     Rewrite(Rewrite),
     /// Another directory comes in the place of the log's.
     ReplaceDirectory,
+    /// The follower saves its state.
+    Save,
+    /// The follower is killed.
+    Kill(Kill),
+    /// The follower starts from the state that it saved.
+    Restart,
+}
+
+/// Ways in which a follower ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kill {
+    /// It starts from the last state that it saved.
+    Process,
+    /// It starts from the one before: the last was damaged.
+    Older,
+    /// The machine loses its power, and what was written since the last save.
+    Power,
 }
 
 /// Ways in which texts come elsewhere or change. A part is one of 256 of the size of the log.
@@ -169,7 +186,41 @@ impl Dice {
     }
 
     pub(super) fn history(&mut self, setting: &Setting, length: usize) -> Vec<Operation> {
-        (0..length).map(|_| self.operation(setting)).collect()
+        // The other operations are the same without restarts.
+        let mut restarts = Self(!self.0);
+        let has_restarts = restarts.one_in(2);
+        let (mut operations, mut down) = (Vec::new(), None);
+        for _ in 0..length {
+            if has_restarts {
+                restarts.restart(&mut down, &mut operations);
+            }
+            operations.push(self.operation(setting));
+        }
+        operations
+    }
+
+    /// Adds a save, a kill or a start now and then. `down` is the number of operations until the next start.
+    fn restart(&mut self, down: &mut Option<u64>, operations: &mut Vec<Operation>) {
+        match down {
+            Some(0) => {
+                operations.push(Operation::Restart);
+                *down = None;
+            }
+            Some(left) => *left -= 1,
+            None => match self.roll(40) {
+                0..3 => operations.push(Operation::Save),
+                3 => {
+                    operations.push(Operation::Kill(match self.roll(8) {
+                        0..5 => Kill::Process,
+                        5..7 => Kill::Older,
+                        _ => Kill::Power,
+                    }));
+                    let most = if self.one_in(3) { 60 } else { 8 };
+                    *down = Some(self.roll(most));
+                }
+                _ => {}
+            },
+        }
     }
 
     fn rewrite(&mut self) -> Rewrite {

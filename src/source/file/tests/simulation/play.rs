@@ -8,8 +8,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::{FileSettings, FileSource, PathPattern, Progress, ReadBuffer, Start, gzip};
+use super::super::{
+    FileSettings, FileSource, FingerprintKey, PathPattern, Progress, ReadBuffer, Start, gzip,
+};
 use super::operation::{MOST_DAYS, Operation, Setting};
+use super::restarter::Save;
 use super::rotator::{Act, is_rotated};
 use super::world::World;
 use crate::clock::{Clock, ManualClock};
@@ -38,7 +41,14 @@ pub(super) struct Play<W: World> {
     pub(super) world: W,
     pub(super) setting: Setting,
     pub(super) clock: Arc<ManualClock>,
-    source: FileSource<W::Fs>,
+    /// The follower; `None` while it does not run.
+    pub(super) source: Option<FileSource<W::Fs>>,
+    pub(super) settings: FileSettings,
+    pub(super) key: FingerprintKey,
+    /// The clock of its process.
+    pub(super) own_clock: Arc<ManualClock>,
+    /// The last states that it saved, the latest last.
+    pub(super) saves: VecDeque<Save>,
     buffer: ReadBuffer,
     pub(super) servers: Vec<Option<W::Writer>>,
     /// The first server owes the end of a line.
@@ -48,11 +58,11 @@ pub(super) struct Play<W: World> {
     /// Bytes of the log, or of the file being compressed, that were copied.
     pub(super) copied: usize,
     next: u32,
-    written: BTreeSet<u32>,
-    counted: BTreeMap<u32, u32>,
+    pub(super) written: BTreeSet<u32>,
+    pub(super) counted: BTreeMap<u32, u32>,
     pub(super) may_miss: BTreeSet<u32>,
-    woken: bool,
-    names_changed: bool,
+    pub(super) woken: bool,
+    pub(super) names_changed: bool,
     unnotified: bool,
     pub(super) failing: bool,
     /// The log was copied.
@@ -81,14 +91,20 @@ impl<W: World> Play<W> {
             },
         );
         let (fs, read_bytes) = (world.fs(), setting.read_bytes);
-        let mut source = FileSource::with_read_bytes(&settings, fs, clock.clone(), read_bytes);
+        let (key, own_clock) = (FingerprintKey::random(), Arc::new(ManualClock::default()));
+        let mut source =
+            FileSource::with_read_bytes(&settings, fs, own_clock.clone(), key, read_bytes);
         source.set_lists_always(!world.is_memory());
         let mut play = Self {
             servers: (0..setting.servers).map(|_| None).collect(),
             world,
             setting,
             clock,
-            source,
+            source: Some(source),
+            settings,
+            key,
+            own_clock,
+            saves: VecDeque::new(),
             buffer: ReadBuffer::default(),
             owes_newline: false,
             acts: VecDeque::new(),
@@ -120,6 +136,7 @@ impl<W: World> Play<W> {
         self.world.fail(None);
         self.failing = false;
         self.unnotified = false;
+        self.restart();
         while !self.acts.is_empty() {
             self.step();
         }
@@ -188,12 +205,34 @@ impl<W: World> Play<W> {
                 self.world.fail(None);
                 self.failing = false;
             }
-            Operation::Cut(part) => self.cut(part),
-            Operation::Restore(kind) => self.restore(kind),
             Operation::Delete => self.delete(),
-            Operation::Rewrite(rewrite) => self.rewrite(rewrite),
             Operation::ReplaceDirectory => self.replace_directory(),
+            Operation::Save => self.save(),
+            Operation::Kill(kill) => self.kill(kill),
+            Operation::Restart => self.restart(),
+            Operation::Cut(_) | Operation::Restore(_) | Operation::Rewrite(_)
+                if !self.is_read() => {}
+            Operation::Cut(part) => {
+                self.cut(part);
+                self.saves_are_too_old();
+            }
+            Operation::Restore(kind) => {
+                self.restore(kind);
+                self.saves_are_too_old();
+            }
+            Operation::Rewrite(rewrite) => {
+                self.rewrite(rewrite);
+                self.saves_are_too_old();
+            }
         }
+    }
+
+    /// Notes that the log was changed after all of it was read: what a state knows that was saved before may be less.
+    fn saves_are_too_old(&mut self) {
+        if self.source.is_none() {
+            self.restart();
+        }
+        self.saves.clear();
     }
 
     // --- Servers ---
@@ -350,20 +389,24 @@ impl<W: World> Play<W> {
 
     pub(super) fn pass(&mut self, time: Duration) {
         self.clock.advance(time);
+        self.own_clock.advance(time);
         let now = u64::try_from(self.clock.monotonic().as_nanos()).unwrap();
         self.world.set_time(now);
         self.run(usize::MAX);
     }
 
-    fn run(&mut self, rounds: usize) {
-        let is_due = self.source.until_due().is_zero();
+    pub(super) fn run(&mut self, rounds: usize) {
+        let Some(source) = &mut self.source else {
+            return;
+        };
+        let is_due = source.until_due().is_zero();
         if !self.woken && !is_due {
             return;
         }
         self.woken = false;
         if is_due || std::mem::take(&mut self.names_changed) {
-            self.source.discover(&mut |_| {});
-            self.source.set_watched(self.setting.is_watched);
+            source.discover(&mut |_| {});
+            source.set_watched(self.setting.is_watched);
         }
         for _ in 0..rounds {
             let counted = &mut self.counted;
@@ -372,7 +415,7 @@ impl<W: World> Play<W> {
                     *counted.entry(number).or_default() += 1;
                 }
             };
-            if self.source.poll(&mut self.buffer, &mut sink, &mut |_| {}) == Progress::Idle {
+            if source.poll(&mut self.buffer, &mut sink, &mut |_| {}) == Progress::Idle {
                 return;
             }
         }
@@ -386,8 +429,7 @@ impl<W: World> Play<W> {
         self.failing = false;
         (self.woken, self.names_changed) = (true, true);
         self.run(usize::MAX);
-        let now = self.clock.monotonic();
-        let until_examined = self.source.open().until_examined(now);
+        let until_examined = self.source.as_ref().and_then(FileSource::until_examined);
         if until_examined.is_some_and(|until| until <= REST) {
             self.pass(REST);
         }

@@ -36,6 +36,10 @@ pub(super) trait World {
     fn replace_directory(&mut self);
     /// Returns whether the follower certainly has this file open.
     fn is_followed(&self, file: u64) -> bool;
+    /// Writes all files to the disk.
+    fn sync(&mut self);
+    /// Loses some of what was written since [`Self::sync`]; devices have other numbers then.
+    fn lose_power(&mut self);
     /// Makes calls fail from now on; `None` ends that.
     fn fail(&mut self, failure: Option<Failure>);
     /// Sets the time from which files get their dates.
@@ -166,6 +170,10 @@ impl World for RealWorld {
     fn is_followed(&self, _: u64) -> bool {
         false
     }
+
+    fn sync(&mut self) {}
+
+    fn lose_power(&mut self) {}
 
     fn fail(&mut self, _: Option<Failure>) {}
 
