@@ -90,6 +90,19 @@ impl Accounts {
         }
     }
 
+    /// Adds the accounts of `others`, and leaves them empty.
+    pub fn append(&mut self, others: &mut Self) {
+        for (mine, theirs) in [
+            (&mut self.lines, &mut others.lines),
+            (&mut self.rejected, &mut others.rejected),
+            (&mut self.bytes, &mut others.bytes),
+            (&mut self.series, &mut others.series),
+            (&mut self.overflow, &mut others.overflow),
+        ] {
+            mine.append(theirs);
+        }
+    }
+
     fn text(&mut self, text: &'static str) -> Arc<str> {
         let known = self.texts.entry(text).or_insert_with(|| text.into());
         Arc::clone(known)

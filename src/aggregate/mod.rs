@@ -11,6 +11,7 @@ mod key;
 mod ledger;
 mod past;
 mod rows;
+mod saved;
 mod shard;
 mod table;
 

@@ -19,7 +19,7 @@ use crate::model::{self, Course, Family, Number, Series, Track, Unit, Value};
 #[derive(Debug)]
 pub struct Shard {
     source: Arc<str>,
-    tables: Vec<Table>,
+    pub(super) tables: Vec<Table>,
     /// Families of rejected lines.
     rejected: Vec<Definition>,
     rows: Rows,
@@ -30,7 +30,9 @@ pub struct Shard {
     bytes: Vec<u8>,
     /// True once a series was refused. Lines then create no series but those for overflow.
     is_full: bool,
-    ledger: Ledger,
+    pub(super) ledger: Ledger,
+    /// Time at which new series are made, in milliseconds since 1970.
+    now: u64,
     /// Present if counts are kept by time.
     history: Option<Box<History>>,
 }
@@ -58,6 +60,7 @@ impl Shard {
             rejected,
             is_full: false,
             ledger,
+            now: 0,
             history: None,
         }
     }
@@ -69,6 +72,11 @@ impl Shard {
             history: Some(Box::new(History::new(self.tables.len()))),
             ..self
         }
+    }
+
+    /// Sets the time, in milliseconds since 1970, at which series are made from now on.
+    pub fn set_now(&mut self, millis: u64) {
+        self.now = millis;
     }
 
     /// Keeps the order in which rows are registered from now on, for [`Self::registrations`].
@@ -135,7 +143,7 @@ impl Shard {
     }
 
     /// Flushes all blocks.
-    fn flush(&mut self) {
+    pub(super) fn flush(&mut self) {
         if self.flushed != self.ledger.recorded {
             for row in self.rows.all() {
                 self.flush_row(row);
@@ -169,8 +177,8 @@ impl Shard {
         let tables = self.tables.iter_mut().zip(known).zip(labels);
         let slots = tables.map(|((table, slot), labels)| match (slot, labels) {
             (Some(slot), _) => slot,
-            (None, Some(labels)) if is_whole => table.add_series(labels),
-            (None, _) => table.overflow_slot(&self.source),
+            (None, Some(labels)) if is_whole => table.add_series(labels, self.now),
+            (None, _) => table.overflow_slot(&self.source, self.now),
         });
         let slots: Vec<usize> = slots.collect();
         if is_whole {
@@ -209,7 +217,7 @@ impl Shard {
             return false;
         }
         for labels in fresh {
-            table.slot(labels);
+            table.slot(labels, self.now);
         }
         true
     }

@@ -30,6 +30,8 @@ pub(super) struct Table {
     place: Place,
     /// The label sets, in the order of their slots.
     series: Vec<LabelValues>,
+    /// The time at which each of them was made, in milliseconds since 1970.
+    created: Vec<u64>,
     /// The place of each label set among `series`, by the hash of its values.
     index: HashTable<usize>,
     hasher: RandomState,
@@ -52,6 +54,7 @@ impl Table {
             stride: definition.stride(),
             definition,
             series: Vec::new(),
+            created: Vec::new(),
             index: HashTable::new(),
             hasher: RandomState::default(),
             sorted: Vec::new(),
@@ -71,19 +74,20 @@ impl Table {
         found.map(|place| place * self.stride)
     }
 
-    /// Returns the slot of a label set; makes its series at 0 if there was none.
-    pub(super) fn slot(&mut self, labels: LabelValues) -> usize {
+    /// Returns the slot of a label set; makes its series at 0 if there was none, as created `now`.
+    pub(super) fn slot(&mut self, labels: LabelValues, now: u64) -> usize {
         match self.find(&labels) {
             Some(slot) => slot,
-            None => self.add_series(labels),
+            None => self.add_series(labels, now),
         }
     }
 
-    /// Makes a series at 0 for a label set that has none; returns its slot.
-    pub(super) fn add_series(&mut self, labels: LabelValues) -> usize {
+    /// Makes a series at 0 for a label set that has none, as created `now`; returns its slot.
+    pub(super) fn add_series(&mut self, labels: LabelValues, now: u64) -> usize {
         let (place, slot) = (self.series.len(), self.values.len());
         let hash = self.hasher.hash_one(&labels);
         self.series.push(labels);
+        self.created.push(now);
         let rehash = |place: &usize| self.hasher.hash_one(&self.series[*place]);
         self.index.insert_unique(hash, place, rehash);
         self.values.resize(slot + self.stride, 0);
@@ -91,13 +95,13 @@ impl Table {
     }
 
     /// Returns the slot of the series for overflow, whose labels are all `<other>` but for `source`.
-    pub(super) fn overflow_slot(&mut self, source: &Arc<str>) -> usize {
+    pub(super) fn overflow_slot(&mut self, source: &Arc<str>, now: u64) -> usize {
         let labels = self.definition.labels.iter();
         let labels = labels.map(|label| match label {
             Label::Source => Arc::clone(source),
             _ => OTHER.into(),
         });
-        self.slot(labels.collect())
+        self.slot(labels.collect(), now)
     }
 
     /// Returns the values in a slot.
@@ -142,11 +146,16 @@ impl Table {
 
     /// Adds the counts of another table with the same label names, bounds and conditions.
     pub(super) fn merge(&mut self, other: &Self) {
-        for (labels, theirs) in other.rows() {
-            let slot = self.slot(labels.clone());
-            for (mine, theirs) in self.values[slot..].iter_mut().zip(theirs) {
-                *mine = mine.wrapping_add(*theirs);
-            }
+        for (labels, created, theirs) in other.rows() {
+            self.merge_series(labels.clone(), created, theirs);
+        }
+    }
+
+    /// Adds the counts of a series.
+    pub(super) fn merge_series(&mut self, labels: LabelValues, created: u64, theirs: &[u64]) {
+        let slot = self.slot(labels, created);
+        for (mine, theirs) in self.values[slot..].iter_mut().zip(theirs) {
+            *mine = mine.wrapping_add(*theirs);
         }
     }
 
@@ -222,9 +231,11 @@ impl Table {
         }
     }
 
-    fn rows(&self) -> impl Iterator<Item = (&LabelValues, &[u64])> {
+    /// Returns the label sets, the times at which they were made, and their values.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (&LabelValues, u64, &[u64])> {
         let values = self.values.chunks_exact(self.stride);
-        self.series.iter().zip(values)
+        let series = self.series.iter().zip(&self.created).zip(values);
+        series.map(|((labels, created), values)| (labels, *created, values))
     }
 
     fn named(&self, values: &LabelValues) -> Labels {

@@ -23,25 +23,25 @@ pub const QUEUE_BOUNDS: [u64; 14] = [
 
 /// The counts of one source.
 #[derive(Debug)]
-struct Lines {
+pub(super) struct Lines {
     source: Arc<str>,
-    outcomes: [u64; Outcome::ALL.len()],
+    pub(super) outcomes: [u64; Outcome::ALL.len()],
     waiting: u64,
 }
 
 /// The counts of a link.
 #[derive(Debug)]
 pub(super) struct Account {
-    front: Lines,
-    unreached: [u64; Reason::ALL.len()],
-    backs: Vec<(Lines, Queue)>,
+    pub(super) front: Lines,
+    pub(super) unreached: [u64; Reason::ALL.len()],
+    pub(super) backs: Vec<(Lines, Queue)>,
 }
 
 /// Histogram of the times that requests waited between the front and the work on them.
 #[derive(Clone, Debug, Default)]
-struct Queue {
-    counts: [u64; QUEUE_BOUNDS.len() + 1],
-    sum: u64,
+pub(super) struct Queue {
+    pub(super) counts: [u64; QUEUE_BOUNDS.len() + 1],
+    pub(super) sum: u64,
 }
 
 impl Account {
@@ -171,7 +171,7 @@ impl Account {
         ]
     }
 
-    fn all(&self) -> impl Iterator<Item = &Lines> {
+    pub(super) fn all(&self) -> impl Iterator<Item = &Lines> {
         std::iter::once(&self.front).chain(self.backs.iter().map(|(lines, _)| lines))
     }
 

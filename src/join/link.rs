@@ -2,13 +2,14 @@
 //!
 //! Invariant: a request that is waiting or was joined within the wait has one entry in the table.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::account::Account;
 use super::outcome::{Outcome, Reason};
 use super::pending::{Entry, Pending, State};
-use crate::model::{Family, Field, FieldSet, Micros, Record, Status, UpstreamList};
+use crate::model::{
+    Family, Field, FieldSet, Micros, Record, SavedLink, SecretKey, Status, UpstreamList,
+};
 
 /// The status of a response that turns a request into a connection, such as a WebSocket (RFC 9110, 15.2.2).
 const SWITCHING_PROTOCOLS: u16 = 101;
@@ -37,7 +38,7 @@ pub enum Side {
 pub struct Link {
     front: Arc<str>,
     backs: Vec<Arc<str>>,
-    hasher: RandomState,
+    key: SecretKey,
     inner: Mutex<Inner>,
 }
 
@@ -89,9 +90,42 @@ impl Link {
                 read_until: vec![Micros(0); backs.len() + 1],
                 latest: Micros(0),
             }),
-            hasher: RandomState::new(),
+            key: SecretKey::random(),
             front,
             backs,
+        }
+    }
+
+    /// Creates a link that continues a saved one. How far the sources were read is not saved: requests wait until each has
+    /// reported that again.
+    pub fn resume(saved: &SavedLink, limits: Limits, now: Micros) -> Self {
+        let backs: Vec<&str> = saved.backs.iter().map(String::as_str).collect();
+        let mut link = Self::new(&saved.front, &backs, limits);
+        link.key = SecretKey(saved.key);
+        let mut inner = link.lock();
+        inner.account.resume(saved);
+        let requests = saved.requests.iter();
+        for entry in requests.filter_map(|request| Entry::resume(request, saved, now)) {
+            if inner.pending.find(entry.id).is_none() {
+                inner.account.wait(entry.state);
+                inner.pending.push(entry);
+            }
+        }
+        inner.latest = now;
+        inner.make_room(0);
+        drop(inner);
+        link
+    }
+
+    /// Returns what another process needs to continue. `now` is the time of the clock of [`Tap::flush`].
+    pub fn save(&self, now: Micros) -> SavedLink {
+        let inner = self.lock();
+        SavedLink {
+            front: self.front.to_string(),
+            backs: self.backs.iter().map(ToString::to_string).collect(),
+            key: self.key.0,
+            requests: inner.pending.save(now),
+            ..inner.account.save()
         }
     }
 
@@ -194,6 +228,11 @@ impl End {
 }
 
 impl Tap {
+    /// Returns the link if this is the end at its front.
+    pub fn front_link(&self) -> Option<&Link> {
+        (self.end.side == Side::Front).then_some(&*self.end.link)
+    }
+
     /// Adds a line.
     pub fn note(&mut self, record: &Record<'_>) {
         let status = record.status.map(Status::code);
@@ -237,7 +276,7 @@ impl Tap {
 
     fn id(&self, record: &Record<'_>) -> Option<u64> {
         let id = record.request_id.filter(|id| !matches!(*id, b"" | b"-"))?;
-        Some(self.end.link.hasher.hash_one(id))
+        Some(self.end.link.key.hash(id))
     }
 }
 

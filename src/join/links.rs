@@ -5,13 +5,24 @@
 use std::sync::Arc;
 
 use super::link::{End, Limits, Link};
-use crate::model::Family;
+use crate::model::{Family, Micros, SavedLink};
 
 /// All links. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Links(Arc<[Arc<Link>]>);
 
 impl Links {
+    /// Continues saved links. Those that the configuration does not contain end at the next [`Self::reconfigure`].
+    pub fn resume(saved: &[SavedLink], limits: Limits, now: Micros) -> Self {
+        let link = |saved| Arc::new(Link::resume(saved, limits, now));
+        Self(saved.iter().map(link).collect())
+    }
+
+    /// Returns the place of the link that contains a source.
+    pub fn place(&self, source: &str) -> Option<usize> {
+        self.0.iter().position(|link| link.end(source).is_some())
+    }
+
     /// Returns the links of these front sources, each with the sources behind it. Existing links between the same
     /// sources are kept.
     #[must_use]

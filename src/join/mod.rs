@@ -2,13 +2,14 @@
 //! id.
 //!
 //! Invariant: every line of a linked source has exactly one outcome, or still waits for the other line. An id is hashed
-//! with a secret of the process and then dropped; no result contains it.
+//! with a secret key and then dropped; no result contains it.
 
 mod account;
 mod link;
 mod links;
 mod outcome;
 mod pending;
+mod saved;
 
 pub use account::{FAMILIES, QUEUE_BOUNDS};
 pub use link::{End, Limits, Link, Side, Tap};

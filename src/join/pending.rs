@@ -47,6 +47,11 @@ impl Pending {
         self.entries.len()
     }
 
+    /// Returns the entries, in order of arrival.
+    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter()
+    }
+
     /// Returns the state of a request.
     pub(super) fn find(&mut self, id: u64) -> Option<&mut State> {
         let (entries, first) = (&self.entries, self.first);

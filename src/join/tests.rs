@@ -304,9 +304,13 @@ const SOURCES: [&str; 3] = ["nginx", "gunicorn", "other"];
 
 /// Plays the steps; returns the number of lines of each source. The id 0 stands for none.
 fn play(link: &Arc<Link>, steps: &[Step]) -> [u64; 3] {
+    play_from(link, 0, steps)
+}
+
+/// Plays the steps from this time on.
+fn play_from(link: &Arc<Link>, mut now: u64, steps: &[Step]) -> [u64; 3] {
     let mut taps = SOURCES.map(|source| tap(link, source));
     let mut lines = [0; 3];
-    let mut now = 0;
     for step in steps {
         let (side, name) = match step {
             Step::Front { id, .. } => (0, *id),
@@ -374,6 +378,32 @@ proptest! {
             prop_assert!(!found.contains_key("nginx unfronted"));
             prop_assert!(!found.contains_key("gunicorn unreached"));
         }
+    }
+
+    #[test]
+    fn a_resumed_link_goes_on_as_the_one_that_was_saved(
+        before in proptest::collection::vec(step(), 0..60),
+        mut after in proptest::collection::vec(step(), 0..60),
+        pending in prop_oneof![1..8_usize, Just(1_000)],
+    ) {
+        // How far the sources have read is not saved: requests wait longer.
+        after.retain(|step| !matches!(step, Step::Read { .. }));
+        let times = before.iter().map(|step| match step {
+            Step::Read { after, .. } => *after,
+            Step::Front { .. } | Step::Back { .. } => 0,
+        });
+        let now = times.sum();
+        let link = link(pending);
+        play(&link, &before);
+        let saved = link.save(Micros(now));
+        let limits = Limits { pending, wait: WAIT };
+        let resumed = Arc::new(Link::resume(&saved, limits, Micros(now)));
+        prop_assert_eq!(resumed.save(Micros(now)), saved);
+        for link in [&link, &resumed] {
+            play_from(link, now, &after);
+            link.finish();
+        }
+        prop_assert_eq!(counts(&resumed), counts(&link));
     }
 
     /// The joined requests do not depend on which line was read first.

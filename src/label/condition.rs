@@ -2,6 +2,8 @@
 //!
 //! A condition depends on the value of one label alone, so it is evaluated once for each row, not for each line.
 
+use std::fmt;
+
 use globset::{GlobBuilder, GlobSet};
 
 use super::Label;
@@ -52,6 +54,16 @@ impl Condition {
     pub fn passes(&self, value: &str) -> bool {
         (self.any.texts.is_empty() || self.any.set.is_match(value))
             && !self.none.set.is_match(value)
+    }
+}
+
+/// Writes the label and its globs, `label=glob,!glob`.
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let any = self.any.texts.iter().cloned();
+        let none = self.none.texts.iter().map(|glob| format!("!{glob}"));
+        let globs: Vec<String> = any.chain(none).collect();
+        write!(f, "{}={}", self.label.name(), globs.join(","))
     }
 }
 

@@ -10,9 +10,9 @@ use super::Unit;
 /// Label names and values, sorted by name.
 pub type Labels = Vec<(Arc<str>, Arc<str>)>;
 
-/// All families of one moment.
+/// All families of one moment. Clones share them.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Families(Vec<Family>);
+pub struct Families(Vec<Arc<Family>>);
 
 /// A metric name with its series.
 #[derive(Clone, Debug, PartialEq)]
@@ -105,12 +105,21 @@ impl Families {
                 |first, other| first.value.add(&other.value),
             );
         }
+        Self(all.into_iter().map(Arc::new).collect())
+    }
+
+    /// Returns the families of both, shared with them. A family that both have is that of `self`.
+    #[must_use]
+    pub fn joined(&self, others: &Self) -> Self {
+        let mut all: Vec<Arc<Family>> = self.0.iter().chain(&others.0).cloned().collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all.dedup_by(|later, first| later.name == first.name);
         Self(all)
     }
 
     /// Returns the families, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = &Family> {
-        self.0.iter()
+        self.0.iter().map(|family| &**family)
     }
 
     /// Returns the family of a name.
@@ -118,7 +127,7 @@ impl Families {
         self.0
             .binary_search_by(|family| (*family.name).cmp(name))
             .ok()
-            .and_then(|at| self.0.get(at))
+            .and_then(|at| self.0.get(at).map(|family| &**family))
     }
 }
 
@@ -271,5 +280,15 @@ mod tests {
         assert_eq!(family.total(), 42);
         assert_eq!(family.series[0].label("route"), Some("/"));
         assert_eq!(merged.get("z"), None);
+    }
+
+    #[test]
+    fn joined_families_are_sorted_and_shared() {
+        let one = Families::new([counter("a", "/", 1), counter("c", "/", 2)]);
+        let other = Families::new([counter("b", "/", 3), counter("c", "/", 4)]);
+        let joined = one.joined(&other);
+        let totals: Vec<u64> = joined.iter().map(Family::total).collect();
+        assert_eq!(totals, [1, 3, 2]);
+        assert!(Arc::ptr_eq(&joined.0[1], &other.0[0]));
     }
 }

@@ -9,6 +9,7 @@ mod families;
 mod gap;
 mod record;
 pub mod saved;
+mod secret;
 mod timeline;
 mod timestamp;
 mod units;
@@ -22,6 +23,7 @@ pub use saved::{
     Saved, SavedFamily, SavedFiles, SavedInput, SavedLedger, SavedLines, SavedLink, SavedRequest,
     SavedRoutes, SavedSeries, SavedSide, SavedSource,
 };
+pub use secret::SecretKey;
 pub use timeline::{Change, Course, Timeline, Track};
 pub use timestamp::Timestamp;
 pub use units::{Bytes, Micros, Status, Unit};

@@ -7,6 +7,7 @@ mod examples;
 mod initial;
 mod names;
 mod replica;
+mod saved;
 mod settings;
 mod targets;
 mod wide;

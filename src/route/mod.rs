@@ -7,6 +7,7 @@
 mod fold;
 mod names;
 mod resolver;
+mod saved;
 mod urlconf;
 mod view;
 mod word;

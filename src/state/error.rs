@@ -43,10 +43,8 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    pub(super) fn io(
-        act: &'static str,
-        path: impl Into<PathBuf>,
-    ) -> impl FnOnce(io::Error) -> Self {
+    /// Returns the failure of this operation on this file or directory.
+    pub fn io(act: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { act, path, source }
     }

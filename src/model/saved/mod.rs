@@ -49,6 +49,8 @@ pub enum SavedInput {
     Files(Box<SavedFiles>),
     /// The journal, up to the entry of this cursor.
     Journal {
+        /// Unit that is followed.
+        unit: String,
         /// `__CURSOR` of the last entry that was counted (systemd.journal-fields(7)).
         cursor: String,
     },

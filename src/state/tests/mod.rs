@@ -97,7 +97,13 @@ fn small() -> Saved {
         links: vec![link],
         sources: vec![
             source("nginx", SavedInput::Files(Box::default())),
-            source("gunicorn", SavedInput::Journal { cursor }),
+            source(
+                "gunicorn",
+                SavedInput::Journal {
+                    unit: "gunicorn.service".to_owned(),
+                    cursor,
+                },
+            ),
             source("syslog", SavedInput::Stream),
         ],
     }

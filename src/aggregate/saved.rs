@@ -1,0 +1,205 @@
+//! Conversion of a shard's counts to and from their saved form.
+//!
+//! Invariant: a family continues if the same is counted under its name by the same labels and buckets; otherwise it starts
+//! at 0.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use super::definition::Definition;
+use super::ledger::Ledger;
+use super::shard::Shard;
+use super::table::Table;
+use crate::model::{SavedFamily, SavedLedger, SavedSeries};
+
+impl Definition {
+    /// Describes what is counted, and by which labels, buckets and conditions.
+    fn description(&self) -> String {
+        let mut text = format!("{:?}", self.kind);
+        let labels = self.labels.iter().map(|label| label.name().to_owned());
+        let conditions = self.when.iter().map(ToString::to_string);
+        for part in labels.chain(conditions) {
+            // Writing to a string does not fail.
+            let _ = write!(text, " {part}");
+        }
+        text
+    }
+}
+
+impl Table {
+    fn save(&self) -> SavedFamily {
+        let series = self.rows().map(|(labels, created, values)| SavedSeries {
+            labels: labels.to_vec(),
+            created,
+            values: values.to_vec(),
+        });
+        SavedFamily {
+            name: Arc::clone(&self.definition.name),
+            definition: self.definition.description(),
+            series: series.collect(),
+        }
+    }
+
+    /// Adds saved series. Returns false, and adds nothing, if they are those of another definition.
+    fn resume(&mut self, saved: &SavedFamily) -> bool {
+        let (labels, values) = (self.definition.labels.len(), self.definition.stride());
+        let fits =
+            |series: &SavedSeries| series.labels.len() == labels && series.values.len() == values;
+        if self.definition.description() != saved.definition || !saved.series.iter().all(fits) {
+            return false;
+        }
+        for series in &saved.series {
+            let labels = series.labels.clone().into();
+            self.merge_series(labels, series.created, &series.values);
+        }
+        true
+    }
+}
+
+impl Ledger {
+    /// Returns the saved form of the account.
+    pub fn save(&self) -> SavedLedger {
+        let named = |(name, lines): (&&'static str, &u64)| ((*name).to_owned(), *lines);
+        SavedLedger {
+            recorded: self.recorded,
+            overflow: self.overflow,
+            bytes: self.bytes,
+            rejected: self.rejected.iter().map(named).collect(),
+            skipped: self.skipped.iter().map(named).collect(),
+        }
+    }
+
+    /// Adds a saved account. Lines with a reason or rule that this one does not name are left out.
+    fn resume(&mut self, saved: &SavedLedger) {
+        self.recorded += saved.recorded;
+        self.overflow += saved.overflow;
+        self.bytes += saved.bytes;
+        for (mine, theirs) in [
+            (&mut self.rejected, &saved.rejected),
+            (&mut self.skipped, &saved.skipped),
+        ] {
+            for (name, lines) in theirs {
+                if let Some(known) = mine.get_mut(name.as_str()) {
+                    *known += lines;
+                }
+            }
+        }
+    }
+}
+
+impl Shard {
+    /// Returns the saved form of the series.
+    pub fn save(&mut self) -> Vec<SavedFamily> {
+        self.flush();
+        self.tables.iter().map(Table::save).collect()
+    }
+
+    /// Adds saved counts and a saved account to an empty shard. Returns the names of the families that start at 0 because
+    /// they are defined differently here.
+    pub fn resume(&mut self, families: &[SavedFamily], ledger: &SavedLedger) -> Vec<Arc<str>> {
+        self.ledger.resume(ledger);
+        let mut changed = Vec::new();
+        for saved in families {
+            let is_same = |table: &&mut Table| table.definition.name == saved.name;
+            let table = self.tables.iter_mut().find(is_same);
+            if table.is_some_and(|table| !table.resume(saved)) {
+                changed.push(Arc::clone(&saved.name));
+            }
+        }
+        changed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aggregate::{Key, Kind, Measure, Values};
+    use crate::label::{Condition, Label};
+
+    fn definition(name: &str, kind: Kind, bounds_label: &[Label]) -> Definition {
+        Definition {
+            name: name.into(),
+            help: "".into(),
+            kind,
+            labels: bounds_label.to_vec(),
+            when: vec![Condition::new(Label::Status, ["5xx", "!501"]).unwrap()],
+            other: Vec::new(),
+        }
+    }
+
+    fn shard(bounds: &[u64], labels: &[Label]) -> Shard {
+        let ledger = Ledger {
+            rejected: [("mismatch", 0)].into(),
+            skipped: [("blank", 0)].into(),
+            ..Ledger::default()
+        };
+        let definitions = vec![
+            definition("requests", Kind::Lines, labels),
+            definition(
+                "seconds",
+                Kind::Histogram(Measure::Duration, bounds.into()),
+                labels,
+            ),
+        ];
+        Shard::new("nginx".into(), definitions, ledger)
+    }
+
+    fn counted() -> Shard {
+        let mut shard = shard(&[10, 20], &[Label::Method]);
+        shard.set_now(1_000);
+        for (key, method) in [(1, "GET"), (2, "POST")] {
+            let labels = || vec![Some([method.into()].into()); 2];
+            let row = shard.register(Key(key), labels, |_| true);
+            shard.set_now(2_000);
+            shard.count(row, &Values::default().with(Measure::Duration, Some(15)));
+        }
+        shard.reject("mismatch");
+        shard.skip("blank");
+        shard.add_bytes(30);
+        shard
+    }
+
+    #[test]
+    fn resumed_counts_are_those_that_were_saved() {
+        let mut shard = counted();
+        let (families, ledger) = (shard.save(), shard.ledger().save());
+        assert_eq!(families[0].series[0].created, 1_000);
+        assert_eq!(families[1].series[1].created, 2_000);
+        assert_eq!(families[1].series[0].values, [0, 1, 0, 15]);
+        let mut resumed = self::shard(&[10, 20], &[Label::Method]);
+        assert!(resumed.resume(&families, &ledger).is_empty());
+        assert_eq!(resumed.save(), families);
+        assert_eq!(resumed.ledger(), shard.ledger());
+        assert_eq!(resumed.snapshot(), shard.snapshot());
+    }
+
+    #[test]
+    fn a_family_of_other_buckets_or_labels_starts_at_0_alone() {
+        let mut counted = counted();
+        let (families, ledger) = (counted.save(), counted.ledger().save());
+        let changed = |bounds: &[u64], labels: &[Label]| {
+            let mut shard = shard(bounds, labels);
+            let changed = shard.resume(&families, &ledger);
+            (changed, shard.series())
+        };
+        assert_eq!(
+            changed(&[10, 30], &[Label::Method]),
+            (vec!["seconds".into()], 2)
+        );
+        let both = vec!["requests".into(), "seconds".into()];
+        assert_eq!(changed(&[10, 20], &[Label::Host]), (both, 0));
+    }
+
+    #[test]
+    fn a_description_stays_the_same_from_version_to_version() {
+        let counted = counted().save();
+        let descriptions: Vec<&str> = counted.iter().map(|it| &*it.definition).collect();
+        assert_eq!(
+            descriptions,
+            [
+                "Lines method status=5??,!501",
+                "Histogram(Duration, [10, 20]) method status=5??,!501"
+            ]
+        );
+    }
+}
