@@ -4,10 +4,11 @@
 //! not apply to the input is a fault.
 
 use std::collections::BTreeSet;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::path::Path;
 
 use super::limits::bounded;
+use super::state::State;
 use crate::diag::{Fault, Place, Report, Section, Spot};
 use crate::source::{
     Journal, PathPattern, Start, Stream, Syslog, SyslogAddress, SyslogAddressError,
@@ -65,9 +66,7 @@ pub(super) struct Context<'k> {
     pub(super) section: Place,
     /// Base of relative paths.
     pub(super) base: &'k Path,
-    pub(super) state_dir: Option<&'k Path>,
-    /// Name of the source, if it has one.
-    pub(super) source: Option<&'k str>,
+    pub(super) state: Option<&'k State>,
 }
 
 impl Input {
@@ -270,35 +269,16 @@ fn journal(
         );
         return None;
     }
-    if context.state_dir.is_none() {
+    if context.state.is_none_or(|state| state.durability.is_none()) {
         report.push(
             unit.warning("the position in the journal is not saved")
                 .help("to count what is logged while the exporter is down:\n[state]\ndir = \"/var/lib/httplog-exporter\""),
         );
     }
-    let cursor_file = context
-        .state_dir
-        .zip(context.source)
-        .map(|(dir, source)| dir.join(format!("journal-{}", file_name(source))));
     Some(Stream::Journal(Journal {
         unit: name.clone(),
         start,
-        cursor_file,
     }))
-}
-
-/// Encodes the name of a source as part of a file name; different names stay different.
-fn file_name(source: &str) -> String {
-    let mut name = String::new();
-    for byte in source.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') {
-            name.push(byte.into());
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(name, "%{byte:02X}");
-        }
-    }
-    name
 }
 
 fn read_start(start: &Spot<String>, report: &mut Report) -> Option<Start> {
@@ -348,7 +328,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
-    const STATE: &str = "[state]\ndir = 'state'\ndurability = 'none'\n";
+    const STATE: &str = "[state]\ndir = 'state'\n";
 
     fn parse(keys: &str) -> crate::config::Checked {
         let text = format!("{STATE}[[source]]\nname = 'a b'\npattern = 'nginx-combined'\n{keys}\n");
@@ -394,7 +374,6 @@ mod tests {
             Stream::Journal(Journal {
                 unit: "gunicorn@shop.service".into(),
                 start: Start::Beginning,
-                cursor_file: Some("/etc/x/state/journal-a%20b".into()),
             })
         );
     }

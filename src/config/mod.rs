@@ -11,6 +11,7 @@ mod patterns;
 mod read;
 mod routes;
 mod source;
+mod state;
 
 pub use input::{Files, Input};
 pub use limits::Limits;
@@ -19,3 +20,4 @@ pub use patterns::{DEFAULT_PATTERNS, find_pattern};
 pub use read::{Config, DEFAULT_LISTEN};
 pub use routes::{Resolvers, Routes};
 pub use source::Source;
+pub use state::State;

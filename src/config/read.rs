@@ -3,7 +3,7 @@
 //! Invariant: reading continues after a fault, so that one pass finds all of them.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::behind;
@@ -12,6 +12,7 @@ use super::metrics::Selection;
 use super::patterns::{self, CompiledPresets, Patterns};
 use super::routes::{Resolvers, Routes};
 use super::source::{Definitions, RoutesByName, Source, Taken};
+use super::state::State;
 use crate::diag::{Document, Fault, Report, Section, Text, distinct};
 use crate::http::Address;
 use crate::metric::Metrics;
@@ -27,8 +28,8 @@ pub struct Config {
     pub listen: Vec<Address>,
     /// Sources; at least one.
     pub sources: Vec<Source>,
-    /// Directory of what is kept across restarts, which one process at a time uses.
-    pub state_dir: Option<PathBuf>,
+    /// What is kept across restarts; nothing if it is `None`.
+    pub state: Option<State>,
     /// Bounds on input and memory.
     pub limits: Limits,
     /// Metrics of sources without `sets`.
@@ -45,7 +46,7 @@ impl Config {
         Self {
             listen,
             sources,
-            state_dir: None,
+            state: None,
             limits: Limits::default(),
             metrics: Metrics::default(),
             patterns: BTreeMap::new(),
@@ -92,9 +93,9 @@ impl Config {
         let listen = root
             .section("web", report)
             .map_or_else(default_listen, |section| read_web(section, report));
-        let state_dir = root
+        let state = root
             .section("state", report)
-            .and_then(|section| read_state(section, base, report));
+            .and_then(|section| State::read(section, base, report));
         let mut patterns: Patterns = custom
             .into_iter()
             .map(|pattern| (pattern.name().to_owned(), Some(Arc::new(pattern))))
@@ -113,7 +114,7 @@ impl Config {
             routes: &routes,
             metrics: &metrics,
             base,
-            state_dir: state_dir.as_deref(),
+            state: state.as_ref(),
         };
         let mut taken = Taken::default();
         let mut sources: Vec<Source> = Vec::new();
@@ -131,7 +132,7 @@ impl Config {
         (!report.has_errors()).then(|| Self {
             listen,
             sources,
-            state_dir,
+            state,
             limits,
             metrics: metrics.of_source(None),
             patterns: good(patterns),
@@ -183,34 +184,12 @@ fn read_web(mut section: Section<'_>, report: &mut Report) -> Vec<Address> {
     distinct(&listen.value, address, report)
 }
 
-/// Reads `[state]` and returns its directory.
-fn read_state(mut section: Section<'_>, base: &Path, report: &mut Report) -> Option<PathBuf> {
-    let dir = section.string("dir", report);
-    let durability = section.string("durability", report);
-    section.finish(report);
-    let known = ["power", "process", "none"];
-    if let Some(given) = &durability
-        && !known.contains(&given.value.as_str())
-    {
-        let fault = given.error(format!("unknown durability `{}`", given.value));
-        report.push(fault.suggest(&given.value, known));
-    }
-    if let Some(given) = durability.as_ref().or(dir.as_ref())
-        && durability.as_ref().is_none_or(|it| it.value != "none")
-    {
-        let message =
-            "this version keeps counts in memory only; they restart at 0 with the process";
-        let help = "to accept that: durability = \"none\"";
-        report.push(given.warning(message).help(help));
-    }
-    dir.map(|dir| base.join(dir.value))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::Input;
     use crate::source::Start;
+    use crate::state::Durability;
 
     fn faults(content: &str) -> Vec<String> {
         let checked = Config::parse("config.toml", content, Path::new("/etc/httplog-exporter"));
@@ -343,14 +322,28 @@ sets = ['httplog', 'django2']
         let state =
             |durability: &str| faults(&format!("[state]\ndurability = '{durability}'\n{GOOD}"));
         assert_eq!(state("none"), [""; 0]);
-        assert_eq!(state("power").len(), 1);
+        let lost = "nothing is kept without a directory: counts restart at 0 with the process";
+        assert_eq!(state("power"), [format!("2: {lost}")]);
+        assert_eq!(state("pwer"), ["2: unknown durability `pwer`"]);
+    }
+
+    #[test]
+    fn state_survives_a_loss_of_power_unless_less_is_chosen() {
+        let durability = |key: &str| {
+            let text = format!("[state]\ndir = 's'\n{key}\n{GOOD}");
+            let checked = Config::parse("c", &text, Path::new("/etc/x"));
+            assert!(checked.report.faults().is_empty());
+            let state = checked.config.unwrap().state.unwrap();
+            assert_eq!(state.dir, Path::new("/etc/x/s"));
+            state.durability
+        };
+        assert_eq!(durability(""), Some(Durability::Power));
+        assert_eq!(durability("durability = 'power'"), Some(Durability::Power));
         assert_eq!(
-            state("pwer"),
-            [
-                "2: unknown durability `pwer`",
-                "2: this version keeps counts in memory only; they restart at 0 with the process"
-            ]
+            durability("durability = 'process'"),
+            Some(Durability::Process)
         );
+        assert_eq!(durability("durability = 'none'"), None);
     }
 
     #[test]

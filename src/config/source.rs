@@ -11,6 +11,7 @@ use super::limits::NAME_BYTES;
 use super::metrics::{Selection, read_sets};
 use super::patterns::{self, CompiledPresets, Patterns};
 use super::routes::Routes;
+use super::state::State;
 use crate::diag::{Fault, Report, Section, Spot};
 use crate::metric::Metrics;
 use crate::pattern::Pattern;
@@ -43,7 +44,7 @@ pub(super) struct Definitions<'k> {
     pub(super) metrics: &'k Selection,
     /// Base of relative paths.
     pub(super) base: &'k Path,
-    pub(super) state_dir: Option<&'k Path>,
+    pub(super) state: Option<&'k State>,
 }
 
 /// Properties that only one source can have, collected from all sections.
@@ -111,8 +112,7 @@ impl Source {
         let context = Context {
             section: place,
             base: known.base,
-            state_dir: known.state_dir,
-            source: name.as_ref().map(|name| name.value.as_str()),
+            state: known.state,
         };
         let input = input.check(&context, &mut taken.streams, report);
         Some(Self {

@@ -4,8 +4,9 @@
 //! thread or descriptor left, is done before anything is changed.
 
 use std::borrow::BorrowMut;
+use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::UNIX_EPOCH;
 
@@ -18,7 +19,6 @@ use super::notice::Notice;
 use super::reject_watch::{RejectWatch, explain_command};
 use super::shared_shard::{Shards, SharedShard};
 use super::source_log::SourceLog;
-use super::state_lock::acquire_configured;
 use super::views::Views;
 use super::work::{Work, finish};
 use super::worker::{Worker, WorkerThread};
@@ -27,9 +27,9 @@ use crate::clock::{Clock, Waker};
 use crate::config::{Config, Limits, Resolvers, Source};
 use crate::join::{End, Links};
 use crate::label::Budget;
+use crate::model::{SavedInput, SavedSource};
 use crate::pipeline::{NarrowedPatterns, Pipeline, Settings};
-use crate::source::{Notifier, RealFs, SharedFs, StreamThread};
-use crate::state::StateLock;
+use crate::source::{FingerprintKey, Notifier, RealFs, SharedFs, StreamThread};
 use crate::telemetry::Telemetry;
 
 /// State shared by all workers.
@@ -44,8 +44,8 @@ pub(super) struct Assembly {
     /// Cloned for each worker.
     pub(super) notices: mpsc::UnboundedSender<Notice>,
     pub(super) thread_maker: ThreadMaker,
-    /// The lock of the state directory, if the configuration has one.
-    pub(super) state: Arc<Mutex<Option<StateLock>>>,
+    /// Key of all fingerprints.
+    pub(super) key: FingerprintKey,
 }
 
 /// Function that starts a thread; another one in tests.
@@ -53,8 +53,8 @@ pub(super) type ThreadMaker = Arc<dyn Fn() -> io::Result<WorkerThread> + Send + 
 
 /// Starting point of a source's work.
 enum Base {
-    /// The input of a new source, and its waker.
-    New(OpenInput, Waker),
+    /// The input of a new source, its waker, and what was saved of it.
+    New(OpenInput, Waker, Option<Box<SavedSource>>),
     /// The work before, with its input.
     Kept(Work),
     /// The work before, and another input.
@@ -75,14 +75,15 @@ pub(super) struct Assembled {
 }
 
 impl Assembly {
-    /// Makes the sources of the configuration and starts threads for them; a source that stays continues its work. May block, as it
-    /// opens streams and reads file attributes.
+    /// Makes the sources of the configuration and starts threads for them; a source that stays continues its work, and a new one
+    /// what was saved under its name. May block, as it opens streams and reads file attributes.
     pub(super) fn assemble(
         &self,
         config: &Config,
         resolvers: &Resolvers,
         mut works: Vec<Work>,
         links: &Links,
+        mut saved: Vec<SavedSource>,
     ) -> Result<Assembled, NotAssembled> {
         let limits = InputLimits {
             line_bytes: config.limits.line_bytes,
@@ -99,7 +100,11 @@ impl Assembly {
         for source in &config.sources {
             let old = works.iter().position(|work| work.name == source.name);
             let old = old.map(|at| works.swap_remove(at));
-            match self.prepare(source, old, limits) {
+            let saved = saved
+                .iter()
+                .position(|saved| saved.name == source.name)
+                .map(|at| saved.swap_remove(at));
+            match self.prepare(source, old, saved, limits) {
                 Ok(ready) => prepared.push(ready),
                 Err(refused) => {
                     let (error, old) = *refused;
@@ -113,16 +118,6 @@ impl Assembly {
                 }
             }
         }
-        let mut held = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        match acquire_configured(config.state_dir.as_deref(), held.as_ref()) {
-            Ok(lock) => lock.apply(&mut held),
-            Err(error) => {
-                works.extend(prepared.into_iter().filter_map(Base::into_work));
-                let error = error.into();
-                return Err(NotAssembled { error, works });
-            }
-        }
-        drop(held);
         let budget = Budget::new(config.limits.series);
         let join_limits = config.limits.join(Limits::PENDING_REQUESTS);
         let links = links.reconfigure(config.fronts(), join_limits);
@@ -152,7 +147,8 @@ impl Assembly {
         next.iter().for_each(Work::initialise);
         let shards = next.iter().map(|work| Arc::clone(&work.shard)).collect();
         self.shards.replace(shards, links.clone());
-        let workers = self.start(threads, next);
+        self.shards.serve_recovered();
+        let workers = self.start(threads, next, &links);
         self.telemetry.config_loaded(self.clock.wall());
         Ok(Assembled { workers, links })
     }
@@ -183,14 +179,27 @@ impl Assembly {
         Ok(threads)
     }
 
-    /// Lets threads work on these sources. Without a thread, there must not be a source.
-    pub(super) fn start(&self, threads: Vec<WorkerThread>, works: Vec<Work>) -> Vec<Worker> {
+    /// Lets threads work on these sources, each on all sources of a link. Without a thread, there must not be a source.
+    pub(super) fn start(
+        &self,
+        threads: Vec<WorkerThread>,
+        works: Vec<Work>,
+        links: &Links,
+    ) -> Vec<Worker> {
         let mut parts: Vec<Vec<Work>> = threads.iter().map(|_| Vec::new()).collect();
-        let count = parts.len().max(1);
-        for (nth, work) in works.into_iter().enumerate() {
-            if let Some(part) = parts.get_mut(nth % count) {
-                part.push(work);
+        let mut homes = BTreeMap::new();
+        for work in works {
+            let linked = links
+                .place(&work.name)
+                .and_then(|link| homes.get(&link).copied());
+            let least = || (0..parts.len()).min_by_key(|at| parts[*at].len());
+            let Some(at) = linked.or_else(least) else {
+                continue;
+            };
+            if let Some(link) = links.place(&work.name) {
+                homes.insert(link, at);
             }
+            parts[at].push(work);
         }
         let parts = threads.into_iter().zip(parts);
         let start =
@@ -203,20 +212,27 @@ impl Assembly {
         &self,
         source: &Source,
         old: Option<Work>,
+        mut saved: Option<SavedSource>,
         limits: InputLimits,
     ) -> Result<Base, Box<(io::Error, Option<Work>)>> {
         let with = self.surroundings(limits);
-        let open = |waker: &Waker| OpenInput::prepare(&source.input, waker, with);
+        let open = |waker: &Waker, from| OpenInput::prepare(source, from, waker, with);
         match old {
             Some(old) if old.input.keeps(&source.input, limits.line_bytes) => Ok(Base::Kept(old)),
-            Some(old) => match open(&old.waker) {
+            Some(old) => match open(&old.waker, SavedInput::Stream) {
                 Ok(input) => Ok(Base::Replaced(old, input)),
                 Err(error) => Err(Box::new((error, Some(old)))),
             },
             None => {
                 let waker = Waker::default();
-                match open(&waker) {
-                    Ok(input) => Ok(Base::New(input, waker)),
+                // The position in a journal is needed later, and that in files only now.
+                let position = saved.as_mut().map(|saved| &mut saved.input);
+                let from = match position {
+                    Some(files @ SavedInput::Files(_)) => std::mem::take(files),
+                    _ => SavedInput::Stream,
+                };
+                match open(&waker, from) {
+                    Ok(input) => Ok(Base::New(input, waker, saved.map(Box::new))),
                     Err(error) => Err(Box::new((error, None))),
                 }
             }
@@ -230,6 +246,7 @@ impl Assembly {
             notifier: &self.notifier,
             files: &self.files,
             streams: &self.streams,
+            key: self.key,
         }
     }
 
@@ -249,10 +266,16 @@ impl Assembly {
             Base::Kept(old) | Base::Replaced(old, _) => (Arc::clone(&old.log), old.rejects),
         };
         let mut access = Arc::default();
+        let mut from = SavedInput::Stream;
         let (mut input, waker, pipeline, shard) = match base {
-            Base::New(input, waker) => {
-                let pipeline = Pipeline::new(settings, budget.clone());
-                let shard = pipeline.shard();
+            Base::New(input, waker, saved) => {
+                let mut pipeline = Pipeline::new(settings, budget.clone());
+                let mut shard = pipeline.shard();
+                if let Some(saved) = saved {
+                    pipeline.resume_routes(&saved.routes);
+                    resume_counts(&mut shard, &saved, budget);
+                    from = saved.input;
+                }
                 (input, waker, pipeline, shard)
             }
             Base::Kept(mut old) => {
@@ -263,11 +286,12 @@ impl Assembly {
                 (old.input, old.waker, pipeline, shard)
             }
             Base::Replaced(old, input) => {
+                from = old.input.save();
                 let (pipeline, shard) = reconfigured(old.pipeline, &old.shard, settings, budget);
                 (input, old.waker, pipeline, shard)
             }
         };
-        input.begin();
+        input.begin(&from);
         let now = self.clock.wall().duration_since(UNIX_EPOCH);
         let routes = source.routes.as_ref();
         let views = routes.and_then(|routes| Views::new(routes, now.unwrap_or_default()));
@@ -299,6 +323,18 @@ impl Base {
             Self::Kept(work) | Self::Replaced(work, _) => Some(work),
         }
     }
+}
+
+/// Continues saved counts.
+fn resume_counts(shard: &mut Shard, saved: &SavedSource, budget: &Budget) {
+    for family in shard.resume(&saved.families, &saved.ledger) {
+        let source = &saved.name;
+        tracing::warn!(
+            source,
+            "{family} starts at 0: it has other labels or buckets than before"
+        );
+    }
+    budget.add_existing(shard.series());
 }
 
 /// Returns the pipeline of a source that stays, with new settings, and its counts.

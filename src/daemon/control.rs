@@ -4,12 +4,12 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::snapshot::{SnapshotRequest, SourceSnapshot, Taken};
 use crate::clock::Waker;
 
 /// State shared by a thread and its handles.
-#[derive(Debug)]
 pub(super) struct Control {
     pub(super) number: u64,
     /// Ends the thread's wait.
@@ -24,11 +24,20 @@ pub(super) struct Control {
     current: AtomicUsize,
     /// Requests that wait for a poll of all sources; `None` once the thread has ended.
     asked: Mutex<Option<Vec<Arc<Ask>>>>,
+    /// Requests for snapshots; `None` once the thread has ended.
+    snapshots: Mutex<Option<Vec<Arc<SnapshotRequest>>>>,
 }
 
 /// A request to poll all sources. It has been granted, or never will be, when it is dropped by all threads.
 #[derive(Debug)]
 pub(super) struct Ask(Waker);
+
+impl Ask {
+    /// Makes a request that wakes this waker.
+    pub(super) fn new(waker: Waker) -> Self {
+        Self(waker)
+    }
+}
 
 impl Drop for Ask {
     fn drop(&mut self) {
@@ -39,7 +48,7 @@ impl Drop for Ask {
 /// Makes these threads poll all their sources, and waits until they have read what there was, at most `limit`.
 pub(super) fn poll_now(threads: &[Arc<Control>], limit: Duration) {
     let polled = Waker::default();
-    let ask = Arc::new(Ask(polled.clone()));
+    let ask = Arc::new(Ask::new(polled.clone()));
     for control in threads {
         if let Some(asked) = &mut *control.asked() {
             asked.push(Arc::clone(&ask));
@@ -48,6 +57,25 @@ pub(super) fn poll_now(threads: &[Arc<Control>], limit: Duration) {
     }
     drop(ask);
     polled.wait(limit);
+}
+
+/// Takes the snapshots of all sources of these threads between two batches. `None` if they have not answered within
+/// `limit`, or end.
+pub(super) fn take_snapshots(
+    threads: &[Arc<Control>],
+    has_logs: bool,
+    limit: Duration,
+) -> Option<Vec<SourceSnapshot>> {
+    let (taken, done) = (Taken::default(), Waker::default());
+    let request = SnapshotRequest::new(Arc::clone(&taken), done.clone(), has_logs);
+    let request = Arc::new(request);
+    for control in threads {
+        control.request_snapshots(&request);
+    }
+    drop(request);
+    done.wait(limit);
+    let taken = std::mem::take(&mut *lock(&taken));
+    (taken.len() == threads.len()).then(|| taken.into_iter().flatten().collect())
 }
 
 /// Number of the next thread.
@@ -63,11 +91,26 @@ impl Control {
             beat_micros: AtomicU64::new(micros(now)),
             current: AtomicUsize::new(0),
             asked: Mutex::new(Some(Vec::new())),
+            snapshots: Mutex::new(Some(Vec::new())),
         }
     }
 
     fn asked(&self) -> MutexGuard<'_, Option<Vec<Arc<Ask>>>> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.asked)
+    }
+
+    /// Requests the snapshots of all sources of the thread.
+    pub(super) fn request_snapshots(&self, request: &Arc<SnapshotRequest>) {
+        if let Some(requests) = &mut *lock(&self.snapshots) {
+            requests.push(Arc::clone(request));
+        }
+        self.waker.wake();
+    }
+
+    /// Takes the requests for snapshots that came since the last call.
+    pub(super) fn take_snapshot_requests(&self) -> Vec<Arc<SnapshotRequest>> {
+        let mut requests = lock(&self.snapshots);
+        requests.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Takes the requests to poll that came since the last call.
@@ -103,6 +146,7 @@ impl Control {
     /// Grants the requests that are left, and refuses those that come.
     pub(super) fn close(&self) {
         self.asked().take();
+        lock(&self.snapshots).take();
     }
 
     /// Returns whether the thread is to stop before the next batch.
@@ -111,7 +155,17 @@ impl Control {
     }
 }
 
+/// Returns a calendar time in milliseconds since 1970.
+pub(super) fn millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Returns a time in microseconds.
 pub(super) fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

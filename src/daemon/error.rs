@@ -2,7 +2,7 @@
 
 use crate::diag::Report;
 use crate::http::{BindError, ServeError};
-use crate::state::LockError;
+use crate::state::{LockError, StoreError};
 use crate::telemetry::TelemetryError;
 
 /// Error of [`super::Daemon::start`].
@@ -14,6 +14,9 @@ pub enum StartError {
     /// The state directory cannot be used.
     #[error(transparent)]
     State(#[from] LockError),
+    /// The state cannot be read, or not by this program.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The view names of a source are not valid.
     #[error("{0}")]
     Routes(Report),

@@ -76,7 +76,6 @@ impl EventSink {
             StreamEvent::ShortQueue { .. } => ("short_queue", Level::WARN),
             StreamEvent::ReaderSaid { .. } => ("reader_said", Level::WARN),
             StreamEvent::ReaderEnded { .. } => ("reader_ended", Level::WARN),
-            StreamEvent::Unsaved { .. } => ("unsaved", Level::WARN),
         };
         self.log.text(MessageKind::new(name), level, event);
     }

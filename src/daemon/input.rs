@@ -1,13 +1,14 @@
 //! Opened inputs: followed files, or a stream that another thread receives.
 
+use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::event_sink::EventSink;
 use crate::clock::{Clock, Waker};
-use crate::config::{Files, Input};
-use crate::model::{Batch, GapReason};
+use crate::config::{Files, Input, Source};
+use crate::model::{Batch, GapReason, SavedInput};
 use crate::source::{
     FILE_GAP_REASONS, FileSettings, FileSource, FingerprintKey, Notifier, Progress, ReadBuffer,
     RealFs, SharedFs, StreamReceiver, StreamThread, Watch,
@@ -43,6 +44,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) notifier: &'a Arc<Notifier>,
     pub(super) files: &'a SharedFs<RealFs>,
     pub(super) streams: &'a StreamThread,
+    /// Key of all fingerprints.
+    pub(super) key: FingerprintKey,
 }
 
 /// Bounds of an input.
@@ -55,20 +58,33 @@ pub(super) struct InputLimits {
 }
 
 impl OpenInput {
-    /// Prepares a configured input, which opens nothing before [`Self::begin`]; `waker` is woken when it may have
-    /// something to poll. Fails if the system has no thread or descriptor left.
+    /// Prepares the input of a source, which opens nothing before [`Self::begin`]; files are followed from a saved position.
+    /// `waker` is woken when it may have something to poll. Fails if the system has no thread or descriptor left.
     pub(super) fn prepare(
-        wanted: &Input,
+        wanted: &Source,
+        from: SavedInput,
         waker: &Waker,
         with: Surroundings<'_>,
     ) -> io::Result<Self> {
         let limits = with.limits;
-        Ok(match wanted {
+        Ok(match &wanted.input {
             Input::Files(files) => {
                 let clock = Arc::clone(with.clock);
                 let settings = file_settings(files, limits);
-                let key = FingerprintKey::random();
-                let source = FileSource::new(&settings, with.files.clone(), clock, key);
+                let new =
+                    || FileSource::new(&settings, with.files.clone(), Arc::clone(&clock), with.key);
+                let source = if let SavedInput::Files(saved) = from {
+                    let clock = Arc::clone(&clock);
+                    let resumed =
+                        FileSource::resume(&settings, with.files.clone(), clock, with.key, &saved);
+                    resumed.unwrap_or_else(|fault| {
+                        let source = &wanted.name;
+                        tracing::error!(source, "the saved position cannot be used: {fault}");
+                        new()
+                    })
+                } else {
+                    new()
+                };
                 Self::Files {
                     source: Box::new(source),
                     watch: watch(files, waker, with),
@@ -86,10 +102,35 @@ impl OpenInput {
         })
     }
 
-    /// Lets a prepared input open what it names.
-    pub(super) fn begin(&mut self) {
+    /// Lets a prepared input open what it names. A journal is read on from a position in the same unit's.
+    pub(super) fn begin(&mut self, from: &SavedInput) {
         if let Self::Stream { receiver, .. } = self {
-            receiver.begin();
+            receiver.begin(match from {
+                SavedInput::Journal { unit, cursor } => Some((unit, cursor)),
+                SavedInput::Files(_) | SavedInput::Stream => None,
+            });
+        }
+    }
+
+    /// Returns the position up to which everything was handed over.
+    pub(super) fn save(&self) -> SavedInput {
+        match self {
+            Self::Files { source, .. } => SavedInput::Files(Box::new(source.save())),
+            Self::Stream { receiver, .. } => match receiver.journal_position() {
+                Some((unit, cursor)) => SavedInput::Journal {
+                    unit: unit.to_owned(),
+                    cursor: cursor.to_owned(),
+                },
+                None => SavedInput::Stream,
+            },
+        }
+    }
+
+    /// Returns the logs of which more was handed over since the last call.
+    pub(super) fn take_advanced(&mut self) -> Vec<File> {
+        match self {
+            Self::Files { source, .. } => source.take_advanced(),
+            Self::Stream { .. } => Vec::new(),
         }
     }
 

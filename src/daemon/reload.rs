@@ -126,7 +126,7 @@ pub(super) fn apply(
         std::mem::take(&mut *works.lock().unwrap_or_else(PoisonError::into_inner))
     };
     let given = Arc::clone(&works);
-    let begin = move || assembly.assemble(&config, &resolvers, take(&given), &links);
+    let begin = move || assembly.assemble(&config, &resolvers, take(&given), &links, Vec::new());
     aside("reload", begin).map_err(|error| NotAssembled {
         error: StartError::System("start a thread for the reload", error),
         works: take(&works),

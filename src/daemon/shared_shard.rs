@@ -2,35 +2,38 @@
 //!
 //! Invariant: a shard is locked for one batch or one copy, never while its holder waits.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use super::commits::{Commits, FRESHEN_LIMIT};
 use super::control::{Control, poll_now};
 use crate::aggregate::{Accounts, Ledger, Shard};
+use crate::clock::Clock;
 use crate::http::Scrape;
 use crate::join::Links;
 use crate::model::Families;
 use crate::telemetry::Telemetry;
 
-/// Time that a scrape waits for lines that were written before it.
-const FRESHEN_LIMIT: Duration = Duration::from_millis(50);
-
 /// Counts of one source.
 #[derive(Debug)]
 pub(super) struct SharedShard {
     shard: Mutex<Shard>,
+    /// Number of rounds in which anything was counted or discovered.
+    revision: AtomicU64,
     /// Calls of [`Self::lock`], including those that wait.
     #[cfg(test)]
     pub(super) locks: std::sync::atomic::AtomicUsize,
 }
 
 /// Counts of every source, and the exporter's own metrics.
-#[derive(Debug)]
 pub struct Shards {
     sources: Mutex<Sources>,
     /// Threads that work on the sources.
     threads: Mutex<Vec<Arc<Control>>>,
     telemetry: Arc<Telemetry>,
+    clock: Arc<dyn Clock>,
+    /// Present if what is served was committed before.
+    commits: OnceLock<Arc<Commits>>,
 }
 
 /// Sources of the configuration in force.
@@ -38,6 +41,8 @@ pub struct Shards {
 struct Sources {
     shards: Vec<Arc<SharedShard>>,
     links: Links,
+    /// Number of configurations before this one.
+    before: u64,
 }
 
 impl SharedShard {
@@ -45,15 +50,21 @@ impl SharedShard {
     pub(super) fn new(shard: Shard) -> Self {
         Self {
             shard: Mutex::new(shard),
+            revision: AtomicU64::new(0),
             #[cfg(test)]
             locks: std::sync::atomic::AtomicUsize::new(0),
         }
     }
 
+    /// Notes that something was counted or discovered.
+    pub(super) fn revise(&self) {
+        self.revision.fetch_add(1, Ordering::Release);
+    }
+
     /// Locks the shard. A panic under the lock ends the process, so a poisoned shard is only read.
     pub(super) fn lock(&self) -> MutexGuard<'_, Shard> {
         #[cfg(test)]
-        self.locks.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        self.locks.fetch_add(1, Ordering::SeqCst);
         lock(&self.shard)
     }
 }
@@ -63,17 +74,57 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shards {
-    pub(super) fn new(telemetry: Arc<Telemetry>) -> Self {
+    pub(super) fn new(telemetry: Arc<Telemetry>, clock: Arc<dyn Clock>) -> Self {
         Self {
             sources: Mutex::default(),
             threads: Mutex::default(),
             telemetry,
+            clock,
+            commits: OnceLock::new(),
         }
+    }
+
+    /// Serves what was committed from now on.
+    pub(super) fn commit_with(&self, commits: Arc<Commits>) {
+        // Called once.
+        let _ = self.commits.set(commits);
+    }
+
+    /// Serves what was recovered until the first commit, at the start.
+    pub(super) fn serve_recovered(&self) {
+        if let Some(commits) = self.commits.get() {
+            commits.serve_recovered(|| self.counted());
+        }
+    }
+
+    /// Returns the number of sources.
+    pub(super) fn len(&self) -> usize {
+        lock(&self.sources).shards.len()
+    }
+
+    /// Returns a number that is another one once anything was counted or discovered, or the sources were replaced.
+    pub(super) fn revision(&self) -> u64 {
+        let sources = lock(&self.sources);
+        let revisions = sources.shards.iter();
+        let rounds: u64 = revisions
+            .map(|shard| shard.revision.load(Ordering::Acquire))
+            .sum();
+        (sources.before << 48) + rounds
+    }
+
+    /// Returns the threads that work on the sources.
+    pub(super) fn threads(&self) -> Vec<Arc<Control>> {
+        lock(&self.threads).clone()
     }
 
     /// Replaces the sources that a scrape reads.
     pub(super) fn replace(&self, shards: Vec<Arc<SharedShard>>, links: Links) {
-        *lock(&self.sources) = Sources { shards, links };
+        let mut sources = lock(&self.sources);
+        *sources = Sources {
+            shards,
+            links,
+            before: sources.before + 1,
+        };
     }
 
     /// Sets the threads that poll before a scrape.
@@ -97,12 +148,10 @@ impl Shards {
     }
 }
 
-impl Scrape for Shards {
-    fn families(&self) -> Families {
-        let threads = lock(&self.threads).clone();
-        poll_now(&threads, FRESHEN_LIMIT);
-        // First, as the registry's families are copied twice: what that frees is enough for all others.
-        let mut families = self.telemetry.families();
+impl Shards {
+    /// Returns what was counted, whether it was committed or not.
+    fn counted(&self) -> Families {
+        let mut families = Vec::new();
         let mut accounts = Accounts::default();
         let sources = lock(&self.sources).clone();
         for shard in sources.shards {
@@ -114,5 +163,20 @@ impl Scrape for Shards {
         families.extend(sources.links.families());
         families.extend(sources.links.outcomes());
         Families::new(families)
+    }
+}
+
+impl Scrape for Shards {
+    fn families(&self) -> Families {
+        let committed = if let Some(commits) = self.commits.get() {
+            commits.commit();
+            commits.served(self.clock.monotonic())
+        } else {
+            poll_now(&self.threads(), FRESHEN_LIMIT);
+            None
+        };
+        // First, as the registry's families are copied twice: what that frees is enough for all others.
+        let own = Families::new(self.telemetry.families());
+        own.joined(&committed.unwrap_or_else(|| self.counted()))
     }
 }

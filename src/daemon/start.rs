@@ -8,19 +8,18 @@ use tokio::sync::{mpsc, watch};
 
 use super::aside::aside;
 use super::assembly::Assembly;
+use super::begin::begin;
 use super::descriptors;
 use super::error::StartError;
 use super::orders::{Orders, Stop};
-use super::reload::{Origin, load_routes};
+use super::reload::Origin;
 use super::shared_shard::Shards;
 use super::worker::WorkerThread;
 use super::workers::Workers;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::diag::Report;
 use crate::http::{Address, Listener, Ready};
-use crate::join::Links;
-use crate::source::{Notifier, RealFs, SharedFs, StreamThread};
+use crate::source::{FingerprintKey, Notifier, RealFs, SharedFs, StreamThread};
 use crate::telemetry::Telemetry;
 
 /// Threads for work that may block: one page is encoded at a time.
@@ -74,7 +73,7 @@ impl Daemon {
         let notifier = Notifier::new(Arc::clone(&clock));
         let streams = Arc::new(StreamThread::new(Arc::clone(&clock)));
         let assembly = Assembly {
-            shards: Arc::new(Shards::new(Arc::clone(&telemetry))),
+            shards: Arc::new(Shards::new(Arc::clone(&telemetry), Arc::clone(&clock))),
             telemetry: Arc::clone(&telemetry),
             clock: Arc::clone(&clock),
             notifier,
@@ -82,39 +81,33 @@ impl Daemon {
             streams,
             notices: notice_sender,
             thread_maker: Arc::new(WorkerThread::prepare),
-            state: Arc::default(),
+            key: FingerprintKey::random(),
         };
-        let (parts, wanted) = (assembly.clone(), config.clone());
-        let begin = move || {
-            let resolvers = load_routes(&wanted, Report::default()).map_err(StartError::Routes)?;
-            let assembled = parts.assemble(&wanted, &resolvers, Vec::new(), &Links::default());
-            assembled.map_err(|refused| refused.error)
-        };
+        let wanted = config.clone();
+        let start = move || begin(assembly, &wanted);
         // A file that takes long to read must not delay a stop.
-        let assembled =
-            aside("start", begin).map_err(|error| StartError::System("start a thread", error))?;
-        let assembled = runtime.block_on(async {
+        let begun =
+            aside("start", start).map_err(|error| StartError::System("start a thread", error))?;
+        let begun = runtime.block_on(async {
             tokio::select! {
-                assembled = assembled => assembled.map_err(|_| StartError::Panicked)?,
+                begun = begun => begun.map_err(|_| StartError::Panicked)?,
                 () = orders.stop() => Err(StartError::Stopped),
             }
         });
-        let shards = Arc::clone(&assembly.shards);
-        let assembled = match assembled {
-            Ok(assembled) => assembled,
+        let begun = match begun {
+            Ok(begun) => begun,
             Err(error) => {
                 runtime.shutdown_background();
                 return Err(error);
             }
         };
-        let listen = config.listen.clone();
         Ok(Self {
             runtime: Arc::new(runtime),
             stop: Some(orders.stop_handle()),
             orders,
             listeners,
-            shards,
-            workers: Workers::new(assembled, assembly, notices, origin, listen),
+            shards: Arc::clone(&begun.assembly.shards),
+            workers: Workers::new(begun, notices, origin, config),
             telemetry,
             clock,
             ready: Ready::default(),

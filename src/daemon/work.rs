@@ -10,17 +10,19 @@ use tokio::sync::mpsc::UnboundedSender;
 use tracing::Level;
 
 use super::access::{Access, AccessRecord};
-use super::control::micros;
+use super::control::{micros, millis};
 use super::event_sink::EventSink;
 use super::input::{OpenInput, SLOW_POLL};
 use super::log_limiter::MessageKind;
 use super::notice::Notice;
 use super::reject_watch::RejectWatch;
 use super::shared_shard::SharedShard;
+use super::snapshot::SourceSnapshot;
 use super::source_log::SourceLog;
 use super::views::{Reread, Views};
+use crate::aggregate::Accounts;
 use crate::clock::{Clock, Waker};
-use crate::model::{Batch, Bytes, Micros};
+use crate::model::{Batch, Bytes, Micros, SavedSource};
 use crate::pipeline::Pipeline;
 use crate::source::{Progress, ReadBuffer};
 use crate::telemetry::SourceTelemetry;
@@ -64,6 +66,7 @@ impl Work {
         let now = clock.monotonic();
         if self.input.until_due(now).is_zero() {
             self.input.discover(clock, &events);
+            self.shard.revise();
             self.telemetry.set_files_open(self.input.open_count());
         }
         if let Some(reread) = self.views.as_mut().and_then(|views| views.poll(now)) {
@@ -171,9 +174,13 @@ impl Work {
         let (pipeline, shard) = (&mut self.pipeline, &self.shard);
         let now = Micros(micros(clock.monotonic()));
         let mut was_read = false;
+        let wall = millis(clock.wall());
         let mut sink = |batch: &Batch<'_>| {
             was_read = true;
-            pipeline.feed(&mut shard.lock(), batch);
+            let mut shard = shard.lock();
+            shard.set_now(wall);
+            pipeline.feed(&mut shard, batch);
+            drop(shard);
             pipeline.flush_joins(now);
         };
         let progress = self.input.poll(buffer, &mut sink, events);
@@ -181,9 +188,46 @@ impl Work {
             self.pipeline.mark_read_until(now);
         }
         if was_read {
+            shard.revise();
             self.telemetry.set_last_line(clock.wall());
         }
         progress
+    }
+
+    /// Returns what was counted, and up to which position. With `has_logs`, the logs of which more was counted since the last
+    /// snapshot belong to it.
+    pub(super) fn snapshot(&mut self, clock: &dyn Clock, has_logs: bool) -> SourceSnapshot {
+        let now = Micros(micros(clock.monotonic()));
+        let logs = if has_logs {
+            self.input.take_advanced()
+        } else {
+            Vec::new()
+        };
+        let link = self.pipeline.front_link();
+        let mut shard = self.shard.lock();
+        let mut accounts = Accounts::default();
+        shard.account(&mut accounts);
+        let mut families = shard.snapshot();
+        let saved = SavedSource {
+            name: self.name.clone(),
+            input: self.input.save(),
+            ledger: shard.ledger().save(),
+            families: shard.save(),
+            routes: self.pipeline.save_routes(),
+        };
+        drop(shard);
+        if let Some(link) = link {
+            families.extend(link.families());
+            families.extend(link.outcomes());
+        }
+        SourceSnapshot {
+            saved,
+            link: link.map(|link| link.save(now)),
+            families,
+            accounts,
+            logs,
+            is_behind: self.input.lag_bytes() > 0,
+        }
     }
 
     /// Reports the state of the input if it is another one than before.

@@ -14,6 +14,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::control::Control;
 use super::notice::Notice;
+use super::snapshot::SourceSnapshot;
 use super::work::{Work, finish};
 use crate::clock::Clock;
 use crate::source::{Progress, ReadBuffer};
@@ -159,6 +160,16 @@ impl Drop for EndNotice {
     }
 }
 
+/// Returns the snapshots of all sources.
+pub(super) fn snapshots(
+    works: &mut [Work],
+    clock: &dyn Clock,
+    has_logs: bool,
+) -> Vec<SourceSnapshot> {
+    let works = works.iter_mut();
+    works.map(|work| work.snapshot(clock, has_logs)).collect()
+}
+
 fn run(
     mut works: Vec<Work>,
     control: &Arc<Control>,
@@ -180,6 +191,9 @@ fn run(
     let mut asked = Vec::new();
     let mut buffer = ReadBuffer::default();
     while !control.must_stop() {
+        for request in control.take_snapshot_requests() {
+            request.grant(snapshots(&mut works, clock, request.has_logs));
+        }
         let newly_asked = control.take_asked();
         let is_asked = !newly_asked.is_empty();
         asked.extend(newly_asked);

@@ -4,6 +4,8 @@
 //! changes nothing. Two reloads never overlap: a request during a reload makes it read the configuration again, or is
 //! followed by another one, so that the last request wins.
 
+mod ending;
+
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,15 +17,17 @@ use tokio::time::{Instant, sleep_until};
 use super::access::{AccessTable, Readiness};
 use super::aside::aside;
 use super::assembly::{Assembled, Assembly, NotAssembled};
+use super::begin::{Begun, Kept};
 use super::error::RunError;
 use super::notice::Notice;
 use super::reload::{Loaded, Loader, Origin, Reload, ReloadLimits, ReloadStep};
 use super::work::Work;
 use super::worker::Worker;
 use super::{reload, systemd};
-use crate::config::{Config, Resolvers};
+use crate::config::{Config, Resolvers, State};
 use crate::http::Address;
 use crate::join::Links;
+use crate::state::StateLock;
 
 /// Time between two attempts to start a thread.
 const RESUME_PAUSE: Duration = Duration::from_secs(1);
@@ -38,6 +42,11 @@ pub(super) struct Workers {
     origin: Option<Origin>,
     /// Addresses that the daemon listens on.
     listen: Vec<Address>,
+    /// What is kept across restarts.
+    state: Option<State>,
+    kept: Option<Kept>,
+    /// Held until the end of the process.
+    _lock: Option<StateLock>,
     reload: Option<Reload>,
     /// Work of sources that no thread could be started for, and the time of the next attempt.
     parked: Vec<Work>,
@@ -54,16 +63,23 @@ pub(super) enum WorkersEvent {
     Reload(ReloadStep),
     /// It is time to start the threads that could not be started.
     Retry,
+    /// The thread that commits has panicked.
+    CommitsEnded,
 }
 
 impl Workers {
     pub(super) fn new(
-        assembled: Assembled,
-        assembly: Assembly,
+        begun: Begun,
         notices: mpsc::UnboundedReceiver<Notice>,
         origin: Option<Origin>,
-        listen: Vec<Address>,
+        config: &Config,
     ) -> Self {
+        let Begun {
+            assembly,
+            assembled,
+            kept,
+            lock,
+        } = begun;
         let mut workers = Self {
             running: assembled.workers,
             links: assembled.links,
@@ -71,7 +87,10 @@ impl Workers {
             notices,
             assembly,
             origin,
-            listen,
+            listen: config.listen.clone(),
+            state: config.state.clone(),
+            kept,
+            _lock: lock,
             reload: None,
             parked: Vec::new(),
             retry: Instant::now(),
@@ -130,7 +149,15 @@ impl Workers {
                 None => pending().await,
             }
         };
+        let kept = &mut self.kept;
+        let commits = async {
+            match kept {
+                Some(kept) => kept.ended().await,
+                None => pending().await,
+            }
+        };
         tokio::select! {
+            () = commits => WorkersEvent::CommitsEnded,
             Some(notice) = self.notices.recv() => WorkersEvent::Notice(notice),
             step = step => WorkersEvent::Reload(step),
             () = sleep_until(self.retry), if !self.parked.is_empty() => WorkersEvent::Retry,
@@ -156,6 +183,10 @@ impl Workers {
             WorkersEvent::Reload(ReloadStep::Applied(applied)) => {
                 let applied = applied.map_err(|_| RunError::ThreadPanicked("reload"))?;
                 self.applied(applied);
+            }
+            WorkersEvent::CommitsEnded => {
+                self.kept = None;
+                return Err(RunError::ThreadPanicked("state"));
             }
             WorkersEvent::Retry => {
                 let parked = std::mem::take(&mut self.parked);
@@ -212,6 +243,9 @@ impl Workers {
             Ok(Ok((config, resolvers))) => {
                 if !origin.listen_is_given && config.listen != self.listen {
                     tracing::warn!("web.listen changed: restart the exporter to apply it");
+                }
+                if config.state != self.state {
+                    tracing::warn!("[state] changed: restart the exporter to apply it");
                 }
                 self.pause(config, resolvers);
             }
@@ -326,7 +360,8 @@ impl Workers {
     fn resume(&mut self, works: Vec<Work>) {
         match self.assembly.threads(works.len()) {
             Ok(threads) => {
-                self.running.extend(self.assembly.start(threads, works));
+                self.running
+                    .extend(self.assembly.start(threads, works, &self.links));
                 self.publish();
             }
             Err(error) => {
@@ -358,51 +393,5 @@ impl Workers {
         if self.is_requested && self.reload.is_none() {
             self.load();
         }
-    }
-
-    /// Logs which thread has made no progress for longer than `limit`, and returns whether one has not.
-    pub(super) fn are_stuck(&self, limit: Duration) -> bool {
-        let now = self.assembly.clock.monotonic();
-        let mut are_stuck = false;
-        for worker in &self.running {
-            let silence = worker.silence(now);
-            if silence > limit {
-                are_stuck = true;
-                let source = worker.current();
-                tracing::error!(source, "no progress for {silence:?}");
-            }
-        }
-        if let Some(Reload::Applying { since, .. }) = &self.reload
-            && since.elapsed() > limit
-        {
-            are_stuck = true;
-            tracing::error!("the reload has made no progress for {:?}", since.elapsed());
-        }
-        are_stuck
-    }
-
-    /// Stops every worker, counts what streams had received until then, and waits for their ends. Who is left when the wait
-    /// is cancelled has a name in [`Self::unfinished`].
-    pub(super) async fn finish(&mut self) -> Result<(), RunError> {
-        match self.reload.take() {
-            Some(Reload::Pausing { works, .. }) => self.resume(works),
-            Some(applying @ Reload::Applying { .. }) => {
-                self.is_requested = false;
-                let applying = self.reload.insert(applying);
-                let step = applying.step().await;
-                self.handle(WorkersEvent::Reload(step))?;
-            }
-            Some(Reload::Loading { .. } | Reload::Late { .. }) | None => {}
-        }
-        let parked = std::mem::take(&mut self.parked);
-        self.resume(parked);
-        self.running.iter().for_each(Worker::request_finish);
-        let mut outcome = Ok(());
-        while !self.running.is_empty() {
-            if let Some(Notice::Ended(number)) = self.notices.recv().await {
-                outcome = outcome.and(self.join(number).map(drop));
-            }
-        }
-        outcome
     }
 }

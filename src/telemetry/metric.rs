@@ -38,11 +38,19 @@ pub enum Metric {
     ScrapeDuration,
     /// Messages of the log that were dropped.
     LogMessagesDropped,
+    /// Attempts to replace the checkpoint, by outcome.
+    StateCommits,
+    /// Time to replace the checkpoint.
+    StateCommitDuration,
+    /// Time since which counts may not be kept.
+    StateAge,
+    /// 1 if what is served survives the end of the process, else 0.
+    StateDurable,
 }
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 19] = [
         Self::BuildInfo,
         Self::GapEvents,
         Self::GapBytes,
@@ -58,6 +66,10 @@ impl Metric {
         Self::HttpConnectionsRejected,
         Self::ScrapeDuration,
         Self::LogMessagesDropped,
+        Self::StateCommits,
+        Self::StateCommitDuration,
+        Self::StateAge,
+        Self::StateDurable,
     ];
 
     /// Returns the full name.
@@ -80,6 +92,10 @@ impl Metric {
             Self::HttpConnectionsRejected => "httplog_exporter_http_connections_rejected_total",
             Self::ScrapeDuration => "httplog_exporter_scrape_duration_seconds",
             Self::LogMessagesDropped => "httplog_exporter_log_messages_dropped_total",
+            Self::StateCommits => "httplog_exporter_state_commits_total",
+            Self::StateCommitDuration => "httplog_exporter_state_commit_duration_seconds",
+            Self::StateAge => "httplog_exporter_state_age_seconds",
+            Self::StateDurable => "httplog_exporter_state_durable",
         }
     }
 
@@ -111,6 +127,12 @@ impl Metric {
             Self::LogMessagesDropped => {
                 "Messages of the exporter's own log that standard error did not take."
             }
+            Self::StateCommits => "Attempts to write the state to disk, by outcome.",
+            Self::StateCommitDuration => "Time to write the state to disk.",
+            Self::StateAge => "Time since all that was counted was on disk.",
+            Self::StateDurable => {
+                "Whether what is served is on disk (1) or restarts at an older state (0)."
+            }
         }
     }
 
@@ -126,12 +148,16 @@ impl Metric {
             | Self::FilesOpen
             | Self::UrlconfReloadSuccessful => &["source"],
             Self::HttpRequests => &["path", "code"],
+            Self::StateCommits => &["outcome"],
             Self::ReloadSuccessful
             | Self::ReloadSuccessTimestamp
             | Self::HttpConnections
             | Self::HttpConnectionsRejected
             | Self::ScrapeDuration
-            | Self::LogMessagesDropped => &[],
+            | Self::LogMessagesDropped
+            | Self::StateCommitDuration
+            | Self::StateAge
+            | Self::StateDurable => &[],
         }
     }
 }

@@ -7,6 +7,7 @@ mod convert;
 pub mod log;
 mod log_queue;
 mod metric;
+mod state;
 
 use std::time::{Duration, SystemTime};
 
@@ -15,6 +16,7 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 pub use metric::Metric;
+pub use state::StateTelemetry;
 
 use crate::model::{Bytes, Family, Gap, GapReason, Kind, Number, Series, Unit, Value};
 use convert::unix_seconds;

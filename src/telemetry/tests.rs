@@ -49,6 +49,7 @@ fn every_metric_is_among_the_families() {
     let source = telemetry.source("nginx", &[TRUNCATED]);
     source.set_last_line(UNIX_EPOCH);
     source.set_urlconf(Some(true));
+    telemetry.state().unwrap().set(Duration::from_secs(2), true);
     telemetry.config_loaded(UNIX_EPOCH);
     telemetry.http_request("/metrics", 200);
     let families = Families::new(telemetry.families());

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use httplog_exporter::aggregate::Accounts;
 use httplog_exporter::diag::Report;
@@ -118,6 +118,7 @@ fn telemetry() -> Vec<Family> {
     source.set_urlconf(Some(true));
     telemetry.config_loaded(UNIX_EPOCH);
     telemetry.http_request("/", 200);
+    telemetry.state().unwrap().committed(Duration::ZERO, true);
     telemetry.families()
 }
 

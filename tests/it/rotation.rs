@@ -3,6 +3,7 @@
 //! Each test takes `ROTATION_SECONDS` seconds, by default 3.
 
 use std::fs;
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -209,6 +210,44 @@ fn check(options: &str) {
             "{options}: {answered} answered, {on_disk} on disk, {counted} counted, watch={watch}"
         );
     }
+}
+
+/// Kills the daemon at random moments while the log is rotated, also while it is down, and scrapes it all the time.
+#[test]
+fn killed_at_random() {
+    let seconds = std::env::var("ROTATION_SECONDS").map_or(3, |seconds| seconds.parse().unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    let nginx = Nginx::start(dir.path());
+    let head = HEAD.replace("durability = \"none\"", "dir = 'state'");
+    let config = format!(
+        "{head}\n[[source]]\nname = 'nginx'\npaths = ['{}']\npattern = 'nginx-timed'\nstart = 'beginning'\n",
+        nginx.log().display()
+    );
+    let clients = Clients::start(nginx.port);
+    let clock = SystemClock::new();
+    let random = RandomState::new();
+    let (mut kills, mut scrapes, mut counted) = (0_u64, 0_u64, 0);
+    while kills < 5 || clock.monotonic() < Duration::from_secs(seconds) {
+        let daemon = Daemon::configured(dir.path(), &config);
+        let end = clock.monotonic() + Duration::from_micros(random.hash_one(kills) % 400_000);
+        while clock.monotonic() < end {
+            let lines = daemon.scrape().lines("nginx", None);
+            assert!(lines >= counted, "{lines} after {counted}");
+            counted = lines;
+            scrapes += 1;
+        }
+        drop(daemon);
+        kills += 1;
+        for _ in 0..random.hash_one((kills, "rotations")) % 4 {
+            nginx.rotate("create\ncompress\ndelaycompress");
+        }
+    }
+    let answered = clients.finish();
+    let daemon = Daemon::configured(dir.path(), &config);
+    let page = daemon.metrics_after(&[("nginx", answered)]);
+    counted = crate::scrape::Scrape::parse(&page).lines("nginx", None);
+    eprintln!("{answered} answered, {counted} counted, {kills} kills, {scrapes} scrapes");
+    assert_eq!(counted, answered);
 }
 
 #[test]

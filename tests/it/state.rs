@@ -3,12 +3,16 @@
 mod command;
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::process::Signal;
 
 use crate::lifecycle::configuration;
-use crate::support::{Daemon, program, run_command, until};
+use crate::recorded::line;
+use crate::scrape::Scrape;
+use crate::support::{Daemon, HEAD, Source, append, program, rename, run_command, until};
 
 /// Returns a configuration with a log of one line and this state directory.
 fn config(dir: &Path, state: &str) -> String {
@@ -50,29 +54,113 @@ fn a_second_daemon_is_refused_until_the_first_has_ended_however_it_ends() {
 }
 
 #[test]
-fn a_reload_to_the_directory_of_another_daemon_is_refused() {
-    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let state = two.path().join("state");
-    let first = Daemon::configured(one.path(), &config(one.path(), "state"));
-    let second = Daemon::configured(two.path(), &config(two.path(), "state"));
-    let reload = |state: &str, said: &str| {
-        fs::write(one.path().join("config.toml"), config(one.path(), state)).unwrap();
-        first.signal(Signal::HUP);
-        first.wait_until_said(said);
+fn another_state_directory_is_used_after_a_restart_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let daemon = Daemon::configured(dir.path(), &config(dir.path(), "state"));
+    fs::write(dir.path().join("config.toml"), config(dir.path(), "other")).unwrap();
+    daemon.signal(Signal::HUP);
+    daemon.wait_until_said("[state] changed: restart the exporter to apply it");
+    daemon.wait_until_said("configuration reloaded from");
+    assert!(!dir.path().join("other").exists());
+    assert!(refused(dir.path(), "state").contains("is in use"));
+}
+
+/// Returns a configuration that counts a log from its beginning and keeps what it counted.
+fn kept(log: &Path) -> String {
+    let source = Source {
+        name: "nginx",
+        pattern: "nginx-combined",
+        log,
     };
-    let pid = second.id();
-    reload(
-        &state.display().to_string(),
-        &format!(
-            "the previous one stays in force: the state directory {} is in use by process {pid}",
-            state.display()
-        ),
+    let head = HEAD.replace("durability = \"none\"", "dir = 'state'");
+    head + &source.toml()
+}
+
+/// Appends requests, of which each has a time of its own.
+fn append_lines(log: &Path, lines: usize) {
+    static SECOND: AtomicUsize = AtomicUsize::new(0);
+    for _ in 0..lines {
+        let second = SECOND.fetch_add(1, Ordering::Relaxed);
+        let time = format!("{:02}:{:02}", second / 60, second % 60);
+        let text = line("GET", 200).replace("47:15", &time);
+        append(log).write_all(text.as_bytes()).unwrap();
+    }
+}
+
+fn assert_counted(daemon: &Daemon, lines: u32) {
+    let expected = u64::from(lines);
+    let scrape = Scrape::parse(&daemon.metrics_after(&[("nginx", expected)]));
+    assert_eq!(scrape.lines("nginx", Some("recorded")), expected);
+    let labels = [
+        ("source", "nginx"),
+        ("method", "GET"),
+        ("status", "200"),
+        ("route", "/a"),
+    ];
+    let requests = scrape.value("httplog_requests_total", &labels);
+    assert_eq!(requests, Some(f64::from(lines)));
+    assert_eq!(
+        scrape.value("httplog_exporter_state_durable", &[]),
+        Some(1.0)
     );
-    assert!(refused(one.path(), "state").contains("is in use"));
-    reload("other", "configuration reloaded from");
-    // The first directory is free again.
-    let _third = Daemon::configured(
-        two.path(),
-        &config(two.path(), &one.path().join("state").display().to_string()),
+}
+
+#[test]
+fn counts_go_on_exactly_after_a_kill_with_rotations_meanwhile() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("access.log");
+    let config = kept(&log);
+    append_lines(&log, 3);
+    let daemon = Daemon::configured(dir.path(), &config);
+    assert_counted(&daemon, 3);
+    append_lines(&log, 2);
+    drop(daemon); // SIGKILL
+    append_lines(&log, 1);
+    for number in [1, 2] {
+        rename(&log, &log.with_extension(format!("log.{number}.tmp")));
+        append_lines(&log, 4 + number);
+    }
+    rename(
+        &log.with_extension("log.1.tmp"),
+        &log.with_extension("log.2"),
     );
+    rename(
+        &log.with_extension("log.2.tmp"),
+        &log.with_extension("log.1"),
+    );
+    let daemon = Daemon::configured(dir.path(), &config);
+    assert_counted(&daemon, 17);
+    assert!(daemon.said().contains("`state` is used"));
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.end(), 0);
+    append_lines(&log, 1);
+    let daemon = Daemon::configured(dir.path(), &config);
+    assert_counted(&daemon, 18);
+}
+
+#[test]
+fn a_damaged_state_is_replaced_by_the_one_before_and_kept_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("access.log");
+    let config = kept(&log);
+    append_lines(&log, 3);
+    let daemon = Daemon::configured(dir.path(), &config);
+    assert_counted(&daemon, 3);
+    append_lines(&log, 2);
+    assert_counted(&daemon, 5);
+    drop(daemon);
+    let state = dir.path().join("state/state");
+    let mut bytes = fs::read(&state).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&state, bytes).unwrap();
+    append_lines(&log, 1);
+    let daemon = Daemon::configured(dir.path(), &config);
+    assert_counted(&daemon, 6);
+    assert!(
+        daemon
+            .said()
+            .contains("`state.prev` is used, as `state` is damaged")
+    );
+    assert!(dir.path().join("state/state.damaged-1").exists());
 }

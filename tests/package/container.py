@@ -47,6 +47,7 @@ class Container:
             command, stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.output, start_new_session=True,
         )
         self.leader = None
+        self.sent = 0  # requests since the installation
         self.before = set()  # paths named like the package before its installation
         try:
             self.leader = until("a container", self._find_leader)
@@ -122,6 +123,38 @@ class Scrape:
         return total
 
 
+class Traffic:
+    """Requests that are sent until the end of a block."""
+
+    def __init__(self, container):
+        self.container = container
+        self.stop, self.faults, self.batches = threading.Event(), [], 0
+        self.thread = threading.Thread(target=self._send)
+
+    def _send(self):
+        try:
+            while not self.stop.is_set():
+                request(self.container, 7)
+                self.batches += 1
+        except BaseException as fault:  # raised again by the main thread
+            self.faults.append(fault)
+
+    def more(self):
+        """Waits until some more requests were sent."""
+        before = self.batches
+        until("traffic", lambda: self.faults or self.batches > before + 2)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop.set()
+        self.thread.join()
+        if self.faults:
+            raise self.faults[0]
+
+
 class Clock:
     """The time of programs in the container that preload CLOCK."""
 
@@ -162,11 +195,12 @@ def request(container, number):
     url = f"http://127.0.0.1/articles/[1-{number}]/?call={next(CALLS)}"
     out = container.run("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}\\n", url)
     expect("responses", out.split(), ["404"] * number)
-    return number
+    container.sent += number
 
 
-def counted(container, number):
-    """Waits until this many lines are counted, and asserts that each was counted once and none rejected."""
+def counted(container):
+    """Waits until all requests since the installation are counted, and asserts that each was counted once and none rejected."""
+    number = container.sent
     recorded = ('source="nginx"', 'outcome="recorded"')
     until(
         f"{number} lines", lambda: Scrape(container).sum("httplog_exporter_lines_total", *recorded) >= number
@@ -204,7 +238,8 @@ def installs(container):
     container.run("dpkg", "-i", "/packages/first.deb")
     is_active(container)
     expect("at boot", container.run("systemctl", "is-enabled", UNIT).strip(), "enabled")
-    counted(container, request(container, 40))
+    request(container, 40)
+    counted(container)
     container.run("dpkg", "--verify", "httplog-exporter")
     container.run("httplog-exporter", "check")
     for path in (
@@ -238,37 +273,41 @@ def is_little_exposed(container):
 
 def is_ready_once_logs_are_open(container):
     container.run("systemctl", "restart", UNIT)
-    # With `start = "end"`, the next lines are counted only if the log is already open.
-    sent = request(container, 25)
+    request(container, 25)
     pid = is_active(container)
     files = container.shell(f"ls -l /proc/{pid}/fd")
     expect("the log is open", LOG in files, True)
-    counted(container, sent)
+    counted(container)
 
 
 def reloads(container):
-    pid, before = is_active(container), int(Scrape(container).sum("httplog_requests_total", 'source="nginx"'))
+    pid = is_active(container)
     taken = "httplog_exporter_config_last_reload_successful"
     container.shell(f"cp {CONFIG} /root/good.toml; echo 'nonsense = 1' >>{CONFIG}")
     container.run("systemctl", "reload", UNIT)
     until("refusal", lambda: Scrape(container).sum(taken) == 0)
-    counted(container, before + request(container, 5))
+    request(container, 5)
+    counted(container)
     container.shell(f"cat /root/good.toml - >{CONFIG} <<'END'\n{FURTHER}END\n")
     container.run("systemctl", "reload", UNIT)
     until("further source", lambda: 'source="further"' in Scrape(container).text)
     expect("the last reload", Scrape(container).sum(taken), 1.0)
-    counted(container, before + 5 + request(container, 5))
+    request(container, 5)
+    counted(container)
     expect("the process", is_active(container), pid)
 
 
 def restarted(container, kill):
     """Calls `kill` with the daemon's process id, and waits until systemd has restarted the daemon."""
     pid, before = is_active(container), int(container.show("NRestarts"))
+    request(container, 4)
     kill(pid)
+    request(container, 6)
     until("restart", lambda: int(container.show("NRestarts")) == before + 1)
     until("service", lambda: container.run("systemctl", "is-active", UNIT, check=False).strip() == "active")
     expect("another process", is_active(container) != pid, True)
-    counted(container, request(container, 10))
+    request(container, 10)
+    counted(container)
 
 
 def is_restarted_by_the_watchdog(container):
@@ -291,32 +330,20 @@ def is_restarted_after_a_kill(container):
 
 def counts_through_logrotate(container):
     container.run("systemctl", "restart", UNIT)
-    sent, stop, faults = [request(container, 10)], threading.Event(), []
-
-    def traffic():
-        try:
-            while not stop.is_set():
-                sent.append(request(container, 7))
-        except BaseException as fault:  # raised again by the main thread
-            faults.append(fault)
-
-    sender = threading.Thread(target=traffic)
-    sender.start()
-    try:
-        for _ in range(3):
+    request(container, 10)
+    with Traffic(container) as traffic:
+        for number in range(3):
             # logrotate skips an empty log.
-            before = len(sent)
-            until("traffic", lambda: faults or len(sent) > before + 2)
+            traffic.more()
             container.run("logrotate", "--force", "/etc/logrotate.conf")
-    finally:
-        stop.set()
-        sender.join()
-    if faults:
-        raise faults[0]
+            if number == 1:
+                # It is started again after the next rotation, at the earliest.
+                container.run("systemctl", "kill", "-s", "KILL", UNIT)
     for name, there in ((".1", True), (".2.gz", True), (".3.gz", True), (".4.gz", False)):
         expect(LOG + name, container.has(LOG + name), there)
     expect("the log", container.run("stat", "-c", "%a %U %G", LOG).strip(), "640 www-data adm")
-    counted(container, sum(sent) + request(container, 10))
+    request(container, 10)
+    counted(container)
 
 
 def counts_every_day_of_a_month(container):
@@ -328,7 +355,6 @@ def counts_every_day_of_a_month(container):
         mkdir -p {DROP_IN}; printf '[Service]\\nEnvironment=LD_PRELOAD={CLOCK}\\n' >{DROP_IN}/clock.conf
         systemctl daemon-reload; systemctl restart {UNIT}
     """)
-    sent = 0
     for day in range(30):
         # Not forced: logrotate rotates because its clock says that a day has passed.
         container.run("env", f"LD_PRELOAD={CLOCK}", "logrotate", "/etc/logrotate.conf")
@@ -336,8 +362,8 @@ def counts_every_day_of_a_month(container):
         expect(f"rotated files on day {day + 1}", len(rotated), min(day, 14))
         expect(f"archives on day {day + 1}", sum(name.endswith(".gz") for name in rotated), max(min(day, 14) - 1, 0))
         for number in (10, 1, 2):
-            sent += request(container, number)
-            counted(container, sent)
+            request(container, number)
+            counted(container)
             clock.advance(180)
         clock.advance(24 * 3600 - 3 * 180)
     pid = is_active(container)
@@ -388,11 +414,15 @@ def is_upgraded(container):
     pid = is_active(container)
     container.shell(f"echo kept >{STATE}/kept")
     mine = container.run("cat", CONFIG)
-    container.run("dpkg", "--force-confold", "-i", "/packages/next.deb")
+    with Traffic(container) as traffic:
+        traffic.more()
+        container.run("dpkg", "--force-confold", "-i", "/packages/next.deb")
+        traffic.more()
     version = container.run("dpkg-query", "-W", "-f", "${Version}", "httplog-exporter")
     expect("the version", version.endswith("+next"), True)
     expect("another process", is_active(container) != pid, True)
-    counted(container, request(container, 15))
+    request(container, 15)
+    counted(container)
     expect("at boot", container.run("systemctl", "is-enabled", UNIT).strip(), "enabled")
     expect("the configuration", container.run("cat", CONFIG), mine)
     expect("the new default configuration", container.run("tail", "-n", "1", f"{CONFIG}.dpkg-dist"), "# next\n")
@@ -415,7 +445,8 @@ def is_removed(container):
 
 def is_installed_again(container):
     container.run("dpkg", "--force-confold", "-i", "/packages/next.deb")
-    counted(container, request(container, 5))
+    request(container, 5)
+    counted(container)
     expect("the state", container.run("cat", f"{STATE}/kept"), "kept\n")
 
 

@@ -41,7 +41,7 @@ impl Place {
         let Some(config) = checked.config else {
             return Err(checked.report.into());
         };
-        config.state_dir.ok_or_else(|| {
+        config.state.map(|state| state.dir).ok_or_else(|| {
             let config = self.config.display();
             let message = format!("{config} has no state.dir: nothing is kept over a restart");
             Failure::message(Exit::Config, message)

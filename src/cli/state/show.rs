@@ -10,7 +10,7 @@ use super::super::summary::grouped;
 use super::place::{Place, shown};
 use super::text::{describe, durability, remarks, written_at};
 use crate::clock::{Clock as _, SystemClock};
-use crate::model::{SavedInput, SavedLedger, SavedLink, SavedSource};
+use crate::model::{SavedFiles, SavedInput, SavedLedger, SavedLink, SavedSource};
 use crate::state::{Checkpoint, Directory as _, Host, Inspection, inspect};
 
 /// Show what is kept: lines, series and positions of each source.
@@ -108,11 +108,29 @@ fn write_source(out: &mut impl Write, source: &SavedSource) -> io::Result<()> {
     )?;
     match &source.input {
         SavedInput::Stream => writeln!(out, "  a stream, of which nothing can be read again"),
-        SavedInput::Files(_) => writeln!(out, "  followed files"),
-        SavedInput::Journal { cursor } => {
-            writeln!(out, "  the journal up to the entry {cursor}")
+        SavedInput::Files(files) => write_files(out, files),
+        SavedInput::Journal { unit, cursor } => {
+            writeln!(out, "  the journal of {unit} up to the entry {cursor}")
         }
     }
+}
+
+/// Writes which files are read, and how far.
+fn write_files(out: &mut impl Write, files: &SavedFiles) -> io::Result<()> {
+    for (path, offset) in read_files(files) {
+        writeln!(out, "  {path} up to byte {}", grouped(offset))?;
+    }
+    let finished = counted(files.records.len(), "finished text");
+    writeln!(out, "  {finished}, of which nothing is counted again")
+}
+
+/// Returns the paths of the files that are read, and how much of each was counted.
+fn read_files(files: &SavedFiles) -> impl Iterator<Item = (String, u64)> {
+    let open = files.open.iter().map(|file| (&file.path, file.offset));
+    let archives = files.archives.iter().map(|file| (&file.path, file.offset));
+    let text = |path: &Vec<u8>| String::from_utf8_lossy(path).escape_debug().to_string();
+    open.chain(archives)
+        .map(move |(path, offset)| (text(path), offset))
 }
 
 fn series(source: &SavedSource) -> u64 {
@@ -153,8 +171,13 @@ fn source_json(source: &SavedSource) -> Value {
     });
     let input = match &source.input {
         SavedInput::Stream => json!("stream"),
-        SavedInput::Files(_) => json!("files"),
-        SavedInput::Journal { cursor } => {
+        SavedInput::Files(files) => {
+            let file = |(path, offset)| json!({"path": path, "offset": offset});
+            shown["files"] = read_files(files).map(file).collect();
+            json!("files")
+        }
+        SavedInput::Journal { unit, cursor } => {
+            shown["unit"] = json!(unit);
             shown["cursor"] = json!(cursor);
             json!("journal")
         }

@@ -7,6 +7,7 @@ mod saved;
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -292,5 +293,12 @@ impl<F: Fs> FileSource<F> {
     #[cfg(test)]
     pub(super) fn open(&self) -> &OpenFiles<F> {
         &self.open
+    }
+}
+
+impl<F: Fs<File = File>> FileSource<F> {
+    /// Returns the open files of which more was handed over since the last call.
+    pub fn take_advanced(&mut self) -> Vec<File> {
+        self.open.take_advanced()
     }
 }

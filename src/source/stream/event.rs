@@ -3,7 +3,6 @@
 //! Invariant: an event is reported once per change, and contains no text of a log.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::model::{Gap, GapBound, GapReason};
@@ -86,13 +85,6 @@ pub enum StreamEvent {
         how: String,
         /// Time until the restart.
         pause: Duration,
-    },
-    /// The cursor reached in the journal could not be saved; it is retried.
-    Unsaved {
-        /// Path of the cursor file.
-        path: PathBuf,
-        /// Error of the system.
-        error: std::io::Error,
     },
 }
 
@@ -195,11 +187,6 @@ impl fmt::Display for StreamEvent {
             Self::ReaderEnded { how, pause } => {
                 write!(f, "journalctl exited ({how}); restarting it in {pause:?}")
             }
-            Self::Unsaved { path, error } => write!(
-                f,
-                "cannot save the journal cursor to {}: {error}",
-                path.to_string_lossy().escape_debug()
-            ),
         }
     }
 }

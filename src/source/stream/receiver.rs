@@ -1,14 +1,14 @@
 //! Receives a stream, and hands its lines over in batches.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use memchr::memrchr;
 
 use super::context::ReceiveContext;
 use super::event::StreamEvent;
-use super::journal::{self, JournalCursor};
+use super::journal::{self, is_cursor};
 use super::queue::{End, Held, Queue, RETRY_INTERVAL};
 use super::settings::Stream;
 use super::thread::{Running, StreamThread, Task};
@@ -43,8 +43,10 @@ pub struct StreamReceiver {
     position: Position,
     /// Time of the next report of losses; the interval keeps them from flooding the log.
     next_loss_report: Duration,
-    cursor: Option<JournalCursor>,
-    is_save_failure_reported: bool,
+    /// Position in the journal at which receiving begins.
+    from: Arc<OnceLock<String>>,
+    /// Position in the journal up to which lines were handed over.
+    cursor: Option<String>,
 }
 
 impl StreamReceiver {
@@ -60,14 +62,9 @@ impl StreamReceiver {
         waker: Waker,
         thread: &StreamThread,
     ) -> io::Result<Self> {
-        let (limit, cursor) = match &stream {
-            Stream::Syslog(syslog) => (syslog.receive_buffer, None),
-            Stream::Journal(journal) => {
-                let file = journal.cursor_file.clone();
-                let cursor = file.map(|path| JournalCursor::new(path, &journal.unit));
-                (QUEUE_BYTES, cursor)
-            }
-            Stream::Stdin { .. } | Stream::Fifo(_) => (QUEUE_BYTES, None),
+        let limit = match &stream {
+            Stream::Syslog(syslog) => syslog.receive_buffer,
+            Stream::Journal(_) | Stream::Stdin { .. } | Stream::Fifo(_) => QUEUE_BYTES,
         };
         let clock = Arc::clone(&thread.clock);
         let thread = thread.get()?;
@@ -78,8 +75,10 @@ impl StreamReceiver {
             clock: Arc::clone(&clock),
             udp: Arc::clone(&thread.udp),
         };
-        let received = stream.clone();
-        let task = Task::new(&queue, async move { receive(&received, &context).await });
+        let (received, from) = (stream.clone(), Arc::<OnceLock<String>>::default());
+        let begins = Arc::clone(&from);
+        let receive = async move { receive(&received, begins.get().cloned(), &context).await };
+        let task = Task::new(&queue, receive);
         Ok(Self {
             stream,
             line_bytes,
@@ -95,14 +94,23 @@ impl StreamReceiver {
                 offset: 0,
             },
             next_loss_report: Duration::ZERO,
-            cursor,
-            is_save_failure_reported: false,
+            from,
+            cursor: None,
         })
     }
 
-    /// Opens the stream and receives. A stream that cannot be opened is reported as an event and retried.
-    pub fn begin(&mut self) {
+    /// Opens the stream and receives. A stream that cannot be opened is reported as an event and retried. A journal is read
+    /// from behind the entry of this cursor on, if it was reached in the same unit's and is valid.
+    pub fn begin(&mut self, from: Option<(&str, &str)>) {
         if let Some(task) = self.task.take() {
+            let is_of_unit =
+                |unit: &str| matches!(&self.stream, Stream::Journal(own) if own.unit == unit);
+            let from = from.filter(|(unit, cursor)| is_of_unit(unit) && is_cursor(cursor));
+            self.cursor = from.map(|(_, cursor)| cursor.to_owned());
+            if let Some(cursor) = &self.cursor {
+                // The task has not begun, so nothing was set.
+                let _ = self.from.set(cursor.clone());
+            }
             self.thread.begin(task);
         }
     }
@@ -133,12 +141,15 @@ impl StreamReceiver {
         }
         let was_read = !self.held.is_empty();
         self.hand_over(sink);
-        if self.held.lines.is_empty()
-            && let (Some(cursor), Some(reached)) = (&mut self.cursor, self.held.cursor.take())
-        {
-            cursor.set(reached);
+        // A position in the journal is known once all lines up to it are counted.
+        while self.held.cursor.is_some() && !self.held.lines.is_empty() {
+            self.hand_over(sink);
         }
-        self.save_cursor(now, events);
+        if self.held.lines.is_empty()
+            && let Some(reached) = self.held.cursor.take()
+        {
+            self.cursor = Some(reached);
+        }
         if let Some(end) = self.queue.end() {
             self.has_ended = true;
             pass_on(end);
@@ -204,18 +215,11 @@ impl StreamReceiver {
         }
     }
 
-    fn save_cursor(&mut self, now: Duration, events: &mut dyn FnMut(StreamEvent)) {
-        let Some(cursor) = &mut self.cursor else {
-            return;
-        };
-        match cursor.save(now, self.has_ended) {
-            Ok(()) => self.is_save_failure_reported = false,
-            Err(_) if self.is_save_failure_reported => {}
-            Err(error) => {
-                self.is_save_failure_reported = true;
-                let path = cursor.path.clone();
-                events(StreamEvent::Unsaved { path, error });
-            }
+    /// Returns the unit and the cursor of the last journal entry that was handed over.
+    pub fn journal_position(&self) -> Option<(&str, &str)> {
+        match &self.stream {
+            Stream::Journal(journal) => Some((&journal.unit, self.cursor.as_deref()?)),
+            _ => None,
         }
     }
 }
@@ -240,7 +244,7 @@ fn pass_on(end: End) {
 }
 
 /// Receives a stream until its end, or until the receiver is stopped.
-async fn receive(stream: &Stream, context: &ReceiveContext) {
+async fn receive(stream: &Stream, from: Option<String>, context: &ReceiveContext) {
     match stream {
         Stream::Stdin { head } => pipe::read_stdin(head, context).await,
         Stream::Fifo(path) => pipe::read_fifo(path, context).await,
@@ -248,13 +252,7 @@ async fn receive(stream: &Stream, context: &ReceiveContext) {
             listen::receive(syslog, context).await;
         }
         Stream::Syslog(syslog) => datagram::receive(syslog, context).await,
-        Stream::Journal(journal) => {
-            // Read only now: the receiver before this one has saved it when it ended.
-            let file = journal.cursor_file.clone();
-            let cursor = file.map(|path| JournalCursor::new(path, &journal.unit));
-            let from = cursor.as_ref().and_then(JournalCursor::load);
-            journal::follow(journal, from, context).await;
-        }
+        Stream::Journal(journal) => journal::follow(journal, from, context).await,
     }
     // It may have been stopped before it could open anything.
     context.queue.set_open(0);

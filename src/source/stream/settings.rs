@@ -82,8 +82,6 @@ pub struct Journal {
     pub unit: String,
     /// Start position without a cursor.
     pub start: Start,
-    /// File that keeps the cursor across restarts. Without it, every start begins at `start`.
-    pub cursor_file: Option<PathBuf>,
 }
 
 impl Stream {

@@ -41,7 +41,7 @@ impl Bench {
         let waker = Waker::default();
         let mut receiver =
             StreamReceiver::prepare(stream, line_bytes, waker.clone(), thread).unwrap();
-        receiver.begin();
+        receiver.begin(None);
         let mut bench = Self {
             receiver,
             waker,
@@ -493,7 +493,6 @@ fn a_journal_whose_program_cannot_start_is_reported() {
     let mut bench = Bench::start(Stream::Journal(Journal {
         unit,
         start: Start::End,
-        cursor_file: None,
     }));
     bench.until_event("cannot read the journal of");
 }

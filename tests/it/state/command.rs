@@ -38,6 +38,7 @@ fn saved() -> Saved {
     let gunicorn = SavedSource {
         name: "gunicorn".into(),
         input: SavedInput::Journal {
+            unit: "gunicorn.service".into(),
             cursor: "s=1;i=2".into(),
         },
         ..SavedSource::default()
@@ -90,7 +91,7 @@ fn what_is_kept_is_shown_in_words() {
            a stream, of which nothing can be read again\n\
          gunicorn: 0 lines, 0 recorded, 0 rejected, 0 skipped; 0 bytes\n  \
            0 series of 0 families, 0 routes\n  \
-           the journal up to the entry s=1;i=2\n\
+           the journal of gunicorn.service up to the entry s=1;i=2\n\
          nginx before gunicorn: 0 requests may be joined\n"
     );
     let shown = run(dir.path(), ["state", "show", "--json", "state"], "").succeeded();

@@ -62,6 +62,8 @@ pub(crate) struct Generation<F> {
     pub(crate) begun: u64,
     /// Another file holds the bytes before this offset too: a line that they do not end is finished there.
     pub(crate) counted_elsewhere: Option<u64>,
+    /// End of the consumed part when the file was last taken to be made durable.
+    pub(super) taken_until: u64,
 }
 
 /// Memory into which files are read. It holds nothing between two rounds: sources of one thread share it.
@@ -157,6 +159,7 @@ impl<F> Generation<F> {
             fingerprinter: opening.fingerprinter,
             doubt: None,
             is_announced: true,
+            taken_until: 0,
             begun: u64::MAX,
             counted_elsewhere: None,
         }

@@ -3,6 +3,7 @@
 //! Invariant: a file is open at most once, however many paths lead to it. It is closed only after its end was read, and
 //! leaves a record.
 
+mod advanced;
 pub(super) mod archive;
 mod closed;
 mod closing;

@@ -240,6 +240,7 @@ impl Generation<()> {
             fault: self.fault,
             fingerprinter: self.fingerprinter,
             doubt: self.doubt,
+            taken_until: 0,
             is_announced: self.is_announced,
             begun: self.begun,
             counted_elsewhere: self.counted_elsewhere,

@@ -1,7 +1,7 @@
 //! Follows the journal of a unit, through `journalctl`.
 //!
-//! Invariant: each entry is counted once, however often the program is restarted; the program has
-//! exited and is reaped before the receiver that reads it ends.
+//! Invariant: each entry is counted once, however often `journalctl` is restarted; it has exited and is reaped before the
+//! receiver that reads it ends.
 
 mod cursor;
 mod errors;
@@ -29,7 +29,7 @@ use crate::source::frame::READ_BYTES;
 pub use export::is_journal_export;
 pub use messages::JournalMessages;
 
-pub(super) use cursor::JournalCursor;
+pub(super) use cursor::is_cursor;
 
 use errors::ErrorOutput;
 use export::{ExportParser, Origin};
@@ -176,7 +176,7 @@ impl Follower<'_> {
                     (Origin::Unit, Some(message)) => lines.push_message(message),
                     (Origin::Unit, None) => lines.overlong += 1,
                 }
-                if cursor::is_cursor(entry.cursor) {
+                if is_cursor(entry.cursor) {
                     let reached = reached.get_or_insert_with(String::new);
                     reached.clear();
                     reached.push_str(entry.cursor);

@@ -1,0 +1,103 @@
+//! Begins to count, where an earlier process stopped.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::aside::aside;
+use super::assembly::{Assembled, Assembly};
+use super::commits::Commits;
+use super::commits::thread::CommitThread;
+use super::control::micros;
+use super::error::StartError;
+use super::recovery::Recovered;
+use super::reload::load_routes;
+use super::snapshot::SourceSnapshot;
+use crate::config::{Config, Limits};
+use crate::diag::Report;
+use crate::join::Links;
+use crate::model::{Micros, Saved};
+use crate::source::FingerprintKey;
+use crate::state::StateLock;
+
+/// What the start has begun.
+pub(super) struct Begun {
+    pub(super) assembly: Assembly,
+    pub(super) assembled: Assembled,
+    /// `None` if nothing is kept across restarts.
+    pub(super) kept: Option<Kept>,
+    /// The lock of the state directory.
+    pub(super) lock: Option<StateLock>,
+}
+
+/// The thread that commits.
+pub(super) struct Kept {
+    commits: Arc<Commits>,
+    /// Completes when the thread has ended.
+    ended: oneshot::Receiver<()>,
+}
+
+impl Kept {
+    /// Waits for the end of the thread, which ends by itself only if it panics. Can be called again if it was cancelled.
+    pub(super) async fn ended(&mut self) {
+        // Which error it is does not matter.
+        let _ = (&mut self.ended).await;
+    }
+
+    /// Commits the snapshots of sources that have ended, and waits for it.
+    pub(super) async fn finish(mut self, snapshots: Vec<SourceSnapshot>) {
+        self.commits.finish(snapshots);
+        self.ended().await;
+    }
+}
+
+/// Loads the state of an earlier process and starts the sources where it stopped.
+pub(super) fn begin(mut assembly: Assembly, config: &Config) -> Result<Begun, StartError> {
+    let resolvers = load_routes(config, Report::default()).map_err(StartError::Routes)?;
+    let recovered = Recovered::load(config.state.as_ref())?;
+    let Saved {
+        key,
+        sources,
+        links,
+    } = recovered.saved;
+    assembly.key = FingerprintKey(key);
+    let limits = config.limits.join(Limits::PENDING_REQUESTS);
+    let now = Micros(micros(assembly.clock.monotonic()));
+    let links = Links::resume(&links, limits, now);
+    let commits = match recovered.store {
+        Some(store) => {
+            let commits = Arc::new(Commits::new(
+                assembly.telemetry.state()?,
+                recovered.is_behind,
+            ));
+            assembly.shards.commit_with(Arc::clone(&commits));
+            Some((commits, store))
+        }
+        None => None,
+    };
+    let assembled = assembly.assemble(config, &resolvers, Vec::new(), &links, sources);
+    let assembled = assembled.map_err(|refused| refused.error)?;
+    let mut kept = None;
+    if let Some((commits, (store, durability))) = commits {
+        let thread = CommitThread {
+            commits: Arc::clone(&commits),
+            shards: Arc::clone(&assembly.shards),
+            store,
+            durability,
+            key,
+            is_behind: recovered.is_behind,
+            clock: Arc::clone(&assembly.clock),
+            logs: Vec::new(),
+            revision: None,
+        };
+        let ended = aside("state", move || thread.run())
+            .map_err(|error| StartError::System("start a thread for the state", error))?;
+        kept = Some(Kept { commits, ended });
+    }
+    Ok(Begun {
+        assembly,
+        assembled,
+        kept,
+        lock: recovered.lock,
+    })
+}

@@ -1,0 +1,92 @@
+//! Commits what was counted, then serves it.
+//!
+//! Invariant: what is served was committed before, so that no counter is lower after the process was killed than a scrape saw
+//! it. Only while nothing could be committed for [`VOLATILE_AFTER`] is more served, and a gauge says so.
+
+pub(super) mod thread;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::control::Ask;
+use super::snapshot::SourceSnapshot;
+use crate::clock::Waker;
+use crate::model::Families;
+use crate::telemetry::StateTelemetry;
+
+/// Time that a scrape waits for lines that were written before it.
+pub(super) const FRESHEN_LIMIT: Duration = Duration::from_millis(50);
+/// Time that a scrape waits for a commit, before it is served the one before.
+const COMMIT_LIMIT: Duration = Duration::from_millis(250);
+/// Time without a commit after which counts are served that are not durable.
+const VOLATILE_AFTER: Duration = Duration::from_mins(1);
+
+/// What the thread that commits shares with those who ask for commits.
+pub(super) struct Commits {
+    asked: Mutex<Vec<Arc<Ask>>>,
+    waker: Waker,
+    /// Families of the last commit.
+    served: Mutex<Families>,
+    /// Time at which everything that was counted was known to be committed, in microseconds of the monotonic clock.
+    committed_micros: AtomicU64,
+    is_failing: AtomicBool,
+    /// True until what an earlier process has committed is served.
+    awaits_recovered: AtomicBool,
+    telemetry: StateTelemetry,
+    /// Snapshots of the end; the thread ends with them.
+    last: Mutex<Option<Vec<SourceSnapshot>>>,
+}
+
+impl Commits {
+    /// With `is_behind`, an earlier process may have served more than was recovered.
+    pub(super) fn new(telemetry: StateTelemetry, is_behind: bool) -> Self {
+        Self {
+            asked: Mutex::default(),
+            waker: Waker::default(),
+            served: Mutex::default(),
+            committed_micros: AtomicU64::default(),
+            is_failing: AtomicBool::default(),
+            awaits_recovered: AtomicBool::new(!is_behind),
+            telemetry,
+            last: Mutex::default(),
+        }
+    }
+
+    /// Commits what was written before the call, and waits until that is done, for a limited time.
+    pub(super) fn commit(&self) {
+        let done = Waker::default();
+        let ask = Arc::new(Ask::new(done.clone()));
+        lock(&self.asked).push(ask);
+        self.waker.wake();
+        done.wait(FRESHEN_LIMIT + COMMIT_LIMIT);
+    }
+
+    /// Serves what an earlier process has committed until the first commit; has an effect once.
+    pub(super) fn serve_recovered(&self, families: impl FnOnce() -> Families) {
+        if self.awaits_recovered.swap(false, Ordering::AcqRel) {
+            *lock(&self.served) = families();
+        }
+    }
+
+    /// Returns the families of the last commit, or none if the last one is so long ago that what was counted is to be served
+    /// as it is.
+    pub(super) fn served(&self, now: Duration) -> Option<Families> {
+        let committed = self.committed_micros.load(Ordering::Acquire);
+        let age = now.saturating_sub(Duration::from_micros(committed));
+        let is_volatile = age >= VOLATILE_AFTER;
+        let is_failing = self.is_failing.load(Ordering::Acquire);
+        self.telemetry.set(age, !is_failing && !is_volatile);
+        (!is_volatile).then(|| lock(&self.served).clone())
+    }
+
+    /// Commits the snapshots of sources that have ended, and ends the thread.
+    pub(super) fn finish(&self, snapshots: Vec<SourceSnapshot>) {
+        *lock(&self.last) = Some(snapshots);
+        self.waker.wake();
+    }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,95 @@
+//! Finds the state from which a start goes on.
+//!
+//! Invariant: a state is read and replaced only under the lock of its directory.
+
+use std::path::Path;
+
+use super::error::StartError;
+use crate::config::State;
+use crate::model::{Saved, SecretKey};
+use crate::state::{
+    Durability, Host, Loaded, LockError, RealDirectory, Settings, StateLock, Store, StoreError,
+};
+
+/// The state of an earlier process, and the means to replace it.
+pub(super) struct Recovered {
+    pub(super) lock: Option<StateLock>,
+    /// `None` if nothing is kept.
+    pub(super) store: Option<(Store, Durability)>,
+    pub(super) saved: Saved,
+    /// True if more may have been served than the state holds.
+    pub(super) is_behind: bool,
+}
+
+impl Recovered {
+    /// Locks the directory of a configuration and loads what it holds.
+    pub(super) fn load(state: Option<&State>) -> Result<Self, StartError> {
+        let mut recovered = Self {
+            lock: None,
+            store: None,
+            saved: Saved {
+                key: SecretKey::random().0,
+                ..Saved::default()
+            },
+            is_behind: false,
+        };
+        let Some(state) = state else {
+            return Ok(recovered);
+        };
+        recovered.lock = lock(&state.dir)?;
+        let (Some(durability), Some(_)) = (state.durability, &recovered.lock) else {
+            return Ok(recovered);
+        };
+        let host = Host::read();
+        let directory =
+            RealDirectory::open(&state.dir).map_err(StoreError::io("open", &state.dir))?;
+        let settings = Settings { durability, host };
+        let (store, loaded) = Store::load(Box::new(directory), settings)?;
+        log(&loaded, host);
+        recovered.is_behind = loaded.verdict.may_be_behind();
+        recovered.store = Some((store, durability));
+        if let Some(checkpoint) = loaded.checkpoint {
+            recovered.is_behind |= checkpoint.may_be_rolled_back(&host);
+            recovered.saved = checkpoint.into_parts().1;
+        }
+        Ok(recovered)
+    }
+}
+
+/// Locks a directory. One that this process cannot write is left alone, with a warning: nothing is kept there then.
+fn lock(dir: &Path) -> Result<Option<StateLock>, LockError> {
+    match StateLock::acquire(dir, None) {
+        Err(error) if error.is_unwritable() => {
+            let error = anyhow::Error::new(error);
+            tracing::warn!("{error:#}: nothing is kept there");
+            Ok(None)
+        }
+        acquired => acquired,
+    }
+}
+
+/// Logs which copy is used, and what an operator should look at.
+fn log(loaded: &Loaded, host: Host) {
+    for moved in &loaded.moved {
+        let (from, to) = (moved.from.display(), moved.to.display());
+        tracing::warn!("{from} cannot be used and is kept as {to}");
+    }
+    for failure in &loaded.failures {
+        tracing::warn!("{failure}");
+    }
+    let verdict = &loaded.verdict;
+    let Some(checkpoint) = &loaded.checkpoint else {
+        tracing::info!("{verdict}");
+        return;
+    };
+    if checkpoint.header().host.is_elsewhere(&host) {
+        tracing::warn!(
+            "the state was written on another machine: files are recognised by their text alone"
+        );
+    }
+    if verdict.may_be_behind() {
+        tracing::warn!("{verdict}");
+    } else {
+        tracing::info!("{verdict}");
+    }
+}

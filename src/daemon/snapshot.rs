@@ -1,0 +1,103 @@
+//! What each source has counted, and up to which position, at one instant.
+//!
+//! Invariant: the counts of a snapshot are those of the lines up to its position, neither more nor less; linked sources, and
+//! the link between them, are of the same instant.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::fs::{fdatasync, syncfs};
+use rustix::io::Errno;
+
+use crate::aggregate::Accounts;
+use crate::clock::Waker;
+use crate::model::{Families, Family, SavedLink, SavedSource};
+
+/// State of one source.
+pub(super) struct SourceSnapshot {
+    pub(super) saved: SavedSource,
+    /// The state of the link whose front the source is.
+    pub(super) link: Option<SavedLink>,
+    /// Families of the source and of its link.
+    pub(super) families: Vec<Family>,
+    pub(super) accounts: Accounts,
+    /// Logs of which more was counted than at the last snapshot.
+    pub(super) logs: Vec<File>,
+    /// True if the source has lines that were not counted.
+    pub(super) is_behind: bool,
+}
+
+/// The snapshots of the sources of each thread.
+pub(super) type Taken = Arc<Mutex<Vec<Vec<SourceSnapshot>>>>;
+
+/// A request for the snapshots of a thread's sources. It has been granted, or never will be, when it is dropped by all
+/// threads.
+pub(super) struct SnapshotRequest {
+    taken: Taken,
+    done: Waker,
+    /// True if the logs are wanted, to be made durable.
+    pub(super) has_logs: bool,
+}
+
+impl SnapshotRequest {
+    /// Makes a request that adds the snapshots of each thread to `taken`, and wakes `done` when it is over.
+    pub(super) fn new(taken: Taken, done: Waker, has_logs: bool) -> Self {
+        Self {
+            taken,
+            done,
+            has_logs,
+        }
+    }
+
+    /// Grants the request for one thread.
+    pub(super) fn grant(&self, snapshots: Vec<SourceSnapshot>) {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.push(snapshots);
+    }
+}
+
+impl Drop for SnapshotRequest {
+    fn drop(&mut self) {
+        self.done.wake();
+    }
+}
+
+/// Returns the families of all sources, sorted.
+pub(super) fn families(snapshots: &mut [SourceSnapshot]) -> Families {
+    let mut all = Vec::new();
+    let mut accounts = Accounts::default();
+    for snapshot in snapshots {
+        all.append(&mut snapshot.families);
+        accounts.append(&mut snapshot.accounts);
+    }
+    all.extend(accounts.into_families());
+    Families::new(all)
+}
+
+/// Most logs that are made durable one by one; more of them are with the whole file system, at once.
+const MOST_SYNCED: usize = 32;
+
+/// Makes durable what was read of these logs.
+pub(super) fn sync(logs: &[File]) -> io::Result<()> {
+    if logs.len() <= MOST_SYNCED {
+        return logs.iter().try_for_each(|log| done(fdatasync(log)));
+    }
+    let mut devices = BTreeSet::new();
+    for log in logs {
+        if devices.insert(log.metadata()?.dev()) {
+            done(syncfs(log))?;
+        }
+    }
+    Ok(())
+}
+
+/// Ignores that a file system cannot be synced, such as one that is mounted read-only: it loses nothing either.
+fn done(synced: Result<(), Errno>) -> io::Result<()> {
+    match synced {
+        Err(Errno::INVAL | Errno::ROFS) | Ok(()) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
