@@ -14,6 +14,8 @@ use crate::source::file::history::{History, MOST_RECORDS};
 use crate::source::file::own_clock::OwnClock;
 use crate::source::file::saved::{SavedFilesFault, saved_time, time_of};
 use crate::source::file::settings::FileSettings;
+#[cfg(test)]
+use crate::source::file::tests::planted::{Fault, is_planted};
 use crate::source::frame::READ_BYTES;
 
 impl<F: Fs> FileSource<F> {
@@ -69,7 +71,12 @@ impl<F: Fs> FileSource<F> {
     /// Gives devices the numbers that they have now: these may change when a system starts. Directories that cannot be read are
     /// left to the next scan.
     pub(super) fn renumber(&mut self) {
-        for (old, new) in self.finder.renumbered(&self.fs) {
+        let devices = self.finder.renumbered(&self.fs);
+        #[cfg(test)]
+        if is_planted(Fault::NoDevices) {
+            return;
+        }
+        for (old, new) in devices {
             self.finder.renumber(old, new);
             self.history.renumber(old, new);
             self.open.closed.renumber(old, new);

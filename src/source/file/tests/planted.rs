@@ -31,6 +31,8 @@ pub(crate) enum Fault {
     NoSavedTail,
     /// A file that is gone after a restart leaves no record.
     NoSavedRecord,
+    /// Devices that have other numbers after a restart are taken for others.
+    NoDevices,
     /// This part of a state is not saved.
     NotSaved(Part),
 }

@@ -259,6 +259,33 @@ fn twenty_thousand_standing_files_cost_no_calls() {
     assert_eq!(calls_at_rest("a.log", 20_000), few);
 }
 
+/// Returns the calls of the first discovery after a restart of the machine, which gives its devices other numbers.
+fn calls_after_power_loss() -> u64 {
+    let mut memory = standing(50);
+    let (source, _) = rest_for_hours("a.log", memory.clone());
+    let saved = source.save();
+    drop(source);
+    memory.sync();
+    memory.lose_power();
+    memory.fail(None);
+    let settings = settings(&memory.path("a.log"), Start::End);
+    let clock = Arc::new(ManualClock::default());
+    // No file is known by its text: the key is another one.
+    let key = FingerprintKey::random();
+    let source = FileSource::resume(&settings, memory.fs(), clock, key, &saved);
+    source.unwrap().discover(&mut |_| {});
+    memory.calls()
+}
+
+#[test]
+fn files_that_stand_are_known_though_their_device_has_another_number() {
+    let known = calls_after_power_loss();
+    plant(Some(Fault::NoDevices));
+    let unknown = calls_after_power_loss();
+    plant(None);
+    assert!(known + 3 * 50 < unknown, "{known} {unknown}");
+}
+
 /// A discovery checks each file that a glob matches once; a round checks the directory.
 #[test]
 fn standing_files_of_a_glob_cost_a_call_a_discovery_and_none_a_round() {

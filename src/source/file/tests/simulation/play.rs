@@ -231,6 +231,9 @@ impl<W: World> Play<W> {
     fn saves_are_too_old(&mut self) {
         if self.source.is_none() {
             self.restart();
+            // As long as the former text may be written to its end, it is not decided what the log holds.
+            self.heal_and_run();
+            self.pass(WAIT);
         }
         self.saves.clear();
     }
