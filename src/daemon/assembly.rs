@@ -27,9 +27,9 @@ use crate::clock::{Clock, Waker};
 use crate::config::{Config, Limits, Resolvers, Source};
 use crate::join::{End, Links};
 use crate::label::Budget;
-use crate::model::{SavedInput, SavedSource};
+use crate::model::{SavedInput, SavedSource, SecretKey};
 use crate::pipeline::{NarrowedPatterns, Pipeline, Settings};
-use crate::source::{FingerprintKey, Notifier, RealFs, SharedFs, StreamThread};
+use crate::source::{Notifier, RealFs, SharedFs, StreamThread};
 use crate::telemetry::Telemetry;
 
 /// State shared by all workers.
@@ -45,7 +45,7 @@ pub(super) struct Assembly {
     pub(super) notices: mpsc::UnboundedSender<Notice>,
     pub(super) thread_maker: ThreadMaker,
     /// Key of all fingerprints.
-    pub(super) key: FingerprintKey,
+    pub(super) key: SecretKey,
 }
 
 /// Function that starts a thread; another one in tests.

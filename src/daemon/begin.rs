@@ -16,8 +16,7 @@ use super::snapshot::SourceSnapshot;
 use crate::config::{Config, Limits};
 use crate::diag::Report;
 use crate::join::Links;
-use crate::model::{Micros, Saved};
-use crate::source::FingerprintKey;
+use crate::model::{Micros, Saved, SecretKey};
 use crate::state::StateLock;
 
 /// What the start has begun.
@@ -60,7 +59,7 @@ pub(super) fn begin(mut assembly: Assembly, config: &Config) -> Result<Begun, St
         sources,
         links,
     } = recovered.saved;
-    assembly.key = FingerprintKey(key);
+    assembly.key = SecretKey(key);
     let limits = config.limits.join(Limits::PENDING_REQUESTS);
     let now = Micros(micros(assembly.clock.monotonic()));
     let links = Links::resume(&links, limits, now);

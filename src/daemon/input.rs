@@ -8,10 +8,10 @@ use std::time::Duration;
 use super::event_sink::EventSink;
 use crate::clock::{Clock, Waker};
 use crate::config::{Files, Input, Source};
-use crate::model::{Batch, GapReason, SavedInput};
+use crate::model::{Batch, GapReason, SavedInput, SecretKey};
 use crate::source::{
-    FILE_GAP_REASONS, FileSettings, FileSource, FingerprintKey, Notifier, Progress, ReadBuffer,
-    RealFs, SharedFs, StreamReceiver, StreamThread, Watch,
+    FILE_GAP_REASONS, FileSettings, FileSource, Notifier, Progress, ReadBuffer, RealFs, SharedFs,
+    StreamReceiver, StreamThread, Watch,
 };
 
 /// Poll interval while inotify is active and something happens now and then: with the daemon's own wake-ups,
@@ -45,7 +45,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) files: &'a SharedFs<RealFs>,
     pub(super) streams: &'a StreamThread,
     /// Key of all fingerprints.
-    pub(super) key: FingerprintKey,
+    pub(super) key: SecretKey,
 }
 
 /// Bounds of an input.

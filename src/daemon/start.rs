@@ -19,7 +19,8 @@ use super::workers::Workers;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::http::{Address, Listener, Ready};
-use crate::source::{FingerprintKey, Notifier, RealFs, SharedFs, StreamThread};
+use crate::model::SecretKey;
+use crate::source::{Notifier, RealFs, SharedFs, StreamThread};
 use crate::telemetry::Telemetry;
 
 /// Threads for work that may block: one page is encoded at a time.
@@ -81,7 +82,7 @@ impl Daemon {
             streams,
             notices: notice_sender,
             thread_maker: Arc::new(WorkerThread::prepare),
-            key: FingerprintKey::random(),
+            key: SecretKey::random(),
         };
         let wanted = config.clone();
         let start = move || begin(assembly, &wanted);

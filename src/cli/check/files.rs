@@ -13,9 +13,10 @@ use crate::clock::ManualClock;
 use crate::config::{Config, Input, Resolvers};
 use crate::daemon::{files_per_source, raise_descriptor_limit};
 use crate::diag::{Fault, Report};
+use crate::model::SecretKey;
 use crate::source::{
-    FileError, FileEvent, FileSettings, FileSource, FingerprintKey, JOURNAL_PROGRAM, RealFs,
-    SHORT_QUEUE, Stream, Syslog, unix_queue_length,
+    FileError, FileEvent, FileSettings, FileSource, JOURNAL_PROGRAM, RealFs, SHORT_QUEUE, Stream,
+    Syslog, unix_queue_length,
 };
 
 use super::sample::try_log;
@@ -48,7 +49,7 @@ pub(super) fn check_files(config: &Config, path: &Path, report: &mut Report) {
             &settings,
             RealFs,
             Arc::new(ManualClock::default()),
-            FingerprintKey::random(),
+            SecretKey::random(),
         );
         files.discover(&mut |event| {
             report.extend(judge(&source.name, &event));

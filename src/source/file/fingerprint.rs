@@ -4,10 +4,8 @@
 //! part; the bytes of a log cannot be recovered from one.
 
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, Hasher, RandomState};
 
-use siphasher::sip::SipHasher13;
-
+use crate::model::SecretKey;
 use crate::model::saved::files::{SavedEnds, SavedFingerprint};
 
 /// Bytes at the beginning that identify a text: some lines, each with a time.
@@ -104,45 +102,29 @@ impl Trailer {
     }
 }
 
-/// Secret key of fingerprints. Those of one key are the same in every process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FingerprintKey(pub [u64; 2]);
-
-impl FingerprintKey {
-    /// Makes a random key.
-    pub fn random() -> Self {
-        // The standard library's keys are random, and different for each state.
-        let word = || RandomState::new().build_hasher().finish();
-        Self([word(), word()])
-    }
-}
-
 /// Makes and compares fingerprints under a key.
 #[derive(Clone, Debug)]
 pub(super) struct Fingerprinter {
-    key: FingerprintKey,
+    key: SecretKey,
 }
 
 impl Fingerprinter {
-    pub(super) fn new(key: FingerprintKey) -> Self {
+    pub(super) fn new(key: SecretKey) -> Self {
         Self { key }
     }
 
     #[cfg(test)]
     pub(super) fn random() -> Self {
-        Self::new(FingerprintKey::random())
+        Self::new(SecretKey::random())
     }
 
     /// Returns the fingerprint of these bytes.
     pub(super) fn fingerprint(&self, bytes: &[u8]) -> Fingerprint {
-        let FingerprintKey([first, second]) = self.key;
-        let mut hasher = SipHasher13::new_with_keys(first, second);
-        hasher.write(bytes);
         #[expect(
             clippy::cast_possible_truncation,
             reason = "a part of a hash is a hash"
         )]
-        let hash = hasher.finish() as u32;
+        let hash = self.key.hash(bytes) as u32;
         let bytes = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
         Fingerprint { bytes, hash }
     }
@@ -216,7 +198,7 @@ mod tests {
 
     #[test]
     fn fingerprints_are_those_of_siphash_1_3_under_the_key() {
-        let key = FingerprintKey([0x0706_0504_0302_0100, 0x0f0e_0d0c_0b0a_0908]);
+        let key = SecretKey([0x0706_0504_0302_0100, 0x0f0e_0d0c_0b0a_0908]);
         let text: Vec<u8> = (0..15).collect();
         // The value is that of another implementation.
         let found = Fingerprinter::new(key).fingerprint(&text);

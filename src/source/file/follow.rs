@@ -15,7 +15,6 @@ use std::time::Duration;
 use super::adopt::{Adoption, Reopened};
 use super::event::FileEvent;
 use super::finder::Finder;
-use super::fingerprint::FingerprintKey;
 use super::fs::Fs;
 use super::history::{History, MOST_RECORDS};
 use super::names::Names;
@@ -26,7 +25,7 @@ use super::settings::{FileSettings, Progress, Start};
 #[cfg(test)]
 use super::tests::planted::{Fault, is_planted};
 use crate::clock::Clock;
-use crate::model::Batch;
+use crate::model::{Batch, SecretKey};
 use crate::source::frame::READ_BYTES;
 
 /// Follows the files that its settings name.
@@ -46,7 +45,7 @@ pub struct FileSource<F: Fs> {
 
 impl<F: Fs> FileSource<F> {
     /// Makes a source that has not accessed any file yet.
-    pub fn new(settings: &FileSettings, fs: F, clock: Arc<dyn Clock>, key: FingerprintKey) -> Self {
+    pub fn new(settings: &FileSettings, fs: F, clock: Arc<dyn Clock>, key: SecretKey) -> Self {
         Self::with_read_bytes(settings, fs, clock, key, READ_BYTES)
     }
 
@@ -55,7 +54,7 @@ impl<F: Fs> FileSource<F> {
         settings: &FileSettings,
         fs: F,
         clock: Arc<dyn Clock>,
-        key: FingerprintKey,
+        key: SecretKey,
         read_bytes: usize,
     ) -> Self {
         let history = History::new(MOST_RECORDS, key);

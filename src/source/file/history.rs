@@ -8,12 +8,13 @@ pub(super) mod judge;
 mod rest;
 mod saved;
 
+use crate::model::SecretKey;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::fingerprint::{FingerprintKey, Fingerprinter, Trailer};
+use super::fingerprint::{Fingerprinter, Trailer};
 pub(super) use super::finished::FinishedFile;
 use super::forgotten::Forgotten;
 use super::fs::{FileId, Meta};
@@ -96,7 +97,7 @@ struct Gone {
 
 impl History {
     /// Makes a history of at most `limit` records.
-    pub(super) fn new(limit: usize, key: FingerprintKey) -> Self {
+    pub(super) fn new(limit: usize, key: SecretKey) -> Self {
         Self {
             records: BTreeMap::new(),
             by_file: BTreeMap::new(),

@@ -43,7 +43,6 @@ mod watched;
 
 pub use event::{FILE_GAP_REASONS, FileEvent};
 pub use finder::find_files;
-pub use fingerprint::FingerprintKey;
 pub use follow::FileSource;
 pub use fs::{Entry, FileError, FileId, Fs, Kind, Meta, RealFs};
 pub use names::Names;

@@ -15,6 +15,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::clock::ManualClock;
+use crate::model::SecretKey;
 use crate::model::saved::files::SavedFiles;
 use crate::source::frame::READ_BYTES;
 
@@ -143,7 +144,7 @@ struct Bench {
     fs: Refusing,
     clock: Arc<ManualClock>,
     settings: FileSettings,
-    key: FingerprintKey,
+    key: SecretKey,
     read_bytes: usize,
     source: FileSource<Refusing>,
     buffer: ReadBuffer,
@@ -161,7 +162,7 @@ impl Bench {
         let root = tempfile::tempdir().unwrap();
         let (fs, clock) = (Refusing::default(), Arc::new(ManualClock::default()));
         let settings = settings(&root, patterns, start, line_bytes);
-        let key = FingerprintKey::random();
+        let key = SecretKey::random();
         let mut source =
             FileSource::with_read_bytes(&settings, fs.clone(), clock.clone(), key, read_bytes);
         source.set_lists_always(true);

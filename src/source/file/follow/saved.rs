@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::FileSource;
 use crate::clock::Clock;
+use crate::model::SecretKey;
 use crate::model::saved::files::SavedFiles;
 use crate::source::file::finder::Finder;
-use crate::source::file::fingerprint::FingerprintKey;
 use crate::source::file::fs::Fs;
 use crate::source::file::history::{History, MOST_RECORDS};
 use crate::source::file::own_clock::OwnClock;
@@ -42,7 +42,7 @@ impl<F: Fs> FileSource<F> {
         settings: &FileSettings,
         fs: F,
         clock: Arc<dyn Clock>,
-        key: FingerprintKey,
+        key: SecretKey,
         saved: &SavedFiles,
     ) -> Result<Self, SavedFilesFault> {
         Self::resume_with_read_bytes(settings, fs, clock, key, saved, READ_BYTES)
@@ -53,7 +53,7 @@ impl<F: Fs> FileSource<F> {
         settings: &FileSettings,
         fs: F,
         clock: Arc<dyn Clock>,
-        key: FingerprintKey,
+        key: SecretKey,
         saved: &SavedFiles,
         read_bytes: usize,
     ) -> Result<Self, SavedFilesFault> {

@@ -6,8 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Gone, Growing, History, MOST_HOLDERS, Record};
+use crate::model::SecretKey;
 use crate::model::saved::files::{SavedFiles, SavedRecord};
-use crate::source::file::fingerprint::{FingerprintKey, Trailer};
+use crate::source::file::fingerprint::Trailer;
 use crate::source::file::forgotten::Forgotten;
 use crate::source::file::fs::Meta;
 use crate::source::file::marks::Ends;
@@ -50,7 +51,7 @@ impl History {
     /// Makes a history of at most `limit` records that goes on where another one was saved.
     pub(in crate::source::file) fn resume(
         limit: usize,
-        key: FingerprintKey,
+        key: SecretKey,
         saved: &SavedFiles,
     ) -> Result<Self, SavedFilesFault> {
         let mut history = Self::new(limit, key);

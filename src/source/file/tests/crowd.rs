@@ -1,7 +1,7 @@
 //! Tests of many sources in one directory.
 
 use super::*;
-use crate::model::Batch;
+use crate::model::{Batch, SecretKey};
 
 #[test]
 fn sources_in_one_directory_share_its_listing() {
@@ -19,12 +19,7 @@ fn sources_in_one_directory_share_its_listing() {
     }
     for name in &names {
         let settings = settings(&root, &[name], Start::Beginning, LIMIT);
-        let mut source = FileSource::new(
-            &settings,
-            fs.clone(),
-            clock.clone(),
-            FingerprintKey::random(),
-        );
+        let mut source = FileSource::new(&settings, fs.clone(), clock.clone(), SecretKey::random());
         source.discover(&mut |_| {});
         let mut lines = Vec::new();
         let mut buffer = ReadBuffer::default();

@@ -4,6 +4,7 @@ use super::consumed::Consumed;
 use super::fs::{FileId, Meta};
 use super::history::{FinishedFile, History, MOST_RECORDS};
 use super::*;
+use crate::model::SecretKey;
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -191,7 +192,7 @@ fn the_records_of_twenty_thousand_rotated_files_take_less_than_eight_megabytes()
         partial: 0,
         begun: 0,
     };
-    let mut history = History::new(MOST_RECORDS, FingerprintKey::random());
+    let mut history = History::new(MOST_RECORDS, SecretKey::random());
     let memory = allocation_counter::measure(|| {
         for number in 0..20_000 {
             let file = file(&history, number);

@@ -18,8 +18,9 @@ use play::{judge, settings};
 use world::{RealWorld, World};
 
 use super::planted::{Fault, Part, plant};
-use super::{FileSource, FingerprintKey, Progress, ReadBuffer, Start};
+use super::{FileSource, Progress, ReadBuffer, Start};
 use crate::clock::ManualClock;
+use crate::model::SecretKey;
 
 const SEEDS: u64 = 2_000;
 const OPERATIONS: usize = 200;
@@ -216,12 +217,7 @@ fn standing(files: u32) -> Memory {
 fn rest_for_hours(pattern: &str, mut memory: Memory) -> (FileSource<Memory>, (u64, u64)) {
     let clock = Arc::new(ManualClock::default());
     let settings = settings(&memory.path(pattern), Start::End);
-    let mut source = FileSource::new(
-        &settings,
-        memory.fs(),
-        clock.clone(),
-        FingerprintKey::random(),
-    );
+    let mut source = FileSource::new(&settings, memory.fs(), clock.clone(), SecretKey::random());
     let mut calls = (0, 0);
     for _ in 0..4 {
         clock.advance(Duration::from_hours(2));
@@ -271,7 +267,7 @@ fn calls_after_power_loss() -> u64 {
     let settings = settings(&memory.path("a.log"), Start::End);
     let clock = Arc::new(ManualClock::default());
     // No file is known by its text: the key is another one.
-    let key = FingerprintKey::random();
+    let key = SecretKey::random();
     let source = FileSource::resume(&settings, memory.fs(), clock, key, &saved);
     source.unwrap().discover(&mut |_| {});
     memory.calls()

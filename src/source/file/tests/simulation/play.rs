@@ -8,14 +8,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::{
-    FileSettings, FileSource, FingerprintKey, PathPattern, Progress, ReadBuffer, Start, gzip,
-};
+use super::super::{FileSettings, FileSource, PathPattern, Progress, ReadBuffer, Start, gzip};
 use super::operation::{MOST_DAYS, Operation, Setting};
 use super::restarter::Save;
 use super::rotator::{Act, is_rotated};
 use super::world::World;
 use crate::clock::{Clock, ManualClock};
+use crate::model::SecretKey;
 use crate::source::file::doubt::REST;
 use crate::source::file::fingerprint::HEAD_BYTES;
 use crate::source::file::pace::SELDOM;
@@ -44,7 +43,7 @@ pub(super) struct Play<W: World> {
     /// The follower; `None` while it does not run.
     pub(super) source: Option<FileSource<W::Fs>>,
     pub(super) settings: FileSettings,
-    pub(super) key: FingerprintKey,
+    pub(super) key: SecretKey,
     /// The clock of its process.
     pub(super) own_clock: Arc<ManualClock>,
     /// The last states that it saved, the latest last.
@@ -91,7 +90,7 @@ impl<W: World> Play<W> {
             },
         );
         let (fs, read_bytes) = (world.fs(), setting.read_bytes);
-        let (key, own_clock) = (FingerprintKey::random(), Arc::new(ManualClock::default()));
+        let (key, own_clock) = (SecretKey::random(), Arc::new(ManualClock::default()));
         let mut source =
             FileSource::with_read_bytes(&settings, fs, own_clock.clone(), key, read_bytes);
         source.set_lists_always(!world.is_memory());
