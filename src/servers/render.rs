@@ -27,6 +27,8 @@ pub(super) fn render(
         }
     }
     text.push_str("\n[web]\nlisten = [\"127.0.0.1:9914\"]\n");
+    // The directory of the packaged unit.
+    text.push_str("\n[state]\ndir = \"/var/lib/httplog-exporter\"\n");
     for source in sources {
         text.push('\n');
         for remark in &source.comments {

@@ -339,6 +339,7 @@ def counts_through_logrotate(container):
             if number == 1:
                 # It is started again after the next rotation, at the earliest.
                 container.run("systemctl", "kill", "-s", "KILL", UNIT)
+    until("restart", lambda: container.run("systemctl", "is-active", UNIT, check=False).strip() == "active")
     for name, there in ((".1", True), (".2.gz", True), (".3.gz", True), (".4.gz", False)):
         expect(LOG + name, container.has(LOG + name), there)
     expect("the log", container.run("stat", "-c", "%a %U %G", LOG).strip(), "640 www-data adm")
