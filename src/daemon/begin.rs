@@ -1,6 +1,7 @@
 //! Begins to count, where an earlier process stopped.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -63,16 +64,20 @@ pub(super) fn begin(mut assembly: Assembly, config: &Config) -> Result<Begun, St
     let limits = config.limits.join(Limits::PENDING_REQUESTS);
     let now = Micros(micros(assembly.clock.monotonic()));
     let links = Links::resume(&links, limits, now);
-    let commits = match recovered.store {
-        Some(store) => {
-            let commits = Arc::new(Commits::new(
-                assembly.telemetry.state()?,
-                recovered.is_behind,
-            ));
-            assembly.shards.commit_with(Arc::clone(&commits));
-            Some((commits, store))
+    let commits = if let Some(store) = recovered.store {
+        let commits = Arc::new(Commits::new(
+            assembly.telemetry.state()?,
+            recovered.is_behind,
+        ));
+        assembly.shards.commit_with(Arc::clone(&commits));
+        Some((commits, store))
+    } else {
+        let wanted = config.state.as_ref().and_then(|state| state.durability);
+        if wanted.is_some() {
+            // The directory cannot be written, which the log says.
+            assembly.telemetry.state()?.set(Duration::ZERO, false);
         }
-        None => None,
+        None
     };
     let assembled = assembly.assemble(config, &resolvers, Vec::new(), &links, sources);
     let assembled = assembled.map_err(|refused| refused.error)?;

@@ -164,3 +164,16 @@ fn a_damaged_state_is_replaced_by_the_one_before_and_kept_aside() {
     );
     assert!(dir.path().join("state/state.damaged-1").exists());
 }
+
+#[test]
+fn a_directory_that_cannot_be_written_keeps_nothing_and_the_metrics_say_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("access.log");
+    fs::write(dir.path().join("state"), "a file").unwrap();
+    append_lines(&log, 3);
+    let daemon = Daemon::configured(dir.path(), &kept(&log));
+    let page = daemon.metrics_after(&[("nginx", 3)]);
+    let durable = Scrape::parse(&page).value("httplog_exporter_state_durable", &[]);
+    assert_eq!(durable, Some(0.0));
+    daemon.wait_until_said("nothing is kept there");
+}
