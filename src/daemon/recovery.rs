@@ -58,13 +58,13 @@ impl Recovered {
 
 /// Locks a directory. One that this process cannot write is left alone, with a warning: nothing is kept there then.
 fn lock(dir: &Path) -> Result<Option<StateLock>, LockError> {
-    match StateLock::acquire(dir, None) {
+    match StateLock::acquire(dir) {
         Err(error) if error.is_unwritable() => {
             let error = anyhow::Error::new(error);
             tracing::warn!("{error:#}: nothing is kept there");
             Ok(None)
         }
-        acquired => acquired,
+        acquired => acquired.map(Some),
     }
 }
 

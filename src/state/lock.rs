@@ -18,7 +18,9 @@ const PID_BYTES: u64 = 16;
 
 /// The lock of a state directory, held until this is dropped.
 #[derive(Debug)]
-pub struct StateLock(File);
+pub struct StateLock {
+    _locked: File,
+}
 
 /// The reason for which a state directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -55,9 +57,8 @@ impl StateLock {
     /// Name of the file that is locked.
     pub const FILE: &str = "lock";
 
-    /// Locks a directory, which is created if only it is missing. Never waits. `held` is a lock of this process, which is
-    /// not in the way of the same directory under another name: the result is then `None`.
-    pub fn acquire(dir: &Path, held: Option<&Self>) -> Result<Option<Self>, LockError> {
+    /// Locks a directory, which is created if only it is missing. Never waits.
+    pub fn acquire(dir: &Path) -> Result<Self, LockError> {
         let io_error = |source: io::Error| LockError::Io {
             dir: dir.to_owned(),
             source,
@@ -79,9 +80,6 @@ impl StateLock {
             if !meta.is_file() || meta.nlink() > 1 {
                 return Err(LockError::NotAFile(path));
             }
-            if held.is_some_and(|held| held.0.metadata().is_ok_and(|it| is_same(&it, &meta))) {
-                return Ok(None);
-            }
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {}
                 Err(Errno::WOULDBLOCK) => {
@@ -93,7 +91,7 @@ impl StateLock {
             // A file that was removed before it was locked locks nothing.
             if std::fs::symlink_metadata(&path).is_ok_and(|now| is_same(&now, &meta)) {
                 write_pid(&mut file).map_err(io_error)?;
-                return Ok(Some(Self(file)));
+                return Ok(Self { _locked: file });
             }
         }
         Err(io_error(io::Error::other(
@@ -149,15 +147,15 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
 
-    fn acquire(dir: &Path) -> Result<Option<StateLock>, String> {
-        StateLock::acquire(dir, None).map_err(|error| error.to_string())
+    fn acquire(dir: &Path) -> Result<StateLock, String> {
+        StateLock::acquire(dir).map_err(|error| error.to_string())
     }
 
     #[test]
     fn a_directory_is_locked_once_and_free_after_it() {
         let temporary = tempfile::tempdir().unwrap();
         let dir = temporary.path().join("state");
-        let lock = acquire(&dir).unwrap().unwrap();
+        let lock = acquire(&dir).unwrap();
         let pid = std::process::id();
         let error = acquire(&dir).unwrap_err();
         let (dir_shown, suffix) = (dir.display(), format!("is in use by process {pid}"));
@@ -165,16 +163,15 @@ mod tests {
         let alias = temporary.path().join("alias");
         symlink(&dir, &alias).unwrap();
         assert!(acquire(&alias).unwrap_err().ends_with(&suffix));
-        assert!(StateLock::acquire(&alias, Some(&lock)).unwrap().is_none());
         drop(lock);
         // A lock file that a killed process has left behind.
-        assert!(acquire(&dir).unwrap().is_some());
+        assert!(acquire(&dir).is_ok());
     }
 
     #[test]
     fn a_lock_file_without_a_process_id_is_in_use_all_the_same() {
         let dir = tempfile::tempdir().unwrap();
-        let _lock = acquire(dir.path()).unwrap().unwrap();
+        let _lock = acquire(dir.path()).unwrap();
         fs::write(dir.path().join(StateLock::FILE), "?").unwrap();
         assert!(
             acquire(dir.path())
@@ -206,13 +203,9 @@ mod tests {
     #[test]
     fn a_directory_that_cannot_be_made_is_distinguished_from_one_in_use() {
         let dir = tempfile::tempdir().unwrap();
-        let error = StateLock::acquire(&dir.path().join("a/b"), None).unwrap_err();
+        let error = StateLock::acquire(&dir.path().join("a/b")).unwrap_err();
         assert!(error.is_unwritable());
         let _lock = acquire(dir.path()).unwrap();
-        assert!(
-            !StateLock::acquire(dir.path(), None)
-                .unwrap_err()
-                .is_unwritable()
-        );
+        assert!(!StateLock::acquire(dir.path()).unwrap_err().is_unwritable());
     }
 }

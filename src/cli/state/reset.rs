@@ -31,7 +31,7 @@ impl Reset {
             failed(StoreError::Io { act, path, source })
         };
         let had_lock = directory.exists(StateLock::FILE).map_err(read_error)?;
-        let lock = StateLock::acquire(dir, None).map_err(|error| {
+        let lock = StateLock::acquire(dir).map_err(|error| {
             let in_use = matches!(error, LockError::InUse { .. });
             Failure::new(Exit::Io, error)
                 .help_if(in_use, "stop it first: systemctl stop httplog-exporter")

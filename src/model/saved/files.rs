@@ -187,7 +187,7 @@ pub struct SavedFile {
     /// The paths that led to it, if the path was a symbolic link.
     pub targets: Vec<SavedFilePath>,
     /// Connection to the followed paths.
-    pub link: SavedLink,
+    pub link: SavedConnection,
     /// End of what existed before it was followed.
     pub history_end: u64,
     /// Time at which it was found changed.
@@ -216,7 +216,7 @@ pub struct SavedFile {
 
 /// Connection of an open file to the followed paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum SavedLink {
+pub enum SavedConnection {
     /// A followed path leads to it.
     Attached,
     /// None does.

@@ -11,7 +11,9 @@ use super::OpenFiles;
 use super::archive::Archive;
 use super::closed::{ClosedArchive, Former};
 use super::generation::{Generation, Link, Opening};
-use crate::model::saved::files::{SavedArchive, SavedFile, SavedFiles, SavedFormer, SavedLink};
+use crate::model::saved::files::{
+    SavedArchive, SavedConnection, SavedFile, SavedFiles, SavedFormer,
+};
 use crate::source::file::consumed::Consumed;
 use crate::source::file::doubt::Doubt;
 use crate::source::file::fingerprint::Fingerprinter;
@@ -101,12 +103,12 @@ impl<F> Generation<F> {
             base: saved_path(&self.base),
             targets: self.targets.iter().map(|path| saved_path(path)).collect(),
             link: match self.link {
-                Link::Attached => SavedLink::Attached,
+                Link::Attached => SavedConnection::Attached,
                 Link::Detached {
                     quiet_since,
                     scan,
                     was_rotated,
-                } => SavedLink::Detached {
+                } => SavedConnection::Detached {
                     quiet_since: saved_time(quiet_since),
                     scan,
                     was_rotated,
@@ -146,8 +148,8 @@ impl Generation<()> {
         let doubt = doubt.map(|doubt| Doubt::from_saved(doubt, &fingerprinter));
         let longest = Framer::longest_partial(line_bytes) as u64;
         let link = match saved.link {
-            SavedLink::Attached => Link::Attached,
-            SavedLink::Detached {
+            SavedConnection::Attached => Link::Attached,
+            SavedConnection::Detached {
                 quiet_since,
                 scan,
                 was_rotated,
