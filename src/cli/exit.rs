@@ -7,6 +7,7 @@ use std::io;
 use std::process::ExitCode;
 
 use crate::diag::Report;
+use crate::state::StoreError;
 use crate::text_file::ReadError;
 
 /// Exit codes, as `--help` and the man page show them.
@@ -115,6 +116,18 @@ impl From<ReadError> for Failure {
             Exit::NoInput
         };
         Self::new(exit, error)
+    }
+}
+
+/// Adds the remedy.
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let remedy = error.remedy();
+        let failure = Self::new(Exit::Io, error);
+        match remedy {
+            Some(remedy) => failure.help(remedy),
+            None => failure,
+        }
     }
 }
 

@@ -151,14 +151,7 @@ pub(super) fn start(config: &Config, origin: Option<Origin>) -> Result<Option<Da
         }
         StartError::State(LockError::InUse { .. }) => Failure::new(Exit::Io, error)
             .help("stop that process, or choose another state.dir: each exporter needs its own"),
-        StartError::Store(store) => {
-            let remedy = store.remedy();
-            let failure = Failure::new(Exit::Io, store);
-            match remedy {
-                Some(remedy) => failure.help(&remedy),
-                None => failure,
-            }
-        }
+        StartError::Store(store) => store.into(),
         StartError::Routes(report) => report.into(),
         StartError::Telemetry(_)
         | StartError::System(..)

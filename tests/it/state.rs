@@ -4,7 +4,7 @@ mod command;
 
 use std::fs;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::process::Signal;
@@ -105,14 +105,20 @@ fn assert_counted(daemon: &Daemon, lines: u32) {
     );
 }
 
+/// Returns a log of three lines, the configuration that keeps what is counted of it, and a daemon that has counted them.
+fn counting_three_lines(dir: &Path) -> (PathBuf, String, Daemon) {
+    let log = dir.join("access.log");
+    let config = kept(&log);
+    append_lines(&log, 3);
+    let daemon = Daemon::configured(dir, &config);
+    assert_counted(&daemon, 3);
+    (log, config, daemon)
+}
+
 #[test]
 fn counts_go_on_exactly_after_a_kill_with_rotations_meanwhile() {
     let dir = tempfile::tempdir().unwrap();
-    let log = dir.path().join("access.log");
-    let config = kept(&log);
-    append_lines(&log, 3);
-    let daemon = Daemon::configured(dir.path(), &config);
-    assert_counted(&daemon, 3);
+    let (log, config, daemon) = counting_three_lines(dir.path());
     append_lines(&log, 2);
     drop(daemon); // SIGKILL
     append_lines(&log, 1);
@@ -141,11 +147,7 @@ fn counts_go_on_exactly_after_a_kill_with_rotations_meanwhile() {
 #[test]
 fn a_damaged_state_is_replaced_by_the_one_before_and_kept_aside() {
     let dir = tempfile::tempdir().unwrap();
-    let log = dir.path().join("access.log");
-    let config = kept(&log);
-    append_lines(&log, 3);
-    let daemon = Daemon::configured(dir.path(), &config);
-    assert_counted(&daemon, 3);
+    let (log, config, daemon) = counting_three_lines(dir.path());
     append_lines(&log, 2);
     assert_counted(&daemon, 5);
     drop(daemon);

@@ -50,16 +50,6 @@ impl Place {
     }
 }
 
-/// Returns the failure of a store, with its remedy.
-pub(super) fn failed(error: StoreError) -> Failure {
-    let remedy = error.remedy();
-    let failure = Failure::new(Exit::Io, error);
-    match remedy {
-        Some(remedy) => failure.help(remedy),
-        None => failure,
-    }
-}
-
 /// Returns the path of a file in the directory, for messages.
 pub(super) fn shown(directory: &Path, name: &str) -> String {
     directory.join(name).display().to_string()

@@ -5,7 +5,7 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write};
 use clap::Args;
 
 use super::super::exit::{Exit, Failure};
-use super::place::{Place, failed};
+use super::place::Place;
 use crate::state::choose::Copy;
 use crate::state::{Directory, LockError, StateLock, StoreError, reset};
 
@@ -28,7 +28,7 @@ impl Reset {
         let dir = directory.path();
         let read_error = |source| {
             let (act, path) = ("read", dir.to_owned());
-            failed(StoreError::Io { act, path, source })
+            Failure::from(StoreError::Io { act, path, source })
         };
         let had_lock = directory.exists(StateLock::FILE).map_err(read_error)?;
         let lock = StateLock::acquire(dir).map_err(|error| {
@@ -38,7 +38,7 @@ impl Reset {
         })?;
         let moved = self.is_confirmed(&directory).and_then(|is_confirmed| {
             let moved = is_confirmed.then(|| reset(&directory)).transpose();
-            moved.map(Option::unwrap_or_default).map_err(failed)
+            moved.map(Option::unwrap_or_default).map_err(Failure::from)
         });
         if !had_lock {
             // A file that another user than the exporter's created would keep the exporter from locking.
