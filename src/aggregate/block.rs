@@ -1,4 +1,4 @@
-//! What the lines of a row added up to since the tables were last brought up to date, in one block of small cells.
+//! Sums of the lines of a row since the tables were last brought up to date, in one block of small cells.
 //!
 //! Invariant: no cell overflows. A line adds 1 to a block's number of lines and at most 1 to each other count, and a
 //! block is flushed when that number is [`FULL`]; a value that could make a sum overflow is not added in a block. What

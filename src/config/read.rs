@@ -28,7 +28,7 @@ pub struct Config {
     pub listen: Vec<Address>,
     /// Sources; at least one.
     pub sources: Vec<Source>,
-    /// What is kept across restarts; nothing if it is `None`.
+    /// Settings of the state that is kept across restarts; `None` if nothing is.
     pub state: Option<State>,
     /// Bounds on input and memory.
     pub limits: Limits,

@@ -18,7 +18,7 @@ pub struct Moved {
     pub from: PathBuf,
     /// Path that it has.
     pub to: PathBuf,
-    /// Whether a file that was moved there before has been replaced, as there is room for a few only.
+    /// True if it replaces a file that was moved there before, as there is room for a few only.
     pub is_replaced: bool,
 }
 

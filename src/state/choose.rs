@@ -11,7 +11,7 @@ use std::fmt;
 
 use super::version::Version;
 
-/// What was found of a copy.
+/// State of a copy, as it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
     /// The file does not exist.

@@ -18,7 +18,7 @@ use super::unusable::{Damage, Unusable};
 use super::version::Version;
 use crate::model::{Saved, SavedLink, SavedSource};
 
-/// What all sources share.
+/// Section of the key that all sources share.
 const SHARED: Kind = *b"SHRD";
 /// One source.
 const SOURCE: Kind = *b"SRCE";

@@ -7,7 +7,7 @@ use super::codec::{Checkpoint, Untrusted};
 use super::directory::Directory;
 use super::unusable::Unusable;
 
-/// What stands in a state directory.
+/// Content of a state directory.
 #[derive(Debug)]
 pub struct Inspection {
     /// Content of `state`.

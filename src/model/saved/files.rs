@@ -167,7 +167,7 @@ pub struct SavedText {
     pub last: SavedFingerprint,
     /// Fingerprints of the last whole lines.
     pub lines: Vec<SavedFingerprint>,
-    /// How many of them identify the text, at least.
+    /// Least number of them that identifies the text.
     pub short_lines: u16,
     /// True if these lines identify the text.
     pub is_distinctive: bool,

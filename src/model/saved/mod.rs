@@ -1,4 +1,4 @@
-//! What outlives the process: the content of a checkpoint.
+//! The content of a checkpoint: the state that outlives the process.
 //!
 //! Invariant: no byte of a log line is in it but label values, which `/metrics` shows; positions and counts of a source are
 //! of one instant.

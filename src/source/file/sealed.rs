@@ -26,7 +26,7 @@ pub(super) struct Sealed {
     last: Fingerprint,
     /// Fingerprints of the last whole lines.
     lines: Vec<Fingerprint>,
-    /// How many of them identify the text, at least; 0 if all are needed.
+    /// Least number of them that identifies the text; 0 if all are needed.
     short_lines: usize,
     /// True if these lines identify the text.
     pub(super) is_distinctive: bool,

@@ -1,6 +1,6 @@
 //! A directory in memory that can lose power and fail.
 //!
-//! What was not synced is a list of pending operations. A loss of power keeps any subset of them, in their sequence, and of
+//! Operations that were not synced are in a list of pending ones. A loss of power keeps any subset of them, in their sequence, and of
 //! a write also only its first or its second half. That is more than a file system allows itself, and so any is covered.
 
 use std::collections::BTreeMap;

@@ -13,7 +13,7 @@ const MEASURES: [Measure; 3] = [
     Measure::UpstreamRetries,
 ];
 
-/// What happens to shards that together count all lines.
+/// A step in the life of shards that together count all lines.
 #[derive(Clone, Debug)]
 enum Action {
     /// Counts a line this many times, in the given shard.
