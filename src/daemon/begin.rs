@@ -13,14 +13,14 @@ use super::control::micros;
 use super::error::StartError;
 use super::recovery::Recovered;
 use super::reload::load_routes;
-use super::snapshot::SourceSnapshot;
+use super::snapshot::{Logs, SourceSnapshot};
 use crate::config::{Config, Limits};
 use crate::diag::Report;
 use crate::join::Links;
 use crate::model::{Micros, Saved, SecretKey};
 use crate::state::StateLock;
 
-/// What the start has begun.
+/// Parts of the daemon that the start has begun.
 pub(super) struct Begun {
     pub(super) assembly: Assembly,
     pub(super) assembled: Assembled,
@@ -42,6 +42,11 @@ impl Kept {
     pub(super) async fn ended(&mut self) {
         // Which error it is does not matter.
         let _ = (&mut self.ended).await;
+    }
+
+    /// Returns the logs that belong to the snapshots of the end.
+    pub(super) fn wanted_logs(&self) -> Logs {
+        self.commits.wanted_logs()
     }
 
     /// Commits the snapshots of sources that have ended, and waits for it.
@@ -67,6 +72,7 @@ pub(super) fn begin(mut assembly: Assembly, config: &Config) -> Result<Begun, St
     let commits = if let Some(store) = recovered.store {
         let commits = Arc::new(Commits::new(
             assembly.telemetry.state()?,
+            store.1,
             recovered.is_behind,
         ));
         assembly.shards.commit_with(Arc::clone(&commits));
@@ -82,16 +88,14 @@ pub(super) fn begin(mut assembly: Assembly, config: &Config) -> Result<Begun, St
     let assembled = assembly.assemble(config, &resolvers, Vec::new(), &links, sources);
     let assembled = assembled.map_err(|refused| refused.error)?;
     let mut kept = None;
-    if let Some((commits, (store, durability))) = commits {
+    if let Some((commits, (store, _))) = commits {
         let thread = CommitThread {
             commits: Arc::clone(&commits),
             shards: Arc::clone(&assembly.shards),
             store,
-            durability,
             key,
             is_behind: recovered.is_behind,
             clock: Arc::clone(&assembly.clock),
-            logs: Vec::new(),
             revision: None,
         };
         let ended = aside("state", move || thread.run())

@@ -6,13 +6,14 @@
 pub(super) mod thread;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::control::Ask;
-use super::snapshot::SourceSnapshot;
+use super::control::{Ask, lock};
+use super::snapshot::{Logs, SourceSnapshot};
 use crate::clock::Waker;
 use crate::model::Families;
+use crate::state::Durability;
 use crate::telemetry::StateTelemetry;
 
 /// Time that a scrape waits for lines that were written before it.
@@ -22,7 +23,7 @@ const COMMIT_LIMIT: Duration = Duration::from_millis(250);
 /// Time without a commit after which counts are served that are not durable.
 const VOLATILE_AFTER: Duration = Duration::from_mins(1);
 
-/// What the thread that commits shares with those who ask for commits.
+/// State that the thread that commits shares with those who ask for commits.
 pub(super) struct Commits {
     asked: Mutex<Vec<Arc<Ask>>>,
     waker: Waker,
@@ -34,13 +35,14 @@ pub(super) struct Commits {
     /// True until what an earlier process has committed is served.
     awaits_recovered: AtomicBool,
     telemetry: StateTelemetry,
+    durability: Durability,
     /// Snapshots of the end; the thread ends with them.
     last: Mutex<Option<Vec<SourceSnapshot>>>,
 }
 
 impl Commits {
     /// With `is_behind`, an earlier process may have served more than was recovered.
-    pub(super) fn new(telemetry: StateTelemetry, is_behind: bool) -> Self {
+    pub(super) fn new(telemetry: StateTelemetry, durability: Durability, is_behind: bool) -> Self {
         Self {
             asked: Mutex::default(),
             waker: Waker::default(),
@@ -49,6 +51,7 @@ impl Commits {
             is_failing: AtomicBool::default(),
             awaits_recovered: AtomicBool::new(!is_behind),
             telemetry,
+            durability,
             last: Mutex::default(),
         }
     }
@@ -80,13 +83,18 @@ impl Commits {
         (!is_volatile).then(|| lock(&self.served).clone())
     }
 
+    /// Returns the logs that belong to the next snapshot.
+    pub(super) fn wanted_logs(&self) -> Logs {
+        match self.durability {
+            Durability::Process => Logs::None,
+            Durability::Power if self.is_failing.load(Ordering::Acquire) => Logs::All,
+            Durability::Power => Logs::Advanced,
+        }
+    }
+
     /// Commits the snapshots of sources that have ended, and ends the thread.
     pub(super) fn finish(&self, snapshots: Vec<SourceSnapshot>) {
         *lock(&self.last) = Some(snapshots);
         self.waker.wake();
     }
-}
-
-fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

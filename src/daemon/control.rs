@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::snapshot::{SnapshotRequest, SourceSnapshot, Taken};
+use super::snapshot::{Logs, SnapshotRequest, SourceSnapshot, Taken};
 use crate::clock::Waker;
 
 /// State shared by a thread and its handles.
@@ -63,11 +63,11 @@ pub(super) fn poll_now(threads: &[Arc<Control>], limit: Duration) {
 /// `limit`, or end.
 pub(super) fn take_snapshots(
     threads: &[Arc<Control>],
-    has_logs: bool,
+    logs: Logs,
     limit: Duration,
 ) -> Option<Vec<SourceSnapshot>> {
     let (taken, done) = (Taken::default(), Waker::default());
-    let request = SnapshotRequest::new(Arc::clone(&taken), done.clone(), has_logs);
+    let request = SnapshotRequest::new(Arc::clone(&taken), done.clone(), logs);
     let request = Arc::new(request);
     for control in threads {
         control.request_snapshots(&request);
@@ -166,6 +166,7 @@ pub(super) fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
-fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+/// Locks what threads share. A panic under the lock ends the process, so it is only read after one.
+pub(super) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

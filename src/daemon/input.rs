@@ -126,10 +126,10 @@ impl OpenInput {
         }
     }
 
-    /// Returns the logs of which more was handed over since the last call.
-    pub(super) fn take_advanced(&mut self) -> Vec<File> {
+    /// Returns all open logs, or those of which more was handed over since the last call.
+    pub(super) fn take_logs(&mut self, all: bool) -> Vec<File> {
         match self {
-            Self::Files { source, .. } => source.take_advanced(),
+            Self::Files { source, .. } => source.take_logs(all),
             Self::Stream { .. } => Vec::new(),
         }
     }

@@ -3,10 +3,10 @@
 //! Invariant: a shard is locked for one batch or one copy, never while its holder waits.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use super::commits::{Commits, FRESHEN_LIMIT};
-use super::control::{Control, poll_now};
+use super::control::{Control, lock, poll_now};
 use crate::aggregate::{Accounts, Ledger, Shard};
 use crate::clock::Clock;
 use crate::http::Scrape;
@@ -67,10 +67,6 @@ impl SharedShard {
         self.locks.fetch_add(1, Ordering::SeqCst);
         lock(&self.shard)
     }
-}
-
-fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shards {

@@ -1,4 +1,4 @@
-//! What each source has counted, and up to which position, at one instant.
+//! Snapshots: counts and position of each source at one instant.
 //!
 //! Invariant: the counts of a snapshot are those of the lines up to its position, neither more nor less; linked sources, and
 //! the link between them, are of the same instant.
@@ -24,10 +24,20 @@ pub(super) struct SourceSnapshot {
     /// Families of the source and of its link.
     pub(super) families: Vec<Family>,
     pub(super) accounts: Accounts,
-    /// Logs of which more was counted than at the last snapshot.
+    /// Logs that were wanted.
     pub(super) logs: Vec<File>,
     /// True if the source has lines that were not counted.
     pub(super) is_behind: bool,
+}
+
+/// The logs that belong to a snapshot, to be made durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Logs {
+    None,
+    /// Those of which more was counted than at the last snapshot.
+    Advanced,
+    /// All that are open: the last ones were not made durable.
+    All,
 }
 
 /// The snapshots of the sources of each thread.
@@ -38,18 +48,13 @@ pub(super) type Taken = Arc<Mutex<Vec<Vec<SourceSnapshot>>>>;
 pub(super) struct SnapshotRequest {
     taken: Taken,
     done: Waker,
-    /// True if the logs are wanted, to be made durable.
-    pub(super) has_logs: bool,
+    pub(super) logs: Logs,
 }
 
 impl SnapshotRequest {
     /// Makes a request that adds the snapshots of each thread to `taken`, and wakes `done` when it is over.
-    pub(super) fn new(taken: Taken, done: Waker, has_logs: bool) -> Self {
-        Self {
-            taken,
-            done,
-            has_logs,
-        }
+    pub(super) fn new(taken: Taken, done: Waker, logs: Logs) -> Self {
+        Self { taken, done, logs }
     }
 
     /// Grants the request for one thread.

@@ -17,7 +17,7 @@ use super::log_limiter::MessageKind;
 use super::notice::Notice;
 use super::reject_watch::RejectWatch;
 use super::shared_shard::SharedShard;
-use super::snapshot::SourceSnapshot;
+use super::snapshot::{Logs, SourceSnapshot};
 use super::source_log::SourceLog;
 use super::views::{Reread, Views};
 use crate::aggregate::Accounts;
@@ -194,14 +194,13 @@ impl Work {
         progress
     }
 
-    /// Returns what was counted, and up to which position. With `has_logs`, the logs of which more was counted since the last
-    /// snapshot belong to it.
-    pub(super) fn snapshot(&mut self, clock: &dyn Clock, has_logs: bool) -> SourceSnapshot {
+    /// Returns what was counted, and up to which position, with these logs.
+    pub(super) fn snapshot(&mut self, clock: &dyn Clock, logs: Logs) -> SourceSnapshot {
         let now = Micros(micros(clock.monotonic()));
-        let logs = if has_logs {
-            self.input.take_advanced()
-        } else {
-            Vec::new()
+        let logs = match logs {
+            Logs::None => Vec::new(),
+            Logs::Advanced => self.input.take_logs(false),
+            Logs::All => self.input.take_logs(true),
         };
         let link = self.pipeline.front_link();
         let mut shard = self.shard.lock();

@@ -14,7 +14,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::control::Control;
 use super::notice::Notice;
-use super::snapshot::SourceSnapshot;
+use super::snapshot::{Logs, SourceSnapshot};
 use super::work::{Work, finish};
 use crate::clock::Clock;
 use crate::source::{Progress, ReadBuffer};
@@ -161,13 +161,9 @@ impl Drop for EndNotice {
 }
 
 /// Returns the snapshots of all sources.
-pub(super) fn snapshots(
-    works: &mut [Work],
-    clock: &dyn Clock,
-    has_logs: bool,
-) -> Vec<SourceSnapshot> {
+pub(super) fn snapshots(works: &mut [Work], clock: &dyn Clock, logs: Logs) -> Vec<SourceSnapshot> {
     let works = works.iter_mut();
-    works.map(|work| work.snapshot(clock, has_logs)).collect()
+    works.map(|work| work.snapshot(clock, logs)).collect()
 }
 
 fn run(
@@ -192,7 +188,7 @@ fn run(
     let mut buffer = ReadBuffer::default();
     while !control.must_stop() {
         for request in control.take_snapshot_requests() {
-            request.grant(snapshots(&mut works, clock, request.has_logs));
+            request.grant(snapshots(&mut works, clock, request.logs));
         }
         let newly_asked = control.take_asked();
         let is_asked = !newly_asked.is_empty();

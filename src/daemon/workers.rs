@@ -42,7 +42,7 @@ pub(super) struct Workers {
     origin: Option<Origin>,
     /// Addresses that the daemon listens on.
     listen: Vec<Address>,
-    /// What is kept across restarts.
+    /// Settings of the state that is kept across restarts.
     state: Option<State>,
     kept: Option<Kept>,
     /// Held until the end of the process.

@@ -1,17 +1,16 @@
 //! The thread that commits.
 
-use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::{Commits, FRESHEN_LIMIT, VOLATILE_AFTER, lock};
+use super::{Commits, FRESHEN_LIMIT, VOLATILE_AFTER};
 use crate::clock::Clock;
-use crate::daemon::control::{Control, micros, poll_now, take_snapshots};
+use crate::daemon::control::{Control, lock, micros, poll_now, take_snapshots};
 use crate::daemon::shared_shard::Shards;
 use crate::daemon::snapshot::{self, SourceSnapshot};
 use crate::model::Saved;
-use crate::state::{Durability, Store, StoreError};
+use crate::state::{Store, StoreError};
 
 /// Interval of commits that no scrape asks for.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -25,14 +24,11 @@ pub(in crate::daemon) struct CommitThread {
     pub(in crate::daemon) commits: Arc<Commits>,
     pub(in crate::daemon) shards: Arc<Shards>,
     pub(in crate::daemon) store: Store,
-    pub(in crate::daemon) durability: Durability,
     /// Key of all fingerprints.
     pub(in crate::daemon) key: [u64; 2],
     /// True while less may have been counted than was served before the start.
     pub(in crate::daemon) is_behind: bool,
     pub(in crate::daemon) clock: Arc<dyn Clock>,
-    /// Logs to make durable with the next commit.
-    pub(in crate::daemon) logs: Vec<File>,
     /// Revision of the counts that were committed.
     pub(in crate::daemon) revision: Option<u64>,
 }
@@ -88,8 +84,7 @@ impl CommitThread {
     }
 
     fn take_snapshots(&self, threads: &[Arc<Control>]) -> Option<Vec<SourceSnapshot>> {
-        let has_logs = self.durability == Durability::Power;
-        let snapshots = take_snapshots(threads, has_logs, SNAPSHOT_LIMIT);
+        let snapshots = take_snapshots(threads, self.commits.wanted_logs(), SNAPSHOT_LIMIT);
         // Sources without a thread would be forgotten.
         snapshots.filter(|snapshots| snapshots.len() == self.shards.len())
     }
@@ -101,20 +96,19 @@ impl CommitThread {
             key: self.key,
             ..Saved::default()
         };
+        let mut logs = Vec::new();
         for snapshot in snapshots {
-            self.logs.extend(snapshot.logs);
+            logs.extend(snapshot.logs);
             saved.links.extend(snapshot.link);
             saved.sources.push(snapshot.saved);
         }
         let began = self.clock.monotonic();
-        let logs = &self.logs;
         let committed =
-            (self.store).commit(&saved, self.clock.wall(), &mut || snapshot::sync(logs));
+            (self.store).commit(&saved, self.clock.wall(), &mut || snapshot::sync(&logs));
         let took = self.clock.monotonic().saturating_sub(began);
         self.commits.telemetry.committed(took, committed.is_ok());
         match committed {
             Ok(_) => {
-                self.logs.clear();
                 // A source that is never read to its end must not keep the others from being served.
                 self.is_behind &= is_behind && began < VOLATILE_AFTER;
                 if !self.is_behind {

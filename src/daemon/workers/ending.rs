@@ -59,8 +59,9 @@ impl Workers {
         }
         // Without the sources of a thread that panicked, their counts would be forgotten.
         if let (Some(kept), Ok(())) = (self.kept.take(), &outcome) {
-            kept.finish(snapshots(&mut ended, self.assembly.clock.as_ref(), true))
-                .await;
+            let clock = self.assembly.clock.as_ref();
+            let snapshots = snapshots(&mut ended, clock, kept.wanted_logs());
+            kept.finish(snapshots).await;
         }
         outcome
     }

@@ -296,8 +296,8 @@ impl<F: Fs> FileSource<F> {
 }
 
 impl<F: Fs<File = File>> FileSource<F> {
-    /// Returns the open files of which more was handed over since the last call.
-    pub fn take_advanced(&mut self) -> Vec<File> {
-        self.open.take_advanced()
+    /// Returns duplicates of all open files, or of those of which more was handed over since the last call.
+    pub fn take_logs(&mut self, all: bool) -> Vec<File> {
+        self.open.take_logs(all)
     }
 }

@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::*;
 use crate::aggregate::Accounts;
 use crate::clock::ManualClock;
+use crate::daemon::snapshot::Logs;
 use crate::model::{Families, Family, Kind, SavedSource};
 use crate::state::tests::simulated::Simulated;
-use crate::state::{Directory, NewFile, Settings};
+use crate::state::{Directory, Durability, NewFile, Settings};
 use crate::telemetry::Telemetry;
 
 /// A directory in which files can be created, or not.
@@ -74,16 +75,18 @@ impl Fixture {
         let directory = Fragile::default();
         let settings = Settings::default();
         let (store, _) = Store::load(Box::new(directory.clone()), settings).unwrap();
-        let commits = Arc::new(Commits::new(telemetry.state().unwrap(), is_behind));
+        let commits = Arc::new(Commits::new(
+            telemetry.state().unwrap(),
+            Durability::Power,
+            is_behind,
+        ));
         let thread = CommitThread {
             commits,
             shards: Arc::new(Shards::new(telemetry.clone(), clock.clone())),
             store,
-            durability: Durability::Power,
             key: [1, 2],
             is_behind,
             clock: clock.clone(),
-            logs: Vec::new(),
             revision: None,
         };
         Self {
@@ -133,6 +136,20 @@ fn only_what_was_committed_is_served_until_that_has_failed_for_a_minute() {
     fixture.directory.is_broken.store(false, Ordering::Release);
     fixture.commit(4, false);
     assert_eq!((fixture.served(), fixture.is_durable()), (Some(4), true));
+}
+
+/// Logs of a commit that failed are not kept open: they may be deleted meanwhile, and there may be any number of failures.
+#[test]
+fn after_a_failure_all_open_logs_are_wanted_again() {
+    let mut fixture = Fixture::new(false);
+    let wanted = |fixture: &Fixture| fixture.thread.commits.wanted_logs();
+    assert_eq!(wanted(&fixture), Logs::Advanced);
+    fixture.directory.is_broken.store(true, Ordering::Release);
+    fixture.commit(1, false);
+    assert_eq!(wanted(&fixture), Logs::All);
+    fixture.directory.is_broken.store(false, Ordering::Release);
+    fixture.commit(2, false);
+    assert_eq!(wanted(&fixture), Logs::Advanced);
 }
 
 #[test]
