@@ -27,7 +27,7 @@ pub(super) struct Begun {
     /// `None` if nothing is kept across restarts.
     pub(super) kept: Option<Kept>,
     /// The lock of the state directory.
-    pub(super) lock: Option<StateLock>,
+    pub(super) lock: Option<Arc<StateLock>>,
 }
 
 /// The thread that commits.

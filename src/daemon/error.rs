@@ -63,3 +63,13 @@ pub enum RunError {
         left: String,
     },
 }
+
+/// Returns a failure of the state with its causes, and what remedies it.
+pub(super) fn with_remedy(error: StoreError) -> String {
+    let remedy = error.remedy();
+    let error = anyhow::Error::new(error);
+    match remedy {
+        Some(remedy) => format!("{error:#}: {remedy}"),
+        None => format!("{error:#}"),
+    }
+}

@@ -1,10 +1,12 @@
 //! Finds the state from which a start goes on.
 //!
-//! Invariant: a state is read and replaced only under the lock of its directory.
+//! Invariant: a state is replaced only under the lock of its directory, and read under it unless the disk has no room for a
+//! lock.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use super::error::StartError;
+use super::error::{StartError, with_remedy};
 use crate::config::State;
 use crate::model::{Saved, SecretKey};
 use crate::state::{
@@ -13,7 +15,7 @@ use crate::state::{
 
 /// The state of an earlier process, and the means to replace it.
 pub(super) struct Recovered {
-    pub(super) lock: Option<StateLock>,
+    pub(super) lock: Option<Arc<StateLock>>,
     /// `None` if nothing is kept.
     pub(super) store: Option<(Store, Durability)>,
     pub(super) saved: Saved,
@@ -37,15 +39,15 @@ impl Recovered {
             return Ok(recovered);
         };
         recovered.lock = lock(&state.dir)?;
-        let (Some(durability), Some(_)) = (state.durability, &recovered.lock) else {
+        let (Some(durability), Some(lock)) = (state.durability, &recovered.lock) else {
             return Ok(recovered);
         };
         let host = Host::read();
-        let directory =
-            RealDirectory::open(&state.dir).map_err(StoreError::io("open", &state.dir))?;
+        let directory = RealDirectory::open_locked(&state.dir, Arc::clone(lock))
+            .map_err(StoreError::io("open", &state.dir))?;
         let settings = Settings { durability, host };
-        let (store, loaded) = Store::load(Box::new(directory), settings)?;
-        log(&loaded, host);
+        let (store, mut loaded) = Store::load(Box::new(directory), settings)?;
+        log(&mut loaded, host);
         recovered.is_behind = loaded.verdict.may_be_behind();
         recovered.store = Some((store, durability));
         if let Some(checkpoint) = loaded.checkpoint {
@@ -56,26 +58,37 @@ impl Recovered {
     }
 }
 
-/// Locks a directory. One that this process cannot write is left alone, with a warning: nothing is kept there then.
-fn lock(dir: &Path) -> Result<Option<StateLock>, LockError> {
-    match StateLock::acquire(dir) {
+/// Locks a directory, now or before the first commit. One that this process cannot write is left alone, with a warning:
+/// nothing is kept there then.
+fn lock(dir: &Path) -> Result<Option<Arc<StateLock>>, LockError> {
+    match StateLock::acquire_or_wait(dir) {
+        Ok((lock, waits)) => {
+            if let Some(error) = waits {
+                let error = with_remedy(error.into());
+                tracing::warn!("{error}; nothing is kept there until then");
+            }
+            Ok(Some(Arc::new(lock)))
+        }
         Err(error) if error.is_unwritable() => {
-            let error = anyhow::Error::new(error);
-            tracing::warn!("{error:#}: nothing is kept there");
+            let error = with_remedy(error.into());
+            tracing::warn!("{error}; nothing is kept there until the exporter is started again");
             Ok(None)
         }
-        acquired => acquired.map(Some),
+        Err(error) => Err(error),
     }
 }
 
 /// Logs which copy is used, and what an operator should look at.
-fn log(loaded: &Loaded, host: Host) {
+fn log(loaded: &mut Loaded, host: Host) {
     for moved in &loaded.moved {
         let (from, to) = (moved.from.display(), moved.to.display());
         tracing::warn!("{from} cannot be used and is kept as {to}");
     }
-    for failure in &loaded.failures {
-        tracing::warn!("{failure}");
+    for failure in loaded.failures.drain(..) {
+        // The lock's failure was logged.
+        if !matches!(failure, StoreError::Lock(_)) {
+            tracing::warn!("{}", with_remedy(failure));
+        }
     }
     let verdict = &loaded.verdict;
     let Some(checkpoint) = &loaded.checkpoint else {

@@ -46,7 +46,7 @@ pub(super) struct Workers {
     state: Option<State>,
     kept: Option<Kept>,
     /// Held until the end of the process.
-    _lock: Option<StateLock>,
+    _lock: Option<Arc<StateLock>>,
     reload: Option<Reload>,
     /// Work of sources that no thread could be started for, and the time of the next attempt.
     parked: Vec<Work>,

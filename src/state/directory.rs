@@ -8,9 +8,12 @@ use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, fsync, linkat, openat, renameat, statat, unlinkat};
 use rustix::io::Errno;
+
+use super::lock::{LockError, StateLock};
 
 /// Most bytes of a file that is read.
 const MOST_BYTES: u64 = 1 << 30;
@@ -19,6 +22,11 @@ const MOST_BYTES: u64 = 1 << 30;
 pub trait Directory: Debug + Send {
     /// Returns its path, for messages.
     fn path(&self) -> &Path;
+
+    /// Locks it before it is changed, unless it is locked.
+    fn lock(&self) -> Result<(), LockError> {
+        Ok(())
+    }
 
     /// Reads a regular file; `None` if it is missing.
     fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>>;
@@ -60,15 +68,22 @@ pub trait NewFile {
 pub struct RealDirectory {
     path: PathBuf,
     fd: OwnedFd,
+    lock: Option<Arc<StateLock>>,
 }
 
 impl RealDirectory {
-    /// Opens a directory that exists.
+    /// Opens a directory that exists, to read it or to change it under a lock that the caller holds.
     pub fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = openat(CWD, path, flags, Mode::empty())?;
-        let path = path.to_owned();
-        Ok(Self { path, fd })
+        let (path, lock) = (path.to_owned(), None);
+        Ok(Self { path, fd, lock })
+    }
+
+    /// Opens a directory that exists, to change it under this lock of it.
+    pub fn open_locked(path: &Path, lock: Arc<StateLock>) -> io::Result<Self> {
+        let lock = Some(lock);
+        Self::open(path).map(|opened| Self { lock, ..opened })
     }
 
     /// Opens a regular file; `None` if it is missing.
@@ -91,6 +106,10 @@ impl RealDirectory {
 impl Directory for RealDirectory {
     fn path(&self) -> &Path {
         &self.path
+    }
+
+    fn lock(&self) -> Result<(), LockError> {
+        self.lock.as_ref().map_or(Ok(()), |lock| lock.hold())
     }
 
     fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {

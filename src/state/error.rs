@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 
 use super::check::Inconsistency;
+use super::lock::LockError;
 use super::version::Version;
 
 /// Failure of a store.
@@ -21,6 +22,9 @@ pub enum StoreError {
         /// Error of the system.
         source: io::Error,
     },
+    /// The directory cannot be locked.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// The followed logs cannot be made durable.
     #[error("cannot sync the followed logs")]
     Logs(#[source] io::Error),
@@ -60,7 +64,8 @@ impl StoreError {
                      httplog-exporter state reset {dir}"
                 ))
             }
-            Self::Logs(_) | Self::Inconsistent(_) => None,
+            Self::Lock(LockError::Io { dir, source }) => remedy("lock", dir, source),
+            Self::Lock(_) | Self::Logs(_) | Self::Inconsistent(_) => None,
         }
     }
 }

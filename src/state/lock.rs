@@ -1,12 +1,13 @@
 //! Locks the state directory.
 //!
 //! Invariant: at most one process holds the lock of a directory. The system releases it when that process ends, however it
-//! ends; the lock file stays, and means nothing by itself.
+//! ends; the lock file stays, and means nothing by itself. Who changes the directory calls [`StateLock::hold`] first.
 
 use std::fs::{DirBuilder, File, Metadata};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, openat};
 use rustix::io::Errno;
@@ -16,10 +17,12 @@ const ATTEMPTS: usize = 8;
 /// Bytes of the file that are read: the digits of a process id and a newline.
 const PID_BYTES: u64 = 16;
 
-/// The lock of a state directory, held until this is dropped.
+/// The lock of a state directory, kept until this is dropped.
 #[derive(Debug)]
 pub struct StateLock {
-    _locked: File,
+    dir: PathBuf,
+    /// The locked file; `None` while it has no room.
+    locked: Mutex<Option<File>>,
 }
 
 /// The reason for which a state directory cannot be used.
@@ -59,61 +62,106 @@ impl StateLock {
 
     /// Locks a directory, which is created if only it is missing. Never waits.
     pub fn acquire(dir: &Path) -> Result<Self, LockError> {
-        let io_error = |source: io::Error| LockError::Io {
-            dir: dir.to_owned(),
-            source,
-        };
-        match DirBuilder::new().mode(0o700).create(dir) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(io_error(error));
-            }
-            _ => {}
+        let lock = Self::new(dir)?;
+        lock.hold()?;
+        Ok(lock)
+    }
+
+    /// Locks a directory, or leaves that to [`Self::hold`] if it exists and a lock file cannot be created in it for now: the
+    /// disk is full or mounted read-only. The error is that of the attempt.
+    pub fn acquire_or_wait(dir: &Path) -> Result<(Self, Option<LockError>), LockError> {
+        let lock = Self::new(dir)?;
+        match lock.hold() {
+            Err(error) if error.may_pass() => Ok((lock, Some(error))),
+            held => held.map(|()| (lock, None)),
         }
-        let path = dir.join(Self::FILE);
-        for _ in 0..ATTEMPTS {
-            let mut file = open(&path).map_err(|error| match error {
-                // A link, a FIFO without a reader, a directory.
-                Errno::LOOP | Errno::NXIO | Errno::ISDIR => LockError::NotAFile(path.clone()),
-                error => io_error(error.into()),
-            })?;
-            let meta = file.metadata().map_err(io_error)?;
-            if !meta.is_file() || meta.nlink() > 1 {
-                return Err(LockError::NotAFile(path));
+    }
+
+    /// Creates the directory if only it is missing.
+    fn new(dir: &Path) -> Result<Self, LockError> {
+        let created = DirBuilder::new().mode(0o700).create(dir);
+        match created {
+            Err(source) if source.kind() != io::ErrorKind::AlreadyExists => {
+                let dir = dir.to_owned();
+                Err(LockError::Io { dir, source })
             }
-            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => {}
-                Err(Errno::WOULDBLOCK) => {
-                    let (dir, pid) = (dir.to_owned(), read_pid(&mut file));
-                    return Err(LockError::InUse { dir, pid });
-                }
-                Err(error) => return Err(io_error(error.into())),
-            }
-            // A file that was removed before it was locked locks nothing.
-            if std::fs::symlink_metadata(&path).is_ok_and(|now| is_same(&now, &meta)) {
-                write_pid(&mut file).map_err(io_error)?;
-                return Ok(Self { _locked: file });
-            }
+            _ => Ok(Self {
+                dir: dir.to_owned(),
+                locked: Mutex::default(),
+            }),
         }
-        Err(io_error(io::Error::other(
-            "its lock file is removed again and again",
-        )))
+    }
+
+    /// Locks the directory unless it is locked by this already. Never waits.
+    pub fn hold(&self) -> Result<(), LockError> {
+        let mut locked = self.locked.lock().unwrap_or_else(PoisonError::into_inner);
+        if locked.is_none() {
+            *locked = Some(lock_file(&self.dir)?);
+        }
+        Ok(())
     }
 }
 
+/// Locks the file of a directory, which is created if it is missing.
+fn lock_file(dir: &Path) -> Result<File, LockError> {
+    let io_error = |source: io::Error| LockError::Io {
+        dir: dir.to_owned(),
+        source,
+    };
+    let path = dir.join(StateLock::FILE);
+    for _ in 0..ATTEMPTS {
+        let mut file = open(&path).map_err(|error| match error {
+            // A link, a FIFO without a reader, a directory.
+            Errno::LOOP | Errno::NXIO | Errno::ISDIR => LockError::NotAFile(path.clone()),
+            error => io_error(error.into()),
+        })?;
+        let meta = file.metadata().map_err(io_error)?;
+        if !meta.is_file() || meta.nlink() > 1 {
+            return Err(LockError::NotAFile(path));
+        }
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => {
+                let (dir, pid) = (dir.to_owned(), read_pid(&mut file));
+                return Err(LockError::InUse { dir, pid });
+            }
+            Err(error) => return Err(io_error(error.into())),
+        }
+        // A file that was removed before it was locked locks nothing.
+        if std::fs::symlink_metadata(&path).is_ok_and(|now| is_same(&now, &meta)) {
+            // On a full disk it stays empty, and the message is without a process id.
+            let _ = write_pid(&mut file);
+            return Ok(file);
+        }
+    }
+    Err(io_error(io::Error::other(
+        "its lock file is removed again and again",
+    )))
+}
+
 impl LockError {
-    /// Returns whether the directory can be written by another process and not by this one, or by none: then nothing
-    /// that this process keeps there can be lost to another.
+    /// Returns whether the directory cannot be made, or can be written by another user or by none: then nothing that this
+    /// process keeps there can be lost to another.
     pub fn is_unwritable(&self) -> bool {
-        let Self::Io { source, .. } = self else {
-            return false;
+        let is_missing = |kind| {
+            use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
+            matches!(kind, NotFound | PermissionDenied | NotADirectory)
         };
-        matches!(
-            source.kind(),
-            io::ErrorKind::NotFound
-                | io::ErrorKind::PermissionDenied
-                | io::ErrorKind::ReadOnlyFilesystem
-                | io::ErrorKind::NotADirectory
-        )
+        self.may_pass() || self.kind().is_some_and(is_missing)
+    }
+
+    /// Returns whether the same directory may be locked later.
+    fn may_pass(&self) -> bool {
+        use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        let kind = self.kind();
+        kind.is_some_and(|kind| matches!(kind, StorageFull | QuotaExceeded | ReadOnlyFilesystem))
+    }
+
+    fn kind(&self) -> Option<io::ErrorKind> {
+        match self {
+            Self::Io { source, .. } => Some(source.kind()),
+            Self::InUse { .. } | Self::NotAFile(_) => None,
+        }
     }
 }
 

@@ -25,7 +25,7 @@ use crate::model::Saved;
 
 /// Name of a checkpoint that is being written.
 const UNFINISHED: &str = "state.tmp";
-/// A state directory whose copies were read. The caller holds its lock.
+/// A state directory whose copies were read. It is changed only under its lock.
 #[derive(Debug)]
 pub struct Store {
     directory: Box<dyn Directory>,
@@ -131,7 +131,10 @@ impl Store {
             moved: Vec::new(),
             bytes: 0,
         };
-        let (moved, mut failures) = store.move_unusable();
+        let (moved, mut failures) = match store.directory.lock() {
+            Ok(()) => store.move_unusable(),
+            Err(error) => (Vec::new(), vec![error.into()]),
+        };
         failures.extend(store.sync_loaded(&verdict).err());
         let loaded = Loaded {
             verdict,
@@ -163,6 +166,7 @@ impl Store {
         if is_synced {
             sync_logs().map_err(StoreError::Logs)?;
         }
+        self.directory.lock()?;
         let (moved, mut failures) = self.move_unusable();
         self.moved.extend(moved);
         if let Some(error) = failures.pop() {

@@ -1,6 +1,8 @@
 //! Tests of the state directory, which one daemon at a time uses.
 
 mod command;
+#[cfg(feature = "stack")]
+mod full;
 
 use std::fs;
 use std::io::Write as _;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{Commits, FRESHEN_LIMIT, VOLATILE_AFTER};
 use crate::clock::Clock;
 use crate::daemon::control::{Control, lock, micros, poll_now, take_snapshots};
+use crate::daemon::error::with_remedy;
 use crate::daemon::shared_shard::Shards;
 use crate::daemon::snapshot::{self, SourceSnapshot};
 use crate::model::Saved;
@@ -131,9 +132,9 @@ impl CommitThread {
     /// Logs the first failure of several.
     fn note_failure(&self, error: StoreError) {
         if !self.commits.is_failing.swap(true, Ordering::AcqRel) {
-            let error = anyhow::Error::new(error);
+            let error = with_remedy(error);
             tracing::error!(
-                "the state is not kept: {error:#}; counts that are not kept are served after {VOLATILE_AFTER:?}"
+                "the state is not kept: {error}; counts that are not kept are served after {VOLATILE_AFTER:?}"
             );
         }
     }
