@@ -8,17 +8,20 @@ use tokio::sync::oneshot;
 use super::aside::aside;
 use super::assembly::{Assembled, Assembly};
 use super::commits::Commits;
+use super::commits::committer::Committer;
 use super::commits::thread::CommitThread;
 use super::control::micros;
 use super::error::StartError;
 use super::recovery::Recovered;
 use super::reload::load_routes;
 use super::snapshot::{Logs, SourceSnapshot};
+use crate::clock::Clock;
 use crate::config::{Config, Limits};
 use crate::diag::Report;
 use crate::join::Links;
-use crate::model::{Micros, Saved, SecretKey};
-use crate::state::StateLock;
+use crate::model::{Micros, Saved, SavedSource, SecretKey};
+use crate::source::Fs;
+use crate::state::{StateLock, Store};
 
 /// Parts of the daemon that the start has begun.
 pub(super) struct Begun {
@@ -56,10 +59,36 @@ impl Kept {
     }
 }
 
-/// Loads the state of an earlier process and starts the sources where it stopped.
-pub(super) fn begin(mut assembly: Assembly, config: &Config) -> Result<Begun, StartError> {
-    let resolvers = load_routes(config, Report::default()).map_err(StartError::Routes)?;
-    let recovered = Recovered::load(config.state.as_ref())?;
+/// The state of an earlier process, taken over.
+pub(super) struct Resumed {
+    pub(super) sources: Vec<SavedSource>,
+    pub(super) links: Links,
+    /// `None` if nothing is kept.
+    pub(super) keeper: Option<Keeper>,
+}
+
+/// The means to commit, once the sources were made.
+pub(super) struct Keeper {
+    commits: Arc<Commits>,
+    store: Store,
+    key: [u64; 2],
+    is_behind: bool,
+}
+
+impl Keeper {
+    /// Makes the committer of sources that were made.
+    pub(super) fn committer(self, clock: &Arc<dyn Clock>) -> Committer {
+        let clock = Arc::clone(clock);
+        Committer::new(self.commits, self.store, self.key, self.is_behind, clock)
+    }
+}
+
+/// Lets the sources that will be made go on where an earlier process stopped.
+pub(super) fn resume<F: Fs>(
+    assembly: &mut Assembly<F>,
+    config: &Config,
+    recovered: Recovered,
+) -> Result<Resumed, StartError> {
     let Saved {
         key,
         sources,
@@ -69,35 +98,50 @@ pub(super) fn begin(mut assembly: Assembly, config: &Config) -> Result<Begun, St
     let limits = config.limits.join(Limits::PENDING_REQUESTS);
     let now = Micros(micros(assembly.clock.monotonic()));
     let links = Links::resume(&links, limits, now);
-    let commits = if let Some(store) = recovered.store {
-        let commits = Arc::new(Commits::new(
-            assembly.telemetry.state()?,
-            store.1,
-            recovered.is_behind,
-        ));
+    let is_behind = recovered.is_behind;
+    let mut keeper = None;
+    if let Some((store, durability)) = recovered.store {
+        let telemetry = assembly.telemetry.state()?;
+        let commits = Arc::new(Commits::new(telemetry, durability, is_behind));
         assembly.shards.commit_with(Arc::clone(&commits));
-        Some((commits, store))
+        keeper = Some(Keeper {
+            commits,
+            store,
+            key,
+            is_behind,
+        });
     } else {
         let wanted = config.state.as_ref().and_then(|state| state.durability);
         if wanted.is_some() {
             // The directory cannot be written, which the log says.
             assembly.telemetry.state()?.set(Duration::ZERO, false);
         }
-        None
-    };
+    }
+    Ok(Resumed {
+        sources,
+        links,
+        keeper,
+    })
+}
+
+/// Loads the state of an earlier process and starts the sources where it stopped.
+pub(super) fn begin(mut assembly: Assembly, config: &Config) -> Result<Begun, StartError> {
+    let resolvers = load_routes(config, Report::default()).map_err(StartError::Routes)?;
+    let mut recovered = Recovered::load(config.state.as_ref())?;
+    let lock = recovered.lock.take();
+    let Resumed {
+        sources,
+        links,
+        keeper,
+    } = resume(&mut assembly, config, recovered)?;
     let assembled = assembly.assemble(config, &resolvers, Vec::new(), &links, sources);
     let assembled = assembled.map_err(|refused| refused.error)?;
     let mut kept = None;
-    if let Some((commits, (store, _))) = commits {
-        let thread = CommitThread {
-            commits: Arc::clone(&commits),
-            shards: Arc::clone(&assembly.shards),
-            store,
-            key,
-            is_behind: recovered.is_behind,
-            clock: Arc::clone(&assembly.clock),
-            revision: None,
-        };
+    if let Some(keeper) = keeper {
+        let committer = keeper.committer(&assembly.clock);
+        let commits = Arc::clone(committer.commits());
+        let shards = Arc::clone(&assembly.shards);
+        let thread = CommitThread { committer, shards };
         let ended = aside("state", move || thread.run())
             .map_err(|error| StartError::System("start a thread for the state", error))?;
         kept = Some(Kept { commits, ended });
@@ -106,6 +150,6 @@ pub(super) fn begin(mut assembly: Assembly, config: &Config) -> Result<Begun, St
         assembly,
         assembled,
         kept,
-        lock: recovered.lock,
+        lock,
     })
 }

@@ -3,6 +3,7 @@
 //! Invariant: what is served was committed before, so that no counter is lower after the process was killed than a scrape saw
 //! it. Only while nothing could be committed for [`VOLATILE_AFTER`] is more served, and a gauge says so.
 
+pub(super) mod committer;
 pub(super) mod thread;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -59,10 +60,20 @@ impl Commits {
     /// Commits what was written before the call, and waits until that is done, for a limited time.
     pub(super) fn commit(&self) {
         let done = Waker::default();
+        self.ask(&done);
+        done.wait(FRESHEN_LIMIT + COMMIT_LIMIT);
+    }
+
+    /// Asks for a commit; `done` is woken when it was made, or will not be.
+    pub(super) fn ask(&self, done: &Waker) {
         let ask = Arc::new(Ask::new(done.clone()));
         lock(&self.asked).push(ask);
         self.waker.wake();
-        done.wait(FRESHEN_LIMIT + COMMIT_LIMIT);
+    }
+
+    /// Takes the requests for a commit that came since the last call.
+    pub(super) fn take_asked(&self) -> Vec<Arc<Ask>> {
+        std::mem::take(&mut *lock(&self.asked))
     }
 
     /// Serves what an earlier process has committed until the first commit; has an effect once.

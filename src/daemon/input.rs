@@ -1,6 +1,5 @@
 //! Opened inputs: followed files, or a stream that another thread receives.
 
-use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +9,8 @@ use crate::clock::{Clock, Waker};
 use crate::config::{Files, Input, Source};
 use crate::model::{Batch, GapReason, SavedInput, SecretKey};
 use crate::source::{
-    FILE_GAP_REASONS, FileSettings, FileSource, Notifier, Progress, ReadBuffer, RealFs, SharedFs,
-    StreamReceiver, StreamThread, Watch,
+    FILE_GAP_REASONS, FileSettings, FileSource, Fs, Notifier, OpenLog, Progress, ReadBuffer,
+    RealFs, SharedFs, StreamReceiver, StreamThread, Watch,
 };
 
 /// Poll interval while inotify is active and something happens now and then: with the daemon's own wake-ups,
@@ -23,10 +22,10 @@ const LONE_POLL: Duration = Duration::from_millis(250);
 const ROTATE_WAIT: Duration = Duration::from_mins(1);
 
 /// An opened input of a source.
-pub(super) enum OpenInput {
+pub(super) enum OpenInput<F: Fs = RealFs> {
     /// Followed files; polled only, without notifications, if `watch` is `None`.
     Files {
-        source: Box<FileSource<SharedFs<RealFs>>>,
+        source: Box<FileSource<SharedFs<F>>>,
         watch: Option<Watch>,
     },
     /// A pipe, socket or journal; `due` is the latest time of its next poll.
@@ -37,12 +36,11 @@ pub(super) enum OpenInput {
 }
 
 /// Parts of the daemon that every input is opened with.
-#[derive(Clone, Copy)]
-pub(super) struct Surroundings<'a> {
+pub(super) struct Surroundings<'a, F: Fs = RealFs> {
     pub(super) limits: InputLimits,
     pub(super) clock: &'a Arc<dyn Clock>,
     pub(super) notifier: &'a Arc<Notifier>,
-    pub(super) files: &'a SharedFs<RealFs>,
+    pub(super) files: &'a SharedFs<F>,
     pub(super) streams: &'a StreamThread,
     /// Key of all fingerprints.
     pub(super) key: SecretKey,
@@ -57,14 +55,14 @@ pub(super) struct InputLimits {
     pub(super) open_files: usize,
 }
 
-impl OpenInput {
+impl<F: Fs> OpenInput<F> {
     /// Prepares the input of a source, which opens nothing before [`Self::begin`]; files are followed from a saved position.
     /// `waker` is woken when it may have something to poll. Fails if the system has no thread or descriptor left.
     pub(super) fn prepare(
         wanted: &Source,
         from: SavedInput,
         waker: &Waker,
-        with: Surroundings<'_>,
+        with: &Surroundings<'_, F>,
     ) -> io::Result<Self> {
         let limits = with.limits;
         Ok(match &wanted.input {
@@ -127,7 +125,7 @@ impl OpenInput {
     }
 
     /// Returns all open logs, or those of which more was handed over since the last call.
-    pub(super) fn take_logs(&mut self, all: bool) -> Vec<File> {
+    pub(super) fn take_logs(&mut self, all: bool) -> Vec<Box<dyn OpenLog>> {
         match self {
             Self::Files { source, .. } => source.take_logs(all),
             Self::Stream { .. } => Vec::new(),
@@ -146,7 +144,12 @@ impl OpenInput {
     }
 
     /// Follows the configured files from here on; streams stay as they are.
-    pub(super) fn reconfigure(&mut self, wanted: &Input, waker: &Waker, with: Surroundings<'_>) {
+    pub(super) fn reconfigure(
+        &mut self,
+        wanted: &Input,
+        waker: &Waker,
+        with: &Surroundings<'_, F>,
+    ) {
         if let (Self::Files { source, watch }, Input::Files(files)) = (self, wanted) {
             source.reconfigure(&file_settings(files, with.limits));
             // A new watch tries again to watch what was refused.
@@ -264,7 +267,7 @@ pub(super) fn gap_reasons(wanted: &Input) -> &'static [GapReason] {
 }
 
 /// Returns the watch of a source that wants one.
-fn watch(files: &Files, waker: &Waker, with: Surroundings<'_>) -> Option<Watch> {
+fn watch<F: Fs>(files: &Files, waker: &Waker, with: &Surroundings<'_, F>) -> Option<Watch> {
     if !files.watch {
         return None;
     }

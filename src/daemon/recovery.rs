@@ -10,7 +10,8 @@ use super::error::{StartError, with_remedy};
 use crate::config::State;
 use crate::model::{Saved, SecretKey};
 use crate::state::{
-    Durability, Host, Loaded, LockError, RealDirectory, Settings, StateLock, Store, StoreError,
+    Directory, Durability, Host, Loaded, LockError, RealDirectory, Settings, StateLock, Store,
+    StoreError,
 };
 
 /// The state of an earlier process, and the means to replace it.
@@ -26,15 +27,7 @@ pub(super) struct Recovered {
 impl Recovered {
     /// Locks the directory of a configuration and loads what it holds.
     pub(super) fn load(state: Option<&State>) -> Result<Self, StartError> {
-        let mut recovered = Self {
-            lock: None,
-            store: None,
-            saved: Saved {
-                key: SecretKey::random().0,
-                ..Saved::default()
-            },
-            is_behind: false,
-        };
+        let mut recovered = Self::nothing();
         let Some(state) = state else {
             return Ok(recovered);
         };
@@ -46,15 +39,39 @@ impl Recovered {
         let directory = RealDirectory::open_locked(&state.dir, Arc::clone(lock))
             .map_err(StoreError::io("open", &state.dir))?;
         let settings = Settings { durability, host };
-        let (store, mut loaded) = Store::load(Box::new(directory), settings)?;
-        log(&mut loaded, host);
-        recovered.is_behind = loaded.verdict.may_be_behind();
-        recovered.store = Some((store, durability));
-        if let Some(checkpoint) = loaded.checkpoint {
-            recovered.is_behind |= checkpoint.may_be_rolled_back(&host);
-            recovered.saved = checkpoint.into_parts().1;
-        }
+        recovered.read(Box::new(directory), settings)?;
         Ok(recovered)
+    }
+
+    /// Recovers nothing: counting starts at 0.
+    pub(super) fn nothing() -> Self {
+        Self {
+            lock: None,
+            store: None,
+            saved: Saved {
+                key: SecretKey::random().0,
+                ..Saved::default()
+            },
+            is_behind: false,
+        }
+    }
+
+    /// Reads what a directory holds, and keeps what will be counted there.
+    pub(super) fn read(
+        &mut self,
+        directory: Box<dyn Directory>,
+        settings: Settings,
+    ) -> Result<(), StoreError> {
+        let Settings { durability, host } = settings;
+        let (store, mut loaded) = Store::load(directory, settings)?;
+        log(&mut loaded, host);
+        self.is_behind = loaded.verdict.may_be_behind();
+        self.store = Some((store, durability));
+        if let Some(checkpoint) = loaded.checkpoint {
+            self.is_behind |= checkpoint.may_be_rolled_back(&host);
+            self.saved = checkpoint.into_parts().1;
+        }
+        Ok(())
     }
 }
 

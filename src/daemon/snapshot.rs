@@ -4,17 +4,13 @@
 //! the link between them, are of the same instant.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
 use std::sync::{Arc, Mutex, PoisonError};
-
-use rustix::fs::{fdatasync, syncfs};
-use rustix::io::Errno;
 
 use crate::aggregate::Accounts;
 use crate::clock::Waker;
 use crate::model::{Families, Family, SavedLink, SavedSource};
+use crate::source::OpenLog;
 
 /// State of one source.
 pub(super) struct SourceSnapshot {
@@ -25,7 +21,7 @@ pub(super) struct SourceSnapshot {
     pub(super) families: Vec<Family>,
     pub(super) accounts: Accounts,
     /// Logs that were wanted.
-    pub(super) logs: Vec<File>,
+    pub(super) logs: Vec<Box<dyn OpenLog>>,
     /// True if the source has lines that were not counted.
     pub(super) is_behind: bool,
 }
@@ -86,23 +82,15 @@ pub(super) fn families(snapshots: &mut [SourceSnapshot]) -> Families {
 const MOST_SYNCED: usize = 32;
 
 /// Makes durable what was read of these logs.
-pub(super) fn sync(logs: &[File]) -> io::Result<()> {
+pub(super) fn sync(logs: &[Box<dyn OpenLog>]) -> io::Result<()> {
     if logs.len() <= MOST_SYNCED {
-        return logs.iter().try_for_each(|log| done(fdatasync(log)));
+        return logs.iter().try_for_each(|log| log.sync());
     }
     let mut devices = BTreeSet::new();
     for log in logs {
-        if devices.insert(log.metadata()?.dev()) {
-            done(syncfs(log))?;
+        if devices.insert(log.device()?) {
+            log.sync_device()?;
         }
     }
     Ok(())
-}
-
-/// Ignores that a file system cannot be synced, such as one that is mounted read-only: it loses nothing either.
-fn done(synced: Result<(), Errno>) -> io::Result<()> {
-    match synced {
-        Err(Errno::INVAL | Errno::ROFS) | Ok(()) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
 }

@@ -24,7 +24,7 @@ use crate::aggregate::Accounts;
 use crate::clock::{Clock, Waker};
 use crate::model::{Batch, Bytes, Micros, SavedSource};
 use crate::pipeline::Pipeline;
-use crate::source::{Progress, ReadBuffer};
+use crate::source::{Fs, Progress, ReadBuffer, RealFs};
 use crate::telemetry::SourceTelemetry;
 
 /// Time for counting what streams have received, once they were stopped.
@@ -33,9 +33,9 @@ const FINISH_LIMIT: Duration = Duration::from_secs(1);
 const DRAIN_LIMIT: Duration = Duration::from_millis(500);
 
 /// State of a source; outlives the thread that works on it.
-pub(super) struct Work {
+pub(super) struct Work<F: Fs = RealFs> {
     pub(super) name: String,
-    pub(super) input: OpenInput,
+    pub(super) input: OpenInput<F>,
     /// Woken when there may be something to count; the input holds a clone.
     pub(super) waker: Waker,
     pub(super) pipeline: Pipeline,
@@ -54,7 +54,7 @@ pub(super) struct Work {
     pub(super) behind_since: Option<Duration>,
 }
 
-impl Work {
+impl<F: Fs> Work<F> {
     /// Discovers files if that is due, and counts what can be read now: at most one buffer of each file.
     pub(super) fn round(
         &mut self,
@@ -280,7 +280,7 @@ enum Finish {
 /// Closes all streams among these, and counts what they had received and what had arrived for them, as far as
 /// [`FINISH_LIMIT`] allows. Logs what the log has not named yet. Returns false if one still has not ended. `waker` is woken
 /// by all of them; `note` is called with the index of the one that comes next.
-pub(super) fn finish<W: BorrowMut<Work>>(
+pub(super) fn finish<F: Fs, W: BorrowMut<Work<F>>>(
     works: &mut [W],
     clock: &dyn Clock,
     waker: &Waker,

@@ -17,7 +17,7 @@ use super::notice::Notice;
 use super::snapshot::{Logs, SourceSnapshot};
 use super::work::{Work, finish};
 use crate::clock::Clock;
-use crate::source::{Progress, ReadBuffer};
+use crate::source::{Fs, Progress, ReadBuffer};
 
 /// Handle to a running thread.
 pub(super) struct Worker {
@@ -161,7 +161,11 @@ impl Drop for EndNotice {
 }
 
 /// Returns the snapshots of all sources.
-pub(super) fn snapshots(works: &mut [Work], clock: &dyn Clock, logs: Logs) -> Vec<SourceSnapshot> {
+pub(super) fn snapshots<F: Fs>(
+    works: &mut [Work<F>],
+    clock: &dyn Clock,
+    logs: Logs,
+) -> Vec<SourceSnapshot> {
     let works = works.iter_mut();
     works.map(|work| work.snapshot(clock, logs)).collect()
 }

@@ -14,7 +14,7 @@ mod stream;
 
 pub use file::{
     Entry, FILE_GAP_REASONS, FileError, FileEvent, FileId, FileSettings, FileSource, Fs, Kind,
-    Meta, Names, Notifier, PathPattern, PatternError, Progress, ReadBuffer, RealFs,
+    Meta, Names, Notifier, OpenLog, PathPattern, PatternError, Progress, ReadBuffer, RealFs,
     SavedFilesFault, SharedFs, Start, Watch, find_files,
 };
 pub use frame::{Cut, Framer};

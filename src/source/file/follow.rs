@@ -7,7 +7,6 @@ mod saved;
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +18,7 @@ use super::fs::Fs;
 use super::history::{History, MOST_RECORDS};
 use super::names::Names;
 use super::open::{Context, OpenFiles, ReadBuffer};
+use super::open_log::OpenLog;
 use super::own_clock::OwnClock;
 use super::pace::Pace;
 use super::settings::{FileSettings, Progress, Start};
@@ -223,6 +223,11 @@ impl<F: Fs> FileSource<F> {
         names
     }
 
+    /// Returns all open files, or those of which more was handed over since the last call.
+    pub fn take_logs(&mut self, all: bool) -> Vec<Box<dyn OpenLog>> {
+        self.open.take_logs(&self.fs, all)
+    }
+
     /// Scans for all files, opens those with unread text, and updates the paths of open ones.
     fn scan(&mut self, events: &mut dyn FnMut(FileEvent)) {
         let now = self.clock.now();
@@ -292,12 +297,5 @@ impl<F: Fs> FileSource<F> {
     #[cfg(test)]
     pub(super) fn open(&self) -> &OpenFiles<F> {
         &self.open
-    }
-}
-
-impl<F: Fs<File = File>> FileSource<F> {
-    /// Returns duplicates of all open files, or of those of which more was handed over since the last call.
-    pub fn take_logs(&mut self, all: bool) -> Vec<File> {
-        self.open.take_logs(all)
     }
 }

@@ -16,6 +16,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rustix::fs::{Mode, OFlags};
 use thiserror::Error;
 
+use super::open_log::OpenLog;
+
 /// Read access to a file system. Clones see the same files.
 pub trait Fs: Clone + Send {
     /// A regular file, open for reading.
@@ -59,6 +61,9 @@ pub trait Fs: Clone + Send {
 
     /// Reads from `offset`; returns 0 at the end of the file.
     fn read_at(&self, file: &Self::File, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+
+    /// Returns a second handle of an open file, to make it durable.
+    fn log(&self, file: &Self::File) -> io::Result<Box<dyn OpenLog>>;
 }
 
 /// Most links of a chain that are followed: as many as the kernel follows.
@@ -225,6 +230,10 @@ impl Fs for RealFs {
                 result => return result,
             }
         }
+    }
+
+    fn log(&self, file: &File) -> io::Result<Box<dyn OpenLog>> {
+        Ok(Box::new(file.try_clone()?))
     }
 }
 

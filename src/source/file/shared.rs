@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::fs::{Entry, FileError, Fs, Meta};
+use super::open_log::OpenLog;
 use crate::clock::Clock;
 
 /// Time for which a listing is shared.
@@ -168,6 +169,10 @@ impl<F: Fs> Fs for SharedFs<F> {
 
     fn read_at(&self, file: &Self::File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         self.fs.read_at(file, buffer, offset)
+    }
+
+    fn log(&self, file: &Self::File) -> io::Result<Box<dyn OpenLog>> {
+        self.fs.log(file)
     }
 }
 

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::super::{Entry, FileError, FileId, Fs, Kind, Meta};
+use super::super::{Entry, FileError, FileId, Fs, Kind, Meta, OpenLog};
 use super::world::{Failure, World};
 
 /// Grain of a file's dates, as in kernels; nanoseconds.
@@ -34,6 +34,8 @@ struct State {
     made: u64,
     replaced: u32,
     device: u64,
+    /// Syncs of the follower do nothing.
+    ignores_syncs: bool,
 }
 
 struct Inode {
@@ -69,6 +71,7 @@ impl Memory {
             made: 0,
             replaced: 0,
             device: 1,
+            ignores_syncs: false,
         })))
     }
 
@@ -227,6 +230,32 @@ impl Fs for Memory {
         let bytes = rest.len().min(buffer.len());
         buffer[..bytes].copy_from_slice(&rest[..bytes]);
         Ok(bytes)
+    }
+
+    fn log(&self, file: &Reader) -> io::Result<Box<dyn OpenLog>> {
+        self.state().inodes.get_mut(&file.1).unwrap().readers += 1;
+        Ok(Box::new(Reader(self.clone(), file.1)))
+    }
+}
+
+impl OpenLog for Reader {
+    fn device(&self) -> io::Result<u64> {
+        Ok(self.0.state().device)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let mut state = self.0.state();
+        state.refuse(&[])?;
+        if !state.ignores_syncs {
+            let inode = state.inodes.get_mut(&self.1).unwrap();
+            inode.synced = inode.data.len();
+        }
+        Ok(())
+    }
+
+    fn sync_device(&self) -> io::Result<()> {
+        self.0.clone().sync();
+        Ok(())
     }
 }
 

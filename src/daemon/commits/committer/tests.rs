@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::*;
 use crate::aggregate::Accounts;
 use crate::clock::ManualClock;
+use crate::daemon::commits::thread::CommitThread;
+use crate::daemon::shared_shard::Shards;
 use crate::daemon::snapshot::Logs;
 use crate::model::{Families, Family, Kind, SavedSource};
 use crate::state::tests::simulated::Simulated;
@@ -65,7 +67,7 @@ struct Fixture {
     clock: Arc<ManualClock>,
     directory: Fragile,
     telemetry: Arc<Telemetry>,
-    thread: CommitThread,
+    committer: Committer,
 }
 
 impl Fixture {
@@ -80,26 +82,17 @@ impl Fixture {
             Durability::Power,
             is_behind,
         ));
-        let thread = CommitThread {
-            commits,
-            shards: Arc::new(Shards::new(telemetry.clone(), clock.clone())),
-            store,
-            key: [1, 2],
-            is_behind,
-            clock: clock.clone(),
-            revision: None,
-        };
         Self {
+            committer: Committer::new(commits, store, [1, 2], is_behind, clock.clone()),
             clock,
             directory,
             telemetry,
-            thread,
         }
     }
 
     fn commit(&mut self, requests: u64, is_behind: bool) {
         let counts = [(Vec::new(), requests)];
-        self.thread.commit(vec![SourceSnapshot {
+        self.committer.commit_last(vec![SourceSnapshot {
             saved: SavedSource::default(),
             link: None,
             families: vec![Family::from_counts("requests", "h", Kind::Counter, counts)],
@@ -111,7 +104,7 @@ impl Fixture {
 
     /// Returns the requests that are served; `None` if what was counted is served as it is.
     fn served(&self) -> Option<u64> {
-        let served = self.thread.commits.served(self.clock.monotonic())?;
+        let served = self.committer.commits.served(self.clock.monotonic())?;
         Some(served.get("requests").map_or(0, Family::total))
     }
 
@@ -142,7 +135,7 @@ fn only_what_was_committed_is_served_until_that_has_failed_for_a_minute() {
 #[test]
 fn after_a_failure_all_open_logs_are_wanted_again() {
     let mut fixture = Fixture::new(false);
-    let wanted = |fixture: &Fixture| fixture.thread.commits.wanted_logs();
+    let wanted = |fixture: &Fixture| fixture.committer.commits.wanted_logs();
     assert_eq!(wanted(&fixture), Logs::Advanced);
     fixture.directory.is_broken.store(true, Ordering::Release);
     fixture.commit(1, false);
@@ -163,7 +156,7 @@ fn a_disk_that_does_not_respond_is_waited_for_a_minute() {
 #[test]
 fn after_a_loss_of_the_last_checkpoint_nothing_is_served_before_all_logs_are_read() {
     let mut fixture = Fixture::new(true);
-    let commits = Arc::clone(&fixture.thread.commits);
+    let commits = Arc::clone(&fixture.committer.commits);
     commits.serve_recovered(|| panic!("more may have been served"));
     fixture.commit(7, true);
     assert_eq!(fixture.served(), Some(0));
@@ -176,7 +169,7 @@ fn after_a_loss_of_the_last_checkpoint_nothing_is_served_before_all_logs_are_rea
 #[test]
 fn what_was_recovered_is_served_until_the_first_commit() {
     let mut fixture = Fixture::new(false);
-    let commits = Arc::clone(&fixture.thread.commits);
+    let commits = Arc::clone(&fixture.committer.commits);
     let counts = |count| {
         let counts = [(Vec::new(), count)];
         Families::new([Family::from_counts("requests", "h", Kind::Counter, counts)])
@@ -194,10 +187,15 @@ fn what_was_recovered_is_served_until_the_first_commit() {
 fn the_snapshots_of_the_end_are_committed_and_end_the_thread() {
     let fixture = Fixture::new(false);
     let (commits, directory) = (
-        Arc::clone(&fixture.thread.commits),
+        Arc::clone(&fixture.committer.commits),
         fixture.directory.clone(),
     );
     commits.finish(Vec::new());
-    fixture.thread.run();
+    let shards = Shards::new(fixture.telemetry, fixture.clock);
+    let thread = CommitThread {
+        committer: fixture.committer,
+        shards: Arc::new(shards),
+    };
+    thread.run();
     assert!(directory.read("state").unwrap().is_some());
 }
