@@ -4,13 +4,14 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::descriptors::files_per_source;
 use super::event_sink::EventSink;
 use crate::clock::{Clock, Waker};
-use crate::config::{Files, Input, Source};
-use crate::model::{Batch, GapReason, SavedInput, SecretKey};
+use crate::config::{Config, Files, Input, Source};
+use crate::model::{Batch, GapReason, SavedFiles, SavedInput, SecretKey};
 use crate::source::{
     FILE_GAP_REASONS, FileSettings, FileSource, Fs, Notifier, OpenLog, Progress, ReadBuffer,
-    RealFs, SharedFs, StreamReceiver, StreamThread, Watch,
+    RealFs, Rehearsal, SavedFilesFault, SharedFs, StreamReceiver, StreamThread, Watch,
 };
 
 /// Poll interval while inotify is active and something happens now and then: with the daemon's own wake-ups,
@@ -53,6 +54,16 @@ pub(super) struct InputLimits {
     pub(super) line_bytes: usize,
     /// Most files open at a time.
     pub(super) open_files: usize,
+}
+
+impl InputLimits {
+    /// Returns the bounds of each input of a configuration.
+    pub(super) fn of(config: &Config) -> Self {
+        Self {
+            line_bytes: config.limits.line_bytes,
+            open_files: files_per_source(config.sources.len()),
+        }
+    }
 }
 
 impl<F: Fs> OpenInput<F> {
@@ -256,6 +267,17 @@ impl<F: Fs> OpenInput<F> {
             Self::Stream { receiver, .. } => receiver.has_ended(),
         }
     }
+}
+
+/// Rehearses what a start would do with the files of one of these sources.
+pub fn rehearse(
+    files: &Files,
+    config: &Config,
+    key: SecretKey,
+    saved: &SavedFiles,
+) -> Result<Rehearsal, SavedFilesFault> {
+    let settings = file_settings(files, InputLimits::of(config));
+    Rehearsal::run(&settings, RealFs, key, saved)
 }
 
 /// Returns the reasons for which lines of an input can be lost.

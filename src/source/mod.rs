@@ -13,9 +13,9 @@ mod read;
 mod stream;
 
 pub use file::{
-    Entry, FILE_GAP_REASONS, FileError, FileEvent, FileId, FileSettings, FileSource, Fs, Kind,
-    Meta, Names, Notifier, OpenLog, PathPattern, PatternError, Progress, ReadBuffer, RealFs,
-    SavedFilesFault, SharedFs, Start, Watch, find_files,
+    Entry, FILE_GAP_REASONS, Fate, FileError, FileEvent, FileId, FileSettings, FileSource, Fs,
+    Kind, KnownFile, Meta, Names, Notifier, OpenLog, PathPattern, PatternError, Progress,
+    ReadBuffer, ReadFile, RealFs, Rehearsal, SavedFilesFault, SharedFs, Start, Watch, find_files,
 };
 pub use frame::{Cut, Framer};
 pub use read::LineReader;

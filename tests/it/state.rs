@@ -3,6 +3,7 @@
 mod command;
 #[cfg(feature = "stack")]
 mod full;
+mod next;
 
 use std::fs;
 use std::io::Write as _;

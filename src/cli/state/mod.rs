@@ -3,6 +3,7 @@
 //! Invariant: nothing is written but by `reset`, which holds the lock of the directory.
 
 mod check;
+mod next;
 mod place;
 mod reset;
 mod show;

@@ -7,15 +7,19 @@ use serde_json::{Value, json};
 
 use super::super::exit::{Exit, Failure, counted};
 use super::super::summary::grouped;
+use super::next::Next;
 use super::place::{Place, shown};
 use super::text::{describe, durability, remarks, written_at};
 use crate::clock::{Clock as _, SystemClock};
-use crate::model::{SavedFiles, SavedInput, SavedLedger, SavedLink, SavedSource};
+use crate::config::Config;
+use crate::model::{Saved, SavedInput, SavedLedger, SavedLink, SavedSource, SecretKey};
 use crate::state::{Checkpoint, Directory as _, Host, Inspection, inspect};
 
-/// Show what is kept: lines, series and positions of each source.
+/// Show what is kept, and what the next start would do with the logs.
 ///
-/// Shows the copy that the next start would use; `state check` says why.
+/// Shows lines, series and positions of each source, in the copy that the next start would use; `state check` says why. With a
+/// configuration, each log is read as the next start would read it, and nothing is counted or changed: it says where a log stands
+/// that was rotated or compressed since, how much there is to read, and what is lost.
 #[derive(Debug, Args)]
 pub struct Show {
     #[command(flatten)]
@@ -27,7 +31,7 @@ pub struct Show {
 
 impl Show {
     pub(super) fn execute(&self) -> Result<(), Failure> {
-        let directory = self.place.open()?;
+        let (directory, config) = self.place.open_configured()?;
         let inspection = inspect(&directory);
         let verdict = &inspection.verdict;
         let (Some(copy), Some(checkpoint)) = (verdict.used(), inspection.used()) else {
@@ -39,11 +43,12 @@ impl Show {
         };
         let path = shown(directory.path(), copy.name());
         let mut out = io::stdout().lock();
+        let config = config.as_ref();
         if self.json {
-            let shown = to_json(&path, &inspection, checkpoint);
+            let shown = to_json(&path, &inspection, checkpoint, config);
             writeln!(out, "{shown:#}")?;
         } else {
-            write(&mut out, &path, &inspection, checkpoint)?;
+            write(&mut out, &path, &inspection, checkpoint, config)?;
         }
         Ok(())
     }
@@ -54,6 +59,7 @@ fn write(
     path: &str,
     inspection: &Inspection,
     checkpoint: &Checkpoint,
+    config: Option<&Config>,
 ) -> io::Result<()> {
     let now = SystemClock::new().wall();
     writeln!(out, "{path}: {}", describe(checkpoint.header(), now))?;
@@ -61,10 +67,13 @@ fn write(
         writeln!(out, "note: {remark}")?;
     }
     let saved = checkpoint.saved();
-    saved
-        .sources
-        .iter()
-        .try_for_each(|source| write_source(out, source))?;
+    for source in in_sequence(saved, config) {
+        write_source(out, source)?;
+        Next::of(source, config, SecretKey(saved.key)).write(out, source)?;
+    }
+    for name in added(saved, config) {
+        writeln!(out, "{name}: the next start begins to count it")?;
+    }
     for link in &saved.links {
         let (front, backs) = (&link.front, link.backs.join(", "));
         let waiting = counted(link.requests.len(), "request");
@@ -108,29 +117,35 @@ fn write_source(out: &mut impl Write, source: &SavedSource) -> io::Result<()> {
     )?;
     match &source.input {
         SavedInput::Stream => writeln!(out, "  a stream, of which nothing can be read again"),
-        SavedInput::Files(files) => write_files(out, files),
+        SavedInput::Files(files) => {
+            let finished = counted(files.records.len(), "finished text");
+            writeln!(out, "  {finished}, of which nothing is counted again")
+        }
         SavedInput::Journal { unit, cursor } => {
             writeln!(out, "  the journal of {unit} up to the entry {cursor}")
         }
     }
 }
 
-/// Writes which files are read, and how far.
-fn write_files(out: &mut impl Write, files: &SavedFiles) -> io::Result<()> {
-    for (path, offset) in read_files(files) {
-        writeln!(out, "  {path} up to byte {}", grouped(offset))?;
-    }
-    let finished = counted(files.records.len(), "finished text");
-    writeln!(out, "  {finished}, of which nothing is counted again")
+/// Returns the sources, in the sequence of the configuration; others come last.
+fn in_sequence<'s>(saved: &'s Saved, config: Option<&Config>) -> Vec<&'s SavedSource> {
+    let configured = config.map_or(&[][..], |config| &config.sources);
+    let place = |saved: &&SavedSource| {
+        let mut names = configured.iter().map(|source| &source.name);
+        names
+            .position(|name| *name == saved.name)
+            .unwrap_or(usize::MAX)
+    };
+    let mut sources: Vec<_> = saved.sources.iter().collect();
+    sources.sort_by_cached_key(place);
+    sources
 }
 
-/// Returns the paths of the files that are read, and how much of each was counted.
-fn read_files(files: &SavedFiles) -> impl Iterator<Item = (String, u64)> {
-    let open = files.open.iter().map(|file| (&file.path, file.offset));
-    let archives = files.archives.iter().map(|file| (&file.path, file.offset));
-    let text = |path: &Vec<u8>| String::from_utf8_lossy(path).escape_debug().to_string();
-    open.chain(archives)
-        .map(move |(path, offset)| (text(path), offset))
+/// Returns the names of the sources that the configuration adds.
+fn added<'c>(saved: &Saved, config: Option<&'c Config>) -> impl Iterator<Item = &'c str> {
+    let sources = config.map_or(&[][..], |config| &config.sources);
+    let names = sources.iter().map(|source| source.name.as_str());
+    names.filter(|name| !saved.sources.iter().any(|source| source.name == *name))
 }
 
 fn series(source: &SavedSource) -> u64 {
@@ -138,9 +153,19 @@ fn series(source: &SavedSource) -> u64 {
     families.map(|family| family.series.len() as u64).sum()
 }
 
-fn to_json(path: &str, inspection: &Inspection, checkpoint: &Checkpoint) -> Value {
+fn to_json(
+    path: &str,
+    inspection: &Inspection,
+    checkpoint: &Checkpoint,
+    config: Option<&Config>,
+) -> Value {
     let (header, saved) = (checkpoint.header(), checkpoint.saved());
     let now = SystemClock::new().wall();
+    let source = |source| {
+        let mut shown = source_json(source);
+        Next::of(source, config, SecretKey(saved.key)).add_json(&mut shown, source);
+        shown
+    };
     json!({
         "path": path,
         "verdict": inspection.verdict.to_string(),
@@ -150,7 +175,8 @@ fn to_json(path: &str, inspection: &Inspection, checkpoint: &Checkpoint) -> Valu
         "writer": header.writer,
         "format": header.version.to_string(),
         "durability": durability(header.durability),
-        "sources": saved.sources.iter().map(source_json).collect::<Vec<_>>(),
+        "sources": in_sequence(saved, config).into_iter().map(source).collect::<Vec<_>>(),
+        "added_sources": added(saved, config).collect::<Vec<_>>(),
         "links": saved.links.iter().map(link_json).collect::<Vec<_>>(),
     })
 }
@@ -171,11 +197,7 @@ fn source_json(source: &SavedSource) -> Value {
     });
     let input = match &source.input {
         SavedInput::Stream => json!("stream"),
-        SavedInput::Files(files) => {
-            let file = |(path, offset)| json!({"path": path, "offset": offset});
-            shown["files"] = read_files(files).map(file).collect();
-            json!("files")
-        }
+        SavedInput::Files(_) => json!("files"),
         SavedInput::Journal { unit, cursor } => {
             shown["unit"] = json!(unit);
             shown["cursor"] = json!(cursor);

@@ -11,7 +11,6 @@ use super::{Assembly, NotAssembled, pipeline_settings};
 use crate::aggregate::Shard;
 use crate::clock::Waker;
 use crate::config::{Config, Limits, Resolvers, Source};
-use crate::daemon::descriptors;
 use crate::daemon::error::StartError;
 use crate::daemon::input::{InputLimits, OpenInput, Surroundings, gap_reasons};
 use crate::daemon::reject_watch::{RejectWatch, explain_command};
@@ -50,10 +49,7 @@ impl<F: Fs> Assembly<F> {
         mut saved: Vec<SavedSource>,
         narrowed: &NarrowedPatterns,
     ) -> Result<(Vec<Work<F>>, Links), NotAssembled<F>> {
-        let limits = InputLimits {
-            line_bytes: config.limits.line_bytes,
-            open_files: descriptors::files_per_source(config.sources.len()),
-        };
+        let limits = InputLimits::of(config);
         let mut prepared = Vec::new();
         for source in &config.sources {
             let old = works.iter().position(|work| work.name == source.name);

@@ -294,7 +294,7 @@ impl<F: Fs> FileSource<F> {
         self.open.until_examined(self.clock.now())
     }
 
-    #[cfg(test)]
+    /// Returns the open files.
     pub(super) fn open(&self) -> &OpenFiles<F> {
         &self.open
     }

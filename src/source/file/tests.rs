@@ -34,6 +34,7 @@ mod overwritten;
 pub(super) mod planted;
 mod polling;
 mod reading;
+mod rehearsals;
 mod replaced;
 mod restarts;
 mod rotation;
@@ -295,7 +296,7 @@ impl Bench {
 
     fn offsets(&self) -> Vec<u64> {
         let positions = self.source.open().positions();
-        positions.iter().map(|(_, offset)| *offset).collect()
+        positions.map(|(.., offset)| offset).collect()
     }
 }
 

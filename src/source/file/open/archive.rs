@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::generation::Opening;
 use super::text::ArchiveText;
-use crate::model::Batch;
+use crate::model::{Batch, GenerationId};
 use crate::source::file::fingerprint::{Fingerprinter, Head};
 use crate::source::file::fs::{Fs, Meta};
 use crate::source::file::history::FinishedFile;
@@ -24,6 +24,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 
 /// A compressed file that is being read.
 pub(crate) struct Archive<F: Fs> {
+    pub(super) id: GenerationId,
     pub(super) meta: Meta,
     pub(super) path: PathBuf,
     /// The followed path that the text belongs to.
@@ -60,6 +61,7 @@ impl<F: Fs> Archive<F> {
         let text = ArchiveText::new(fs, opening.handle.file, &opening.fingerprinter);
         let reader = LineReader::new(Rest { text, offset }, opening.id, opening.line_bytes);
         Self {
+            id: opening.id,
             meta: opening.handle.meta,
             path: opening.path,
             base: opening.base,

@@ -22,8 +22,6 @@ pub(super) mod waiting;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
-#[cfg(test)]
-use std::path::PathBuf;
 use std::time::Duration;
 
 use archive::Archive;
@@ -345,15 +343,5 @@ impl<F: Fs> OpenFiles<F> {
             reading.has_more |= generation.has_more;
             true
         });
-    }
-
-    /// Paths and offsets of the open files, archives last.
-    #[cfg(test)]
-    pub(super) fn positions(&self) -> Vec<(PathBuf, u64)> {
-        let plain = self.generations.iter();
-        let plain = plain.map(|own| (own.path.clone(), own.offset));
-        let archives = self.packed.archives.iter();
-        let archives = archives.map(|own| (own.path.clone(), own.offset));
-        plain.chain(archives).collect()
     }
 }

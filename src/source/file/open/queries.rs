@@ -6,6 +6,7 @@ use std::io;
 use std::path::Path;
 
 use super::{Generation, Link, OpenFiles};
+use crate::model::GenerationId;
 use crate::source::file::compare::ending_of;
 use crate::source::file::consumed::Consumed;
 use crate::source::file::evidence::Candidate;
@@ -28,6 +29,14 @@ impl<F: Fs> OpenFiles<F> {
     pub(crate) fn read_since(&self, scan: u64) -> BTreeSet<FileId> {
         let read = self.generations.iter().filter(|own| own.read_after == scan);
         read.map(|own| own.file_id).collect()
+    }
+
+    /// Returns the identifiers, the paths, the followed paths and the offsets of the files that are open.
+    pub(crate) fn positions(&self) -> impl Iterator<Item = (GenerationId, &Path, &Path, u64)> {
+        let plain = self.generations.iter();
+        let plain = plain.map(|own| (own.id, &*own.path, &*own.base, own.offset));
+        let archives = self.packed.archives.iter();
+        plain.chain(archives.map(|own| (own.id, &*own.path, &*own.base, own.offset)))
     }
 
     /// Returns the directories of files that were opened through a symbolic link.

@@ -151,9 +151,9 @@ fn glob_finds_files_and_reads_a_renamed_one_once() {
     ];
     assert_eq!(bench.take_events(), expected);
     let positions = bench.source.open().positions();
-    let paths: Vec<_> = positions.iter().map(|(path, _)| path).collect();
+    let paths: Vec<_> = positions.map(|(_, path, ..)| path).collect();
     let expected = ["b.log", "a.log"].map(|name| bench.path(name));
-    assert_eq!(paths, expected.iter().collect::<Vec<_>>());
+    assert_eq!(paths, expected);
 }
 
 #[test]
