@@ -75,13 +75,21 @@ impl Method {
         match method {
             Some(b"GET") => Self::Get,
             Some(b"POST") => Self::Post,
-            Some(b"HEAD") => Self::Head,
-            Some(b"PUT") => Self::Put,
-            Some(b"PATCH") => Self::Patch,
-            Some(b"DELETE") => Self::Delete,
-            Some(b"OPTIONS") => Self::Options,
-            Some(b"TRACE") => Self::Trace,
-            Some(b"CONNECT") => Self::Connect,
+            Some(method) => Self::from_rarer(method),
+            None => Self::Other,
+        }
+    }
+
+    #[inline(never)]
+    fn from_rarer(method: &[u8]) -> Self {
+        match method {
+            b"HEAD" => Self::Head,
+            b"PUT" => Self::Put,
+            b"PATCH" => Self::Patch,
+            b"DELETE" => Self::Delete,
+            b"OPTIONS" => Self::Options,
+            b"TRACE" => Self::Trace,
+            b"CONNECT" => Self::Connect,
             _ => Self::Other,
         }
     }

@@ -5,7 +5,7 @@
 
 use memchr::memchr;
 
-use crate::model::digits::word;
+use crate::model::vector::mask;
 
 /// The escaping of a server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,15 +28,11 @@ pub enum Escaping {
 /// Returns whether a text contains a backslash. Most texts are too short for the call of a search.
 #[inline]
 fn holds_backslash(text: &[u8]) -> bool {
-    const EACH: u64 = u64::from_le_bytes([b'\\'; 8]);
-    const LOW: u64 = 0x0101_0101_0101_0101;
-    if text.len() > 64 {
-        return memchr(b'\\', text).is_some();
+    let (chunks, _) = text.as_chunks();
+    match text.last_chunk() {
+        Some(last) => (chunks.iter().chain([last])).any(|chunk| mask(chunk, [b'\\']) != 0),
+        None => text.contains(&b'\\'),
     }
-    (0..text.len()).step_by(8).any(|at| {
-        let other = word(text, at) ^ EACH;
-        other.wrapping_sub(LOW) & !other & (LOW << 7) != 0
-    })
 }
 
 impl Escaping {
@@ -259,6 +255,16 @@ mod tests {
             let quoted = text.replace('"', "\\\"");
             let mut buffer = Vec::new();
             prop_assert_eq!(Escaping::Quotes.undo(quoted.as_bytes(), &mut buffer), text.as_bytes());
+        }
+
+        #[test]
+        fn a_backslash_is_found_anywhere(text in "[a-c]{0,70}", at in 0..70_usize) {
+            prop_assert!(!holds_backslash(text.as_bytes()));
+            let mut text = text.into_bytes();
+            if let Some(byte) = text.get_mut(at) {
+                *byte = b'\\';
+                prop_assert!(holds_backslash(&text));
+            }
         }
 
         #[test]

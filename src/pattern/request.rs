@@ -14,18 +14,7 @@ use crate::model::byte_set::ByteSet;
 #[inline]
 pub fn split<'l>(line: &'l [u8], record: &mut Record<'l>) {
     // Nearly all clients send this form; `split_any` gives the same result.
-    if let [
-        rest @ ..,
-        b' ',
-        b'H',
-        b'T',
-        b'T',
-        b'P',
-        b'/',
-        b'0'..=b'9',
-        b'.',
-        b'0'..=b'9',
-    ] = line
+    if let Some(rest) = before_version(line)
         && let Some(blank) = common_method(line)
         && let Some(target) = rest.get(blank + 1..)
         && target.first().is_some_and(u8::is_ascii_graphic)
@@ -37,6 +26,17 @@ pub fn split<'l>(line: &'l [u8], record: &mut Record<'l>) {
         return;
     }
     split_any(line, record);
+}
+
+/// Returns the bytes before the blank and the `HTTP/d.d` that a line ends with.
+#[inline]
+fn before_version(line: &[u8]) -> Option<&[u8]> {
+    const VERSION: u64 = u64::from_le_bytes(*b" HTTP/\0.");
+    const MAJOR: u64 = 0xff << 48;
+    let (rest, [version @ .., minor]) = line.split_last_chunk::<9>()?;
+    let is_version = u64::from_le_bytes(*version) & !MAJOR == VERSION;
+    let has_digits = version[6].is_ascii_digit() && minor.is_ascii_digit();
+    (is_version && has_digits).then_some(rest)
 }
 
 /// Returns the length of a common method that a blank follows.

@@ -152,7 +152,8 @@ impl Before {
         }
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a call costs more than to read `-`")]
+    #[inline(always)]
     pub(crate) fn end(&self, text: &[u8], at: usize) -> Option<usize> {
         // The text is nearly always `-`.
         if text.get(at) == Some(&b'-')
