@@ -10,13 +10,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
+use std::time::Duration;
 
 use notify::{Error, ErrorKind, RecommendedWatcher, RecursiveMode, Watcher};
 use rustix::io::Errno;
 
 use super::fs::FileId;
 use super::names::Names;
-use super::throttle::Throttle;
+use super::throttle::{LONGEST_AT_OTHERS, LONGEST_AT_TEXT, Throttle};
 use super::watched::{Change, Directories, Joined, Subscriber, change, lock};
 use crate::clock::{Clock, Waker};
 
@@ -175,11 +176,11 @@ impl Shared {
                 };
                 // A rotation is to be seen before the next one; text can wait for more of it.
                 if change == Change::Text {
-                    self.pause();
+                    self.pause(LONGEST_AT_TEXT);
                     self.deliver(change, &event.paths);
                 } else {
                     self.deliver(change, &event.paths);
-                    self.pause();
+                    self.pause(LONGEST_AT_OTHERS);
                 }
             }
             // Notifications were lost.
@@ -208,9 +209,10 @@ impl Shared {
         outcome
     }
 
-    fn pause(&self) {
+    fn pause(&self, longest: Duration) {
         let processor = || self.clock.processor();
-        let pause = lock(&self.throttle).pause_at(self.clock.monotonic(), processor);
+        let now = self.clock.monotonic();
+        let pause = lock(&self.throttle).pause_at(now, longest, processor);
         if !pause.is_zero() && self.calls.load(Ordering::SeqCst) == 0 {
             self.hurry.wait(pause);
         }

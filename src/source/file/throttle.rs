@@ -14,8 +14,11 @@ const BURST: u32 = 8;
 const REFILL: Duration = Duration::from_millis(250);
 /// First pause; the next ones are twice as long each.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
-/// Longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+/// Longest pause at text: a busy log is read as often as one that is written whenever another notification may be delivered
+/// at once.
+pub(super) const LONGEST_AT_TEXT: Duration = REFILL;
+/// Longest pause at any other change. A rotation is to be seen before the next one.
+pub(super) const LONGEST_AT_OTHERS: Duration = Duration::from_millis(100);
 /// Notifications between which the thread did not sleep this long were waiting together, and are delivered together.
 const TOGETHER: Duration = Duration::from_micros(20);
 
@@ -44,11 +47,12 @@ impl Throttle {
         }
     }
 
-    /// Notes a notification that came at `now`; returns how long to pause at it. `processor` returns the processor time of the
-    /// thread.
+    /// Notes a notification that came at `now`; returns how long to pause at it, `longest` at most. `processor` returns the
+    /// processor time of the thread.
     pub(super) fn pause_at(
         &mut self,
         now: Duration,
+        longest: Duration,
         processor: impl FnOnce() -> Duration,
     ) -> Duration {
         if !self.has_slept(now, processor) {
@@ -59,9 +63,11 @@ impl Throttle {
             self.left -= 1;
             return Duration::ZERO;
         }
-        let pause = self.pause;
-        self.pause = (pause * 2).min(LONGEST_PAUSE);
+        let pause = self.pause.min(longest);
+        self.pause = (pause * 2).min(longest);
         self.last = now + pause;
+        // What comes during the pause is delivered after it.
+        self.refilled = self.last;
         pause
     }
 
@@ -102,7 +108,7 @@ mod tests {
         Duration::ZERO
     }
 
-    /// Delivers a notification every `every` for `time`; a pause merges those of its time. Returns the number of wake-ups
+    /// Delivers a notification of text every `every` for `time`; a pause merges those of its time. Returns the number of wake-ups
     /// and the longest pause.
     fn deliver(
         throttle: &mut Throttle,
@@ -113,7 +119,7 @@ mod tests {
         let (mut now, mut wakes, mut longest) = (from, 0, Duration::ZERO);
         while now < from + time {
             wakes += 1;
-            let pause = throttle.pause_at(now, idle);
+            let pause = throttle.pause_at(now, LONGEST_AT_TEXT, idle);
             longest = longest.max(pause);
             now += pause.max(every);
         }
@@ -134,12 +140,24 @@ mod tests {
         let start = Duration::from_secs(1);
         let (every, time) = (Duration::from_micros(100), Duration::from_mins(1));
         let (wakes, longest) = deliver(&mut throttle, start, every, time);
-        // One before each pause, one that waited meanwhile, and those that need no pause.
-        let paused = time.as_millis() / LONGEST_PAUSE.as_millis();
-        let at_once = time.as_millis() / REFILL.as_millis() + u128::from(BURST);
-        let expected = paused..=2 * (paused + at_once);
+        // One before each pause, and one that waited meanwhile; the first pauses are shorter.
+        let paused = time.as_millis() / LONGEST_AT_TEXT.as_millis();
+        let expected = paused..=2 * (paused + 8) + u128::from(BURST);
         assert!(expected.contains(&u128::from(wakes)), "{wakes}");
-        assert_eq!(longest, LONGEST_PAUSE);
+        assert_eq!(longest, LONGEST_AT_TEXT);
+    }
+
+    #[test]
+    fn other_changes_are_seen_sooner_than_text() {
+        let mut throttle = Throttle::new(Duration::ZERO);
+        let mut now = Duration::ZERO;
+        let longest = (0..100).map(|_| {
+            now += Duration::from_millis(1);
+            let pause = throttle.pause_at(now, LONGEST_AT_OTHERS, idle);
+            now += pause;
+            pause
+        });
+        assert_eq!(longest.max(), Some(LONGEST_AT_OTHERS));
     }
 
     #[test]
@@ -151,14 +169,14 @@ mod tests {
             for nth in 0..BURST {
                 now += every;
                 assert_eq!(
-                    throttle.pause_at(now, idle),
+                    throttle.pause_at(now, LONGEST_AT_TEXT, idle),
                     Duration::ZERO,
                     "{round} {nth}"
                 );
             }
             for factor in [1, 2, 4] {
                 now += every;
-                let pause = throttle.pause_at(now, idle);
+                let pause = throttle.pause_at(now, LONGEST_AT_TEXT, idle);
                 assert_eq!(pause, FIRST_PAUSE * factor, "{round}");
                 now += pause;
             }
@@ -170,15 +188,18 @@ mod tests {
     fn notifications_that_waited_together_are_delivered_together() {
         let mut throttle = Throttle::new(Duration::ZERO);
         let mut now = Duration::from_secs(1);
-        while throttle.pause_at(now, idle).is_zero() {
+        while throttle.pause_at(now, LONGEST_AT_TEXT, idle).is_zero() {
             now += Duration::from_millis(1);
         }
         now = throttle.last;
         for _ in 0..100_000 {
             now += Duration::from_micros(1);
-            assert_eq!(throttle.pause_at(now, idle), Duration::ZERO);
+            assert_eq!(
+                throttle.pause_at(now, LONGEST_AT_TEXT, idle),
+                Duration::ZERO
+            );
         }
-        assert!(throttle.pause_at(now + TOGETHER, idle) > Duration::ZERO);
+        assert!(throttle.pause_at(now + TOGETHER, LONGEST_AT_TEXT, idle) > Duration::ZERO);
     }
 
     #[test]
@@ -192,7 +213,7 @@ mod tests {
             let took = Duration::from_micros(500);
             now += took;
             used += if nth == 0 { Duration::ZERO } else { took };
-            let pause = throttle.pause_at(now, || used);
+            let pause = throttle.pause_at(now, LONGEST_AT_TEXT, || used);
             pauses += u32::from(!pause.is_zero());
             now += pause;
         }
