@@ -67,11 +67,6 @@ pub struct Values {
 }
 
 impl Definition {
-    /// Returns whether counts of the other definition may be continued under this one.
-    pub(super) fn counts_like(&self, other: &Self) -> bool {
-        self.kind == other.kind && self.labels == other.labels && self.when == other.when
-    }
-
     /// Returns the number of integers that one series takes.
     pub(super) fn stride(&self) -> usize {
         match &self.kind {

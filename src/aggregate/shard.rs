@@ -336,22 +336,6 @@ impl Shard {
         }
         self.ledger.add(&replica.ledger);
     }
-
-    /// Adds the ledger of another shard, and the counts of its families. A family that is defined differently here
-    /// starts at 0.
-    pub fn merge(&mut self, other: &mut Self) {
-        other.flush();
-        self.forget_overflow();
-        for theirs in &other.tables {
-            let is_same = |mine: &&mut Table| mine.definition.name == theirs.definition.name;
-            let mine = self.tables.iter_mut().find(is_same);
-            if let Some(mine) = mine.filter(|mine| mine.definition.counts_like(&theirs.definition))
-            {
-                mine.merge(theirs);
-            }
-        }
-        self.ledger.add(&other.ledger);
-    }
 }
 
 #[cfg(test)]

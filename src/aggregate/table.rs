@@ -144,11 +144,23 @@ impl Table {
         values.get_mut(..self.stride)
     }
 
-    /// Adds the counts of another table with the same label names, bounds and conditions.
-    pub(super) fn merge(&mut self, other: &Self) {
-        for (labels, created, theirs) in other.rows() {
-            self.merge_series(labels.clone(), created, theirs);
-        }
+    /// Takes over the series of a table whose labels, bounds and conditions are the same, in place of its own.
+    pub(super) fn take_over(&mut self, other: Self) {
+        let Self {
+            series,
+            created,
+            index,
+            hasher,
+            sorted,
+            values,
+            ..
+        } = other;
+        self.series = series;
+        self.created = created;
+        self.index = index;
+        self.hasher = hasher;
+        self.sorted = sorted;
+        self.values = values;
     }
 
     /// Adds the counts of a series.

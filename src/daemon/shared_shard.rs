@@ -61,6 +61,13 @@ impl SharedShard {
         self.revision.fetch_add(1, Ordering::Release);
     }
 
+    /// Lets an empty shard of other settings take over the counts. Returns the names of the families that start at 0.
+    pub(super) fn succeed(&self, successor: Shard) -> Vec<Arc<str>> {
+        let mut shard = self.lock();
+        let former = std::mem::replace(&mut *shard, successor);
+        shard.take_over(former)
+    }
+
     /// Locks the shard. A panic under the lock ends the process, so a poisoned shard is only read.
     pub(super) fn lock(&self) -> MutexGuard<'_, Shard> {
         #[cfg(test)]
@@ -113,11 +120,11 @@ impl Shards {
         lock(&self.threads).clone()
     }
 
-    /// Replaces the sources that a scrape reads.
-    pub(super) fn replace(&self, shards: Vec<Arc<SharedShard>>, links: Links) {
+    /// Replaces the sources that a scrape reads by those that `make` makes; scrapes wait meanwhile.
+    pub(super) fn replace(&self, links: Links, make: impl FnOnce() -> Vec<Arc<SharedShard>>) {
         let mut sources = lock(&self.sources);
         *sources = Sources {
-            shards,
+            shards: make(),
             links,
             before: sources.before + 1,
         };
@@ -149,8 +156,9 @@ impl Shards {
     fn counted(&self) -> Families {
         let mut families = Vec::new();
         let mut accounts = Accounts::default();
-        let sources = lock(&self.sources).clone();
-        for shard in sources.shards {
+        // The sources of one configuration, all before a reload or all after it.
+        let sources = lock(&self.sources);
+        for shard in &sources.shards {
             let mut shard = shard.lock();
             families.extend(shard.snapshot());
             shard.account(&mut accounts);

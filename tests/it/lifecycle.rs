@@ -328,7 +328,11 @@ fn systemd_is_notified_of_every_change() {
     let daemon = Daemon::launch(dir.path(), command);
 
     assert_eq!(manager.receive(), ["READY=1"]);
+    // Written by a thread of its own, in this sequence.
+    let is_ready = "ready: every source is open";
+    daemon.wait_until_said(is_ready);
     let said = daemon.said();
+    let said = said.split(is_ready).next().unwrap();
     for path in &paths {
         assert!(
             said.contains(&format!("following {} from", path.display())),

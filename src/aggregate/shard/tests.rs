@@ -207,7 +207,7 @@ fn a_key_over_the_cap_is_remembered_until_its_series_may_exist() {
 }
 
 #[test]
-fn a_merged_shard_continues_the_counts_of_the_other() {
+fn a_shard_that_takes_over_another_continues_its_counts() {
     let mut first = shard();
     apply(
         &mut first,
@@ -215,10 +215,11 @@ fn a_merged_shard_continues_the_counts_of_the_other() {
         &mut Site::new(100),
     );
     first.reject("mismatch");
+    let (counted, ledger) = (families(&mut first), first.ledger().clone());
     let mut second = shard();
-    second.merge(&mut first);
-    assert_eq!(families(&mut second), families(&mut first));
-    assert_eq!(second.ledger(), first.ledger());
+    second.take_over(first);
+    assert_eq!(families(&mut second), counted);
+    assert_eq!(*second.ledger(), ledger);
     apply(&mut second, &[(12, Some(30))], &mut Site::new(0));
     assert_eq!(families(&mut second).get("requests").unwrap().total(), 3);
     assert_eq!(
@@ -230,7 +231,7 @@ fn a_merged_shard_continues_the_counts_of_the_other() {
 }
 
 #[test]
-fn merged_series_are_counted_in_over_the_cap_too() {
+fn series_that_were_taken_over_are_counted_in_over_the_cap_too() {
     let mut first = shard();
     apply(
         &mut first,
@@ -238,7 +239,7 @@ fn merged_series_are_counted_in_over_the_cap_too() {
         &mut Site::new(100),
     );
     let mut second = shard();
-    second.merge(&mut first);
+    second.take_over(first);
     apply(
         &mut second,
         &[(99, None), (12, None), (25, None)],
@@ -259,7 +260,7 @@ fn only_a_family_with_other_bounds_restarts_at_0() {
     let mut other = definitions();
     other[1].kind = Kind::Histogram(Measure::Duration, [10, 30].into());
     let mut second = Shard::new("test".into(), other, Ledger::default());
-    second.merge(&mut first);
+    second.take_over(first);
     assert_eq!(families(&mut second).get("seconds").unwrap().total(), 0);
     assert_eq!(families(&mut second).get("requests").unwrap().total(), 1);
 }
@@ -378,7 +379,7 @@ proptest! {
         prop_assert_eq!(families(&mut shard).get("odd").unwrap().total(), odd);
         prop_assert_eq!(families(&mut shard).get("requests").unwrap().total(), keys.len() as u64);
         let mut other = with_odd_routes();
-        other.merge(&mut shard);
+        other.take_over(shard);
         prop_assert_eq!(families(&mut other).get("odd").unwrap().total(), odd);
     }
 
@@ -390,9 +391,9 @@ proptest! {
         let (one, two) = lines.split_at(if lines.is_empty() { 0 } else { at.index(lines.len()) });
         let (mut first, mut second) = (shard(), shard());
         apply(&mut first, two, &mut Site::new(10_000));
+        second.take_over(first);
         apply(&mut second, one, &mut Site::new(10_000));
-        first.merge(&mut second);
-        prop_assert_eq!(families(&mut first), families(&mut whole));
-        prop_assert_eq!(first.ledger(), whole.ledger());
+        prop_assert_eq!(families(&mut second), families(&mut whole));
+        prop_assert_eq!(second.ledger(), whole.ledger());
     }
 }

@@ -87,19 +87,30 @@ impl<F: Fs> Assembly<F> {
             })
             .collect();
         self.finish(&mut replaced);
-        let mut next = Vec::new();
+        let (mut next, mut successors) = (Vec::new(), Vec::new());
         for (source, base) in config.sources.iter().zip(prepared) {
             let join = links.end(&source.name);
             let settings = Settings {
                 narrowed: narrowed.clone(),
                 ..pipeline_settings(source, limits.line_bytes, resolvers, join)
             };
-            next.push(self.work(source, settings, limits, base, &budget));
+            let (work, successor) = self.work(source, settings, limits, base, &budget);
+            successors.extend(successor.map(|shard| (next.len(), shard)));
+            next.push(work);
         }
-        // Counts that were taken over come first in the series budget.
-        next.iter().for_each(Work::initialise);
-        let shards = next.iter().map(|work| Arc::clone(&work.shard)).collect();
-        self.shards.replace(shards, links.clone());
+        self.shards.replace(links.clone(), || {
+            for (at, shard) in successors {
+                let work: &Work<F> = &next[at];
+                report_changed(&work.name, &work.shard.succeed(shard));
+            }
+            for work in &next {
+                // Series that exceed a lowered cap stay and are outside of the budget.
+                budget.add_existing(work.shard.lock().series());
+            }
+            // Counts that were taken over come first in the series budget.
+            next.iter().for_each(Work::initialise);
+            next.iter().map(|work| Arc::clone(&work.shard)).collect()
+        });
         self.shards.serve_recovered();
         Ok((next, links))
     }
@@ -156,6 +167,7 @@ impl<F: Fs> Assembly<F> {
         }
     }
 
+    /// Makes the work of a source, and the successor of its shard if the shard has one.
     fn work(
         &self,
         source: &Source,
@@ -163,7 +175,7 @@ impl<F: Fs> Assembly<F> {
         limits: InputLimits,
         base: Base<F>,
         budget: &Budget,
-    ) -> Work<F> {
+    ) -> (Work<F>, Option<Shard>) {
         let (log, rejects) = match &base {
             Base::New(..) => {
                 let log = SourceLog::new(&source.name, Arc::clone(&self.clock));
@@ -173,28 +185,31 @@ impl<F: Fs> Assembly<F> {
         };
         let mut access = Arc::default();
         let mut from = SavedInput::Stream;
+        let mut successor = None;
         let (mut input, waker, pipeline, shard) = match base {
             Base::New(input, waker, saved) => {
                 let mut pipeline = Pipeline::new(settings, budget.clone());
                 let mut shard = pipeline.shard();
                 if let Some(saved) = saved {
                     pipeline.resume_routes(&saved.routes);
-                    resume_counts(&mut shard, &saved, budget);
+                    report_changed(&saved.name, &shard.resume(saved.families, &saved.ledger));
                     from = saved.input;
                 }
-                (input, waker, pipeline, shard)
+                (input, waker, pipeline, Arc::new(SharedShard::new(shard)))
             }
             Base::Kept(mut old) => {
                 let with = self.surroundings(limits);
                 old.input.reconfigure(&source.input, &old.waker, &with);
                 access = Arc::clone(&old.access);
-                let (pipeline, shard) = reconfigured(old.pipeline, &old.shard, settings, budget);
-                (old.input, old.waker, pipeline, shard)
+                let pipeline = old.pipeline.reconfigure(settings, budget.clone());
+                successor = Some(pipeline.shard());
+                (old.input, old.waker, pipeline, old.shard)
             }
             Base::Replaced(old, input) => {
                 from = old.input.save();
-                let (pipeline, shard) = reconfigured(old.pipeline, &old.shard, settings, budget);
-                (input, old.waker, pipeline, shard)
+                let pipeline = old.pipeline.reconfigure(settings, budget.clone());
+                successor = Some(pipeline.shard());
+                (input, old.waker, pipeline, old.shard)
             }
         };
         input.begin(&from);
@@ -204,13 +219,13 @@ impl<F: Fs> Assembly<F> {
         let reasons = gap_reasons(&source.input);
         let telemetry = self.telemetry.source(&source.name, reasons);
         telemetry.set_urlconf(views.is_some().then_some(true));
-        Work {
+        let work = Work {
             name: source.name.clone(),
             input,
             waker,
             views,
             pipeline,
-            shard: Arc::new(SharedShard::new(shard)),
+            shard,
             telemetry,
             log,
             rejects,
@@ -218,7 +233,8 @@ impl<F: Fs> Assembly<F> {
             access,
             reported: None,
             behind_since: None,
-        }
+        };
+        (work, successor)
     }
 }
 
@@ -231,29 +247,12 @@ impl<F: Fs> Base<F> {
     }
 }
 
-/// Continues saved counts.
-fn resume_counts(shard: &mut Shard, saved: &SavedSource, budget: &Budget) {
-    for family in shard.resume(&saved.families, &saved.ledger) {
-        let source = &saved.name;
+/// Logs the families that start at 0.
+fn report_changed(source: &str, families: &[Arc<str>]) {
+    for family in families {
         tracing::warn!(
             source,
-            "{family} starts at 0: it has other labels or buckets than before"
+            "{family} starts at 0: it has other labels, buckets or conditions than before"
         );
     }
-    budget.add_existing(shard.series());
-}
-
-/// Returns the pipeline of a source that stays, with new settings, and its counts.
-fn reconfigured(
-    pipeline: Pipeline,
-    counts: &SharedShard,
-    settings: Settings,
-    budget: &Budget,
-) -> (Pipeline, Shard) {
-    let pipeline = pipeline.reconfigure(settings, budget.clone());
-    let mut shard = pipeline.shard();
-    shard.merge(&mut counts.lock());
-    // Series that exceed a lowered cap stay and are outside of the budget.
-    budget.add_existing(shard.series());
-    (pipeline, shard)
 }

@@ -182,9 +182,8 @@ proptest! {
                     prop_assert_eq!(&models(shards[*at].snapshot()), &expected[*at]);
                 }
                 Action::Reconfigure(at) => {
-                    let mut new = empty();
-                    new.merge(&mut shards[*at]);
-                    shards[*at] = new;
+                    let old = std::mem::replace(&mut shards[*at], empty());
+                    prop_assert!(shards[*at].take_over(old).is_empty());
                 }
                 Action::Initialise(at, route) => {
                     for (family, definition) in definitions.iter().enumerate() {
