@@ -233,7 +233,7 @@ impl<F: Fs> Adoption<'_, F> {
 
     /// Returns the doubt about a file that appeared now.
     pub(super) fn doubt_of_new(&self) -> Box<Doubt> {
-        let listed = self.finder.latest_turn();
+        let listed = self.finder.latest_moment();
         Doubt::new(Reason::New { listed }, self.now)
     }
 

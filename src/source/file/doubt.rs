@@ -33,7 +33,7 @@ pub(crate) struct Doubt {
     since: Duration,
     changed: Duration,
     wait: Wait,
-    /// Turn in which text was first seen in the file; `u64::MAX` before that.
+    /// Moment in which text was first seen in the file; `u64::MAX` before that.
     seen: u64,
     /// The last examination was interrupted to keep it short.
     pub(crate) is_unfinished: bool,
@@ -59,9 +59,9 @@ pub(crate) enum Wait {
 /// The reason for which a file is in doubt.
 #[derive(Debug)]
 pub(crate) enum Reason {
-    /// It appeared in turn `listed`, see [`Finder::latest_turn`](super::finder::Finder::latest_turn), and may hold text that was seen before.
+    /// It appeared in moment `listed`, see [`Finder::latest_moment`](super::finder::Finder::latest_moment), and may hold text that was seen before.
     New { listed: u64 },
-    /// Its consumed part was found removed or overwritten in turn `listed`, and `unread` known bytes behind it. It may be
+    /// Its consumed part was found removed or overwritten in moment `listed`, and `unread` known bytes behind it. It may be
     /// rewritten in place.
     Rewritten { unread: u64, listed: u64 },
     /// It was cut to the first part of `former`, which is consumed, and may be written again with the rest of it.
@@ -206,12 +206,12 @@ impl Doubt {
         self.was_empty
     }
 
-    /// Notes that text was seen in the file in this turn.
-    pub(crate) fn note_text(&mut self, turn: u64) {
-        self.seen = self.seen.min(turn);
+    /// Notes that text was seen in the file in this moment.
+    pub(crate) fn note_text(&mut self, moment: u64) {
+        self.seen = self.seen.min(moment);
     }
 
-    /// Returns the turn in which text was first seen in the file; `u64::MAX` before that.
+    /// Returns the moment in which text was first seen in the file; `u64::MAX` before that.
     pub(crate) fn seen(&self) -> u64 {
         self.seen
     }

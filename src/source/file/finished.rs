@@ -32,7 +32,7 @@ pub(super) struct FinishedFile {
     pub(super) is_parked: bool,
     /// Bytes after `consumed` of a line that had no end when its file was history: it is a line once it is complete.
     pub(super) partial: u64,
-    /// Turn in which the text was first seen; 0 if it was there before, or is that of an archive.
+    /// Moment in which the text was first seen; 0 if it was there before, or is that of an archive.
     pub(super) begun: u64,
 }
 
@@ -49,7 +49,7 @@ pub(super) struct Text {
     pub(super) age: Age,
 }
 
-/// Age of a consumed text: the turn in which it was first seen, and the number of its record.
+/// Age of a consumed text: the moment in which it was first seen, and the number of its record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Age(pub(super) u64, pub(super) u64);
 

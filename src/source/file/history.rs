@@ -50,7 +50,7 @@ pub(super) struct History {
     bases: BTreeMap<Arc<Path>, BTreeSet<u64>>,
     /// Traces of records that were dropped for want of room.
     pub(super) forgotten: Forgotten,
-    /// The turn in which the text of a record was first seen, of the latest records: see [`FinishedFile::begun`].
+    /// The moment in which the text of a record was first seen, of the latest records: see [`FinishedFile::begun`].
     begun: BTreeMap<u64, u64>,
     /// Records of files that were gone after a restart, and of which more may have been written.
     gone: BTreeMap<u64, Gone>,

@@ -20,7 +20,7 @@ use super::open::Generation;
 pub(super) const FORMER_BYTES: u64 = HEAD_BYTES as u64;
 
 impl<F: Fs> Adoption<'_, F> {
-    /// Judges the text behind `from` in a file that appeared in turn `listed`: a file may hold several texts, one behind the
+    /// Judges the text behind `from` in a file that appeared in moment `listed`: a file may hold several texts, one behind the
     /// other.
     pub(super) fn judge_behind(
         &self,

@@ -125,7 +125,7 @@ impl<F: Fs> Adoption<'_, F> {
         true
     }
 
-    /// Judges a file that appeared in turn `listed`.
+    /// Judges a file that appeared in moment `listed`.
     fn judge_new(
         &self,
         own: &mut Generation<F::File>,
@@ -160,7 +160,7 @@ impl<F: Fs> Adoption<'_, F> {
         })
     }
 
-    /// Judges a file that appeared in turn `listed` by the texts of all other files, wherever they are.
+    /// Judges a file that appeared in moment `listed` by the texts of all other files, wherever they are.
     fn judge_others(
         &self,
         own: &Generation<F::File>,

@@ -38,7 +38,7 @@ impl<F: Fs> Adoption<'_, F> {
         if let Some(own) = self.open.get(id) {
             self.finder.note_cut(&own.base, self.now);
         }
-        let listed = self.finder.latest_turn();
+        let listed = self.finder.latest_moment();
         if !self.resume_in_copy(id, unread, listed)
             && let Some(own) = self.open.get_mut(id)
         {
@@ -47,7 +47,7 @@ impl<F: Fs> Adoption<'_, F> {
         }
     }
 
-    /// Reads a file that was found truncated in turn `listed` from its start, and the rest of its former text from a copy;
+    /// Reads a file that was found truncated in moment `listed` from its start, and the rest of its former text from a copy;
     /// returns false if there is none.
     pub(super) fn resume_in_copy(&mut self, id: GenerationId, unread: u64, listed: u64) -> bool {
         let Some(copy) = self.open_copy(id) else {

@@ -45,9 +45,9 @@ pub(super) struct Finder {
     /// Paths with the name of a rotated file that lead to a log of another program.
     foreign: BTreeSet<PathBuf>,
     scans: u64,
-    turns: u64,
-    /// Turns of the scan before the last one, and of the last one.
-    scan_turns: (u64, u64),
+    moments: u64,
+    /// Moments of the scan before the last one, and of the last one.
+    scan_moments: (u64, u64),
     /// Start of the last scan.
     scanned: Duration,
     /// Names that concern the next listing.
@@ -103,8 +103,8 @@ impl Finder {
             rotations: Rotations::default(),
             foreign: BTreeSet::new(),
             scans: 0,
-            turns: 0,
-            scan_turns: (0, 0),
+            moments: 0,
+            scan_moments: (0, 0),
             scanned: Duration::ZERO,
             names: names_of(paths),
         }
@@ -134,8 +134,8 @@ impl Finder {
         now: Duration,
     ) -> Listing {
         self.scans += 1;
-        self.turns += 1;
-        self.scan_turns = (self.scan_turns.1, self.turns);
+        self.moments += 1;
+        self.scan_moments = (self.scan_moments.1, self.moments);
         self.scanned = now;
         for known in self.known.values_mut() {
             // Where nothing can be read, a rotation is expected anyway.
@@ -352,19 +352,19 @@ impl Finder {
         self.scans
     }
 
-    /// Returns the turn of the scan before the last one.
+    /// Returns the moment of the scan before the last one.
     pub(super) fn former_scan(&self) -> u64 {
-        self.scan_turns.0
+        self.scan_moments.0
     }
 
     /// Begins a round of reading.
     pub(super) fn begin_round(&mut self) {
-        self.turns += 1;
+        self.moments += 1;
     }
 
     /// Returns the number of scans and rounds so far: texts are dated by it.
-    pub(super) fn latest_turn(&self) -> u64 {
-        self.turns
+    pub(super) fn latest_moment(&self) -> u64 {
+        self.moments
     }
 
     /// Returns whether a path could not be read at the last scan.

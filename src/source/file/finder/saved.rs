@@ -22,8 +22,8 @@ impl Finder {
     /// Adds the finder to a checkpoint.
     pub(in crate::source::file) fn save(&self, into: &mut SavedFiles) {
         into.scans = self.scans;
-        into.moments = self.turns;
-        into.scan_moments = self.scan_turns;
+        into.moments = self.moments;
+        into.scan_moments = self.scan_moments;
         let scanned = self.wanted.iter().filter(|wanted| !wanted.fresh);
         into.patterns = scanned.map(Wanted::saved).collect();
         into.directories = (self.directories.checked.iter())
@@ -68,10 +68,10 @@ impl Finder {
             }
         }
         finder.scans = checked(saved.scans)?;
-        finder.turns = checked(saved.moments)?;
+        finder.moments = checked(saved.moments)?;
         let (former, last) = saved.scan_moments;
-        finder.scan_turns = (checked(former)?, checked(last)?);
-        if former > last || last > finder.turns {
+        finder.scan_moments = (checked(former)?, checked(last)?);
+        if former > last || last > finder.moments {
             return Err(SavedFilesFault::Number);
         }
         let checked = |directory: &SavedDirectory| {

@@ -144,7 +144,7 @@ impl History {
     }
 
     /// Returns the consumed texts, of any followed path, that begin as a file of `size` bytes with this head, and were
-    /// seen before turn `listed`.
+    /// seen before moment `listed`.
     pub(in crate::source::file) fn texts_like(
         &self,
         head: &[u8],
@@ -154,7 +154,7 @@ impl History {
         let mut beginning = self.fingerprinter.beginning(head);
         let mut is_like =
             |record: &Record| record.consumed > 0 && beginning.matches(&record.ends.head);
-        let was_seen = |number: &u64| self.begun.get(number).is_none_or(|turn| *turn < listed);
+        let was_seen = |number: &u64| self.begun.get(number).is_none_or(|moment| *moment < listed);
         let records = self.records.iter();
         let records = records.filter(|(number, record)| was_seen(number) && is_like(record));
         let records = records.map(|(number, record)| (*number, &**record));

@@ -64,9 +64,9 @@ impl<F: Fs> OpenFiles<F> {
         self.generations.insert(at, own);
     }
 
-    /// Returns the files in which text was seen before this turn.
-    pub(crate) fn seen_before(&self, turn: u64) -> impl Iterator<Item = &Generation<F::File>> {
-        let is_seen = move |own: &&Generation<F::File>| own.begun < turn || own.is_unsure(turn);
+    /// Returns the files in which text was seen before this moment.
+    pub(crate) fn seen_before(&self, moment: u64) -> impl Iterator<Item = &Generation<F::File>> {
+        let is_seen = move |own: &&Generation<F::File>| own.begun < moment || own.is_unsure(moment);
         self.generations.iter().filter(is_seen)
     }
 
@@ -122,12 +122,12 @@ impl<F> Generation<F> {
         })
     }
 
-    /// Notes that the file had `size` bytes in this turn.
-    pub(super) fn note_size(&mut self, size: u64, turn: u64) {
+    /// Notes that the file had `size` bytes in this moment.
+    pub(super) fn note_size(&mut self, size: u64, moment: u64) {
         match &mut self.doubt {
             _ if size == 0 => {}
-            Some(doubt) => doubt.note_text(turn),
-            None => self.begun = self.begun.min(turn),
+            Some(doubt) => doubt.note_text(moment),
+            None => self.begun = self.begun.min(moment),
         }
     }
 
@@ -142,21 +142,21 @@ impl<F> Generation<F> {
         rotated.any(|(path, _)| may_lead(fs, &path, self.file_id))
     }
 
-    /// Returns the turn in which text was first seen in it; `u64::MAX` before that.
+    /// Returns the moment in which text was first seen in it; `u64::MAX` before that.
     pub(super) fn first_seen(&self) -> u64 {
         let in_doubt = self.doubt.as_ref().map_or(u64::MAX, |doubt| doubt.seen());
         in_doubt.min(self.begun)
     }
 
-    /// Returns whether it is in doubt about text that was seen in it before this turn.
-    fn is_unsure(&self, turn: u64) -> bool {
-        let is_unsure = |doubt: &Doubt| doubt.is_unread() && doubt.seen() < turn;
+    /// Returns whether it is in doubt about text that was seen in it before this moment.
+    fn is_unsure(&self, moment: u64) -> bool {
+        let is_unsure = |doubt: &Doubt| doubt.is_unread() && doubt.seen() < moment;
         self.doubt.as_deref().is_some_and(is_unsure)
     }
 
-    /// Returns whether the text that the file holds now, and held before this turn, was not begun to be read.
-    pub(crate) fn is_unread(&self, turn: u64) -> bool {
-        self.is_unsure(turn) || self.doubt.is_none() && self.consumed.end == 0
+    /// Returns whether the text that the file holds now, and held before this moment, was not begun to be read.
+    pub(crate) fn is_unread(&self, moment: u64) -> bool {
+        self.is_unsure(moment) || self.doubt.is_none() && self.consumed.end == 0
     }
 
     /// Returns whether it holds text that is not read yet because it may be known.

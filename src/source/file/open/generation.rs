@@ -57,7 +57,7 @@ pub(crate) struct Generation<F> {
     pub(crate) doubt: Option<Box<Doubt>>,
     /// The file that was reported as followed; false as long as a doubt keeps it from being read.
     pub(crate) is_announced: bool,
-    /// Turn in which the consumed text was first seen, or that which is to be consumed if it is in no doubt; `u64::MAX`
+    /// Moment in which the consumed text was first seen, or that which is to be consumed if it is in no doubt; `u64::MAX`
     /// before that.
     pub(crate) begun: u64,
     /// Another file holds the bytes before this offset too: a line that they do not end is finished there.

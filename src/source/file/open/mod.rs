@@ -237,7 +237,7 @@ impl<F: Fs> OpenFiles<F> {
             if homes.contains(&path) {
                 generation.link = Link::Attached;
                 if let Some(Ok(meta)) = listing.sightings.get(path).map(|own| &own.seen) {
-                    generation.note_size(meta.size, finder.latest_turn().saturating_sub(1));
+                    generation.note_size(meta.size, finder.latest_moment().saturating_sub(1));
                 }
                 continue;
             }
@@ -294,7 +294,7 @@ impl<F: Fs> OpenFiles<F> {
             if short_text.is_some_and(has_changed) || matches!(step, Ok(ReadStep::Cut { .. })) {
                 reading.cut.push(generation.base.clone());
             }
-            generation.note_size(generation.size, context.finder.latest_turn());
+            generation.note_size(generation.size, context.finder.latest_moment());
             if matches!(step, Ok(ReadStep::Quiet))
                 && !compared.contains(&generation.id)
                 && generation.is_over(fs, context.finder, rotate_wait, now)

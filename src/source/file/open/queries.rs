@@ -71,7 +71,7 @@ impl<F: Fs> OpenFiles<F> {
     }
 
     /// Returns the open files of which the text of a rotated file may be a copy; `None` if there are none. They belong to one
-    /// of the followed paths `bases`, or to any; `at_base` is the file at such a path. Logs whose text was first seen in turn
+    /// of the followed paths `bases`, or to any; `at_base` is the file at such a path. Logs whose text was first seen in moment
     /// `since` or later are new.
     pub(crate) fn alike(
         &self,
