@@ -58,4 +58,6 @@ mod stack_streams;
 mod state;
 mod streams;
 mod support;
+#[cfg(feature = "stack")]
+mod sweep;
 mod text_files;

@@ -241,6 +241,17 @@ impl Daemon {
         Scrape::parse(&self.metrics())
     }
 
+    /// Returns whether the daemon has not ended.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Returns the current page of metrics as text, if the daemon listens and responds.
+    pub fn try_metrics(&self) -> Option<String> {
+        let address = listening_on(&self.said())?;
+        get(&format!("{address}/metrics")).ok()
+    }
+
     /// Waits until every source has counted the given number of lines, rejected ones included, and returns the page.
     pub fn metrics_after(&self, lines: &[(&str, u64)]) -> String {
         until(|| {
