@@ -207,6 +207,7 @@ fn encode(criterion: &mut Criterion) {
                 counts,
                 sum,
                 unit: Unit::Micros,
+                has_short_bounds: false,
             }),
         });
     }

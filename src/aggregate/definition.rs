@@ -22,6 +22,8 @@ pub struct Definition {
     pub when: Vec<Condition>,
     /// Texts that replace `<other>`, by label.
     pub other: Vec<(Label, Arc<str>)>,
+    /// True if a whole bound of a histogram is written without a decimal point.
+    pub has_short_bounds: bool,
 }
 
 /// Quantity that a family counts.

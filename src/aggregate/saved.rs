@@ -155,6 +155,7 @@ mod tests {
             labels: bounds_label.to_vec(),
             when: vec![Condition::new(Label::Status, ["5xx", "!501"]).unwrap()],
             other: Vec::new(),
+            has_short_bounds: false,
         }
     }
 

@@ -262,6 +262,7 @@ impl Table {
                 counts: counts.to_vec(),
                 sum: *sum,
                 unit: measure.unit(),
+                has_short_bounds: self.definition.has_short_bounds,
             }),
             (Kind::Sum(measure), _) => Value::Number(Number::Exact(values[0], measure.unit())),
             _ => Value::Number(Number::Exact(values[0], Unit::One)),

@@ -232,6 +232,7 @@ mod tests {
                 counts: counts.into(),
                 sum: 0,
                 unit: Unit::Micros,
+                has_short_bounds: false,
             };
             assert_eq!(quantile_95(&histogram), text);
         };

@@ -138,6 +138,7 @@ mod tests {
                         counts: vec![1, 2, 3],
                         sum: 9_007_199_254_740_993,
                         unit: Unit::Micros,
+                        has_short_bounds: false,
                     }),
                 }],
             ),

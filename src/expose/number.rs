@@ -33,6 +33,27 @@ pub(super) fn push_exact(value: u64, unit: Unit, out: &mut Vec<u8>) {
     }
 }
 
+/// Appends an inclusive upper bound, in its base unit, as Go writes a float in OpenMetrics (`expfmt/openmetrics_create.go`,
+/// `writeOpenMetricsFloat`), and Python in every format: `1.0`, `0.005`, `1.5e+06`. Prometheus 3 stores a bound in this form,
+/// whatever form it was scraped in. A short bound is that of Go's text format: `1`.
+pub(super) fn push_bound(value: u64, unit: Unit, is_short: bool, out: &mut Vec<u8>) {
+    let start = out.len();
+    push_exact(value, unit, out);
+    let exact = std::str::from_utf8(&out[start..]).ok();
+    let float: f64 = exact.and_then(|text| text.parse().ok()).unwrap_or_default();
+    let scientific = format!("{float:e}");
+    if let Some((mantissa, exponent)) = scientific.split_once('e')
+        && let Ok(exponent @ (6.. | ..-4)) = exponent.parse::<i32>()
+    {
+        out.truncate(start);
+        let sign = if exponent < 0 { '-' } else { '+' };
+        // Writing to a Vec cannot fail.
+        let _ = write!(out, "{mantissa}e{sign}{:02}", exponent.unsigned_abs());
+    } else if !is_short && !out[start..].contains(&b'.') {
+        out.extend_from_slice(b".0");
+    }
+}
+
 /// Appends an integer in decimal digits.
 pub(super) fn push_integer(value: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(Digits::of(value).text());
@@ -213,7 +234,51 @@ mod tests {
         check(2.5e-9, "2.5e-9");
     }
 
+    #[test]
+    fn bounds_are_written_as_go_writes_floats() {
+        let bound = |value, unit, is_short| {
+            let mut out = Vec::new();
+            push_bound(value, unit, is_short, &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        let check = |value, unit, expected: &str, short: &str| {
+            assert_eq!(bound(value, unit, false), expected);
+            assert_eq!(bound(value, unit, true), short);
+        };
+        check(0, Unit::Micros, "0.0", "0");
+        check(1, Unit::Micros, "1e-06", "1e-06");
+        check(25, Unit::Micros, "2.5e-05", "2.5e-05");
+        check(100, Unit::Micros, "0.0001", "0.0001");
+        check(5_000, Unit::Micros, "0.005", "0.005");
+        check(1_000_000, Unit::Micros, "1.0", "1");
+        check(2_500_000, Unit::Micros, "2.5", "2.5");
+        check(1_024, Unit::Bytes, "1024.0", "1024");
+        check(999_999, Unit::Bytes, "999999.0", "999999");
+        check(1_000_000, Unit::Bytes, "1e+06", "1e+06");
+        check(1_048_576, Unit::Bytes, "1.048576e+06", "1.048576e+06");
+        check(
+            u64::MAX,
+            Unit::One,
+            "1.8446744073709552e+19",
+            "1.8446744073709552e+19",
+        );
+    }
+
     proptest! {
+        #[test]
+        fn a_bound_is_the_float_of_its_number(value: u64, shift in 0..64, is_short: bool) {
+            let value = value >> shift;
+            for unit in [Unit::One, Unit::Micros] {
+                let (mut bound, mut exact) = (Vec::new(), Vec::new());
+                push_bound(value, unit, is_short, &mut bound);
+                push_exact(value, unit, &mut exact);
+                let bits = |text: Vec<u8>| {
+                    String::from_utf8(text).unwrap().parse::<f64>().unwrap().to_bits()
+                };
+                prop_assert_eq!(bits(bound), bits(exact));
+            }
+        }
+
         #[test]
         fn any_integer_survives_a_round_trip(value: u64) {
             prop_assert_eq!(written(Number::Exact(value, Unit::One)), value.to_string());

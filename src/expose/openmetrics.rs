@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::num::NonZeroU32;
 
 use super::grid::Grid;
-use super::number::{push_exact, push_integer, push_number};
+use super::number::{push_bound, push_exact, push_integer, push_number};
 use super::text::{Quoted, push_escaped, push_labels};
 use crate::model::{Course, Kind, Timeline, Track, Value};
 
@@ -95,7 +95,12 @@ fn starts(course: &Course, track: &Track) -> Vec<Vec<u8>> {
     let mut starts: Vec<Vec<u8>> = Vec::with_capacity(histogram.bounds.len() + 3);
     for bound in histogram.bounds.iter() {
         let mut text = Vec::new();
-        push_exact(*bound, histogram.unit, &mut text);
+        push_bound(
+            *bound,
+            histogram.unit,
+            histogram.has_short_bounds,
+            &mut text,
+        );
         starts.push(bucket(&text));
     }
     starts.push(bucket(b"+Inf"));
@@ -157,6 +162,7 @@ mod tests {
             counts: vec![0, 0],
             sum: 0,
             unit: Unit::Micros,
+            has_short_bounds: false,
         });
         let timeline = Timeline::new([
             course(

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use super::number::{Digits, push_exact, push_number};
+use super::number::{Digits, push_bound, push_number};
 use super::padded::Padded;
 use crate::model::{Families, Family, Histogram, Labels, Number, Unit, Value};
 
@@ -71,23 +71,28 @@ const TAIL_BYTES: usize = 64;
 /// The parts of bucket lines behind the series' labels: `le="0.005"} `, …, `le="+Inf"} `.
 #[derive(Default)]
 struct Bounds {
-    /// The bounds that `tails` were made of.
-    made_of: Option<(Arc<[u64]>, Unit)>,
+    /// The bounds that `tails` were made of, their unit, and whether they are short.
+    made_of: Option<(Arc<[u64]>, Unit, bool)>,
     tails: Vec<Padded>,
 }
 
 impl Bounds {
     /// Formats the tails of a histogram, unless they are those of the one before.
     fn prepare(&mut self, histogram: &Histogram) {
-        if let Some((bounds, unit)) = &self.made_of
-            && *unit == histogram.unit
+        if let Some((bounds, unit, is_short)) = &self.made_of
+            && (*unit, *is_short) == (histogram.unit, histogram.has_short_bounds)
             && (Arc::ptr_eq(bounds, &histogram.bounds) || *bounds == histogram.bounds)
         {
             return;
         }
         let finite = histogram.bounds.iter().map(|bound| {
             let mut text = Vec::new();
-            push_exact(*bound, histogram.unit, &mut text);
+            push_bound(
+                *bound,
+                histogram.unit,
+                histogram.has_short_bounds,
+                &mut text,
+            );
             text
         });
         let all = finite.chain([b"+Inf".to_vec()]);
@@ -96,7 +101,8 @@ impl Bounds {
             Padded::new(&tail)
         });
         self.tails = tails.collect();
-        self.made_of = Some((Arc::clone(&histogram.bounds), histogram.unit));
+        let bounds = Arc::clone(&histogram.bounds);
+        self.made_of = Some((bounds, histogram.unit, histogram.has_short_bounds));
     }
 }
 

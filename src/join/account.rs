@@ -218,6 +218,7 @@ impl Queue {
             counts: self.counts.to_vec(),
             sum: self.sum,
             unit: Unit::Micros,
+            has_short_bounds: false,
         }
     }
 }

@@ -21,6 +21,8 @@ pub struct Metric {
     pub other: Vec<(Label, Arc<str>)>,
     /// Conditions that a line must all meet to be counted.
     pub when: Vec<Condition>,
+    /// True if a whole bound of a histogram is written without a decimal point.
+    pub has_short_bounds: bool,
     /// Fields without which a source has no such family, besides the field of the value.
     pub needs: FieldSet,
 }

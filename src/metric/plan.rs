@@ -69,6 +69,7 @@ impl MetricPlan {
             labels: metric.labels.clone(),
             when: metric.when.iter().filter(is_asked).cloned().collect(),
             other: metric.other.clone(),
+            has_short_bounds: metric.has_short_bounds,
         };
         let fields = family.labels_used().filter_map(Label::field);
         self.fields = fields.fold(self.fields, FieldSet::with);

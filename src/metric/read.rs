@@ -13,6 +13,8 @@ use crate::model::{Bytes, Field, FieldSet, Micros, Unit};
 const BUCKETS: usize = 64;
 /// Longest name and longest label value, in bytes.
 const NAME_BYTES: usize = 128;
+/// Largest bound, in its unit. Scrapers read bounds as floats, which tell all smaller integers apart.
+const MAX_BOUND: u64 = 1 << 53;
 const TYPES: [&str; 2] = ["counter", "histogram"];
 /// The `value` of a counter of rejected lines.
 const REJECTED: &str = "rejected_lines";
@@ -32,6 +34,7 @@ pub fn read(mut section: Section<'_>, report: &mut Report) -> Option<Spot<Metric
     let value = section.string("value", report);
     let labels = section.strings("labels", report);
     let buckets = section.numbers("buckets", report);
+    let short_bounds = section.boolean("short_bounds", report);
     let needs = section.strings("needs", report);
     let other = section.scalars("other", report);
     let when = section.section("when", report);
@@ -40,6 +43,10 @@ pub fn read(mut section: Section<'_>, report: &mut Report) -> Option<Spot<Metric
         check_name(name, report);
     }
     let labels = labels.map_or_else(Vec::new, |labels| read_labels(&labels.value, report));
+    if let (Some(short), Some("counter")) = (&short_bounds, kind.as_ref().map(|kind| &*kind.value))
+    {
+        report.push(Fault::error("a counter has no bounds").at(short.place.clone()));
+    }
     let when = when.map_or_else(Vec::new, |section| read_when(section, report));
     let needs = needs.map_or(FieldSet::EMPTY, |needs| read_needs(&needs.value, report));
     let other = read_other(other, report);
@@ -60,6 +67,7 @@ pub fn read(mut section: Section<'_>, report: &mut Report) -> Option<Spot<Metric
         labels,
         other,
         when,
+        has_short_bounds: short_bounds.is_some_and(|short| short.value),
         needs,
     };
     (report.errors() == before).then_some(Spot {
@@ -294,6 +302,18 @@ fn bounds(texts: &Spot<Vec<Spot<String>>>, unit: Unit, report: &mut Report) -> O
                 Fault::error(format!(
                     "`{}` is not greater than the bound before it",
                     text.value
+                ))
+                .at(text.place.clone()),
+            ),
+            Some(number) if number > MAX_BOUND => report.push(
+                Fault::error(format!(
+                    "`{}` is too large for a bound: a float cannot hold each number above 2^53{}",
+                    text.value,
+                    if unit == Unit::Micros {
+                        " microseconds"
+                    } else {
+                        ""
+                    }
                 ))
                 .at(text.place.clone()),
             ),

@@ -76,6 +76,8 @@ pub struct Histogram {
     pub sum: u64,
     /// The unit of `bounds` and `sum`.
     pub unit: Unit,
+    /// True if a whole bound is written without a decimal point: `1` instead of `1.0`.
+    pub has_short_bounds: bool,
 }
 
 impl Kind {

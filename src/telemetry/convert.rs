@@ -108,6 +108,7 @@ fn histogram(histogram: &proto::Histogram) -> Histogram {
         counts,
         sum: micros(histogram.get_sample_sum()),
         unit: Unit::Micros,
+        has_short_bounds: false,
     }
 }
 
@@ -184,6 +185,7 @@ mod tests {
                 counts: vec![1, 2, 0, 1],
                 sum: 3_005_100,
                 unit: Unit::Micros,
+                has_short_bounds: false,
             })
         );
     }

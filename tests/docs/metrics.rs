@@ -26,7 +26,7 @@ const METRICS: &str = "docs/metrics.md";
 struct Shown {
     kind: String,
     labels: BTreeSet<String>,
-    /// Upper bounds of buckets, without `+Inf`.
+    /// Upper bounds of buckets, without `+Inf`, as a person writes them: `1`, not `1.0`.
     bounds: Vec<String>,
 }
 
@@ -52,11 +52,14 @@ fn shown(families: &Families) -> BTreeMap<String, Shown> {
                 .map_or("", |(labels, _)| labels);
             for label in labels.split(',').filter(|label| !label.is_empty()) {
                 let (name, value) = label.split_once('=').unwrap();
-                let bound = value.trim_matches('"');
                 if name != "le" {
                     family.labels.insert(name.to_owned());
-                } else if bound != "+Inf" && !family.bounds.iter().any(|known| known == bound) {
-                    family.bounds.push(bound.to_owned());
+                    continue;
+                }
+                let bound: f64 = value.trim_matches('"').parse().unwrap();
+                let bound = bound.to_string();
+                if bound != "inf" && !family.bounds.contains(&bound) {
+                    family.bounds.push(bound);
                 }
             }
         }

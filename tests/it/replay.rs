@@ -212,7 +212,11 @@ fn json_has_the_same_values_as_the_metrics() {
 
     let mut expected = Samples::new();
     for sample in page.all() {
-        let key = (sample.name.clone(), sample.labels.clone());
+        let mut labels = sample.labels.clone();
+        if let Some(le) = labels.get_mut("le") {
+            *le = le.parse::<f64>().unwrap().to_string();
+        }
+        let key = (sample.name.clone(), labels);
         assert_eq!(expected.insert(key, sample.value.to_string()), None);
     }
     let mut found = samples(&json);
@@ -249,8 +253,8 @@ fn samples(json: &Value) -> Samples {
             for bucket in series["buckets"].as_array().unwrap() {
                 let mut labels = labels.clone();
                 let le = &bucket["le"];
-                let le = le.as_str().map_or_else(|| le.to_string(), str::to_owned);
-                labels.insert("le".into(), le);
+                let le = le.as_f64().or_else(|| le.as_str()?.parse().ok()).unwrap();
+                labels.insert("le".into(), le.to_string());
                 add(format!("{name}_bucket"), &labels, &bucket["count"]);
             }
             add(format!("{name}_sum"), &labels, &series["sum"]);

@@ -51,6 +51,7 @@ fn definition(name: &str, kind: Kind, labels: &[Label]) -> Definition {
         labels: labels.to_vec(),
         when: Vec::new(),
         other: Vec::new(),
+        has_short_bounds: false,
     }
 }
 

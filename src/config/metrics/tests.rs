@@ -140,6 +140,11 @@ fn bounds_are_exact_and_ascend() {
         "`0.5` is not greater than the bound before it",
     );
     check(
+        "response_bytes",
+        "[9007199254740992, 9007199254740993]",
+        "`9007199254740993` is too large for a bound: a float cannot hold each number above 2^53",
+    );
+    check(
         "duration",
         "[]",
         "a histogram takes 1 to 64 bounds, not counting +Inf",

@@ -34,6 +34,7 @@ fn histogram(bounds: &[u64], counts: &[u64], sum: u64, unit: Unit) -> Value {
         counts: counts.to_vec(),
         sum,
         unit,
+        has_short_bounds: false,
     })
 }
 
@@ -100,7 +101,7 @@ fn a_histogram_without_labels() {
         ),
         "# HELP size Help of size.\n\
          # TYPE size histogram\n\
-         size_bucket{le=\"1024\"} 0\n\
+         size_bucket{le=\"1024.0\"} 0\n\
          size_bucket{le=\"+Inf\"} 1\n\
          size_sum 2000\n\
          size_count 1\n",
@@ -129,9 +130,11 @@ fn bounds_of_one_family_do_not_leak_into_the_next() {
             histogram(&[7, 8], &[0, 0, 0], 0, Unit::Bytes),
         ),
     ]));
-    assert!(text.contains("a_bucket{le=\"1\"} 0\n"));
-    assert!(text.contains("b_bucket{le=\"1000000\"} 0\n"));
-    assert!(text.contains("c_bucket{le=\"7\"} 0\nc_bucket{le=\"8\"} 0\nc_bucket{le=\"+Inf\"} 0\n"));
+    assert!(text.contains("a_bucket{le=\"1.0\"} 0\n"));
+    assert!(text.contains("b_bucket{le=\"1e+06\"} 0\n"));
+    assert!(
+        text.contains("c_bucket{le=\"7.0\"} 0\nc_bucket{le=\"8.0\"} 0\nc_bucket{le=\"+Inf\"} 0\n")
+    );
 }
 
 #[test]
@@ -204,7 +207,7 @@ fn parse(text: &str) -> Samples {
 }
 
 fn histograms() -> impl Strategy<Value = (Vec<u64>, Vec<u64>, u64)> {
-    proptest::collection::btree_set(any::<u64>(), 0..12).prop_flat_map(|bounds| {
+    proptest::collection::btree_set(0..=1_u64 << 53, 0..12).prop_flat_map(|bounds| {
         let counts = proptest::collection::vec(0..u64::MAX / 16, bounds.len() + 1);
         (Just(bounds.into_iter().collect()), counts, any::<u64>())
     })
@@ -247,7 +250,12 @@ proptest! {
         let mut below = 0;
         for (at, count) in counts.iter().enumerate() {
             below += count;
-            let le = bounds.get(at).map_or("+Inf".to_owned(), u64::to_string);
+            let mut le = b"+Inf".to_vec();
+            if let Some(bound) = bounds.get(at) {
+                le.clear();
+                push_bound(*bound, Unit::Bytes, false, &mut le);
+            }
+            let le = String::from_utf8(le).unwrap();
             let sample = samples.get(&("x_bucket".to_owned(), with_label(Some(le))));
             prop_assert_eq!(sample, Some(&below.to_string()));
         }

@@ -34,6 +34,7 @@ fn metric(name: &str, labels: &[Label], when: &[Condition]) -> Metric {
         labels: labels.to_vec(),
         other: Vec::new(),
         when: when.to_vec(),
+        has_short_bounds: false,
         needs: FieldSet::EMPTY,
     }
 }

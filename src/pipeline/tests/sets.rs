@@ -186,6 +186,7 @@ fn by_host(when: &[&str]) -> Metric {
             [] => Vec::new(),
             globs => vec![Condition::new(Label::Host, globs.iter().copied()).unwrap()],
         },
+        has_short_bounds: false,
         needs: FieldSet::EMPTY,
     }
 }

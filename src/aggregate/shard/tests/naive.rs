@@ -98,6 +98,7 @@ fn zero(kind: &Kind) -> Value {
             counts: vec![0; bounds.len() + 1],
             sum: 0,
             unit: measure.unit(),
+            has_short_bounds: false,
         }),
     }
 }
