@@ -8,7 +8,9 @@ use tracing::Level;
 
 use super::access::AccessRecord;
 use super::log_limiter::MessageKind;
+use super::shared_shard::SharedShard;
 use super::source_log::SourceLog;
+use crate::model::Gap;
 use crate::source::{FileError, FileEvent, StreamEvent};
 use crate::telemetry::SourceTelemetry;
 
@@ -17,15 +19,22 @@ pub(super) struct EventSink {
     pub(super) telemetry: SourceTelemetry,
     pub(super) log: Arc<SourceLog>,
     pub(super) access: Arc<AccessRecord>,
+    pub(super) shard: Arc<SharedShard>,
 }
 
 impl EventSink {
+    /// Counts a gap, which is committed as lines are.
+    fn count_gap(&self, gap: Option<Gap>) {
+        if let Some(gap) = gap {
+            self.telemetry.gap(&gap);
+            self.shard.revise();
+        }
+    }
+
     /// Counts and logs an event of followed files.
     pub(super) fn file_event(&self, event: &FileEvent) {
         self.access.file_event(event);
-        if let Some(gap) = event.gap() {
-            self.telemetry.gap(&gap);
-        }
+        self.count_gap(event.gap());
         let (name, level) = match event {
             FileEvent::Truncated { copy: None, .. } => ("truncated", Level::WARN),
             FileEvent::Gone { .. } => ("gone", Level::WARN),
@@ -64,9 +73,7 @@ impl EventSink {
     /// Counts and logs an event of a pipe, socket or journal.
     pub(super) fn stream_event(&self, event: &StreamEvent) {
         self.access.stream_event(event);
-        if let Some(gap) = event.gap() {
-            self.telemetry.gap(&gap);
-        }
+        self.count_gap(event.gap());
         let (name, level) = match event {
             StreamEvent::Lost { reason, loss } => return self.log.lost(*reason, *loss, event),
             StreamEvent::Opened { .. } => ("opened", Level::INFO),

@@ -164,6 +164,7 @@ impl Shards {
             shard.account(&mut accounts);
         }
         families.extend(accounts.into_families());
+        families.extend(self.telemetry.gap_families());
         families.extend(sources.links.families());
         families.extend(sources.links.outcomes());
         Families::new(families)

@@ -11,6 +11,7 @@ use crate::aggregate::Accounts;
 use crate::clock::Waker;
 use crate::model::{Families, Family, SavedLink, SavedSource};
 use crate::source::OpenLog;
+use crate::telemetry::gap_families;
 
 /// State of one source.
 pub(super) struct SourceSnapshot {
@@ -70,6 +71,8 @@ impl Drop for SnapshotRequest {
 pub(super) fn families(snapshots: &mut [SourceSnapshot]) -> Families {
     let mut all = Vec::new();
     let mut accounts = Accounts::default();
+    let gaps = snapshots.iter().map(|one| &one.saved);
+    all.extend(gap_families(gaps.map(|one| (&*one.name, &*one.gaps))));
     for snapshot in snapshots {
         all.append(&mut snapshot.families);
         accounts.append(&mut snapshot.accounts);

@@ -106,6 +106,7 @@ impl<F: Fs> Work<F> {
             telemetry: self.telemetry.clone(),
             log: Arc::clone(&self.log),
             access: Arc::clone(&self.access),
+            shard: Arc::clone(&self.shard),
         }
     }
 
@@ -213,6 +214,7 @@ impl<F: Fs> Work<F> {
             ledger: shard.ledger().save(),
             families: shard.save(),
             routes: self.pipeline.save_routes(),
+            gaps: self.telemetry.save_gaps(),
         };
         drop(shard);
         if let Some(link) = link {

@@ -20,8 +20,8 @@ pub use families::{Families, Family, Histogram, Kind, Labels, Number, Series, Va
 pub use gap::{Gap, GapBound, GapReason};
 pub use record::{Field, FieldSet, Record, UpstreamList};
 pub use saved::{
-    Saved, SavedFamily, SavedFiles, SavedInput, SavedLedger, SavedLines, SavedLink, SavedRequest,
-    SavedRoutes, SavedSeries, SavedSide, SavedSource,
+    Saved, SavedFamily, SavedFiles, SavedGap, SavedInput, SavedLedger, SavedLines, SavedLink,
+    SavedRequest, SavedRoutes, SavedSeries, SavedSide, SavedSource,
 };
 pub use secret::SecretKey;
 pub use timeline::{Change, Course, Timeline, Track};

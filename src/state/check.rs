@@ -65,7 +65,9 @@ fn check_source(source: &SavedSource) -> Result<(), Inconsistency> {
     let ledger = &source.ledger;
     let rejected = ledger.rejected.iter().map(|(reason, _)| reason);
     let skipped = ledger.skipped.iter().map(|(rule, _)| rule);
+    let gaps = source.gaps.iter().map(|gap| &gap.reason);
     let reason = repeated(rejected).or_else(|| repeated(skipped));
+    let reason = reason.or_else(|| repeated(gaps));
     let route = repeated(&source.routes.names);
     if let Some(name) = reason.map(String::as_str).or(route.map(|route| &**route)) {
         return Err(Inconsistency::Name {

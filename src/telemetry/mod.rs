@@ -4,22 +4,27 @@
 //! configuration, all other text from this program.
 
 mod convert;
+mod gaps;
 pub mod log;
 mod log_queue;
 mod metric;
 mod state;
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use prometheus::core::{Atomic, AtomicF64, AtomicI64, Collector, GenericGauge, GenericGaugeVec};
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
+pub use gaps::gap_families;
 pub use metric::Metric;
 pub use state::StateTelemetry;
 
-use crate::model::{Bytes, Family, Gap, GapReason, Kind, Number, Series, Unit, Value};
+use crate::model::{Bytes, Family, Gap, GapReason, Kind, Number, SavedGap, Series, Unit, Value};
 use convert::unix_seconds;
+use gaps::SharedGaps;
 
 /// Upper bounds of `httplog_exporter_scrape_duration_seconds`, in seconds.
 const SCRAPE_BUCKETS: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5];
@@ -34,8 +39,8 @@ pub struct TelemetryError(#[from] prometheus::Error);
 pub struct Telemetry {
     registry: Registry,
     started: SystemTime,
-    gap_events: IntCounterVec,
-    gap_bytes: IntCounterVec,
+    /// Gaps of each source, by name.
+    gaps: Mutex<BTreeMap<String, SharedGaps>>,
     lag_bytes: GenericGaugeVec<AtomicI64>,
     lag_seconds: GenericGaugeVec<AtomicF64>,
     last_line: GenericGaugeVec<AtomicF64>,
@@ -53,8 +58,7 @@ pub struct Telemetry {
 #[derive(Clone, Debug)]
 pub struct SourceTelemetry {
     name: String,
-    gap_events: IntCounterVec,
-    gap_bytes: IntCounterVec,
+    gaps: SharedGaps,
     lag_bytes: IntGauge,
     lag_seconds: GenericGauge<AtomicF64>,
     last_line: GenericGaugeVec<AtomicF64>,
@@ -79,8 +83,7 @@ impl Telemetry {
         let scrapes = HistogramOpts::from(options(Metric::ScrapeDuration)).buckets(buckets);
         Ok(Self {
             started,
-            gap_events: counters(&registry, Metric::GapEvents)?,
-            gap_bytes: counters(&registry, Metric::GapBytes)?,
+            gaps: Mutex::default(),
             lag_bytes: gauges(&registry, Metric::LagBytes)?,
             lag_seconds: gauges(&registry, Metric::LagSeconds)?,
             last_line: gauges(&registry, Metric::LastLineTimestamp)?,
@@ -105,27 +108,32 @@ impl Telemetry {
         })
     }
 
-    /// Returns the current values of all metrics.
+    /// Returns the current values of all metrics but those of gaps, which belong to what was counted.
     pub fn families(&self) -> Vec<Family> {
         let mut families = convert::families(self.registry.gather(), self.started);
         families.push(dropped_messages());
         families
     }
 
-    /// Returns a handle to the metrics of a source, which are created on the first call for its name. Gap
-    /// counters of the given reasons start at 0, so that `increase()` includes their first event.
+    /// Returns the families of the gaps of all sources.
+    pub fn gap_families(&self) -> Vec<Family> {
+        let gaps = self.gaps.lock().unwrap_or_else(PoisonError::into_inner);
+        let gaps: Vec<_> = gaps
+            .iter()
+            .map(|(name, gaps)| (name.clone(), gaps.save()))
+            .collect();
+        gap_families(gaps.iter().map(|(name, gaps)| (&**name, &**gaps)))
+    }
+
+    /// Returns a handle to the metrics of a source, which are created on the first call for its name.
     pub fn source(&self, name: &str, gap_reasons: &[GapReason]) -> SourceTelemetry {
-        for reason in gap_reasons {
-            self.gap_events.with_label_values(&[name, reason.name]);
-            for bound in reason.bounds {
-                let labels = [name, reason.name, bound.name()];
-                self.gap_bytes.with_label_values(&labels);
-            }
-        }
+        let mut all = self.gaps.lock().unwrap_or_else(PoisonError::into_inner);
+        let gaps = all.entry(name.to_owned()).or_default().clone();
+        drop(all);
+        gaps.begin(gap_reasons);
         SourceTelemetry {
             name: name.to_owned(),
-            gap_events: self.gap_events.clone(),
-            gap_bytes: self.gap_bytes.clone(),
+            gaps,
             lag_bytes: self.lag_bytes.with_label_values(&[name]),
             lag_seconds: self.lag_seconds.with_label_values(&[name]),
             last_line: self.last_line.clone(),
@@ -134,9 +142,11 @@ impl Telemetry {
         }
     }
 
-    /// Removes the gauges of a source that was removed from the configuration. Its counters stay, since a
-    /// counter that disappears and returns counts as a reset.
+    /// Removes the metrics of a source that was removed from the configuration.
     pub fn forget_source(&self, name: &str) {
+        let mut gaps = self.gaps.lock().unwrap_or_else(PoisonError::into_inner);
+        gaps.remove(name);
+        drop(gaps);
         // An error means that the gauge does not exist.
         let _ = self.lag_bytes.remove_label_values(&[name]);
         let _ = self.lag_seconds.remove_label_values(&[name]);
@@ -217,6 +227,21 @@ impl SourceTelemetry {
             .set(i64::try_from(files).unwrap_or(i64::MAX));
     }
 
+    /// Counts lines that were lost, or may have been.
+    pub fn gap(&self, gap: &Gap) {
+        self.gaps.count(gap);
+    }
+
+    /// Returns the gaps so far.
+    pub fn save_gaps(&self) -> Vec<SavedGap> {
+        self.gaps.save()
+    }
+
+    /// Adds saved gaps. Those of a reason that the source does not have are left out.
+    pub fn resume_gaps(&self, saved: &[SavedGap]) {
+        self.gaps.resume(saved);
+    }
+
     /// Sets whether the last read of the source's URLconf succeeded; `None` for a source without one.
     pub fn set_urlconf(&self, is_successful: Option<bool>) {
         let labels = [self.name.as_str()];
@@ -229,17 +254,6 @@ impl SourceTelemetry {
                 // An error means that the gauge does not exist.
                 let _ = self.urlconf_reload_successful.remove_label_values(&labels);
             }
-        }
-    }
-
-    /// Counts lines that were lost, or may have been.
-    pub fn gap(&self, gap: &Gap) {
-        let (name, reason) = (self.name.as_str(), gap.reason.name);
-        let events = self.gap_events.with_label_values(&[name, reason]);
-        events.inc_by(gap.count);
-        for (bound, bytes) in gap.bounds() {
-            let labels = [name, reason, bound.name()];
-            self.gap_bytes.with_label_values(&labels).inc_by(bytes);
         }
     }
 }

@@ -19,8 +19,18 @@ fn telemetry() -> Telemetry {
     Telemetry::new("1.2.3", UNIX_EPOCH + Duration::from_secs(1_700_000_000)).unwrap()
 }
 
+/// Returns all families, those of gaps included.
+fn all(telemetry: &Telemetry) -> Families {
+    Families::new(
+        telemetry
+            .families()
+            .into_iter()
+            .chain(telemetry.gap_families()),
+    )
+}
+
 fn value(telemetry: &Telemetry, metric: Metric, labels: &[(&str, &str)]) -> Option<f64> {
-    let families = Families::new(telemetry.families());
+    let families = all(telemetry);
     let series = families.get(metric.name())?.series.iter().find(|series| {
         series.labels.len() == labels.len()
             && labels
@@ -29,6 +39,8 @@ fn value(telemetry: &Telemetry, metric: Metric, labels: &[(&str, &str)]) -> Opti
     })?;
     match series.value {
         Value::Number(Number::Float(value)) => Some(value),
+        #[expect(clippy::cast_precision_loss, reason = "the numbers of tests are small")]
+        Value::Number(Number::Exact(value, _)) => Some(value as f64),
         _ => None,
     }
 }
@@ -52,7 +64,7 @@ fn every_metric_is_among_the_families() {
     telemetry.state().unwrap().set(Duration::from_secs(2), true);
     telemetry.config_loaded(UNIX_EPOCH);
     telemetry.http_request("/metrics", 200);
-    let families = Families::new(telemetry.families());
+    let families = all(&telemetry);
     for metric in Metric::ALL {
         let family = families.get(metric.name()).unwrap();
         assert_eq!(&*family.help, metric.help());
@@ -96,6 +108,30 @@ fn gaps_of_known_reasons_start_at_zero() {
 }
 
 #[test]
+fn saved_gaps_go_on() {
+    let gap = Gap {
+        reason: TRUNCATED,
+        count: 2,
+        at_least: 7,
+        at_most: 9,
+    };
+    let former = telemetry().source("nginx", &[TRUNCATED, VANISHED]);
+    former.gap(&gap);
+    let telemetry = telemetry();
+    // A source of another kind does not have the other reason.
+    let source = telemetry.source("nginx", &[TRUNCATED]);
+    source.resume_gaps(&former.save_gaps());
+    source.gap(&gap);
+    let labels = [("source", "nginx"), ("reason", "truncated")];
+    assert_eq!(value(&telemetry, Metric::GapEvents, &labels), Some(4.0));
+    let labels = [&labels[..], &[("bound", "min")]].concat();
+    assert_eq!(value(&telemetry, Metric::GapBytes, &labels), Some(14.0));
+    assert_eq!(source.save_gaps().len(), 1);
+    telemetry.forget_source("nginx");
+    assert_eq!(value(&telemetry, Metric::GapBytes, &labels), None);
+}
+
+#[test]
 fn a_source_without_a_line_has_no_time_of_the_last_one() {
     let telemetry = telemetry();
     let source = telemetry.source("nginx", &[]);
@@ -128,7 +164,7 @@ fn a_source_without_a_urlconf_has_no_series_for_it() {
 }
 
 #[test]
-fn a_removed_source_keeps_only_its_counters() {
+fn a_removed_source_has_no_metrics() {
     let telemetry = telemetry();
     let source = telemetry.source("nginx", &[TRUNCATED]);
     source.set_lag_bytes(Bytes(7));
@@ -142,11 +178,7 @@ fn a_removed_source_keeps_only_its_counters() {
     for metric in [Metric::LagBytes, Metric::LagSeconds, Metric::FilesOpen] {
         assert_eq!(value(&telemetry, metric, &labels), None);
     }
-    assert!(
-        Families::new(telemetry.families())
-            .get(Metric::GapEvents.name())
-            .is_some()
-    );
+    assert!(all(&telemetry).get(Metric::GapEvents.name()).is_none());
 }
 
 #[test]

@@ -122,7 +122,7 @@ fn telemetry() -> Vec<Family> {
     telemetry.config_loaded(UNIX_EPOCH);
     telemetry.http_request("/", 200);
     telemetry.state().unwrap().committed(Duration::ZERO, true);
-    telemetry.families()
+    [telemetry.families(), telemetry.gap_families()].concat()
 }
 
 #[test]

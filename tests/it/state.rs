@@ -5,7 +5,7 @@ mod command;
 mod full;
 mod next;
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -145,6 +145,36 @@ fn counts_go_on_exactly_after_a_kill_with_rotations_meanwhile() {
     append_lines(&log, 1);
     let daemon = Daemon::configured(dir.path(), &config);
     assert_counted(&daemon, 18);
+}
+
+#[test]
+fn gaps_go_on_after_a_kill() {
+    let dir = tempfile::tempdir().unwrap();
+    let (log, config, daemon) = counting_three_lines(dir.path());
+    let labels = [("source", "nginx"), ("reason", "truncated")];
+    let gaps = |daemon: &Daemon| {
+        let name = "httplog_exporter_gap_events_total";
+        daemon.scrape().value(name, &labels)
+    };
+    assert_eq!(gaps(&daemon), Some(0.0));
+    let truncate = |daemon: &Daemon, lines| {
+        File::options()
+            .write(true)
+            .open(&log)
+            .unwrap()
+            .set_len(0)
+            .unwrap();
+        daemon.wait_until_said("was truncated");
+        append_lines(&log, 1);
+        assert_counted(daemon, lines);
+    };
+    truncate(&daemon, 4);
+    assert_eq!(gaps(&daemon), Some(1.0));
+    drop(daemon); // SIGKILL
+    let daemon = Daemon::configured(dir.path(), &config);
+    assert_eq!(gaps(&daemon), Some(1.0));
+    truncate(&daemon, 5);
+    assert_eq!(gaps(&daemon), Some(2.0));
 }
 
 #[test]

@@ -105,6 +105,10 @@ fn write_source(out: &mut impl Write, source: &SavedSource) -> io::Result<()> {
     for (reason, lines) in rejected.iter().filter(|(_, lines)| *lines > 0) {
         writeln!(out, "  rejected, {reason}: {}", grouped(*lines))?;
     }
+    for gap in source.gaps.iter().filter(|gap| gap.events > 0) {
+        let (reason, events) = (&gap.reason, grouped(gap.events));
+        writeln!(out, "  gaps, {reason}: {events}")?;
+    }
     let families = match source.families.len() {
         1 => "1 family".to_owned(),
         number => format!("{number} families"),
@@ -183,6 +187,8 @@ fn to_json(
 
 fn source_json(source: &SavedSource) -> Value {
     let ledger = &source.ledger;
+    let gaps = source.gaps.iter();
+    let gaps: Vec<_> = gaps.map(|gap| (gap.reason.clone(), gap.events)).collect();
     let families = source.families.iter();
     let families = families.map(|family| (family.name.to_string(), family.series.len().into()));
     let mut shown = json!({
@@ -192,6 +198,7 @@ fn source_json(source: &SavedSource) -> Value {
         "bytes": ledger.bytes,
         "rejected": by_reason(&ledger.rejected),
         "skipped": by_reason(&ledger.skipped),
+        "gaps": by_reason(&gaps),
         "series": Value::Object(families.collect()),
         "routes": source.routes.names.len(),
     });

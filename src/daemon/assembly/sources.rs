@@ -186,6 +186,7 @@ impl<F: Fs> Assembly<F> {
         let mut access = Arc::default();
         let mut from = SavedInput::Stream;
         let mut successor = None;
+        let mut gaps = Vec::new();
         let (mut input, waker, pipeline, shard) = match base {
             Base::New(input, waker, saved) => {
                 let mut pipeline = Pipeline::new(settings, budget.clone());
@@ -194,6 +195,7 @@ impl<F: Fs> Assembly<F> {
                     pipeline.resume_routes(&saved.routes);
                     report_changed(&saved.name, &shard.resume(saved.families, &saved.ledger));
                     from = saved.input;
+                    gaps = saved.gaps;
                 }
                 (input, waker, pipeline, Arc::new(SharedShard::new(shard)))
             }
@@ -218,6 +220,7 @@ impl<F: Fs> Assembly<F> {
         let views = routes.and_then(|routes| Views::new(routes, now.unwrap_or_default()));
         let reasons = gap_reasons(&source.input);
         let telemetry = self.telemetry.source(&source.name, reasons);
+        telemetry.resume_gaps(&gaps);
         telemetry.set_urlconf(views.is_some().then_some(true));
         let work = Work {
             name: source.name.clone(),

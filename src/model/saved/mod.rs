@@ -37,6 +37,21 @@ pub struct SavedSource {
     pub families: Vec<SavedFamily>,
     /// Names of routes.
     pub routes: SavedRoutes,
+    /// Gaps, by reason.
+    pub gaps: Vec<SavedGap>,
+}
+
+/// Gaps of one reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedGap {
+    /// The reason.
+    pub reason: String,
+    /// Number of losses.
+    pub events: u64,
+    /// Lost bytes that are known; `None` if the reason does not have this bound.
+    pub at_least: Option<u64>,
+    /// Most bytes that can have been lost; `None` if the reason does not have this bound.
+    pub at_most: Option<u64>,
 }
 
 /// Position in an input.

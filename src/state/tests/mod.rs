@@ -7,8 +7,8 @@ mod real;
 pub(crate) mod simulated;
 
 use crate::model::{
-    Saved, SavedFamily, SavedInput, SavedLedger, SavedLines, SavedLink, SavedRequest, SavedRoutes,
-    SavedSeries, SavedSide, SavedSource,
+    Saved, SavedFamily, SavedGap, SavedInput, SavedLedger, SavedLines, SavedLink, SavedRequest,
+    SavedRoutes, SavedSeries, SavedSide, SavedSource,
 };
 
 use super::{Durability, Header, Host};
@@ -63,6 +63,12 @@ fn small() -> Saved {
         ledger: ledger.clone(),
         families: vec![family.clone()],
         routes: routes.clone(),
+        gaps: vec![SavedGap {
+            reason: "truncated".into(),
+            events: 2,
+            at_least: Some(7),
+            at_most: None,
+        }],
     };
     let cursor = "s=1;i=2".to_owned();
     let outcomes = vec![("joined".into(), 3)];

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use httplog_exporter::model::{
-    Saved, SavedFamily, SavedInput, SavedLedger, SavedLink, SavedSeries, SavedSource,
+    Saved, SavedFamily, SavedGap, SavedInput, SavedLedger, SavedLink, SavedSeries, SavedSource,
 };
 use httplog_exporter::state::{Durability, Host, RealDirectory, Settings, Store};
 use serde_json::Value;
@@ -33,6 +33,12 @@ fn saved() -> Saved {
             skipped: vec![("empty".into(), 5)],
         },
         families: vec![family],
+        gaps: vec![SavedGap {
+            reason: "truncated".into(),
+            events: 2,
+            at_least: Some(7),
+            at_most: None,
+        }],
         ..SavedSource::default()
     };
     let gunicorn = SavedSource {
@@ -87,6 +93,7 @@ fn what_is_kept_is_shown_in_words() {
         rest,
         "nginx: 1,239 lines, 1,200 recorded, 34 rejected, 5 skipped; 123,456 bytes\n  \
            rejected, format: 34\n  \
+           gaps, truncated: 2\n  \
            2 series of 1 family, 0 routes\n  \
            a stream, of which nothing can be read again\n\
          gunicorn: 0 lines, 0 recorded, 0 rejected, 0 skipped; 0 bytes\n  \
@@ -103,6 +110,7 @@ fn what_is_kept_is_shown_in_words() {
         ("/durability", "power".into()),
         ("/format", "1.0".into()),
         ("/sources/0/rejected/format", 34.into()),
+        ("/sources/0/gaps/truncated", 2.into()),
         ("/sources/0/series/httplog_requests_total", 2.into()),
         ("/sources/1/input", "journal".into()),
         ("/sources/1/cursor", "s=1;i=2".into()),
