@@ -26,6 +26,7 @@ use markdown::{blocks, blocks_and_lines, markdown, root, rows, spans, text};
 const CONFIGURATION: &str = "docs/configuration.md";
 const GUIDES: [&str; 2] = ["docs/guide.md", "docs/guide.fr.md"];
 const BACKFILL: [&str; 2] = ["docs/backfill.md", "docs/backfill.fr.md"];
+const STATE: [&str; 2] = ["docs/state.md", "docs/state.fr.md"];
 const MONITORING: [&str; 2] = ["docs/monitoring.md", "docs/monitoring.fr.md"];
 
 /// A minimal source, for configurations without one.
@@ -276,7 +277,7 @@ fn the_formats_to_paste_are_those_of_the_presets() {
 
 #[test]
 fn both_languages_show_the_same_commands() {
-    for pages in [GUIDES, MONITORING, BACKFILL] {
+    for pages in [GUIDES, MONITORING, BACKFILL, STATE] {
         same_commands(pages.map(text));
     }
 }
