@@ -93,6 +93,7 @@ pub(super) fn resume<F: Fs>(
         key,
         sources,
         links,
+        is_behind: _,
     } = recovered.saved;
     assembly.key = SecretKey(key);
     let limits = config.limits.join(Limits::PENDING_REQUESTS);

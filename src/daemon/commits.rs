@@ -89,16 +89,20 @@ impl Commits {
         let committed = self.committed_micros.load(Ordering::Acquire);
         let age = now.saturating_sub(Duration::from_micros(committed));
         let is_volatile = age >= VOLATILE_AFTER;
-        let is_failing = self.is_failing.load(Ordering::Acquire);
-        self.telemetry.set(age, !is_failing && !is_volatile);
+        self.telemetry.set(age, !self.is_failing() && !is_volatile);
         (!is_volatile).then(|| lock(&self.served).clone())
+    }
+
+    /// Returns whether the last commit failed.
+    pub(super) fn is_failing(&self) -> bool {
+        self.is_failing.load(Ordering::Acquire)
     }
 
     /// Returns the logs that belong to the next snapshot.
     pub(super) fn wanted_logs(&self) -> Logs {
         match self.durability {
             Durability::Process => Logs::None,
-            Durability::Power if self.is_failing.load(Ordering::Acquire) => Logs::All,
+            Durability::Power if self.is_failing() => Logs::All,
             Durability::Power => Logs::Advanced,
         }
     }

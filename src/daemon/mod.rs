@@ -42,4 +42,4 @@ pub use shared_shard::Shards;
 pub use start::Daemon;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -70,6 +70,7 @@ impl Recovered {
         if let Some(checkpoint) = loaded.checkpoint {
             self.is_behind |= checkpoint.may_be_rolled_back(&host);
             self.saved = checkpoint.into_parts().1;
+            self.is_behind |= self.saved.is_behind;
         }
         Ok(())
     }

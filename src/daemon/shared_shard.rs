@@ -152,8 +152,13 @@ impl Shards {
 }
 
 impl Shards {
+    /// Returns what was committed; `None` if what was counted is to be served.
+    pub(super) fn committed(&self) -> Option<Families> {
+        self.commits.get()?.served(self.clock.monotonic())
+    }
+
     /// Returns what was counted, whether it was committed or not.
-    fn counted(&self) -> Families {
+    pub(super) fn counted(&self) -> Families {
         let mut families = Vec::new();
         let mut accounts = Accounts::default();
         // The sources of one configuration, all before a reload or all after it.
@@ -173,13 +178,11 @@ impl Shards {
 
 impl Scrape for Shards {
     fn families(&self) -> Families {
-        let committed = if let Some(commits) = self.commits.get() {
-            commits.commit();
-            commits.served(self.clock.monotonic())
-        } else {
-            poll_now(&self.threads(), FRESHEN_LIMIT);
-            None
-        };
+        match self.commits.get() {
+            Some(commits) => commits.commit(),
+            None => poll_now(&self.threads(), FRESHEN_LIMIT),
+        }
+        let committed = self.committed();
         // First, as the registry's families are copied twice: what that frees is enough for all others.
         let own = Families::new(self.telemetry.families());
         own.joined(&committed.unwrap_or_else(|| self.counted()))

@@ -23,7 +23,7 @@ pub(super) struct SourceSnapshot {
     pub(super) accounts: Accounts,
     /// Logs that were wanted.
     pub(super) logs: Vec<Box<dyn OpenLog>>,
-    /// True if the source has lines that were not counted.
+    /// True if the source has lines that were not counted, or requests that were read late and are not joined.
     pub(super) is_behind: bool,
 }
 

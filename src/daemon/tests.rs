@@ -26,6 +26,9 @@ use crate::clock::{Clock as _, SystemClock, Waker};
 use crate::config::Config;
 use crate::text_file::Accept;
 
+pub(crate) mod planted;
+mod simulation;
+
 const DEADLINE: Duration = Duration::from_secs(30);
 const LINE: &str =
     "192.0.2.7 - - [22/Nov/2026:18:47:15 +0000] \"GET /a/ HTTP/1.1\" 200 10 \"-\" \"ua\"\n";

@@ -22,6 +22,7 @@ use super::source_log::SourceLog;
 use super::views::{Reread, Views};
 use crate::aggregate::Accounts;
 use crate::clock::{Clock, Waker};
+use crate::join::Link;
 use crate::model::{Batch, Bytes, Micros, SavedSource};
 use crate::pipeline::Pipeline;
 use crate::source::{Fs, Progress, ReadBuffer, RealFs};
@@ -50,6 +51,8 @@ pub(super) struct Work<F: Fs = RealFs> {
     pub(super) access: Arc<AccessRecord>,
     /// State of the input that was reported last.
     pub(super) reported: Option<Access>,
+    /// True once everything was read that there was.
+    pub(super) was_read: bool,
     /// Time since which bytes are known that were not read.
     pub(super) behind_since: Option<Duration>,
 }
@@ -186,6 +189,7 @@ impl<F: Fs> Work<F> {
         };
         let progress = self.input.poll(buffer, &mut sink, events);
         if progress == Progress::Idle {
+            self.was_read = true;
             self.pipeline.mark_read_until(now);
         }
         if was_read {
@@ -227,7 +231,9 @@ impl<F: Fs> Work<F> {
             families,
             accounts,
             logs,
-            is_behind: self.input.lag_bytes() > 0,
+            is_behind: !self.was_read
+                || self.input.lag_bytes() > 0
+                || link.is_some_and(Link::is_behind),
         }
     }
 

@@ -72,6 +72,8 @@ struct Inner {
     account: Account,
     /// For the front and each source behind it: the time up to which all lines have been read.
     read_until: Vec<Micros>,
+    /// Time at which every side was first read to its end.
+    caught_up: Option<Micros>,
     /// Arrival of the latest line. Threads read the clock on their own, and the time here must not go back.
     latest: Micros,
 }
@@ -88,6 +90,7 @@ impl Link {
                 pending: Pending::default(),
                 account,
                 read_until: vec![Micros(0); backs.len() + 1],
+                caught_up: None,
                 latest: Micros(0),
             }),
             key: SecretKey::random(),
@@ -162,6 +165,15 @@ impl Link {
             link: Arc::clone(self),
             side,
         })
+    }
+
+    /// Returns whether lines wait that arrived before every side was first read to its end. Another process that read them earlier
+    /// may have ended their wait already.
+    pub fn is_behind(&self) -> bool {
+        let inner = self.lock();
+        let is_early = |entry: &&Entry| inner.caught_up.is_none_or(|time| entry.since <= time);
+        let mut early = inner.pending.entries().take_while(is_early);
+        inner.caught_up.is_none() || early.any(|entry| !matches!(entry.state, State::Joined))
     }
 
     /// Ends the wait of all lines: no more will come.
@@ -271,6 +283,9 @@ impl Tap {
         let mut inner = self.end.link.lock();
         let until = &mut inner.read_until[self.end.side.index()];
         *until = now.max(*until);
+        if inner.caught_up.is_none() && inner.all_read_until() > Micros(0) {
+            inner.caught_up = Some(now);
+        }
         inner.expire();
     }
 
@@ -348,10 +363,14 @@ impl Inner {
         }
     }
 
+    /// Returns the time up to which every side was read.
+    fn all_read_until(&self) -> Micros {
+        self.read_until.iter().min().copied().unwrap_or_default()
+    }
+
     /// Ends the wait of entries for which every side was read up to the end of the wait.
     fn expire(&mut self) {
-        let read = self.read_until.iter().min().copied().unwrap_or_default();
-        let Some(limit) = read.0.checked_sub(self.limits.wait.0) else {
+        let Some(limit) = self.all_read_until().0.checked_sub(self.limits.wait.0) else {
             return;
         };
         while self.pending.oldest().is_some_and(|since| since.0 <= limit) {

@@ -10,11 +10,14 @@ use proptest::prelude::*;
 const WAIT: Micros = Micros(10_000_000);
 
 fn link(pending: usize) -> Arc<Link> {
-    let limits = Limits {
+    Arc::new(Link::new("nginx", &["gunicorn", "other"], limits(pending)))
+}
+
+fn limits(pending: usize) -> Limits {
+    Limits {
         pending,
         wait: WAIT,
-    };
-    Arc::new(Link::new("nginx", &["gunicorn", "other"], limits))
+    }
 }
 
 fn tap(link: &Arc<Link>, source: &str) -> Tap {
@@ -338,6 +341,27 @@ fn play_from(link: &Arc<Link>, mut now: u64, steps: &[Step]) -> [u64; 3] {
         arrive(&mut taps[side], now, &[record]);
     }
     lines
+}
+
+#[test]
+fn a_link_is_behind_while_requests_wait_that_arrived_before_all_sides_were_read() {
+    let link = Arc::new(Link::new("nginx", &["gunicorn"], limits(10)));
+    let (mut front, mut back) = (tap(&link, "nginx"), tap(&link, "gunicorn"));
+    arrive(
+        &mut front,
+        1,
+        &[passed("joined", "0.1", "200"), passed("lone", "0.1", "200")],
+    );
+    arrive(&mut back, 2, &[worked("joined", 1)]);
+    front.mark_read_until(Micros(3));
+    assert!(link.is_behind(), "not all sides were read");
+    back.mark_read_until(Micros(3));
+    assert!(link.is_behind(), "a request waits");
+    arrive(&mut front, 4, &[passed("later", "0.1", "200")]);
+    for tap in [&mut front, &mut back] {
+        tap.mark_read_until(Micros(1 + WAIT.0));
+    }
+    assert!(!link.is_behind());
 }
 
 proptest! {

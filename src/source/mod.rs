@@ -24,3 +24,6 @@ pub use stream::{
     STREAM_GAP_REASONS, Stream, StreamEvent, StreamReceiver, StreamThread, Syslog, SyslogAddress,
     SyslogAddressError, is_journal_export, unix_queue_length,
 };
+
+#[cfg(test)]
+pub(crate) use file::tests::{planted, simulation};

@@ -18,7 +18,7 @@ use super::unusable::{Damage, Unusable};
 use super::version::Version;
 use crate::model::{Saved, SavedLink, SavedSource};
 
-/// Section of the key that all sources share.
+/// Section of what all sources share.
 const SHARED: Kind = *b"SHRD";
 /// One source.
 const SOURCE: Kind = *b"SRCE";
@@ -42,6 +42,7 @@ pub struct Untrusted {
 #[derive(Serialize, Deserialize)]
 struct Shared {
     key: [u64; 2],
+    is_behind: bool,
 }
 
 /// Encodes a checkpoint. `expected` is the number of bytes for which memory is reserved.
@@ -54,11 +55,16 @@ pub fn encode(header: &Header, saved: &Saved, expected: usize) -> Result<Vec<u8>
     // A field that is added here is added to a section, too.
     let Saved {
         key,
+        is_behind,
         sources,
         links,
     } = saved;
     let mut writer = Writer::new(header, expected);
-    append(&mut writer, SHARED, &Shared { key: *key })?;
+    let shared = Shared {
+        key: *key,
+        is_behind: *is_behind,
+    };
+    append(&mut writer, SHARED, &shared)?;
     for source in sources {
         append(&mut writer, SOURCE, source)?;
     }
@@ -136,11 +142,12 @@ fn read_content(version: Version, sections: &[Section<'_>]) -> Result<Saved, Unu
             _ => return Err(section.damaged()),
         }
     }
-    let Some(Shared { key }) = shared else {
+    let Some(Shared { key, is_behind }) = shared else {
         return Err(Damage::Content(SHARED).at(0));
     };
     Ok(Saved {
         key,
+        is_behind,
         sources,
         links,
     })

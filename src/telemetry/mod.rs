@@ -11,7 +11,7 @@ mod metric;
 mod state;
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use prometheus::core::{Atomic, AtomicF64, AtomicI64, Collector, GenericGauge, GenericGaugeVec};
@@ -52,6 +52,7 @@ pub struct Telemetry {
     http_connections: IntGauge,
     http_connections_rejected: IntCounter,
     scrape_duration: Histogram,
+    state: OnceLock<StateTelemetry>,
 }
 
 /// A handle to the metrics of one source. Clones update the same metrics.
@@ -104,6 +105,7 @@ impl Telemetry {
                 IntCounter::with_opts(options(Metric::HttpConnectionsRejected)),
             )?,
             scrape_duration: register(&registry, Histogram::with_opts(scrapes))?,
+            state: OnceLock::new(),
             registry,
         })
     }

@@ -23,12 +23,20 @@ pub struct StateTelemetry {
 }
 
 impl Telemetry {
-    /// Registers the metrics of the state.
+    /// Returns a handle to the metrics of the state, which the first call registers.
     ///
     /// # Errors
     ///
-    /// If they are registered already.
+    /// If a name in [`Metric`] is invalid or repeated, which tests rule out.
     pub fn state(&self) -> Result<StateTelemetry, TelemetryError> {
+        if let Some(state) = self.state.get() {
+            return Ok(state.clone());
+        }
+        let state = self.register_state()?;
+        Ok(self.state.get_or_init(|| state).clone())
+    }
+
+    fn register_state(&self) -> Result<StateTelemetry, TelemetryError> {
         let registry = &self.registry;
         let commits = counters(registry, Metric::StateCommits)?;
         for outcome in OUTCOMES {

@@ -235,6 +235,7 @@ impl<F: Fs> Assembly<F> {
             explain: explain_command(source),
             access,
             reported: None,
+            was_read: false,
             behind_since: None,
         };
         (work, successor)

@@ -12,6 +12,8 @@ use crate::clock::Clock;
 use crate::daemon::control::{lock, micros};
 use crate::daemon::error::with_remedy;
 use crate::daemon::snapshot::{self, SourceSnapshot};
+#[cfg(test)]
+use crate::daemon::tests::planted::{Fault, is_planted};
 use crate::model::Saved;
 use crate::state::{Store, StoreError};
 
@@ -84,7 +86,7 @@ impl Committer {
     /// Commits snapshots that were taken after the counts had this revision.
     pub(in crate::daemon) fn commit(&mut self, revision: u64, snapshots: Vec<SourceSnapshot>) {
         self.commit_last(snapshots);
-        if !self.commits.is_failing.load(Ordering::Acquire) {
+        if !self.commits.is_failing() {
             self.revision = Some(revision);
         }
     }
@@ -98,9 +100,15 @@ impl Committer {
     /// Commits snapshots after which nothing more is counted.
     pub(in crate::daemon) fn commit_last(&mut self, mut snapshots: Vec<SourceSnapshot>) {
         let families = snapshot::families(&mut snapshots);
+        let began = self.clock.monotonic();
         let is_behind = snapshots.iter().any(|snapshot| snapshot.is_behind);
+        #[cfg(test)]
+        let is_behind = is_behind && !is_planted(Fault::ServesBehind);
+        // A source that is never read to its end must not keep the others from being served.
+        let is_behind = self.is_behind && is_behind && began < VOLATILE_AFTER;
         let mut saved = Saved {
             key: self.key,
+            is_behind,
             ..Saved::default()
         };
         let mut logs = Vec::new();
@@ -109,15 +117,17 @@ impl Committer {
             saved.links.extend(snapshot.link);
             saved.sources.push(snapshot.saved);
         }
-        let began = self.clock.monotonic();
+        #[cfg(test)]
+        if is_planted(Fault::ServesUncommitted) {
+            *lock(&self.commits.served) = families.clone();
+        }
         let committed =
             (self.store).commit(&saved, self.clock.wall(), &mut || snapshot::sync(&logs));
         let took = self.clock.monotonic().saturating_sub(began);
         self.commits.telemetry.committed(took, committed.is_ok());
         match committed {
             Ok(_) => {
-                // A source that is never read to its end must not keep the others from being served.
-                self.is_behind &= is_behind && began < VOLATILE_AFTER;
+                self.is_behind = is_behind;
                 if !self.is_behind {
                     *lock(&self.commits.served) = families;
                 }

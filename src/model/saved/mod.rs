@@ -18,6 +18,9 @@ pub use link::{SavedLines, SavedLink, SavedRequest, SavedSide};
 pub struct Saved {
     /// Secret key of all fingerprints.
     pub key: [u64; 2],
+    /// True if more may have been served than this contains: an older copy was used, and what stood in the logs then was not
+    /// counted yet.
+    pub is_behind: bool,
     /// Sources, in the order of the configuration.
     pub sources: Vec<SavedSource>,
     /// Links between sources.

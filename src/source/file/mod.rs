@@ -59,4 +59,4 @@ pub use shared::SharedFs;
 pub use watch::Watch;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

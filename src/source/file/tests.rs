@@ -31,14 +31,14 @@ mod logrotate;
 mod model;
 mod names;
 mod overwritten;
-pub(super) mod planted;
+pub(crate) mod planted;
 mod polling;
 mod reading;
 mod rehearsals;
 mod replaced;
 mod restarts;
 mod rotation;
-mod simulation;
+pub(crate) mod simulation;
 mod trouble;
 mod weeks;
 
@@ -137,7 +137,7 @@ impl Fs for Refusing {
     }
 }
 
-fn gzip(text: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(text: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(text).unwrap();
     encoder.finish().unwrap()

@@ -34,7 +34,7 @@ fn assembled(header: &Header, sections: &[(&[u8; 4], Vec<u8>)]) -> Vec<u8> {
 }
 
 fn key() -> Vec<u8> {
-    postcard::to_stdvec(&[1_u64, 2]).unwrap()
+    postcard::to_stdvec(&([1_u64, 2], false)).unwrap()
 }
 
 fn source(name: &str) -> SavedSource {
@@ -242,7 +242,7 @@ fn sections_that_do_not_belong_there_are_refused() {
 
 #[test]
 fn a_number_has_one_encoding() {
-    let mut content = vec![1, 2];
+    let mut content = vec![1, 2, 0];
     read(&assembled(&header(1), &[(SHARED, content.clone())])).unwrap();
     content.splice(1..2, [0x82, 0]);
     read(&assembled(&header(1), &[(SHARED, content)])).unwrap_err();

@@ -100,6 +100,7 @@ fn small() -> Saved {
     };
     Saved {
         key: [7, u64::MAX],
+        is_behind: true,
         links: vec![link],
         sources: vec![
             source("nginx", SavedInput::Files(Box::default())),

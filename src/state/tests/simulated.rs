@@ -3,7 +3,7 @@
 //! Operations that were not synced are in a list of pending ones. A loss of power keeps any subset of them, in their sequence, and of
 //! a write also only its first or its second half. That is more than a file system allows itself, and so any is covered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -39,6 +39,8 @@ struct World {
     failure: Option<(usize, Errno)>,
     ignored: Option<Ignored>,
     lacks_links: bool,
+    /// Changes fail with this error.
+    refusal: Option<Errno>,
 }
 
 #[derive(Default)]
@@ -66,6 +68,14 @@ enum Pending {
 }
 
 impl Pending {
+    /// Returns the file that it changes or names.
+    fn file(&self) -> Option<usize> {
+        match self {
+            Self::Write { file, .. } | Self::Rename { file, .. } => Some(*file),
+            Self::Name { file, .. } => *file,
+        }
+    }
+
     /// Number of results that a loss of power can have.
     fn results(&self) -> usize {
         match self {
@@ -90,9 +100,17 @@ impl Simulated {
     /// Returns a copy that has its own fate.
     pub(crate) fn fork(&self) -> Self {
         let world = self.world();
-        let files = world.files.iter().map(|content| Content {
-            cached: content.cached.clone(),
-            durable: content.durable.clone(),
+        let named = world.names.values().chain(world.durable_names.values());
+        let unwritten = world.pending.iter().map(Pending::file);
+        let used: BTreeSet<_> = named.copied().chain(unwritten.flatten()).collect();
+        let files = world.files.iter().enumerate().map(|(file, content)| {
+            if !used.contains(&file) {
+                return Content::default();
+            }
+            Content {
+                cached: content.cached.clone(),
+                durable: content.durable.clone(),
+            }
         });
         let pending = world.pending.iter().map(|pending| match pending {
             Pending::Write { file, at, bytes } => Pending::Write {
@@ -145,6 +163,25 @@ impl Simulated {
         self.world().ignored = ignored;
     }
 
+    /// Makes all changes fail, or none: those that need room if the disk is full.
+    pub(crate) fn refuse_changes(&self, errno: Option<Errno>) {
+        self.world().refusal = errno;
+    }
+
+    /// Returns the content of a file.
+    pub(crate) fn get(&self, name: &str) -> Option<Vec<u8>> {
+        let world = self.world();
+        let file = world.names.get(name);
+        file.map(|file| world.files[*file].cached.clone())
+    }
+
+    /// Removes a file as another program would, durably.
+    pub(crate) fn take_away(&self, name: &str) {
+        let mut world = self.world();
+        world.names.remove(name);
+        world.durable_names.remove(name);
+    }
+
     /// Returns the number of results that a loss of power can have.
     pub(crate) fn power_losses(&self) -> usize {
         self.world().pending.iter().map(Pending::results).product()
@@ -194,6 +231,15 @@ impl World {
         }
         match self.failure {
             Some((at, errno)) if at == now => Err(errno.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts an operation that changes something; `needs_room` if a full disk refuses it.
+    fn change(&mut self, needs_room: bool) -> io::Result<()> {
+        self.begin()?;
+        match self.refusal {
+            Some(errno) if needs_room || errno != Errno::NOSPC => Err(errno.into()),
             _ => Ok(()),
         }
     }
@@ -286,7 +332,7 @@ impl Directory for Simulated {
 
     fn create(&self, name: &str) -> io::Result<Box<dyn NewFile>> {
         let mut world = self.world();
-        world.begin()?;
+        world.change(true)?;
         if world.names.contains_key(name) {
             return Err(Errno::EXIST.into());
         }
@@ -305,7 +351,7 @@ impl Directory for Simulated {
 
     fn remove(&self, name: &str) -> io::Result<()> {
         let mut world = self.world();
-        world.begin()?;
+        world.change(false)?;
         if world.names.contains_key(name) {
             world.set_name(name, None);
         }
@@ -314,7 +360,7 @@ impl Directory for Simulated {
 
     fn link(&self, from: &str, to: &str) -> io::Result<()> {
         let mut world = self.world();
-        world.begin()?;
+        world.change(false)?;
         let file = world.find(from)?;
         if world.lacks_links {
             return Err(Errno::PERM.into());
@@ -328,7 +374,7 @@ impl Directory for Simulated {
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         let mut world = self.world();
-        world.begin()?;
+        world.change(false)?;
         let file = world.find(from)?;
         world.names.remove(from);
         world.names.insert(to.into(), file);
@@ -358,7 +404,7 @@ struct SimulatedFile {
 impl NewFile for SimulatedFile {
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut world = self.world.world();
-        let begun = world.begin();
+        let begun = world.change(true);
         let is_killed = world.killed_at.is_some_and(|at| world.operations > at);
         // A disk that is full takes a part.
         let taken = match begun {

@@ -81,7 +81,7 @@ impl Part {
 }
 
 /// Removes what the planted fault leaves out of a saved state.
-pub(super) fn leave_out(saved: &mut SavedFiles) {
+pub(crate) fn leave_out(saved: &mut SavedFiles) {
     if let Some(Fault::NotSaved(part)) = PLANTED.get() {
         part.remove(saved);
     }
@@ -97,6 +97,6 @@ pub(crate) fn is_planted(fault: Fault) -> bool {
 }
 
 /// Plants a fault on this thread, or removes it.
-pub(super) fn plant(fault: Option<Fault>) {
+pub(crate) fn plant(fault: Option<Fault>) {
     PLANTED.set(fault);
 }

@@ -16,7 +16,7 @@ const BEGINNING: u64 = 1_000_000_000_000;
 
 /// The file system; clones see the same files.
 #[derive(Clone)]
-pub(super) struct Memory(Arc<Mutex<State>>);
+pub(crate) struct Memory(Arc<Mutex<State>>);
 
 struct State {
     inodes: BTreeMap<u64, Inode>,
@@ -51,14 +51,14 @@ struct Inode {
 }
 
 /// An open file of the follower.
-pub(super) struct Reader(Memory, u64);
+pub(crate) struct Reader(Memory, u64);
 
 /// An open file of a server.
-pub(super) struct Writer(Memory, u64, Option<u64>);
+pub(crate) struct Writer(Memory, u64, Option<u64>);
 
 impl Memory {
     /// `has_births`: whether it knows when a file was made.
-    pub(super) fn new(has_births: bool) -> Self {
+    pub(crate) fn new(has_births: bool) -> Self {
         Self(Arc::new(Mutex::new(State {
             inodes: BTreeMap::new(),
             names: BTreeMap::new(),
@@ -73,6 +73,30 @@ impl Memory {
             device: 1,
             ignores_syncs: false,
         })))
+    }
+
+    /// Makes the syncs of the follower do nothing.
+    pub(crate) fn ignore_syncs(&self) {
+        self.state().ignores_syncs = true;
+    }
+
+    /// Loses the power: a part of what was written to a file since it was synced last is left, in whole lines. An archive is
+    /// left whole, or it would be a damaged one. Devices have other numbers then.
+    pub(crate) fn lose_power_by(&self, mut roll: impl FnMut(u64) -> u64) {
+        let mut state = self.state();
+        state.device += 1;
+        let State { names, inodes, .. } = &mut *state;
+        let is_archive = |path: &Path| path.extension().is_some_and(|ending| ending == "gz");
+        for (_, key) in names.iter().filter(|(path, _)| !is_archive(path)) {
+            let inode = inodes.get_mut(key).unwrap();
+            let least = inode.synced.min(inode.data.len());
+            let more = (inode.data.len() - least) as u64;
+            let most = least + usize::try_from(roll(more + 1)).unwrap();
+            let newline = inode.data[least..most].iter();
+            let newline = newline.rev().position(|byte| *byte == b'\n');
+            inode.data.truncate(newline.map_or(least, |at| most - at));
+            inode.synced = inode.data.len();
+        }
     }
 
     /// Returns the number of calls of the follower since the last failure was set or ended.
@@ -351,6 +375,7 @@ impl World for Memory {
         let (key, tick) = (state.names[&path(name)], state.tick());
         let inode = state.inodes.get_mut(&key).unwrap();
         inode.data.truncate(usize::try_from(size).unwrap());
+        inode.synced = inode.synced.min(inode.data.len());
         inode.modified = tick;
     }
 

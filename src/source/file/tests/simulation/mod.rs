@@ -1,13 +1,13 @@
 //! Thousands of histories, each from a seed, checked against the law: every line is counted once.
 
-mod memory;
-mod operation;
+pub(crate) mod memory;
+pub(crate) mod operation;
 mod play;
 mod replacer;
 mod restarter;
 mod rewriter;
 mod rotator;
-mod world;
+pub(crate) mod world;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +17,7 @@ use operation::{Dice, Operation, Setting};
 use play::{judge, settings};
 use world::{RealWorld, World};
 
+pub(crate) use super::gzip;
 use super::planted::{Fault, Part, plant};
 use super::{FileSource, Progress, ReadBuffer, Start};
 use crate::clock::ManualClock;

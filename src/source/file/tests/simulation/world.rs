@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::super::{Fs, RealFs};
 
 /// A directory in which files are written and rotated. Paths are names in it.
-pub(super) trait World {
+pub(crate) trait World {
     type Fs: Fs;
     /// A file that a server has open for writing.
     type Writer;
@@ -50,7 +50,7 @@ pub(super) trait World {
 
 /// Calls that the file system refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     Open,
     Read,
     Stat,
