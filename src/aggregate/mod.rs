@@ -6,6 +6,7 @@
 mod block;
 mod buckets;
 mod definition;
+mod frame;
 mod history;
 mod key;
 mod ledger;
@@ -16,6 +17,7 @@ mod shard;
 mod table;
 
 pub use definition::{Definition, Kind, Measure, Values};
+pub use frame::Frames;
 pub use key::Key;
 pub use ledger::{Accounts, Ledger};
 pub use rows::{Registration, Row};

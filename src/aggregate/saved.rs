@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::definition::Definition;
+use super::frame::Frames;
 use super::ledger::Ledger;
 use super::shard::Shard;
 use super::table::Table;
@@ -27,22 +28,29 @@ impl Definition {
 }
 
 impl Table {
-    fn save(&self) -> SavedFamily {
-        let series = self.rows().map(|(labels, created, values)| SavedSeries {
-            labels: labels.to_vec(),
-            created,
-            values: values.to_vec(),
-        });
+    /// Returns the series in their saved form, sorted.
+    fn save(&mut self) -> SavedFamily {
+        self.sort();
+        let series = self
+            .sorted_rows()
+            .map(|(labels, created, values)| SavedSeries {
+                labels: labels.to_vec(),
+                created,
+                values: values.to_vec(),
+            });
         SavedFamily {
-            name: Arc::clone(&self.definition.name),
-            definition: self.definition.description(),
+            name: Arc::clone(&self.frame.definition.name),
+            definition: self.frame.definition.description(),
             series: series.collect(),
         }
     }
 
     /// Adds saved series. Returns false, and adds nothing, if they are not of this definition.
     fn resume(&mut self, saved: SavedFamily) -> bool {
-        let (labels, values) = (self.definition.labels.len(), self.definition.stride());
+        let (labels, values) = (
+            self.frame.definition.labels.len(),
+            self.frame.definition.stride(),
+        );
         let fits =
             |series: &SavedSeries| series.labels.len() == labels && series.values.len() == values;
         if !saved.series.iter().all(fits) {
@@ -90,7 +98,20 @@ impl Shard {
     /// Returns the saved form of the series.
     pub fn save(&mut self) -> Vec<SavedFamily> {
         self.flush();
-        self.tables.iter().map(Table::save).collect()
+        self.tables.iter_mut().map(Table::save).collect()
+    }
+
+    /// Returns what a page shows of the families besides their saved series.
+    pub fn frames(&self) -> Frames {
+        let rejected = self.rejected.iter();
+        Frames {
+            counted: self
+                .tables
+                .iter()
+                .map(|table| table.frame.clone())
+                .collect(),
+            rejected: rejected.map(|one| self.rejected_family(one)).collect(),
+        }
     }
 
     /// Adds saved counts and a saved account to an empty shard. Returns the names of the families that start at 0 because
@@ -115,8 +136,8 @@ impl Shard {
         self.ledger.add(&other.ledger);
         let mut changed = Vec::new();
         for theirs in other.tables {
-            let name = Arc::clone(&theirs.definition.name);
-            let definition = theirs.definition.description();
+            let name = Arc::clone(&theirs.frame.definition.name);
+            let definition = theirs.frame.definition.description();
             let take_over = |table: &mut Table| {
                 table.take_over(theirs);
                 true
@@ -136,8 +157,9 @@ impl Shard {
         go_on: impl FnOnce(&mut Table) -> bool,
     ) -> bool {
         let mut tables = self.tables.iter_mut();
-        let table = tables.find(|table| table.definition.name == *name);
-        table.is_none_or(|table| table.definition.description() == description && go_on(table))
+        let table = tables.find(|table| table.frame.definition.name == *name);
+        table
+            .is_none_or(|table| table.frame.definition.description() == description && go_on(table))
     }
 }
 
@@ -146,6 +168,7 @@ mod tests {
     use super::*;
     use crate::aggregate::{Key, Kind, Measure, Values};
     use crate::label::{Condition, Label};
+    use crate::model::Families;
 
     fn definition(name: &str, kind: Kind, bounds_label: &[Label]) -> Definition {
         Definition {
@@ -203,6 +226,8 @@ mod tests {
         assert_eq!(resumed.save(), families);
         assert_eq!(resumed.ledger(), shard.ledger());
         assert_eq!(resumed.snapshot(), shard.snapshot());
+        let shown = Families::new(shard.frames().families(&families));
+        assert_eq!(shown, Families::new(shard.snapshot()));
     }
 
     #[test]

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use super::block::Layout;
 use super::definition::{Definition, Kind, Values};
+use super::frame::label_names;
 use super::history::History;
 use super::key::Key;
 use super::ledger::{Accounts, Ledger};
 use super::rows::{Registration, Row, Rows};
-use super::table::{LabelValues, Table, label_names};
+use super::table::{LabelValues, Table};
 use crate::model::{self, Course, Family, Number, Series, Track, Unit, Value};
 
 /// The counts and the ledger of one source. Families are numbered by their place among the definitions, those of
@@ -21,7 +22,7 @@ pub struct Shard {
     source: Arc<str>,
     pub(super) tables: Vec<Table>,
     /// Families of rejected lines.
-    rejected: Vec<Definition>,
+    pub(super) rejected: Vec<Definition>,
     rows: Rows,
     layout: Layout,
     /// Lines counted before the blocks were last flushed.
@@ -292,7 +293,7 @@ impl Shard {
     }
 
     /// Returns the number of rejected lines as a family of the product.
-    fn rejected_family(&self, definition: &Definition) -> Family {
+    pub(super) fn rejected_family(&self, definition: &Definition) -> Family {
         let names = label_names(definition).into_iter();
         Family {
             name: Arc::clone(&definition.name),

@@ -10,12 +10,11 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use super::block::{Place, is_added, sum_at};
-use super::definition::{Definition, Kind, Values};
+use super::definition::{Definition, Values};
+use super::frame::Frame;
 use super::past::cell;
 use crate::label::{Label, OTHER};
-use crate::model::{
-    self, Change, Course, Family, Histogram, Labels, Number, Series, Track, Unit, Value,
-};
+use crate::model::{Change, Course, Family, Track};
 
 /// Label values, in the order of the definition's labels.
 pub type LabelValues = Box<[Arc<str>]>;
@@ -23,9 +22,7 @@ pub type LabelValues = Box<[Arc<str>]>;
 /// The series of one family.
 #[derive(Debug)]
 pub(super) struct Table {
-    pub(super) definition: Definition,
-    /// Names of the definition's labels.
-    names: Box<[Arc<str>]>,
+    pub(super) frame: Frame,
     /// The place in a block of what the family counts.
     place: Place,
     /// The label sets, in the order of their slots.
@@ -49,10 +46,9 @@ impl Table {
 
     pub(super) fn new(definition: Definition, place: Place) -> Self {
         Self {
-            names: label_names(&definition),
             place,
             stride: definition.stride(),
-            definition,
+            frame: Frame::new(definition),
             series: Vec::new(),
             created: Vec::new(),
             index: HashTable::new(),
@@ -96,7 +92,7 @@ impl Table {
 
     /// Returns the slot of the series for overflow, whose labels are all `<other>` but for `source`.
     pub(super) fn overflow_slot(&mut self, source: &Arc<str>, now: u64) -> usize {
-        let labels = self.definition.labels.iter();
+        let labels = self.frame.definition.labels.iter();
         let labels = labels.map(|label| match label {
             Label::Source => Arc::clone(source),
             _ => OTHER.into(),
@@ -188,11 +184,11 @@ impl Table {
 
     /// Returns the family over time, from the changes of the table's values.
     pub(super) fn course(&self, changes: Vec<Change>) -> Course {
-        let zero = self.value(&vec![0; self.stride]);
+        let zero = self.frame.value(&vec![0; self.stride]);
         let labels = self.series.iter();
         let mut tracks: Vec<Track> = labels
             .map(|labels| Track {
-                labels: self.named(labels),
+                labels: self.frame.named(labels),
                 zero: zero.clone(),
                 changes: Vec::new(),
             })
@@ -203,9 +199,9 @@ impl Table {
             tracks[place / self.stride].changes.push(change);
         }
         Course {
-            name: Arc::clone(&self.definition.name),
-            help: Arc::clone(&self.definition.help),
-            kind: self.kind(),
+            name: Arc::clone(&self.frame.definition.name),
+            help: Arc::clone(&self.frame.definition.help),
+            kind: self.frame.kind(),
             tracks,
         }
     }
@@ -213,19 +209,13 @@ impl Table {
     /// Returns the family for a scrape, its series sorted.
     pub(super) fn family(&mut self) -> Family {
         self.sort();
-        let series = self.sorted.iter().map(|place| Series {
-            labels: self.named(&self.series[*place]),
-            value: self.value(self.values_at(place * self.stride)),
-        });
-        Family {
-            name: Arc::clone(&self.definition.name),
-            help: Arc::clone(&self.definition.help),
-            kind: self.kind(),
-            series: series.collect(),
-        }
+        let rows = self.sorted_rows();
+        let series = rows.map(|(labels, _, values)| self.frame.series(labels, values));
+        self.frame.family(series.collect())
     }
 
-    fn sort(&mut self) {
+    /// Sorts the label sets.
+    pub(super) fn sort(&mut self) {
         let known = self.sorted.len();
         if known < self.series.len() {
             self.sorted.extend(known..self.series.len());
@@ -236,37 +226,12 @@ impl Table {
         }
     }
 
-    fn kind(&self) -> model::Kind {
-        match &self.definition.kind {
-            Kind::Lines | Kind::Sum(_) | Kind::Rejected => model::Kind::Counter,
-            Kind::Histogram(..) => model::Kind::Histogram,
-        }
-    }
-
-    /// Returns the label sets, the times at which they were made, and their values.
-    pub(super) fn rows(&self) -> impl Iterator<Item = (&LabelValues, u64, &[u64])> {
-        let values = self.values.chunks_exact(self.stride);
-        let series = self.series.iter().zip(&self.created).zip(values);
-        series.map(|((labels, created), values)| (labels, *created, values))
-    }
-
-    fn named(&self, values: &LabelValues) -> Labels {
-        let names = self.names.iter().cloned();
-        names.zip(values.iter().cloned()).collect()
-    }
-
-    fn value(&self, values: &[u64]) -> Value {
-        match (&self.definition.kind, values) {
-            (Kind::Histogram(measure, bounds), [counts @ .., sum]) => Value::Histogram(Histogram {
-                bounds: Arc::clone(bounds),
-                counts: counts.to_vec(),
-                sum: *sum,
-                unit: measure.unit(),
-                has_short_bounds: self.definition.has_short_bounds,
-            }),
-            (Kind::Sum(measure), _) => Value::Number(Number::Exact(values[0], measure.unit())),
-            _ => Value::Number(Number::Exact(values[0], Unit::One)),
-        }
+    /// Returns the label sets, the times at which they were made, and their values, sorted by [`Self::sort`].
+    pub(super) fn sorted_rows(&self) -> impl Iterator<Item = (&LabelValues, u64, &[u64])> {
+        self.sorted.iter().map(|place| {
+            let values = self.values_at(place * self.stride);
+            (&self.series[*place], self.created[*place], values)
+        })
     }
 }
 
@@ -279,10 +244,4 @@ fn compare(one: &LabelValues, other: &LabelValues) -> Ordering {
         .map(|(one, other)| one.cmp(other))
         .find(|order| order.is_ne())
         .unwrap_or(Ordering::Equal)
-}
-
-/// Returns the names of a definition's labels, as scrapes share them.
-pub(super) fn label_names(definition: &Definition) -> Box<[Arc<str>]> {
-    let labels = definition.labels.iter();
-    labels.map(|label| label.name().into()).collect()
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::aggregate::Accounts;
+use crate::aggregate::{Accounts, Frames};
 use crate::clock::Waker;
 use crate::model::{Families, Family, SavedLink, SavedSource};
 use crate::source::OpenLog;
@@ -18,8 +18,10 @@ pub(super) struct SourceSnapshot {
     pub(super) saved: SavedSource,
     /// The state of the link whose front the source is.
     pub(super) link: Option<SavedLink>,
-    /// Families of the source and of its link.
-    pub(super) families: Vec<Family>,
+    /// What a page shows of the source's families besides their saved series.
+    pub(super) frames: Frames,
+    /// Families of the link.
+    pub(super) joined: Vec<Family>,
     pub(super) accounts: Accounts,
     /// Logs that were wanted.
     pub(super) logs: Vec<Box<dyn OpenLog>>,
@@ -67,14 +69,15 @@ impl Drop for SnapshotRequest {
     }
 }
 
-/// Returns the families of all sources, sorted.
+/// Returns the families of all sources, sorted. They are made of what is saved, once no shard is locked any more.
 pub(super) fn families(snapshots: &mut [SourceSnapshot]) -> Families {
     let mut all = Vec::new();
     let mut accounts = Accounts::default();
     let gaps = snapshots.iter().map(|one| &one.saved);
     all.extend(gap_families(gaps.map(|one| (&*one.name, &*one.gaps))));
     for snapshot in snapshots {
-        all.append(&mut snapshot.families);
+        all.append(&mut snapshot.frames.families(&snapshot.saved.families));
+        all.append(&mut snapshot.joined);
         accounts.append(&mut snapshot.accounts);
     }
     all.extend(accounts.into_families());

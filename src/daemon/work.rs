@@ -211,7 +211,7 @@ impl<F: Fs> Work<F> {
         let mut shard = self.shard.lock();
         let mut accounts = Accounts::default();
         shard.account(&mut accounts);
-        let mut families = shard.snapshot();
+        let frames = shard.frames();
         let saved = SavedSource {
             name: self.name.clone(),
             input: self.input.save(),
@@ -221,14 +221,12 @@ impl<F: Fs> Work<F> {
             gaps: self.telemetry.save_gaps(),
         };
         drop(shard);
-        if let Some(link) = link {
-            families.extend(link.families());
-            families.extend(link.outcomes());
-        }
+        let joined = link.map(|link| [link.families(), link.outcomes()].concat());
         SourceSnapshot {
             saved,
             link: link.map(|link| link.save(now)),
-            families,
+            frames,
+            joined: joined.unwrap_or_default(),
             accounts,
             logs,
             is_behind: !self.was_read

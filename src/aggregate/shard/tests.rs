@@ -30,8 +30,8 @@ impl Site {
         let tables = shard.tables.iter();
         let labels: Vec<Option<LabelValues>> = tables
             .map(|table| {
-                let is_fed = table.definition.when.is_empty() || is_odd;
-                is_fed.then(|| table.definition.labels.iter().map(text).collect())
+                let is_fed = table.frame.definition.when.is_empty() || is_odd;
+                is_fed.then(|| table.frame.definition.labels.iter().map(text).collect())
             })
             .collect();
         let admit = |fresh| {

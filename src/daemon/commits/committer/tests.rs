@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
-use crate::aggregate::Accounts;
+use crate::aggregate::{Accounts, Frames};
 use crate::clock::ManualClock;
 use crate::daemon::commits::thread::CommitThread;
 use crate::daemon::shared_shard::Shards;
@@ -95,7 +95,8 @@ impl Fixture {
         self.committer.commit_last(vec![SourceSnapshot {
             saved: SavedSource::default(),
             link: None,
-            families: vec![Family::from_counts("requests", "h", Kind::Counter, counts)],
+            frames: Frames::default(),
+            joined: vec![Family::from_counts("requests", "h", Kind::Counter, counts)],
             accounts: Accounts::default(),
             logs: Vec::new(),
             is_behind,

@@ -1,0 +1,97 @@
+//! What a page shows of a family besides its counts, shared by tables and by snapshots of them.
+
+use std::sync::Arc;
+
+use super::definition::{Definition, Kind};
+use crate::model::{self, Family, Histogram, Labels, Number, SavedFamily, Series, Unit, Value};
+
+/// The definition of a family, and the names of its labels as scrapes share them. Clones are cheap.
+#[derive(Clone, Debug)]
+pub(super) struct Frame {
+    pub(super) definition: Arc<Definition>,
+    names: Arc<[Arc<str>]>,
+}
+
+/// What a page shows of the families of a shard besides their saved series.
+#[derive(Debug, Default)]
+pub struct Frames {
+    pub(super) counted: Vec<Frame>,
+    /// Families of rejected lines.
+    pub(super) rejected: Vec<Family>,
+}
+
+impl Frames {
+    /// Returns the families, unsorted, given those that the shard saved at the same time.
+    pub fn families(&self, saved: &[SavedFamily]) -> Vec<Family> {
+        let mut families = self.rejected.clone();
+        let counted = self.counted.iter().zip(saved);
+        families.extend(counted.map(|(frame, saved)| {
+            let series = saved.series.iter();
+            let series = series.map(|one| frame.series(&one.labels, &one.values));
+            frame.family(series.collect())
+        }));
+        families
+    }
+}
+
+impl Frame {
+    pub(super) fn new(definition: Definition) -> Self {
+        Self {
+            names: label_names(&definition).into(),
+            definition: Arc::new(definition),
+        }
+    }
+
+    /// Returns the family of these series.
+    pub(super) fn family(&self, series: Vec<Series>) -> Family {
+        Family {
+            name: Arc::clone(&self.definition.name),
+            help: Arc::clone(&self.definition.help),
+            kind: self.kind(),
+            series,
+        }
+    }
+
+    /// Returns a series.
+    pub(super) fn series(&self, labels: &[Arc<str>], values: &[u64]) -> Series {
+        Series {
+            labels: self.named(labels),
+            value: self.value(values),
+        }
+    }
+
+    /// Returns the type of the values.
+    pub(super) fn kind(&self) -> model::Kind {
+        match &self.definition.kind {
+            Kind::Lines | Kind::Sum(_) | Kind::Rejected => model::Kind::Counter,
+            Kind::Histogram(..) => model::Kind::Histogram,
+        }
+    }
+
+    /// Returns label values with their names.
+    pub(super) fn named(&self, values: &[Arc<str>]) -> Labels {
+        let names = self.names.iter().cloned();
+        names.zip(values.iter().cloned()).collect()
+    }
+
+    /// Returns the value of a series.
+    pub(super) fn value(&self, values: &[u64]) -> Value {
+        match (&self.definition.kind, values) {
+            (Kind::Histogram(measure, bounds), [counts @ .., sum]) => Value::Histogram(Histogram {
+                bounds: Arc::clone(bounds),
+                counts: counts.to_vec(),
+                sum: *sum,
+                unit: measure.unit(),
+                has_short_bounds: self.definition.has_short_bounds,
+            }),
+            (Kind::Sum(measure), _) => Value::Number(Number::Exact(values[0], measure.unit())),
+            _ => Value::Number(Number::Exact(values[0], Unit::One)),
+        }
+    }
+}
+
+/// Returns the names of a definition's labels, as scrapes share them.
+pub(super) fn label_names(definition: &Definition) -> Box<[Arc<str>]> {
+    let labels = definition.labels.iter();
+    labels.map(|label| label.name().into()).collect()
+}
