@@ -1,6 +1,7 @@
 //! Gaps of a source, by reason. They are saved and served with what was counted.
 //!
-//! Invariant: as long as a state is kept, they are not less after a restart than they were served before.
+//! Invariant: as long as the last checkpoint is used, they are not less after a restart than they were served before. Gaps that
+//! only a damaged one contained may not be found again.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -12,6 +12,9 @@ const LINES: &str = "lines_total";
 /// Family with the sum of the sizes of a source's responses.
 const BYTES: &str = "bytes_total";
 
+/// Beginning of the names of the families of gaps.
+const GAPS: &str = "httplog_exporter_gap_";
+
 /// How often each line of each log was counted.
 pub(super) type Counts = [BTreeMap<u32, u64>; LOGS];
 
@@ -111,11 +114,12 @@ impl Page {
         Ok(())
     }
 
-    /// Forgets these lines, and what is counted by sums if there are any.
+    /// Forgets these lines, gaps, and what is counted by sums if there are any such lines.
     pub(super) fn forget(&mut self, forgotten: &[BTreeSet<u32>; LOGS]) {
         for (lines, forgotten) in self.lines.iter_mut().zip(forgotten) {
             lines.retain(|number, _| !forgotten.contains(number));
         }
+        self.all.retain(|name, _| !name.starts_with(GAPS));
         if forgotten.iter().any(|lines| !lines.is_empty()) {
             self.all.clear();
         }

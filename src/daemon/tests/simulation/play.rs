@@ -282,7 +282,7 @@ impl<'s> Play<'s> {
             self.is_kept = false;
         }
         if process.was_behind {
-            // What no file holds any more can only be in the copy that was lost.
+            // What no file holds any more can only be in the copy that was lost, and so are gaps that are not found again.
             self.durable.forget(&self.site.free);
         }
         self.committed = self.clock.monotonic();
