@@ -1,5 +1,5 @@
-//! Encoders of families: the Prometheus text format, JSON for custom tools, and OpenMetrics with the time of each
-//! sample.
+//! Encoders of families: the Prometheus text format, OpenMetrics, JSON for custom tools, and OpenMetrics with the time of
+//! each sample.
 //!
 //! Invariant: equal families encode to equal bytes, in every format with the same numbers. Integers are written as
 //! exact decimals of their base unit. Encoders do not sort: families are sorted already.
@@ -10,7 +10,30 @@ mod number;
 mod openmetrics;
 mod padded;
 mod text;
+mod timeline;
+
+use crate::model::Families;
 
 pub use json::encode_json;
-pub use openmetrics::write_timeline;
-pub use text::{TEXT_CONTENT_TYPE, encode_text};
+pub use openmetrics::encode_openmetrics;
+pub use text::encode_text;
+pub use timeline::write_timeline;
+
+/// A format of `/metrics`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Prometheus text, 0.0.4 or 1.0.0: these differ in names that are not used here.
+    Text,
+    /// OpenMetrics, 0.0.1 or 1.0.0: these differ in types that are not used here.
+    OpenMetrics,
+}
+
+impl Format {
+    /// Appends families in this format.
+    pub fn encode(self, families: &Families, out: &mut Vec<u8>) {
+        match self {
+            Self::Text => encode_text(families, out),
+            Self::OpenMetrics => encode_openmetrics(families, out),
+        }
+    }
+}

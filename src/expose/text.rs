@@ -12,9 +12,6 @@ use super::number::{Digits, push_bound, push_number};
 use super::padded::Padded;
 use crate::model::{Families, Family, Histogram, Labels, Number, Unit, Value};
 
-/// The `Content-Type` of the text format.
-pub const TEXT_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-
 /// Appends families in the text format. A family without series is left out.
 ///
 /// ```
@@ -35,9 +32,26 @@ pub const TEXT_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// assert!(out.ends_with(b"lag_seconds{source=\"nginx\"} 1.5\n"));
 /// ```
 pub fn encode_text(families: &Families, out: &mut Vec<u8>) {
-    let mut scratch = Scratch::default();
+    let mut encoder = Encoder::default();
     for family in families.iter().filter(|family| !family.series.is_empty()) {
         push_head(family, out);
+        encoder.push_samples(family, out);
+    }
+}
+
+/// Encoder of samples, with buffers that all series of a page share.
+#[derive(Default)]
+pub(super) struct Encoder {
+    /// `{a="b",c="d"}` of the current series; empty without labels.
+    labels: Vec<u8>,
+    /// `name_bucket{a="b",` of the current series.
+    bucket: Vec<u8>,
+    bounds: Bounds,
+}
+
+impl Encoder {
+    /// Appends the lines of all series of a family, which text formats have in common.
+    pub(super) fn push_samples(&mut self, family: &Family, out: &mut Vec<u8>) {
         for series in &family.series {
             match &series.value {
                 Value::Number(number) => {
@@ -46,23 +60,55 @@ pub fn encode_text(families: &Families, out: &mut Vec<u8>) {
                     push_value(*number, out);
                 }
                 Value::Histogram(histogram) => {
-                    scratch.labels.clear();
-                    push_labels(&series.labels, &mut scratch.labels);
-                    push_histogram(&family.name, histogram, &mut scratch, out);
+                    self.labels.clear();
+                    push_labels(&series.labels, &mut self.labels);
+                    self.push_histogram(&family.name, histogram, out);
                 }
             }
         }
     }
-}
 
-/// Buffers shared by all series of one encoding.
-#[derive(Default)]
-struct Scratch {
-    /// `{a="b",c="d"}` of the current series; empty without labels.
-    labels: Vec<u8>,
-    /// `name_bucket{a="b",` of the current series.
-    bucket: Vec<u8>,
-    bounds: Bounds,
+    /// Appends the cumulative buckets, the sum and the count.
+    fn push_histogram(&mut self, name: &str, histogram: &Histogram, out: &mut Vec<u8>) {
+        let Self {
+            labels,
+            bucket,
+            bounds,
+        } = self;
+        bounds.prepare(histogram);
+        bucket.clear();
+        bucket.extend_from_slice(name.as_bytes());
+        bucket.extend_from_slice(b"_bucket");
+        match labels.split_last() {
+            Some((_brace, open)) => {
+                bucket.extend_from_slice(open);
+                bucket.push(b',');
+            }
+            None => bucket.push(b'{'),
+        }
+
+        let tails = &bounds.tails;
+        out.reserve(tails.len() * (bucket.len() + TAIL_BYTES));
+        let (mut total, mut digits) = (0, Digits::of(0));
+        for (tail, count) in tails.iter().zip(histogram.cumulative()) {
+            // Most buckets of a series that is rarely counted repeat the total.
+            if count != total {
+                (total, digits) = (count, Digits::of(count));
+            }
+            out.extend_from_slice(bucket);
+            tail.push_to(out);
+            digits.push_line(out);
+        }
+
+        let sum = Number::Exact(histogram.sum, histogram.unit);
+        let count = Number::Exact(histogram.observations(), Unit::One);
+        for (suffix, number) in [("_sum", sum), ("_count", count)] {
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(suffix.as_bytes());
+            out.extend_from_slice(labels);
+            push_value(number, out);
+        }
+    }
 }
 
 /// Bytes of the longest tail, a number and a newline.
@@ -114,48 +160,6 @@ fn push_head(family: &Family, out: &mut Vec<u8>) {
     push_escaped(&family.help, Quoted::No, out);
     for part in ["\n# TYPE ", &family.name, " ", family.kind.name(), "\n"] {
         out.extend_from_slice(part.as_bytes());
-    }
-}
-
-/// Appends the cumulative buckets, the sum and the count.
-fn push_histogram(name: &str, histogram: &Histogram, scratch: &mut Scratch, out: &mut Vec<u8>) {
-    let Scratch {
-        labels,
-        bucket,
-        bounds,
-    } = scratch;
-    bounds.prepare(histogram);
-    bucket.clear();
-    bucket.extend_from_slice(name.as_bytes());
-    bucket.extend_from_slice(b"_bucket");
-    match labels.split_last() {
-        Some((_brace, open)) => {
-            bucket.extend_from_slice(open);
-            bucket.push(b',');
-        }
-        None => bucket.push(b'{'),
-    }
-
-    let tails = &bounds.tails;
-    out.reserve(tails.len() * (bucket.len() + TAIL_BYTES));
-    let (mut total, mut digits) = (0, Digits::of(0));
-    for (tail, count) in tails.iter().zip(histogram.cumulative()) {
-        // Most buckets of a series that is rarely counted repeat the total.
-        if count != total {
-            (total, digits) = (count, Digits::of(count));
-        }
-        out.extend_from_slice(bucket);
-        tail.push_to(out);
-        digits.push_line(out);
-    }
-
-    let sum = Number::Exact(histogram.sum, histogram.unit);
-    let count = Number::Exact(histogram.observations(), Unit::One);
-    for (suffix, number) in [("_sum", sum), ("_count", count)] {
-        out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(suffix.as_bytes());
-        out.extend_from_slice(labels);
-        push_value(number, out);
     }
 }
 

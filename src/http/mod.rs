@@ -6,6 +6,7 @@
 //! Parse an [`Address`], [`Listener::bind`] it before anything else is started, fill in
 //! [`Routes`], then [`serve`] until stopped.
 
+mod accept;
 mod acceptor;
 mod address;
 mod connection;

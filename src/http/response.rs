@@ -6,7 +6,7 @@ use hyper::StatusCode;
 use hyper::body::Bytes;
 use hyper::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue,
-    REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+    REFERRER_POLICY, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use warp::reply::Response;
 
@@ -14,19 +14,21 @@ use super::event::Page;
 use super::memory::EncodedPage;
 use super::page;
 use super::scrape::NoPage;
-use crate::expose::TEXT_CONTENT_TYPE;
 
 const PLAIN_TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+/// The request header that decides the format of the metrics.
+const VARIES: HeaderValue = HeaderValue::from_static("Accept");
 /// Policy of responses other than the landing page: nothing may load or run.
 const BARE_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'");
 
 /// The metrics, or why there are none.
-pub(super) fn metrics(page: Result<EncodedPage, NoPage>) -> Response {
+pub(super) fn metrics(page: Result<EncodedPage, NoPage>, content_type: &'static str) -> Response {
     match page {
         Ok(page) => {
-            let content_type = HeaderValue::from_static(TEXT_CONTENT_TYPE);
+            let content_type = HeaderValue::from_static(content_type);
             let mut response = build(StatusCode::OK, content_type, page.body());
+            response.headers_mut().insert(VARY, VARIES);
             response.extensions_mut().insert(page.number());
             response
         }

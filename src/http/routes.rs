@@ -15,6 +15,7 @@ use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Filter, Rejection};
 
+use super::accept::negotiate;
 use super::connection::{Responding, Shared};
 use super::connections::Connections;
 use super::event::{Observer, Page};
@@ -109,8 +110,14 @@ fn filter(
     let html = Bytes::from(page::html());
 
     let metrics = get(Page::Metrics)
-        .then(move || Arc::clone(&scraper).page())
-        .map(response::metrics);
+        .and(warp::header::headers_cloned())
+        .then(move |headers| {
+            let scraper = Arc::clone(&scraper);
+            async move {
+                let answer = negotiate(&headers);
+                response::metrics(scraper.page(answer.format).await, answer.content_type)
+            }
+        });
     let healthy = get(Page::Healthy).map(|| response::text(StatusCode::OK, "ok\n"));
     let ready = get(Page::Ready).map(move || ready.response());
     let landing = get(Page::Landing).map(move || response::landing(&html));

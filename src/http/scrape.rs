@@ -18,7 +18,7 @@ use super::connections::Connections;
 use super::event::HttpEvent;
 use super::limits::Limits;
 use super::memory::{EncodedPage, PageMemory, Reservation};
-use crate::expose::encode_text;
+use crate::expose::Format;
 use crate::model::Families;
 
 /// Time in which the memory of a client that was disconnected is freed.
@@ -39,7 +39,7 @@ pub(super) enum NoPage {
     Stopping,
 }
 
-/// Encodes pages, one at a time. Requests that arrive during an encoding share the next one.
+/// Encodes pages, one at a time. Requests of a format that arrive during an encoding share the next one.
 pub(super) struct Scraper {
     source: Arc<dyn Scrape>,
     connections: Arc<Connections>,
@@ -57,14 +57,16 @@ struct State {
     /// Number of the last encoding that was started.
     begun: u64,
     is_encoding: bool,
-    latest: Option<Latest>,
+    /// The last page of each format.
+    latest: Vec<Latest>,
     /// Payload of a panic of the last encoding.
     panicked: Option<Box<dyn Any + Send>>,
     is_stopping: bool,
 }
 
-/// The last page.
+/// The last page of a format.
 struct Latest {
+    format: Format,
     number: u64,
     started: Duration,
     page: EncodedPage,
@@ -81,6 +83,7 @@ enum Next {
 /// An encoding that was not finished. When dropped, the next one may begin.
 struct Encoding {
     scraper: Arc<Scraper>,
+    format: Format,
     buffer: Option<Reservation>,
     number: u64,
     started: Duration,
@@ -107,14 +110,14 @@ impl Scraper {
     }
 
     /// Returns an encoded page.
-    pub(super) async fn page(self: Arc<Self>) -> Result<EncodedPage, NoPage> {
+    pub(super) async fn page(self: Arc<Self>, format: Format) -> Result<EncodedPage, NoPage> {
         let _waiting = WaitingRequest::new(&self);
         let begun_before = self.lock().begun;
         let deadline = Instant::now() + self.limits.stall;
         loop {
             // From here on, no notification is missed.
             let (ended, freed) = (self.ended.notified(), self.memory.freed.notified());
-            match self.next(begun_before, Instant::now() >= deadline) {
+            match self.next(format, begun_before, Instant::now() >= deadline) {
                 Next::Send(outcome) => return outcome,
                 Next::Encode(encoding) => {
                     // The encoding reports its own end.
@@ -138,7 +141,7 @@ impl Scraper {
     }
 
     /// Decides what a request does that arrived after `begun_before` encodings had begun.
-    fn next(self: &Arc<Self>, begun_before: u64, is_late: bool) -> Next {
+    fn next(self: &Arc<Self>, format: Format, begun_before: u64, is_late: bool) -> Next {
         let mut state = self.lock();
         if let Some(payload) = state.panicked.take() {
             drop(state);
@@ -149,7 +152,7 @@ impl Scraper {
             return Next::Send(Err(NoPage::Stopping));
         }
         let (is_short, is_crowded) = (self.memory.is_short(), self.connections.are_short());
-        if let Some(latest) = &state.latest {
+        if let Some(latest) = state.latest_of(format) {
             // While connections are short, an encoding may take longer than a page may be shared.
             let longest = if is_crowded && state.is_encoding {
                 self.limits.shared
@@ -165,23 +168,22 @@ impl Scraper {
         if state.is_encoding {
             return Next::WaitForPage;
         }
-        // Frees the last page before the next one is encoded, unless it may have to be shared until then.
-        let is_kept = state.latest.as_ref().is_some_and(|latest| {
+        // Frees the last page of the format before the next one is encoded, unless it may have to be shared until then.
+        // Requests may wait for those of other formats.
+        state.latest.retain(|latest| {
             if is_short {
                 latest.page.is_being_sent()
             } else {
-                is_crowded
+                is_crowded || latest.format != format
             }
         });
-        if !is_kept {
-            state.latest = None;
-        }
         let number = state.begun + 1;
         if let Some(buffer) = self.memory.reserve(number) {
             state.begun = number;
             state.is_encoding = true;
             return Next::Encode(Encoding {
                 scraper: Arc::clone(self),
+                format,
                 buffer: Some(buffer),
                 number,
                 started: self.connections.clock.monotonic(),
@@ -190,7 +192,7 @@ impl Scraper {
         if self.connections.evict_readers_behind() {
             return Next::WaitForMemory;
         }
-        match &state.latest {
+        match state.latest_of(format) {
             Some(latest) if self.since(latest.started) < self.limits.shared => {
                 Next::Send(Ok(latest.page.clone()))
             }
@@ -208,6 +210,12 @@ impl Scraper {
     }
 }
 
+impl State {
+    fn latest_of(&self, format: Format) -> Option<&Latest> {
+        self.latest.iter().find(|latest| latest.format == format)
+    }
+}
+
 impl Encoding {
     /// Gathers and encodes, and publishes the page.
     fn run(mut self) {
@@ -216,7 +224,8 @@ impl Encoding {
         };
         let scraper = Arc::clone(&self.scraper);
         let encoded = catch_unwind(AssertUnwindSafe(|| {
-            encode_text(&scraper.source.families(), &mut buffer.bytes);
+            let families = scraper.source.families();
+            self.format.encode(&families, &mut buffer.bytes);
             buffer.finish()
         }));
         let mut state = scraper.lock();
@@ -227,8 +236,10 @@ impl Encoding {
                     .connections
                     .observer
                     .observe(HttpEvent::Scraped { took });
-                let (number, started) = (self.number, self.started);
-                state.latest = Some(Latest {
+                let (format, number, started) = (self.format, self.number, self.started);
+                state.latest.retain(|latest| latest.format != format);
+                state.latest.push(Latest {
+                    format,
                     number,
                     started,
                     page,
@@ -252,11 +263,11 @@ impl Drop for Encoding {
 }
 
 impl Scraper {
-    /// Frees the last page unless a request waits for it or will have to share it.
+    /// Frees the last pages unless a request waits for one or will have to share it.
     fn forget_unless_needed(&self, state: &mut State) {
         let is_waited_for = self.waiting.load(Ordering::Acquire) > 0;
         if !is_waited_for && !self.memory.is_short() && !self.connections.are_short() {
-            state.latest = None;
+            state.latest.clear();
         }
     }
 }

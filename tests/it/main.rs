@@ -21,6 +21,8 @@ mod django;
 mod explain;
 mod files;
 mod follow;
+#[cfg(feature = "stack")]
+mod formats;
 mod generate;
 mod hostile;
 mod init;

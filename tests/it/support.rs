@@ -242,11 +242,13 @@ impl Daemon {
     }
 
     /// Returns whether the daemon has not ended.
+    #[cfg(feature = "stack")]
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
 
     /// Returns the current page of metrics as text, if the daemon listens and responds.
+    #[cfg(feature = "stack")]
     pub fn try_metrics(&self) -> Option<String> {
         let address = listening_on(&self.said())?;
         get(&format!("{address}/metrics")).ok()

@@ -16,6 +16,24 @@ fn metrics_are_in_text_format() {
 }
 
 #[test]
+fn a_scraper_gets_the_format_that_it_asks_for() {
+    let server = Server::start();
+    let response = server.exchange(
+        "GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: text/plain;q=0.5\r\n\
+         Accept: application/openmetrics-text;version=1.0.0\r\nConnection: close\r\n\r\n",
+    );
+    assert_eq!(
+        header(&response, "content-type"),
+        Some("application/openmetrics-text; version=1.0.0; charset=utf-8")
+    );
+    assert_eq!(header(&response, "vary"), Some("Accept"));
+    assert_eq!(
+        body(&response),
+        "# TYPE up gauge\n# HELP up h\nup 1\n# EOF\n"
+    );
+}
+
+#[test]
 fn a_scrape_is_reported() {
     let server = Server::start();
     server.get("/metrics");

@@ -38,6 +38,48 @@ fn requests_during_a_scrape_share_the_next_one() {
 }
 
 #[test]
+fn requests_share_a_scrape_of_their_format_only() {
+    let (scrape, has_begun, let_go) = held();
+    let server = Server::with(scrape, Limits::default());
+    let mut text = request_metrics(&server);
+    has_begun.recv_timeout(PATIENCE).unwrap();
+    let mut later: Vec<TcpStream> = (0..4)
+        .map(|nth| {
+            if nth % 2 == 0 {
+                return request_metrics(&server);
+            }
+            let mut stream = server.connect();
+            stream
+                .write_all(
+                    b"GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: application/openmetrics-text\r\n\
+                      Connection: close\r\n\r\n",
+                )
+                .unwrap();
+            stream
+        })
+        .collect();
+    for _ in 0..2 {
+        assert!(server.get("/-/healthy").ends_with("ok\n"));
+    }
+    let_go.send(()).unwrap();
+    assert!(rest_of(&mut text).ends_with("\nup 1\n"));
+    for _ in 0..2 {
+        has_begun.recv_timeout(PATIENCE).unwrap();
+        let_go.send(()).unwrap();
+    }
+    for (nth, stream) in later.iter_mut().enumerate() {
+        let end = if nth % 2 == 0 {
+            "\nup 1\n"
+        } else {
+            "\nup 1\n# EOF\n"
+        };
+        assert!(rest_of(stream).ends_with(end));
+    }
+    server.seen.wait_for(3, is_scrape);
+    assert!(has_begun.try_recv().is_err(), "a fourth scrape was started");
+}
+
+#[test]
 fn a_request_after_a_scrape_gets_another_one() {
     let server = Server::start();
     server.get("/metrics");

@@ -1,0 +1,60 @@
+"""Requests /metrics in each format, parses it with Prometheus' own Python library, and compares the samples.
+
+    formats.py URL
+
+Prints a line for each format: its Content-Type and the number of samples that it shares with the text format. Fails if a
+page is not valid, or if the two have other samples. Those of the exporter itself may differ between two scrapes.
+"""
+
+import re
+import sys
+import urllib.request
+
+from prometheus_client.openmetrics import parser as openmetrics
+from prometheus_client import parser as text
+
+# As Prometheus 2.42 and 3 send it.
+FORMATS = {
+    "text/plain;version=0.0.4": text,
+    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.5": text,
+    "application/openmetrics-text;version=0.0.1": openmetrics,
+    "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1": openmetrics,
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2": openmetrics,
+}
+
+
+def samples(url, accept):
+    request = urllib.request.Request(url, headers={"Accept": accept})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        page = answer.read().decode()
+        kind = answer.headers["Content-Type"]
+    names = {re.split("[{ ]", line, maxsplit=1)[0] for line in page.splitlines() if not line.startswith("#")}
+    found = {}
+    for family in FORMATS[accept].text_string_to_metric_families(page):
+        for sample in family.samples:
+            # The parser of the text format gives every counter this suffix.
+            name = sample.name if sample.name in names else sample.name.removesuffix("_total")
+            key = (name, tuple(sorted(sample.labels.items())))
+            if key in found:
+                raise SystemExit(f"{accept}: two samples {key}")
+            found[key] = sample.value
+    if not found:
+        raise SystemExit(f"{accept}: no samples")
+    return kind, {key: value for key, value in found.items() if not key[0].startswith(("httplog_exporter_", "process_"))}
+
+
+def main():
+    url = sys.argv[1]
+    expected = None
+    for accept in FORMATS:
+        kind, found = samples(url, accept)
+        if expected is None:
+            expected = found
+        elif found != expected:
+            differ = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
+            raise SystemExit(f"{accept}: {len(differ)} samples differ, such as {differ[0]}")
+        print(f"{kind}\t{len(found)}")
+
+
+if __name__ == "__main__":
+    main()
