@@ -238,6 +238,15 @@ impl<F: Fs> OpenInput<F> {
         }
     }
 
+    /// Returns whether bytes are known that were not read, or may be there.
+    pub(super) fn is_behind(&self) -> bool {
+        let is_decided = match self {
+            Self::Files { source, .. } => source.is_decided(),
+            Self::Stream { .. } => true,
+        };
+        self.lag_bytes() > 0 || !is_decided
+    }
+
     /// Returns the number of open files, pipes, sockets and connections.
     pub(super) fn open_count(&self) -> usize {
         match self {

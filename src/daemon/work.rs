@@ -230,7 +230,7 @@ impl<F: Fs> Work<F> {
             accounts,
             logs,
             is_behind: !self.was_read
-                || self.input.lag_bytes() > 0
+                || self.input.is_behind()
                 || link.is_some_and(Link::is_behind),
         }
     }

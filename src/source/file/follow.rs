@@ -204,6 +204,11 @@ impl<F: Fs> FileSource<F> {
         self.open.lag_bytes()
     }
 
+    /// Returns whether it is decided of all files from where they are read: otherwise bytes may be unread that are not known.
+    pub fn is_decided(&self) -> bool {
+        self.open.is_decided()
+    }
+
     /// Returns the directories, as of the last scan, in which a change may concern this source.
     pub fn directories(&self) -> impl Iterator<Item = &Path> {
         let wanted = self.finder.directories().map(PathBuf::as_path);

@@ -21,7 +21,7 @@ mod site;
 use std::sync::Arc;
 use std::time::Duration;
 
-use operation::{Operation, Setting, history};
+use operation::{Damage, Operation, Rotation, Setting, history};
 use play::Play;
 use process::{Process, Surroundings, THREADS};
 
@@ -29,8 +29,8 @@ use super::planted;
 use crate::clock::ManualClock;
 use crate::source::planted as file_planted;
 use crate::source::simulation::memory::Memory;
-use crate::state::Settings;
 use crate::state::tests::simulated::Simulated;
+use crate::state::{Durability, Settings};
 
 const SEEDS: u64 = 2_000;
 const OPERATIONS: usize = 28;
@@ -141,6 +141,38 @@ fn a_source_is_behind_until_it_was_read_once() {
     for thread in 0..THREADS {
         assert!(process.cut(thread).iter().all(|cut| !cut.is_behind));
     }
+}
+
+/// After a copy and a loss of power, it takes a while to decide from where a log of one line is read.
+#[test]
+fn an_older_copy_is_not_served_while_a_log_is_in_doubt() {
+    let setting = Setting {
+        rotation: Rotation::Copied,
+        packs: false,
+        durability: Durability::Power,
+        has_births: false,
+        lacks_links: false,
+        seed: 16_128_407_494_289_603_738,
+    };
+    let damage = Damage::Cut;
+    let operations = [
+        Operation::LatePair,
+        Operation::Pass(6_206),
+        Operation::Pass(2_993),
+        Operation::Rotate { log: 1 },
+        Operation::PowerLoss,
+        Operation::Write { log: 1, lines: 1 },
+        Operation::Pass(5_139),
+        Operation::Start,
+        Operation::Pass(2_501),
+        Operation::Damage {
+            damage,
+            place: 35_842,
+        },
+        Operation::Start,
+        Operation::Pass(15_000),
+    ];
+    judge(&Surroundings::new(), setting, &operations).unwrap();
 }
 
 /// Expects one of the seeds to find a fault.

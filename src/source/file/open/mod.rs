@@ -135,6 +135,13 @@ impl<F: Fs> OpenFiles<F> {
         open + closed + self.waiting.unread()
     }
 
+    /// Returns whether it is decided of all files from where they are read.
+    pub(super) fn is_decided(&self) -> bool {
+        let is_all_open =
+            self.packed.is_empty() && self.waiting.is_empty() && self.closed.is_empty();
+        is_all_open && !self.generations.iter().any(Generation::is_in_doubt)
+    }
+
     /// Returns whether all open files are at a followed path and are read.
     pub(super) fn is_steady(&self) -> bool {
         let is_steady =
