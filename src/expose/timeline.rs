@@ -178,6 +178,7 @@ mod tests {
         assert_eq!(
             String::from_utf8(out).unwrap(),
             r#"# TYPE a_seconds histogram
+# UNIT a_seconds seconds
 # HELP a_seconds A \"help\".
 a_seconds_bucket{le="0.005"} 0 3300
 a_seconds_bucket{le="+Inf"} 0 3300
