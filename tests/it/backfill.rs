@@ -27,7 +27,10 @@ fn samples(page: &str) -> Samples {
             let family = comment.split(' ').next().unwrap();
             assert!(!families.contains(&family), "{family} appears twice");
             families.push(family);
-        } else if !line.starts_with("# HELP ") {
+        } else if !["# HELP ", "# UNIT "]
+            .iter()
+            .any(|head| line.starts_with(head))
+        {
             assert!(line.starts_with(families.last().unwrap()), "{line}");
             let (rest, time) = line.rsplit_once(' ').unwrap();
             let (series, value) = rest.rsplit_once(' ').unwrap();
