@@ -34,27 +34,36 @@ FURTHER = '\n[[source]]\nname = "further"\npaths = ["/var/log/nginx/further.log"
 
 
 class Container:
-    """A booted tree. Changes are kept in memory and discarded at the end."""
+    """A booted tree. Changes are kept in memory, over reboots too, and discarded at the end."""
 
     def __init__(self, tree, packages):
-        command = [
-            "systemd-nspawn", f"--directory={tree}", f"--machine=httplog-exporter-{os.getpid()}",
-            "--boot", "--volatile=overlay", "--register=no", "--keep-unit", "--quiet", "--private-network",
+        self.memory = Path(tempfile.mkdtemp())
+        mount("-t", "tmpfs", "tmpfs", self.memory)
+        upper, work, root = (self.memory / name for name in ("upper", "work", "root"))
+        for folder in (upper, work, root):
+            folder.mkdir(mode=0o755)
+        mount("-t", "overlay", "overlay", "-o", f"lowerdir={tree},upperdir={upper},workdir={work}", root)
+        self.command = [
+            "systemd-nspawn", f"--directory={root}", f"--machine=httplog-exporter-{os.getpid()}",
+            "--boot", "--register=no", "--keep-unit", "--quiet", "--private-network",
             "--console=pipe", f"--bind-ro={packages}:/packages",
         ]
-        self.output = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.output, start_new_session=True,
-        )
-        self.leader = None
         self.sent = 0  # requests since the installation
         self.before = set()  # paths named like the package before its installation
         try:
-            self.leader = until("a container", self._find_leader)
-            until("a booted system", self._is_up)
+            self._boot()
         except BaseException:
             self.stop()
             raise
+
+    def _boot(self):
+        self.leader = None
+        self.output = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            self.command, stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.output, start_new_session=True,
+        )
+        self.leader = until("a container", self._find_leader)
+        until("a booted system", self._is_up)
 
     def _find_leader(self):
         if self.process.poll() is not None:
@@ -71,6 +80,11 @@ class Container:
             if re.search(r"(?m)^NSpid:\t\d+\t1$", status):
                 return child
         return None
+
+    def reboot(self):
+        """Shuts the system down, and boots it again. systemd-nspawn's own way of it needs a /run in memory."""
+        self._shut_down()
+        self._boot()
 
     def _is_up(self):
         state = self.run("systemctl", "is-system-running", check=False).strip()
@@ -97,7 +111,7 @@ class Container:
     def show(self, name):
         return self.run("systemctl", "show", "--value", f"--property={name}", UNIT).strip()
 
-    def stop(self):
+    def _shut_down(self):
         if self.leader:
             self.run("systemctl", "poweroff", check=False)
         try:
@@ -105,6 +119,12 @@ class Container:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+    def stop(self):
+        self._shut_down()
+        for place in (self.memory / "root", self.memory):
+            subprocess.run(["umount", "--lazy", place], check=True)
+        self.memory.rmdir()
 
 
 class Scrape:
@@ -172,6 +192,10 @@ class Clock:
         self.pairs += 1
         # The kernel gives files the time of its last tick.
         time.sleep(0.01)
+
+
+def mount(*arguments):
+    subprocess.run(["mount", *arguments], check=True)
 
 
 def until(what, ask):
@@ -411,6 +435,14 @@ def follows_a_thousand_logs(container):
     container.shell(f"cp /root/good.toml {CONFIG}; rm -r {logs}; systemctl start {UNIT}")
 
 
+def counts_over_a_reboot(container):
+    request(container, 12)
+    container.reboot()
+    is_active(container)
+    request(container, 8)
+    counted(container)
+
+
 def is_upgraded(container):
     pid = is_active(container)
     container.shell(f"echo kept >{STATE}/kept")
@@ -460,7 +492,7 @@ def is_purged(container):
 STEPS = (
     has_a_server, installs, runs_without_privileges, is_little_exposed, is_ready_once_logs_are_open, reloads,
     is_restarted_by_the_watchdog, is_restarted_after_a_kill, counts_through_logrotate,
-    counts_every_day_of_a_month, follows_a_thousand_logs, is_upgraded, keeps_a_unit_disabled, is_removed, is_installed_again, is_purged,
+    counts_every_day_of_a_month, follows_a_thousand_logs, counts_over_a_reboot, is_upgraded, keeps_a_unit_disabled, is_removed, is_installed_again, is_purged,
 )
 
 
