@@ -57,8 +57,8 @@ const fn aim(call: &'static str, paths: &'static [&'static str], least: usize) -
 const MOST: usize = 12;
 /// Sweeps at a time.
 const THREADS: usize = 3;
-/// Commits that a scrape makes while the exporter is driven.
-const SCRAPES: usize = 3;
+/// Commits of new lines while the exporter is driven. On a slow machine, a scrape may not wait for its commit.
+const COMMITS: usize = 3;
 
 /// A log and its exporter, which is killed again and again.
 struct Sweep {
@@ -113,17 +113,22 @@ impl Sweep {
         self.append(3);
         let dir = self.dir.path().to_owned();
         let mut daemon = Daemon::launch(&dir, self.killed_at(aim, number));
-        let mut scrapes = 0;
-        while scrapes < SCRAPES {
-            if !daemon.is_running() {
+        for commit in 0..COMMITS {
+            let is_committed = until(|| {
+                if !daemon.is_running() {
+                    return Ok(false);
+                }
+                if let Some(page) = daemon.try_metrics() {
+                    self.note(&page);
+                }
+                let is_committed = self.served == u64::from(self.lines);
+                let missing = || format!("{} of {} lines", self.served, self.lines);
+                is_committed.then_some(true).ok_or_else(missing)
+            });
+            if !is_committed {
                 return true;
             }
-            let Some(page) = daemon.try_metrics() else {
-                continue;
-            };
-            self.note(&page);
-            scrapes += 1;
-            if scrapes == 1 {
+            if commit == 0 {
                 rename(&self.log(), &self.log().with_extension("log.1"));
             }
             self.append(2);

@@ -422,6 +422,8 @@ impl<'s> Play<'s> {
         self.directory.restart(killed_at);
         process.committer.commit(revision, snapshots);
         if killed_at.is_some_and(|at| self.directory.operations() > at) {
+            // The commit may be in force.
+            self.committed = self.clock.monotonic();
             return self.kill();
         }
         self.directory.restart(None);
