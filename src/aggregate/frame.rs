@@ -1,4 +1,4 @@
-//! What a page shows of a family besides its counts, shared by tables and by snapshots of them.
+//! Name, help, type and labels of a family, shared by its table and by snapshots of its counts.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ pub(super) struct Frame {
     names: Arc<[Arc<str>]>,
 }
 
-/// What a page shows of the families of a shard besides their saved series.
+/// Descriptions of the families of a shard, which with their saved series make a page.
 #[derive(Debug, Default)]
 pub struct Frames {
     pub(super) counted: Vec<Frame>,

@@ -18,7 +18,7 @@ pub(super) struct SourceSnapshot {
     pub(super) saved: SavedSource,
     /// The state of the link whose front the source is.
     pub(super) link: Option<SavedLink>,
-    /// What a page shows of the source's families besides their saved series.
+    /// Descriptions of the source's families, which with their saved series make a page.
     pub(super) frames: Frames,
     /// Families of the link.
     pub(super) joined: Vec<Family>,

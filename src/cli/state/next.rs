@@ -1,4 +1,4 @@
-//! What the next start would do with the logs of each source.
+//! Shows the effect of the next start on each source: what it would read of which log, and what is lost.
 //!
 //! Invariant: nothing is written; the logs are read by the code that a start runs.
 
@@ -13,7 +13,7 @@ use crate::daemon::{raise_descriptor_limit, rehearse};
 use crate::model::{SavedFiles, SavedInput, SavedSource, SecretKey};
 use crate::source::{Fate, FileError, FileEvent, KnownFile, ReadFile, Rehearsal};
 
-/// What the next start would do with a source.
+/// Effect of the next start on a source.
 pub(super) enum Next {
     /// Not known without a configuration.
     Unknown,

@@ -4,10 +4,16 @@ use super::stop::held;
 use super::*;
 
 fn request_metrics(server: &Server) -> TcpStream {
+    request_metrics_as(server, "text/plain")
+}
+
+fn request_metrics_as(server: &Server, accept: &str) -> TcpStream {
     let mut stream = server.connect();
-    stream
-        .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        .unwrap();
+    write!(
+        stream,
+        "GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: {accept}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
     stream
 }
 
@@ -43,20 +49,10 @@ fn requests_share_a_scrape_of_their_format_only() {
     let server = Server::with(scrape, Limits::default());
     let mut text = request_metrics(&server);
     has_begun.recv_timeout(PATIENCE).unwrap();
-    let mut later: Vec<TcpStream> = (0..4)
-        .map(|nth| {
-            if nth % 2 == 0 {
-                return request_metrics(&server);
-            }
-            let mut stream = server.connect();
-            stream
-                .write_all(
-                    b"GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: application/openmetrics-text\r\n\
-                      Connection: close\r\n\r\n",
-                )
-                .unwrap();
-            stream
-        })
+    let formats = ["text/plain", "application/openmetrics-text"];
+    let each = formats.iter().cycle().take(4);
+    let mut later: Vec<TcpStream> = each
+        .map(|format| request_metrics_as(&server, format))
         .collect();
     for _ in 0..2 {
         assert!(server.get("/-/healthy").ends_with("ok\n"));

@@ -1,4 +1,4 @@
-//! Rehearsals: what a start would do with the files of a saved position.
+//! Rehearsals: starts from a saved position that only read.
 //!
 //! Invariant: files are found, judged and read by the follower itself, on a clock that runs ahead; nothing is counted or
 //! written.
@@ -41,7 +41,7 @@ pub struct KnownFile {
     pub path: PathBuf,
     /// Bytes of it that were counted.
     pub offset: u64,
-    /// What became of it.
+    /// Change of the file since.
     pub fate: Fate,
 }
 
@@ -56,7 +56,7 @@ pub struct ReadFile {
     pub bytes: u64,
 }
 
-/// What became of a file since the position was saved.
+/// Change of a file since the position was saved.
 #[derive(Debug)]
 pub enum Fate {
     /// It is read on from its offset, wherever it stands.

@@ -14,8 +14,7 @@ const BURST: u32 = 8;
 const REFILL: Duration = Duration::from_millis(250);
 /// First pause; the next ones are twice as long each.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
-/// Longest pause at text: a busy log is read as often as one that is written whenever another notification may be delivered
-/// at once.
+/// Longest pause when a log was written: long, as a wake-up costs far more than the lines that one reads.
 pub(super) const LONGEST_AT_TEXT: Duration = REFILL;
 /// Longest pause at any other change. A rotation is to be seen before the next one.
 pub(super) const LONGEST_AT_OTHERS: Duration = Duration::from_millis(100);
@@ -66,7 +65,7 @@ impl Throttle {
         let pause = self.pause.min(longest);
         self.pause = (pause * 2).min(longest);
         self.last = now + pause;
-        // What comes during the pause is delivered after it.
+        // The time of a pause earns no notification that is delivered at once.
         self.refilled = self.last;
         pause
     }

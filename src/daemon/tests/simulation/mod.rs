@@ -29,6 +29,7 @@ use super::planted;
 use crate::clock::ManualClock;
 use crate::source::planted as file_planted;
 use crate::source::simulation::memory::Memory;
+use crate::source::simulation::seeds;
 use crate::state::tests::simulated::Simulated;
 use crate::state::{Durability, Settings};
 
@@ -69,23 +70,10 @@ fn judge_seed(with: &Surroundings, seed: u64) -> Result<(), String> {
     judge(with, setting, &operations)
 }
 
-/// Describes the history of a seed that goes wrong, shortened by leaving out ever smaller parts.
+/// Describes the history of a seed that goes wrong, shortened.
 fn describe(with: &Surroundings, seed: u64) -> String {
-    let (setting, mut operations) = history(seed, OPERATIONS);
-    let mut part = operations.len();
-    while part > 0 {
-        let mut from = 0;
-        while from < operations.len() {
-            let mut less = operations.clone();
-            less.drain(from..(from + part).min(less.len()));
-            if judge(with, setting, &less).is_err() {
-                operations = less;
-            } else {
-                from += part;
-            }
-        }
-        part /= 2;
-    }
+    let (setting, operations) = history(seed, OPERATIONS);
+    let operations = seeds::shrink(operations, |less| judge(with, setting, less).is_err());
     let wrong = judge(with, setting, &operations).unwrap_err();
     let steps: Vec<_> = operations.iter().map(|step| format!("{step:?}")).collect();
     format!("seed {seed}: {wrong}\n{setting:?}\n{}", steps.join("\n"))
@@ -93,36 +81,8 @@ fn describe(with: &Surroundings, seed: u64) -> String {
 
 #[test]
 fn what_is_served_survives_whatever_happens() {
-    let seeds = std::env::var("SEEDS").map_or(0..SEEDS, |seeds| {
-        let (from, to) = seeds.split_once("..").expect("SEEDS is FROM..TO");
-        from.parse().unwrap()..to.parse().unwrap()
-    });
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut found: Vec<u64> = std::thread::scope(|scope| {
-        let parts = (0..threads).map(|thread| seeds.clone().skip(thread).step_by(threads));
-        let wrong = |own: &mut dyn Iterator<Item = u64>| {
-            let with = Surroundings::new();
-            own.filter(|seed| judge_seed(&with, *seed).is_err())
-                .collect::<Vec<_>>()
-        };
-        let running: Vec<_> = parts
-            .map(|mut own| scope.spawn(move || wrong(&mut own)))
-            .collect();
-        let joined = running.into_iter().map(|thread| thread.join().unwrap());
-        joined.flatten().collect()
-    });
-    found.sort_unstable();
-    let most = std::env::var("MOST").map_or(1, |most| most.parse().unwrap());
-    let with = Surroundings::new();
-    let shown = found.iter().take(most).map(|seed| describe(&with, *seed));
-    let shown: Vec<_> = shown.collect();
-    assert!(
-        found.is_empty(),
-        "{} of {} seeds are wrong: {found:?}\n{}",
-        found.len(),
-        seeds.end - seeds.start,
-        shown.join("\n\n")
-    );
+    let is_wrong = |with: &Surroundings, seed| judge_seed(with, seed).is_err();
+    seeds::assert_right(SEEDS, Surroundings::new, is_wrong, describe);
 }
 
 /// Before the first round, it is not known what was written to the logs since the state was saved.

@@ -15,7 +15,7 @@ const BYTES: &str = "bytes_total";
 /// Beginning of the names of the families of gaps.
 const GAPS: &str = "httplog_exporter_gap_";
 
-/// How often each line of each log was counted.
+/// Number of times that each line of each log was counted.
 pub(super) type Counts = [BTreeMap<u32, u64>; LOGS];
 
 /// The counts of a page.

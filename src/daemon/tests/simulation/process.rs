@@ -74,7 +74,7 @@ start = "beginning"
 watch = false
 "#;
 
-/// What does not change in a history, and takes long to make.
+/// Parts of a process that no history changes, and that take long to make.
 pub(super) struct Surroundings {
     config: Config,
     narrowed: NarrowedPatterns,

@@ -7,6 +7,7 @@ mod replacer;
 mod restarter;
 mod rewriter;
 mod rotator;
+pub(crate) mod seeds;
 pub(crate) mod world;
 
 use std::sync::Arc;
@@ -38,38 +39,10 @@ fn in_memory(setting: Setting, operations: &[Operation]) -> Result<usize, String
     judge(Memory::new(setting.has_births), setting, operations)
 }
 
-/// Returns a short history that goes wrong, found by leaving out ever smaller parts.
-fn shrink(setting: Setting, mut operations: Vec<Operation>) -> Vec<Operation> {
-    let mut part = operations.len() / 2;
-    while part > 0 {
-        let mut from = 0;
-        while from < operations.len() {
-            let mut less = operations.clone();
-            less.drain(from..(from + part).min(less.len()));
-            if in_memory(setting, &less).is_err() {
-                operations = less;
-            } else {
-                from += part;
-            }
-        }
-        part /= 2;
-    }
-    operations
-}
-
-/// Returns the seeds whose history goes wrong.
-fn wrong(seeds: impl Iterator<Item = u64>) -> Vec<u64> {
-    let is_wrong = |seed: &u64| {
-        let (setting, operations) = history(*seed, OPERATIONS);
-        in_memory(setting, &operations).is_err()
-    };
-    seeds.filter(is_wrong).collect()
-}
-
 /// Describes the history of a seed that goes wrong, shortened.
 fn describe(seed: u64) -> String {
     let (setting, operations) = history(seed, OPERATIONS);
-    let short = shrink(setting, operations);
+    let short = seeds::shrink(operations, |less| in_memory(setting, less).is_err());
     let wrong = in_memory(setting, &short).unwrap_err();
     let short: Vec<_> = short.iter().map(|step| format!("{step:?}")).collect();
     let short = short.join("\n");
@@ -78,31 +51,11 @@ fn describe(seed: u64) -> String {
 
 #[test]
 fn every_line_is_counted_once_whatever_happens() {
-    let seeds = std::env::var("SEEDS").map_or(0..SEEDS, |seeds| {
-        let (from, to) = seeds.split_once("..").expect("SEEDS is FROM..TO");
-        from.parse().unwrap()..to.parse().unwrap()
-    });
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut found: Vec<u64> = std::thread::scope(|scope| {
-        let parts = (0..threads).map(|thread| seeds.clone().skip(thread).step_by(threads));
-        let running: Vec<_> = parts.map(|own| scope.spawn(|| wrong(own))).collect();
-        let joined = running.into_iter().map(|thread| thread.join().unwrap());
-        joined.flatten().collect()
-    });
-    found.sort_unstable();
-    let most = std::env::var("MOST").map_or(1, |most| most.parse().unwrap());
-    let shown: Vec<_> = found
-        .iter()
-        .take(most)
-        .map(|seed| describe(*seed))
-        .collect();
-    assert!(
-        found.is_empty(),
-        "{} of {} seeds are wrong: {found:?}\n{}",
-        found.len(),
-        seeds.end - seeds.start,
-        shown.join("\n\n")
-    );
+    let is_wrong = |(): &(), seed| {
+        let (setting, operations) = history(seed, OPERATIONS);
+        in_memory(setting, &operations).is_err()
+    };
+    seeds::assert_right(SEEDS, || (), is_wrong, |(), seed| describe(seed));
 }
 
 #[test]
