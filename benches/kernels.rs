@@ -208,7 +208,10 @@ fn encode(criterion: &mut Criterion) {
                 sum,
                 unit: Unit::Micros,
                 has_short_bounds: false,
+                native: None,
+                exemplars: Vec::new(),
             }),
+            created: None,
         });
     }
     let families = Families::new([Family {

@@ -57,6 +57,7 @@ impl Frame {
         Series {
             labels: self.named(labels),
             value: self.value(values),
+            created: None,
         }
     }
 
@@ -83,6 +84,8 @@ impl Frame {
                 sum: *sum,
                 unit: measure.unit(),
                 has_short_bounds: self.definition.has_short_bounds,
+                native: None,
+                exemplars: Vec::new(),
             }),
             (Kind::Sum(measure), _) => Value::Number(Number::Exact(values[0], measure.unit())),
             _ => Value::Number(Number::Exact(values[0], Unit::One)),

@@ -302,6 +302,7 @@ impl Shard {
             series: vec![Series {
                 labels: names.map(|name| (name, Arc::clone(&self.source))).collect(),
                 value: Value::Number(Number::Exact(self.ledger.rejected_lines(), Unit::One)),
+                created: None,
             }],
         }
     }

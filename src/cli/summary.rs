@@ -233,6 +233,8 @@ mod tests {
                 sum: 0,
                 unit: Unit::Micros,
                 has_short_bounds: false,
+                native: None,
+                exemplars: Vec::new(),
             };
             assert_eq!(quantile_95(&histogram), text);
         };

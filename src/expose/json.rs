@@ -118,6 +118,7 @@ mod tests {
                 vec![Series {
                     labels: vec![],
                     value: Value::Number(Number::Float(f64::NAN)),
+                    created: None,
                 }],
             ),
             family(
@@ -126,6 +127,7 @@ mod tests {
                 vec![Series {
                     labels: labels.clone(),
                     value: Value::Number(Number::Exact(u64::MAX, Unit::One)),
+                    created: None,
                 }],
             ),
             family(
@@ -139,7 +141,10 @@ mod tests {
                         sum: 9_007_199_254_740_993,
                         unit: Unit::Micros,
                         has_short_bounds: false,
+                        native: None,
+                        exemplars: Vec::new(),
                     }),
+                    created: None,
                 }],
             ),
         ]);

@@ -21,6 +21,7 @@ use crate::model::{Families, Kind};
 ///     series: vec![Series {
 ///         labels: vec![("source".into(), "nginx".into())],
 ///         value: Value::Number(Number::Exact(7, Unit::Bytes)),
+///         created: None,
 ///     }],
 /// }]);
 /// let mut out = Vec::new();
@@ -80,6 +81,7 @@ mod tests {
             series: vec![Series {
                 labels: vec![("route".into(), "/\"\n".into())],
                 value,
+                created: None,
             }],
         }
     }
@@ -92,6 +94,8 @@ mod tests {
             sum: 2_500_000,
             unit: Unit::Micros,
             has_short_bounds: false,
+            native: None,
+            exemplars: Vec::new(),
         });
         Families::new([
             family("a_total", Kind::Counter, number(1)),

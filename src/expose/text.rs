@@ -25,6 +25,7 @@ use crate::model::{Families, Family, Histogram, Labels, Number, Unit, Value};
 ///     series: vec![Series {
 ///         labels: vec![("source".into(), "nginx".into())],
 ///         value: Value::Number(Number::Exact(1_500_000, Unit::Micros)),
+///         created: None,
 ///     }],
 /// }]);
 /// let mut out = Vec::new();

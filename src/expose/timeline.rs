@@ -149,6 +149,8 @@ mod tests {
             sum: 0,
             unit: Unit::Micros,
             has_short_bounds: false,
+            native: None,
+            exemplars: Vec::new(),
         });
         let timeline = Timeline::new([
             course(

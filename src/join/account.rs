@@ -125,6 +125,7 @@ impl Account {
         let queues = self.backs.iter().map(|(lines, queue)| Series {
             labels: lines.labels(None),
             value: Value::Histogram(queue.histogram()),
+            created: None,
         });
         vec![
             Family {
@@ -219,6 +220,8 @@ impl Queue {
             sum: self.sum,
             unit: Unit::Micros,
             has_short_bounds: false,
+            native: None,
+            exemplars: Vec::new(),
         }
     }
 }

@@ -45,6 +45,8 @@ pub struct Series {
     pub labels: Labels,
     /// The value, of the family's kind.
     pub value: Value,
+    /// Time at which the series was created, in milliseconds since 1970, where it is known.
+    pub created: Option<u64>,
 }
 
 /// The value of a series.
@@ -78,6 +80,35 @@ pub struct Histogram {
     pub unit: Unit,
     /// True if a whole bound is written without a decimal point: `1` instead of `1.0`.
     pub has_short_bounds: bool,
+    /// The same observations in buckets of exponentially growing width, if the family has them.
+    pub native: Option<NativeHistogram>,
+    /// At most one example of a request for each bucket, sorted by bucket.
+    pub exemplars: Vec<Exemplar>,
+}
+
+/// Buckets whose bounds grow by a factor, as Prometheus' native histograms have them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NativeHistogram {
+    /// Resolution: the factor between two bounds is 2^(2^-schema).
+    pub schema: i8,
+    /// Observations of 0.
+    pub zero: u64,
+    /// Observations of each bucket that has any, not cumulative, by its index, ascending. The upper bound of a bucket is
+    /// the factor to the power of its index, in base units (seconds, bytes).
+    pub buckets: Vec<(i32, u64)>,
+}
+
+/// An example of the requests that a bucket counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exemplar {
+    /// Place of its bucket among [`Histogram::counts`].
+    pub bucket: usize,
+    /// Labels that lead to the request, such as `trace_id`.
+    pub labels: Labels,
+    /// The observed value, in the histogram's unit.
+    pub value: u64,
+    /// Time of the request, in milliseconds since 1970.
+    pub time: u64,
 }
 
 impl Kind {
@@ -170,6 +201,7 @@ impl Series {
         Self {
             labels,
             value: Value::Number(Number::Exact(count, Unit::One)),
+            created: None,
         }
     }
 
@@ -251,6 +283,7 @@ mod tests {
             series: vec![Series {
                 labels: vec![("route".into(), route.into())],
                 value: Value::Number(Number::Exact(value, Unit::One)),
+                created: None,
             }],
         }
     }

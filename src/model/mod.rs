@@ -16,7 +16,9 @@ mod units;
 pub(crate) mod vector;
 
 pub use batch::{Batch, GenerationId, Position};
-pub use families::{Families, Family, Histogram, Kind, Labels, Number, Series, Value};
+pub use families::{
+    Exemplar, Families, Family, Histogram, Kind, Labels, NativeHistogram, Number, Series, Value,
+};
 pub use gap::{Gap, GapBound, GapReason};
 pub use record::{Field, FieldSet, Record, UpstreamList};
 pub use saved::{

@@ -74,7 +74,11 @@ fn convert(family: &proto::MetricFamily, texts: &mut Texts) -> Option<Family> {
             Kind::Gauge => number(metric.get_gauge().get_value()),
             Kind::Histogram => Value::Histogram(histogram(metric.get_histogram())),
         };
-        Series { labels, value }
+        Series {
+            labels,
+            value,
+            created: None,
+        }
     });
     Some(Family {
         name: family.name().into(),
@@ -109,6 +113,8 @@ fn histogram(histogram: &proto::Histogram) -> Histogram {
         sum: micros(histogram.get_sample_sum()),
         unit: Unit::Micros,
         has_short_bounds: false,
+        native: None,
+        exemplars: Vec::new(),
     }
 }
 
@@ -186,6 +192,8 @@ mod tests {
                 sum: 3_005_100,
                 unit: Unit::Micros,
                 has_short_bounds: false,
+                native: None,
+                exemplars: Vec::new(),
             })
         );
     }

@@ -271,6 +271,7 @@ fn dropped_messages() -> Family {
         series: vec![Series {
             labels: Vec::new(),
             value,
+            created: None,
         }],
     }
 }

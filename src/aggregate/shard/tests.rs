@@ -312,6 +312,7 @@ fn added_up(timeline: &Timeline, wanted: impl Fn(u32) -> bool) -> Families {
                     Series {
                         labels: track.labels.clone(),
                         value,
+                        created: None,
                     }
                 })
                 .collect(),

@@ -24,6 +24,7 @@ fn one(name: &str, kind: Kind, labels: &[(&str, &str)], value: Value) -> Family 
                 .map(|(name, value)| ((*name).into(), (*value).into()))
                 .collect(),
             value,
+            created: None,
         }],
     }
 }
@@ -35,6 +36,8 @@ fn histogram(bounds: &[u64], counts: &[u64], sum: u64, unit: Unit) -> Value {
         sum,
         unit,
         has_short_bounds: false,
+        native: None,
+        exemplars: Vec::new(),
     })
 }
 
@@ -219,7 +222,7 @@ proptest! {
         let series = values.iter().map(|(value, count)| Series {
             labels: vec![("a".into(), value.as_str().into()), ("b".into(), "".into())],
             value: Value::Number(Number::Exact(*count, Unit::One)),
-        });
+ created: None, });
         let families = Families::new([Family {
             name: "x_total".into(),
             help: "h".into(),
@@ -283,6 +286,7 @@ fn agrees_with_the_prometheus_crate() {
         series.push(Series {
             labels: vec![("a".into(), label.into()), ("b".into(), "".into())],
             value: Value::Number(Number::Float(value)),
+            created: None,
         });
     }
     let theirs = prometheus::TextEncoder::new()

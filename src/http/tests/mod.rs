@@ -79,6 +79,7 @@ impl Scrape for Gauge {
             series: vec![Series {
                 labels: vec![],
                 value: Value::Number(Number::Exact(1, Unit::One)),
+                created: None,
             }],
         }])
     }

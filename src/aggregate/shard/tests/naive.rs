@@ -99,6 +99,8 @@ fn zero(kind: &Kind) -> Value {
             sum: 0,
             unit: measure.unit(),
             has_short_bounds: false,
+            native: None,
+            exemplars: Vec::new(),
         }),
     }
 }
