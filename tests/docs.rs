@@ -165,6 +165,7 @@ fn defaults_and_bounds_are_those_of_the_reader() {
         assert!(row[2].starts_with(most), "the row of {key}");
     }
     let listen: Vec<String> = default
+        .web
         .listen
         .iter()
         .map(|address| format!("\"{address}\""))

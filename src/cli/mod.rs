@@ -24,6 +24,7 @@ mod state;
 mod summary;
 mod unrecognised;
 mod views;
+mod web_options;
 
 use std::str::FromStr;
 

@@ -15,6 +15,7 @@ use super::exit::{Exit, Failure};
 use super::load::load;
 use super::overlap::shared_files;
 use super::unrecognised::recognise_log;
+use super::web_options::WebOptions;
 use crate::config::{self, Config, Input, Limits, Source};
 use crate::daemon::{Daemon, Origin, StartError};
 use crate::diag::is_printable;
@@ -29,9 +30,6 @@ use crate::text_file::Accept;
 /// Bytes of a log that are read to recognise its format.
 pub(super) const SAMPLE_BYTES: u64 = 256 * 1024;
 
-const LISTEN_HELP: &str = "Listen address, in place of web.listen: 127.0.0.1:9914, [::1]:9914, :9914 for every interface, \
-     localhost:9914 or unix:/path; may be repeated";
-
 /// Follow access logs and serve metrics.
 ///
 /// Reads what the configuration names. With LOGs in its place, follows each from its beginning, recognises
@@ -42,9 +40,8 @@ pub struct Run {
     /// Path of the configuration [default: /etc/httplog-exporter/config.toml, unless LOGs are given]
     #[arg(long, short, value_name = "FILE", conflicts_with = "logs")]
     config: Option<PathBuf>,
-    /// Listen address, in place of web.listen; may be repeated
-    #[arg(long, short, value_name = "ADDR", long_help = LISTEN_HELP)]
-    listen: Vec<Address>,
+    #[command(flatten)]
+    web: WebOptions,
     /// Format of the LOGs: a preset (see `patterns`), or a pattern from
     /// /etc/httplog-exporter/patterns/*.toml
     #[arg(long, short, value_name = "NAME", requires = "logs")]
@@ -69,23 +66,24 @@ impl Run {
             }
             let origin = Origin {
                 path,
-                listen_is_given: !self.listen.is_empty(),
+                given: self.web.given(),
             };
             (config, Some(origin))
         } else {
             (self.config_of_logs()?, None)
         };
-        if !self.listen.is_empty() {
-            config.listen.clone_from(&self.listen);
-            for (message, help) in self.listen.iter().filter_map(Address::exposure) {
-                tracing::warn!("{message}; {help}");
-            }
-        }
+        self.web.apply(&mut config.web);
         let Some(daemon) = start(&config, origin)? else {
             return Ok(());
         };
         for address in daemon.addresses() {
             tracing::info!("listening on {address}");
+        }
+        // `load` has warned of those of the file.
+        if config.web.listen.contains(&Address::Systemd) || self.web.listens() {
+            for (message, help) in daemon.exposures() {
+                tracing::warn!("{message}; {help}");
+            }
         }
         let ran = daemon.run();
         ran.map_err(|error| Failure::new(Exit::Runtime, error))
@@ -146,6 +144,9 @@ pub(super) fn start(config: &Config, origin: Option<Origin>) -> Result<Option<Da
     Err(match error {
         StartError::Bind(BindError::InUse(_)) => Failure::new(Exit::Io, error)
             .help("stop the process that listens there, or choose another address with --listen or web.listen"),
+        StartError::Bind(BindError::NotActivated) => Failure::new(Exit::Io, error).help(
+            "start the service by its .socket unit (docs/web.md), or choose an address with --web.listen-address or web.listen",
+        ),
         StartError::Bind(_) | StartError::State(LockError::Io { .. } | LockError::NotAFile(_)) => {
             Failure::new(Exit::Io, error)
         }

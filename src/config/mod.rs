@@ -12,12 +12,14 @@ mod read;
 mod routes;
 mod source;
 mod state;
+mod web;
 
 pub use input::{Files, Input};
 pub use limits::Limits;
 pub use load::{Checked, DEFAULT_PATH, LineSettings};
 pub use patterns::{DEFAULT_PATTERNS, find_pattern};
-pub use read::{Config, DEFAULT_LISTEN};
+pub use read::Config;
 pub use routes::{Resolvers, Routes};
 pub use source::Source;
 pub use state::State;
+pub use web::{DEFAULT_LISTEN, Web};

@@ -13,19 +13,17 @@ use super::patterns::{self, CompiledPresets, Patterns};
 use super::routes::{Resolvers, Routes};
 use super::source::{Definitions, RoutesByName, Source, Taken};
 use super::state::State;
-use crate::diag::{Document, Fault, Report, Section, Text, distinct};
+use super::web::Web;
+use crate::diag::{Document, Fault, Report, Section, Text};
 use crate::http::Address;
 use crate::metric::Metrics;
 use crate::pattern::Pattern;
 
-/// Default of `web.listen`.
-pub const DEFAULT_LISTEN: &str = "127.0.0.1:9914";
-
 /// A configuration that can be run.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Listen addresses.
-    pub listen: Vec<Address>,
+    /// Settings of the HTTP server.
+    pub web: Web,
     /// Sources; at least one.
     pub sources: Vec<Source>,
     /// Settings of the state that is kept across restarts; `None` if nothing is.
@@ -41,10 +39,10 @@ pub struct Config {
 }
 
 impl Config {
-    /// Creates a configuration with these sources and defaults for everything else.
+    /// Creates a configuration with these addresses and sources, and defaults for everything else.
     pub fn with_sources(listen: Vec<Address>, sources: Vec<Source>) -> Self {
         Self {
-            listen,
+            web: Web::listening_on(listen),
             sources,
             state: None,
             limits: Limits::default(),
@@ -90,9 +88,9 @@ impl Config {
         if report.has_errors() && root.is_empty() {
             return None;
         }
-        let listen = root
+        let web = root
             .section("web", report)
-            .map_or_else(default_listen, |section| read_web(section, report));
+            .map_or_else(Web::default, |section| Web::read(section, report));
         let state = root
             .section("state", report)
             .and_then(|section| State::read(section, base, report));
@@ -130,7 +128,7 @@ impl Config {
         let limits = read_limits(&mut root, report);
         root.finish(report);
         (!report.has_errors()).then(|| Self {
-            listen,
+            web,
             sources,
             state,
             limits,
@@ -148,40 +146,9 @@ fn good<T>(definitions: BTreeMap<String, Option<T>>) -> BTreeMap<String, T> {
         .collect()
 }
 
-fn default_listen() -> Vec<Address> {
-    DEFAULT_LISTEN.parse().into_iter().collect()
-}
-
 pub(super) fn read_limits(root: &mut Section<'_>, report: &mut Report) -> Limits {
     let section = root.section("limits", report);
     section.map_or_else(Limits::default, |section| Limits::read(section, report))
-}
-
-fn read_web(mut section: Section<'_>, report: &mut Report) -> Vec<Address> {
-    let listen = section.strings("listen", report);
-    section.finish(report);
-    let Some(listen) = listen else {
-        return default_listen();
-    };
-    if listen.value.is_empty() {
-        let fault = listen.error("`listen` is empty");
-        report.push(fault.help(format!("listen = [\"{DEFAULT_LISTEN}\"]")));
-        return Vec::new();
-    }
-    let address = |text: &str| {
-        text.parse::<Address>().map_err(|error| {
-            Fault::error(format!("`{text}` is not a valid listen address: {error}")).help(format!(
-                "for example \"{DEFAULT_LISTEN}\" or \"unix:/run/httplog-exporter/metrics.sock\""
-            ))
-        })
-    };
-    for text in &listen.value {
-        let address = text.value.parse::<Address>().ok();
-        if let Some((message, help)) = address.and_then(|address| address.exposure()) {
-            report.push(text.warning(message).help(help));
-        }
-    }
-    distinct(&listen.value, address, report)
 }
 
 #[cfg(test)]
@@ -215,7 +182,7 @@ mod tests {
         let config = Config::parse("c", GOOD, Path::new("/etc/x"))
             .config
             .unwrap();
-        assert_eq!(config.listen, default_listen());
+        assert_eq!(config.web, Web::default());
         assert_eq!(config.limits, Limits::default());
         let source = &config.sources[0];
         let Input::Files(files) = &source.input else {

@@ -20,6 +20,7 @@ mod orders;
 mod recovery;
 mod reject_watch;
 mod reload;
+mod reload_clients;
 mod shared_shard;
 mod snapshot;
 mod source_log;

@@ -4,21 +4,39 @@ use std::future::pending;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use crate::http::{Lifecycle, ReloadOutcome};
+
 /// An order to the daemon.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Order {
-    /// Shut down: SIGTERM or SIGINT.
+    /// Shut down: SIGTERM, SIGINT or `/-/quit`.
     Stop,
-    /// Read the configuration again: SIGHUP.
-    Reload,
+    /// Read the configuration again: SIGHUP, or `/-/reload`, which waits for the outcome.
+    Reload(Option<oneshot::Sender<ReloadOutcome>>),
 }
 
 /// Handle that stops a daemon from another thread, as SIGTERM does; so does dropping it.
 #[derive(Debug)]
 pub struct Stop(mpsc::UnboundedSender<Order>);
+
+/// Passes on the orders of HTTP clients.
+pub(super) struct ClientOrders(mpsc::UnboundedSender<Order>);
+
+impl Lifecycle for ClientOrders {
+    fn reload(&self) -> oneshot::Receiver<ReloadOutcome> {
+        let (outcome, receiver) = oneshot::channel();
+        // Fails only if the daemon has stopped already: then the receiver has no sender.
+        let _ = self.0.send(Order::Reload(Some(outcome)));
+        receiver
+    }
+
+    fn quit(&self) {
+        let _ = self.0.send(Order::Stop);
+    }
+}
 
 /// Receiver of all orders.
 pub(super) struct Orders {
@@ -80,6 +98,11 @@ impl Orders {
         Stop(self.sender.clone())
     }
 
+    /// Returns the receiver of orders from HTTP clients.
+    pub(super) fn client_orders(&self) -> ClientOrders {
+        ClientOrders(self.sender.clone())
+    }
+
     /// Waits for the next order.
     pub(super) async fn next(&mut self) -> Order {
         let signals = &mut self.signals;
@@ -89,7 +112,7 @@ impl Orders {
             };
             tokio::select! {
                 () = stop_signal(&mut signals.terminate, &mut signals.interrupt) => Order::Stop,
-                _ = signals.hang_up.recv() => Order::Reload,
+                _ = signals.hang_up.recv() => Order::Reload(None),
             }
         };
         tokio::select! {
@@ -109,7 +132,7 @@ impl Orders {
         };
         tokio::select! {
             () = signal => {}
-            () = async { while self.requests.recv().await != Some(Order::Stop) {} } => {}
+            () = async { while !matches!(self.requests.recv().await, Some(Order::Stop)) {} } => {}
         }
     }
 

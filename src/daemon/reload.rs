@@ -13,7 +13,7 @@ use super::aside::aside;
 use super::assembly::{Assembled, Assembly, NotAssembled};
 use super::error::StartError;
 use super::work::Work;
-use crate::config::{Checked, Config, Resolvers};
+use crate::config::{Checked, Config, Resolvers, Web};
 use crate::diag::Report;
 use crate::join::Links;
 use crate::text_file::{Accept, ReadError};
@@ -23,8 +23,18 @@ use crate::text_file::{Accept, ReadError};
 pub struct Origin {
     /// The configuration file.
     pub path: PathBuf,
-    /// True if the command line overrides `web.listen`.
-    pub listen_is_given: bool,
+    /// Keys that the command line overrides, such as `web.listen`.
+    pub given: Vec<&'static str>,
+}
+
+impl Origin {
+    /// Returns the keys whose values differ between what is in force and what the file says, without those that the command
+    /// line overrides.
+    pub(super) fn differences(&self, in_force: &Web, read: &Web) -> Vec<&'static str> {
+        let mut keys = in_force.differences(read);
+        keys.retain(|key| !self.given.contains(key));
+        keys
+    }
 }
 
 /// Deadlines of the steps.
@@ -46,7 +56,7 @@ impl Default for ReloadLimits {
 }
 
 /// A configuration that was read, or the report if it has errors.
-pub(super) type Loaded = Result<Result<(Config, Resolvers), Report>, ReadError>;
+pub(super) type Loaded = Result<Result<(Box<Config>, Resolvers), Report>, ReadError>;
 
 /// Function that reads a configuration; another one in tests.
 pub(super) type Loader = Arc<dyn Fn(&Path) -> Loaded + Send + Sync>;
@@ -108,7 +118,7 @@ pub(super) fn load(path: &Path) -> Loaded {
         return Ok(Err(report));
     };
     let resolvers = load_routes(&config, report);
-    Ok(resolvers.map(|resolvers| (config, resolvers)))
+    Ok(resolvers.map(|resolvers| (Box::new(config), resolvers)))
 }
 
 /// Begins to apply a configuration on a thread of its own.

@@ -17,7 +17,7 @@ use super::shared_shard::Shards;
 use super::worker::WorkerThread;
 use super::workers::Workers;
 use crate::clock::{Clock, SystemClock};
-use crate::config::Config;
+use crate::config::{Config, Web};
 use crate::http::{Address, Listener, Ready};
 use crate::model::SecretKey;
 use crate::source::{Notifier, RealFs, SharedFs, StreamThread};
@@ -31,6 +31,7 @@ pub struct Daemon {
     pub(super) runtime: Arc<Runtime>,
     pub(super) orders: Orders,
     pub(super) listeners: Vec<Listener>,
+    pub(super) web: Web,
     pub(super) shards: Arc<Shards>,
     pub(super) workers: Workers,
     pub(super) telemetry: Arc<Telemetry>,
@@ -65,11 +66,7 @@ impl Daemon {
         descriptors::raise_descriptor_limit();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let telemetry = Arc::new(Telemetry::new(env!("CARGO_PKG_VERSION"), clock.wall())?);
-        let listeners = config
-            .listen
-            .iter()
-            .map(Listener::bind)
-            .collect::<Result<Vec<_>, _>>()?;
+        let listeners = Listener::bind_all(&config.web.listen, config.web.socket_mode)?;
         let (notice_sender, notices) = mpsc::unbounded_channel();
         let notifier = Notifier::new(Arc::clone(&clock));
         let streams = Arc::new(StreamThread::new(Arc::clone(&clock)));
@@ -107,6 +104,7 @@ impl Daemon {
             stop: Some(orders.stop_handle()),
             orders,
             listeners,
+            web: config.web.clone(),
             shards: Arc::clone(&begun.assembly.shards),
             workers: Workers::new(begun, notices, origin, config),
             telemetry,
@@ -125,6 +123,12 @@ impl Daemon {
                 address => format!("http://{address}"),
             })
             .collect()
+    }
+
+    /// Returns what an operator has to know about listen addresses that other machines may reach, and the remedy.
+    pub fn exposures(&self) -> impl Iterator<Item = (String, &'static str)> {
+        let addresses = self.listeners.iter().map(Listener::local_address);
+        addresses.filter_map(Address::exposure)
     }
 
     /// Takes the handle that stops the daemon from another thread; `None` after the first call.

@@ -16,7 +16,7 @@ use super::orders::Order;
 use super::start::Daemon;
 use super::stopping::{StopLimits, Web};
 use super::systemd;
-use crate::http::{Limits, Routes, serve};
+use crate::http::{Lifecycle, Limits, Routes, serve};
 
 /// Silence after which a thread counts as stuck, unless systemd sets a watchdog timeout.
 const STUCK: Duration = Duration::from_secs(30);
@@ -51,9 +51,13 @@ impl Daemon {
     }
 
     async fn supervise(mut self) -> Result<(), RunError> {
+        let client_orders: Arc<dyn Lifecycle> = Arc::new(self.orders.client_orders());
+        let lifecycle = self.web.enable_lifecycle.then_some(client_orders);
         let routes = Routes {
             scrape: self.shards.clone(),
+            metrics_path: self.web.metrics_path.clone(),
             ready: self.ready.clone(),
+            lifecycle,
             clock: Arc::clone(&self.clock),
             observer: self.telemetry.clone(),
         };
@@ -107,7 +111,7 @@ impl Daemon {
             tokio::select! {
                 order = self.orders.next() => match order {
                     Order::Stop => return Ok(()),
-                    Order::Reload => self.workers.reload(),
+                    Order::Reload(waiting) => self.workers.reload(waiting),
                 },
                 _ = tick.tick() => self.watch_over(watchdog),
                 event = self.workers.next() => {

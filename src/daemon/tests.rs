@@ -104,7 +104,7 @@ impl Site {
         let config = Config::load(&self.path(), Accept::Regular).unwrap();
         let origin = Origin {
             path: self.path(),
-            listen_is_given: false,
+            given: Vec::new(),
         };
         Daemon::start_with(&config.config.unwrap(), Some(origin), || Ok(orders)).unwrap()
     }
@@ -129,7 +129,7 @@ impl Site {
             daemon.workers.load = loader;
             daemon.workers.limits = NO_LIMIT;
         });
-        running.orders.send(Order::Reload).unwrap();
+        running.orders.send(Order::Reload(None)).unwrap();
         until("loading", || gate.calls() == 1);
         (gate, running)
     }
@@ -263,8 +263,8 @@ fn reloads_do_not_overlap_and_the_last_one_wins() {
     let site = Site::new();
     let (gate, running) = site.run_loading();
     site.configure(&["site", "second"]);
-    running.orders.send(Order::Reload).unwrap();
-    running.orders.send(Order::Reload).unwrap();
+    running.orders.send(Order::Reload(None)).unwrap();
+    running.orders.send(Order::Reload(None)).unwrap();
     // This page was requested after the orders were sent, and so is served after them.
     running.page();
     assert_eq!(gate.calls(), 1);
@@ -286,12 +286,12 @@ fn a_reload_that_takes_too_long_is_refused_and_a_later_one_follows_it() {
         daemon.workers.limits.load = Duration::ZERO;
     });
     site.configure(&["second"]);
-    running.orders.send(Order::Reload).unwrap();
+    running.orders.send(Order::Reload(None)).unwrap();
     running.until_page(&format!("{LAST_RELOAD}0\n"));
     // The configuration that comes late is not applied.
     gate.go.send(()).unwrap();
     assert!(running.page().contains("source=\"site\""));
-    running.orders.send(Order::Reload).unwrap();
+    running.orders.send(Order::Reload(None)).unwrap();
     until("read again", || gate.calls() == 2);
     running.stop().unwrap();
 }
@@ -299,7 +299,7 @@ fn a_reload_that_takes_too_long_is_refused_and_a_later_one_follows_it() {
 /// Begins a reload.
 fn reload(daemon: &mut Daemon) {
     let _entered = daemon.runtime.enter();
-    daemon.workers.reload();
+    daemon.workers.reload(None);
 }
 
 #[test]
@@ -386,7 +386,7 @@ fn floods_delay_neither_a_reload_nor_the_stop() {
         flood(fs::File::options().write(true).open(&fifo).unwrap(), text);
         let clock = SystemClock::new();
         let loaded = running.value(LAST_LOAD);
-        running.orders.send(Order::Reload).unwrap();
+        running.orders.send(Order::Reload(None)).unwrap();
         until("reloaded", || running.value(LAST_LOAD) > loaded);
         running.stop().unwrap();
         let took = clock.monotonic();

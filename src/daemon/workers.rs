@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::access::{AccessTable, Readiness};
@@ -21,11 +21,12 @@ use super::begin::{Begun, Kept};
 use super::error::RunError;
 use super::notice::Notice;
 use super::reload::{Loaded, Loader, Origin, Reload, ReloadLimits, ReloadStep};
+use super::reload_clients::ReloadClients;
 use super::work::Work;
 use super::worker::Worker;
 use super::{reload, systemd};
-use crate::config::{Config, Resolvers, State};
-use crate::http::Address;
+use crate::config::{Config, Resolvers, State, Web};
+use crate::http::ReloadOutcome;
 use crate::join::Links;
 use crate::state::StateLock;
 
@@ -40,8 +41,8 @@ pub(super) struct Workers {
     notices: mpsc::UnboundedReceiver<Notice>,
     pub(super) assembly: Assembly,
     origin: Option<Origin>,
-    /// Addresses that the daemon listens on.
-    listen: Vec<Address>,
+    /// Settings of the HTTP server.
+    web: Web,
     /// Settings of the state that is kept across restarts.
     state: Option<State>,
     kept: Option<Kept>,
@@ -53,6 +54,8 @@ pub(super) struct Workers {
     retry: Instant,
     /// True if a reload was requested during the present one.
     is_requested: bool,
+    /// Clients of the last requested reload.
+    clients: ReloadClients,
     pub(super) load: Loader,
     pub(super) limits: ReloadLimits,
 }
@@ -87,7 +90,7 @@ impl Workers {
             notices,
             assembly,
             origin,
-            listen: config.listen.clone(),
+            web: config.web.clone(),
             state: config.state.clone(),
             kept,
             _lock: lock,
@@ -95,6 +98,7 @@ impl Workers {
             parked: Vec::new(),
             retry: Instant::now(),
             is_requested: false,
+            clients: ReloadClients::default(),
             load: Arc::new(reload::load),
             limits: ReloadLimits::default(),
         };
@@ -196,11 +200,13 @@ impl Workers {
         Ok(())
     }
 
-    /// Requests that the configuration is read again and applied if it has no error.
-    pub(super) fn reload(&mut self) {
+    /// Requests that the configuration is read again and applied if it has no error. The outcome is sent to the client.
+    pub(super) fn reload(&mut self, client: Option<oneshot::Sender<ReloadOutcome>>) {
+        self.clients.add(client);
         let Some(origin) = &self.origin else {
-            tracing::warn!("nothing to reload: started without a configuration file");
-            return;
+            let why = "nothing to reload: started without a configuration file";
+            tracing::warn!("{why}");
+            return self.clients.send(&Err(why.to_owned()));
         };
         if self.reload.is_none() {
             self.load();
@@ -241,8 +247,8 @@ impl Workers {
         };
         match loaded {
             Ok(Ok((config, resolvers))) => {
-                if !origin.listen_is_given && config.listen != self.listen {
-                    tracing::warn!("web.listen changed: restart the exporter to apply it");
+                for key in origin.differences(&self.web, &config.web) {
+                    tracing::warn!("{key} changed: restart the exporter to apply it");
                 }
                 if config.state != self.state {
                     tracing::warn!("[state] changed: restart the exporter to apply it");
@@ -261,10 +267,10 @@ impl Workers {
     }
 
     /// Stops every worker, to apply a configuration then.
-    fn pause(&mut self, config: Config, resolvers: Resolvers) {
+    fn pause(&mut self, config: Box<Config>, resolvers: Resolvers) {
         self.running.iter().for_each(Worker::request_pause);
         self.reload = Some(Reload::Pausing {
-            config: Box::new(config),
+            config,
             resolvers,
             works: std::mem::take(&mut self.parked),
             until: Instant::now() + self.limits.pause,
@@ -331,7 +337,7 @@ impl Workers {
         if let Some(origin) = &self.origin {
             tracing::info!("configuration reloaded from {}", origin.path.display());
         }
-        self.end_reload();
+        self.end_reload(&Ok(()));
     }
 
     /// Refuses the configuration of a reload whose step takes too long.
@@ -384,13 +390,15 @@ impl Workers {
     fn refuse(&mut self, why: &str) {
         self.assembly.telemetry.config_refused();
         tracing::error!("configuration not reloaded, the previous one stays in force: {why}");
-        self.end_reload();
+        self.end_reload(&Err(why.to_owned()));
     }
 
     /// Notifies systemd of the end of a reload, and begins the next one if it was requested meanwhile.
-    fn end_reload(&mut self) {
+    fn end_reload(&mut self, outcome: &ReloadOutcome) {
         systemd::notify(NotifyState::Ready);
-        if self.is_requested && self.reload.is_none() {
+        if !self.is_requested {
+            self.clients.send(outcome);
+        } else if self.reload.is_none() {
             self.load();
         }
     }

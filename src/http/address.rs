@@ -1,6 +1,6 @@
 //! Addresses to listen on, as written in the configuration and on the command line.
 //!
-//! Invariant: an [`Address`] names exactly one socket to try; parsing resolves and opens nothing.
+//! Invariant: an [`Address`] names one socket to try, or those that systemd passes; parsing resolves and opens nothing.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -10,8 +10,9 @@ use std::str::FromStr;
 use crate::unix_socket::MAX_PATH_BYTES;
 
 const UNIX_PREFIX: &str = "unix:";
+const SYSTEMD: &str = "systemd";
 
-/// An address to listen on.
+/// An address to listen on, or several of them.
 ///
 /// ```
 /// use httplog_exporter::http::Address;
@@ -34,6 +35,8 @@ pub enum Address {
     },
     /// `unix:/run/httplog-exporter/metrics.sock`.
     Unix(PathBuf),
+    /// `systemd`: the sockets of a `.socket` unit.
+    Systemd,
 }
 
 /// The reason for which a text is not an address.
@@ -93,6 +96,9 @@ impl FromStr for Address {
         if text.is_empty() {
             return Err(AddressError::Empty);
         }
+        if text == SYSTEMD {
+            return Ok(Self::Systemd);
+        }
         if let Some(path) = text.strip_prefix(UNIX_PREFIX) {
             return parse_unix(path);
         }
@@ -147,7 +153,8 @@ impl Address {
                 let host = host.to_ascii_lowercase();
                 host != "localhost" && !host.ends_with(".localhost")
             }
-            Self::Unix(_) => false,
+            // Those that systemd passes are known once they are bound.
+            Self::Unix(_) | Self::Systemd => false,
         }
     }
 
@@ -188,6 +195,7 @@ impl fmt::Display for Address {
             Self::AnyInterface(port) => write!(f, ":{port}"),
             Self::Name { host, port } => write!(f, "{host}:{port}"),
             Self::Unix(path) => write!(f, "{UNIX_PREFIX}{}", path.display()),
+            Self::Systemd => f.write_str(SYSTEMD),
         }
     }
 }
@@ -215,6 +223,7 @@ mod tests {
             },
         );
         check("unix:/run/x.sock", Address::Unix("/run/x.sock".into()));
+        check("systemd", Address::Systemd);
     }
 
     #[test]

@@ -20,6 +20,7 @@ use super::event::{HttpEvent, Page};
 use super::limits::Limits;
 use super::linger::Socket;
 use super::memory::PageNumber;
+use super::paths::Paths;
 use super::{host, response};
 
 /// Longest head of a request, in bytes; hyper works with 8192 or more.
@@ -33,6 +34,7 @@ pub(super) type Responding = Pin<Box<dyn Future<Output = Result<Response, Infall
 /// State shared by all connections.
 pub(super) struct Shared {
     pub(super) respond: Box<dyn Fn(Request<Incoming>) -> Responding + Send + Sync>,
+    pub(super) paths: Arc<Paths>,
     pub(super) connections: Arc<Connections>,
     pub(super) limits: Limits,
 }
@@ -87,7 +89,7 @@ async fn respond(
     shared: &Shared,
 ) -> Result<Response, Infallible> {
     registration.set_working();
-    let page = Page::at(request.uri().path());
+    let page = shared.paths.at(request.uri().path());
     let is_head = request.method() == Method::HEAD;
     let response = if host::is_valid(&request) {
         (shared.respond)(request).await?

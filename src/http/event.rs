@@ -42,31 +42,26 @@ pub enum Page {
     Healthy,
     /// Readiness of the daemon.
     Ready,
+    /// Order to read the configuration again.
+    Reload,
+    /// Order to shut down.
+    Quit,
     /// Any other path, and requests that could not be parsed.
     Other,
 }
 
 impl Page {
-    /// Pages that are served.
-    pub const SERVED: [Self; 4] = [Self::Landing, Self::Metrics, Self::Healthy, Self::Ready];
-
-    /// Returns the path, or `<other>` for [`Page::Other`].
-    pub fn path(self) -> &'static str {
+    /// Returns the name of the page in metrics: its path unless that is configured, or `<other>`.
+    pub const fn name(self) -> &'static str {
         match self {
-            Self::Landing => "/",
             Self::Metrics => "/metrics",
+            Self::Landing => "/",
             Self::Healthy => "/-/healthy",
             Self::Ready => "/-/ready",
+            Self::Reload => "/-/reload",
+            Self::Quit => "/-/quit",
             Self::Other => "<other>",
         }
-    }
-
-    /// Returns the page at a path.
-    pub fn at(path: &str) -> Self {
-        Self::SERVED
-            .into_iter()
-            .find(|page| page.path() == path)
-            .unwrap_or(Self::Other)
     }
 }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SocketFlags, sockopt};
 
+use super::activation::{Passed, passed_sockets};
 use super::address::Address;
 use super::defer;
 use crate::unix_socket::{self, SocketFile, UnixBindError};
@@ -40,6 +41,12 @@ pub enum BindError {
     /// The path of a unix socket leads to a file of another type.
     #[error("cannot listen on {0}: a file that is not a socket is in the way")]
     NotASocket(Address),
+    /// Systemd has passed no socket.
+    #[error("cannot listen on systemd's sockets: systemd has passed none to this process")]
+    NotActivated,
+    /// A socket that systemd has passed is of another kind.
+    #[error("cannot listen on a socket of systemd: it is not a listening stream socket")]
+    NotListening(#[source] io::Error),
     /// The host name has no address.
     #[error("cannot listen on {address}: the host name cannot be resolved")]
     Unresolved {
@@ -63,18 +70,42 @@ enum Bound {
     Tcp(TcpListener),
     Unix {
         socket: UnixListener,
-        /// Held only for its removal on drop.
-        _file: SocketFile,
+        /// Held only for its removal on drop; `None` for a socket of systemd.
+        _file: Option<SocketFile>,
     },
 }
 
 impl Listener {
+    /// Binds the sockets of all addresses. Socket files get the permissions `socket_mode`; without it, the umask decides.
+    pub fn bind_all(
+        addresses: &[Address],
+        socket_mode: Option<u32>,
+    ) -> Result<Vec<Self>, BindError> {
+        let mut listeners = Vec::new();
+        for address in addresses {
+            match address {
+                Address::Systemd => {
+                    let passed = passed_sockets().map_err(BindError::NotListening)?;
+                    if passed.is_empty() {
+                        return Err(BindError::NotActivated);
+                    }
+                    for socket in passed {
+                        let listener = Self::of_systemd(socket);
+                        listeners.push(listener.map_err(BindError::NotListening)?);
+                    }
+                }
+                address => listeners.push(Self::bind(address, socket_mode)?),
+            }
+        }
+        Ok(listeners)
+    }
+
     /// Binds a socket. Clients can connect from now on; they are served once [`serve`] runs.
     ///
     /// A unix socket file that no process has bound is replaced.
     ///
     /// [`serve`]: super::serve
-    pub fn bind(address: &Address) -> Result<Self, BindError> {
+    pub(super) fn bind(address: &Address, socket_mode: Option<u32>) -> Result<Self, BindError> {
         let tcp = |addresses: &[SocketAddr]| Ok(Self::bind_tcp(addresses)?);
         let bound = match address {
             Address::Ip(ip) => tcp(&[*ip]),
@@ -90,7 +121,8 @@ impl Listener {
                     return Err(BindError::Unresolved { address, source });
                 }
             },
-            Address::Unix(path) => Self::bind_unix(path),
+            Address::Unix(path) => Self::bind_unix(path, socket_mode),
+            Address::Systemd => return Err(BindError::NotActivated),
         };
         bound.map_err(|error| {
             let address = address.clone();
@@ -117,17 +149,7 @@ impl Listener {
             }
         }
         let socket = bound?;
-        // Accepted connections inherit these options, which saves calls for those whose clients have left already. A
-        // connection is reset when it is dropped: that takes one packet, and frees what the client has not read.
-        sockopt::set_socket_linger(&socket, Some(Duration::ZERO))?;
-        // Without it the last segment of a response may wait for an acknowledgement.
-        sockopt::set_tcp_nodelay(&socket, true)?;
-        // They inherit the bounds on what the kernel buffers for a client that does not read, and of
-        // one that sends without end. Linux would let it grow to megabytes, which count as the service's memory.
-        sockopt::set_socket_send_buffer_size(&socket, SEND_BUFFER_BYTES)?;
-        sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER_BYTES)?;
-        // A listener that refuses the option serves all the same.
-        let _ = defer::until_data(&socket);
+        set_options(&socket)?;
         rustix::net::listen(&socket, BACKLOG)?;
         socket.set_nonblocking(true)?;
         Ok(Self {
@@ -136,14 +158,43 @@ impl Listener {
         })
     }
 
-    fn bind_unix(path: &Path) -> Result<Self, UnixBindError> {
+    /// Listens on a socket of systemd, whose unit decides on its permissions and its backlog.
+    fn of_systemd(passed: Passed) -> io::Result<Self> {
+        match passed {
+            Passed::Tcp(socket) => {
+                set_options(&socket)?;
+                socket.set_nonblocking(true)?;
+                Ok(Self {
+                    address: Address::Ip(socket.local_addr()?),
+                    socket: Bound::Tcp(socket),
+                })
+            }
+            Passed::Unix(socket) => {
+                socket.set_nonblocking(true)?;
+                let address = socket.local_addr()?;
+                let path = address.as_pathname().unwrap_or(Path::new("@"));
+                Ok(Self {
+                    address: Address::Unix(path.to_owned()),
+                    socket: Bound::Unix {
+                        socket,
+                        _file: None,
+                    },
+                })
+            }
+        }
+    }
+
+    fn bind_unix(path: &Path, mode: Option<u32>) -> Result<Self, UnixBindError> {
         let (socket, file) = unix_socket::bind(path, |path| UnixListener::bind(path))?;
+        if let Some(mode) = mode {
+            file.set_mode(mode)?;
+        }
         rustix::net::listen(&socket, BACKLOG).map_err(io::Error::from)?;
         socket.set_nonblocking(true)?;
         Ok(Self {
             socket: Bound::Unix {
                 socket,
-                _file: file,
+                _file: Some(file),
             },
             address: Address::Unix(path.to_owned()),
         })
@@ -173,6 +224,22 @@ impl AsFd for Listener {
             Bound::Unix { socket, .. } => socket.as_fd(),
         }
     }
+}
+
+/// Sets the options that accepted connections inherit.
+fn set_options(socket: &TcpListener) -> io::Result<()> {
+    // Accepted connections inherit these options, which saves calls for those whose clients have left already. A
+    // connection is reset when it is dropped: that takes one packet, and frees what the client has not read.
+    sockopt::set_socket_linger(socket, Some(Duration::ZERO))?;
+    // Without it the last segment of a response may wait for an acknowledgement.
+    sockopt::set_tcp_nodelay(socket, true)?;
+    // They inherit the bounds on what the kernel buffers for a client that does not read, and of
+    // one that sends without end. Linux would let it grow to megabytes, which count as the service's memory.
+    sockopt::set_socket_send_buffer_size(socket, SEND_BUFFER_BYTES)?;
+    sockopt::set_socket_recv_buffer_size(socket, RECEIVE_BUFFER_BYTES)?;
+    // A listener that refuses the option serves all the same.
+    let _ = defer::until_data(socket);
+    Ok(())
 }
 
 /// Explains the usual errors in plain words; others keep the system's text.
@@ -219,7 +286,7 @@ mod tests {
 
     #[test]
     fn an_accepted_connection_inherits_its_options() {
-        let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap(), None).unwrap();
         let Address::Ip(address) = *listener.local_address() else {
             panic!("not an IP address");
         };
@@ -240,9 +307,9 @@ mod tests {
 
     #[test]
     fn a_port_in_use_is_an_error() {
-        let first = Listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
+        let first = Listener::bind(&"127.0.0.1:0".parse().unwrap(), None).unwrap();
         let address = first.local_address().clone();
-        let error = Listener::bind(&address).unwrap_err();
+        let error = Listener::bind(&address, None).unwrap_err();
         assert_eq!(
             error.to_string(),
             format!("cannot listen on {address}: address already in use")
@@ -252,7 +319,7 @@ mod tests {
     #[test]
     fn local_address_has_the_port_that_the_system_chose() {
         for text in ["127.0.0.1:0", "localhost:0", ":0"] {
-            let listener = Listener::bind(&text.parse().unwrap()).unwrap();
+            let listener = Listener::bind(&text.parse().unwrap(), None).unwrap();
             match listener.local_address() {
                 Address::Ip(address) => assert_ne!(address.port(), 0),
                 other => panic!("{other} is not an IP address"),
@@ -263,7 +330,7 @@ mod tests {
     #[test]
     fn an_address_of_another_machine_is_an_error() {
         // TEST-NET-1, RFC 5737.
-        let error = Listener::bind(&"192.0.2.1:0".parse().unwrap()).unwrap_err();
+        let error = Listener::bind(&"192.0.2.1:0".parse().unwrap(), None).unwrap_err();
         assert_eq!(
             error.to_string(),
             "cannot listen on 192.0.2.1:0: this machine does not have that address"
@@ -274,15 +341,15 @@ mod tests {
     fn a_socket_file_lives_as_long_as_its_listener() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("s");
-        let listener = Listener::bind(&unix(&path)).unwrap();
+        let listener = Listener::bind(&unix(&path), None).unwrap();
         assert!(path.exists());
-        let second = Listener::bind(&unix(&path));
+        let second = Listener::bind(&unix(&path), None);
         assert!(matches!(second, Err(BindError::InUse(_))));
         assert!(path.exists());
         drop(listener);
         assert!(!path.exists());
         std::fs::write(&path, "precious").unwrap();
-        let outcome = Listener::bind(&unix(&path));
+        let outcome = Listener::bind(&unix(&path), None);
         assert!(matches!(outcome, Err(BindError::NotASocket(_))));
     }
 }

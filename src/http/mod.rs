@@ -8,6 +8,7 @@
 
 mod accept;
 mod acceptor;
+mod activation;
 mod address;
 mod connection;
 mod connections;
@@ -15,11 +16,14 @@ mod deadline;
 mod defer;
 mod event;
 mod host;
+mod lifecycle;
 mod limits;
 mod linger;
 mod listener;
 mod memory;
+mod metrics_path;
 mod page;
+mod paths;
 mod response;
 mod routes;
 mod scrape;
@@ -28,8 +32,10 @@ mod transfer;
 
 pub use address::{Address, AddressError};
 pub use event::{HttpEvent, Observer, Page};
+pub use lifecycle::{Lifecycle, ReloadOutcome};
 pub use limits::Limits;
 pub use listener::{BindError, Listener};
+pub use metrics_path::{MetricsPath, MetricsPathError};
 pub use routes::{Ready, Routes};
 pub use scrape::Scrape;
 pub use server::{ServeError, serve};

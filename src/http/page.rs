@@ -4,6 +4,7 @@
 //! from a request.
 
 use super::event::Page;
+use super::paths::Paths;
 
 const STYLE: &str = include_str!("page.css");
 
@@ -13,9 +14,10 @@ pub(super) const POLICY: &str = "default-src 'none'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Returns the page as HTML.
-pub(super) fn html() -> String {
+pub(super) fn html(paths: &Paths) -> String {
     let version = env!("CARGO_PKG_VERSION");
-    let [metrics, healthy, ready] = [Page::Metrics, Page::Healthy, Page::Ready].map(Page::path);
+    let [metrics, healthy, ready] =
+        [Page::Metrics, Page::Healthy, Page::Ready].map(|page| paths.of(page));
     format!(
         r#"<!DOCTYPE html>
 <html lang="en">
@@ -150,9 +152,10 @@ mod tests {
 
     #[test]
     fn the_page_links_to_every_endpoint_and_loads_nothing() {
-        let html = html();
+        let paths = Paths::default();
+        let html = html(&paths);
         for page in [Page::Metrics, Page::Healthy, Page::Ready] {
-            assert!(html.contains(&format!("href=\"{}\"", page.path())));
+            assert!(html.contains(&format!("href=\"{}\"", paths.of(page))));
         }
         assert!(html.contains("<html lang=\"en\">"));
         assert!(html.contains("name=\"viewport\""));

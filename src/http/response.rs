@@ -13,6 +13,7 @@ use warp::reply::Response;
 use super::event::Page;
 use super::memory::EncodedPage;
 use super::page;
+use super::paths::Paths;
 use super::scrape::NoPage;
 
 const PLAIN_TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -53,11 +54,12 @@ pub(super) fn landing(html: &Bytes) -> Response {
     response
 }
 
-pub(super) fn method_not_allowed() -> Response {
+/// The response to a method that the page does not have.
+pub(super) fn method_not_allowed(allowed: &'static str) -> Response {
     let status = StatusCode::METHOD_NOT_ALLOWED;
-    let mut response = text(status, "only GET and HEAD are allowed\n");
+    let mut response = text(status, format!("the methods of this page are {allowed}\n"));
     let headers = response.headers_mut();
-    headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    headers.insert(ALLOW, HeaderValue::from_static(allowed));
     response
 }
 
@@ -69,8 +71,9 @@ pub(super) fn bad_host() -> Response {
     response
 }
 
-pub(super) fn not_found() -> Response {
-    let pages = Page::SERVED.map(Page::path).join("\n");
+pub(super) fn not_found(paths: &Paths) -> Response {
+    let pages = [Page::Landing, Page::Metrics, Page::Healthy, Page::Ready];
+    let pages = pages.map(|page| paths.of(page)).join("\n");
     let body = format!("not found; the pages are\n{pages}\n");
     build(StatusCode::NOT_FOUND, PLAIN_TEXT, body.into())
 }

@@ -1,7 +1,7 @@
 //! Dispatches requests to pages.
 //!
-//! Invariant: only GET and HEAD are served; no request body is read; every request gets a
-//! response.
+//! Invariant: pages are served to GET and HEAD, orders taken by POST and PUT; no request body is read; every request
+//! gets a response.
 
 use std::convert::Infallible;
 use std::future::ready;
@@ -11,6 +11,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::service::Service;
 use hyper::{Request, StatusCode};
 use hyper_util::service::TowerToHyperService;
+use warp::filters::BoxedFilter;
 use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Filter, Rejection};
@@ -19,7 +20,10 @@ use super::accept::negotiate;
 use super::connection::{Responding, Shared};
 use super::connections::Connections;
 use super::event::{Observer, Page};
+use super::lifecycle::{ClientOrder, Lifecycle, obey};
 use super::limits::Limits;
+use super::metrics_path::MetricsPath;
+use super::paths::Paths;
 use super::scrape::{Scrape, Scraper};
 use super::{page, response};
 use crate::clock::Clock;
@@ -68,12 +72,16 @@ impl Ready {
     }
 }
 
-/// Sources of the pages' contents.
+/// Sources of the pages' contents, and the receiver of orders.
 pub struct Routes {
     /// Metrics for `/metrics`.
     pub scrape: Arc<dyn Scrape>,
+    /// Path of the metrics.
+    pub metrics_path: MetricsPath,
     /// Readiness for `/-/ready`.
     pub ready: Ready,
+    /// Receiver of orders from clients; `None` refuses them.
+    pub lifecycle: Option<Arc<dyn Lifecycle>>,
     /// Clock for deadlines and durations.
     pub clock: Arc<dyn Clock>,
     /// Receiver of all events.
@@ -84,31 +92,38 @@ impl Routes {
     /// Builds the state shared by all connections.
     pub(super) fn into_shared(self, limits: Limits) -> Shared {
         let connections = Arc::new(Connections::new(self.clock, self.observer, limits));
-        let scraper = Scraper::new(self.scrape, Arc::clone(&connections), limits);
-        let filter = filter(Arc::new(scraper), self.ready);
+        let scraper = Arc::new(Scraper::new(self.scrape, Arc::clone(&connections), limits));
+        let paths = Arc::new(Paths {
+            metrics: self.metrics_path,
+        });
+        let pages = pages(scraper, self.ready, &paths);
+        let orders = orders(self.lifecycle.as_ref(), &paths);
+        let filter = pages.or(orders).unify().or(refusals(&paths)).unify();
         let service = TowerToHyperService::new(warp::service(filter));
+        let known = Arc::clone(&paths);
         let respond = move |request: Request<Incoming>| -> Responding {
             // warp's path filters panic on a target without a path, such as CONNECT's.
             if request.uri().path_and_query().is_none() {
-                return Box::pin(ready(Ok(response::not_found())));
+                return Box::pin(ready(Ok(response::not_found(&known))));
             }
             Box::pin(service.call(request))
         };
         Shared {
             respond: Box::new(respond),
+            paths,
             connections,
             limits,
         }
     }
 }
 
-/// Returns the filter tree: first the served pages, then the error responses.
-fn filter(
-    scraper: Arc<Scraper>,
-    ready: Ready,
-) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync + 'static {
-    let html = Bytes::from(page::html());
-
+/// Serves the pages that are read.
+fn pages(scraper: Arc<Scraper>, ready: Ready, paths: &Arc<Paths>) -> BoxedFilter<(Response,)> {
+    let html = Bytes::from(page::html(paths));
+    let get = |page| {
+        let method = warp::get().or(warp::head()).unify();
+        method.and(at(paths, move |found| found == page))
+    };
     let metrics = get(Page::Metrics)
         .and(warp::header::headers_cloned())
         .then(move |headers| {
@@ -121,35 +136,50 @@ fn filter(
     let healthy = get(Page::Healthy).map(|| response::text(StatusCode::OK, "ok\n"));
     let ready = get(Page::Ready).map(move || ready.response());
     let landing = get(Page::Landing).map(move || response::landing(&html));
-    let method_not_allowed = at(|page| page != Page::Other).map(response::method_not_allowed);
-    let not_found = warp::any().map(response::not_found);
-
-    metrics
-        .or(healthy)
-        .unify()
-        .or(ready)
-        .unify()
-        .or(landing)
-        .unify()
-        .or(method_not_allowed)
-        .unify()
-        .or(not_found)
-        .unify()
+    let pages = metrics.or(healthy).unify().or(ready).unify();
+    pages.or(landing).unify().boxed()
 }
 
-/// Matches GET and HEAD requests of a page.
-fn get(page: Page) -> impl Filter<Extract = (), Error = Rejection> + Copy {
-    let method = warp::get().or(warp::head()).unify();
-    method.and(at(move |found| found == page))
+/// Carries out the orders of clients.
+fn orders(lifecycle: Option<&Arc<dyn Lifecycle>>, paths: &Arc<Paths>) -> BoxedFilter<(Response,)> {
+    let post = |page, order| {
+        let lifecycle = lifecycle.cloned();
+        let method = warp::post().or(warp::put()).unify();
+        method
+            .and(at(paths, move |found| found == page))
+            .and(warp::header::headers_cloned())
+            .then(move |headers| obey(order, lifecycle.clone(), headers))
+    };
+    let reload = post(Page::Reload, ClientOrder::Reload);
+    let quit = post(Page::Quit, ClientOrder::Quit);
+    reload.or(quit).unify().boxed()
+}
+
+/// Responds to requests that are of no page, or of a method that the page does not have.
+fn refusals(
+    paths: &Arc<Paths>,
+) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync + use<> {
+    let is_order = |page| matches!(page, Page::Reload | Page::Quit);
+    let order = at(paths, is_order).map(|| response::method_not_allowed("POST, PUT"));
+    let is_read = move |page| page != Page::Other && !is_order(page);
+    let read = at(paths, is_read).map(|| response::method_not_allowed("GET, HEAD"));
+    let paths = Arc::clone(paths);
+    let not_found = warp::any().map(move || response::not_found(&paths));
+    order.or(read).unify().or(not_found).unify()
 }
 
 /// Matches the exact paths of the wanted pages; warp's own `path` ignores a slash at the end.
-fn at(
-    is_wanted: impl Fn(Page) -> bool + Copy + Send + Sync + 'static,
-) -> impl Filter<Extract = (), Error = Rejection> + Copy {
+fn at<W>(
+    paths: &Arc<Paths>,
+    is_wanted: W,
+) -> impl Filter<Extract = (), Error = Rejection> + Clone + use<W>
+where
+    W: Fn(Page) -> bool + Copy + Send + Sync + 'static,
+{
+    let paths = Arc::clone(paths);
     warp::path::full()
         .and_then(move |path: FullPath| {
-            let is_found = is_wanted(Page::at(path.as_str()));
+            let is_found = is_wanted(paths.at(path.as_str()));
             ready(is_found.then_some(()).ok_or_else(warp::reject))
         })
         .untuple_one()

@@ -80,7 +80,7 @@ pub struct Histogram {
     pub unit: Unit,
     /// True if a whole bound is written without a decimal point: `1` instead of `1.0`.
     pub has_short_bounds: bool,
-    /// The same observations in buckets of exponentially growing width, if the family has them.
+    /// Observations in buckets of exponentially growing width, if the family has them.
     pub native: Option<NativeHistogram>,
     /// At most one example of a request for each bucket, sorted by bucket.
     pub exemplars: Vec<Exemplar>,

@@ -53,6 +53,7 @@ mod routes;
 mod scrape;
 #[cfg(feature = "stack")]
 mod servers;
+mod sockets;
 #[cfg(feature = "stack")]
 mod stack;
 #[cfg(feature = "stack")]

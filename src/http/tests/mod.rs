@@ -98,16 +98,38 @@ impl Server {
         Self::on("127.0.0.1:0", scrape, limits, &[])
     }
 
+    fn obeying(orders: Arc<dyn Lifecycle>) -> Self {
+        Self::run(
+            "127.0.0.1:0",
+            Gauge(1),
+            Limits::default(),
+            &[],
+            Some(orders),
+        )
+    }
+
     fn on(address: &str, scrape: impl Scrape + 'static, limits: Limits, more: &[Address]) -> Self {
-        let listener = Listener::bind(&address.parse().unwrap()).unwrap();
+        Self::run(address, scrape, limits, more, None)
+    }
+
+    fn run(
+        address: &str,
+        scrape: impl Scrape + 'static,
+        limits: Limits,
+        more: &[Address],
+        lifecycle: Option<Arc<dyn Lifecycle>>,
+    ) -> Self {
+        let listener = Listener::bind(&address.parse().unwrap(), None).unwrap();
         let Address::Ip(address) = *listener.local_address() else {
             panic!("not an IP address");
         };
         let mut listeners = vec![listener];
-        listeners.extend(more.iter().map(|more| Listener::bind(more).unwrap()));
+        listeners.extend(more.iter().map(|more| Listener::bind(more, None).unwrap()));
         let (ready, seen) = (Ready::default(), Arc::<Seen>::default());
         let routes = Routes {
             scrape: Arc::new(scrape),
+            metrics_path: MetricsPath::default(),
+            lifecycle,
             ready: ready.clone(),
             clock: Arc::new(SystemClock::new()),
             observer: seen.clone(),

@@ -2,6 +2,8 @@
 
 use super::*;
 
+const PAGES: [&str; 4] = ["/", "/metrics", "/-/healthy", "/-/ready"];
+
 #[test]
 fn metrics_are_in_text_format() {
     let server = Server::start();
@@ -106,8 +108,7 @@ fn the_landing_page_is_locked_down() {
 fn head_has_the_headers_of_get_and_no_body() {
     let server = Server::start();
     server.ready.set(true, "ready\n");
-    for page in Page::SERVED {
-        let path = page.path();
+    for path in PAGES {
         let get = server.get(path);
         let head = server.exchange(format!(
             "HEAD {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -126,8 +127,7 @@ fn head_has_the_headers_of_get_and_no_body() {
 fn other_methods_get_the_allowed_ones() {
     let server = Server::start();
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "BREW"] {
-        for page in Page::SERVED {
-            let path = page.path();
+        for path in PAGES {
             let response = server.exchange(format!(
                 "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
             ));
@@ -144,7 +144,7 @@ fn an_unknown_path_gets_the_list_of_pages() {
         "/metric",
         "/metrics/",
         "//metrics",
-        "/-/reload",
+        "/-/reloa",
         "/%6detrics",
         "*",
     ] {
@@ -173,13 +173,73 @@ fn requests_are_reported_by_page_and_status_without_their_text() {
     server
         .seen
         .wait_for(1, |event| *event == responded(Page::Other, 404));
-    assert_eq!(Page::Other.path(), "<other>");
+}
+
+/// Records orders; a reload fails with this error.
+#[derive(Default)]
+struct Orders {
+    given: Mutex<Vec<&'static str>>,
+    error: Option<&'static str>,
+}
+
+impl Lifecycle for Orders {
+    fn reload(&self) -> oneshot::Receiver<ReloadOutcome> {
+        self.given.lock().unwrap().push("reload");
+        let (outcome, receiver) = oneshot::channel();
+        let _ = outcome.send(self.error.map_or(Ok(()), |error| Err(error.to_owned())));
+        receiver
+    }
+
+    fn quit(&self) {
+        self.given.lock().unwrap().push("quit");
+    }
+}
+
+fn order(server: &Server, method: &str, path: &str, header: &str) -> String {
+    server.exchange(format!(
+        "{method} {path} HTTP/1.1\r\nHost: x\r\n{header}Connection: close\r\n\r\n"
+    ))
 }
 
 #[test]
-fn pages_have_distinct_paths_that_lead_back() {
-    for page in Page::SERVED {
-        assert_eq!(Page::at(page.path()), page);
+fn orders_are_obeyed_and_their_outcome_is_the_response() {
+    let orders = Arc::<Orders>::default();
+    let server = Server::obeying(orders.clone());
+    let response = order(&server, "POST", "/-/reload", "");
+    assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
+    assert_eq!(body(&response), "reloaded\n");
+    let response = order(&server, "PUT", "/-/quit", "Content-Length: 0\r\n");
+    assert_eq!(body(&response), "shutting down\n");
+    assert_eq!(*orders.given.lock().unwrap(), ["reload", "quit"]);
+
+    let failing = Orders {
+        error: Some("2 errors in c.toml"),
+        ..Orders::default()
+    };
+    let server = Server::obeying(Arc::new(failing));
+    let response = order(&server, "POST", "/-/reload", "");
+    assert!(response.starts_with("HTTP/1.1 500 "), "{response}");
+    assert!(body(&response).ends_with(": 2 errors in c.toml\n"));
+}
+
+#[test]
+fn orders_are_refused_unless_they_are_enabled_and_to_other_methods_and_browsers() {
+    let server = Server::start();
+    for path in ["/-/reload", "/-/quit"] {
+        let response = order(&server, "POST", path, "");
+        assert!(response.starts_with("HTTP/1.1 403 "), "{response}");
+        assert!(body(&response).contains("enable_lifecycle"));
     }
-    assert_eq!(Page::at(Page::Other.path()), Page::Other);
+    let orders = Arc::<Orders>::default();
+    let server = Server::obeying(orders.clone());
+    for path in ["/-/reload", "/-/quit"] {
+        for method in ["GET", "HEAD", "DELETE"] {
+            let response = order(&server, method, path, "");
+            assert!(response.starts_with("HTTP/1.1 405 "), "{response}");
+            assert_eq!(header(&response, "allow"), Some("POST, PUT"));
+        }
+        let response = order(&server, "POST", path, "Origin: http://x\r\n");
+        assert!(response.starts_with("HTTP/1.1 403 "), "{response}");
+    }
+    assert!(orders.given.lock().unwrap().is_empty());
 }

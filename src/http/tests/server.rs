@@ -70,7 +70,7 @@ fn a_unix_socket_is_served_beside_tcp_and_removed_at_the_end() {
 
 #[test]
 fn two_listeners_take_turns() {
-    let second = Listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
+    let second = Listener::bind(&"127.0.0.1:0".parse().unwrap(), None).unwrap();
     let address = second.local_address().clone();
     drop(second);
     let server = Server::on(
@@ -96,7 +96,7 @@ fn two_listeners_take_turns() {
 #[test]
 fn loopback_of_ipv6_is_served() {
     // Absent on a machine without IPv6.
-    if Listener::bind(&"[::1]:0".parse().unwrap()).is_ok() {
+    if Listener::bind(&"[::1]:0".parse().unwrap(), None).is_ok() {
         let server = Server::on("[::1]:0", Gauge(1), Limits::default(), &[]);
         assert!(server.get("/-/healthy").ends_with("ok\n"));
     }
@@ -143,7 +143,7 @@ fn clients_that_leave_without_a_request_take_no_place() {
 
 #[test]
 fn more_clients_than_the_usual_backlog_can_wait_to_be_accepted() {
-    let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap(), None).unwrap();
     let Address::Ip(address) = *listener.local_address() else {
         unreachable!()
     };

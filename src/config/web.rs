@@ -1,0 +1,114 @@
+//! The section `[web]`.
+
+use crate::diag::{Fault, Report, Section, distinct};
+use crate::http::{Address, MetricsPath};
+
+/// Default of `web.listen`.
+pub const DEFAULT_LISTEN: &str = "127.0.0.1:9914";
+
+/// Settings of the HTTP server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Web {
+    /// Listen addresses.
+    pub listen: Vec<Address>,
+    /// Permissions of the files of unix sockets; `None` leaves them to the umask.
+    pub socket_mode: Option<u32>,
+    /// Path of the metrics.
+    pub metrics_path: MetricsPath,
+    /// True if clients may reload and stop the exporter.
+    pub enable_lifecycle: bool,
+}
+
+impl Default for Web {
+    fn default() -> Self {
+        Self::listening_on(DEFAULT_LISTEN.parse().into_iter().collect())
+    }
+}
+
+impl Web {
+    /// Creates settings with these addresses and defaults for everything else.
+    pub fn listening_on(listen: Vec<Address>) -> Self {
+        Self {
+            listen,
+            socket_mode: None,
+            metrics_path: MetricsPath::default(),
+            enable_lifecycle: false,
+        }
+    }
+
+    /// Returns the keys whose values differ.
+    pub fn differences(&self, other: &Self) -> Vec<&'static str> {
+        let Self {
+            listen,
+            socket_mode,
+            metrics_path,
+            enable_lifecycle,
+        } = self;
+        let keys = [
+            ("web.listen", *listen != other.listen),
+            ("web.socket_mode", *socket_mode != other.socket_mode),
+            ("web.telemetry_path", *metrics_path != other.metrics_path),
+            (
+                "web.enable_lifecycle",
+                *enable_lifecycle != other.enable_lifecycle,
+            ),
+        ];
+        let differing = keys.into_iter().filter(|(_, differs)| *differs);
+        differing.map(|(key, _)| key).collect()
+    }
+
+    pub(super) fn read(mut section: Section<'_>, report: &mut Report) -> Self {
+        let listen = read_listen(&mut section, report);
+        let socket_mode = section.integer("socket_mode", 0..=0o777, report);
+        let path = section.string("telemetry_path", report);
+        let enable_lifecycle = section.boolean("enable_lifecycle", report);
+        section.finish(report);
+        let has_socket = |address: &Address| matches!(address, Address::Unix(_));
+        if let Some(mode) = &socket_mode
+            && !listen.is_empty()
+            && !listen.iter().any(has_socket)
+        {
+            let fault = mode.error("`socket_mode` applies only to addresses `unix:…` of `listen`");
+            report.push(fault.help("remove it, or listen on a unix socket"));
+        }
+        let metrics_path = path.and_then(|path| match path.value.parse::<MetricsPath>() {
+            Ok(parsed) => Some(parsed),
+            Err(error) => {
+                let message = format!("`{}` is not a path for the metrics", path.value);
+                report.push(path.error(message).help(error.to_string()));
+                None
+            }
+        });
+        Self {
+            listen,
+            socket_mode: socket_mode.and_then(|mode| u32::try_from(mode.value).ok()),
+            metrics_path: metrics_path.unwrap_or_default(),
+            enable_lifecycle: enable_lifecycle.is_some_and(|enabled| enabled.value),
+        }
+    }
+}
+
+fn read_listen(section: &mut Section<'_>, report: &mut Report) -> Vec<Address> {
+    let Some(listen) = section.strings("listen", report) else {
+        return Web::default().listen;
+    };
+    if listen.value.is_empty() {
+        let fault = listen.error("`listen` is empty");
+        report.push(fault.help(format!("listen = [\"{DEFAULT_LISTEN}\"]")));
+        return Vec::new();
+    }
+    let address = |text: &str| {
+        text.parse::<Address>().map_err(|error| {
+            Fault::error(format!("`{text}` is not a valid listen address: {error}")).help(format!(
+                "for example \"{DEFAULT_LISTEN}\" or \"unix:/run/httplog-exporter/metrics.sock\""
+            ))
+        })
+    };
+    for text in &listen.value {
+        let address = text.value.parse::<Address>().ok();
+        if let Some((message, help)) = address.and_then(|address| address.exposure()) {
+            report.push(text.warning(message).help(help));
+        }
+    }
+    distinct(&listen.value, address, report)
+}
