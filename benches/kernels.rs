@@ -11,10 +11,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use httplog_exporter::expose::encode_text;
+use httplog_exporter::expose::{Format, Options, encode_text};
 use httplog_exporter::label::Budget;
 use httplog_exporter::model::{
-    Batch, Families, Family, GenerationId, Histogram, Kind, Position, Series, Status, Unit, Value,
+    Batch, Families, Family, GenerationId, Histogram, Kind, Number, Position, Series, Status, Unit,
+    Value,
 };
 use httplog_exporter::pattern::{Pattern, presets};
 use httplog_exporter::pipeline::{Pipeline, Settings};
@@ -244,5 +245,98 @@ fn encode(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(kernels, parse, feed, route, scrape, encode);
+/// Numbers of counters and of histograms on the page of [`formats`], which make 10,000 series of Prometheus.
+const PAGE: (u64, u64) = (2_995, 467);
+
+/// Measures encoding a page of 10,000 series in each format.
+fn formats(criterion: &mut Criterion) {
+    let bounds: Arc<[u64]> = [
+        5, 10, 25, 50, 100, 200, 500, 1_000, 2_500, 5_000, 10_000, 30_000,
+    ]
+    .map(|millis| millis * 1_000)
+    .into();
+    let (counters, histograms) = PAGE;
+    let series = |number: u64, value: Value| {
+        let route = format!("shop:view-{}", number / 6);
+        let method = if number.is_multiple_of(2) {
+            "GET"
+        } else {
+            "POST"
+        };
+        let status = ["200", "302", "404"][(number % 3) as usize];
+        let mut labels = vec![("method", method), ("route", &*route), ("source", "nginx")];
+        if let Value::Number(_) = value {
+            labels.push(("status", status));
+        }
+        Series {
+            labels: labels
+                .into_iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+            value,
+            created: Some(1_790_000_000_000 + number * 977),
+        }
+    };
+    let requests = (0..counters).map(|number| {
+        let count = number * number * 31 % 100_003;
+        series(number, Value::Number(Number::Exact(count, Unit::One)))
+    });
+    let durations = (0..histograms).map(|number| {
+        let mut histogram = Histogram {
+            bounds: Arc::clone(&bounds),
+            counts: vec![0; bounds.len() + 1],
+            sum: 0,
+            unit: Unit::Micros,
+            has_short_bounds: false,
+            native: None,
+            exemplars: Vec::new(),
+        };
+        for observation in 0..40 + number {
+            let micros = (number * 37 + observation * observation * 431) % 2_000_000;
+            histogram.counts[bounds.partition_point(|bound| *bound < micros)] += 1;
+            histogram.sum += micros;
+        }
+        series(number, Value::Histogram(histogram))
+    });
+    let family = |name: &str, help: &str, kind, series: Vec<Series>| Family {
+        name: name.into(),
+        help: help.into(),
+        kind,
+        series,
+    };
+    let families = Families::new([
+        family(
+            "httplog_requests_total",
+            "Requests.",
+            Kind::Counter,
+            requests.collect(),
+        ),
+        family(
+            "httplog_request_duration_seconds",
+            "Duration.",
+            Kind::Histogram,
+            durations.collect(),
+        ),
+    ]);
+    let mut page = Vec::new();
+    let mut group = criterion.benchmark_group("formats");
+    group.throughput(Throughput::Elements(counters + 15 * histograms));
+    for (name, format, shows_created) in [
+        ("text", Format::Text, false),
+        ("openmetrics", Format::OpenMetrics, false),
+        ("openmetrics, created", Format::OpenMetrics, true),
+        ("protobuf", Format::Protobuf, false),
+    ] {
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                page.clear();
+                let options = Options { shows_created };
+                format.encode(black_box(&families), options, &mut page);
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(kernels, parse, feed, route, scrape, encode, formats);
 criterion_main!(kernels);

@@ -27,7 +27,7 @@ impl Frames {
         let counted = self.counted.iter().zip(saved);
         families.extend(counted.map(|(frame, saved)| {
             let series = saved.series.iter();
-            let series = series.map(|one| frame.series(&one.labels, &one.values));
+            let series = series.map(|one| frame.series(&one.labels, one.created, &one.values));
             frame.family(series.collect())
         }));
         families
@@ -52,12 +52,12 @@ impl Frame {
         }
     }
 
-    /// Returns a series.
-    pub(super) fn series(&self, labels: &[Arc<str>], values: &[u64]) -> Series {
+    /// Returns a series that was created at a time, in milliseconds since 1970; 0 if that is not known.
+    pub(super) fn series(&self, labels: &[Arc<str>], created: u64, values: &[u64]) -> Series {
         Series {
             labels: self.named(labels),
             value: self.value(values),
-            created: None,
+            created: Some(created).filter(|created| *created != 0),
         }
     }
 

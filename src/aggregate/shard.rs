@@ -32,7 +32,7 @@ pub struct Shard {
     /// True once a series was refused. Lines then create no series but those for overflow.
     is_full: bool,
     pub(super) ledger: Ledger,
-    /// Time at which new series are made, in milliseconds since 1970.
+    /// Time at which new series are made, in milliseconds since 1970; 0 if it is not known.
     now: u64,
     /// Present if counts are kept by time.
     history: Option<Box<History>>,
@@ -75,7 +75,7 @@ impl Shard {
         }
     }
 
-    /// Sets the time, in milliseconds since 1970, at which series are made from now on.
+    /// Sets the time, in milliseconds since 1970, at which series are made from now on. Before the first call it is not known.
     pub fn set_now(&mut self, millis: u64) {
         self.now = millis;
     }

@@ -27,7 +27,7 @@ pub(super) struct Table {
     place: Place,
     /// The label sets, in the order of their slots.
     series: Vec<LabelValues>,
-    /// The time at which each of them was made, in milliseconds since 1970.
+    /// The time at which each of them was made, in milliseconds since 1970; 0 if that is not known.
     created: Vec<u64>,
     /// The place of each label set among `series`, by the hash of its values.
     index: HashTable<usize>,
@@ -162,6 +162,8 @@ impl Table {
     /// Adds the counts of a series.
     pub(super) fn merge_series(&mut self, labels: LabelValues, created: u64, theirs: &[u64]) {
         let slot = self.slot(labels, created);
+        let known = &mut self.created[slot / self.stride];
+        *known = created.min(*known);
         for (mine, theirs) in self.values[slot..].iter_mut().zip(theirs) {
             *mine = mine.wrapping_add(*theirs);
         }
@@ -210,7 +212,8 @@ impl Table {
     pub(super) fn family(&mut self) -> Family {
         self.sort();
         let rows = self.sorted_rows();
-        let series = rows.map(|(labels, _, values)| self.frame.series(labels, values));
+        let series =
+            rows.map(|(labels, created, values)| self.frame.series(labels, created, values));
         self.frame.family(series.collect())
     }
 

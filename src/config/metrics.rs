@@ -19,6 +19,8 @@ pub(super) struct Selection {
     hosts: Hosts,
     /// Further conditions of shipped metrics, by name.
     when: BTreeMap<String, Vec<Condition>>,
+    /// True if OpenMetrics shows the time at which each series was created.
+    shows_created: bool,
 }
 
 impl Selection {
@@ -26,10 +28,13 @@ impl Selection {
     pub(super) fn read(root: &mut Section<'_>, report: &mut Report) -> Self {
         let (mut named, mut initial, mut hosts) = (None, None, None);
         let mut when = BTreeMap::new();
+        let mut shows_created = false;
         if let Some(mut section) = root.section("metrics", report) {
             let sets = section.strings("sets", report);
             initial = Initial::read(&mut section, report);
             hosts = section.strings("hosts", report);
+            let created = section.boolean("created", report);
+            shows_created = created.is_some_and(|created| created.value);
             for (name, section) in section.named("when", report) {
                 check_family(&name, report);
                 when.insert(name.value, read_when(section, report));
@@ -50,11 +55,17 @@ impl Selection {
             custom: custom.into_iter().map(|metric| metric.value).collect(),
             initial: initial.map(Arc::new),
             when,
+            shows_created,
         };
         Self {
             default: selection.of_sets(&named.unwrap_or_else(|| vec![Set::DEFAULT])),
             ..selection
         }
+    }
+
+    /// Returns whether OpenMetrics shows the time at which each series was created.
+    pub(super) fn shows_created(&self) -> bool {
+        self.shows_created
     }
 
     /// Returns the metrics of a source; `sets` are those that it names itself.

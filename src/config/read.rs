@@ -32,6 +32,8 @@ pub struct Config {
     pub limits: Limits,
     /// Metrics of sources without `sets`.
     pub metrics: Metrics,
+    /// True if OpenMetrics shows the time at which each series was created.
+    pub shows_created: bool,
     /// Custom patterns by name, used or not.
     pub patterns: BTreeMap<String, Arc<Pattern>>,
     /// Routes by name, used or not.
@@ -47,6 +49,7 @@ impl Config {
             state: None,
             limits: Limits::default(),
             metrics: Metrics::default(),
+            shows_created: false,
             patterns: BTreeMap::new(),
             routes: BTreeMap::new(),
         }
@@ -133,6 +136,7 @@ impl Config {
             state,
             limits,
             metrics: metrics.of_source(None),
+            shows_created: metrics.shows_created(),
             patterns: good(patterns),
             routes: good(routes),
         })

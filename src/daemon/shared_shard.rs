@@ -2,13 +2,14 @@
 //!
 //! Invariant: a shard is locked for one batch or one copy, never while its holder waits.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use super::commits::{Commits, FRESHEN_LIMIT};
 use super::control::{Control, lock, poll_now};
 use crate::aggregate::{Accounts, Ledger, Shard};
 use crate::clock::Clock;
+use crate::expose::Options;
 use crate::http::Scrape;
 use crate::join::Links;
 use crate::model::Families;
@@ -34,6 +35,8 @@ pub struct Shards {
     clock: Arc<dyn Clock>,
     /// Present if what is served was committed before.
     commits: OnceLock<Arc<Commits>>,
+    /// True if OpenMetrics shows the time at which each series was created.
+    shows_created: AtomicBool,
 }
 
 /// Sources of the configuration in force.
@@ -84,6 +87,7 @@ impl Shards {
             telemetry,
             clock,
             commits: OnceLock::new(),
+            shows_created: AtomicBool::new(false),
         }
     }
 
@@ -128,6 +132,11 @@ impl Shards {
             links,
             before: sources.before + 1,
         };
+    }
+
+    /// Sets whether OpenMetrics shows the time at which each series was created.
+    pub(super) fn show_created(&self, shows_created: bool) {
+        self.shows_created.store(shows_created, Ordering::Relaxed);
     }
 
     /// Sets the threads that poll before a scrape.
@@ -186,5 +195,11 @@ impl Scrape for Shards {
         // First, as the registry's families are copied twice: what that frees is enough for all others.
         let own = Families::new(self.telemetry.families());
         own.joined(&committed.unwrap_or_else(|| self.counted()))
+    }
+
+    fn options(&self) -> Options {
+        Options {
+            shows_created: self.shows_created.load(Ordering::Relaxed),
+        }
     }
 }

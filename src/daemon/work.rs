@@ -73,7 +73,7 @@ impl<F: Fs> Work<F> {
             self.telemetry.set_files_open(self.input.open_count());
         }
         if let Some(reread) = self.views.as_mut().and_then(|views| views.poll(now)) {
-            self.rename_views(reread);
+            self.rename_views(reread, clock);
         }
         let progress = self.count(&events, clock, buffer);
         self.report_rejects(now);
@@ -124,8 +124,11 @@ impl<F: Fs> Work<F> {
     }
 
     /// Creates the series that are known in advance, at 0; logs the families that exceed the budget.
-    pub(super) fn initialise(&self) {
-        let known = self.pipeline.initialise(&mut self.shard.lock());
+    pub(super) fn initialise(&self, clock: &dyn Clock) {
+        let mut shard = self.shard.lock();
+        shard.set_now(millis(clock.wall()));
+        let known = self.pipeline.initialise(&mut shard);
+        drop(shard);
         for family in known.iter().filter(|family| !family.is_there) {
             let kind = MessageKind::new("not_initialised");
             self.log.text(kind, Level::WARN, family);
@@ -252,7 +255,7 @@ impl<F: Fs> Work<F> {
     }
 
     /// Applies a URLconf dump from the next line on; counts stay.
-    fn rename_views(&mut self, reread: Reread) {
+    fn rename_views(&mut self, reread: Reread, clock: &dyn Clock) {
         let log = &self.log;
         self.telemetry.set_urlconf(Some(reread.resolver.is_some()));
         let Some(resolver) = reread.resolver else {
@@ -267,7 +270,7 @@ impl<F: Fs> Work<F> {
         }
         let routes = resolver.urlconf().routes.len();
         self.pipeline.set_views(resolver);
-        self.initialise();
+        self.initialise(clock);
         let text = format!("URLconf reloaded: {routes} routes");
         let kind = MessageKind::new("urlconf_reloaded");
         self.log.text(kind, Level::INFO, &text);

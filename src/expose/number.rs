@@ -7,6 +7,8 @@ use std::io::Write;
 use crate::model::{Number, Unit};
 
 const MICROS_PER_SECOND: u64 = 1_000_000;
+/// Largest integer below which a float tells all integers apart.
+const MAX_EXACT: u64 = 1 << 53;
 /// Digits of `u64::MAX`.
 const MAX_DIGITS: usize = 20;
 /// Least float that is written with an exponent.
@@ -31,6 +33,31 @@ pub(super) fn push_exact(value: u64, unit: Unit, out: &mut Vec<u8>) {
             push_fraction(value % MICROS_PER_SECOND, out);
         }
     }
+}
+
+/// Returns the float nearest to an integer in its base unit, as a reader of its decimals gets it.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "the nearest float is what is wanted"
+)]
+pub(super) fn nearest_float(value: u64, unit: Unit) -> f64 {
+    match unit {
+        Unit::One | Unit::Bytes => value as f64,
+        // A quotient is rounded once.
+        Unit::Micros if value <= MAX_EXACT => value as f64 / MICROS_PER_SECOND as f64,
+        Unit::Micros => {
+            let mut text = Vec::new();
+            push_exact(value, unit, &mut text);
+            let text = std::str::from_utf8(&text).ok();
+            text.and_then(|text| text.parse().ok()).unwrap_or_default()
+        }
+    }
+}
+
+/// Appends milliseconds as seconds with three decimals.
+pub(super) fn push_millis(millis: u64, out: &mut Vec<u8>) {
+    // Writing to a Vec cannot fail.
+    let _ = write!(out, "{}.{:03}", millis / 1_000, millis % 1_000);
 }
 
 /// Appends an inclusive upper bound, in its base unit, as Go writes a float in OpenMetrics (`expfmt/openmetrics_create.go`,
@@ -262,6 +289,19 @@ mod tests {
             "1.8446744073709552e+19",
             "1.8446744073709552e+19",
         );
+    }
+
+    proptest! {
+        #[test]
+        fn the_nearest_float_is_that_of_the_decimals(value: u64, shift in 0..64_u32) {
+            for unit in [Unit::One, Unit::Bytes, Unit::Micros] {
+                for value in [value >> shift, (1 << 53) + (value >> 56)] {
+                    let text = written(Number::Exact(value, unit));
+                    let read: f64 = text.parse().unwrap();
+                    prop_assert_eq!(nearest_float(value, unit).to_bits(), read.to_bits());
+                }
+            }
+        }
     }
 
     proptest! {

@@ -1,17 +1,19 @@
 //! [OpenMetrics] 1.0.
 //!
 //! Invariant: a sample has the same name, labels and number, to the byte, as in the text format, so that a Prometheus that
-//! changes from one to the other goes on with the same series.
+//! changes from one to the other goes on with the same series. `_created` lines, which the text format does not have, are
+//! there on request.
 //!
 //! [OpenMetrics]: https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.md
 
+use super::Options;
 use super::text::{Encoder, Quoted, push_escaped};
 use crate::model::{Families, Kind};
 
 /// Appends families in OpenMetrics, and the `# EOF` that ends a page. A family without series is left out.
 ///
 /// ```
-/// use httplog_exporter::expose::encode_openmetrics;
+/// use httplog_exporter::expose::{Options, encode_openmetrics};
 /// use httplog_exporter::model::{Families, Family, Kind, Number, Series, Unit, Value};
 ///
 /// let families = Families::new([Family {
@@ -25,13 +27,13 @@ use crate::model::{Families, Kind};
 ///     }],
 /// }]);
 /// let mut out = Vec::new();
-/// encode_openmetrics(&families, &mut out);
+/// encode_openmetrics(&families, Options::default(), &mut out);
 /// let text = String::from_utf8(out).unwrap();
 /// assert!(text.starts_with("# TYPE read_bytes counter\n# UNIT read_bytes bytes\n"));
 /// assert!(text.ends_with("read_bytes_total{source=\"nginx\"} 7\n# EOF\n"));
 /// ```
-pub fn encode_openmetrics(families: &Families, out: &mut Vec<u8>) {
-    let mut encoder = Encoder::default();
+pub fn encode_openmetrics(families: &Families, options: Options, out: &mut Vec<u8>) {
+    let mut encoder = Encoder::new(options);
     for family in families.iter().filter(|family| !family.series.is_empty()) {
         push_head(&family.name, family.kind, &family.help, out);
         encoder.push_samples(family, out);
@@ -50,12 +52,7 @@ pub(super) fn push_head(name: &str, kind: Kind, help: &str, out: &mut Vec<u8>) {
     for part in ["# TYPE ", name, " ", kind, "\n"] {
         out.extend_from_slice(part.as_bytes());
     }
-    let mut units = ["seconds", "bytes"].into_iter();
-    let is_unit = |unit: &&str| {
-        name.strip_suffix(unit)
-            .is_some_and(|name| name.ends_with('_'))
-    };
-    if let Some(unit) = units.find(is_unit) {
+    if let Some(unit) = unit(name) {
         for part in ["# UNIT ", name, " ", unit, "\n"] {
             out.extend_from_slice(part.as_bytes());
         }
@@ -65,6 +62,15 @@ pub(super) fn push_head(name: &str, kind: Kind, help: &str, out: &mut Vec<u8>) {
     }
     push_escaped(help, Quoted::Yes, out);
     out.push(b'\n');
+}
+
+/// Returns the unit in a name, without `_total`.
+pub(super) fn unit(name: &str) -> Option<&'static str> {
+    let mut units = ["seconds", "bytes"].into_iter();
+    units.find(|unit| {
+        name.strip_suffix(unit)
+            .is_some_and(|name| name.ends_with('_'))
+    })
 }
 
 #[cfg(test)]
@@ -112,7 +118,7 @@ mod tests {
     #[test]
     fn a_page_has_types_units_and_an_end() {
         let mut out = Vec::new();
-        encode_openmetrics(&families(), &mut out);
+        encode_openmetrics(&families(), Options::default(), &mut out);
         assert_eq!(
             String::from_utf8(out).unwrap(),
             r#"# TYPE a counter
@@ -139,10 +145,45 @@ d{route="/\"\n"} 0.5
     }
 
     #[test]
+    fn series_show_on_request_when_they_were_created() {
+        let number = || Value::Number(Number::Exact(1, Unit::One));
+        let created = |family: Family| {
+            let mut series = family.series;
+            series[0].created = Some(1_800_000_000_007);
+            Family { series, ..family }
+        };
+        let families = Families::new([
+            created(family("a_total", Kind::Counter, number())),
+            created(family("b_bytes", Kind::Counter, number())),
+            created(families().get("c_seconds").unwrap().clone()),
+            created(family("d", Kind::Gauge, number())),
+            family("e_total", Kind::Counter, number()),
+        ]);
+        let lines = |options| {
+            let mut out = Vec::new();
+            encode_openmetrics(&families, options, &mut out);
+            let page = String::from_utf8(out).unwrap();
+            let created = page.lines().filter(|line| line.contains("_created"));
+            created.map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert!(lines(Options::default()).is_empty());
+        let options = Options {
+            shows_created: true,
+        };
+        assert_eq!(
+            lines(options),
+            [
+                r#"a_created{route="/\"\n"} 1800000000.007"#,
+                r#"c_seconds_created{route="/\"\n"} 1800000000.007"#,
+            ]
+        );
+    }
+
+    #[test]
     fn samples_are_those_of_the_text_format_to_the_byte() {
         let (mut text, mut openmetrics) = (Vec::new(), Vec::new());
         encode_text(&families(), &mut text);
-        encode_openmetrics(&families(), &mut openmetrics);
+        encode_openmetrics(&families(), Options::default(), &mut openmetrics);
         let samples = |page: Vec<u8>| {
             let page = String::from_utf8(page).unwrap();
             let lines = page.lines().filter(|line| !line.starts_with('#'));

@@ -8,9 +8,10 @@
 
 use std::sync::Arc;
 
-use super::number::{Digits, push_bound, push_number};
+use super::Options;
+use super::number::{Digits, push_bound, push_millis, push_number};
 use super::padded::Padded;
-use crate::model::{Families, Family, Histogram, Labels, Number, Unit, Value};
+use crate::model::{Families, Family, Histogram, Kind, Labels, Number, Series, Unit, Value};
 
 /// Appends families in the text format. A family without series is left out.
 ///
@@ -33,7 +34,7 @@ use crate::model::{Families, Family, Histogram, Labels, Number, Unit, Value};
 /// assert!(out.ends_with(b"lag_seconds{source=\"nginx\"} 1.5\n"));
 /// ```
 pub fn encode_text(families: &Families, out: &mut Vec<u8>) {
-    let mut encoder = Encoder::default();
+    let mut encoder = Encoder::new(Options::default());
     for family in families.iter().filter(|family| !family.series.is_empty()) {
         push_head(family, out);
         encoder.push_samples(family, out);
@@ -48,9 +49,17 @@ pub(super) struct Encoder {
     /// `name_bucket{a="b",` of the current series.
     bucket: Vec<u8>,
     bounds: Bounds,
+    options: Options,
 }
 
 impl Encoder {
+    pub(super) fn new(options: Options) -> Self {
+        Self {
+            options,
+            ..Self::default()
+        }
+    }
+
     /// Appends the lines of all series of a family, which text formats have in common.
     pub(super) fn push_samples(&mut self, family: &Family, out: &mut Vec<u8>) {
         for series in &family.series {
@@ -66,6 +75,9 @@ impl Encoder {
                     self.push_histogram(&family.name, histogram, out);
                 }
             }
+            if self.options.shows_created {
+                push_created(family, series, out);
+            }
         }
     }
 
@@ -75,6 +87,7 @@ impl Encoder {
             labels,
             bucket,
             bounds,
+            options: _,
         } = self;
         bounds.prepare(histogram);
         bucket.clear();
@@ -150,6 +163,23 @@ impl Bounds {
         self.tails = tails.collect();
         let bounds = Arc::clone(&histogram.bounds);
         self.made_of = Some((bounds, histogram.unit, histogram.has_short_bounds));
+    }
+}
+
+/// Appends the time at which a series was created, if it is known and the type has such a line.
+fn push_created(family: &Family, series: &Series, out: &mut Vec<u8>) {
+    let name = match family.kind {
+        Kind::Counter => family.name.strip_suffix("_total"),
+        Kind::Histogram => Some(&*family.name),
+        Kind::Gauge => None,
+    };
+    if let (Some(name), Some(created)) = (name, series.created) {
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b"_created");
+        push_labels(&series.labels, out);
+        out.push(b' ');
+        push_millis(created, out);
+        out.push(b'\n');
     }
 }
 

@@ -18,6 +18,9 @@ struct Range<'h> {
     media: &'h str,
     version: Option<&'h str>,
     escaping: Option<&'h str>,
+    /// Message type of a protobuf format, and how messages are put together.
+    proto: Option<&'h str>,
+    encoding: Option<&'h str>,
     /// Weight in thousandths.
     weight: u16,
 }
@@ -27,6 +30,9 @@ const TEXT: Answer = Answer {
     format: Format::Text,
     content_type: "text/plain; version=0.0.4; charset=utf-8",
 };
+
+/// Message type of the protobuf format.
+const FAMILY: &str = "io.prometheus.client.MetricFamily";
 
 /// Chooses what a request prefers: the format of the greatest weight, the first of those.
 pub(super) fn negotiate(headers: &HeaderMap) -> Answer {
@@ -47,6 +53,8 @@ fn parse(range: &str) -> Option<Range<'_>> {
         media: parts.next()?,
         version: None,
         escaping: None,
+        proto: None,
+        encoding: None,
         weight: 1000,
     };
     for (name, value) in parts.filter_map(|part| part.split_once('=')) {
@@ -54,6 +62,8 @@ fn parse(range: &str) -> Option<Range<'_>> {
         match name.trim() {
             "version" => range.version = Some(value),
             "escaping" => range.escaping = Some(value),
+            "proto" => range.proto = Some(value),
+            "encoding" => range.encoding = Some(value),
             "q" | "Q" => range.weight = weight(value)?,
             _ => {}
         }
@@ -96,6 +106,22 @@ fn answer(range: &Range<'_>) -> Option<Answer> {
             Format::OpenMetrics,
             "application/openmetrics-text; version=0.0.1; charset=utf-8",
         ),
+        ("application/vnd.google.protobuf", _)
+            if (range.proto, range.encoding) == (Some(FAMILY), Some("delimited")) =>
+        {
+            let content_type = match range.escaping {
+                None => {
+                    "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
+                }
+                Some("allow-utf-8") => {
+                    "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited; escaping=allow-utf-8"
+                }
+                Some(_) => {
+                    "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited; escaping=underscores"
+                }
+            };
+            (Format::Protobuf, content_type)
+        }
         ("text/plain", "1.0.0") => {
             let content_type = match range.escaping {
                 None => "text/plain; version=1.0.0; charset=utf-8",
@@ -125,10 +151,13 @@ mod tests {
             headers.append(ACCEPT, field.parse().unwrap());
         }
         let answer = negotiate(&headers);
-        let is_openmetrics = answer
-            .content_type
-            .starts_with("application/openmetrics-text");
-        assert_eq!(answer.format == Format::OpenMetrics, is_openmetrics);
+        let media = answer.content_type.split(';').next();
+        let expected = match answer.format {
+            Format::OpenMetrics => "application/openmetrics-text",
+            Format::Protobuf => "application/vnd.google.protobuf",
+            Format::Text => "text/plain",
+        };
+        assert_eq!(media, Some(expected));
         answer
             .content_type
             .strip_suffix("; charset=utf-8")
@@ -166,13 +195,41 @@ mod tests {
             ]),
             "text/plain; version=1.0.0; charset=utf-8; escaping=underscores"
         );
-        // 3, with native histograms.
+    }
+
+    #[test]
+    fn each_prometheus_with_native_histograms_gets_protobuf() {
+        let protobuf = "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";
+        for accept in [
+            // 2.42, with --enable-feature=native-histograms.
+            "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited,application/openmetrics-text;version=1.0.0;q=0.8,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+            // 2.53, with it.
+            "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.5,application/openmetrics-text;version=1.0.0;q=0.4,application/openmetrics-text;version=0.0.1;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
+            // 3, with scrape_native_histograms.
+            "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
+        ] {
+            assert_eq!(chosen(&[accept]), protobuf);
+        }
+        let escaped = |scheme: &str| {
+            let accept = format!(
+                "application/vnd.google.protobuf;encoding=delimited;proto=io.prometheus.client.MetricFamily;escaping={scheme}"
+            );
+            chosen(&[Box::leak(accept.into_boxed_str())]).to_owned()
+        };
         assert_eq!(
-            chosen(&[
-                "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.7,text/plain;version=0.0.4;q=0.4,*/*;q=0.3"
-            ]),
-            "text/plain; version=0.0.4"
+            escaped("allow-utf-8"),
+            format!("{protobuf}; escaping=allow-utf-8")
         );
+        assert_eq!(escaped("dots"), format!("{protobuf}; escaping=underscores"));
+        // Other messages, and other ways to put them together, are not known.
+        for accept in [
+            "application/vnd.google.protobuf",
+            "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily",
+            "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=text",
+            "application/vnd.google.protobuf;proto=io.prometheus.write.v2.Request;encoding=delimited",
+        ] {
+            assert_eq!(chosen(&[accept]), "text/plain; version=0.0.4");
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::connections::Connections;
 use super::event::HttpEvent;
 use super::limits::Limits;
 use super::memory::{EncodedPage, PageMemory, Reservation};
-use crate::expose::Format;
+use crate::expose::{Format, Options};
 use crate::model::Families;
 
 /// Time in which the memory of a client that was disconnected is freed.
@@ -28,6 +28,11 @@ const EVICTION: Duration = Duration::from_millis(100);
 pub trait Scrape: Send + Sync {
     /// Returns all families as of one instant; may block.
     fn families(&self) -> Families;
+
+    /// Returns the options of the encoding.
+    fn options(&self) -> Options {
+        Options::default()
+    }
 }
 
 /// The reason for which a request gets no page.
@@ -225,7 +230,8 @@ impl Encoding {
         let scraper = Arc::clone(&self.scraper);
         let encoded = catch_unwind(AssertUnwindSafe(|| {
             let families = scraper.source.families();
-            self.format.encode(&families, &mut buffer.bytes);
+            let options = scraper.source.options();
+            self.format.encode(&families, options, &mut buffer.bytes);
             buffer.finish()
         }));
         let mut state = scraper.lock();

@@ -111,6 +111,12 @@ pub struct Exemplar {
     pub time: u64,
 }
 
+impl NativeHistogram {
+    /// Width of the bucket for 0, 2^-128: values are whole numbers of microseconds or bytes, so that nothing but 0 is in it.
+    /// Prometheus' libraries have the same, and histograms with one width add up without a loss.
+    pub const ZERO_THRESHOLD: f64 = f64::from_bits((1023 - 128) << 52);
+}
+
 impl Kind {
     /// Returns the name in every exposition format.
     pub const fn name(self) -> &'static str {
@@ -135,7 +141,7 @@ impl Families {
             merge_by_key(
                 &mut family.series,
                 |series| &series.labels,
-                |first, other| first.value.add(&other.value),
+                |first, other| first.add(other),
             );
         }
         Self(all.into_iter().map(Arc::new).collect())
@@ -203,6 +209,13 @@ impl Series {
             value: Value::Number(Number::Exact(count, Unit::One)),
             created: None,
         }
+    }
+
+    /// Adds the same series of another shard. The sum was 0 before the first of both was created.
+    fn add(&mut self, other: &Self) {
+        self.value.add(&other.value);
+        let both = self.created.zip(other.created);
+        self.created = both.map(|(mine, theirs)| mine.min(theirs));
     }
 
     /// Returns the value of a label.

@@ -40,6 +40,14 @@ pub(super) fn families(gathered: Vec<proto::MetricFamily>, started: SystemTime) 
     let mut texts = Texts::default();
     let families = gathered.into_iter().filter_map(|family| {
         let mut family = convert(&family, &mut texts)?;
+        if family.kind != Kind::Gauge {
+            // The registry is as old as the process.
+            let started = unix_millis(started);
+            family
+                .series
+                .iter_mut()
+                .for_each(|series| series.created = Some(started));
+        }
         if &*family.name == PROCESS_START_TIME {
             fill_start_time(&mut family, started);
         }
@@ -144,6 +152,12 @@ fn fill_start_time(family: &mut Family, started: SystemTime) {
 fn processor_seconds() -> f64 {
     let used = clock_gettime(ClockId::ProcessCPUTime);
     used.tv_sec as f64 + used.tv_nsec as f64 / NANOS_PER_SECOND
+}
+
+/// Returns milliseconds since 1970; 0 for an earlier time.
+pub(super) fn unix_millis(at: SystemTime) -> u64 {
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Returns seconds since 1970; 0 for an earlier time.

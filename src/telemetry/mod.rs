@@ -23,7 +23,7 @@ pub use metric::Metric;
 pub use state::StateTelemetry;
 
 use crate::model::{Bytes, Family, Gap, GapReason, Kind, Number, SavedGap, Series, Unit, Value};
-use convert::unix_seconds;
+use convert::{unix_millis, unix_seconds};
 use gaps::SharedGaps;
 
 /// Upper bounds of `httplog_exporter_scrape_duration_seconds`, in seconds.
@@ -113,7 +113,7 @@ impl Telemetry {
     /// Returns the current values of all metrics but those of gaps, which belong to what was counted.
     pub fn families(&self) -> Vec<Family> {
         let mut families = convert::families(self.registry.gather(), self.started);
-        families.push(dropped_messages());
+        families.push(dropped_messages(self.started));
         families
     }
 
@@ -261,7 +261,7 @@ impl SourceTelemetry {
 }
 
 /// Returns the family of dropped log messages: the log belongs to the process, and not to a registry.
-fn dropped_messages() -> Family {
+fn dropped_messages(started: SystemTime) -> Family {
     let metric = Metric::LogMessagesDropped;
     let value = Value::Number(Number::Exact(log::dropped(), Unit::One));
     Family {
@@ -271,7 +271,7 @@ fn dropped_messages() -> Family {
         series: vec![Series {
             labels: Vec::new(),
             value,
-            created: None,
+            created: Some(unix_millis(started)),
         }],
     }
 }

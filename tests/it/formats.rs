@@ -1,4 +1,4 @@
-//! The formats of `/metrics`, read by Prometheus' own Python library.
+//! The formats of `/metrics`, read by Prometheus' own Python library, and by Google's for protobuf.
 
 use std::fs;
 
@@ -36,6 +36,8 @@ fn each_format_is_valid_and_has_the_same_samples() {
             "application/openmetrics-text; version=0.0.1; charset=utf-8",
             "application/openmetrics-text; version=1.0.0; charset=utf-8",
             "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8",
+            "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited",
+            "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited",
         ]
     );
     assert!(said.lines().all(|line| line.ends_with("\t5600")), "{said}");

@@ -1,4 +1,5 @@
-"""Requests /metrics in each format, parses it with Prometheus' own Python library, and compares the samples.
+"""Requests /metrics in each format, parses it with Prometheus' own Python library, or with Google's for protobuf, and
+compares the samples.
 
     formats.py URL
 
@@ -13,6 +14,8 @@ import urllib.request
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client import parser as text
 
+import protobuf
+
 # As Prometheus 2.42 and 3 send it.
 FORMATS = {
     "text/plain;version=0.0.4": text,
@@ -20,24 +23,36 @@ FORMATS = {
     "application/openmetrics-text;version=0.0.1": openmetrics,
     "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1": openmetrics,
     "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2": openmetrics,
+    # 2.42 and 3 with native histograms.
+    "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited,application/openmetrics-text;version=1.0.0;q=0.8,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1": protobuf,
+    "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1": protobuf,
 }
+
+
+def text_samples(page, parser):
+    page = page.decode()
+    names = {re.split("[{ ]", line, maxsplit=1)[0] for line in page.splitlines() if not line.startswith("#")}
+    for family in parser.text_string_to_metric_families(page):
+        for sample in family.samples:
+            # The parser of the text format gives every counter this suffix.
+            name = sample.name if sample.name in names else sample.name.removesuffix("_total")
+            # A bound in its canonical form: those of the set `nginxlog` may be whole numbers in texts.
+            bound = {"le": str(float(sample.labels["le"]))} if "le" in sample.labels else {}
+            yield name, sample.labels | bound, sample.value
 
 
 def samples(url, accept):
     request = urllib.request.Request(url, headers={"Accept": accept})
     with urllib.request.urlopen(request, timeout=30) as answer:
-        page = answer.read().decode()
+        page = answer.read()
         kind = answer.headers["Content-Type"]
-    names = {re.split("[{ ]", line, maxsplit=1)[0] for line in page.splitlines() if not line.startswith("#")}
+    parser = FORMATS[accept]
     found = {}
-    for family in FORMATS[accept].text_string_to_metric_families(page):
-        for sample in family.samples:
-            # The parser of the text format gives every counter this suffix.
-            name = sample.name if sample.name in names else sample.name.removesuffix("_total")
-            key = (name, tuple(sorted(sample.labels.items())))
-            if key in found:
-                raise SystemExit(f"{accept}: two samples {key}")
-            found[key] = sample.value
+    for name, labels, value in protobuf.samples(page) if parser is protobuf else text_samples(page, parser):
+        key = (name, tuple(sorted(labels.items())))
+        if key in found:
+            raise SystemExit(f"{accept}: two samples {key}")
+        found[key] = value
     if not found:
         raise SystemExit(f"{accept}: no samples")
     return kind, {key: value for key, value in found.items() if not key[0].startswith(("httplog_exporter_", "process_"))}

@@ -45,6 +45,17 @@ fn a_custom_metric_is_read() {
 }
 
 #[test]
+fn start_times_are_shown_on_request() {
+    let shown = |text: &str| {
+        let checked = Config::parse("c", &format!("{text}{SOURCE}"), Path::new("/etc/x"));
+        checked.config.map(|config| config.shows_created)
+    };
+    assert_eq!(shown(""), Some(false));
+    assert_eq!(shown("[metrics]\ncreated = true\n"), Some(true));
+    assert_eq!(shown("[metrics]\ncreated = 'yes'\n"), None);
+}
+
+#[test]
 fn a_metric_of_a_set_takes_further_conditions() {
     let when = |text: &str| faults(&format!("[metrics.when]\n{text}\n"));
     assert_eq!(

@@ -98,6 +98,7 @@ impl<F: Fs> Assembly<F> {
             successors.extend(successor.map(|shard| (next.len(), shard)));
             next.push(work);
         }
+        self.shards.show_created(config.shows_created);
         self.shards.replace(links.clone(), || {
             for (at, shard) in successors {
                 let work: &Work<F> = &next[at];
@@ -108,7 +109,9 @@ impl<F: Fs> Assembly<F> {
                 budget.add_existing(work.shard.lock().series());
             }
             // Counts that were taken over come first in the series budget.
-            next.iter().for_each(Work::initialise);
+            for work in &next {
+                work.initialise(&*self.clock);
+            }
             next.iter().map(|work| Arc::clone(&work.shard)).collect()
         });
         self.shards.serve_recovered();
