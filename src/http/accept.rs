@@ -72,7 +72,7 @@ fn parse(range: &str) -> Option<Range<'_>> {
 }
 
 /// Parses a weight, a number from 0 to 1 (RFC 9110, 12.4.2).
-fn weight(text: &str) -> Option<u16> {
+pub(super) fn weight(text: &str) -> Option<u16> {
     let weight: f32 = text.parse().ok()?;
     #[expect(
         clippy::cast_possible_truncation,

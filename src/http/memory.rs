@@ -1,7 +1,7 @@
 //! The memory of encoded pages.
 //!
 //! Invariant: the buffers of pages that are being encoded or sent, and those kept for the next ones, hold at most
-//! the limit together, or two pages if that is more. A buffer counts by its capacity, from its reservation until
+//! the limit together, or two pages if that is more, or three while one is compressed. A buffer counts by its capacity, from its reservation until
 //! the last response that sends it has ended.
 
 use std::collections::BTreeMap;
@@ -57,23 +57,29 @@ impl PageMemory {
 
     /// Returns whether a page does not fit beside those in memory.
     pub(super) fn is_short(&self) -> bool {
-        !self.lock().fits(self.limit)
+        !self.lock().fit(1, self.limit)
     }
 
-    /// Returns a buffer for the page of this number, unless that would exceed the limit.
-    pub(super) fn reserve(self: &Arc<Self>, number: u64) -> Option<Reservation> {
+    /// Returns a buffer for each of these numbers, unless that would exceed the limit. A buffer has the number of its page;
+    /// numbers are not used twice.
+    pub(super) fn reserve<const N: usize>(
+        self: &Arc<Self>,
+        numbers: [u64; N],
+    ) -> Option<[Reservation; N]> {
         let mut buffers = self.lock();
-        if !buffers.fits(self.limit) {
+        if !buffers.fit(N, self.limit) {
             return None;
         }
-        let bytes = buffers.spare.pop();
-        let bytes = bytes.unwrap_or_else(|| Vec::with_capacity(buffers.expected));
-        buffers.used.insert(number, bytes.capacity());
-        Some(Reservation {
-            memory: Arc::clone(self),
-            number,
-            bytes,
-        })
+        Some(numbers.map(|number| {
+            let bytes = buffers.spare.pop();
+            let bytes = bytes.unwrap_or_else(|| Vec::with_capacity(buffers.expected));
+            buffers.used.insert(number, bytes.capacity());
+            Reservation {
+                memory: Arc::clone(self),
+                number,
+                bytes,
+            }
+        }))
     }
 
     fn lock(&self) -> MutexGuard<'_, Buffers> {
@@ -82,26 +88,34 @@ impl PageMemory {
 }
 
 impl Buffers {
-    /// Returns whether one more page fits. Two always do: one that is sent and the next one.
-    fn fits(&self, limit: usize) -> bool {
+    /// Returns whether so many more buffers fit. They always do beside one other: the page that is sent.
+    fn fit(&self, count: usize, limit: usize) -> bool {
         let used: usize = self.used.values().sum();
-        used + self.expected <= limit.max(2 * self.expected)
+        used + count * self.expected <= limit.max((count + 1) * self.expected)
     }
 }
 
 impl Reservation {
+    /// Records that the bytes are a whole page without coding: later buffers have room for as many.
+    pub(super) fn record_size(&self) {
+        self.memory.lock().expected = self.needed();
+    }
+
     /// Returns the encoded page.
     pub(super) fn finish(mut self) -> EncodedPage {
         // A buffer that had to grow may have doubled.
-        let needed = self.bytes.len() + self.bytes.len() / 16;
+        let needed = self.needed();
         if self.bytes.capacity() > needed {
             self.bytes.shrink_to(needed);
         }
-        let mut buffers = self.memory.lock();
-        buffers.expected = needed;
-        buffers.used.insert(self.number, self.bytes.capacity());
-        drop(buffers);
+        let capacity = self.bytes.capacity();
+        self.memory.lock().used.insert(self.number, capacity);
         EncodedPage(Arc::new(self))
+    }
+
+    /// Returns the capacity for as many bytes, and a few more.
+    fn needed(&self) -> usize {
+        self.bytes.len() + self.bytes.len() / 16
     }
 }
 
@@ -152,8 +166,9 @@ mod tests {
     const PAGE: usize = 1000;
 
     fn page(memory: &Arc<PageMemory>, number: u64) -> Option<EncodedPage> {
-        let mut reservation = memory.reserve(number)?;
+        let [mut reservation] = memory.reserve([number])?;
         reservation.bytes.resize(PAGE, b'x');
+        reservation.record_size();
         Some(reservation.finish())
     }
 
@@ -207,9 +222,23 @@ mod tests {
     fn an_encoding_that_is_given_up_returns_its_buffer() {
         let memory = PageMemory::new(PAGE);
         let _first = page(&memory, 0).unwrap();
-        let second = memory.reserve(1).unwrap();
-        assert!(memory.reserve(2).is_none());
+        let second = memory.reserve([1]).unwrap();
+        assert!(memory.reserve([2]).is_none());
         drop(second);
-        assert!(memory.reserve(2).is_some());
+        assert!(memory.reserve([2]).is_some());
+    }
+
+    #[test]
+    fn a_compressed_page_takes_little_memory_once_it_is_finished() {
+        let memory = PageMemory::new(PAGE);
+        let sent = page(&memory, 0).unwrap();
+        let [scratch, mut compressed] = memory.reserve([1, 2]).unwrap();
+        assert!(memory.reserve([3]).is_none());
+        compressed.bytes.extend_from_slice(b"short");
+        let compressed = compressed.finish();
+        drop((sent, scratch));
+        assert!(compressed.0.bytes.capacity() < PAGE / 10);
+        assert_eq!(memory.lock().expected, PAGE + PAGE / 16);
+        assert!(memory.reserve([4]).is_some());
     }
 }

@@ -5,31 +5,37 @@
 use hyper::StatusCode;
 use hyper::body::Bytes;
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue,
-    REFERRER_POLICY, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    HeaderValue, REFERRER_POLICY, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use warp::reply::Response;
 
+use super::coding::Coding;
 use super::event::Page;
 use super::memory::EncodedPage;
 use super::page;
 use super::paths::Paths;
+use super::representation::Wanted;
 use super::scrape::NoPage;
 
 const PLAIN_TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
-/// The request header that decides the format of the metrics.
-const VARIES: HeaderValue = HeaderValue::from_static("Accept");
+/// The request headers that decide the form of the metrics.
+const VARIES: HeaderValue = HeaderValue::from_static("Accept, Accept-Encoding");
 /// Policy of responses other than the landing page: nothing may load or run.
 const BARE_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'");
 
 /// The metrics, or why there are none.
-pub(super) fn metrics(page: Result<EncodedPage, NoPage>, content_type: &'static str) -> Response {
+pub(super) fn metrics(page: Result<EncodedPage, NoPage>, wanted: &Wanted) -> Response {
     match page {
         Ok(page) => {
-            let content_type = HeaderValue::from_static(content_type);
+            let content_type = HeaderValue::from_static(wanted.content_type);
             let mut response = build(StatusCode::OK, content_type, page.body());
-            response.headers_mut().insert(VARY, VARIES);
+            let headers = response.headers_mut();
+            headers.insert(VARY, VARIES);
+            if wanted.representation.coding == Coding::Gzip {
+                headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            }
             response.extensions_mut().insert(page.number());
             response
         }
@@ -42,6 +48,10 @@ pub(super) fn metrics(page: Result<EncodedPage, NoPage>, content_type: &'static 
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
             response
         }
+        Err(NoPage::Late) => text(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the metrics were not ready within the timeout of the scrape\n",
+        ),
         Err(NoPage::Stopping) => text(StatusCode::SERVICE_UNAVAILABLE, "shutting down\n"),
     }
 }

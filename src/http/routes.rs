@@ -8,6 +8,7 @@ use std::future::ready;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hyper::body::{Bytes, Incoming};
+use hyper::header::HeaderMap;
 use hyper::service::Service;
 use hyper::{Request, StatusCode};
 use hyper_util::service::TowerToHyperService;
@@ -16,7 +17,6 @@ use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Filter, Rejection};
 
-use super::accept::negotiate;
 use super::connection::{Responding, Shared};
 use super::connections::Connections;
 use super::event::{Observer, Page};
@@ -24,6 +24,7 @@ use super::lifecycle::{ClientOrder, Lifecycle, obey};
 use super::limits::Limits;
 use super::metrics_path::MetricsPath;
 use super::paths::Paths;
+use super::representation::Wanted;
 use super::scrape::{Scrape, Scraper};
 use super::{page, response};
 use crate::clock::Clock;
@@ -126,11 +127,13 @@ fn pages(scraper: Arc<Scraper>, ready: Ready, paths: &Arc<Paths>) -> BoxedFilter
     };
     let metrics = get(Page::Metrics)
         .and(warp::header::headers_cloned())
-        .then(move |headers| {
+        .and(warp::query::raw().or_else(async |_| Ok::<_, Rejection>((String::new(),))))
+        .then(move |headers: HeaderMap, query: String| {
             let scraper = Arc::clone(&scraper);
             async move {
-                let answer = negotiate(&headers);
-                response::metrics(scraper.page(answer.format).await, answer.content_type)
+                let wanted = Wanted::by(&headers, &query);
+                let page = scraper.page_within(&wanted).await;
+                response::metrics(page, &wanted)
             }
         });
     let healthy = get(Page::Healthy).map(|| response::text(StatusCode::OK, "ok\n"));

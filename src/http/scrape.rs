@@ -12,13 +12,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
+use super::buffers::Buffers;
 use super::connections::Connections;
 use super::event::HttpEvent;
 use super::limits::Limits;
-use super::memory::{EncodedPage, PageMemory, Reservation};
-use crate::expose::{Format, Options};
+use super::memory::{EncodedPage, PageMemory};
+use super::representation::{Representation, Wanted};
+use crate::expose::Options;
 use crate::model::Families;
 
 /// Time in which the memory of a client that was disconnected is freed.
@@ -40,11 +42,14 @@ pub trait Scrape: Send + Sync {
 pub(super) enum NoPage {
     /// All memory is held by clients that keep up.
     Busy,
+    /// The client waits for less time than the page takes.
+    Late,
     /// The runtime is shutting down.
     Stopping,
 }
 
-/// Encodes pages, one at a time. Requests of a format that arrive during an encoding share the next one.
+/// Encodes pages, one at a time. Requests that arrive during a gathering share the next one, and those for equal pages
+/// share the page.
 pub(super) struct Scraper {
     source: Arc<dyn Scrape>,
     connections: Arc<Connections>,
@@ -59,19 +64,32 @@ pub(super) struct Scraper {
 
 #[derive(Default)]
 struct State {
-    /// Number of the last encoding that was started.
+    /// Number of the last gathering that was started.
     begun: u64,
+    /// Number of the last buffer.
+    buffers: u64,
     is_encoding: bool,
-    /// The last page of each format.
+    /// The last gathering, while requests wait that may need it in another representation.
+    gathered: Option<Gathered>,
+    /// The last page of each representation.
     latest: Vec<Latest>,
     /// Payload of a panic of the last encoding.
     panicked: Option<Box<dyn Any + Send>>,
     is_stopping: bool,
 }
 
-/// The last page of a format.
+/// The metrics of one instant.
+#[derive(Clone)]
+struct Gathered {
+    number: u64,
+    started: Duration,
+    families: Families,
+}
+
+/// The last page of a representation.
 struct Latest {
-    format: Format,
+    representation: Representation,
+    /// Number and start of its gathering.
     number: u64,
     started: Duration,
     page: EncodedPage,
@@ -88,10 +106,17 @@ enum Next {
 /// An encoding that was not finished. When dropped, the next one may begin.
 struct Encoding {
     scraper: Arc<Scraper>,
-    format: Format,
-    buffer: Option<Reservation>,
-    number: u64,
+    representation: Representation,
+    buffers: Option<Buffers>,
+    source: Source,
     started: Duration,
+}
+
+/// Source of the families of an encoding.
+enum Source {
+    /// They have to be gathered, with this number.
+    Gather(u64),
+    Gathered(Gathered),
 }
 
 /// Counts a request while it waits for its page.
@@ -114,15 +139,27 @@ impl Scraper {
         }
     }
 
+    /// Returns the page that a request asks for, unless it waits for less time than that takes.
+    pub(super) async fn page_within(
+        self: Arc<Self>,
+        wanted: &Wanted,
+    ) -> Result<EncodedPage, NoPage> {
+        let page = self.page(wanted.representation.clone());
+        match wanted.within {
+            Some(within) => timeout(within, page).await.unwrap_or(Err(NoPage::Late)),
+            None => page.await,
+        }
+    }
+
     /// Returns an encoded page.
-    pub(super) async fn page(self: Arc<Self>, format: Format) -> Result<EncodedPage, NoPage> {
+    async fn page(self: Arc<Self>, wanted: Representation) -> Result<EncodedPage, NoPage> {
         let _waiting = WaitingRequest::new(&self);
         let begun_before = self.lock().begun;
         let deadline = Instant::now() + self.limits.stall;
         loop {
             // From here on, no notification is missed.
             let (ended, freed) = (self.ended.notified(), self.memory.freed.notified());
-            match self.next(format, begun_before, Instant::now() >= deadline) {
+            match self.next(&wanted, begun_before, Instant::now() >= deadline) {
                 Next::Send(outcome) => return outcome,
                 Next::Encode(encoding) => {
                     // The encoding reports its own end.
@@ -145,8 +182,8 @@ impl Scraper {
         }
     }
 
-    /// Decides what a request does that arrived after `begun_before` encodings had begun.
-    fn next(self: &Arc<Self>, format: Format, begun_before: u64, is_late: bool) -> Next {
+    /// Decides what a request does that arrived after `begun_before` gatherings had begun.
+    fn next(self: &Arc<Self>, wanted: &Representation, begun_before: u64, is_late: bool) -> Next {
         let mut state = self.lock();
         if let Some(payload) = state.panicked.take() {
             drop(state);
@@ -157,7 +194,7 @@ impl Scraper {
             return Next::Send(Err(NoPage::Stopping));
         }
         let (is_short, is_crowded) = (self.memory.is_short(), self.connections.are_short());
-        if let Some(latest) = state.latest_of(format) {
+        if let Some(latest) = state.latest_of(wanted) {
             // While connections are short, an encoding may take longer than a page may be shared.
             let longest = if is_crowded && state.is_encoding {
                 self.limits.shared
@@ -173,31 +210,36 @@ impl Scraper {
         if state.is_encoding {
             return Next::WaitForPage;
         }
-        // Frees the last page of the format before the next one is encoded, unless it may have to be shared until then.
-        // Requests may wait for those of other formats.
+        // Frees the last equal page before the next one is encoded, unless it may have to be shared until then. Requests may
+        // wait for others.
         state.latest.retain(|latest| {
             if is_short {
                 latest.page.is_being_sent()
             } else {
-                is_crowded || latest.format != format
+                is_crowded || latest.representation != *wanted
             }
         });
-        let number = state.begun + 1;
-        if let Some(buffer) = self.memory.reserve(number) {
-            state.begun = number;
+        if let Some(buffers) = Buffers::reserve(&self.memory, &mut state.buffers, wanted.coding) {
+            let gathered = state.gathered.clone();
+            let source = if let Some(gathered) = gathered.filter(|one| one.number > begun_before) {
+                Source::Gathered(gathered)
+            } else {
+                state.begun += 1;
+                Source::Gather(state.begun)
+            };
             state.is_encoding = true;
             return Next::Encode(Encoding {
                 scraper: Arc::clone(self),
-                format,
-                buffer: Some(buffer),
-                number,
+                representation: wanted.clone(),
+                buffers: Some(buffers),
+                source,
                 started: self.connections.clock.monotonic(),
             });
         }
         if self.connections.evict_readers_behind() {
             return Next::WaitForMemory;
         }
-        match state.latest_of(format) {
+        match state.latest_of(wanted) {
             Some(latest) if self.since(latest.started) < self.limits.shared => {
                 Next::Send(Ok(latest.page.clone()))
             }
@@ -216,43 +258,58 @@ impl Scraper {
 }
 
 impl State {
-    fn latest_of(&self, format: Format) -> Option<&Latest> {
-        self.latest.iter().find(|latest| latest.format == format)
+    fn latest_of(&self, wanted: &Representation) -> Option<&Latest> {
+        let mut latest = self.latest.iter();
+        latest.find(|latest| latest.representation == *wanted)
     }
 }
 
 impl Encoding {
     /// Gathers and encodes, and publishes the page.
     fn run(mut self) {
-        let Some(mut buffer) = self.buffer.take() else {
+        let Some(buffers) = self.buffers.take() else {
             return;
         };
         let scraper = Arc::clone(&self.scraper);
         let encoded = catch_unwind(AssertUnwindSafe(|| {
-            let families = scraper.source.families();
+            let gathered = self.gather();
             let options = scraper.source.options();
-            self.format.encode(&families, options, &mut buffer.bytes);
-            buffer.finish()
+            let page = buffers.encode(&self.representation, &gathered.families, options);
+            (gathered, page)
         }));
         let mut state = scraper.lock();
         match encoded {
-            Ok(page) => {
+            Ok((gathered, page)) => {
                 let took = scraper.since(self.started);
                 scraper
                     .connections
                     .observer
                     .observe(HttpEvent::Scraped { took });
-                let (format, number, started) = (self.format, self.number, self.started);
-                state.latest.retain(|latest| latest.format != format);
+                let representation = self.representation.clone();
+                state
+                    .latest
+                    .retain(|latest| latest.representation != representation);
                 state.latest.push(Latest {
-                    format,
-                    number,
-                    started,
+                    representation,
+                    number: gathered.number,
+                    started: gathered.started,
                     page,
                 });
+                state.gathered = Some(gathered);
                 scraper.forget_unless_needed(&mut state);
             }
             Err(payload) => state.panicked = Some(payload),
+        }
+    }
+
+    fn gather(&self) -> Gathered {
+        match &self.source {
+            Source::Gathered(gathered) => gathered.clone(),
+            Source::Gather(number) => Gathered {
+                number: *number,
+                started: self.started,
+                families: self.scraper.source.families(),
+            },
         }
     }
 }
@@ -262,16 +319,20 @@ impl Drop for Encoding {
         let mut state = self.scraper.lock();
         state.is_encoding = false;
         // A buffer that was not used: the runtime has dropped the encoding.
-        state.is_stopping |= self.buffer.is_some();
+        state.is_stopping |= self.buffers.is_some();
         drop(state);
         self.scraper.ended.notify_waiters();
     }
 }
 
 impl Scraper {
-    /// Frees the last pages unless a request waits for one or will have to share it.
+    /// Frees the last pages unless a request waits for one or will have to share it, and the last gathering unless a request
+    /// waits.
     fn forget_unless_needed(&self, state: &mut State) {
         let is_waited_for = self.waiting.load(Ordering::Acquire) > 0;
+        if !is_waited_for {
+            state.gathered = None;
+        }
         if !is_waited_for && !self.memory.is_short() && !self.connections.are_short() {
             state.latest.clear();
         }

@@ -156,6 +156,13 @@ impl Families {
         Self(all)
     }
 
+    /// Returns those families that are wanted, shared with this.
+    #[must_use]
+    pub fn filtered(&self, is_wanted: impl Fn(&Family) -> bool) -> Self {
+        let wanted = self.0.iter().filter(|family| is_wanted(family));
+        Self(wanted.cloned().collect())
+    }
+
     /// Returns the families, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = &Family> {
         self.0.iter().map(|family| &**family)

@@ -28,11 +28,43 @@ fn a_scraper_gets_the_format_that_it_asks_for() {
         header(&response, "content-type"),
         Some("application/openmetrics-text; version=1.0.0; charset=utf-8")
     );
-    assert_eq!(header(&response, "vary"), Some("Accept"));
+    assert_eq!(header(&response, "vary"), Some("Accept, Accept-Encoding"));
     assert_eq!(
         body(&response),
         "# TYPE up gauge\n# HELP up h\nup 1\n# EOF\n"
     );
+}
+
+#[test]
+fn a_page_is_compressed_for_a_client_that_accepts_it() {
+    let server = Server::with(Gauge(100_000), Limits::default());
+    let mut stream = server.connect();
+    let request =
+        "GET /metrics HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response).unwrap();
+    let head = response.windows(4).position(|four| four == b"\r\n\r\n");
+    let (head, compressed) = response.split_at(head.unwrap() + 4);
+    let head = str::from_utf8(head).unwrap();
+    assert_eq!(header(head, "content-encoding"), Some("gzip"));
+    let length = compressed.len().to_string();
+    assert_eq!(header(head, "content-length"), Some(&*length));
+    assert!(compressed.len() < 1_000);
+    let mut page = String::new();
+    let mut decoder = flate2::read::GzDecoder::new(compressed);
+    decoder.read_to_string(&mut page).unwrap();
+    let plain = server.get("/metrics");
+    assert_eq!(header(&plain, "content-encoding"), None);
+    assert_eq!(page, body(&plain));
+}
+
+#[test]
+fn only_named_families_are_served() {
+    let server = Server::start();
+    let named = |query: &str| server.get(&format!("/metrics{query}"));
+    assert_eq!(body(&named("?name[]=up&name[]=x")), body(&named("")));
+    assert_eq!(body(&named("?name%5B%5D=other")), "");
 }
 
 #[test]

@@ -4,14 +4,14 @@ use super::stop::held;
 use super::*;
 
 fn request_metrics(server: &Server) -> TcpStream {
-    request_metrics_as(server, "text/plain")
+    request_metrics_as(server, "text/plain", "")
 }
 
-fn request_metrics_as(server: &Server, accept: &str) -> TcpStream {
+fn request_metrics_as(server: &Server, accept: &str, query: &str) -> TcpStream {
     let mut stream = server.connect();
     write!(
         stream,
-        "GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: {accept}\r\nConnection: close\r\n\r\n"
+        "GET /metrics{query} HTTP/1.1\r\nHost: x\r\nAccept: {accept}\r\nConnection: close\r\n\r\n"
     )
     .unwrap();
     stream
@@ -44,35 +44,53 @@ fn requests_during_a_scrape_share_the_next_one() {
 }
 
 #[test]
-fn requests_share_a_scrape_of_their_format_only() {
+fn requests_in_different_forms_share_the_gathering() {
     let (scrape, has_begun, let_go) = held();
     let server = Server::with(scrape, Limits::default());
     let mut text = request_metrics(&server);
     has_begun.recv_timeout(PATIENCE).unwrap();
-    let formats = ["text/plain", "application/openmetrics-text"];
-    let each = formats.iter().cycle().take(4);
-    let mut later: Vec<TcpStream> = each
-        .map(|format| request_metrics_as(&server, format))
+    let forms = [
+        ("text/plain", "", "\nup 1\n"),
+        ("application/openmetrics-text", "", "\nup 1\n# EOF\n"),
+        ("text/plain", "?name[]=down", "\r\n\r\n"),
+    ];
+    let each = forms.iter().cycle().take(6);
+    let mut later: Vec<(TcpStream, &str)> = each
+        .map(|(accept, query, end)| (request_metrics_as(&server, accept, query), *end))
         .collect();
     for _ in 0..2 {
         assert!(server.get("/-/healthy").ends_with("ok\n"));
     }
     let_go.send(()).unwrap();
     assert!(rest_of(&mut text).ends_with("\nup 1\n"));
-    for _ in 0..2 {
-        has_begun.recv_timeout(PATIENCE).unwrap();
-        let_go.send(()).unwrap();
+    has_begun.recv_timeout(PATIENCE).unwrap();
+    let_go.send(()).unwrap();
+    for (stream, end) in &mut later {
+        assert!(rest_of(stream).ends_with(*end));
     }
-    for (nth, stream) in later.iter_mut().enumerate() {
-        let end = if nth % 2 == 0 {
-            "\nup 1\n"
-        } else {
-            "\nup 1\n# EOF\n"
-        };
-        assert!(rest_of(stream).ends_with(end));
-    }
-    server.seen.wait_for(3, is_scrape);
-    assert!(has_begun.try_recv().is_err(), "a fourth scrape was started");
+    // One page of the first gathering, and one of each form of the second.
+    server.seen.wait_for(4, is_scrape);
+    assert!(
+        has_begun.try_recv().is_err(),
+        "a third gathering was started"
+    );
+    let events = server.seen.events.lock().unwrap();
+    let pages = events.iter().filter(|event| is_scrape(event));
+    assert_eq!(pages.count(), 4);
+}
+
+#[test]
+fn a_client_that_does_not_wait_gets_its_response_in_time() {
+    let (scrape, has_begun, let_go) = held();
+    let server = Server::with(scrape, Limits::default());
+    let mut stream = server.connect();
+    let request = "GET /metrics HTTP/1.1\r\nHost: x\r\nX-Prometheus-Scrape-Timeout-Seconds: 0.01\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).unwrap();
+    has_begun.recv_timeout(PATIENCE).unwrap();
+    let response = rest_of(&mut stream);
+    assert!(response.starts_with("HTTP/1.1 503 "), "{response}");
+    assert!(body(&response).contains("timeout of the scrape"));
+    let_go.send(()).unwrap();
 }
 
 #[test]
