@@ -86,7 +86,7 @@ impl Label {
             Field::RemoteAddr | Field::User | Field::Referer | Field::UserAgent => {
                 "it identifies the client, and such text never leaves the log"
             }
-            Field::Target | Field::RequestId | Field::TraceId => {
+            Field::Target | Field::RequestId | Field::TraceId | Field::SpanId => {
                 "it differs for each request, which would make a series of each; `route` is the path with ids and other data folded"
             }
             Field::Protocol | Field::Time | Field::ContentType => {
@@ -118,6 +118,7 @@ mod tests {
             Field::UserAgent,
             Field::RequestId,
             Field::TraceId,
+            Field::SpanId,
         ] {
             assert_eq!(Label::from_name(field.name()), None);
             assert!(Label::ALL.iter().all(|label| label.field() != Some(field)));

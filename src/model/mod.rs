@@ -8,6 +8,7 @@ pub(crate) mod digits;
 mod families;
 mod gap;
 mod record;
+mod request_ids;
 pub mod saved;
 mod secret;
 mod timeline;
@@ -21,6 +22,7 @@ pub use families::{
 };
 pub use gap::{Gap, GapBound, GapReason};
 pub use record::{Field, FieldSet, Record, UpstreamList};
+pub use request_ids::{ExemplarId, RequestIds};
 pub use saved::{
     Saved, SavedFamily, SavedFiles, SavedGap, SavedInput, SavedLedger, SavedLines, SavedLink,
     SavedRequest, SavedRoutes, SavedSeries, SavedSide, SavedSource,

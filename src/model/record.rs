@@ -44,8 +44,10 @@ pub struct Record<'l> {
     pub view: Option<&'l [u8]>,
     /// The request's id (nginx `$request_id`).
     pub request_id: Option<&'l [u8]>,
-    /// The request's trace id (W3C Trace Context).
+    /// The request's trace id, or its whole `traceparent` (W3C Trace Context).
     pub trace_id: Option<&'l [u8]>,
+    /// The id of the request's span (nginx `$otel_span_id`).
+    pub span_id: Option<&'l [u8]>,
     /// The time of the line, in the server's notation; see [`Timestamp`](super::Timestamp).
     pub time: Option<&'l [u8]>,
     /// The client's address. Parsed so that the line matches; never a label.
@@ -103,6 +105,8 @@ pub enum Field {
     RequestId,
     /// [`Record::trace_id`].
     TraceId,
+    /// [`Record::span_id`].
+    SpanId,
     /// [`Record::time`].
     Time,
     /// [`Record::remote_addr`].
@@ -132,6 +136,7 @@ impl<'l> Record<'l> {
             Field::View => &mut self.view,
             Field::RequestId => &mut self.request_id,
             Field::TraceId => &mut self.trace_id,
+            Field::SpanId => &mut self.span_id,
             Field::Time => &mut self.time,
             Field::RemoteAddr => &mut self.remote_addr,
             Field::User => &mut self.user,
@@ -228,7 +233,7 @@ impl fmt::Debug for UpstreamList<'_> {
 
 impl Field {
     /// Every field, in documented order.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Method,
         Self::Target,
         Self::Protocol,
@@ -247,6 +252,7 @@ impl Field {
         Self::View,
         Self::RequestId,
         Self::TraceId,
+        Self::SpanId,
         Self::Time,
         Self::RemoteAddr,
         Self::User,
@@ -275,6 +281,7 @@ impl Field {
             Self::View => "view",
             Self::RequestId => "request_id",
             Self::TraceId => "trace_id",
+            Self::SpanId => "span_id",
             Self::Time => "time",
             Self::RemoteAddr => "remote_addr",
             Self::User => "user",

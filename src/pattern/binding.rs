@@ -106,6 +106,7 @@ impl Binding {
             | Field::View
             | Field::RequestId
             | Field::TraceId
+            | Field::SpanId
             | Field::Time
             | Field::RemoteAddr
             | Field::User

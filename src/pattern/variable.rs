@@ -25,12 +25,13 @@ const OTHERS: &str = "\
     upstream_queue_time upstream_response_length upstream_trailer_ uri";
 
 /// Variables that fill a field.
-const BOUND: [&str; 27] = [
+const BOUND: [&str; 28] = [
     "body_bytes_sent",
     "bytes_sent",
     "content_length",
     "host",
     "msec",
+    "otel_span_id",
     "otel_trace_id",
     "proxy_add_x_forwarded_for",
     "remote_addr",
@@ -134,6 +135,7 @@ pub(super) fn describe(name: &str) -> (Shape, Option<Binding>) {
         "request_id" => (Shape::Word, Some(Text(Field::RequestId))),
         "http_x_request_id" => (Shape::Text, Some(Text(Field::RequestId))),
         "http_traceparent" | "otel_trace_id" => (Shape::Text, Some(Text(Field::TraceId))),
+        "otel_span_id" => (Shape::Text, Some(Text(Field::SpanId))),
         "sent_http_content_type" | "upstream_http_content_type" => {
             (Shape::Text, Some(Text(Field::ContentType)))
         }
@@ -188,6 +190,8 @@ pub(super) fn rank(name: &str) -> u8 {
         | "remote_addr"
         | "host"
         | "request_id"
+        // The server's own span, whatever a client sent.
+        | "otel_trace_id"
         | "upstream_http_x_view_name" => 0,
         "http_host" | "request_method" | "request_uri" | "server_protocol" | "time_iso8601" => 1,
         "msec" => 3,

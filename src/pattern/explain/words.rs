@@ -53,6 +53,7 @@ pub(super) fn field(field: Field) -> &'static str {
         Field::View => "Django view that handled the request",
         Field::RequestId => "request ID",
         Field::TraceId => "trace ID",
+        Field::SpanId => "span ID",
         Field::Time => "time of the log line",
         Field::RemoteAddr => "client address; never becomes a label",
         Field::User => "user name; never becomes a label",
