@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::definition::{Definition, Kind};
+use super::exemplars::{Shown, attach};
 use crate::model::{self, Family, Histogram, Labels, Number, SavedFamily, Series, Unit, Value};
 
 /// The definition of a family, and the names of its labels as scrapes share them. Clones are cheap.
@@ -16,6 +17,8 @@ pub(super) struct Frame {
 #[derive(Debug, Default)]
 pub struct Frames {
     pub(super) counted: Vec<Frame>,
+    /// Exemplars of each of them, which are not saved.
+    pub(super) exemplars: Vec<Vec<Shown>>,
     /// Families of rejected lines.
     pub(super) rejected: Vec<Family>,
 }
@@ -23,13 +26,15 @@ pub struct Frames {
 impl Frames {
     /// Returns the families, unsorted, given those that the shard saved at the same time.
     pub fn families(&self, saved: &[SavedFamily]) -> Vec<Family> {
-        let mut families = self.rejected.clone();
         let counted = self.counted.iter().zip(saved);
-        families.extend(counted.map(|(frame, saved)| {
+        let families = counted.map(|(frame, saved)| {
             let series = saved.series.iter();
             let series = series.map(|one| frame.series(&one.labels, one.created, &one.values));
             frame.family(series.collect())
-        }));
+        });
+        let mut families: Vec<Family> = families.collect();
+        attach(&self.exemplars, &mut families);
+        families.extend(self.rejected.iter().cloned());
         families
     }
 }

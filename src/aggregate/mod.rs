@@ -6,10 +6,12 @@
 mod block;
 mod buckets;
 mod definition;
+mod exemplars;
 mod frame;
 mod history;
 mod key;
 mod ledger;
+mod offer;
 mod past;
 mod rows;
 mod saved;

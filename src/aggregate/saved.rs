@@ -102,7 +102,8 @@ impl Shard {
     }
 
     /// Returns what a page shows of the families besides their saved series.
-    pub fn frames(&self) -> Frames {
+    pub fn frames(&mut self) -> Frames {
+        let exemplars = self.exemplars();
         let rejected = self.rejected.iter();
         Frames {
             counted: self
@@ -110,6 +111,7 @@ impl Shard {
                 .iter()
                 .map(|table| table.frame.clone())
                 .collect(),
+            exemplars,
             rejected: rejected.map(|one| self.rejected_family(one)).collect(),
         }
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::block::Layout;
 use super::definition::{Definition, Kind, Values};
+use super::exemplars::attach;
 use super::frame::label_names;
 use super::history::History;
 use super::key::Key;
@@ -23,7 +24,7 @@ pub struct Shard {
     pub(super) tables: Vec<Table>,
     /// Families of rejected lines.
     pub(super) rejected: Vec<Definition>,
-    rows: Rows,
+    pub(super) rows: Rows,
     layout: Layout,
     /// Lines counted before the blocks were last flushed.
     flushed: u64,
@@ -33,7 +34,7 @@ pub struct Shard {
     is_full: bool,
     pub(super) ledger: Ledger,
     /// Time at which new series are made, in milliseconds since 1970; 0 if it is not known.
-    now: u64,
+    pub(super) now: u64,
     /// Present if counts are kept by time.
     history: Option<Box<History>>,
 }
@@ -256,9 +257,11 @@ impl Shard {
     /// Returns the families of the product, unsorted.
     pub fn snapshot(&mut self) -> Vec<Family> {
         self.flush();
+        let exemplars = self.exemplars();
         let rejected = self.rejected.iter();
         let counted = self.tables.iter_mut().map(Table::family);
         let mut families: Vec<Family> = counted.collect();
+        attach(&exemplars, &mut families);
         families.extend(rejected.map(|definition| self.rejected_family(definition)));
         families
     }

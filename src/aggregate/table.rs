@@ -11,6 +11,7 @@ use hashbrown::HashTable;
 
 use super::block::{Place, is_added, sum_at};
 use super::definition::{Definition, Values};
+use super::exemplars::Exemplars;
 use super::frame::Frame;
 use super::past::cell;
 use crate::label::{Label, OTHER};
@@ -38,6 +39,8 @@ pub(super) struct Table {
     values: Vec<u64>,
     /// Number of values of a series.
     stride: usize,
+    /// Exemplars of a histogram, if they are kept.
+    pub(super) exemplars: Option<Box<Exemplars>>,
 }
 
 impl Table {
@@ -55,6 +58,7 @@ impl Table {
             hasher: RandomState::default(),
             sorted: Vec::new(),
             values: Vec::new(),
+            exemplars: None,
         }
     }
 
@@ -149,6 +153,7 @@ impl Table {
             hasher,
             sorted,
             values,
+            exemplars,
             ..
         } = other;
         self.series = series;
@@ -157,6 +162,9 @@ impl Table {
         self.hasher = hasher;
         self.sorted = sorted;
         self.values = values;
+        if let Some(mine) = &mut self.exemplars {
+            mine.take_over(exemplars);
+        }
     }
 
     /// Adds the counts of a series.
@@ -227,6 +235,11 @@ impl Table {
             self.sorted
                 .sort_by(|one, other| compare(&series[*one], &series[*other]));
         }
+    }
+
+    /// Returns the slots of the label sets, sorted by [`Self::sort`].
+    pub(super) fn sorted_slots(&self) -> impl Iterator<Item = usize> {
+        self.sorted.iter().map(|place| place * self.stride)
     }
 
     /// Returns the label sets, the times at which they were made, and their values, sorted by [`Self::sort`].

@@ -5,10 +5,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::exemplars;
 use crate::diag::{Fault, Report, Section, Spot, distinct};
 use crate::join;
 use crate::label::{Condition, Hosts, Label};
 use crate::metric::{Counts, Initial, Metric, Metrics, Set, read, read_when};
+use crate::model::ExemplarId;
 
 /// Metrics selected by a configuration.
 pub(super) struct Selection {
@@ -21,6 +23,7 @@ pub(super) struct Selection {
     when: BTreeMap<String, Vec<Condition>>,
     /// True if OpenMetrics shows the time at which each series was created.
     shows_created: bool,
+    exemplars: Option<Spot<ExemplarId>>,
 }
 
 impl Selection {
@@ -29,12 +32,14 @@ impl Selection {
         let (mut named, mut initial, mut hosts) = (None, None, None);
         let mut when = BTreeMap::new();
         let mut shows_created = false;
+        let mut exemplars = None;
         if let Some(mut section) = root.section("metrics", report) {
             let sets = section.strings("sets", report);
             initial = Initial::read(&mut section, report);
             hosts = section.strings("hosts", report);
             let created = section.boolean("created", report);
             shows_created = created.is_some_and(|created| created.value);
+            exemplars = exemplars::read(&mut section, report);
             for (name, section) in section.named("when", report) {
                 check_family(&name, report);
                 when.insert(name.value, read_when(section, report));
@@ -56,6 +61,7 @@ impl Selection {
             initial: initial.map(Arc::new),
             when,
             shows_created,
+            exemplars,
         };
         Self {
             default: selection.of_sets(&named.unwrap_or_else(|| vec![Set::DEFAULT])),
@@ -66,6 +72,11 @@ impl Selection {
     /// Returns whether OpenMetrics shows the time at which each series was created.
     pub(super) fn shows_created(&self) -> bool {
         self.shows_created
+    }
+
+    /// Returns the id that exemplars show.
+    pub(super) fn exemplars(&self) -> Option<&Spot<ExemplarId>> {
+        self.exemplars.as_ref()
     }
 
     /// Returns the metrics of a source; `sets` are those that it names itself.

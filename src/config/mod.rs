@@ -3,6 +3,7 @@
 //! Invariant: a [`Config`] can be run as it is; every fault of the text is found in one pass.
 
 mod behind;
+mod exemplars;
 mod input;
 mod limits;
 mod load;

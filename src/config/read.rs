@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::behind;
+use super::exemplars;
 use super::limits::Limits;
 use super::metrics::Selection;
 use super::patterns::{self, CompiledPresets, Patterns};
@@ -119,8 +120,19 @@ impl Config {
         };
         let mut taken = Taken::default();
         let mut sources: Vec<Source> = Vec::new();
-        for section in root.sections("source", report) {
+        let sections = root.sections("source", report);
+        let count = sections.len();
+        for section in sections {
             sources.extend(Source::read(section, &known, &mut taken, report));
+        }
+        // A source that has a fault may have the id.
+        if let Some(which) = metrics
+            .exemplars()
+            .filter(|_| sources.len() == count && count > 0)
+        {
+            let sources = sources.iter();
+            let counted = sources.map(|source| (&*source.pattern, &source.metrics));
+            exemplars::check(which, &counted.collect::<Vec<_>>(), report);
         }
         behind::link(&taken.behinds, &taken.names, &mut sources, report);
         if !root.contains("source") && is_valid_toml {

@@ -14,6 +14,7 @@ use super::routes::Routes;
 use super::state::State;
 use crate::diag::{Fault, Report, Section, Spot};
 use crate::metric::Metrics;
+use crate::model::ExemplarId;
 use crate::pattern::Pattern;
 
 /// Lines of one format and their origin.
@@ -29,6 +30,8 @@ pub struct Source {
     pub routes: Option<Arc<Routes>>,
     /// Metrics that count the lines.
     pub metrics: Metrics,
+    /// The id that exemplars show, if there are any and the lines have it.
+    pub exemplars: Option<ExemplarId>,
     /// The source of the server that passes its requests on to this one; the lines of both are joined.
     pub behind: Option<String>,
 }
@@ -73,6 +76,7 @@ impl Source {
             pattern,
             routes: None,
             metrics: Metrics::default(),
+            exemplars: None,
             behind: None,
         }
     }
@@ -121,6 +125,7 @@ impl Source {
             pattern: pattern?,
             routes,
             metrics: known.metrics.of_source(sets.as_deref()),
+            exemplars: known.metrics.exemplars().map(|which| which.value),
             behind: None,
         })
     }

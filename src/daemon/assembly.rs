@@ -150,6 +150,7 @@ pub fn pipeline_settings(
         routes: routes.and_then(|routes| resolvers.get(&routes.name).map(Arc::clone)),
         max_routes: routes.and_then(|routes| routes.max_routes),
         metrics: source.metrics.clone(),
+        exemplars: source.exemplars,
         join,
         ..Settings::new(&source.name, Arc::clone(&source.pattern))
     }

@@ -93,6 +93,11 @@ impl Commits {
         (!is_volatile).then(|| lock(&self.served).clone())
     }
 
+    /// Removes the exemplars of requests before a time, in milliseconds since 1970, from what is served.
+    pub(super) fn forget_exemplars(&self, before: u64) {
+        lock(&self.served).forget_exemplars(before);
+    }
+
     /// Returns whether the last commit failed.
     pub(super) fn is_failing(&self) -> bool {
         self.is_failing.load(Ordering::Acquire)

@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use super::commits::{Commits, FRESHEN_LIMIT};
-use super::control::{Control, lock, poll_now};
+use super::control::{Control, lock, millis, poll_now};
 use crate::aggregate::{Accounts, Ledger, Shard};
 use crate::clock::Clock;
 use crate::expose::Options;
 use crate::http::Scrape;
 use crate::join::Links;
-use crate::model::Families;
+use crate::model::{Exemplar, Families};
 use crate::telemetry::Telemetry;
 
 /// Counts of one source.
@@ -37,6 +37,8 @@ pub struct Shards {
     commits: OnceLock<Arc<Commits>>,
     /// True if OpenMetrics shows the time at which each series was created.
     shows_created: AtomicBool,
+    /// True if any source has exemplars.
+    has_exemplars: AtomicBool,
 }
 
 /// Sources of the configuration in force.
@@ -88,6 +90,7 @@ impl Shards {
             clock,
             commits: OnceLock::new(),
             shows_created: AtomicBool::new(false),
+            has_exemplars: AtomicBool::new(false),
         }
     }
 
@@ -139,6 +142,11 @@ impl Shards {
         self.shows_created.store(shows_created, Ordering::Relaxed);
     }
 
+    /// Sets whether any source has exemplars, which are removed from what was committed once they are too old.
+    pub(super) fn set_exemplars(&self, has_exemplars: bool) {
+        self.has_exemplars.store(has_exemplars, Ordering::Relaxed);
+    }
+
     /// Sets the threads that poll before a scrape.
     pub(super) fn set_threads(&self, threads: Vec<Arc<Control>>) {
         *lock(&self.threads) = threads;
@@ -163,17 +171,23 @@ impl Shards {
 impl Shards {
     /// Returns what was committed; `None` if what was counted is to be served.
     pub(super) fn committed(&self) -> Option<Families> {
-        self.commits.get()?.served(self.clock.monotonic())
+        let commits = self.commits.get()?;
+        if self.has_exemplars.load(Ordering::Relaxed) {
+            commits.forget_exemplars(Exemplar::shown_since(millis(self.clock.wall())));
+        }
+        commits.served(self.clock.monotonic())
     }
 
     /// Returns what was counted, whether it was committed or not.
     pub(super) fn counted(&self) -> Families {
         let mut families = Vec::new();
         let mut accounts = Accounts::default();
+        let now = millis(self.clock.wall());
         // The sources of one configuration, all before a reload or all after it.
         let sources = lock(&self.sources);
         for shard in &sources.shards {
             let mut shard = shard.lock();
+            shard.set_now(now);
             families.extend(shard.snapshot());
             shard.account(&mut accounts);
         }
@@ -201,5 +215,66 @@ impl Scrape for Shards {
         Options {
             shows_created: self.shows_created.load(Ordering::Relaxed),
         }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::label::Budget;
+    use crate::model::{Batch, ExemplarId, GenerationId, Position, Value};
+    use crate::pattern::{Dialect, Pattern};
+    use crate::pipeline::{Pipeline, Settings};
+
+    const LINE: &[u8] = b"\"GET / HTTP/1.1\" 200 0.300 one\n";
+
+    /// Returns the shards of one source that has counted one line at this time, and has an exemplar.
+    pub(in crate::daemon) fn counted(clock: &Arc<ManualClock>) -> Shards {
+        let format = "\"$request\" $status $request_time $http_x_request_id";
+        let pattern = Pattern::compile("test", Dialect::Nginx, format).unwrap();
+        let settings = Settings {
+            exemplars: Some(ExemplarId::Request),
+            ..Settings::new("test", Arc::new(pattern))
+        };
+        let mut pipeline = Pipeline::new(settings, Budget::new(100));
+        let mut shard = pipeline.shard();
+        shard.set_now(millis(clock.wall()));
+        let end = Position {
+            generation: GenerationId(0),
+            offset: 0,
+        };
+        pipeline.feed(&mut shard, &Batch::new(LINE, 0, end));
+        let telemetry = Arc::new(Telemetry::new("1", clock.wall()).unwrap());
+        let clock: Arc<dyn Clock> = clock.clone();
+        let shards = Shards::new(telemetry, clock);
+        shards.set_exemplars(true);
+        let shard = Arc::new(SharedShard::new(shard));
+        shards.replace(Links::default(), || vec![shard]);
+        shards
+    }
+
+    /// Returns the number of exemplars.
+    pub(in crate::daemon) fn exemplars(families: &Families) -> usize {
+        let series = families.iter().flat_map(|family| &family.series);
+        let of_series = series.map(|series| match &series.value {
+            Value::Histogram(histogram) => histogram.exemplars.len(),
+            Value::Number(_) => 0,
+        });
+        of_series.sum()
+    }
+
+    #[test]
+    fn exemplars_are_served_for_a_minute() {
+        let clock = Arc::<ManualClock>::default();
+        clock.advance(Duration::from_hours(1));
+        let shards = counted(&clock);
+        assert_eq!(exemplars(&shards.counted()), 1);
+        clock.advance(Duration::from_mins(1));
+        assert_eq!(exemplars(&shards.counted()), 1);
+        clock.advance(Duration::from_millis(1));
+        assert_eq!(exemplars(&shards.counted()), 0);
     }
 }

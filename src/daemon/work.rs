@@ -212,6 +212,8 @@ impl<F: Fs> Work<F> {
         };
         let link = self.pipeline.front_link();
         let mut shard = self.shard.lock();
+        // Exemplars are shown for a limited time.
+        shard.set_now(millis(clock.wall()));
         let mut accounts = Accounts::default();
         shard.account(&mut accounts);
         let frames = shard.frames();

@@ -1,8 +1,8 @@
 //! [OpenMetrics] 1.0.
 //!
 //! Invariant: a sample has the same name, labels and number, to the byte, as in the text format, so that a Prometheus that
-//! changes from one to the other goes on with the same series. `_created` lines, which the text format does not have, are
-//! there on request.
+//! changes from one to the other goes on with the same series. The text format has neither exemplars nor `_created` lines, which
+//! are there on request. Prometheus reads exemplars in version 0.0.1 too: it has one parser for both.
 //!
 //! [OpenMetrics]: https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.md
 
@@ -33,7 +33,7 @@ use crate::model::{Families, Kind};
 /// assert!(text.ends_with("read_bytes_total{source=\"nginx\"} 7\n# EOF\n"));
 /// ```
 pub fn encode_openmetrics(families: &Families, options: Options, out: &mut Vec<u8>) {
-    let mut encoder = Encoder::new(options);
+    let mut encoder = Encoder::new(options).with_exemplars();
     for family in families.iter().filter(|family| !family.series.is_empty()) {
         push_head(&family.name, family.kind, &family.help, out);
         encoder.push_samples(family, out);
@@ -77,7 +77,7 @@ pub(super) fn unit(name: &str) -> Option<&'static str> {
 mod tests {
     use super::*;
     use crate::expose::encode_text;
-    use crate::model::{Family, Histogram, Number, Series, Unit, Value};
+    use crate::model::{Exemplar, Family, Histogram, Number, Series, Unit, Value};
 
     fn family(name: &str, kind: Kind, value: Value) -> Family {
         Family {
@@ -177,6 +177,56 @@ d{route="/\"\n"} 0.5
                 r#"c_seconds_created{route="/\"\n"} 1800000000.007"#,
             ]
         );
+    }
+
+    #[test]
+    fn a_bucket_shows_its_exemplar() {
+        let exemplar = |bucket, ids: &[(&str, &str)], value, time| Exemplar {
+            bucket,
+            labels: ids
+                .iter()
+                .map(|(name, id)| ((*name).into(), (*id).into()))
+                .collect(),
+            value,
+            time,
+        };
+        let seconds = Value::Histogram(Histogram {
+            bounds: [5_000, 1_000_000, 2_000_000].into(),
+            counts: vec![1, 0, 2, 1],
+            sum: 2_500_000,
+            unit: Unit::Micros,
+            has_short_bounds: false,
+            native: None,
+            exemplars: vec![
+                exemplar(
+                    0,
+                    &[("span_id", "b7ad"), ("trace_id", "0af7")],
+                    430,
+                    1_732_950_000_123,
+                ),
+                exemplar(2, &[("trace_id", "1af7")], 1_500_000, 1_732_950_001_000),
+                exemplar(3, &[("trace_id", "2af7")], 7_000_000, 1_732_950_001_007),
+            ],
+        });
+        let families = Families::new([family("c_seconds", Kind::Histogram, seconds)]);
+        let mut out = Vec::new();
+        encode_openmetrics(&families, Options::default(), &mut out);
+        let page = String::from_utf8(out).unwrap();
+        let (_, samples) = page.split_once(".\n").unwrap();
+        assert_eq!(
+            samples,
+            r#"c_seconds_bucket{route="/\"\n",le="0.005"} 1 # {span_id="b7ad",trace_id="0af7"} 0.00043 1732950000.123
+c_seconds_bucket{route="/\"\n",le="1.0"} 1
+c_seconds_bucket{route="/\"\n",le="2.0"} 3 # {trace_id="1af7"} 1.5 1732950001.000
+c_seconds_bucket{route="/\"\n",le="+Inf"} 4 # {trace_id="2af7"} 7 1732950001.007
+c_seconds_sum{route="/\"\n"} 2.5
+c_seconds_count{route="/\"\n"} 4
+# EOF
+"#
+        );
+        let mut text = Vec::new();
+        encode_text(&families, &mut text);
+        assert!(!String::from_utf8(text).unwrap().contains("_id"));
     }
 
     #[test]

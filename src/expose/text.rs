@@ -9,9 +9,11 @@
 use std::sync::Arc;
 
 use super::Options;
-use super::number::{Digits, push_bound, push_millis, push_number};
+use super::number::{Digits, push_bound, push_exact, push_millis, push_number};
 use super::padded::Padded;
-use crate::model::{Families, Family, Histogram, Kind, Labels, Number, Series, Unit, Value};
+use crate::model::{
+    Exemplar, Families, Family, Histogram, Kind, Labels, Number, Series, Unit, Value,
+};
 
 /// Appends families in the text format. A family without series is left out.
 ///
@@ -50,6 +52,7 @@ pub(super) struct Encoder {
     bucket: Vec<u8>,
     bounds: Bounds,
     options: Options,
+    shows_exemplars: bool,
 }
 
 impl Encoder {
@@ -57,6 +60,14 @@ impl Encoder {
         Self {
             options,
             ..Self::default()
+        }
+    }
+
+    /// Shows exemplars, which the text format does not have.
+    pub(super) fn with_exemplars(self) -> Self {
+        Self {
+            shows_exemplars: true,
+            ..self
         }
     }
 
@@ -88,6 +99,7 @@ impl Encoder {
             bucket,
             bounds,
             options: _,
+            shows_exemplars,
         } = self;
         bounds.prepare(histogram);
         bucket.clear();
@@ -101,17 +113,17 @@ impl Encoder {
             None => bucket.push(b'{'),
         }
 
-        let tails = &bounds.tails;
-        out.reserve(tails.len() * (bucket.len() + TAIL_BYTES));
-        let (mut total, mut digits) = (0, Digits::of(0));
-        for (tail, count) in tails.iter().zip(histogram.cumulative()) {
-            // Most buckets of a series that is rarely counted repeat the total.
-            if count != total {
-                (total, digits) = (count, Digits::of(count));
-            }
-            out.extend_from_slice(bucket);
-            tail.push_to(out);
-            digits.push_line(out);
+        if *shows_exemplars && !histogram.exemplars.is_empty() {
+            let mut exemplars = histogram.exemplars.iter().peekable();
+            push_buckets(bucket, &bounds.tails, histogram, out, |at, out| {
+                if let Some(exemplar) = exemplars.next_if(|exemplar| exemplar.bucket == at) {
+                    out.pop();
+                    push_exemplar(exemplar, histogram.unit, out);
+                    out.push(b'\n');
+                }
+            });
+        } else {
+            push_buckets(bucket, &bounds.tails, histogram, out, |_, _| {});
         }
 
         let sum = Number::Exact(histogram.sum, histogram.unit);
@@ -123,6 +135,39 @@ impl Encoder {
             push_value(number, out);
         }
     }
+}
+
+/// Appends the lines of the buckets; calls `behind` after each with its place.
+#[inline]
+fn push_buckets(
+    start: &[u8],
+    tails: &[Padded],
+    histogram: &Histogram,
+    out: &mut Vec<u8>,
+    mut behind: impl FnMut(usize, &mut Vec<u8>),
+) {
+    out.reserve(tails.len() * (start.len() + TAIL_BYTES));
+    let (mut total, mut digits) = (0, Digits::of(0));
+    for (at, (tail, count)) in tails.iter().zip(histogram.cumulative()).enumerate() {
+        // Most buckets of a series that is rarely counted repeat the total.
+        if count != total {
+            (total, digits) = (count, Digits::of(count));
+        }
+        out.extend_from_slice(start);
+        tail.push_to(out);
+        digits.push_line(out);
+        behind(at, out);
+    }
+}
+
+/// Appends an exemplar, with the blank before it: ` # {trace_id="…"} 0.43 1732950000.123`. `unit` is that of its histogram.
+fn push_exemplar(exemplar: &Exemplar, unit: Unit, out: &mut Vec<u8>) {
+    out.extend_from_slice(b" # ");
+    push_labels(&exemplar.labels, out);
+    out.push(b' ');
+    push_exact(exemplar.value, unit, out);
+    out.push(b' ');
+    push_millis(exemplar.time, out);
 }
 
 /// Bytes of the longest tail, a number and a newline.

@@ -87,6 +87,12 @@ impl MetricPlan {
         families.take_while(|family| family.kind != Kind::Rejected)
     }
 
+    /// Returns whether any family is a histogram.
+    pub fn has_histogram(&self) -> bool {
+        let mut families = self.families.iter();
+        families.any(|family| matches!(family.kind, Kind::Histogram(..)))
+    }
+
     /// Returns the fields that the families need.
     pub fn fields(&self) -> FieldSet {
         self.fields

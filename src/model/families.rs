@@ -3,6 +3,7 @@
 //! Invariant: families are sorted by name, series by labels, and each name and label set is unique;
 //! so equal counts encode to equal bytes.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use super::Unit;
@@ -117,6 +118,16 @@ impl NativeHistogram {
     pub const ZERO_THRESHOLD: f64 = f64::from_bits((1023 - 128) << 52);
 }
 
+impl Exemplar {
+    /// Age up to which an exemplar is shown, in milliseconds.
+    pub const MAX_AGE_MILLIS: u64 = 60_000;
+
+    /// Returns the earliest time of the exemplars of a page at a time, both in milliseconds since 1970.
+    pub fn shown_since(now: u64) -> u64 {
+        now.saturating_sub(Self::MAX_AGE_MILLIS)
+    }
+}
+
 impl Kind {
     /// Returns the name in every exposition format.
     pub const fn name(self) -> &'static str {
@@ -161,6 +172,24 @@ impl Families {
     pub fn filtered(&self, is_wanted: impl Fn(&Family) -> bool) -> Self {
         let wanted = self.0.iter().filter(|family| is_wanted(family));
         Self(wanted.cloned().collect())
+    }
+
+    /// Removes the exemplars of requests before a time, in milliseconds since 1970.
+    pub fn forget_exemplars(&mut self, before: u64) {
+        let is_old = |exemplar: &Exemplar| exemplar.time < before;
+        for family in &mut self.0 {
+            let has_old = family.series.iter().any(|series| match &series.value {
+                Value::Histogram(histogram) => histogram.exemplars.iter().any(is_old),
+                Value::Number(_) => false,
+            });
+            if has_old {
+                for series in &mut Arc::make_mut(family).series {
+                    if let Value::Histogram(histogram) = &mut series.value {
+                        histogram.exemplars.retain(|exemplar| !is_old(exemplar));
+                    }
+                }
+            }
+        }
     }
 
     /// Returns the families, sorted by name.
@@ -249,6 +278,19 @@ impl Histogram {
     }
 }
 
+impl Histogram {
+    /// Adds exemplars; of two for a bucket, the later one stays.
+    fn add_exemplars(&mut self, others: &[Exemplar]) {
+        if others.is_empty() {
+            return;
+        }
+        self.exemplars.extend_from_slice(others);
+        let rank = |exemplar: &Exemplar| (exemplar.bucket, Reverse(exemplar.time));
+        self.exemplars.sort_by_key(rank);
+        self.exemplars.dedup_by_key(|exemplar| exemplar.bucket);
+    }
+}
+
 impl Value {
     /// Adds the value of the same series in another shard.
     fn add(&mut self, other: &Self) {
@@ -264,6 +306,7 @@ impl Value {
                     *mine = mine.wrapping_add(*theirs);
                 }
                 mine.sum = mine.sum.wrapping_add(theirs.sum);
+                mine.add_exemplars(&theirs.exemplars);
             }
             // Not reached: a name has one definition, hence one kind.
             _ => {}
@@ -335,6 +378,61 @@ mod tests {
         assert_eq!(family.total(), 42);
         assert_eq!(family.series[0].label("route"), Some("/"));
         assert_eq!(merged.get("z"), None);
+    }
+
+    fn histogram(exemplars: &[(usize, u64)]) -> Family {
+        let exemplar = |(bucket, time): &(usize, u64)| Exemplar {
+            bucket: *bucket,
+            labels: Labels::new(),
+            value: 1,
+            time: *time,
+        };
+        Family {
+            kind: Kind::Histogram,
+            series: vec![Series {
+                labels: Labels::new(),
+                value: Value::Histogram(Histogram {
+                    bounds: [10].into(),
+                    counts: vec![1, 1],
+                    sum: 2,
+                    unit: Unit::Bytes,
+                    has_short_bounds: false,
+                    native: None,
+                    exemplars: exemplars.iter().map(exemplar).collect(),
+                }),
+                created: None,
+            }],
+            ..counter("a_bytes", "/", 1)
+        }
+    }
+
+    fn exemplars(families: &Families) -> Vec<(usize, u64)> {
+        let Value::Histogram(histogram) = &families.get("a_bytes").unwrap().series[0].value else {
+            panic!("no histogram")
+        };
+        let exemplars = histogram.exemplars.iter();
+        exemplars.map(|it| (it.bucket, it.time)).collect()
+    }
+
+    #[test]
+    fn of_the_exemplars_of_two_shards_the_later_one_stays() {
+        let (one, other) = (histogram(&[(0, 5), (1, 5)]), histogram(&[(0, 6), (1, 4)]));
+        let merged = Families::new([one.clone(), other]);
+        assert_eq!(exemplars(&merged), [(0, 6), (1, 5)]);
+        let merged = Families::new([histogram(&[]), one]);
+        assert_eq!(exemplars(&merged), [(0, 5), (1, 5)]);
+    }
+
+    #[test]
+    fn old_exemplars_are_removed_and_other_copies_keep_theirs() {
+        let families = Families::new([histogram(&[(0, 5), (1, 6)]), counter("b", "/", 1)]);
+        let mut younger = families.clone();
+        younger.forget_exemplars(5);
+        assert_eq!(younger, families);
+        younger.forget_exemplars(6);
+        assert_eq!(exemplars(&younger), [(1, 6)]);
+        assert_eq!(exemplars(&families), [(0, 5), (1, 6)]);
+        assert!(Arc::ptr_eq(&younger.0[1], &families.0[1]));
     }
 
     #[test]

@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use memchr::memchr2;
+
 /// Whole seconds since 1970-01-01T00:00:00Z, until 2106-02-07T06:28:15Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub u32);
@@ -32,16 +34,31 @@ impl Timestamp {
     /// assert_eq!(Timestamp::parse(b"2026-11-22 18:47:15"), None);
     /// ```
     pub fn parse(text: &[u8]) -> Option<Self> {
-        let text = match text {
-            [b'[', inside @ .., b']'] => inside,
-            _ => text,
-        };
+        let text = unbracketed(text);
         let seconds = match text {
             [_, _, b'/', ..] => clf(text)?,
             [_, _, _, _, b'-', ..] => iso(text)?,
             _ => epoch(text)?,
         };
         u32::try_from(seconds).ok().map(Self)
+    }
+
+    /// Parses what [`Self::parse`] does, as milliseconds since 1970.
+    pub fn parse_millis(text: &[u8]) -> Option<u64> {
+        let seconds = u64::from(Self::parse(text)?.0);
+        let text = unbracketed(text);
+        let fraction = match memchr2(b'.', b',', text) {
+            Some(point) => text.get(point + 1..),
+            // Milliseconds or microseconds since 1970.
+            None if text.iter().all(u8::is_ascii_digit) => text.get(10..),
+            None => None,
+        };
+        let fraction = fraction.unwrap_or_default().iter();
+        let digits = fraction.take_while(|byte| byte.is_ascii_digit());
+        let thousandths = digits.chain(b"000").take(3);
+        Some(thousandths.fold(seconds, |number, digit| {
+            number * 10 + u64::from(digit - b'0')
+        }))
     }
 }
 
@@ -55,6 +72,14 @@ impl fmt::Display for Timestamp {
             f,
             "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
         )
+    }
+}
+
+/// Removes the brackets around a time.
+fn unbracketed(text: &[u8]) -> &[u8] {
+    match text {
+        [b'[', inside @ .., b']'] => inside,
+        _ => text,
     }
 }
 
@@ -211,6 +236,25 @@ mod tests {
     }
 
     #[test]
+    fn a_fraction_is_read_as_milliseconds() {
+        for (text, millis) in [
+            ("22/Nov/2026:18:47:15 +0000", 0),
+            ("[22/Nov/2026:18:47:15.1 +0000]", 100),
+            ("2026-11-22T18:47:15.987654Z", 987),
+            ("2026-11-22 19:47:15,1+0100", 100),
+            ("1795373235", 0),
+            ("1795373235.110", 110),
+            ("1795373235.0005", 0),
+            ("1795373235110", 110),
+            ("[1795373235110999]", 110),
+        ] {
+            let expected = Some(1_795_373_235_000 + millis);
+            assert_eq!(Timestamp::parse_millis(text.as_bytes()), expected, "{text}");
+        }
+        assert_eq!(Timestamp::parse_millis(b"-"), None);
+    }
+
+    #[test]
     fn other_text_and_times_without_a_zone_are_none() {
         for text in [
             "",
@@ -281,7 +325,9 @@ mod tests {
 
         #[test]
         fn arbitrary_bytes_do_not_panic(text in proptest::collection::vec(any::<u8>(), 0..40)) {
-            let _ = Timestamp::parse(&text);
+            let seconds = Timestamp::parse(&text).map(|time| u64::from(time.0));
+            let millis = Timestamp::parse_millis(&text);
+            prop_assert_eq!(millis.map(|millis| millis / 1_000), seconds);
         }
 
         #[test]

@@ -4,8 +4,11 @@
 
 mod deferred;
 mod examples;
+mod exemplars;
 mod initial;
+mod joined;
 mod names;
+mod rejects;
 mod replica;
 mod saved;
 mod settings;
@@ -21,7 +24,7 @@ use crate::aggregate::{Definition, Key, Ledger, Measure, Row, Shard, Values};
 use crate::join::{End, Tap};
 use crate::label::{self, Budget, Charset, HostId, Method, Scheme};
 use crate::metric::MetricPlan;
-use crate::model::{Batch, Field, FieldSet, Micros, Record, Timestamp, UpstreamList};
+use crate::model::{Batch, ExemplarId, Field, FieldSet, Record, Timestamp, UpstreamList};
 use crate::pattern::{Ahead, Pattern, Reject, Scratch, TargetForm};
 use crate::route::{Resolver, RouteId, Router};
 
@@ -62,6 +65,8 @@ pub struct Pipeline {
     /// True if the plan needs anything of [`WIDE`].
     is_wide: bool,
     tap: Option<Tap>,
+    /// The id that exemplars show, if the shard keeps any.
+    exemplars: Option<ExemplarId>,
     /// Length of a step in seconds, if counts are kept by time.
     step: Option<NonZeroU32>,
     /// Lines that were not counted, if this is a replica.
@@ -86,7 +91,8 @@ impl Pipeline {
         let labels = plan.families().iter().flat_map(Definition::labels_used);
         let mask = mask(labels);
         Self {
-            pattern: settings.narrowed_pattern(&plan, FieldSet::EMPTY),
+            pattern: settings.narrowed_pattern(&plan, settings.exemplar_fields()),
+            exemplars: settings.exemplars(),
             tap: settings.join.as_ref().map(End::tap),
             step: None,
             mask,
@@ -108,13 +114,14 @@ impl Pipeline {
     }
 
     /// Keeps counts by the time of the lines, in steps of so many seconds since 1970. Lines without a readable time
-    /// are rejected.
+    /// are rejected, and none is an exemplar.
     #[must_use]
     pub fn by_time(self, step: NonZeroU32) -> Self {
         let time = FieldSet::EMPTY.with(Field::Time);
         Self {
             pattern: self.settings.narrowed_pattern(&self.plan, time),
             step: Some(step),
+            exemplars: None,
             ..self
         }
     }
@@ -153,9 +160,10 @@ impl Pipeline {
         };
         let families = self.plan.families().to_vec();
         let shard = Shard::new(Arc::clone(&self.settings.source), families, ledger);
-        match self.step {
-            Some(_) => shard.by_time(),
-            None => shard,
+        match (self.step, self.exemplars) {
+            (Some(_), _) => shard.by_time(),
+            (None, Some(which)) => shard.with_exemplars(which),
+            (None, None) => shard,
         }
     }
 
@@ -171,42 +179,25 @@ impl Pipeline {
 
     #[inline]
     fn feed_lines(&mut self, shard: &mut Shard, lines: &[u8]) {
+        // Without exemplars, a line costs as much as if there were none.
+        match self.exemplars {
+            None => self.each_line::<false>(shard, lines),
+            Some(_) => self.each_line::<true>(shard, lines),
+        }
+    }
+
+    #[inline]
+    fn each_line<const WITH_EXEMPLARS: bool>(&mut self, shard: &mut Shard, lines: &[u8]) {
         let mut rest = lines;
         while !rest.is_empty() {
-            let length = self.line(shard, rest);
+            let length = self.line::<WITH_EXEMPLARS>(shard, rest);
             rest = rest.get(length + 1..).unwrap_or_default();
-        }
-    }
-
-    /// Collects examples of rejected lines of the text that begins now.
-    pub fn collect_examples(&mut self, shard: &Shard) {
-        self.examples = Some(Box::new(RejectExamples::begin(self.lines(shard))));
-    }
-
-    /// Removes and returns the examples of rejected lines of the text.
-    pub fn take_examples(&mut self) -> RejectExamples {
-        let examples = self.examples.as_deref_mut();
-        examples.map(std::mem::take).unwrap_or_default()
-    }
-
-    /// Joins the lines fed so far with those of the linked source, if there is one. `now` is the time of any clock that
-    /// all linked sources share. Call it after each batch, while no shard is locked.
-    pub fn flush_joins(&mut self, now: Micros) {
-        if let Some(tap) = &mut self.tap {
-            tap.flush(now);
-        }
-    }
-
-    /// Declares that all lines the source had written until `now` were fed and flushed.
-    pub fn mark_read_until(&mut self, now: Micros) {
-        if let Some(tap) = &mut self.tap {
-            tap.mark_read_until(now);
         }
     }
 
     /// Counts the line at the beginning of `text`; returns its length, without the newline.
     #[inline]
-    fn line(&mut self, shard: &mut Shard, text: &[u8]) -> usize {
+    fn line<const WITH_EXEMPLARS: bool>(&mut self, shard: &mut Shard, text: &[u8]) -> usize {
         let mut record = Record::default();
         match self
             .pattern
@@ -214,22 +205,22 @@ impl Pipeline {
         {
             Ahead::Line { length, outcome } if (1..=self.settings.line_bytes).contains(&length) => {
                 match outcome {
-                    Ok(()) => match self.count(shard, &record) {
+                    Ok(()) => match self.count::<WITH_EXEMPLARS>(shard, &record) {
                         Counted::Yes => {}
                         other => self.leave_out(shard, other, &text[..length]),
                     },
                     // It may be skipped.
-                    Err(Reject::Mismatch) => return self.odd_line(shard, text),
+                    Err(Reject::Mismatch) => return self.odd_line::<WITH_EXEMPLARS>(shard, text),
                     Err(reject) => self.reject(shard, reject.name(), Some(&text[..length])),
                 }
                 length
             }
-            _ => self.odd_line(shard, text),
+            _ => self.odd_line::<WITH_EXEMPLARS>(shard, text),
         }
     }
 
     /// Counts a line that its plan leaves undecided, or that is empty or too long.
-    fn odd_line(&mut self, shard: &mut Shard, text: &[u8]) -> usize {
+    fn odd_line<const WITH_EXEMPLARS: bool>(&mut self, shard: &mut Shard, text: &[u8]) -> usize {
         let length = memchr(b'\n', text).unwrap_or(text.len());
         let whole = &text[..length];
         let line = whole.strip_suffix(b"\r").unwrap_or(whole);
@@ -249,7 +240,7 @@ impl Pipeline {
             };
             match parsed {
                 Ok(record) => {
-                    let counted = self.count(shard, &record);
+                    let counted = self.count::<WITH_EXEMPLARS>(shard, &record);
                     self.leave_out(shard, counted, line);
                 }
                 Err(Reject::Mismatch) if self.pattern.skips(line) => shard.skip(EVENT),
@@ -268,19 +259,12 @@ impl Pipeline {
         }
     }
 
-    /// Accounts for a rejected line; `text` is `None` if it is over-long.
-    #[cold]
-    fn reject(&mut self, shard: &mut Shard, reason: &'static str, text: Option<&[u8]>) {
-        if let Some(mut examples) = self.examples.take() {
-            let text = text.map(|text| text.strip_suffix(b"\r").unwrap_or(text));
-            examples.note(reason, text, || self.lines(shard));
-            self.examples = Some(examples);
-        }
-        shard.reject(reason);
-    }
-
     #[inline]
-    fn count(&mut self, shard: &mut Shard, record: &Record<'_>) -> Counted {
+    fn count<const WITH_EXEMPLARS: bool>(
+        &mut self,
+        shard: &mut Shard,
+        record: &Record<'_>,
+    ) -> Counted {
         if let Some(step) = self.step {
             let Some(time) = time_of(record) else {
                 return Counted::Untimed;
@@ -330,6 +314,9 @@ impl Pipeline {
             None => self.register(shard, key),
         };
         shard.count(row, &values);
+        if WITH_EXEMPLARS {
+            self.offer(shard, row, &values, record);
+        }
         Counted::Yes
     }
 

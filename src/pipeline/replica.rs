@@ -31,6 +31,7 @@ impl Pipeline {
         Self {
             router: pipeline.router.replica(),
             deferred: Some(Box::default()),
+            exemplars: None,
             ..pipeline
         }
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::join::End;
 use crate::metric::{MetricPlan, Metrics};
-use crate::model::FieldSet;
+use crate::model::{ExemplarId, Field, FieldSet};
 use crate::pattern::Pattern;
 use crate::route::Resolver;
 
@@ -26,6 +26,8 @@ pub struct Settings {
     pub max_routes: Option<usize>,
     /// Metrics to count.
     pub metrics: Metrics,
+    /// The id that exemplars show, if there are any.
+    pub exemplars: Option<ExemplarId>,
     /// The source's end of a link, if its lines are joined with those of another source.
     pub join: Option<End>,
     /// Patterns of other pipelines, to be shared.
@@ -45,7 +47,7 @@ struct NarrowedPattern {
 }
 
 impl Settings {
-    /// Returns the default settings: lines up to 64 KiB, folded paths, 500 routes, the default metrics, no link.
+    /// Returns the default settings: lines up to 64 KiB, folded paths, 500 routes, the default metrics, no link, no exemplars.
     pub fn new(source: &str, pattern: Arc<Pattern>) -> Self {
         Self {
             source: source.into(),
@@ -54,9 +56,22 @@ impl Settings {
             routes: None,
             max_routes: None,
             metrics: Metrics::default(),
+            exemplars: None,
             join: None,
             narrowed: NarrowedPatterns::default(),
         }
+    }
+
+    /// Returns the id that exemplars show, if the lines have it.
+    pub(super) fn exemplars(&self) -> Option<ExemplarId> {
+        let available = self.pattern.fields();
+        (self.exemplars).filter(|which| available.contains(which.field()))
+    }
+
+    /// Returns the fields that exemplars need.
+    pub(super) fn exemplar_fields(&self) -> FieldSet {
+        let which = self.exemplars();
+        which.map_or(FieldSet::EMPTY, |which| which.fields().with(Field::Time))
     }
 
     /// Returns the pattern, narrowed to the fields that the plan and the link need, and `more`.

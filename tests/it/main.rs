@@ -18,6 +18,7 @@ mod demo;
 mod deploy;
 #[cfg(feature = "stack")]
 mod django;
+mod exemplars;
 mod explain;
 mod files;
 mod follow;

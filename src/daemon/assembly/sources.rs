@@ -99,6 +99,8 @@ impl<F: Fs> Assembly<F> {
             next.push(work);
         }
         self.shards.show_created(config.shows_created);
+        let has_exemplars = |source: &Source| source.exemplars.is_some();
+        (self.shards).set_exemplars(config.sources.iter().any(has_exemplars));
         self.shards.replace(links.clone(), || {
             for (at, shard) in successors {
                 let work: &Work<F> = &next[at];

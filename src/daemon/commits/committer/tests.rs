@@ -8,7 +8,8 @@ use super::*;
 use crate::aggregate::{Accounts, Frames};
 use crate::clock::ManualClock;
 use crate::daemon::commits::thread::CommitThread;
-use crate::daemon::shared_shard::Shards;
+use crate::daemon::shared_shard::tests::exemplars;
+use crate::daemon::shared_shard::{self, Shards};
 use crate::daemon::snapshot::Logs;
 use crate::model::{Families, Family, Kind, SavedSource};
 use crate::state::tests::simulated::Simulated;
@@ -199,4 +200,22 @@ fn the_snapshots_of_the_end_are_committed_and_end_the_thread() {
     };
     thread.run();
     assert!(directory.read("state").unwrap().is_some());
+}
+
+#[test]
+fn exemplars_of_a_commit_are_served_for_a_minute_though_nothing_is_committed_meanwhile() {
+    let fixture = Fixture::new(false);
+    fixture.clock.advance(Duration::from_hours(1));
+    let shards = shared_shard::tests::counted(&fixture.clock);
+    shards.commit_with(Arc::clone(fixture.committer.commits()));
+    shards.serve_recovered();
+    let served = || {
+        fixture.committer.note_committed();
+        exemplars(&shards.committed().unwrap())
+    };
+    assert_eq!(served(), 1);
+    fixture.clock.advance(Duration::from_mins(1));
+    assert_eq!(served(), 1);
+    fixture.clock.advance(Duration::from_millis(1));
+    assert_eq!(served(), 0);
 }
