@@ -3,16 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs::{self, File};
-use std::net::{TcpListener, TcpStream};
+use std::fs;
 use std::path::Path;
-use std::process::{Child, Command};
-
-use rustix::process::{Pid, Signal, kill_process};
 
 use crate::init::{FIXTURES, assert_passes, dump, lay_out};
-use crate::stack::{path_with_sbin, send};
-use crate::support::{Daemon, run, run_command, until, wait_for_end};
+use crate::nginx::{Nginx, nginx};
+use crate::prometheus::free_port;
+use crate::stack::send;
+use crate::support::{Daemon, run, run_command};
 
 /// Number of times each request is sent.
 const TIMES: u64 = 25;
@@ -60,9 +58,6 @@ fn traffic(name: &str) -> &'static [Sent] {
         other => panic!("no traffic for {other}"),
     }
 }
-
-/// A running nginx, stopped when dropped.
-struct Nginx(Child);
 
 #[test]
 fn the_generated_configuration_counts_every_request() {
@@ -177,13 +172,6 @@ fn moved(dump: &str, dir: &Path, port: u16) -> String {
     text
 }
 
-fn nginx(dir: &Path) -> Command {
-    let mut command = Command::new("nginx");
-    command.env("PATH", path_with_sbin()).arg("-p").arg(dir);
-    command.arg("-c").arg(dir.join("etc/nginx.conf"));
-    command
-}
-
 /// Returns the output of `nginx -T`, which must succeed.
 fn dumped(dir: &Path) -> String {
     let mut command = nginx(dir);
@@ -191,40 +179,4 @@ fn dumped(dir: &Path) -> String {
     let ended = run_command(command, "");
     assert_eq!(ended.code, Some(0), "{ended:?}");
     ended.out
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
-
-impl Nginx {
-    fn start(dir: &Path, port: u16) -> Self {
-        let mut command = nginx(dir);
-        command.args(["-g", "daemon off;"]);
-        // Its messages about missing files are irrelevant.
-        command.stderr(File::create(dir.join("nginx.stderr")).unwrap());
-        let server = Self(command.spawn().unwrap());
-        until(|| TcpStream::connect(("127.0.0.1", port)).map_err(|error| error.to_string()));
-        server
-    }
-
-    /// Shuts nginx down gracefully: it finishes its requests and flushes its logs.
-    fn stop(mut self) {
-        self.signal(Signal::QUIT);
-        wait_for_end(&mut self.0);
-    }
-
-    fn signal(&self, signal: Signal) {
-        let _ = kill_process(Pid::from_child(&self.0), signal);
-    }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        if let Ok(None) = self.0.try_wait() {
-            self.signal(Signal::TERM);
-            let _ = self.0.wait();
-        }
-    }
 }

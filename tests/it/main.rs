@@ -34,6 +34,8 @@ mod join;
 mod journal;
 mod lifecycle;
 mod many;
+#[cfg(feature = "stack")]
+mod nginx;
 mod own_log;
 mod prefix;
 #[cfg(feature = "stack")]

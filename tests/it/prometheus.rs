@@ -1,5 +1,6 @@
 //! Runs a real Prometheus and queries it.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::net::TcpListener;
@@ -68,13 +69,19 @@ impl Prometheus {
         })
     }
 
+    /// Returns all series of a selector, also those that have ended.
+    pub fn series(&self, selector: &str) -> BTreeSet<String> {
+        let selector = quoted(selector);
+        let url = format!("{}/api/v1/series?match[]={selector}", self.address);
+        let answer: Value = serde_json::from_str(&get(&url).unwrap()).unwrap();
+        let found = answer["data"].as_array().unwrap();
+        found.iter().map(Value::to_string).collect()
+    }
+
     /// Runs a query and returns the labels and values of its series, possibly none.
     pub fn ask(&self, query: &str) -> Result<Vec<(Value, f64)>, String> {
-        let mut quoted = String::new();
-        for byte in query.bytes() {
-            write!(quoted, "%{byte:02x}").unwrap();
-        }
-        let answer = get(&format!("{}/api/v1/query?query={quoted}", self.address))?;
+        let query = quoted(query);
+        let answer = get(&format!("{}/api/v1/query?query={query}", self.address))?;
         let answer: Value = serde_json::from_str(&answer).map_err(|error| error.to_string())?;
         let found = answer["data"]["result"].as_array().ok_or("no result")?;
         let numbers = found.iter().map(|series| {
@@ -85,6 +92,15 @@ impl Prometheus {
             .filter(|(_, number): &(Value, f64)| number.is_finite())
             .collect())
     }
+}
+
+/// Returns a text as part of a URL.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::new();
+    for byte in text.bytes() {
+        write!(quoted, "%{byte:02x}").unwrap();
+    }
+    quoted
 }
 
 impl Drop for Prometheus {
