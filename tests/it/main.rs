@@ -44,6 +44,7 @@ mod prometheus;
 mod queue;
 mod ready;
 mod recorded;
+mod reloads;
 mod replay;
 mod reported;
 #[cfg(feature = "stack")]
