@@ -36,3 +36,5 @@ pub mod telemetry;
 pub mod text_file;
 #[cfg(feature = "daemon")]
 pub mod unix_socket;
+#[cfg(feature = "daemon")]
+pub mod web_config;

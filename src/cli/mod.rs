@@ -24,6 +24,7 @@ mod state;
 mod summary;
 mod unrecognised;
 mod views;
+mod web;
 mod web_options;
 
 use std::str::FromStr;
@@ -76,6 +77,7 @@ enum Command {
     Routes(routes::Routes),
     Init(init::Init),
     State(state::State),
+    Web(web::Web),
     Generate(generate::Generate),
 }
 
@@ -93,6 +95,7 @@ impl Cli {
             Command::Routes(routes) => routes.execute(),
             Command::Init(init) => init.execute(),
             Command::State(state) => state.execute(),
+            Command::Web(web) => web.execute(),
             Command::Generate(generate) => generate.execute(Self::command()),
         }
     }

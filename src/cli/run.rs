@@ -79,8 +79,11 @@ impl Run {
         for address in daemon.addresses() {
             tracing::info!("listening on {address}");
         }
-        // `load` has warned of those of the file.
-        if config.web.listen.contains(&Address::Systemd) || self.web.listens() {
+        // `load` has warned of those of the file, unless it depends on the web configuration.
+        if config.web.listen.contains(&Address::Systemd)
+            || config.web.config_file.is_some()
+            || self.web.listens()
+        {
             for (message, help) in daemon.exposures() {
                 tracing::warn!("{message}; {help}");
             }
@@ -153,7 +156,7 @@ pub(super) fn start(config: &Config, origin: Option<Origin>) -> Result<Option<Da
         StartError::State(LockError::InUse { .. }) => Failure::new(Exit::Io, error)
             .help("stop that process, or choose another state.dir: each exporter needs its own"),
         StartError::Store(store) => store.into(),
-        StartError::Routes(report) => report.into(),
+        StartError::Routes(report) | StartError::Web(report) => report.into(),
         StartError::Telemetry(_)
         | StartError::System(..)
         | StartError::Thread { .. }

@@ -1,5 +1,7 @@
 //! Options of the HTTP server, named as in other exporters.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use crate::config::Web;
@@ -20,6 +22,9 @@ pub(super) struct WebOptions {
     /// Path of the metrics, in place of the configured one [default: /metrics]
     #[arg(long = "web.telemetry-path", value_name = "PATH")]
     metrics_path: Option<MetricsPath>,
+    /// Web configuration in the format of Prometheus' exporters, in place of the configured one: TLS, users, headers, a rate limit
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    config_file: Option<PathBuf>,
 }
 
 impl WebOptions {
@@ -28,6 +33,7 @@ impl WebOptions {
         let keys = [
             ("web.listen", self.listens()),
             ("web.telemetry_path", self.metrics_path.is_some()),
+            ("web.config_file", self.config_file.is_some()),
         ];
         let given = keys.into_iter().filter(|(_, is_given)| *is_given);
         given.map(|(key, _)| key).collect()
@@ -42,6 +48,10 @@ impl WebOptions {
         }
         if let Some(path) = &self.metrics_path {
             web.metrics_path = path.clone();
+        }
+        if let Some(path) = &self.config_file {
+            // As with other exporters, an empty name stands for none.
+            web.config_file = Some(path.clone()).filter(|path| !path.as_os_str().is_empty());
         }
     }
 

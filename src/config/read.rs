@@ -94,7 +94,7 @@ impl Config {
         }
         let web = root
             .section("web", report)
-            .map_or_else(Web::default, |section| Web::read(section, report));
+            .map_or_else(Web::default, |section| Web::read(section, base, report));
         let state = root
             .section("state", report)
             .and_then(|section| State::read(section, base, report));

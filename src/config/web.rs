@@ -1,5 +1,7 @@
 //! The section `[web]`.
 
+use std::path::{Path, PathBuf};
+
 use crate::diag::{Fault, Report, Section, distinct};
 use crate::http::{Address, MetricsPath};
 
@@ -17,6 +19,10 @@ pub struct Web {
     pub metrics_path: MetricsPath,
     /// True if clients may reload and stop the exporter.
     pub enable_lifecycle: bool,
+    /// Path of the web configuration, which a reload may change.
+    pub config_file: Option<PathBuf>,
+    /// True if health checks need no credentials.
+    pub open_health: bool,
 }
 
 impl Default for Web {
@@ -33,16 +39,20 @@ impl Web {
             socket_mode: None,
             metrics_path: MetricsPath::default(),
             enable_lifecycle: false,
+            config_file: None,
+            open_health: false,
         }
     }
 
-    /// Returns the keys whose values differ.
+    /// Returns the keys whose values differ, of those that need a restart.
     pub fn differences(&self, other: &Self) -> Vec<&'static str> {
         let Self {
             listen,
             socket_mode,
             metrics_path,
             enable_lifecycle,
+            config_file: _,
+            open_health: _,
         } = self;
         let keys = [
             ("web.listen", *listen != other.listen),
@@ -57,12 +67,18 @@ impl Web {
         differing.map(|(key, _)| key).collect()
     }
 
-    pub(super) fn read(mut section: Section<'_>, report: &mut Report) -> Self {
-        let listen = read_listen(&mut section, report);
+    pub(super) fn read(mut section: Section<'_>, base: &Path, report: &mut Report) -> Self {
+        let config_file = section.string("config_file", report);
+        let open_health = section.boolean("open_health", report);
+        let listen = read_listen(&mut section, config_file.is_some(), report);
         let socket_mode = section.integer("socket_mode", 0..=0o777, report);
         let path = section.string("telemetry_path", report);
         let enable_lifecycle = section.boolean("enable_lifecycle", report);
         section.finish(report);
+        if let (Some(open), None) = (&open_health, &config_file) {
+            let fault = open.warning("`open_health` has no effect without `config_file`");
+            report.push(fault.help("remove it: without users, health checks need no credentials"));
+        }
         let has_socket = |address: &Address| matches!(address, Address::Unix(_));
         if let Some(mode) = &socket_mode
             && !listen.is_empty()
@@ -84,11 +100,14 @@ impl Web {
             socket_mode: socket_mode.and_then(|mode| u32::try_from(mode.value).ok()),
             metrics_path: metrics_path.unwrap_or_default(),
             enable_lifecycle: enable_lifecycle.is_some_and(|enabled| enabled.value),
+            config_file: config_file.map(|path| base.join(path.value)),
+            open_health: open_health.is_some_and(|open| open.value),
         }
     }
 }
 
-fn read_listen(section: &mut Section<'_>, report: &mut Report) -> Vec<Address> {
+/// Reads the listen addresses. With a web configuration, it depends on that one whether an address is exposed.
+fn read_listen(section: &mut Section<'_>, has_config: bool, report: &mut Report) -> Vec<Address> {
     let Some(listen) = section.strings("listen", report) else {
         return Web::default().listen;
     };
@@ -106,7 +125,8 @@ fn read_listen(section: &mut Section<'_>, report: &mut Report) -> Vec<Address> {
     };
     for text in &listen.value {
         let address = text.value.parse::<Address>().ok();
-        if let Some((message, help)) = address.and_then(|address| address.exposure()) {
+        if !has_config && let Some((message, help)) = address.and_then(|address| address.exposure())
+        {
             report.push(text.warning(message).help(help));
         }
     }

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use super::error::StartError;
 use super::notice::Notice;
 use super::shared_shard::Shards;
+use super::web::WebControl;
 use super::work::Work;
 use super::worker::{Worker, WorkerThread};
 use crate::clock::Clock;
@@ -39,6 +40,8 @@ pub(super) struct Assembly<F: Fs = RealFs> {
     pub(super) thread_maker: ThreadMaker,
     /// Key of all fingerprints.
     pub(super) key: SecretKey,
+    /// Web configuration, which a reload may replace; `None` in tests of the sources alone.
+    pub(super) web: Option<WebControl>,
 }
 
 /// Function that starts a thread; another one in tests.
@@ -78,6 +81,9 @@ impl Assembly {
         let (works, links) =
             self.make_sources(config, resolvers, works, links, saved, &narrowed)?;
         let workers = self.start(threads, works, &links);
+        if let Some(web) = &self.web {
+            web.apply(&config.web);
+        }
         self.telemetry.config_loaded(self.clock.wall());
         Ok(Assembled { workers, links })
     }

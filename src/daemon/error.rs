@@ -20,6 +20,9 @@ pub enum StartError {
     /// The view names of a source are not valid.
     #[error("{0}")]
     Routes(Report),
+    /// The web configuration has errors.
+    #[error("{0}")]
+    Web(Report),
     /// The exporter's own metrics cannot be registered.
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),

@@ -29,6 +29,7 @@ mod stopping;
 mod supervise;
 mod systemd;
 mod views;
+mod web;
 mod work;
 mod worker;
 mod workers;

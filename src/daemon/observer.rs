@@ -11,6 +11,7 @@ impl Observer for Telemetry {
             HttpEvent::Displaced | HttpEvent::Refused | HttpEvent::AcceptFailed => {
                 self.http_connection_rejected();
             }
+            HttpEvent::HandshakeFailed => self.tls_handshake_failed(),
             HttpEvent::Responded { page, status } => self.http_request(page.name(), status),
             HttpEvent::Scraped { took } => self.scraped(took),
         }

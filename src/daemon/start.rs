@@ -14,6 +14,7 @@ use super::error::StartError;
 use super::orders::{Orders, Stop};
 use super::reload::Origin;
 use super::shared_shard::Shards;
+use super::web::WebControl;
 use super::worker::WorkerThread;
 use super::workers::Workers;
 use crate::clock::{Clock, SystemClock};
@@ -23,8 +24,8 @@ use crate::model::SecretKey;
 use crate::source::{Notifier, RealFs, SharedFs, StreamThread};
 use crate::telemetry::Telemetry;
 
-/// Threads for work that may block: one page is encoded at a time.
-const BLOCKING_THREADS: usize = 4;
+/// Threads for work that may block: one page is encoded at a time, two passwords are checked, handshakes are computed, files are read.
+const BLOCKING_THREADS: usize = 8;
 
 /// A daemon that is bound to its addresses and reads its sources. It serves once [`Daemon::run`] is called.
 pub struct Daemon {
@@ -37,6 +38,7 @@ pub struct Daemon {
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) ready: Ready,
+    pub(super) web_control: WebControl,
     /// True once every source was tried.
     pub(super) started: watch::Sender<bool>,
     stop: Option<Stop>,
@@ -66,6 +68,9 @@ impl Daemon {
         descriptors::raise_descriptor_limit();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let telemetry = Arc::new(Telemetry::new(env!("CARGO_PKG_VERSION"), clock.wall())?);
+        let given = origin.as_ref().map(|origin| &origin.given);
+        let is_given = given.is_some_and(|given| given.contains(&"web.config_file"));
+        let web_control = WebControl::start(&config.web, is_given, &telemetry, &clock)?;
         let listeners = Listener::bind_all(&config.web.listen, config.web.socket_mode)?;
         let (notice_sender, notices) = mpsc::unbounded_channel();
         let notifier = Notifier::new(Arc::clone(&clock));
@@ -80,6 +85,7 @@ impl Daemon {
             notices: notice_sender,
             thread_maker: Arc::new(WorkerThread::prepare),
             key: SecretKey::random(),
+            web: Some(web_control.clone()),
         };
         let wanted = config.clone();
         let start = move || begin(assembly, &wanted);
@@ -110,25 +116,32 @@ impl Daemon {
             telemetry,
             clock,
             ready: Ready::default(),
+            web_control,
             started: watch::Sender::new(false),
         })
     }
 
-    /// Returns the listen addresses, as `http://…` or `unix:…`.
+    /// Returns the listen addresses, as `http://…`, `https://…` or `unix:…`.
     pub fn addresses(&self) -> Vec<String> {
+        let scheme = if self.web_control.policies.policy().tls.is_some() {
+            "https"
+        } else {
+            "http"
+        };
         self.listeners
             .iter()
             .map(|listener| match listener.local_address() {
                 unix @ Address::Unix(_) => unix.to_string(),
-                address => format!("http://{address}"),
+                address => format!("{scheme}://{address}"),
             })
             .collect()
     }
 
     /// Returns what an operator has to know about listen addresses that other machines may reach, and the remedy.
     pub fn exposures(&self) -> impl Iterator<Item = (String, &'static str)> {
+        let policy = self.web_control.policies.policy();
         let addresses = self.listeners.iter().map(Listener::local_address);
-        addresses.filter_map(Address::exposure)
+        addresses.filter_map(move |address| address.exposure_under(&policy))
     }
 
     /// Takes the handle that stops the daemon from another thread; `None` after the first call.

@@ -60,6 +60,7 @@ impl Daemon {
             lifecycle,
             clock: Arc::clone(&self.clock),
             observer: self.telemetry.clone(),
+            policies: Arc::clone(&self.web_control.policies),
         };
         let stop_limits = StopLimits::default();
         let limits = Limits {
@@ -111,7 +112,10 @@ impl Daemon {
             tokio::select! {
                 order = self.orders.next() => match order {
                     Order::Stop => return Ok(()),
-                    Order::Reload(waiting) => self.workers.reload(waiting),
+                    Order::Reload(waiting) => {
+                        self.web_control.check_aside();
+                        self.workers.reload(waiting);
+                    }
                 },
                 _ = tick.tick() => self.watch_over(watchdog),
                 event = self.workers.next() => {

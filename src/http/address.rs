@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use super::policy::Policy;
 use crate::unix_socket::MAX_PATH_BYTES;
 
 const UNIX_PREFIX: &str = "unix:";
@@ -163,8 +164,20 @@ impl Address {
         let message = format!(
             "any host that can reach {self} can read the metrics: there is neither TLS nor a password"
         );
-        let help = "listen on 127.0.0.1 or a unix socket, behind a proxy that adds both, or let only Prometheus through the firewall";
+        let help = "set web.config_file, or listen on 127.0.0.1 or a unix socket, or let only Prometheus through the firewall";
         self.is_reachable().then_some((message, help))
+    }
+
+    /// Returns the same as [`Self::exposure`] for an address with a web configuration.
+    pub fn exposure_under(&self, policy: &Policy) -> Option<(String, &'static str)> {
+        match (&policy.tls, policy.users.is_empty()) {
+            (None, true) => self.exposure(),
+            (None, false) if self.is_reachable() => Some((
+                format!("passwords are sent to {self} in clear text, without TLS"),
+                "set tls_server_config in the web configuration",
+            )),
+            _ => None,
+        }
     }
 }
 

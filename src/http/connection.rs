@@ -12,15 +12,19 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::Watcher;
+use tokio::io::{AsyncRead, AsyncWrite};
 use warp::reply::Response;
 
 use super::connections::{Connections, Registration};
 use super::deadline::DeadlineStream;
 use super::event::{HttpEvent, Page};
+use super::guard::{Guard, Standing};
 use super::limits::Limits;
 use super::linger::Socket;
 use super::memory::PageNumber;
 use super::paths::Paths;
+use super::policy::Tls;
+use super::tls::{Handshakes, NotAccepted};
 use super::{host, response};
 
 /// Longest head of a request, in bytes; hyper works with 8192 or more.
@@ -36,6 +40,8 @@ pub(super) struct Shared {
     pub(super) respond: Box<dyn Fn(Request<Incoming>) -> Responding + Send + Sync>,
     pub(super) paths: Arc<Paths>,
     pub(super) connections: Arc<Connections>,
+    pub(super) guard: Guard,
+    pub(super) handshakes: Handshakes,
     pub(super) limits: Limits,
 }
 
@@ -44,6 +50,11 @@ impl Shared {
         self.connections.observer.observe(event);
     }
 }
+
+/// The client was admitted by other rules than those in force: its connection ends without a response.
+#[derive(Debug, thiserror::Error)]
+#[error("admitted by other rules than those in force")]
+struct Void;
 
 /// Serves one connection until it ends, is evicted, or exceeds a limit.
 pub(super) async fn serve<S>(
@@ -56,16 +67,62 @@ pub(super) async fn serve<S>(
 {
     let registration = Arc::new(registration);
     let stream = DeadlineStream::new(stream, Arc::clone(&registration), &shared.limits);
-    let service = service_fn(|request| respond(request, &registration, &shared));
-    let connection = protocol(&shared.limits).serve_connection(TokioIo::new(stream), service);
-    tokio::select! {
-        ended = watcher.watch(connection) => {
-            if let Err(error) = ended && let Some(status) = error_status(&error) {
-                let page = Page::Other;
-                shared.observe(HttpEvent::Responded { page, status });
-            }
+    let served = async {
+        let policy = shared.guard.policies.current().await;
+        match policy.policy.tls.clone() {
+            None => serve_requests(stream, None, &registration, &shared, watcher).await,
+            // Its state is larger, and plain connections need not have room for it.
+            Some(tls) => Box::pin(serve_tls(stream, tls, &registration, &shared, watcher)).await,
         }
+    };
+    tokio::select! {
+        () = served => {}
         () = registration.evicted() => shared.observe(HttpEvent::Displaced),
+    }
+}
+
+/// Serves an encrypted connection.
+async fn serve_tls<S>(
+    stream: DeadlineStream<S>,
+    tls: Arc<Tls>,
+    registration: &Registration,
+    shared: &Shared,
+    watcher: Watcher,
+) where
+    S: Socket + Send + 'static,
+{
+    let accepted = tokio::select! {
+        accepted = shared.handshakes.accept(stream, &tls, shared.limits.head) => accepted,
+        () = registration.stopped() => return,
+    };
+    match accepted {
+        Ok(stream) => serve_requests(stream, Some(tls), registration, shared, watcher).await,
+        Err(NotAccepted::PlainHttp) => shared.observe(HttpEvent::Responded {
+            page: Page::Other,
+            status: StatusCode::BAD_REQUEST.as_u16(),
+        }),
+        Err(NotAccepted::Failed) => shared.observe(HttpEvent::HandshakeFailed),
+        Err(NotAccepted::Left) => {}
+    }
+}
+
+/// Serves the requests of a connection.
+async fn serve_requests<S>(
+    stream: S,
+    tls: Option<Arc<Tls>>,
+    registration: &Registration,
+    shared: &Shared,
+    watcher: Watcher,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(|request| respond(request, tls.as_ref(), registration, shared));
+    let connection = protocol(&shared.limits).serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = watcher.watch(connection).await
+        && let Some(status) = error_status(&error)
+    {
+        let page = Page::Other;
+        shared.observe(HttpEvent::Responded { page, status });
     }
 }
 
@@ -85,17 +142,34 @@ fn protocol(limits: &Limits) -> http1::Builder {
 
 async fn respond(
     request: Request<Incoming>,
+    tls: Option<&Arc<Tls>>,
     registration: &Registration,
     shared: &Shared,
-) -> Result<Response, Infallible> {
+) -> Result<Response, Void> {
     registration.set_working();
     let page = shared.paths.at(request.uri().path());
     let is_head = request.method() == Method::HEAD;
-    let response = if host::is_valid(&request) {
-        (shared.respond)(request).await?
-    } else {
+    let policy = shared.guard.policies.current().await;
+    let standing = policy.standing(tls);
+    if standing == Standing::Void {
+        return Err(Void);
+    }
+    let mut response = if standing == Standing::Plain {
+        response::https_only()
+    } else if !host::is_valid(&request) {
         response::bad_host()
+    } else if let Some(refusal) = shared.guard.refusal(&request, page, &policy).await {
+        refusal
+    } else {
+        let Ok(response) = (shared.respond)(request).await;
+        response
     };
+    for (name, value) in &policy.policy.headers {
+        response.headers_mut().insert(name, value.clone());
+    }
+    if standing == Standing::Replaced {
+        response::close(&mut response);
+    }
     let status = response.status().as_u16();
     shared.observe(HttpEvent::Responded { page, status });
     let length = response.body().size_hint().exact();

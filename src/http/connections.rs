@@ -48,6 +48,7 @@ pub(super) struct Connections {
     open: Mutex<BTreeMap<u64, Arc<Progress>>>,
     registered: AtomicU64,
     is_stopping: AtomicBool,
+    stopping: Notify,
 }
 
 /// One registered connection; held as long as its socket.
@@ -72,6 +73,7 @@ impl Connections {
             open: Mutex::default(),
             registered: AtomicU64::default(),
             is_stopping: AtomicBool::default(),
+            stopping: Notify::new(),
         }
     }
 
@@ -151,6 +153,7 @@ impl Connections {
     /// Records that the server is stopping: connections close without waiting for their clients.
     pub(super) fn stop(&self) {
         self.is_stopping.store(true, Ordering::Release);
+        self.stopping.notify_waiters();
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Progress>>> {
@@ -196,6 +199,14 @@ impl Registration {
     /// Completes once the connection has to close.
     pub(super) async fn evicted(&self) {
         self.progress.evicted.notified().await;
+    }
+
+    /// Completes once the server is stopping.
+    pub(super) async fn stopped(&self) {
+        let stopped = self.connections.stopping.notified();
+        if !self.is_stopping() {
+            stopped.await;
+        }
     }
 
     /// Returns whether the server is stopping.

@@ -56,6 +56,12 @@ impl<S: Socket> DeadlineStream<S> {
         }
     }
 
+    /// Sets the deadline of the first head again, which the writes of a handshake may have moved.
+    pub(super) fn resume_head(&mut self, until: Instant) {
+        self.sending = None;
+        self.deadline.as_mut().reset(until);
+    }
+
     /// Records the outcome of a write, and ends the connection of a client that reads too slowly.
     fn written(
         &mut self,

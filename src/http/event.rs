@@ -17,6 +17,8 @@ pub enum HttpEvent {
     Refused,
     /// The system refused to accept a connection, for lack of descriptors or memory.
     AcceptFailed,
+    /// A TLS handshake failed: no common version, a certificate that was not accepted, garbage, or the deadline.
+    HandshakeFailed,
     /// A response was produced.
     Responded {
         /// Page that was requested.

@@ -6,7 +6,7 @@ use hyper::StatusCode;
 use hyper::body::Bytes;
 use hyper::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
-    HeaderValue, REFERRER_POLICY, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
+    HeaderValue, REFERRER_POLICY, RETRY_AFTER, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use warp::reply::Response;
 
@@ -39,15 +39,10 @@ pub(super) fn metrics(page: Result<EncodedPage, NoPage>, wanted: &Wanted) -> Res
             response.extensions_mut().insert(page.number());
             response
         }
-        Err(NoPage::Busy) => {
-            let mut response = text(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "too many responses are being read\n",
-            );
-            let headers = response.headers_mut();
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-            response
-        }
+        Err(NoPage::Busy) => later(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too many responses are being read\n",
+        ),
         Err(NoPage::Late) => text(
             StatusCode::SERVICE_UNAVAILABLE,
             "the metrics were not ready within the timeout of the scrape\n",
@@ -75,10 +70,57 @@ pub(super) fn method_not_allowed(allowed: &'static str) -> Response {
 
 /// The response to a request whose `Host` is missing, repeated or malformed; the connection ends with it.
 pub(super) fn bad_host() -> Response {
-    let mut response = text(StatusCode::BAD_REQUEST, "a request needs one valid Host\n");
+    closing(StatusCode::BAD_REQUEST, "a request needs one valid Host\n")
+}
+
+/// A response after which the connection ends.
+fn closing(status: StatusCode, body: &'static str) -> Response {
+    let mut response = text(status, body);
+    close(&mut response);
+    response
+}
+
+/// Lets the connection end after a response.
+pub(super) fn close(response: &mut Response) {
     let headers = response.headers_mut();
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
+}
+
+/// A response to a request that may succeed in a second.
+fn later(status: StatusCode, body: &'static str) -> Response {
+    let mut response = text(status, body);
+    let headers = response.headers_mut();
+    headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
     response
+}
+
+/// The response to a request without the credentials of a user.
+pub(super) fn unauthorized() -> Response {
+    let mut response = text(
+        StatusCode::UNAUTHORIZED,
+        "a user and a password are needed\n",
+    );
+    let challenge = HeaderValue::from_static("Basic realm=\"httplog-exporter\"");
+    response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    response
+}
+
+/// The response to a request whose credentials cannot be checked now.
+pub(super) fn too_many_logins() -> Response {
+    later(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "too many passwords are being checked\n",
+    )
+}
+
+/// The response to a request over the rate limit.
+pub(super) fn too_many_requests() -> Response {
+    later(StatusCode::TOO_MANY_REQUESTS, "too many requests\n")
+}
+
+/// The response to a request on a connection without TLS that was opened before TLS was turned on.
+pub(super) fn https_only() -> Response {
+    closing(StatusCode::BAD_REQUEST, "this address speaks HTTPS only\n")
 }
 
 pub(super) fn not_found(paths: &Paths) -> Response {

@@ -20,12 +20,14 @@ use warp::{Filter, Rejection};
 use super::connection::{Responding, Shared};
 use super::connections::Connections;
 use super::event::{Observer, Page};
+use super::guard::{Guard, Policies};
 use super::lifecycle::{ClientOrder, Lifecycle, obey};
 use super::limits::Limits;
 use super::metrics_path::MetricsPath;
 use super::paths::Paths;
 use super::representation::Wanted;
 use super::scrape::{Scrape, Scraper};
+use super::tls::Handshakes;
 use super::{page, response};
 use crate::clock::Clock;
 
@@ -87,6 +89,8 @@ pub struct Routes {
     pub clock: Arc<dyn Clock>,
     /// Receiver of all events.
     pub observer: Arc<dyn Observer>,
+    /// Rules for clients.
+    pub policies: Arc<Policies>,
 }
 
 impl Routes {
@@ -113,6 +117,8 @@ impl Routes {
             respond: Box::new(respond),
             paths,
             connections,
+            guard: Guard::new(self.policies),
+            handshakes: Handshakes::new(),
             limits,
         }
     }

@@ -34,6 +34,12 @@ pub enum Metric {
     HttpConnections,
     /// Connections refused, or closed to make room for another.
     HttpConnectionsRejected,
+    /// TLS handshakes that failed.
+    TlsHandshakesFailed,
+    /// 1 if the last read of the web configuration succeeded, else 0.
+    WebConfigReloadSuccessful,
+    /// End of the validity of the server's certificate.
+    CertificateNotAfter,
     /// Time to gather and encode a scrape.
     ScrapeDuration,
     /// Messages of the log that were dropped.
@@ -50,7 +56,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 22] = [
         Self::BuildInfo,
         Self::GapEvents,
         Self::GapBytes,
@@ -64,6 +70,9 @@ impl Metric {
         Self::HttpRequests,
         Self::HttpConnections,
         Self::HttpConnectionsRejected,
+        Self::TlsHandshakesFailed,
+        Self::WebConfigReloadSuccessful,
+        Self::CertificateNotAfter,
         Self::ScrapeDuration,
         Self::LogMessagesDropped,
         Self::StateCommits,
@@ -90,6 +99,9 @@ impl Metric {
             Self::HttpRequests => "httplog_exporter_http_requests_total",
             Self::HttpConnections => "httplog_exporter_http_connections",
             Self::HttpConnectionsRejected => "httplog_exporter_http_connections_rejected_total",
+            Self::TlsHandshakesFailed => "httplog_exporter_tls_handshakes_failed_total",
+            Self::WebConfigReloadSuccessful => "httplog_exporter_web_config_last_reload_successful",
+            Self::CertificateNotAfter => "httplog_exporter_certificate_not_after_timestamp_seconds",
             Self::ScrapeDuration => "httplog_exporter_scrape_duration_seconds",
             Self::LogMessagesDropped => "httplog_exporter_log_messages_dropped_total",
             Self::StateCommits => "httplog_exporter_state_commits_total",
@@ -123,6 +135,13 @@ impl Metric {
             Self::HttpConnectionsRejected => {
                 "Connections refused, or closed to make room for another."
             }
+            Self::TlsHandshakesFailed => "TLS handshakes that failed.",
+            Self::WebConfigReloadSuccessful => {
+                "Whether the web configuration, as it is now, was taken (1) or refused (0)."
+            }
+            Self::CertificateNotAfter => {
+                "When the certificate that clients are shown expires, as Unix time."
+            }
             Self::ScrapeDuration => "Time to gather and encode one scrape.",
             Self::LogMessagesDropped => {
                 "Messages of the exporter's own log that standard error did not take."
@@ -153,6 +172,9 @@ impl Metric {
             | Self::ReloadSuccessTimestamp
             | Self::HttpConnections
             | Self::HttpConnectionsRejected
+            | Self::TlsHandshakesFailed
+            | Self::WebConfigReloadSuccessful
+            | Self::CertificateNotAfter
             | Self::ScrapeDuration
             | Self::LogMessagesDropped
             | Self::StateCommitDuration

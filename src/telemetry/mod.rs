@@ -51,6 +51,9 @@ pub struct Telemetry {
     http_requests: IntCounterVec,
     http_connections: IntGauge,
     http_connections_rejected: IntCounter,
+    tls_handshakes_failed: IntCounter,
+    web_config_successful: GenericGaugeVec<AtomicI64>,
+    certificate_not_after: GenericGaugeVec<AtomicF64>,
     scrape_duration: Histogram,
     state: OnceLock<StateTelemetry>,
 }
@@ -104,6 +107,12 @@ impl Telemetry {
                 &registry,
                 IntCounter::with_opts(options(Metric::HttpConnectionsRejected)),
             )?,
+            tls_handshakes_failed: register(
+                &registry,
+                IntCounter::with_opts(options(Metric::TlsHandshakesFailed)),
+            )?,
+            web_config_successful: gauges(&registry, Metric::WebConfigReloadSuccessful)?,
+            certificate_not_after: gauges(&registry, Metric::CertificateNotAfter)?,
             scrape_duration: register(&registry, Histogram::with_opts(scrapes))?,
             state: OnceLock::new(),
             registry,
@@ -191,6 +200,36 @@ impl Telemetry {
     /// Counts a connection that was refused, or closed to make room for another.
     pub fn http_connection_rejected(&self) {
         self.http_connections_rejected.inc();
+    }
+
+    /// Counts a TLS handshake that failed.
+    pub fn tls_handshake_failed(&self) {
+        self.tls_handshakes_failed.inc();
+    }
+
+    /// Records that the web configuration was read, and until when its certificate is valid, if it has one.
+    pub fn web_config_loaded(&self, not_after: Option<SystemTime>) {
+        let labels: [&str; 0] = [];
+        self.web_config_successful.with_label_values(&labels).set(1);
+        match not_after {
+            Some(at) => self
+                .certificate_not_after
+                .with_label_values(&labels)
+                .set(unix_seconds(at)),
+            None => self.certificate_not_after.reset(),
+        }
+    }
+
+    /// Records that the web configuration has errors, and the previous one stays in use.
+    pub fn web_config_refused(&self) {
+        let labels: [&str; 0] = [];
+        self.web_config_successful.with_label_values(&labels).set(0);
+    }
+
+    /// Records that no web configuration is used: its metrics do not exist.
+    pub fn web_config_absent(&self) {
+        self.web_config_successful.reset();
+        self.certificate_not_after.reset();
     }
 
     /// Observes the time to gather and encode a scrape.

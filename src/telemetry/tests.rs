@@ -63,6 +63,7 @@ fn every_metric_is_among_the_families() {
     source.set_urlconf(Some(true));
     telemetry.state().unwrap().set(Duration::from_secs(2), true);
     telemetry.config_loaded(UNIX_EPOCH);
+    telemetry.web_config_loaded(Some(UNIX_EPOCH));
     telemetry.http_request("/metrics", 200);
     let families = all(&telemetry);
     for metric in Metric::ALL {

@@ -120,6 +120,7 @@ fn telemetry() -> Vec<Family> {
     source.set_last_line(UNIX_EPOCH);
     source.set_urlconf(Some(true));
     telemetry.config_loaded(UNIX_EPOCH);
+    telemetry.web_config_loaded(Some(UNIX_EPOCH));
     telemetry.http_request("/", 200);
     telemetry.state().unwrap().committed(Duration::ZERO, true);
     [telemetry.families(), telemetry.gap_families()].concat()

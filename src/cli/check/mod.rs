@@ -2,13 +2,15 @@
 
 mod files;
 mod sample;
+mod web;
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use files::check_files;
+use web::check_web;
 
 use super::exit::{Failure, counted};
 use super::load::load;
@@ -21,6 +23,7 @@ use crate::model::Field;
 use crate::pipeline::{Initialised, Pipeline};
 use crate::route::Router;
 use crate::text_file::Accept;
+use crate::web_config::WebFile;
 
 /// Check a configuration: keys, patterns with their examples, files and permissions.
 ///
@@ -29,16 +32,41 @@ use crate::text_file::Accept;
 /// warning. The exit code is 78 after an error and 0 otherwise.
 #[derive(Debug, Args)]
 pub struct Check {
-    /// Path of the configuration
-    #[arg(long, short, value_name = "FILE", default_value = config::DEFAULT_PATH)]
-    config: PathBuf,
+    /// Path of the configuration [default: /etc/httplog-exporter/config.toml, unless --web.config.file is given]
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Web configuration to check, in place of `web.config_file`
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    web_config: Option<PathBuf>,
 }
 
 impl Check {
     pub(super) fn execute(&self) -> Result<(), Failure> {
-        let mut checked = load(&self.config, Accept::RegularOrPipe)?;
+        match (&self.config, &self.web_config) {
+            (None, Some(path)) => check_alone(path),
+            (None, None) => self.check(Path::new(config::DEFAULT_PATH)),
+            (Some(path), _) => self.check(path),
+        }
+    }
+
+    fn check(&self, path: &Path) -> Result<(), Failure> {
+        let mut checked = load(path, Accept::RegularOrPipe)?;
+        let mut web = None;
         if let Some(config) = &checked.config {
-            check_files(config, &self.config, &mut checked.report);
+            check_files(config, path, &mut checked.report);
+            let given = self.web_config.as_ref().or(config.web.config_file.as_ref());
+            web = given.and_then(|path| {
+                let (path, open_health) = (path.clone(), config.web.open_health);
+                let summary = check_web(
+                    &WebFile {
+                        path: path.clone(),
+                        open_health,
+                    },
+                    &config.web.listen,
+                    &mut checked.report,
+                )?;
+                Some((path, summary))
+            });
         }
         let Some(config) = checked.config.filter(|_| !checked.report.has_errors()) else {
             return Err(checked.report.into());
@@ -50,11 +78,14 @@ impl Check {
         let mut out = io::stdout().lock();
         write!(out, "{}", checked.report)?;
         let sources = counted(config.sources.len(), "source");
-        write!(out, "{}: good, {sources}", self.config.display())?;
+        write!(out, "{}: good, {sources}", path.display())?;
         if checked.report.warnings() > 0 {
             write!(out, ", {}", counted(checked.report.warnings(), "warning"))?;
         }
         writeln!(out)?;
+        if let Some((path, summary)) = web {
+            writeln!(out, "  {}: {summary}", path.display())?;
+        }
         for (source, initial) in config.sources.iter().zip(&initial) {
             let (name, pattern) = (&source.name, source.pattern.name());
             write!(out, "  {name}: {} as {pattern}", source.input)?;
@@ -67,6 +98,25 @@ impl Check {
         }
         Ok(())
     }
+}
+
+/// Checks a web configuration alone.
+fn check_alone(path: &Path) -> Result<(), Failure> {
+    let mut report = Report::default();
+    let file = WebFile {
+        path: path.to_owned(),
+        open_health: false,
+    };
+    let Some(summary) = check_web(&file, &[], &mut report) else {
+        return Err(report.into());
+    };
+    let mut out = io::stdout().lock();
+    write!(out, "{report}{}: good, {summary}", path.display())?;
+    if report.warnings() > 0 {
+        write!(out, ", {}", counted(report.warnings(), "warning"))?;
+    }
+    writeln!(out)?;
+    Ok(())
 }
 
 /// Returns the families of each source that start at 0 under `run`.

@@ -1,11 +1,13 @@
 //! Tests of the HTTP server over real sockets.
 
+mod guard;
 mod limits;
 mod memory;
 mod routes;
 mod server;
 mod sharing;
 mod stop;
+mod tls;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -112,7 +114,38 @@ impl Server {
         Self::run(address, scrape, limits, more, None)
     }
 
+    /// Starts with a policy, which `source` may replace.
+    fn under(
+        policy: Policy,
+        source: Option<Arc<dyn PolicySource>>,
+        scrape: impl Scrape + 'static,
+        limits: Limits,
+        more: &[Address],
+    ) -> Self {
+        Self::run_under(policy, source, "127.0.0.1:0", scrape, limits, more, None)
+    }
+
     fn run(
+        address: &str,
+        scrape: impl Scrape + 'static,
+        limits: Limits,
+        more: &[Address],
+        lifecycle: Option<Arc<dyn Lifecycle>>,
+    ) -> Self {
+        Self::run_under(
+            Policy::default(),
+            None,
+            address,
+            scrape,
+            limits,
+            more,
+            lifecycle,
+        )
+    }
+
+    fn run_under(
+        policy: Policy,
+        source: Option<Arc<dyn PolicySource>>,
         address: &str,
         scrape: impl Scrape + 'static,
         limits: Limits,
@@ -126,13 +159,15 @@ impl Server {
         let mut listeners = vec![listener];
         listeners.extend(more.iter().map(|more| Listener::bind(more, None).unwrap()));
         let (ready, seen) = (Ready::default(), Arc::<Seen>::default());
+        let clock = Arc::new(SystemClock::new());
         let routes = Routes {
             scrape: Arc::new(scrape),
             metrics_path: MetricsPath::default(),
             lifecycle,
             ready: ready.clone(),
-            clock: Arc::new(SystemClock::new()),
+            clock: clock.clone(),
             observer: seen.clone(),
+            policies: Policies::new(policy, source, clock),
         };
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = std::thread::spawn(move || {

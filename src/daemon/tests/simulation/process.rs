@@ -170,6 +170,7 @@ impl Process {
             notices: notices.clone(),
             thread_maker: Arc::new(WorkerThread::prepare),
             key: SecretKey::random(),
+            web: None,
         };
         directory.restart(killed_at);
         let mut recovered = Recovered::nothing();
