@@ -352,6 +352,28 @@ def is_restarted_after_a_kill(container):
     restarted(container, lambda pid: container.run("kill", "-KILL", pid))
 
 
+def listens_on_sockets_of_systemd(container):
+    socket = "httplog-exporter.socket"
+    container.shell(
+        f"cp /usr/share/httplog-exporter/systemd/activation.socket /etc/systemd/system/{socket}; cp {CONFIG} /root/tcp.toml\n"
+        f"sed -i 's/^listen = .*/listen = [\"systemd\"]/' {CONFIG}; systemctl daemon-reload\n"
+        f"systemctl stop {UNIT}; systemctl enable --now {socket}; systemctl start {UNIT}"
+    )
+    request(container, 7)
+    counted(container)
+    # A client that connects while the service restarts is served by the next process, and not refused.
+    pid = is_active(container)
+    said = container.shell(f"systemctl kill -s KILL {UNIT}; curl -sS http://127.0.0.1:9914/-/healthy")
+    expect("health", said, "ok\n")
+    expect("another process", is_active(container) != pid, True)
+    container.shell(
+        f"systemctl stop {UNIT}; systemctl disable --now {socket}; rm /etc/systemd/system/{socket}\n"
+        f"mv /root/tcp.toml {CONFIG}; systemctl daemon-reload; systemctl start {UNIT}"
+    )
+    request(container, 3)
+    counted(container)
+
+
 def counts_through_logrotate(container):
     container.run("systemctl", "restart", UNIT)
     request(container, 10)
@@ -491,8 +513,9 @@ def is_purged(container):
 
 STEPS = (
     has_a_server, installs, runs_without_privileges, is_little_exposed, is_ready_once_logs_are_open, reloads,
-    is_restarted_by_the_watchdog, is_restarted_after_a_kill, counts_through_logrotate,
-    counts_every_day_of_a_month, follows_a_thousand_logs, counts_over_a_reboot, is_upgraded, keeps_a_unit_disabled, is_removed, is_installed_again, is_purged,
+    is_restarted_by_the_watchdog, is_restarted_after_a_kill, listens_on_sockets_of_systemd,
+    counts_through_logrotate, counts_every_day_of_a_month, follows_a_thousand_logs, counts_over_a_reboot,
+    is_upgraded, keeps_a_unit_disabled, is_removed, is_installed_again, is_purged,
 )
 
 
