@@ -24,6 +24,8 @@ pub struct Definition {
     pub other: Vec<(Label, Arc<str>)>,
     /// True if a whole bound of a histogram is written without a decimal point.
     pub has_short_bounds: bool,
+    /// True if a histogram also has native buckets.
+    pub is_native: bool,
 }
 
 /// Quantity that a family counts.
@@ -75,6 +77,11 @@ impl Definition {
             Kind::Lines | Kind::Sum(_) | Kind::Rejected => 1,
             Kind::Histogram(_, bounds) => bounds.len() + 2,
         }
+    }
+
+    /// Returns whether the series have native histograms.
+    pub(super) fn has_native(&self) -> bool {
+        self.is_native && matches!(self.kind, Kind::Histogram(..))
     }
 
     /// Returns the text shown for a value of the label that is absent or not in its list.

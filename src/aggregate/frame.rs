@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use super::definition::{Definition, Kind};
 use super::exemplars::{Shown, attach};
-use crate::model::{self, Family, Histogram, Labels, Number, SavedFamily, Series, Unit, Value};
+use super::native;
+use crate::model::{
+    self, Family, Histogram, Labels, NativeHistogram, Number, SavedFamily, SavedSeries, Series,
+    Unit, Value,
+};
 
 /// The definition of a family, and the names of its labels as scrapes share them. Clones are cheap.
 #[derive(Clone, Debug)]
@@ -29,8 +33,7 @@ impl Frames {
         let counted = self.counted.iter().zip(saved);
         let families = counted.map(|(frame, saved)| {
             let series = saved.series.iter();
-            let series = series.map(|one| frame.series(&one.labels, one.created, &one.values));
-            frame.family(series.collect())
+            frame.family(series.map(|one| frame.saved_series(one)).collect())
         });
         let mut families: Vec<Family> = families.collect();
         attach(&self.exemplars, &mut families);
@@ -58,12 +61,45 @@ impl Frame {
     }
 
     /// Returns a series that was created at a time, in milliseconds since 1970; 0 if that is not known.
-    pub(super) fn series(&self, labels: &[Arc<str>], created: u64, values: &[u64]) -> Series {
+    pub(super) fn series(
+        &self,
+        labels: &[Arc<str>],
+        created: u64,
+        values: &[u64],
+        native: Option<NativeHistogram>,
+    ) -> Series {
+        let mut value = self.value(values);
+        if let Value::Histogram(histogram) = &mut value {
+            histogram.native = native;
+        }
         Series {
             labels: self.named(labels),
-            value: self.value(values),
+            value,
             created: Some(created).filter(|created| *created != 0),
         }
+    }
+
+    /// Returns a series in place of its saved form.
+    fn saved_series(&self, saved: &SavedSeries) -> Series {
+        let split = self.split(&saved.values);
+        // What the shard itself has saved is of its family.
+        let (values, native) = split.unwrap_or((&saved.values, None));
+        self.series(&saved.labels, saved.created, values, native)
+    }
+
+    /// Splits the saved numbers of a series in its values and its native histogram; `None` if they are not of this family.
+    pub(super) fn split<'v>(
+        &self,
+        saved: &'v [u64],
+    ) -> Option<(&'v [u64], Option<NativeHistogram>)> {
+        let (values, rest) = saved.split_at_checked(self.definition.stride())?;
+        if !self.definition.has_native() {
+            return rest.is_empty().then_some((values, None));
+        }
+        let (_sum, counts) = values.split_last()?;
+        let native = native::read(rest)?;
+        let observations = counts.iter().copied().fold(0, u64::wrapping_add);
+        (native.observations() == observations).then_some((values, Some(native)))
     }
 
     /// Returns the type of the values.
@@ -80,7 +116,7 @@ impl Frame {
         names.zip(values.iter().cloned()).collect()
     }
 
-    /// Returns the value of a series.
+    /// Returns the value of a series, without a native histogram.
     pub(super) fn value(&self, values: &[u64]) -> Value {
         match (&self.definition.kind, values) {
             (Kind::Histogram(measure, bounds), [counts @ .., sum]) => Value::Histogram(Histogram {

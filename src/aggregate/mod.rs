@@ -11,6 +11,7 @@ mod frame;
 mod history;
 mod key;
 mod ledger;
+mod native;
 mod offer;
 mod past;
 mod rows;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::definition::Definition;
 use super::frame::Frames;
 use super::ledger::Ledger;
+use super::native;
 use super::shard::Shard;
 use super::table::Table;
 use crate::model::{SavedFamily, SavedLedger, SavedSeries};
@@ -16,11 +17,15 @@ use crate::model::{SavedFamily, SavedLedger, SavedSeries};
 impl Definition {
     /// Describes what is counted, and by which labels, buckets and conditions.
     fn description(&self) -> String {
-        let mut text = format!("{:?}", self.kind);
+        let mut text = String::new();
+        if self.has_native() {
+            text.push_str(SavedFamily::NATIVE);
+        }
+        // Writing to a string does not fail.
+        let _ = write!(text, "{:?}", self.kind);
         let labels = self.labels.iter().map(|label| label.name().to_owned());
         let conditions = self.when.iter().map(ToString::to_string);
         for part in labels.chain(conditions) {
-            // Writing to a string does not fail.
             let _ = write!(text, " {part}");
         }
         text
@@ -31,13 +36,17 @@ impl Table {
     /// Returns the series in their saved form, sorted.
     fn save(&mut self) -> SavedFamily {
         self.sort();
-        let series = self
-            .sorted_rows()
-            .map(|(labels, created, values)| SavedSeries {
-                labels: labels.to_vec(),
-                created,
-                values: values.to_vec(),
-            });
+        let series = self.sorted_series().map(|one| {
+            let mut values = one.values.to_vec();
+            if let Some(histogram) = one.native {
+                native::append(histogram, &mut values);
+            }
+            SavedSeries {
+                labels: one.labels.to_vec(),
+                created: one.created,
+                values,
+            }
+        });
         SavedFamily {
             name: Arc::clone(&self.frame.definition.name),
             definition: self.frame.definition.description(),
@@ -47,17 +56,23 @@ impl Table {
 
     /// Adds saved series. Returns false, and adds nothing, if they are not of this definition.
     fn resume(&mut self, saved: SavedFamily) -> bool {
-        let (labels, values) = (
-            self.frame.definition.labels.len(),
-            self.frame.definition.stride(),
-        );
-        let fits =
-            |series: &SavedSeries| series.labels.len() == labels && series.values.len() == values;
+        let frame = self.frame.clone();
+        let labels = frame.definition.labels.len();
+        let fits = |series: &SavedSeries| {
+            series.labels.len() == labels && frame.split(&series.values).is_some()
+        };
         if !saved.series.iter().all(fits) {
             return false;
         }
         for series in saved.series {
-            self.merge_series(series.labels.into(), series.created, &series.values);
+            if let Some((values, native)) = frame.split(&series.values) {
+                self.merge_series(
+                    series.labels.into(),
+                    series.created,
+                    values,
+                    native.as_ref(),
+                );
+            }
         }
         true
     }
@@ -181,7 +196,18 @@ mod tests {
             when: vec![Condition::new(Label::Status, ["5xx", "!501"]).unwrap()],
             other: Vec::new(),
             has_short_bounds: false,
+            is_native: false,
         }
+    }
+
+    /// Returns a shard whose histogram is native or not.
+    fn native_shard(is_native: bool) -> Shard {
+        let histogram = Kind::Histogram(Measure::Duration, [10, 20].into());
+        let definition = Definition {
+            is_native,
+            ..definition("seconds", histogram, &[Label::Method])
+        };
+        Shard::new("nginx".into(), vec![definition], Ledger::default())
     }
 
     fn shard(bounds: &[u64], labels: &[Label]) -> Shard {
@@ -253,6 +279,62 @@ mod tests {
     }
 
     #[test]
+    fn a_family_that_becomes_native_or_ceases_to_be_starts_at_0() {
+        let counted = |is_native| {
+            let mut shard = native_shard(is_native);
+            let labels = || vec![Some(["GET".into()].into())];
+            let row = shard.register(Key(1), labels, |_| true);
+            for value in [0, 15, 2_000_000] {
+                shard.count(row, &Values::default().with(Measure::Duration, Some(value)));
+            }
+            shard
+        };
+        for (before, after) in [(false, false), (false, true), (true, false), (true, true)] {
+            let saved = counted(before).save();
+            assert_eq!(saved[0].is_native(), before);
+            let mut shard = native_shard(after);
+            let changed = shard.resume(saved, &SavedLedger::default());
+            assert_eq!(changed.is_empty(), before == after);
+            let mut other = native_shard(after);
+            assert_eq!(other.take_over(counted(before)), changed);
+            assert_eq!(other.snapshot(), shard.snapshot());
+            if before == after {
+                assert_eq!(shard.snapshot(), counted(before).snapshot());
+            }
+        }
+    }
+
+    #[test]
+    fn native_numbers_that_do_not_go_with_the_others_are_refused() {
+        let resumed = |values: &[u64]| {
+            let saved = SavedFamily {
+                name: "seconds".into(),
+                definition: native_shard(true).save()[0].definition.clone(),
+                series: vec![SavedSeries {
+                    labels: vec!["GET".into()],
+                    created: 7,
+                    values: values.into(),
+                }],
+            };
+            let mut shard = native_shard(true);
+            shard
+                .resume(vec![saved], &SavedLedger::default())
+                .is_empty()
+        };
+        assert!(resumed(&[1, 1, 0, 15, 3, 1, 40, 1]));
+        for wrong in [
+            // Without them, without the count of a bucket, with too many observations, of an unknown schema.
+            &[1, 1, 0, 15][..],
+            &[1, 1, 0, 15, 3, 1, 40],
+            &[1, 1, 0, 15, 3, 1, 40, 2],
+            &[1, 1, 0, 15, 9, 1, 40, 1],
+            &[1, 1],
+        ] {
+            assert!(!resumed(wrong), "{wrong:?}");
+        }
+    }
+
+    #[test]
     fn counts_that_are_taken_over_are_moved() {
         let allocated = |series: u64| {
             let mut former = counted();
@@ -279,6 +361,10 @@ mod tests {
                 "Lines method status=5??,!501",
                 "Histogram(Duration, [10, 20]) method status=5??,!501"
             ]
+        );
+        assert_eq!(
+            native_shard(true).save()[0].definition,
+            "NativeHistogram(Duration, [10, 20]) method status=5??,!501"
         );
     }
 }

@@ -37,6 +37,10 @@ pub struct Shard {
     pub(super) now: u64,
     /// Present if counts are kept by time.
     history: Option<Box<History>>,
+    /// True if a family has native histograms.
+    has_natives: bool,
+    /// True if lines are noted elsewhere than in blocks: by time, or in native histograms.
+    notes_lines: bool,
 }
 
 impl Shard {
@@ -51,6 +55,7 @@ impl Shard {
             Some(Table::new(definition, place))
         });
         let tables: Vec<Table> = tables.collect();
+        let has_natives = tables.iter().any(Table::has_natives);
         Self {
             source,
             rows: Rows::new(layout.parts(), tables.len()),
@@ -64,14 +69,19 @@ impl Shard {
             ledger,
             now: 0,
             history: None,
+            has_natives,
+            notes_lines: has_natives,
         }
     }
 
-    /// Keeps counts by time from now on.
+    /// Keeps counts by time from now on, and no native histograms.
     #[must_use]
-    pub fn by_time(self) -> Self {
+    pub fn by_time(mut self) -> Self {
+        self.tables.iter_mut().for_each(Table::without_natives);
         Self {
             history: Some(Box::new(History::new(self.tables.len()))),
+            has_natives: false,
+            notes_lines: true,
             ..self
         }
     }
@@ -118,11 +128,24 @@ impl Shard {
     #[inline]
     pub fn count(&mut self, row: Row, values: &Values) {
         self.ledger.recorded += 1;
-        if let Some(history) = &mut self.history {
-            history.touch(row);
+        if self.notes_lines {
+            self.note(row, values);
         }
         if self.layout.count(self.rows.block(row), values) {
             self.flush_line(row, values);
+        }
+    }
+
+    /// Notes a line for the records by time, or observes its values in native histograms.
+    #[inline(never)]
+    fn note(&mut self, row: Row, values: &Values) {
+        if let Some(history) = &mut self.history {
+            history.touch(row);
+        }
+        if self.has_natives {
+            for (table, slot) in self.tables.iter_mut().zip(self.rows.slots(row)) {
+                table.observe(*slot, values);
+            }
         }
     }
 

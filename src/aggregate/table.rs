@@ -13,9 +13,10 @@ use super::block::{Place, is_added, sum_at};
 use super::definition::{Definition, Values};
 use super::exemplars::Exemplars;
 use super::frame::Frame;
+use super::native::Natives;
 use super::past::cell;
 use crate::label::{Label, OTHER};
-use crate::model::{Change, Course, Family, Track};
+use crate::model::{Change, Course, Family, NativeHistogram, Track};
 
 /// Label values, in the order of the definition's labels.
 pub type LabelValues = Box<[Arc<str>]>;
@@ -41,6 +42,17 @@ pub(super) struct Table {
     stride: usize,
     /// Exemplars of a histogram, if they are kept.
     pub(super) exemplars: Option<Box<Exemplars>>,
+    /// The native histograms of all series, if the family has them.
+    natives: Option<Natives>,
+}
+
+/// A series of a table.
+pub(super) struct TableSeries<'t> {
+    pub(super) labels: &'t LabelValues,
+    /// The time at which it was made, in milliseconds since 1970; 0 if that is not known.
+    pub(super) created: u64,
+    pub(super) values: &'t [u64],
+    pub(super) native: Option<&'t NativeHistogram>,
 }
 
 impl Table {
@@ -51,6 +63,7 @@ impl Table {
         Self {
             place,
             stride: definition.stride(),
+            natives: Natives::new(&definition),
             frame: Frame::new(definition),
             series: Vec::new(),
             created: Vec::new(),
@@ -91,6 +104,9 @@ impl Table {
         let rehash = |place: &usize| self.hasher.hash_one(&self.series[*place]);
         self.index.insert_unique(hash, place, rehash);
         self.values.resize(slot + self.stride, 0);
+        if let Some(natives) = &mut self.natives {
+            natives.make_room(place + 1);
+        }
         slot
     }
 
@@ -138,6 +154,23 @@ impl Table {
         }
     }
 
+    /// Returns whether the family has native histograms.
+    pub(super) fn has_natives(&self) -> bool {
+        self.natives.is_some()
+    }
+
+    /// Keeps no native histograms.
+    pub(super) fn without_natives(&mut self) {
+        self.natives = None;
+    }
+
+    /// Observes a line in the native histogram of a slot, if the family has them and does not exclude the row.
+    pub(super) fn observe(&mut self, slot: usize, line: &Values) {
+        if let Some(natives) = &mut self.natives {
+            natives.observe(slot / self.stride, line);
+        }
+    }
+
     /// Returns the values in a slot; `None` if the family excludes the row.
     fn series_mut(&mut self, slot: usize) -> Option<&mut [u64]> {
         let values = self.values.get_mut(slot..)?;
@@ -154,6 +187,7 @@ impl Table {
             sorted,
             values,
             exemplars,
+            natives,
             ..
         } = other;
         self.series = series;
@@ -165,15 +199,25 @@ impl Table {
         if let Some(mine) = &mut self.exemplars {
             mine.take_over(exemplars);
         }
+        self.natives = natives;
     }
 
     /// Adds the counts of a series.
-    pub(super) fn merge_series(&mut self, labels: LabelValues, created: u64, theirs: &[u64]) {
+    pub(super) fn merge_series(
+        &mut self,
+        labels: LabelValues,
+        created: u64,
+        theirs: &[u64],
+        native: Option<&NativeHistogram>,
+    ) {
         let slot = self.slot(labels, created);
         let known = &mut self.created[slot / self.stride];
         *known = created.min(*known);
         for (mine, theirs) in self.values[slot..].iter_mut().zip(theirs) {
             *mine = mine.wrapping_add(*theirs);
+        }
+        if let Some((natives, native)) = self.natives.as_mut().zip(native) {
+            natives.add(slot / self.stride, native);
         }
     }
 
@@ -183,12 +227,20 @@ impl Table {
         if slot != Self::EXCLUDED && self.values.len() < end {
             self.values.resize(end, 0);
         }
+        if slot != Self::EXCLUDED
+            && let Some(natives) = &mut self.natives
+        {
+            natives.make_room(slot / self.stride + 1);
+        }
     }
 
     /// Adds the counts of a table whose slots are this one's.
     pub(super) fn absorb(&mut self, other: &Self) {
         for (mine, theirs) in self.values.iter_mut().zip(&other.values) {
             *mine = mine.wrapping_add(*theirs);
+        }
+        if let Some((mine, theirs)) = self.natives.as_mut().zip(other.natives.as_ref()) {
+            mine.absorb(theirs);
         }
     }
 
@@ -219,9 +271,10 @@ impl Table {
     /// Returns the family for a scrape, its series sorted.
     pub(super) fn family(&mut self) -> Family {
         self.sort();
-        let rows = self.sorted_rows();
-        let series =
-            rows.map(|(labels, created, values)| self.frame.series(labels, created, values));
+        let series = self.sorted_series().map(|one| {
+            let native = one.native.cloned();
+            (self.frame).series(one.labels, one.created, one.values, native)
+        });
         self.frame.family(series.collect())
     }
 
@@ -242,11 +295,13 @@ impl Table {
         self.sorted.iter().map(|place| place * self.stride)
     }
 
-    /// Returns the label sets, the times at which they were made, and their values, sorted by [`Self::sort`].
-    pub(super) fn sorted_rows(&self) -> impl Iterator<Item = (&LabelValues, u64, &[u64])> {
-        self.sorted.iter().map(|place| {
-            let values = self.values_at(place * self.stride);
-            (&self.series[*place], self.created[*place], values)
+    /// Returns the series, sorted by [`Self::sort`].
+    pub(super) fn sorted_series(&self) -> impl Iterator<Item = TableSeries<'_>> {
+        self.sorted.iter().map(|place| TableSeries {
+            labels: &self.series[*place],
+            created: self.created[*place],
+            values: self.values_at(place * self.stride),
+            native: (self.natives.as_ref()).and_then(|natives| natives.get(*place)),
         })
     }
 }

@@ -24,12 +24,14 @@ pub(super) struct Selection {
     /// True if OpenMetrics shows the time at which each series was created.
     shows_created: bool,
     exemplars: Option<Spot<ExemplarId>>,
+    /// Names of further metrics with native buckets.
+    native: Vec<String>,
 }
 
 impl Selection {
     /// Reads both tables of a configuration.
     pub(super) fn read(root: &mut Section<'_>, report: &mut Report) -> Self {
-        let (mut named, mut initial, mut hosts) = (None, None, None);
+        let (mut named, mut initial, mut hosts, mut native) = (None, None, None, None);
         let mut when = BTreeMap::new();
         let mut shows_created = false;
         let mut exemplars = None;
@@ -40,6 +42,7 @@ impl Selection {
             let created = section.boolean("created", report);
             shows_created = created.is_some_and(|created| created.value);
             exemplars = exemplars::read(&mut section, report);
+            native = section.strings("native", report);
             for (name, section) in section.named("when", report) {
                 check_family(&name, report);
                 when.insert(name.value, read_when(section, report));
@@ -53,6 +56,7 @@ impl Selection {
         }
         check_names(&custom, report);
         check_use(hosts.as_ref(), &custom, report);
+        let native = native.map(|names| read_native(&names.value, &custom, report));
         let hosts = hosts.map(|hosts| read_hosts(&hosts, report));
         let selection = Self {
             default: Metrics::default(),
@@ -62,6 +66,7 @@ impl Selection {
             when,
             shows_created,
             exemplars,
+            native: native.unwrap_or_default(),
         };
         Self {
             default: selection.of_sets(&named.unwrap_or_else(|| vec![Set::DEFAULT])),
@@ -91,7 +96,12 @@ impl Selection {
             metric.when.extend(when.cloned());
             metric
         });
-        let metrics = Metrics::new(shipped.chain(self.custom.iter().cloned()).collect());
+        let all = shipped.chain(self.custom.iter().cloned());
+        let all = all.map(|metric| Metric {
+            is_native: metric.is_native || self.native.iter().any(|name| **name == *metric.name),
+            ..metric
+        });
+        let metrics = Metrics::new(all.collect());
         metrics
             .starting_with(self.initial.clone())
             .with_hosts(self.hosts.clone())
@@ -114,6 +124,34 @@ fn check_family(name: &Spot<String>, report: &mut Report) {
                 .suggest(&name.value, shipped.iter().map(|metric| &*metric.name)),
         ),
     }
+}
+
+/// Reads `metrics.native`, the names of histograms of sets or of a configuration.
+fn read_native(
+    names: &[Spot<String>],
+    custom: &[Spot<Metric>],
+    report: &mut Report,
+) -> Vec<String> {
+    let shipped = Set::ALL.into_iter().flat_map(Set::metrics);
+    let all: Vec<Metric> = shipped
+        .chain(custom.iter().map(|metric| metric.value.clone()))
+        .collect();
+    let is_histogram = |metric: &&Metric| matches!(metric.counts, Counts::Histogram(..));
+    let find = |name: &str| match all.iter().find(|metric| *metric.name == *name) {
+        Some(metric) if is_histogram(&metric) => Ok(name.to_owned()),
+        Some(_) => Err(Fault::error(format!(
+            "`{name}` is a counter, which has no native buckets"
+        ))),
+        None if join::FAMILIES.contains(&name) => Err(Fault::error(format!(
+            "`{name}` is a metric of linked sources, which has no native buckets"
+        ))),
+        None => {
+            let histograms = all.iter().filter(is_histogram);
+            Err(Fault::error(format!("`{name}` is not a metric"))
+                .suggest(name, histograms.map(|metric| &*metric.name)))
+        }
+    };
+    distinct(names, find, report)
 }
 
 /// Reads `metrics.hosts`.

@@ -3,14 +3,17 @@
 //! Invariant: the output is valid JSON with exact decimals and keys in a fixed order. Numbers are written
 //! without `serde_json`, which has no exact decimals.
 
+use std::io::Write as _;
+
 use super::number::{push_exact, push_integer, push_number};
-use crate::model::{Families, Family, Histogram, Number, Series, Value};
+use crate::model::{Families, Family, Histogram, NativeHistogram, Number, Series, Value};
 
 /// Appends one JSON object and a line feed, with one line for each series.
 ///
 /// A family is `{"name", "help", "type", "series"}`; a series has `labels` and either `value`, or
-/// `buckets` (cumulative, as in the text format), `sum` and `count`. Durations are in seconds. Numbers
-/// that JSON cannot express are strings: `"+Inf"`, `"-Inf"`, `"NaN"`. A family without series is left
+/// `buckets` (cumulative, as in the text format), `sum` and `count`, and `native` if the metric has native
+/// buckets: their `schema`, the observations of 0 as `zero`, and `buckets` by their `index`, not cumulative.
+/// Durations are in seconds. Numbers that JSON cannot express are strings: `"+Inf"`, `"-Inf"`, `"NaN"`. A family without series is left
 /// out.
 pub fn encode_json(families: &Families, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"families\":[");
@@ -74,6 +77,24 @@ fn push_histogram(histogram: &Histogram, out: &mut Vec<u8>) {
     push_exact(histogram.sum, histogram.unit, out);
     out.extend_from_slice(b",\"count\":");
     push_integer(all, out);
+    if let Some(native) = &histogram.native {
+        push_native(native, out);
+    }
+}
+
+fn push_native(native: &NativeHistogram, out: &mut Vec<u8>) {
+    // Writing to a Vec cannot fail.
+    let _ = write!(
+        out,
+        ",\"native\":{{\"schema\":{},\"zero\":{},\"buckets\":[",
+        native.schema(),
+        native.zero()
+    );
+    for (at, (index, count)) in native.buckets().iter().enumerate() {
+        let comma = if at == 0 { "" } else { "," };
+        let _ = write!(out, "{comma}{{\"index\":{index},\"count\":{count}}}");
+    }
+    out.extend_from_slice(b"]}");
 }
 
 fn push_json_number(number: Number, out: &mut Vec<u8>) {
@@ -141,7 +162,7 @@ mod tests {
                         sum: 9_007_199_254_740_993,
                         unit: Unit::Micros,
                         has_short_bounds: false,
-                        native: None,
+                        native: NativeHistogram::from_parts(3, 1, vec![(-54, 2), (3, 3)]),
                         exemplars: Vec::new(),
                     }),
                     created: None,
@@ -161,7 +182,7 @@ mod tests {
   {"labels":{"route":"a\"b\n"},"value":18446744073709551615}
 ]},
 {"name":"seconds","help":"Says \"what\".","type":"histogram","series":[
-  {"labels":{"route":"a\"b\n"},"buckets":[{"le":0.005,"count":1},{"le":1,"count":3},{"le":"+Inf","count":6}],"sum":9007199254.740993,"count":6}
+  {"labels":{"route":"a\"b\n"},"buckets":[{"le":0.005,"count":1},{"le":1,"count":3},{"le":"+Inf","count":6}],"sum":9007199254.740993,"count":6,"native":{"schema":3,"zero":1,"buckets":[{"index":-54,"count":2},{"index":3,"count":3}]}}
 ]}
 ]}
 "#

@@ -304,12 +304,12 @@ fn push_exemplar(shown: &Exemplar, unit: Unit, out: &mut Vec<u8>) {
 
 /// Appends the fields of a native histogram: runs of adjacent buckets, and each count less the one before.
 fn push_native(shown: &NativeHistogram, out: &mut Vec<u8>) {
-    histogram::SCHEMA.push_varint(zigzag(shown.schema.into()), out);
+    histogram::SCHEMA.push_varint(zigzag(shown.schema().into()), out);
     histogram::ZERO_THRESHOLD.push_double(NativeHistogram::ZERO_THRESHOLD, out);
-    histogram::ZERO_COUNT.push_varint(shown.zero, out);
+    histogram::ZERO_COUNT.push_varint(shown.zero(), out);
     let mut end = 0;
     for run in shown
-        .buckets
+        .buckets()
         .chunk_by(|(one, _), (next, _)| one + 1 == *next)
     {
         let (Some((first, _)), Some((last, _))) = (run.first(), run.last()) else {
@@ -321,10 +321,10 @@ fn push_native(shown: &NativeHistogram, out: &mut Vec<u8>) {
         message.close(out);
         end = last + 1;
     }
-    if !shown.buckets.is_empty() {
-        let message = histogram::POSITIVE_DELTA.open(shown.buckets.len(), out);
+    if !shown.buckets().is_empty() {
+        let message = histogram::POSITIVE_DELTA.open(shown.buckets().len(), out);
         let mut before = 0_u64;
-        for (_, count) in &shown.buckets {
+        for (_, count) in shown.buckets() {
             push_varint(zigzag(count.wrapping_sub(before).cast_signed()), out);
             before = *count;
         }

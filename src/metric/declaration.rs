@@ -23,6 +23,8 @@ pub struct Metric {
     pub when: Vec<Condition>,
     /// True if a whole bound of a histogram is written without a decimal point.
     pub has_short_bounds: bool,
+    /// True if a histogram also has native buckets.
+    pub is_native: bool,
     /// Fields without which a source has no such family, besides the field of the value.
     pub needs: FieldSet,
 }

@@ -70,6 +70,7 @@ impl MetricPlan {
             when: metric.when.iter().filter(is_asked).cloned().collect(),
             other: metric.other.clone(),
             has_short_bounds: metric.has_short_bounds,
+            is_native: metric.is_native,
         };
         let fields = family.labels_used().filter_map(Label::field);
         self.fields = fields.fold(self.fields, FieldSet::with);

@@ -35,6 +35,7 @@ pub fn read(mut section: Section<'_>, report: &mut Report) -> Option<Spot<Metric
     let labels = section.strings("labels", report);
     let buckets = section.numbers("buckets", report);
     let short_bounds = section.boolean("short_bounds", report);
+    let native = section.boolean("native", report);
     let needs = section.strings("needs", report);
     let other = section.scalars("other", report);
     let when = section.section("when", report);
@@ -46,6 +47,9 @@ pub fn read(mut section: Section<'_>, report: &mut Report) -> Option<Spot<Metric
     if let (Some(short), Some("counter")) = (&short_bounds, kind.as_ref().map(|kind| &*kind.value))
     {
         report.push(Fault::error("a counter has no bounds").at(short.place.clone()));
+    }
+    if let (Some(native), Some("counter")) = (&native, kind.as_ref().map(|kind| &*kind.value)) {
+        report.push(Fault::error("a counter has no native buckets").at(native.place.clone()));
     }
     let when = when.map_or_else(Vec::new, |section| read_when(section, report));
     let needs = needs.map_or(FieldSet::EMPTY, |needs| read_needs(&needs.value, report));
@@ -68,6 +72,7 @@ pub fn read(mut section: Section<'_>, report: &mut Report) -> Option<Spot<Metric
         other,
         when,
         has_short_bounds: short_bounds.is_some_and(|short| short.value),
+        is_native: native.is_some_and(|native| native.value),
         needs,
     };
     (report.errors() == before).then_some(Spot {

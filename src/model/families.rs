@@ -6,7 +6,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use super::Unit;
+use super::{NativeHistogram, Unit};
 
 /// Label names and values, sorted by name.
 pub type Labels = Vec<(Arc<str>, Arc<str>)>;
@@ -87,18 +87,6 @@ pub struct Histogram {
     pub exemplars: Vec<Exemplar>,
 }
 
-/// Buckets whose bounds grow by a factor, as Prometheus' native histograms have them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NativeHistogram {
-    /// Resolution: the factor between two bounds is 2^(2^-schema).
-    pub schema: i8,
-    /// Observations of 0.
-    pub zero: u64,
-    /// Observations of each bucket that has any, not cumulative, by its index, ascending. The upper bound of a bucket is
-    /// the factor to the power of its index, in base units (seconds, bytes).
-    pub buckets: Vec<(i32, u64)>,
-}
-
 /// An example of the requests that a bucket counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exemplar {
@@ -110,12 +98,6 @@ pub struct Exemplar {
     pub value: u64,
     /// Time of the request, in milliseconds since 1970.
     pub time: u64,
-}
-
-impl NativeHistogram {
-    /// Width of the bucket for 0, 2^-128: values are whole numbers of microseconds or bytes, so that nothing but 0 is in it.
-    /// Prometheus' libraries have the same, and histograms with one width add up without a loss.
-    pub const ZERO_THRESHOLD: f64 = f64::from_bits((1023 - 128) << 52);
 }
 
 impl Exemplar {
@@ -307,6 +289,13 @@ impl Value {
                 }
                 mine.sum = mine.sum.wrapping_add(theirs.sum);
                 mine.add_exemplars(&theirs.exemplars);
+                mine.native = match (mine.native.take(), &theirs.native) {
+                    (Some(mut mine), Some(theirs)) => {
+                        mine.add(theirs);
+                        Some(mine)
+                    }
+                    _ => None,
+                };
             }
             // Not reached: a name has one definition, hence one kind.
             _ => {}
@@ -433,6 +422,47 @@ mod tests {
         assert_eq!(exemplars(&younger), [(1, 6)]);
         assert_eq!(exemplars(&families), [(0, 5), (1, 6)]);
         assert!(Arc::ptr_eq(&younger.0[1], &families.0[1]));
+    }
+
+    #[test]
+    fn a_sum_is_as_old_as_the_first_of_its_parts() {
+        let created = |at: Option<u64>| {
+            let mut family = counter("a", "/", 1);
+            family.series[0].created = at;
+            family
+        };
+        let check = |one, other, expected: Option<u64>| {
+            let sum = Families::new([created(one), created(other)]);
+            assert_eq!(sum.get("a").unwrap().series[0].created, expected);
+        };
+        check(Some(5), Some(3), Some(3));
+        check(Some(3), Some(5), Some(3));
+        // Not known: any other time may be too late.
+        check(Some(3), None, None);
+    }
+
+    #[test]
+    fn native_histograms_add_up_with_the_classic_ones() {
+        let observed = |values: &[u64]| {
+            let mut native = NativeHistogram::new();
+            for value in values {
+                native.observe(*value, Unit::Micros);
+            }
+            let mut family = counter("a", "/", 1);
+            family.kind = Kind::Histogram;
+            family.series[0].value = Value::Histogram(Histogram {
+                bounds: [].into(),
+                counts: vec![values.len() as u64],
+                sum: values.iter().sum(),
+                unit: Unit::Micros,
+                has_short_bounds: false,
+                native: Some(native),
+                exemplars: Vec::new(),
+            });
+            family
+        };
+        let sum = Families::new([observed(&[0, 10]), observed(&[10, 5_000])]);
+        assert_eq!(sum, Families::new([observed(&[0, 10, 10, 5_000])]));
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub(crate) mod byte_set;
 pub(crate) mod digits;
 mod families;
 mod gap;
+mod native;
 mod record;
 mod request_ids;
 pub mod saved;
@@ -17,10 +18,9 @@ mod units;
 pub(crate) mod vector;
 
 pub use batch::{Batch, GenerationId, Position};
-pub use families::{
-    Exemplar, Families, Family, Histogram, Kind, Labels, NativeHistogram, Number, Series, Value,
-};
+pub use families::{Exemplar, Families, Family, Histogram, Kind, Labels, Number, Series, Value};
 pub use gap::{Gap, GapBound, GapReason};
+pub use native::NativeHistogram;
 pub use record::{Field, FieldSet, Record, UpstreamList};
 pub use request_ids::{ExemplarId, RequestIds};
 pub use saved::{

@@ -98,7 +98,8 @@ fn go_together(family: &SavedFamily) -> bool {
     let mut series = family.series.iter();
     !first.values.is_empty()
         && series.all(|one| {
-            (one.labels.len(), one.values.len()) == (first.labels.len(), first.values.len())
+            one.labels.len() == first.labels.len()
+                && (one.values.len() == first.values.len() || family.is_native())
         })
         && repeated(family.series.iter().map(|one| &one.labels)).is_none()
 }

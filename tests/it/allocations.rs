@@ -7,6 +7,7 @@ use httplog_exporter::aggregate::Shard;
 use httplog_exporter::diag::{Report, Text};
 use httplog_exporter::join::{Limits, Link};
 use httplog_exporter::label::Budget;
+use httplog_exporter::metric::{Metric, Metrics, Set};
 use httplog_exporter::model::{Batch, GenerationId, Micros, Position};
 use httplog_exporter::pattern::{Preset, presets};
 use httplog_exporter::pipeline::{Pipeline, Settings};
@@ -40,8 +41,16 @@ fn allocations(pipeline: &mut Pipeline, shard: &mut Shard, bytes: &[u8]) -> u64 
 
 #[test]
 fn lines_with_known_labels_allocate_nothing() {
-    for preset in presets() {
-        let settings = Settings::new(preset.name, Arc::new(preset.pattern().unwrap()));
+    for (preset, is_native) in presets().iter().zip([false, true].iter().cycle()) {
+        let metrics = Set::DEFAULT.metrics().into_iter();
+        let metrics = metrics.map(|metric| Metric {
+            is_native: *is_native,
+            ..metric
+        });
+        let settings = Settings {
+            metrics: Metrics::new(metrics.collect()),
+            ..Settings::new(preset.name, Arc::new(preset.pattern().unwrap()))
+        };
         let mut pipeline = Pipeline::new(settings, Budget::new(10_000));
         let mut shard = pipeline.shard();
         let mut bytes = lines(*preset);

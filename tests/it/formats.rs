@@ -19,7 +19,8 @@ fn counted(dir: &Path) -> Daemon {
         pattern: "nginx-timed",
         log: &log,
     };
-    let sets = "[metrics]\nsets = ['httplog', 'django', 'nginxlog', 'connections']\n";
+    let sets = "[metrics]\nsets = ['httplog', 'django', 'nginxlog', 'connections']\n\
+        native = ['httplog_request_duration_seconds', 'httplog_response_size_bytes', 'httplog_connection_duration_seconds']\n";
     let config = format!("{HEAD}{sets}{}", source.toml());
     let daemon = Daemon::configured(dir, &config);
     daemon.metrics_after(&[("nginx", 300)]);
@@ -30,27 +31,33 @@ fn counted(dir: &Path) -> Daemon {
 fn each_format_is_valid_and_has_the_same_samples() {
     let dir = tempfile::tempdir().unwrap();
     let daemon = counted(dir.path());
+    let page = daemon.scrape();
     let url = format!("http://{}/metrics", daemon.socket());
     let output = python("tests/stack/formats.py").arg(url).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{output:?}");
-    let types: Vec<&str> = said
-        .lines()
-        .filter_map(|line| line.split('\t').next())
-        .collect();
-    assert_eq!(
-        types,
-        [
-            "text/plain; version=0.0.4; charset=utf-8",
-            "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8",
-            "application/openmetrics-text; version=0.0.1; charset=utf-8",
-            "application/openmetrics-text; version=1.0.0; charset=utf-8",
-            "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8",
-            "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited",
-            "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited",
-        ]
+    let mut expected = [
+        "text/plain; version=0.0.4; charset=utf-8",
+        "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8",
+        "application/openmetrics-text; version=0.0.1; charset=utf-8",
+        "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8",
+    ]
+    .map(|kind| format!("{kind}\t5600\t0"))
+    .to_vec();
+    let natives: usize = [
+        "httplog_request_duration_seconds_count",
+        "httplog_response_size_bytes_count",
+        "httplog_connection_duration_seconds_count",
+    ]
+    .map(|name| page.samples(name, &[]).count())
+    .iter()
+    .sum();
+    let protobuf = format!(
+        "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited\t5600\t{natives}"
     );
-    assert!(said.lines().all(|line| line.ends_with("\t5600")), "{said}");
+    expected.extend([protobuf.clone(), protobuf]);
+    assert_eq!(said.lines().collect::<Vec<_>>(), expected);
 }
 
 /// Configures nginx to pass scrapes on, with this directive, and to log the format of each response.

@@ -35,6 +35,8 @@ mod journal;
 mod lifecycle;
 mod many;
 #[cfg(feature = "stack")]
+mod native;
+#[cfg(feature = "stack")]
 mod nginx;
 mod own_log;
 mod prefix;

@@ -37,6 +37,11 @@ impl Prometheus {
 
     /// Starts Prometheus on a configuration, at a port of 127.0.0.1.
     pub fn configured(dir: &Path, port: u16, text: &str) -> Self {
+        Self::with_options(dir, port, text, &[])
+    }
+
+    /// Starts Prometheus on a configuration, at a port of 127.0.0.1, with further options.
+    pub fn with_options(dir: &Path, port: u16, text: &str, options: &[&str]) -> Self {
         let config = dir.join("prometheus.yml");
         fs::write(&config, text).unwrap();
         let output = File::create(dir.join("prometheus.out")).unwrap();
@@ -47,6 +52,7 @@ impl Prometheus {
                 dir.join("tsdb").display()
             ))
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .args(options)
             .stdin(Stdio::null())
             .stdout(output.try_clone().unwrap())
             .stderr(output)

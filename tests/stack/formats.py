@@ -3,8 +3,9 @@ compares the samples.
 
     formats.py URL
 
-Prints a line for each format: its Content-Type and the number of samples that it shares with the text format. Fails if a
-page is not valid, or if the two have other samples. Those of the exporter itself may differ between two scrapes.
+Prints a line for each format: its Content-Type, the number of samples that it shares with the text format, and the number of
+native histograms. Fails if a page is not valid, or if the two have other samples. Those of the exporter itself may differ
+between two scrapes.
 """
 
 import re
@@ -55,20 +56,21 @@ def samples(url, accept):
         found[key] = value
     if not found:
         raise SystemExit(f"{accept}: no samples")
-    return kind, {key: value for key, value in found.items() if not key[0].startswith(("httplog_exporter_", "process_"))}
+    native = protobuf.natives(page) if parser is protobuf else 0
+    return kind, native, {key: value for key, value in found.items() if not key[0].startswith(("httplog_exporter_", "process_"))}
 
 
 def main():
     url = sys.argv[1]
     expected = None
     for accept in FORMATS:
-        kind, found = samples(url, accept)
+        kind, native, found = samples(url, accept)
         if expected is None:
             expected = found
         elif found != expected:
             differ = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
             raise SystemExit(f"{accept}: {len(differ)} samples differ, such as {differ[0]}")
-        print(f"{kind}\t{len(found)}")
+        print(f"{kind}\t{len(found)}\t{native}")
 
 
 if __name__ == "__main__":

@@ -3,9 +3,10 @@
 The fields are those of https://github.com/prometheus/client_model/blob/master/io/prometheus/client/metrics.proto.
 """
 
+import itertools
 import math
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, timestamp_pb2
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, timestamp_pb2, unknown_fields
 
 PACKAGE = "io.prometheus.client"
 TYPES = ["COUNTER", "GAUGE", "SUMMARY", "UNTYPED", "HISTOGRAM", "GAUGE_HISTOGRAM"]
@@ -62,6 +63,8 @@ def _family_class():
                 field.type, field.type_name = field_types.TYPE_MESSAGE, f".{PACKAGE}{plain}"
             else:
                 field.type = getattr(field_types, f"TYPE_{plain.upper()}")
+                # A reader takes both forms; this one is shorter.
+                field.options.packed = kind != plain
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(timestamp_pb2.DESCRIPTOR.serialized_pb)
     pool.Add(file)
@@ -71,8 +74,17 @@ def _family_class():
 MetricFamily = _family_class()
 
 
+def _has_unknown(message):
+    """Returns whether a message has a field that is not known."""
+    fields = [value for field, value in message.ListFields() if field.message_type]
+    inner = itertools.chain.from_iterable([value] if hasattr(value, "ListFields") else value for value in fields)
+    return len(unknown_fields.UnknownFieldSet(message)) > 0 or any(map(_has_unknown, inner))
+
+
 def families(page):
-    """Yields the families of a page. Fails if one has a field that is not known, or no series."""
+    """Yields the families of a page. Fails if one has no series, has a field that is not known, or is not encoded as Google's
+    library does it.
+    """
     at = 0
     while at < len(page):
         length = shift = 0
@@ -83,11 +95,50 @@ def families(page):
             shift += 7
             if byte < 0x80:
                 break
-        family = MetricFamily.FromString(page[at : at + length])
-        if family.ByteSize() > length or not family.metric:
-            raise SystemExit(f"{family.name}: {length} bytes, of which {family.ByteSize()} are known")
+        encoded = page[at : at + length]
+        family = MetricFamily.FromString(encoded)
+        if not family.metric or _has_unknown(family) or family.SerializeToString() != encoded:
+            raise SystemExit(f"{family.name}: no series, an unknown field, or another encoding")
         at += length
         yield family
+
+
+def native_buckets(histogram):
+    """Returns the observations of each native bucket by its index."""
+    counts = list(itertools.accumulate(histogram.positive_delta))
+    indices, index = [], 0
+    for span in histogram.positive_span:
+        index += span.offset
+        indices += range(index, index + span.length)
+        index += span.length
+    if len(indices) != len(counts) or min(counts, default=1) <= 0:
+        raise SystemExit(f"spans and deltas do not go together: {histogram}")
+    return dict(zip(indices, counts))
+
+
+def check_native(name, histogram):
+    """Fails unless the native buckets hold the observations of the classic ones. Returns whether there are any."""
+    if not histogram.HasField("schema"):
+        return False
+    if not 0 <= histogram.schema <= 3 or histogram.zero_threshold != 2.0**-128:
+        raise SystemExit(f"{name}: {histogram}")
+    buckets = native_buckets(histogram)
+    if histogram.zero_count + sum(buckets.values()) != histogram.sample_count or len(buckets) > 160:
+        raise SystemExit(f"{name}: {histogram.sample_count} observations, but {histogram.zero_count} and {buckets}")
+    factor = 2.0**-histogram.schema
+    for bucket in histogram.bucket:
+        within = [count for index, count in buckets.items() if 2.0 ** (index * factor) <= bucket.upper_bound]
+        begun = [count for index, count in buckets.items() if 2.0 ** ((index - 1) * factor) < bucket.upper_bound]
+        least, most = histogram.zero_count + sum(within), histogram.zero_count + sum(begun)
+        if not least <= bucket.cumulative_count <= most:
+            raise SystemExit(f"{name}: {bucket.cumulative_count} up to {bucket.upper_bound}, not {least} to {most}")
+    return True
+
+
+def natives(page):
+    """Returns the number of native histograms of a page, each of which is checked."""
+    all_families = [family for family in families(page) if TYPES[family.type] == "HISTOGRAM"]
+    return sum(check_native(family.name, metric.histogram) for family in all_families for metric in family.metric)
 
 
 def samples(page):

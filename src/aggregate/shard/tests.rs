@@ -52,6 +52,7 @@ fn definition(name: &str, kind: Kind, labels: &[Label]) -> Definition {
         when: Vec::new(),
         other: Vec::new(),
         has_short_bounds: false,
+        is_native: false,
     }
 }
 

@@ -12,11 +12,13 @@ use std::num::NonZeroUsize;
 
 use super::*;
 use crate::aggregate::Accounts;
-use crate::expose::encode_text;
+use crate::expose::{encode_json, encode_text};
 use crate::model::Families;
 
 /// Views, a small number of series, short lines.
 const CONFIG: &str = "
+[metrics]
+native = ['httplog_request_duration_seconds', 'httplog_response_size_bytes']
 [limits]
 series = 100
 line_bytes = 300
@@ -120,7 +122,9 @@ fn result(logs: &Logs, aim: Aim, threads: Threads) -> Result<String, String> {
     let mut shown = Vec::new();
     for counts in &mut session.formats {
         shown.extend_from_slice(counts.name.as_bytes());
-        encode_text(&Families::new(counts.shard.snapshot()), &mut shown);
+        let families = Families::new(counts.shard.snapshot());
+        encode_text(&families, &mut shown);
+        encode_json(&families, &mut shown);
         let mut accounts = Accounts::default();
         counts.shard.account(&mut accounts);
         encode_text(&Families::new(accounts.into_families()), &mut shown);

@@ -56,6 +56,57 @@ fn start_times_are_shown_on_request() {
 }
 
 #[test]
+fn histograms_are_native_on_request() {
+    const OWN: &str = "[[metric]]\nname = 'own_seconds'\nhelp = 'h'\ntype = 'histogram'\nvalue = 'duration'\nbuckets = [1]\n";
+    let native = |text: &str| {
+        let checked = Config::parse("c", &format!("{text}{SOURCE}"), Path::new("/etc/x"));
+        let config = checked.config.unwrap();
+        let metrics = config.sources[0].metrics.iter();
+        let native = metrics.filter(|metric| metric.is_native);
+        native
+            .map(|metric| metric.name.to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(native(OWN), [""; 0]);
+    assert_eq!(native(&format!("{OWN}native = true\n")), ["own_seconds"]);
+    let both = "[metrics]\nnative = ['httplog_request_duration_seconds', 'own_seconds']\n";
+    assert_eq!(
+        native(&format!("{both}{OWN}")),
+        ["httplog_request_duration_seconds", "own_seconds"]
+    );
+
+    let named = |name: &str| faults(&format!("[metrics]\nnative = ['{name}']\n{OWN}"));
+    assert_eq!(named("own_seconds"), [""; 0]);
+    assert_eq!(named("django_http_requests_body_total_bytes"), [""; 0]);
+    assert_eq!(
+        named("httplog_request_durations_seconds"),
+        [
+            "`httplog_request_durations_seconds` is not a metric; did you mean `httplog_request_duration_seconds`?"
+        ]
+    );
+    assert_eq!(
+        named("httplog_requests_total"),
+        ["`httplog_requests_total` is a counter, which has no native buckets"]
+    );
+    assert_eq!(
+        named("httplog_queue_duration_seconds"),
+        [
+            "`httplog_queue_duration_seconds` is a metric of linked sources, which has no native buckets"
+        ]
+    );
+    assert_eq!(
+        faults(
+            "[metrics]\nnative = ['httplog_response_size_bytes', 'httplog_response_size_bytes']"
+        ),
+        ["`httplog_response_size_bytes` is listed twice"]
+    );
+    assert_eq!(
+        metric("native = true\n"),
+        ["a counter has no native buckets"]
+    );
+}
+
+#[test]
 fn a_metric_of_a_set_takes_further_conditions() {
     let when = |text: &str| faults(&format!("[metrics.when]\n{text}\n"));
     assert_eq!(

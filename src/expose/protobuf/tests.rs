@@ -300,15 +300,11 @@ fn a_counter_and_a_histogram_have_the_time_at_which_they_were_created() {
 
 #[test]
 fn a_native_histogram_is_runs_of_buckets_and_differences_of_their_counts() {
-    let native = NativeHistogram {
-        schema: 3,
-        zero: 7,
-        buckets: vec![(-9, 200), (-8, 1), (-3, 5), (4, 95)],
-    };
+    let native = NativeHistogram::from_parts(3, 7, vec![(-9, 200), (-8, 1), (-3, 5), (4, 95)]);
     let page = encoded(&one(
         "a_seconds",
         Kind::Histogram,
-        seconds(Some(native), Vec::new()),
+        seconds(native, Vec::new()),
         None,
     ));
     let histogram = read(bytes(&parts(&page).1, 7));
@@ -334,14 +330,7 @@ fn a_native_histogram_without_observations_is_told_from_a_classic_one() {
     let page = encoded(&one(
         "a_seconds",
         Kind::Histogram,
-        seconds(
-            Some(NativeHistogram {
-                schema: 3,
-                zero: 0,
-                buckets: Vec::new(),
-            }),
-            Vec::new(),
-        ),
+        seconds(Some(NativeHistogram::new()), Vec::new()),
         None,
     ));
     let histogram = read(bytes(&parts(&page).1, 7));

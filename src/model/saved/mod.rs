@@ -107,7 +107,8 @@ pub struct SavedLedger {
 pub struct SavedFamily {
     /// Name, which is unique among the families of a source.
     pub name: Arc<str>,
-    /// Describes what is counted, and by which labels and buckets: a family of another definition starts at 0.
+    /// Describes what is counted, and by which labels and buckets: a family of another definition starts at 0. It begins
+    /// with [`Self::NATIVE`] if the series have native histograms.
     pub definition: String,
     /// The series, in any sequence.
     pub series: Vec<SavedSeries>,
@@ -120,6 +121,16 @@ pub struct SavedSeries {
     pub labels: Vec<Arc<str>>,
     /// Time at which the series was created, in milliseconds since 1970.
     pub created: u64,
-    /// The numbers: one, or those of a histogram's buckets and its sum.
+    /// The numbers: one, or those of a histogram's buckets and its sum, and behind them those of a native histogram.
     pub values: Vec<u64>,
+}
+
+impl SavedFamily {
+    /// Beginning of the definition of a family with native histograms.
+    pub const NATIVE: &str = "Native";
+
+    /// Returns whether the series have native histograms, and hence different numbers of numbers.
+    pub fn is_native(&self) -> bool {
+        self.definition.starts_with(Self::NATIVE)
+    }
 }

@@ -35,6 +35,7 @@ fn metric(name: &str, labels: &[Label], when: &[Condition]) -> Metric {
         other: Vec::new(),
         when: when.to_vec(),
         has_short_bounds: false,
+        is_native: false,
         needs: FieldSet::EMPTY,
     }
 }

@@ -187,6 +187,7 @@ fn by_host(when: &[&str]) -> Metric {
             globs => vec![Condition::new(Label::Host, globs.iter().copied()).unwrap()],
         },
         has_short_bounds: false,
+        is_native: false,
         needs: FieldSet::EMPTY,
     }
 }

@@ -249,6 +249,24 @@ fn a_number_has_one_encoding() {
 }
 
 #[test]
+fn only_series_of_native_histograms_have_different_numbers_of_numbers() {
+    let encoded = |definition: &str| {
+        let mut saved = small();
+        let family = &mut saved.sources[0].families[0];
+        family.definition = definition.into();
+        let mut other = family.series[0].clone();
+        other.labels[0] = "POST".into();
+        other.values.extend([3, 0, 7, 1]);
+        family.series.push(other);
+        encode(&header(9), &saved, 0).map(|bytes| {
+            assert_eq!(*read(&bytes).unwrap().saved(), saved);
+        })
+    };
+    assert_eq!(encoded("NativeHistogram(Duration, [10])"), Ok(()));
+    encoded("Histogram(Duration, [10])").unwrap_err();
+}
+
+#[test]
 fn a_content_that_contradicts_itself_is_neither_written_nor_read() {
     let changed = |change: &dyn Fn(&mut Saved)| {
         let mut saved = small();

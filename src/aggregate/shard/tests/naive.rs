@@ -1,7 +1,7 @@
 //! Shards against a model that counts each line in one map per family at once.
 
 use super::*;
-use crate::model::Histogram;
+use crate::model::{Histogram, NativeHistogram};
 use std::collections::BTreeMap;
 
 /// A line: its key, and the value of each measure of `MEASURES`.
@@ -22,6 +22,8 @@ enum Action {
     Snapshot(usize),
     /// Merges a shard into an empty one with the same definitions, which takes its place.
     Reconfigure(usize),
+    /// Saves a shard, and resumes it in an empty one, which takes its place.
+    Restart(usize),
     /// Makes series at 0 for a route.
     Initialise(usize, u64),
 }
@@ -45,6 +47,7 @@ fn action() -> impl Strategy<Value = Action> {
         12 => (0..2_usize, line, times).prop_map(|(shard, line, times)| Action::Count(shard, line, times)),
         2 => (0..2_usize).prop_map(Action::Snapshot),
         1 => (0..2_usize).prop_map(Action::Reconfigure),
+        1 => (0..2_usize).prop_map(Action::Restart),
         1 => (0..2_usize, 0..6_u64).prop_map(|(shard, route)| Action::Initialise(shard, route)),
     ]
 }
@@ -64,11 +67,15 @@ fn many_definitions() -> impl Strategy<Value = Vec<Definition>> {
         2 => (measure, bounds).prop_map(|(measure, bounds)| Kind::Histogram(measure, bounds.into())),
     ];
     let labels = prop::sample::subsequence(vec![Label::Route, Label::Status], 0..=2);
-    let family = (kind, labels, any::<bool>());
+    let family = (kind, labels, any::<bool>(), any::<bool>());
     proptest::collection::vec(family, 1..7).prop_map(|families| {
         let named = families.into_iter().enumerate();
-        let define = |(at, (kind, labels, has_filter)): (usize, (Kind, Vec<Label>, bool))| {
+        let define = |(at, (kind, labels, has_filter, is_native)): (
+            usize,
+            (Kind, Vec<Label>, bool, bool),
+        )| {
             let mut definition = definition(&format!("f{at}"), kind, &labels);
+            definition.is_native = is_native;
             if has_filter {
                 definition.when = vec![Condition::new(Label::Route, ["*"]).unwrap()];
             }
@@ -89,8 +96,8 @@ fn labels_of(definition: &Definition, key: u64) -> Vec<String> {
     definition.labels.iter().map(text).collect()
 }
 
-fn zero(kind: &Kind) -> Value {
-    match kind {
+fn zero(definition: &Definition) -> Value {
+    match &definition.kind {
         Kind::Lines | Kind::Rejected => Value::Number(Number::Exact(0, Unit::One)),
         Kind::Sum(measure) => Value::Number(Number::Exact(0, measure.unit())),
         Kind::Histogram(measure, bounds) => Value::Histogram(Histogram {
@@ -99,7 +106,7 @@ fn zero(kind: &Kind) -> Value {
             sum: 0,
             unit: measure.unit(),
             has_short_bounds: false,
-            native: None,
+            native: definition.is_native.then(NativeHistogram::new),
             exemplars: Vec::new(),
         }),
     }
@@ -111,7 +118,7 @@ fn count_in(model: &mut Model, definition: &Definition, (key, numbers): &Line) {
         return;
     }
     let series = model.entry(labels_of(definition, *key));
-    let value = series.or_insert_with(|| zero(&definition.kind));
+    let value = series.or_insert_with(|| zero(definition));
     let number = |measure: &Measure| {
         let at = MEASURES.iter().position(|it| it == measure).unwrap();
         numbers[at]
@@ -125,6 +132,9 @@ fn count_in(model: &mut Model, definition: &Definition, (key, numbers): &Line) {
                 let bucket = bounds.iter().position(|bound| number <= *bound);
                 histogram.counts[bucket.unwrap_or(bounds.len())] += 1;
                 histogram.sum = histogram.sum.wrapping_add(number);
+                if let Some(native) = &mut histogram.native {
+                    native.observe(number, histogram.unit);
+                }
             }
         }
         (_, Value::Number(Number::Exact(lines, _))) => *lines += 1,
@@ -188,13 +198,20 @@ proptest! {
                     let old = std::mem::replace(&mut shards[*at], empty());
                     prop_assert!(shards[*at].take_over(old).is_empty());
                 }
+                Action::Restart(at) => {
+                    let mut old = std::mem::replace(&mut shards[*at], empty());
+                    let (families, ledger) = (old.save(), old.ledger().save());
+                    let shown = Families::new(old.frames().families(&families));
+                    prop_assert_eq!(shown, Families::new(old.snapshot()));
+                    prop_assert!(shards[*at].resume(families, &ledger).is_empty());
+                }
                 Action::Initialise(at, route) => {
                     for (family, definition) in definitions.iter().enumerate() {
                         let labels = labels_of(definition, *route * 10);
                         let values = labels.iter().map(|label| label.as_str().into()).collect();
                         prop_assert!(shards[*at].initialise(family, vec![values], |_| true));
                         let series = expected[*at][family].entry(labels);
-                        series.or_insert_with(|| zero(&definition.kind));
+                        series.or_insert_with(|| zero(definition));
                     }
                 }
             }
