@@ -70,3 +70,6 @@ mod support;
 #[cfg(feature = "stack")]
 mod sweep;
 mod text_files;
+mod web;
+#[cfg(feature = "stack")]
+mod web_stack;

@@ -223,12 +223,17 @@ impl Daemon {
 
     /// Waits until the daemon listens and its readiness page reports success.
     pub fn wait_until_ready(&mut self) {
+        self.wait_until_listening();
+        until(|| self.get("/-/ready"));
+    }
+
+    /// Waits until the daemon listens.
+    pub fn wait_until_listening(&mut self) {
         self.address = until(|| {
             let ended = self.child.try_wait().unwrap();
             assert_eq!(ended, None, "the daemon has ended");
             listening_on(&self.said()).ok_or_else(|| "no address".into())
         });
-        until(|| self.get("/-/ready"));
     }
 
     /// Returns the current page of metrics as text.
@@ -298,7 +303,8 @@ impl Daemon {
 
     /// Returns the listen address as `HOST:PORT`.
     pub fn socket(&self) -> &str {
-        self.address.trim_start_matches("http://")
+        let (_, socket) = self.address.split_once("://").unwrap();
+        socket
     }
 
     /// Returns the process id.
