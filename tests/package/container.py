@@ -374,6 +374,18 @@ def listens_on_sockets_of_systemd(container):
     counted(container)
 
 
+def serves_a_proxy_on_a_unix_socket(container):
+    path = "/run/httplog-exporter/metrics.sock"
+    listen = f'listen = ["127.0.0.1:9914", "unix:{path}"]\\nsocket_mode = 0o666'
+    container.shell(
+        f"cp {CONFIG} /root/tcp.toml; sed -i 's|^listen = .*|{listen}|' {CONFIG}; systemctl restart {UNIT}"
+    )
+    fetch = f"curl -sS --unix-socket {path} http://localhost/-/healthy"
+    expect("health", container.shell(f"runuser -u www-data -- {fetch}"), "ok\n")
+    container.shell(f"mv /root/tcp.toml {CONFIG}; systemctl restart {UNIT}")
+    is_active(container)
+
+
 def counts_through_logrotate(container):
     container.run("systemctl", "restart", UNIT)
     request(container, 10)
@@ -514,8 +526,8 @@ def is_purged(container):
 STEPS = (
     has_a_server, installs, runs_without_privileges, is_little_exposed, is_ready_once_logs_are_open, reloads,
     is_restarted_by_the_watchdog, is_restarted_after_a_kill, listens_on_sockets_of_systemd,
-    counts_through_logrotate, counts_every_day_of_a_month, follows_a_thousand_logs, counts_over_a_reboot,
-    is_upgraded, keeps_a_unit_disabled, is_removed, is_installed_again, is_purged,
+    serves_a_proxy_on_a_unix_socket, counts_through_logrotate, counts_every_day_of_a_month, follows_a_thousand_logs,
+    counts_over_a_reboot, is_upgraded, keeps_a_unit_disabled, is_removed, is_installed_again, is_purged,
 )
 
 
