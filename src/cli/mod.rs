@@ -2,6 +2,7 @@
 //!
 //! Invariant: a command returns its failure; only `main` prints it and ends the process.
 
+mod allocator;
 mod backfill;
 mod check;
 mod demo;
@@ -34,6 +35,7 @@ use tracing::Level;
 
 pub use exit::{Exit, Failure};
 
+use allocator::keep_memory_small;
 use exit::EXIT_CODES;
 
 use crate::telemetry::log::{self, LogError, LogFormat};
@@ -85,8 +87,14 @@ impl Cli {
     /// Runs the command.
     pub fn execute(self) -> Result<(), Failure> {
         match self.command {
-            Command::Run(run) => self.log.start(Level::INFO).and_then(|()| run.execute()),
-            Command::Demo(demo) => self.log.start(Level::WARN).and_then(|()| demo.execute()),
+            Command::Run(run) => {
+                keep_memory_small();
+                self.log.start(Level::INFO).and_then(|()| run.execute())
+            }
+            Command::Demo(demo) => {
+                keep_memory_small();
+                self.log.start(Level::WARN).and_then(|()| demo.execute())
+            }
             Command::Replay(replay) => replay.execute(),
             Command::Backfill(backfill) => backfill.execute(),
             Command::Check(check) => check.execute(),

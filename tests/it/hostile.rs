@@ -157,3 +157,21 @@ fn letters(mut number: u32) -> String {
     }
     text
 }
+
+/// Heaps of single threads would keep what other threads free in them: with glibc, they begin at a multiple of 64 MiB.
+#[test]
+fn all_threads_share_one_heap() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("access.log"), line("GET", 200)).unwrap();
+    let daemon = Daemon::bare(dir.path(), ["access.log"]);
+    daemon.metrics_after(&[("access", 1)]);
+    let maps = fs::read_to_string(format!("/proc/{}/maps", daemon.id())).unwrap();
+    assert!(maps.contains("[heap]"), "{maps}");
+    let start = |map: &&str| {
+        let (start, rest) = map.split_once('-').unwrap();
+        let start = u64::from_str_radix(start, 16).unwrap();
+        rest.contains(" rw-p ") && start.is_multiple_of(64 << 20)
+    };
+    let others: Vec<&str> = maps.lines().filter(start).collect();
+    assert!(others.is_empty(), "{others:?}");
+}
