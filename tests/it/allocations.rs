@@ -8,8 +8,8 @@ use httplog_exporter::diag::{Report, Text};
 use httplog_exporter::join::{Limits, Link};
 use httplog_exporter::label::Budget;
 use httplog_exporter::metric::{Metric, Metrics, Set};
-use httplog_exporter::model::{Batch, GenerationId, Micros, Position};
-use httplog_exporter::pattern::{Preset, presets};
+use httplog_exporter::model::{Batch, ExemplarId, Families, GenerationId, Micros, Position, Value};
+use httplog_exporter::pattern::{Dialect, Pattern, Preset, presets};
 use httplog_exporter::pipeline::{Pipeline, Settings};
 use httplog_exporter::route::{Resolver, Rewrite, Rewrites, Urlconf};
 
@@ -133,6 +133,44 @@ fn rewritten_paths_allocate_nothing() {
     allocations(&mut pipeline, &mut shard, lines.as_bytes());
     let more = allocations(&mut pipeline, &mut shard, lines.as_bytes());
     assert_eq!((more, shard.ledger().recorded), (0, 10));
+}
+
+/// Lines each of which is the exemplar of its buckets.
+#[test]
+fn ids_of_exemplars_take_the_memory_of_one_a_bucket() {
+    const LINES: u64 = 1_000;
+    const ROUNDS: u64 = 100;
+    let format = "\"$request\" $status $body_bytes_sent $request_time $http_traceparent";
+    let pattern = Pattern::compile("traced", Dialect::Nginx, format).unwrap();
+    let settings = Settings {
+        exemplars: Some(ExemplarId::Trace),
+        ..Settings::new("web", Arc::new(pattern))
+    };
+    let mut pipeline = Pipeline::new(settings, Budget::new(10_000));
+    let mut shard = pipeline.shard();
+    for round in 0..ROUNDS {
+        let lines = round * LINES..(round + 1) * LINES;
+        let lines: Vec<String> = lines
+            .map(|number| {
+                let route = ["a", "b", "c", "d", "e", "f", "g"][usize::try_from(number % 7).unwrap()];
+                let seconds = number % 13;
+                format!("\"GET /{route}/ HTTP/1.1\" 200 10 {seconds}.500 00-{number:031x}a-00f067aa0ba902b7-01\n")
+            })
+            .collect();
+        let text = lines.concat();
+        // Lines without a time are dated by that of reading.
+        shard.set_now(1_000 * (round + 1));
+        let more = allocations(&mut pipeline, &mut shard, text.as_bytes());
+        assert!(round < 2 || more == 0, "{more} in round {round}");
+    }
+    assert_eq!(shard.ledger().recorded, ROUNDS * LINES);
+    let page = Families::new(shard.snapshot());
+    let family = page.get("httplog_request_duration_seconds").unwrap();
+    let exemplars = family.series.iter().map(|series| match &series.value {
+        Value::Histogram(histogram) => histogram.exemplars.len(),
+        Value::Number(_) => 0,
+    });
+    assert!(exemplars.sum::<usize>() >= 7);
 }
 
 /// Requests that no other source logs, each with a different id.

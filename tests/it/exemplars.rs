@@ -12,16 +12,13 @@ use rustix::process::Signal;
 use crate::support::{Daemon, append, get, program, until};
 
 /// A format with everything that identifies people, and both kinds of id.
-const PATTERN: &str = r#"
-[pattern.traced]
-nginx = '$remote_addr - $remote_user [$msec] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" rt=$request_time tp="$http_traceparent" rid="$http_x_request_id"'
-"#;
+pub const FORMAT: &str = r#"$remote_addr - $remote_user [$msec] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" rt=$request_time tp="$http_traceparent" rid="$http_x_request_id""#;
 
 const OPENMETRICS: &str = "application/openmetrics-text;version=1.0.0";
 const DURATION: &str = "httplog_request_duration_seconds_bucket";
 
 /// Returns the time since 1970.
-pub fn now() -> Duration {
+fn now() -> Duration {
     let wall = SystemClock::new().wall();
     wall.duration_since(UNIX_EPOCH).unwrap()
 }
@@ -32,7 +29,7 @@ pub fn trace(number: u64) -> String {
 }
 
 /// Returns a line that was written so many milliseconds ago.
-pub fn line(ago: u128, route: &str, seconds: &str, trace: &str, request: &str) -> String {
+fn line(ago: u128, route: &str, seconds: &str, trace: &str, request: &str) -> String {
     let time = now().as_millis() - ago;
     format!(
         "192.0.2.77 - jane.roe [{}.{:03}] \"GET /{route}/?token=s3cr3tQuery HTTP/1.1\" 200 512 \"https://ref.example/jane\" \"CanaryAgent/1\" rt={seconds} tp=\"{trace}\" rid=\"{request}\"\n",
@@ -42,10 +39,15 @@ pub fn line(ago: u128, route: &str, seconds: &str, trace: &str, request: &str) -
 }
 
 /// Returns the configuration of a daemon that follows `access.log`.
-pub fn config(dir: &Path, state: &str, metrics: &str) -> String {
+fn config(dir: &Path, state: &str, metrics: &str) -> String {
+    config_of(&dir.join("access.log"), state, metrics)
+}
+
+/// Returns the configuration of a daemon that follows a log.
+pub fn config_of(log: &Path, state: &str, metrics: &str) -> String {
     format!(
-        "[web]\nlisten = ['127.0.0.1:0']\n[state]\n{state}\n[metrics]\n{metrics}\n[[source]]\nname = 'web'\npaths = ['{}']\npattern = 'traced'\nstart = 'beginning'\n{PATTERN}",
-        dir.join("access.log").display()
+        "[web]\nlisten = ['127.0.0.1:0']\n[state]\n{state}\n[metrics]\n{metrics}\n[[source]]\nname = 'web'\npaths = ['{}']\npattern = 'traced'\nstart = 'beginning'\n[pattern.traced]\nnginx = '{FORMAT}'\n",
+        log.display()
     )
 }
 

@@ -19,6 +19,8 @@ mod deploy;
 #[cfg(feature = "stack")]
 mod django;
 mod exemplars;
+#[cfg(feature = "stack")]
+mod exemplars_stack;
 mod explain;
 mod files;
 mod follow;

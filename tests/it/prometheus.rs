@@ -84,6 +84,26 @@ impl Prometheus {
         found.iter().map(Value::to_string).collect()
     }
 
+    /// Returns the exemplars of each of a query's series, of all time.
+    pub fn exemplars(&self, query: &str) -> Result<Vec<Vec<Value>>, String> {
+        let url = format!(
+            "{}/api/v1/query_exemplars?query={query}&start=0&end=4000000000",
+            self.address
+        );
+        let answer: Value = serde_json::from_str(&get(&url)?).map_err(|error| error.to_string())?;
+        let series = answer["data"].as_array().ok_or("no result")?.iter();
+        let exemplars = series.filter_map(|one| one["exemplars"].as_array());
+        Ok(exemplars.cloned().collect())
+    }
+
+    /// Returns a whole number of Prometheus' metrics about itself.
+    pub fn own(&self, name: &str) -> u64 {
+        let page = get(&format!("{}/metrics", self.address)).unwrap();
+        let mut lines = page.lines();
+        let found = lines.find_map(|line| line.strip_prefix(name));
+        found.unwrap().trim().parse().unwrap()
+    }
+
     /// Runs a query and returns the labels and values of its series, possibly none.
     pub fn ask(&self, query: &str) -> Result<Vec<(Value, f64)>, String> {
         let query = quoted(query);

@@ -24,10 +24,10 @@ const CLIENTS: usize = 2;
 const BETWEEN_ROTATIONS: Duration = Duration::from_millis(200);
 
 /// A running nginx that sends its own responses.
-struct Nginx {
+pub struct Nginx {
     child: Child,
     dir: PathBuf,
-    port: u16,
+    pub port: u16,
 }
 
 /// Clients that send requests and count the responses.
@@ -38,6 +38,15 @@ struct Clients {
 
 impl Nginx {
     fn start(dir: &Path) -> Self {
+        Self::logging(
+            dir,
+            "$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent \
+             \"$http_referer\" \"$http_user_agent\" $request_time $upstream_response_time",
+        )
+    }
+
+    /// Starts nginx with a log in this format.
+    pub fn logging(dir: &Path, format: &str) -> Self {
         let port = TcpListener::bind("127.0.0.1:0")
             .unwrap()
             .local_addr()
@@ -48,8 +57,7 @@ impl Nginx {
             "daemon off;\nuser root root;\nworker_processes 2;\npid nginx.pid;\nerror_log error.log;\n\
              events {{ }}\n\
              http {{\n\
-             log_format timed '$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent '\n\
-             '\"$http_referer\" \"$http_user_agent\" $request_time $upstream_response_time';\n\
+             log_format timed '{format}';\n\
              access_log log/access.log timed;\n\
              keepalive_requests 1000000;\n\
              server {{ listen 127.0.0.1:{port}; location / {{ return 200 'ok'; }} }}\n}}\n"
@@ -69,7 +77,8 @@ impl Nginx {
         Self { child, dir, port }
     }
 
-    fn log(&self) -> PathBuf {
+    /// Returns the path of the log.
+    pub fn log(&self) -> PathBuf {
         self.dir.join("log/access.log")
     }
 
