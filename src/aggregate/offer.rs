@@ -7,7 +7,7 @@ use super::exemplars::{Exemplars, Kept, Shown};
 use super::rows::Row;
 use super::shard::Shard;
 use super::table::Table;
-use crate::model::{Exemplar, ExemplarId, RequestIds};
+use crate::model::{Exemplar, ExemplarId, Record, Timestamp};
 
 impl Shard {
     /// Keeps exemplars with this id from now on.
@@ -17,31 +17,34 @@ impl Shard {
             let exemplars = Exemplars::new(&table.frame.definition, which);
             table.exemplars = exemplars.map(Box::new);
         }
+        self.exemplars = Some(which);
+        self.notes_lines = true;
         self
     }
 
-    /// Offers a line that was just counted as an exemplar. `time` is when it was written, in milliseconds since 1970; without
-    /// one, and if that is in the future, the line is dated by the time of reading. `ids` are asked for at most once, and only
-    /// if the line is later than the exemplar of one of its buckets.
-    pub fn offer(
+    /// Offers a line that is counted as an exemplar. It is dated by the time when it was written; without one, and if that is in
+    /// the future, by the time of reading.
+    pub(super) fn offer(
         &mut self,
         row: Row,
         values: &Values,
-        time: Option<u64>,
-        ids: impl Fn() -> Option<RequestIds>,
+        record: &Record<'_>,
+        which: ExemplarId,
     ) {
         let now = self.now;
+        let time = record.time.and_then(Timestamp::parse_millis);
         let time = time.map_or(now, |time| time.min(now));
         if time < Exemplar::shown_since(now) {
             return;
         }
-        let mut read = None;
+        // Read only if the line is later than the exemplar of one of its buckets.
+        let mut ids = None;
         for (table, slot) in self.tables.iter_mut().zip(self.rows.slots(row)) {
             if *slot != Table::EXCLUDED
                 && let Some(exemplars) = &mut table.exemplars
                 && let Some((cell, value)) = exemplars.find(*slot, values, time, now)
             {
-                let Some(ids) = *read.get_or_insert_with(&ids) else {
+                let Some(ids) = *ids.get_or_insert_with(|| which.read(record)) else {
                     return;
                 };
                 exemplars.keep(Kept {
@@ -55,7 +58,7 @@ impl Shard {
     }
 
     /// Returns the exemplars of each table that are to be shown, and sorts the tables. Forgets those that are too old.
-    pub(super) fn exemplars(&mut self) -> Vec<Vec<Shown>> {
+    pub(super) fn shown_exemplars(&mut self) -> Vec<Vec<Shown>> {
         let since = Exemplar::shown_since(self.now);
         let tables = self.tables.iter_mut().map(|table| {
             let Some(mut exemplars) = table.exemplars.take() else {

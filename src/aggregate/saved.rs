@@ -118,7 +118,7 @@ impl Shard {
 
     /// Returns what a page shows of the families besides their saved series.
     pub fn frames(&mut self) -> Frames {
-        let exemplars = self.exemplars();
+        let exemplars = self.shown_exemplars();
         let rejected = self.rejected.iter();
         Frames {
             counted: self
@@ -185,7 +185,7 @@ mod tests {
     use super::*;
     use crate::aggregate::{Key, Kind, Measure, Values};
     use crate::label::{Condition, Label};
-    use crate::model::Families;
+    use crate::model::{Families, Record};
 
     fn definition(name: &str, kind: Kind, bounds_label: &[Label]) -> Definition {
         Definition {
@@ -234,7 +234,8 @@ mod tests {
             let labels = || vec![Some([method.into()].into()); 2];
             let row = shard.register(Key(key), labels, |_| true);
             shard.set_now(2_000);
-            shard.count(row, &Values::default().with(Measure::Duration, Some(15)));
+            let values = Values::default().with(Measure::Duration, Some(15));
+            shard.count(row, &values, &Record::default());
         }
         shard.reject("mismatch");
         shard.skip("blank");
@@ -285,7 +286,8 @@ mod tests {
             let labels = || vec![Some(["GET".into()].into())];
             let row = shard.register(Key(1), labels, |_| true);
             for value in [0, 15, 2_000_000] {
-                shard.count(row, &Values::default().with(Measure::Duration, Some(value)));
+                let values = Values::default().with(Measure::Duration, Some(value));
+                shard.count(row, &values, &Record::default());
             }
             shard
         };

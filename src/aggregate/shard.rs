@@ -14,7 +14,7 @@ use super::key::Key;
 use super::ledger::{Accounts, Ledger};
 use super::rows::{Registration, Row, Rows};
 use super::table::{LabelValues, Table};
-use crate::model::{self, Course, Family, Number, Series, Track, Unit, Value};
+use crate::model::{self, Course, ExemplarId, Family, Number, Record, Series, Track, Unit, Value};
 
 /// The counts and the ledger of one source. Families are numbered by their place among the definitions, those of
 /// rejected lines left out.
@@ -37,10 +37,12 @@ pub struct Shard {
     pub(super) now: u64,
     /// Present if counts are kept by time.
     history: Option<Box<History>>,
+    /// The id that exemplars show, if they are kept.
+    pub(super) exemplars: Option<ExemplarId>,
     /// True if a family has native histograms.
     has_natives: bool,
-    /// True if lines are noted elsewhere than in blocks: by time, or in native histograms.
-    notes_lines: bool,
+    /// True if lines are noted elsewhere than in blocks: by time, in native histograms, or as exemplars.
+    pub(super) notes_lines: bool,
 }
 
 impl Shard {
@@ -69,6 +71,7 @@ impl Shard {
             ledger,
             now: 0,
             history: None,
+            exemplars: None,
             has_natives,
             notes_lines: has_natives,
         }
@@ -124,21 +127,21 @@ impl Shard {
         self.rows.find(key)
     }
 
-    /// Counts one request.
+    /// Counts one request, whose line had these values.
     #[inline]
-    pub fn count(&mut self, row: Row, values: &Values) {
+    pub fn count(&mut self, row: Row, values: &Values, record: &Record<'_>) {
         self.ledger.recorded += 1;
         if self.notes_lines {
-            self.note(row, values);
+            self.note(row, values, record);
         }
         if self.layout.count(self.rows.block(row), values) {
             self.flush_line(row, values);
         }
     }
 
-    /// Notes a line for the records by time, or observes its values in native histograms.
+    /// Notes a line for the records by time, in native histograms, or as an exemplar.
     #[inline(never)]
-    fn note(&mut self, row: Row, values: &Values) {
+    fn note(&mut self, row: Row, values: &Values, record: &Record<'_>) {
         if let Some(history) = &mut self.history {
             history.touch(row);
         }
@@ -146,6 +149,9 @@ impl Shard {
             for (table, slot) in self.tables.iter_mut().zip(self.rows.slots(row)) {
                 table.observe(*slot, values);
             }
+        }
+        if let Some(which) = self.exemplars {
+            self.offer(row, values, record, which);
         }
     }
 
@@ -280,7 +286,7 @@ impl Shard {
     /// Returns the families of the product, unsorted.
     pub fn snapshot(&mut self) -> Vec<Family> {
         self.flush();
-        let exemplars = self.exemplars();
+        let exemplars = self.shown_exemplars();
         let rejected = self.rejected.iter();
         let counted = self.tables.iter_mut().map(Table::family);
         let mut families: Vec<Family> = counted.collect();

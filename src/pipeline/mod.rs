@@ -4,7 +4,6 @@
 
 mod deferred;
 mod examples;
-mod exemplars;
 mod initial;
 mod joined;
 mod names;
@@ -24,7 +23,7 @@ use crate::aggregate::{Definition, Key, Ledger, Measure, Row, Shard, Values};
 use crate::join::{End, Tap};
 use crate::label::{self, Budget, Charset, HostId, Method, Scheme};
 use crate::metric::MetricPlan;
-use crate::model::{Batch, ExemplarId, Field, FieldSet, Record, Timestamp, UpstreamList};
+use crate::model::{Batch, Field, FieldSet, Record, Timestamp, UpstreamList};
 use crate::pattern::{Ahead, Pattern, Reject, Scratch, TargetForm};
 use crate::route::{Resolver, RouteId, Router};
 
@@ -65,8 +64,6 @@ pub struct Pipeline {
     /// True if the plan needs anything of [`WIDE`].
     is_wide: bool,
     tap: Option<Tap>,
-    /// The id that exemplars show, if the shard keeps any.
-    exemplars: Option<ExemplarId>,
     /// Length of a step in seconds, if counts are kept by time.
     step: Option<NonZeroU32>,
     /// Lines that were not counted, if this is a replica.
@@ -92,7 +89,6 @@ impl Pipeline {
         let mask = mask(labels);
         Self {
             pattern: settings.narrowed_pattern(&plan, settings.exemplar_fields()),
-            exemplars: settings.exemplars(),
             tap: settings.join.as_ref().map(End::tap),
             step: None,
             mask,
@@ -121,7 +117,6 @@ impl Pipeline {
         Self {
             pattern: self.settings.narrowed_pattern(&self.plan, time),
             step: Some(step),
-            exemplars: None,
             ..self
         }
     }
@@ -160,7 +155,7 @@ impl Pipeline {
         };
         let families = self.plan.families().to_vec();
         let shard = Shard::new(Arc::clone(&self.settings.source), families, ledger);
-        match (self.step, self.exemplars) {
+        match (self.step, self.settings.exemplars()) {
             (Some(_), _) => shard.by_time(),
             (None, Some(which)) => shard.with_exemplars(which),
             (None, None) => shard,
@@ -179,25 +174,16 @@ impl Pipeline {
 
     #[inline]
     fn feed_lines(&mut self, shard: &mut Shard, lines: &[u8]) {
-        // Without exemplars, a line costs as much as if there were none.
-        match self.exemplars {
-            None => self.each_line::<false>(shard, lines),
-            Some(_) => self.each_line::<true>(shard, lines),
-        }
-    }
-
-    #[inline]
-    fn each_line<const WITH_EXEMPLARS: bool>(&mut self, shard: &mut Shard, lines: &[u8]) {
         let mut rest = lines;
         while !rest.is_empty() {
-            let length = self.line::<WITH_EXEMPLARS>(shard, rest);
+            let length = self.line(shard, rest);
             rest = rest.get(length + 1..).unwrap_or_default();
         }
     }
 
     /// Counts the line at the beginning of `text`; returns its length, without the newline.
     #[inline]
-    fn line<const WITH_EXEMPLARS: bool>(&mut self, shard: &mut Shard, text: &[u8]) -> usize {
+    fn line(&mut self, shard: &mut Shard, text: &[u8]) -> usize {
         let mut record = Record::default();
         match self
             .pattern
@@ -205,22 +191,22 @@ impl Pipeline {
         {
             Ahead::Line { length, outcome } if (1..=self.settings.line_bytes).contains(&length) => {
                 match outcome {
-                    Ok(()) => match self.count::<WITH_EXEMPLARS>(shard, &record) {
+                    Ok(()) => match self.count(shard, &record) {
                         Counted::Yes => {}
                         other => self.leave_out(shard, other, &text[..length]),
                     },
                     // It may be skipped.
-                    Err(Reject::Mismatch) => return self.odd_line::<WITH_EXEMPLARS>(shard, text),
+                    Err(Reject::Mismatch) => return self.odd_line(shard, text),
                     Err(reject) => self.reject(shard, reject.name(), Some(&text[..length])),
                 }
                 length
             }
-            _ => self.odd_line::<WITH_EXEMPLARS>(shard, text),
+            _ => self.odd_line(shard, text),
         }
     }
 
     /// Counts a line that its plan leaves undecided, or that is empty or too long.
-    fn odd_line<const WITH_EXEMPLARS: bool>(&mut self, shard: &mut Shard, text: &[u8]) -> usize {
+    fn odd_line(&mut self, shard: &mut Shard, text: &[u8]) -> usize {
         let length = memchr(b'\n', text).unwrap_or(text.len());
         let whole = &text[..length];
         let line = whole.strip_suffix(b"\r").unwrap_or(whole);
@@ -240,7 +226,7 @@ impl Pipeline {
             };
             match parsed {
                 Ok(record) => {
-                    let counted = self.count::<WITH_EXEMPLARS>(shard, &record);
+                    let counted = self.count(shard, &record);
                     self.leave_out(shard, counted, line);
                 }
                 Err(Reject::Mismatch) if self.pattern.skips(line) => shard.skip(EVENT),
@@ -260,11 +246,7 @@ impl Pipeline {
     }
 
     #[inline]
-    fn count<const WITH_EXEMPLARS: bool>(
-        &mut self,
-        shard: &mut Shard,
-        record: &Record<'_>,
-    ) -> Counted {
+    fn count(&mut self, shard: &mut Shard, record: &Record<'_>) -> Counted {
         if let Some(step) = self.step {
             let Some(time) = time_of(record) else {
                 return Counted::Untimed;
@@ -313,10 +295,7 @@ impl Pipeline {
             None if self.deferred.is_some() => return Counted::Undecided,
             None => self.register(shard, key),
         };
-        shard.count(row, &values);
-        if WITH_EXEMPLARS {
-            self.offer(shard, row, &values, record);
-        }
+        shard.count(row, &values, record);
         Counted::Yes
     }
 

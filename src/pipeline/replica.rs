@@ -31,7 +31,6 @@ impl Pipeline {
         Self {
             router: pipeline.router.replica(),
             deferred: Some(Box::default()),
-            exemplars: None,
             ..pipeline
         }
     }

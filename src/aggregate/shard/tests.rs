@@ -75,7 +75,7 @@ fn apply(shard: &mut Shard, lines: &[(u64, Option<u64>)], site: &mut Site) {
             .with(Measure::Duration, *duration)
             .with(Measure::UpstreamRetries, Some(1));
         let row = site.row(shard, Key(*key));
-        shard.count(row, &values);
+        shard.count(row, &values, &Record::default());
     }
 }
 

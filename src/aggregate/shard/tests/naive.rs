@@ -166,7 +166,7 @@ fn count_times(shard: &mut Shard, (key, numbers): &Line, times: u16) {
     });
     for _ in 0..times {
         let row = Site::new(usize::MAX).row(shard, Key(*key));
-        shard.count(row, &values);
+        shard.count(row, &values, &Record::default());
     }
 }
 
