@@ -44,6 +44,7 @@ mod own_log;
 mod prefix;
 #[cfg(feature = "stack")]
 mod prometheus;
+mod protobuf;
 #[cfg(feature = "stack")]
 mod queue;
 mod ready;
