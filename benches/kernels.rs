@@ -13,6 +13,7 @@ use std::sync::Arc;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use httplog_exporter::expose::{Format, Options, encode_text};
 use httplog_exporter::label::Budget;
+use httplog_exporter::metric::{Metric, Metrics, Set};
 use httplog_exporter::model::{
     Batch, Families, Family, GenerationId, Histogram, Kind, Number, Position, Series, Status, Unit,
     Value,
@@ -90,16 +91,34 @@ fn feed(criterion: &mut Criterion) {
             continue;
         }
         let settings = Settings::new(preset.name, pattern);
-        let mut pipeline = Pipeline::new(settings, Budget::new(10_000));
-        let mut shard = pipeline.shard();
-        let end = Position {
-            generation: GenerationId(0),
-            offset: 0,
+        let mut measure = |name: &str, settings: Settings| {
+            let mut pipeline = Pipeline::new(settings, Budget::new(10_000));
+            let mut shard = pipeline.shard();
+            let end = Position {
+                generation: GenerationId(0),
+                offset: 0,
+            };
+            group.throughput(Throughput::Elements(lines as u64));
+            group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
+                bencher.iter(|| pipeline.feed(&mut shard, &Batch::new(black_box(&text), 0, end)));
+            });
         };
-        group.throughput(Throughput::Elements(lines as u64));
-        group.bench_function(BenchmarkId::from_parameter(preset.name), |bencher| {
-            bencher.iter(|| pipeline.feed(&mut shard, &Batch::new(black_box(&text), 0, end)));
-        });
+        measure(preset.name, settings.clone());
+        // All histograms are native.
+        if preset.name == "nginx-timed" {
+            let metrics = Set::DEFAULT.metrics().into_iter().map(|metric| Metric {
+                is_native: true,
+                ..metric
+            });
+            let metrics = Metrics::new(metrics.collect());
+            measure(
+                "nginx-timed, native",
+                Settings {
+                    metrics,
+                    ..settings
+                },
+            );
+        }
     }
     group.finish();
 }
