@@ -276,7 +276,8 @@ fn formats(criterion: &mut Criterion) {
     .into();
     let (counters, histograms) = PAGE;
     let series = |number: u64, value: Value| {
-        let route = format!("shop:view-{}", number / 6);
+        let statuses = if let Value::Number(_) = value { 3 } else { 1 };
+        let route = format!("shop:view-{}", number / (2 * statuses));
         let method = if number.is_multiple_of(2) {
             "GET"
         } else {
@@ -337,6 +338,13 @@ fn formats(criterion: &mut Criterion) {
             durations.collect(),
         ),
     ]);
+    assert_eq!(
+        families
+            .iter()
+            .map(|it| it.series.len() as u64)
+            .sum::<u64>(),
+        counters + histograms
+    );
     let mut page = Vec::new();
     let mut group = criterion.benchmark_group("formats");
     group.throughput(Throughput::Elements(counters + 15 * histograms));

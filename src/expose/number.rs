@@ -56,8 +56,12 @@ pub(super) fn nearest_float(value: u64, unit: Unit) -> f64 {
 
 /// Appends milliseconds as seconds with three decimals.
 pub(super) fn push_millis(millis: u64, out: &mut Vec<u8>) {
-    // Writing to a Vec cannot fail.
-    let _ = write!(out, "{}.{:03}", millis / 1_000, millis % 1_000);
+    push_integer(millis / 1_000, out);
+    let thousandths = (millis % 1_000) as u16;
+    out.push(b'.');
+    for unit in [100, 10, 1] {
+        out.push(b'0' + (thousandths / unit % 10) as u8);
+    }
 }
 
 /// Appends an inclusive upper bound, in its base unit, as Go writes a float in OpenMetrics (`expfmt/openmetrics_create.go`,

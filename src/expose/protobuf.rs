@@ -254,13 +254,23 @@ impl Bounds {
     }
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "lengths below 128")]
 fn push_labels(field: Field, labels: &Labels, out: &mut Vec<u8>) {
     for (name, value) in labels {
         let bytes = text_bytes(name) + text_bytes(value);
-        out.push(field.length());
-        push_varint(bytes as u64, out);
-        FIRST.push_text(name, out);
-        SECOND.push_text(value, out);
+        // Nearly all: each length takes one byte.
+        if bytes < 128 {
+            let [all, first, second] = [bytes, name.len(), value.len()].map(|length| length as u8);
+            out.extend_from_slice(&[field.length(), all, FIRST.length(), first]);
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(&[SECOND.length(), second]);
+            out.extend_from_slice(value.as_bytes());
+        } else {
+            out.push(field.length());
+            push_varint(bytes as u64, out);
+            FIRST.push_text(name, out);
+            SECOND.push_text(value, out);
+        }
     }
 }
 
@@ -270,28 +280,48 @@ fn text_bytes(text: &str) -> usize {
 }
 
 /// Appends the value of a counter or gauge.
+#[expect(clippy::cast_possible_truncation, reason = "far below 128")]
 fn push_number(field: Field, shown: Number, created: Option<u64>, out: &mut Vec<u8>) {
     let value = match shown {
         Number::Exact(value, unit) => nearest_float(value, unit),
         Number::Float(value) => value,
     };
-    let message = field.open(0, out);
-    number::VALUE.push_double(value, out);
-    if let Some(created) = created {
-        push_time(number::START, created, out);
-    }
-    message.close(out);
+    let (time, length) = created.map_or(([0; TIME], 0), |created| time(number::START, created));
+    let mut bytes = [0; 11 + TIME];
+    bytes[..3].copy_from_slice(&[field.length(), 9 + length as u8, number::VALUE.double()]);
+    bytes[3..11].copy_from_slice(&value.to_le_bytes());
+    bytes[11..].copy_from_slice(&time);
+    let end = out.len() + 11 + length;
+    out.extend_from_slice(&bytes);
+    out.truncate(end);
 }
 
 /// Appends a time, given in milliseconds since 1970.
 fn push_time(field: Field, millis: u64, out: &mut Vec<u8>) {
-    let message = field.open(0, out);
-    FIRST.push_varint(millis / 1_000, out);
+    let (bytes, length) = time(field, millis);
+    out.extend_from_slice(&bytes[..length]);
+}
+
+/// Most bytes of a time, with its tag.
+const TIME: usize = 2 + 1 + MAX_VARINT + 1 + 5;
+
+/// Returns a time, given in milliseconds since 1970, with its tag, and the number of its bytes.
+#[expect(clippy::cast_possible_truncation, reason = "far below 128")]
+fn time(field: Field, millis: u64) -> ([u8; TIME], usize) {
+    let mut bytes = [0; TIME];
+    let (seconds, mut length) = varint(millis / 1_000);
+    bytes[2] = FIRST.varint();
+    bytes[3..][..MAX_VARINT].copy_from_slice(&seconds);
+    length += 3;
     let nanos = millis % 1_000 * 1_000_000;
     if nanos != 0 {
-        SECOND.push_varint(nanos, out);
+        let (nanos, more) = varint(nanos);
+        bytes[length] = SECOND.varint();
+        bytes[length + 1..][..5].copy_from_slice(&nanos[..5]);
+        length += 1 + more;
     }
-    message.close(out);
+    bytes[..2].copy_from_slice(&[field.length(), length as u8 - 2]);
+    (bytes, length)
 }
 
 fn push_exemplar(shown: &Exemplar, unit: Unit, out: &mut Vec<u8>) {

@@ -81,7 +81,11 @@ impl Open {
     /// Begins a message without a tag; see [`Field::open`].
     pub(super) fn new(expected: usize, out: &mut Vec<u8>) -> Self {
         let (at, reserved) = (out.len(), varint_bytes(expected as u64));
-        out.resize(at + reserved, 0);
+        match reserved {
+            1 => out.push(0),
+            2 => out.extend_from_slice(&[0; 2]),
+            _ => out.resize(at + reserved, 0),
+        }
         Self { at, reserved }
     }
 
@@ -95,13 +99,10 @@ impl Open {
             out.copy_within(start..start + length, self.at + needed);
             out.truncate(self.at + needed + length);
         }
-        let mut rest = length as u64;
-        for byte in out.iter_mut().skip(self.at).take(needed) {
-            *byte = low(rest) | MORE;
-            rest >>= 7;
-        }
-        if let Some(last) = out.get_mut(self.at + needed - 1) {
-            *last &= !MORE;
+        let (bytes, _) = varint(length as u64);
+        let places = out.iter_mut().skip(self.at);
+        for (place, byte) in places.zip(bytes).take(needed) {
+            *place = byte;
         }
         length
     }

@@ -88,3 +88,70 @@ fn start_times_and_native_histograms_outlive_a_kill() {
     let after = created(&daemon);
     assert!(before.1.iter().all(|line| after.contains(line)));
 }
+
+#[cfg(feature = "stack")]
+mod labels {
+    use std::fs;
+
+    use httplog_exporter::expose::{encode_json, encode_protobuf};
+    use httplog_exporter::model::{Families, Family, Kind, Series};
+
+    use crate::stack::python;
+
+    /// A text of random bytes, which is valid UTF-8 as label values are.
+    fn any_text(state: &mut u64) -> String {
+        let mut byte = || {
+            *state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (*state >> 56) as u8
+        };
+        // Some are longer than 127 bytes: their lengths take two.
+        let length = byte() % 200;
+        let bytes: Vec<u8> = (0..length).map(|_| byte()).collect();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    #[test]
+    fn any_label_value_is_read_by_another_library_as_it_was() {
+        const SERIES: u32 = 2_000;
+        let dir = tempfile::tempdir().unwrap();
+        let mut state = 1;
+        let series = (0..SERIES).map(|number| {
+            let texts = [
+                any_text(&mut state),
+                number.to_string(),
+                any_text(&mut state),
+            ];
+            let labels = ["label", "number", "route"].into_iter().zip(texts);
+            let labels = labels.map(|(name, text)| (name.into(), text.into()));
+            Series::from_count(labels.collect(), state >> 20)
+        });
+        let families = Families::new([Family {
+            name: "a_total".into(),
+            help: any_text(&mut 2).into(),
+            kind: Kind::Counter,
+            series: series.collect(),
+        }]);
+        let pages = [
+            ("page", encode_protobuf as fn(&Families, &mut Vec<u8>)),
+            ("json", encode_json),
+        ];
+        let paths = pages.map(|(name, encode)| {
+            let mut page = Vec::new();
+            encode(&families, &mut page);
+            let path = dir.path().join(name);
+            fs::write(&path, page).unwrap();
+            path
+        });
+        let output = python("tests/stack/labels.py")
+            .args(paths)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(
+            String::from_utf8_lossy(&output.stdout).trim(),
+            SERIES.to_string()
+        );
+    }
+}
