@@ -185,7 +185,7 @@ mod tests {
     use super::*;
     use crate::aggregate::{Key, Kind, Measure, Values};
     use crate::label::{Condition, Label};
-    use crate::model::{Families, Record};
+    use crate::model::{Families, Record, Value};
 
     fn definition(name: &str, kind: Kind, bounds_label: &[Label]) -> Definition {
         Definition {
@@ -304,6 +304,27 @@ mod tests {
                 assert_eq!(shard.snapshot(), counted(before).snapshot());
             }
         }
+    }
+
+    #[test]
+    fn counts_by_time_have_classic_buckets_only() {
+        let mut shard = native_shard(true).by_time();
+        shard.begin_step(1);
+        let labels = || vec![Some(["GET".into()].into())];
+        let row = shard.register(Key(1), labels, |_| true);
+        shard.count(
+            row,
+            &Values::default().with(Measure::Duration, Some(15)),
+            &Record::default(),
+        );
+        let shown = shard.snapshot();
+        let Value::Histogram(histogram) = &shown[0].series[0].value else {
+            panic!("{shown:?}")
+        };
+        assert_eq!(
+            (&*histogram.counts, &histogram.native),
+            (&[0, 1, 0][..], &None)
+        );
     }
 
     #[test]
