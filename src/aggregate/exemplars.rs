@@ -8,7 +8,7 @@
 
 use super::buckets::Buckets;
 use super::definition::{Definition, Kind, Measure, Values};
-use crate::model::{Exemplar, ExemplarId, Family, RequestIds, Value};
+use crate::model::{Exemplar, ExemplarId, Family, RequestIds, Timestamp, Value};
 
 /// The exemplars of one family.
 #[derive(Debug)]
@@ -41,8 +41,33 @@ pub(super) struct Shown {
     kept: Kept,
 }
 
+/// The time of the last line that had one: many lines are of the same second as the one before.
+#[derive(Debug, Default)]
+pub(super) struct LastTime {
+    text: [u8; 32],
+    length: usize,
+    /// The time, in milliseconds since 1970; `None` if the text has no known notation.
+    millis: Option<u64>,
+}
+
 /// Marks a bucket without an exemplar.
 const NONE: u32 = u32::MAX;
+
+impl LastTime {
+    /// Parses the time of a line, in milliseconds since 1970.
+    pub(super) fn parse(&mut self, text: &[u8]) -> Option<u64> {
+        if self.text.get(..self.length) == Some(text) {
+            return self.millis;
+        }
+        let millis = Timestamp::parse_millis(text);
+        if let Some(place) = self.text.get_mut(..text.len()) {
+            place.copy_from_slice(text);
+            self.length = text.len();
+            self.millis = millis;
+        }
+        millis
+    }
+}
 
 impl Exemplars {
     /// Prepares exemplars of a family; `None` if it is not a histogram.

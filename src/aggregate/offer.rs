@@ -7,7 +7,7 @@ use super::exemplars::{Exemplars, Kept, Shown};
 use super::rows::Row;
 use super::shard::Shard;
 use super::table::Table;
-use crate::model::{Exemplar, ExemplarId, Record, Timestamp};
+use crate::model::{Exemplar, ExemplarId, Record};
 
 impl Shard {
     /// Keeps exemplars with this id from now on.
@@ -32,7 +32,7 @@ impl Shard {
         which: ExemplarId,
     ) {
         let now = self.now;
-        let time = record.time.and_then(Timestamp::parse_millis);
+        let time = record.time.and_then(|text| self.last_time.parse(text));
         let time = time.map_or(now, |time| time.min(now));
         if time < Exemplar::shown_since(now) {
             return;

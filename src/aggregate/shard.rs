@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::block::Layout;
 use super::definition::{Definition, Kind, Values};
-use super::exemplars::attach;
+use super::exemplars::{LastTime, attach};
 use super::frame::label_names;
 use super::history::History;
 use super::key::Key;
@@ -39,6 +39,7 @@ pub struct Shard {
     history: Option<Box<History>>,
     /// The id that exemplars show, if they are kept.
     pub(super) exemplars: Option<ExemplarId>,
+    pub(super) last_time: LastTime,
     /// True if a family has native histograms.
     has_natives: bool,
     /// True if lines are noted elsewhere than in blocks: by time, in native histograms, or as exemplars.
@@ -72,6 +73,7 @@ impl Shard {
             now: 0,
             history: None,
             exemplars: None,
+            last_time: LastTime::default(),
             has_natives,
             notes_lines: has_natives,
         }

@@ -94,15 +94,16 @@ impl RequestIds {
     /// Copies ids, which fit.
     fn new(which: ExemplarId, id: &[u8], span: &[u8]) -> Self {
         let mut text = [0; MAX_REQUEST_ID];
-        let mut length = 0;
-        for (place, byte) in text.iter_mut().zip(id.iter().chain(span)) {
-            *place = *byte;
-            length += 1;
+        let length = id.len() + span.len();
+        for (part, from) in [(id, 0), (span, id.len())] {
+            if let Some(place) = text.get_mut(from..from + part.len()) {
+                place.copy_from_slice(part);
+            }
         }
         Self {
             which,
             text,
-            length,
+            length: u8::try_from(length).unwrap_or(0),
         }
     }
 
@@ -147,9 +148,10 @@ fn split_traceparent(text: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// Returns whether a text is an id of so many hexadecimal digits, not all 0.
 fn is_hex_id(text: &[u8], digits: usize) -> bool {
-    text.len() == digits
-        && text.iter().all(u8::is_ascii_hexdigit)
-        && text.iter().any(|digit| *digit != b'0')
+    // Without an early end, several bytes are compared at once.
+    let others = || text.iter().filter(|byte| !byte.is_ascii_hexdigit());
+    let zeros = || text.iter().filter(|byte| **byte == b'0');
+    text.len() == digits && others().count() == 0 && zeros().count() < digits
 }
 
 #[cfg(test)]
