@@ -85,11 +85,8 @@ impl Handshakes {
         tls: &Tls,
     ) -> Result<Box<ServerConnection>, NotAccepted> {
         let config = Arc::clone(&tls.config);
-        let mut session = ServerConnection::new(config).map_err(io::Error::other)?;
-        let mut session = {
-            session.set_buffer_limit(None);
-            Box::new(session)
-        };
+        let session = ServerConnection::new(config).map_err(io::Error::other)?;
+        let mut session = Box::new(session);
         let mut received = 0;
         loop {
             poll_fn(|cx| poll_send(&mut session, stream, cx)).await?;

@@ -9,8 +9,8 @@ use std::task::{Context, Poll, ready};
 use rustls::ServerConnection;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Encrypted bytes that wait to be sent: one record.
-pub(super) const BUFFER_BYTES: usize = 16 * 1024;
+/// Encrypted bytes that wait to be sent: a short record.
+pub(super) const BUFFER_BYTES: usize = 8 * 1024;
 /// Bytes that a client may send in a row without data: alerts, updates of keys, empty records.
 const SILENT_BYTES: usize = 64 * 1024;
 
