@@ -166,6 +166,11 @@ fn judge_clients(keys: &Keys, place: Option<crate::diag::Place>, reading: &mut R
         let fault = Fault::warning("no client certificate will be trusted: no authority is named");
         reading.push(fault.at(place.clone()).help("client_ca_file: PATH"));
     }
+    if keys.names.as_ref().is_some_and(Vec::is_empty) && auth != ClientAuth::None {
+        let fault = Fault::warning("every client is refused: `client_allowed_sans` is empty");
+        let fault = fault.at(place.clone());
+        reading.push(fault.help("add a name, or remove the list"));
+    }
     if let Some(first) = keys.names.as_ref().and_then(|names| names.first()) {
         if auth == ClientAuth::None {
             let fault = first.warning(
