@@ -146,7 +146,11 @@ impl Layout {
 
     /// Counts a line. Returns whether the block must be flushed now; [`Self::is_added`] says for which values the sums
     /// are not in the block.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "once for each line, in two copies of the loop over lines: one watches"
+    )]
+    #[inline(always)]
     pub(super) fn count(&self, block: &mut [Part], values: &Values) -> bool {
         let mut must_flush = false;
         if let Some(Part(bytes)) = block.first_mut() {

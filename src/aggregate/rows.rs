@@ -69,7 +69,8 @@ impl Row {
     /// Marks a place without a row.
     const NONE: Self = Self(u32::MAX);
 
-    pub(super) const fn index(self) -> usize {
+    /// Returns the number of the row, from 0.
+    pub const fn index(self) -> usize {
         self.0 as usize
     }
 }

@@ -129,8 +129,18 @@ impl Shard {
         self.rows.find(key)
     }
 
+    /// Returns the label values of the series that a row is counted in, of one family; `None` if the family excludes it.
+    pub fn labels(&self, row: Row, family: usize) -> Option<&[Arc<str>]> {
+        let slot = self.rows.slots(row).get(family)?;
+        self.tables.get(family)?.labels_at(*slot)
+    }
+
     /// Counts one request, whose line had these values.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "once for each line, in two copies of the loop over lines: one watches"
+    )]
+    #[inline(always)]
     pub fn count(&mut self, row: Row, values: &Values, record: &Record<'_>) {
         self.ledger.recorded += 1;
         if self.notes_lines {

@@ -120,6 +120,12 @@ impl Table {
         self.slot(labels.collect(), now)
     }
 
+    /// Returns the label values of a slot; `None` if the family excludes the row.
+    pub(super) fn labels_at(&self, slot: usize) -> Option<&[Arc<str>]> {
+        let labels = self.series.get(slot / self.stride)?;
+        Some(labels)
+    }
+
     /// Returns the values in a slot.
     pub(super) fn values_at(&self, slot: usize) -> &[u64] {
         &self.values[slot..][..self.stride]

@@ -67,6 +67,14 @@ impl Failure {
         Self::new(exit, anyhow::anyhow!("{message}"))
     }
 
+    /// Creates a failure with the faults of an argument.
+    pub(super) fn usage(report: Report) -> Self {
+        Self {
+            exit: Exit::Usage,
+            what: What::Report(report),
+        }
+    }
+
     /// Returns a conversion of an I/O error into a failure: `cannot …`.
     pub(super) fn cannot(what: impl fmt::Display) -> impl FnOnce(io::Error) -> Self {
         move |error| {

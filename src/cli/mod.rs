@@ -11,6 +11,7 @@ mod explain;
 mod format_names;
 mod generate;
 mod init;
+mod lines;
 mod load;
 mod logs;
 mod output;
@@ -72,6 +73,7 @@ enum Command {
     Run(run::Run),
     Demo(demo::Demo),
     Replay(replay::Replay),
+    Lines(lines::Lines),
     Backfill(backfill::Backfill),
     Check(check::Check),
     Explain(explain::Explain),
@@ -96,6 +98,7 @@ impl Cli {
                 self.log.start(Level::WARN).and_then(|()| demo.execute())
             }
             Command::Replay(replay) => replay.execute(),
+            Command::Lines(lines) => lines.execute(),
             Command::Backfill(backfill) => backfill.execute(),
             Command::Check(check) => check.execute(),
             Command::Explain(explain) => explain.execute(),

@@ -17,6 +17,7 @@ mod wire;
 use crate::model::Families;
 
 pub use json::encode_json;
+pub use number::push_exact;
 pub use openmetrics::encode_openmetrics;
 pub use protobuf::encode_protobuf;
 pub use text::encode_text;

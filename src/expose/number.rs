@@ -25,7 +25,7 @@ pub(super) fn push_number(number: Number, out: &mut Vec<u8>) {
 }
 
 /// Appends an integer in its base unit. Microseconds become seconds without trailing zeros.
-pub(super) fn push_exact(value: u64, unit: Unit, out: &mut Vec<u8>) {
+pub fn push_exact(value: u64, unit: Unit, out: &mut Vec<u8>) {
     match unit {
         Unit::One | Unit::Bytes => push_integer(value, out),
         Unit::Micros => {

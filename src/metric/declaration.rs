@@ -85,7 +85,7 @@ impl Quantity {
 }
 
 /// Returns the field that contains a measure.
-pub(super) fn field(measure: Measure) -> Field {
+pub fn field(measure: Measure) -> Field {
     match measure {
         Measure::Duration => Field::Duration,
         Measure::UpstreamDuration | Measure::UpstreamRetries => Field::UpstreamDurations,

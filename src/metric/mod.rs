@@ -10,7 +10,7 @@ mod plan;
 mod read;
 mod set;
 
-pub use declaration::{Counts, Metric, Quantity};
+pub use declaration::{Counts, Metric, Quantity, field};
 pub use initial::Initial;
 pub use metrics::Metrics;
 pub use plan::MetricPlan;

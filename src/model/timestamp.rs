@@ -34,13 +34,15 @@ impl Timestamp {
     /// assert_eq!(Timestamp::parse(b"2026-11-22 18:47:15"), None);
     /// ```
     pub fn parse(text: &[u8]) -> Option<Self> {
-        let text = unbracketed(text);
-        let seconds = match text {
-            [_, _, b'/', ..] => clf(text)?,
-            [_, _, _, _, b'-', ..] => iso(text)?,
-            _ => epoch(text)?,
-        };
-        u32::try_from(seconds).ok().map(Self)
+        let (local, offset) = local(unbracketed(text))?;
+        u32::try_from(local - offset).ok().map(Self)
+    }
+
+    /// Parses what [`Self::parse`] does; returns also how many seconds the clock of its zone is ahead of UTC, 0 for seconds since
+    /// 1970.
+    pub fn parse_with_offset(text: &[u8]) -> Option<(Self, i64)> {
+        let (_, offset) = local(unbracketed(text))?;
+        Some((Self::parse(text)?, offset))
     }
 
     /// Parses what [`Self::parse`] does, as milliseconds since 1970.
@@ -83,8 +85,17 @@ fn unbracketed(text: &[u8]) -> &[u8] {
     }
 }
 
+/// Parses a time as seconds since 1970 on the clock of its zone, and the seconds by which that is ahead of UTC.
+fn local(text: &[u8]) -> Option<(i64, i64)> {
+    match text {
+        [_, _, b'/', ..] => clf(text),
+        [_, _, _, _, b'-', ..] => iso(text),
+        _ => epoch(text).map(|seconds| (seconds, 0)),
+    }
+}
+
 /// Parses `22/Nov/2026:18:47:15 +0000`.
-fn clf(text: &[u8]) -> Option<i64> {
+fn clf(text: &[u8]) -> Option<(i64, i64)> {
     let (date, rest) = text.split_first_chunk()?;
     let [d1, d2, b'/', m1, m2, m3, b'/', y1, y2, y3, y4, b':'] = *date else {
         return None;
@@ -94,7 +105,7 @@ fn clf(text: &[u8]) -> Option<i64> {
     let days = days(digits(&[y1, y2, y3, y4])?, month, digits(&[d1, d2])?)?;
     let (time, zone) = rest.split_at_checked(8)?;
     let zone = after_fraction(zone)?.strip_prefix(b" ")?;
-    Some(days * 86_400 + of_day(time)? - offset(zone)?)
+    Some((days * 86_400 + of_day(time)?, offset(zone)?))
 }
 
 /// Skips the fraction of a second, if there is one.
@@ -110,7 +121,7 @@ fn after_fraction(text: &[u8]) -> Option<&[u8]> {
 }
 
 /// Parses `2026-11-22T18:47:15+00:00`.
-fn iso(text: &[u8]) -> Option<i64> {
+fn iso(text: &[u8]) -> Option<(i64, i64)> {
     let (date, rest) = text.split_first_chunk()?;
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T' | b' '] = *date else {
         return None;
@@ -121,7 +132,7 @@ fn iso(text: &[u8]) -> Option<i64> {
     let zone = after_fraction(zone)?;
     // Apache writes a time in pieces, with a blank before the zone.
     let zone = zone.strip_prefix(b" ").unwrap_or(zone);
-    Some(days * 86_400 + of_day(time)? - offset(zone)?)
+    Some((days * 86_400 + of_day(time)?, offset(zone)?))
 }
 
 /// Parses seconds, milliseconds or microseconds since 1970.

@@ -12,6 +12,7 @@ mod replica;
 mod saved;
 mod settings;
 mod targets;
+mod watch;
 mod wide;
 
 use std::num::NonZeroU32;
@@ -21,7 +22,7 @@ use memchr::memchr;
 
 use crate::aggregate::{Definition, Key, Ledger, Measure, Row, Shard, Values};
 use crate::join::{End, Tap};
-use crate::label::{self, Budget, Charset, HostId, Method, Scheme};
+use crate::label::{self, Budget, Method};
 use crate::metric::MetricPlan;
 use crate::model::{Batch, Field, FieldSet, Record, Timestamp, UpstreamList};
 use crate::pattern::{Ahead, Pattern, Reject, Scratch, TargetForm};
@@ -32,9 +33,10 @@ pub use initial::Initialised;
 pub use replica::Learned;
 pub use settings::{NarrowedPatterns, Settings};
 pub use targets::TargetReader;
+pub use watch::{CountedLine, Watch};
 
 use deferred::Deferred;
-use names::{CHARSET, HOST, KeyNames, METHOD, ROUTE, SCHEME, STATUS, UPSTREAM, mask};
+use names::{KeyNames, METHOD, ROUTE, STATUS, mask};
 use wide::WIDE;
 
 /// Rule by which empty lines are skipped.
@@ -164,26 +166,31 @@ impl Pipeline {
 
     /// Counts a batch.
     pub fn feed(&mut self, shard: &mut Shard, batch: &Batch<'_>) {
-        // They precede the lines of the batch.
-        for _ in 0..batch.overlong() {
-            self.reject(shard, Reject::Overlong.name(), None);
-        }
-        shard.add_bytes(batch.bytes().len() as u64);
-        self.feed_lines(shard, batch.bytes());
+        self.feed_batch(shard, batch, &mut ());
     }
 
     #[inline]
-    fn feed_lines(&mut self, shard: &mut Shard, lines: &[u8]) {
+    fn feed_batch<W: Watch>(&mut self, shard: &mut Shard, batch: &Batch<'_>, watcher: &mut W) {
+        // They precede the lines of the batch.
+        for _ in 0..batch.overlong() {
+            self.reject(shard, Reject::Overlong.name(), None, watcher);
+        }
+        shard.add_bytes(batch.bytes().len() as u64);
+        self.feed_lines(shard, batch.bytes(), watcher);
+    }
+
+    #[inline]
+    fn feed_lines<W: Watch>(&mut self, shard: &mut Shard, lines: &[u8], watcher: &mut W) {
         let mut rest = lines;
         while !rest.is_empty() {
-            let length = self.line(shard, rest);
+            let length = self.line(shard, rest, watcher);
             rest = rest.get(length + 1..).unwrap_or_default();
         }
     }
 
     /// Counts the line at the beginning of `text`; returns its length, without the newline.
     #[inline]
-    fn line(&mut self, shard: &mut Shard, text: &[u8]) -> usize {
+    fn line<W: Watch>(&mut self, shard: &mut Shard, text: &[u8], watcher: &mut W) -> usize {
         let mut record = Record::default();
         match self
             .pattern
@@ -191,29 +198,31 @@ impl Pipeline {
         {
             Ahead::Line { length, outcome } if (1..=self.settings.line_bytes).contains(&length) => {
                 match outcome {
-                    Ok(()) => match self.count(shard, &record) {
+                    Ok(()) => match self.count(shard, &record, text, length, watcher) {
                         Counted::Yes => {}
-                        other => self.leave_out(shard, other, &text[..length]),
+                        other => self.leave_out(shard, other, &text[..length], watcher),
                     },
                     // It may be skipped.
-                    Err(Reject::Mismatch) => return self.odd_line(shard, text),
-                    Err(reject) => self.reject(shard, reject.name(), Some(&text[..length])),
+                    Err(Reject::Mismatch) => return self.odd_line(shard, text, watcher),
+                    Err(reject) => {
+                        self.reject(shard, reject.name(), Some(&text[..length]), watcher);
+                    }
                 }
                 length
             }
-            _ => self.odd_line(shard, text),
+            _ => self.odd_line(shard, text, watcher),
         }
     }
 
     /// Counts a line that its plan leaves undecided, or that is empty or too long.
-    fn odd_line(&mut self, shard: &mut Shard, text: &[u8]) -> usize {
+    fn odd_line<W: Watch>(&mut self, shard: &mut Shard, text: &[u8], watcher: &mut W) -> usize {
         let length = memchr(b'\n', text).unwrap_or(text.len());
         let whole = &text[..length];
         let line = whole.strip_suffix(b"\r").unwrap_or(whole);
         if line.is_empty() {
             shard.skip(BLANK);
         } else if line.len() > self.settings.line_bytes {
-            self.reject(shard, Reject::Overlong.name(), None);
+            self.reject(shard, Reject::Overlong.name(), None, watcher);
             // A reader may skip such a line, or hand it over.
             let newline = usize::from(text.len() > length);
             shard.subtract_bytes((length + newline) as u64);
@@ -226,27 +235,41 @@ impl Pipeline {
             };
             match parsed {
                 Ok(record) => {
-                    let counted = self.count(shard, &record);
-                    self.leave_out(shard, counted, line);
+                    let counted = self.count(shard, &record, text, length, watcher);
+                    self.leave_out(shard, counted, line, watcher);
                 }
                 Err(Reject::Mismatch) if self.pattern.skips(line) => shard.skip(EVENT),
-                Err(reject) => self.reject(shard, reject.name(), Some(line)),
+                Err(reject) => self.reject(shard, reject.name(), Some(whole), watcher),
             }
         }
         length
     }
 
     /// Accounts for a line that was read but not counted.
-    fn leave_out(&mut self, shard: &mut Shard, counted: Counted, line: &[u8]) {
+    fn leave_out<W: Watch>(
+        &mut self,
+        shard: &mut Shard,
+        counted: Counted,
+        line: &[u8],
+        watcher: &mut W,
+    ) {
         match (counted, &mut self.deferred) {
-            (Counted::Untimed, _) => self.reject(shard, UNTIMED, Some(line)),
+            (Counted::Untimed, _) => self.reject(shard, UNTIMED, Some(line), watcher),
             (Counted::Undecided, Some(deferred)) => deferred.add(line),
             (Counted::Yes | Counted::Undecided, _) => {}
         }
     }
 
+    /// Counts the line that `text` begins with, whose values are in the record.
     #[inline]
-    fn count(&mut self, shard: &mut Shard, record: &Record<'_>) -> Counted {
+    fn count<W: Watch>(
+        &mut self,
+        shard: &mut Shard,
+        record: &Record<'_>,
+        text: &[u8],
+        length: usize,
+        watcher: &mut W,
+    ) -> Counted {
         if let Some(step) = self.step {
             let Some(time) = time_of(record) else {
                 return Counted::Untimed;
@@ -293,9 +316,22 @@ impl Pipeline {
         let row = match shard.find(key) {
             Some(row) => row,
             None if self.deferred.is_some() => return Counted::Undecided,
-            None => self.register(shard, key),
+            None => {
+                let row = self.register(shard, key);
+                watcher.registered(row);
+                row
+            }
         };
         shard.count(row, &values, record);
+        if W::IS_WATCHING {
+            let text = text.get(..length).unwrap_or(text);
+            let line = CountedLine {
+                text,
+                row,
+                values: &values,
+            };
+            watcher.counted(shard, &line);
+        }
         Counted::Yes
     }
 
@@ -314,7 +350,11 @@ impl Pipeline {
     }
 
     /// Returns the route of the view that the line names, else of its target.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "once for each line, in two copies of the loop over lines: one watches"
+    )]
+    #[inline(always)]
     fn route(&mut self, record: &Record<'_>) -> RouteId {
         if self.settings.max_routes == Some(0) {
             return RouteId::OTHER;
@@ -330,32 +370,6 @@ impl Pipeline {
             let target = self.target_form.restore(target, &mut self.restored);
             self.router.route(target, record.status)
         })
-    }
-
-    /// Returns the part of the key for the labels of [`WIDE`].
-    fn wide_key(&self, record: &Record<'_>) -> u64 {
-        let host = if self.mask & HOST.mask() == 0 {
-            HostId::OTHER
-        } else {
-            self.plan.hosts().find(record.host)
-        };
-        HOST.pack(host.number())
-            | SCHEME.pack(Scheme::from_bytes(record.scheme) as u8)
-            | UPSTREAM.pack(record.upstream_durations.is_some())
-            | CHARSET.pack(Charset::from_content_type(record.content_type).number())
-    }
-
-    /// Adds the values of [`WIDE`].
-    fn wide_values(record: &Record<'_>, values: Values) -> Values {
-        let length = record.content_length.map(|bytes| bytes.0);
-        let connect = record.connect_duration.map(UpstreamList::last_and_retries);
-        values
-            .with(Measure::ContentLength, length)
-            .with(Measure::RequestBodyBytes, Some(length.unwrap_or(0)))
-            .with(
-                Measure::ConnectDuration,
-                connect.and_then(|(last, _)| last).map(|last| last.0),
-            )
     }
 }
 

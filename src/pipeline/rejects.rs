@@ -1,6 +1,6 @@
 //! Rejected lines, and examples of them.
 
-use super::{Pipeline, RejectExamples};
+use super::{Pipeline, RejectExamples, Watch};
 use crate::aggregate::Shard;
 
 impl Pipeline {
@@ -17,12 +17,19 @@ impl Pipeline {
 
     /// Accounts for a rejected line; `text` is `None` if it is over-long.
     #[cold]
-    pub(super) fn reject(&mut self, shard: &mut Shard, reason: &'static str, text: Option<&[u8]>) {
+    pub(super) fn reject<W: Watch>(
+        &mut self,
+        shard: &mut Shard,
+        reason: &'static str,
+        text: Option<&[u8]>,
+        watcher: &mut W,
+    ) {
         if let Some(mut examples) = self.examples.take() {
             let text = text.map(|text| text.strip_suffix(b"\r").unwrap_or(text));
             examples.note(reason, text, || self.lines(shard));
             self.examples = Some(examples);
         }
         shard.reject(reason);
+        watcher.rejected(reason, text);
     }
 }

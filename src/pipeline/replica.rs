@@ -75,7 +75,7 @@ impl Pipeline {
 
     /// Counts lines that a replica deferred. The replica counts their bytes.
     pub fn feed_deferred(&mut self, shard: &mut Shard, text: &[u8]) {
-        self.feed_lines(shard, text);
+        self.feed_lines(shard, text, &mut ());
     }
 
     /// Returns the number of lines that were counted into the shard or deferred.

@@ -35,6 +35,7 @@ mod initial;
 mod join;
 mod journal;
 mod lifecycle;
+mod lines;
 mod many;
 #[cfg(feature = "stack")]
 mod native;

@@ -7,6 +7,7 @@ mod opened;
 mod part;
 mod pool;
 mod reading;
+mod selector;
 mod session;
 
 use std::path::{Path, PathBuf};
@@ -30,6 +31,7 @@ use crate::text_file::Accept;
 use pool::Pool;
 
 pub(super) use pool::Threads;
+pub(super) use selector::Selector;
 pub(super) use session::{Aim, Session};
 
 /// Options that select logs and their format.
@@ -56,7 +58,31 @@ pub(super) struct Logs {
 
 impl Logs {
     /// Reads all logs. A timeline joins no lines; only for families do known series start at 0.
-    pub(super) fn read(&self, aim: Aim, threads: Threads) -> Result<Session, Failure> {
+    pub(super) fn read(&self, aim: Aim, threads: Threads) -> Result<Session<'_>, Failure> {
+        self.read_all(&self.paths, aim, threads, None)
+    }
+
+    /// Reads these logs on one thread, which passes their lines to a selector.
+    pub(super) fn select<'s>(
+        &self,
+        paths: &[PathBuf],
+        selector: &'s mut dyn Selector,
+    ) -> Result<Session<'s>, Failure> {
+        self.read_all(paths, Aim::Families, Threads::ONE, Some(selector))
+    }
+
+    /// Returns the positional arguments.
+    pub(super) fn paths(&self) -> &[PathBuf] {
+        &self.paths
+    }
+
+    fn read_all<'s>(
+        &self,
+        paths: &[PathBuf],
+        aim: Aim,
+        threads: Threads,
+        selector: Option<&'s mut dyn Selector>,
+    ) -> Result<Session<'s>, Failure> {
         let step = aim.step();
         let config = self.config.as_deref().map(checked).transpose()?;
         let limits = config.as_ref().map(|config| config.limits);
@@ -75,6 +101,7 @@ impl Logs {
         let mut session = Session {
             links: Links::default().reconfigure(fronts, waiting),
             sources: known.map_or_else(Vec::new, |config| config.sources.clone()),
+            all_sources: (config.as_ref()).map_or_else(Vec::new, |config| config.sources.clone()),
             names,
             pattern,
             limits,
@@ -86,13 +113,17 @@ impl Logs {
             aim,
             left_out: Vec::new(),
             suppressed: Vec::new(),
-            progress: self.progress(),
+            progress: match &selector {
+                Some(selector) if !selector.shows_progress() => ProgressBar::hidden(),
+                _ => progress(paths),
+            },
+            selector,
             pool: Pool::start(threads),
             part_bytes: threads.part_bytes,
             warm_up_bytes: threads.warm_up_bytes,
             merged_lines: 0,
         };
-        for log in &self.paths {
+        for log in paths {
             if let Err(failure) = session.read(log) {
                 // A log before it may have failed first.
                 session.merge_all()?;
@@ -121,15 +152,15 @@ impl Logs {
         }
         Ok(only_source(config).map(|only| Arc::clone(&only.pattern)))
     }
+}
 
-    /// Returns a progress bar over the bytes of all files; hidden unless standard error is a terminal.
-    fn progress(&self) -> ProgressBar {
-        let size = |log| std::fs::metadata(log).map_or(0, |meta| meta.len());
-        let bar = ProgressBar::new(self.paths.iter().map(size).sum());
-        let template = "{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
-        let style = ProgressStyle::with_template(template);
-        bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-    }
+/// Returns a progress bar over the bytes of all files; hidden unless standard error is a terminal.
+fn progress(paths: &[PathBuf]) -> ProgressBar {
+    let size = |log| std::fs::metadata(log).map_or(0, |meta| meta.len());
+    let bar = ProgressBar::new(paths.iter().map(size).sum());
+    let template = "{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+    let style = ProgressStyle::with_template(template);
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 fn only_source(config: Option<&Config>) -> Option<&config::Source> {

@@ -23,7 +23,7 @@ enum Shared {
     Rest { lines: u64, offset: u64 },
 }
 
-impl Session {
+impl Session<'_> {
     /// Counts all lines of one log, or shares them out.
     pub(super) fn read(&mut self, log: &Path) -> Result<(), Failure> {
         if may_wait(log) {
@@ -55,7 +55,7 @@ impl Session {
         let counts = &mut self.formats[at];
         let before = counts.pipeline.lines(&counts.shard);
         counts.pipeline.collect_examples(&counts.shard);
-        self.feed(at, &batch);
+        self.feed(at, &batch)?;
         let mut offset = batch.end().offset;
         let is_shared = loop {
             if opened.is_regular && self.may_share(at) {
@@ -65,7 +65,7 @@ impl Session {
             let Some(batch) = batch.map_err(|error| unreadable(log, error))? else {
                 break false;
             };
-            self.feed(at, &batch);
+            self.feed(at, &batch)?;
             offset = batch.end().offset;
         };
         let counts = &mut self.formats[at];
@@ -101,15 +101,21 @@ impl Session {
     }
 
     /// Counts lines on this thread.
-    fn feed(&mut self, at: usize, batch: &Batch<'_>) {
+    fn feed(&mut self, at: usize, batch: &Batch<'_>) -> Result<(), Failure> {
         let counts = &mut self.formats[at];
         counts.bytes += batch.bytes().len() as u64;
-        counts.pipeline.feed(&mut counts.shard, batch);
+        match &mut self.selector {
+            None => counts.pipeline.feed(&mut counts.shard, batch),
+            Some(selector) => {
+                selector.feed(at, &mut counts.pipeline, &mut counts.shard, batch)?;
+            }
+        }
         if let Some(prefix) = &mut counts.prefix {
             prefix.add(batch);
         }
         // Files are read one after the other, so the time of reading has no meaning.
         counts.pipeline.flush_joins(Micros(0));
+        Ok(())
     }
 
     /// Lets other threads count lines of a log.

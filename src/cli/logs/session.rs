@@ -12,6 +12,7 @@ use indicatif::ProgressBar;
 
 use super::part::SharedFormat;
 use super::pool::Pool;
+use super::selector::Selector;
 use crate::aggregate::{Ledger, Shard};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::format_names::FormatNames;
@@ -65,7 +66,7 @@ pub(crate) struct FormatCounts {
 }
 
 /// State of one pass over logs.
-pub(crate) struct Session {
+pub(crate) struct Session<'s> {
     pub(super) names: FormatNames,
     pub(super) pattern: Option<Arc<Pattern>>,
     pub(super) limits: Limits,
@@ -77,6 +78,8 @@ pub(crate) struct Session {
     pub(super) rejects: Rejects,
     /// Sources of the configuration, which assign a format to a path.
     pub(super) sources: Vec<config::Source>,
+    /// All sources of the configuration.
+    pub(super) all_sources: Vec<config::Source>,
     /// Links between formats.
     pub(crate) links: Links,
     pub(super) aim: Aim,
@@ -94,9 +97,11 @@ pub(crate) struct Session {
     pub(super) warm_up_bytes: u64,
     /// Lines of the log whose parts are merged, before the next part.
     pub(super) merged_lines: u64,
+    /// Receives the lines, if any are selected; then there is no pool.
+    pub(super) selector: Option<&'s mut dyn Selector>,
 }
 
-impl Session {
+impl Session<'_> {
     /// Returns the given pattern, or the pattern and the routes of the source that follows the log, or the recognised
     /// pattern and the routes of the sources with that pattern, if they agree.
     pub(super) fn settings_of(
@@ -175,6 +180,16 @@ impl Session {
             let known = pipeline.initialise(&mut shard).into_iter();
             self.left_out.extend(known.filter(|known| !known.is_there));
         }
+        if let Some(selector) = &mut self.selector {
+            let is_given = self.pattern.is_some();
+            let same = self.all_sources.iter().filter(|source| {
+                let known = source.routes.as_ref().map(|routes| &routes.name);
+                let is_same = known == routes.as_ref().map(|routes| &routes.name);
+                source.pattern.name() == pattern.name() && (is_given || is_same)
+            });
+            let sources = same.map(|source| source.name.clone()).collect();
+            selector.begin(&pattern, &pipeline, sources)?;
+        }
         let number = self.formats.len();
         let pool = self.pool.as_ref();
         let settings = pool.and_then(|_| pipeline.replica_settings(&mut shard));
@@ -189,6 +204,14 @@ impl Session {
             prefix,
         });
         Ok(number)
+    }
+
+    /// Releases the selector, once all is read.
+    pub(crate) fn without_selector<'n>(self) -> Session<'n> {
+        Session {
+            selector: None,
+            ..self
+        }
     }
 
     /// Warns on standard error of rejected lines, with examples, unless the result counts them (`is_counted`); also of
