@@ -7,6 +7,7 @@ mod examples;
 mod initial;
 mod joined;
 mod names;
+mod read_wide;
 mod rejects;
 mod replica;
 mod saved;

@@ -31,7 +31,7 @@ use sample::is_of;
 use selection::Selection;
 use target::{Absence, passes};
 
-/// Print the log lines behind a count.
+/// Show the log lines behind a count.
 ///
 /// SERIES is a series as /metrics shows it, in single quotes, with all of its labels or some, with or without its name:
 /// `httplog_requests_total{route="home",status="502"}`. An argument with `{` in it, or a name that ends in `_total`,
@@ -51,17 +51,17 @@ pub struct Lines {
     /// `2026-11-22T03:00 2026-11-22T04:00`. A time without a zone is one of the clock that the log was written by
     #[arg(long, num_args = 2, value_names = ["FROM", "TO"])]
     between: Vec<String>,
-    /// Print these fields, numbers and labels in columns, separated by tabs: `time,route,duration`. Durations are in
+    /// Show these fields, numbers and labels in columns, separated by tabs: `time,route,duration`. Durations are in
     /// seconds, `-` is an absent value
     #[arg(long, value_name = "NAMES", value_delimiter = ',', conflicts_with_all = ["json", "count"])]
     fields: Vec<String>,
-    /// Print an object for each line, with all its fields and the labels of its series
+    /// Show an object for each line, with all its fields and the labels of its series
     #[arg(long, conflicts_with = "count")]
     json: bool,
-    /// Print the value of the series that the lines add up to
+    /// Show the value of the series that the lines add up to
     #[arg(long)]
     count: bool,
-    /// Print the lines that were rejected for this reason: mismatch, number, overlong or ambiguous
+    /// Show the lines that were rejected for this reason: mismatch, number, overlong or ambiguous
     #[arg(long, value_name = "REASON", conflicts_with_all = ["conditions", "between", "fields"])]
     reject: Option<String>,
     #[command(flatten)]

@@ -45,7 +45,7 @@ pub(super) struct Totals {
 /// The selection of one format's lines.
 struct Format<'c> {
     target: Option<Target<'c>>,
-    /// The reason why there is no target.
+    /// The reason why a target is missing.
     absent: Option<Absence>,
     /// Decisions by the number of the row.
     decisions: Vec<Decision>,

@@ -97,7 +97,7 @@ pub(crate) struct Session<'s> {
     pub(super) warm_up_bytes: u64,
     /// Lines of the log whose parts are merged, before the next part.
     pub(super) merged_lines: u64,
-    /// Receives the lines, if any are selected; then there is no pool.
+    /// Receives the lines, if any are selected; then the pool is absent.
     pub(super) selector: Option<&'s mut dyn Selector>,
 }
 
