@@ -365,12 +365,13 @@ impl Pipeline {
         {
             return named;
         }
-        record.target.map_or(RouteId::OTHER, |target| {
-            let escaping = self.pattern.escaping();
-            let target = escaping.undo(target, &mut self.unescaped);
-            let target = self.target_form.restore(target, &mut self.restored);
-            self.router.route(target, record.status)
-        })
+        let Some(target) = record.target else {
+            return RouteId::OTHER;
+        };
+        let escaping = self.pattern.escaping();
+        let target = escaping.undo(target, &mut self.unescaped);
+        let target = self.target_form.restore(target, &mut self.restored);
+        self.router.route(target, record.status)
     }
 }
 
