@@ -58,6 +58,8 @@ pub(super) struct NotAssembled<F: Fs = RealFs> {
 pub(super) struct Assembled {
     pub(super) workers: Vec<Worker>,
     pub(super) links: Links,
+    /// Reason for which the web configuration before stays in force.
+    pub(super) web_fault: Option<String>,
 }
 
 impl Assembly {
@@ -81,11 +83,14 @@ impl Assembly {
         let (works, links) =
             self.make_sources(config, resolvers, works, links, saved, &narrowed)?;
         let workers = self.start(threads, works, &links);
-        if let Some(web) = &self.web {
-            web.apply(&config.web);
-        }
+        let web = self.web.as_ref();
+        let web_fault = web.and_then(|web| web.apply(&config.web));
         self.telemetry.config_loaded(self.clock.wall());
-        Ok(Assembled { workers, links })
+        Ok(Assembled {
+            workers,
+            links,
+            web_fault,
+        })
     }
 
     /// Takes threads for this many sources from the system: as many as there are processors, or as it allows.

@@ -71,8 +71,9 @@ impl WebControl {
         })
     }
 
-    /// Applies a reloaded configuration. May wait for files.
-    pub(super) fn apply(&self, config: &Web) {
+    /// Applies a reloaded configuration, and reads its files. Returns the reason for which the policy before stays in force, if
+    /// they have errors. May wait for files.
+    pub(super) fn apply(&self, config: &Web) -> Option<String> {
         let mut state = lock(&self.reader.state);
         let mut file = file_of(config);
         if self.is_given {
@@ -84,9 +85,18 @@ impl WebControl {
                 file,
                 ..State::default()
             };
-            drop(state);
-            self.policies.check_now();
         }
+        drop(state);
+        self.policies.check_now();
+        // Another thread's check ends first.
+        let state = lock(&self.reader.state);
+        let (Some(_), Some(file)) = (&state.refused, &state.file) else {
+            return None;
+        };
+        let path = file.path.display();
+        Some(format!(
+            "reloaded, but the previous web configuration stays in force: {path} has errors, which `check` reports"
+        ))
     }
 
     /// Looks at the files on a thread of its own.

@@ -5,12 +5,12 @@
 //! followed by another one, so that the last request wins.
 
 mod ending;
+mod outcome;
 
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sd_notify::NotifyState;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
@@ -337,7 +337,7 @@ impl Workers {
         if let Some(origin) = &self.origin {
             tracing::info!("configuration reloaded from {}", origin.path.display());
         }
-        self.end_reload(&Ok(()));
+        self.end_reload(&assembled.web_fault.map_or(Ok(()), Err));
     }
 
     /// Refuses the configuration of a reload whose step takes too long.
@@ -385,21 +385,5 @@ impl Workers {
         self.access.set_sources(names.chain(parked));
         let threads = self.running.iter().map(Worker::control).collect();
         self.assembly.shards.set_threads(threads);
-    }
-
-    fn refuse(&mut self, why: &str) {
-        self.assembly.telemetry.config_refused();
-        tracing::error!("configuration not reloaded, the previous one stays in force: {why}");
-        self.end_reload(&Err(why.to_owned()));
-    }
-
-    /// Notifies systemd of the end of a reload, and begins the next one if it was requested meanwhile.
-    fn end_reload(&mut self, outcome: &ReloadOutcome) {
-        systemd::notify(NotifyState::Ready);
-        if !self.is_requested {
-            self.clients.send(outcome);
-        } else if self.reload.is_none() {
-            self.load();
-        }
     }
 }

@@ -11,7 +11,7 @@ use warp::reply::Response;
 
 use super::response;
 
-/// Outcome of a reload; an error says why the configuration was not applied.
+/// Outcome of a reload; an error says what was not applied, and why.
 pub type ReloadOutcome = Result<(), String>;
 
 /// Receiver of such requests.
@@ -51,11 +51,7 @@ pub(super) async fn obey(
         }
         ClientOrder::Reload => match receiver.reload().await {
             Ok(Ok(())) => response::text(StatusCode::OK, "reloaded\n"),
-            Ok(Err(why)) => {
-                let text =
-                    format!("not reloaded, the previous configuration stays in force: {why}\n");
-                response::text(StatusCode::INTERNAL_SERVER_ERROR, text)
-            }
+            Ok(Err(why)) => response::text(StatusCode::INTERNAL_SERVER_ERROR, why + "\n"),
             Err(_) => response::text(StatusCode::SERVICE_UNAVAILABLE, "shutting down\n"),
         },
     }

@@ -131,3 +131,29 @@ fn users_change_without_a_restart_and_a_faulty_file_changes_nothing() {
         crate::support::get(&format!("http://{}/-/healthy", site.daemon().socket())).map(|_| ())
     });
 }
+
+#[test]
+fn a_reload_by_http_tells_that_the_web_configuration_has_errors() {
+    let mut site = Site::new();
+    site.start_with(&users(&[("scraper", "one")]), "enable_lifecycle = true\n");
+    let reload = || {
+        let url = format!("http://{}/-/reload", site.daemon().socket());
+        let agent = ureq::Agent::config_builder().http_status_as_error(false);
+        let agent = ureq::Agent::from(agent.build());
+        let login = login("scraper", "one");
+        let (name, value) = login.trim_end().split_once(": ").unwrap();
+        let mut response = agent.post(&url).header(name, value).send_empty().unwrap();
+        let text = response.body_mut().read_to_string().unwrap();
+        (response.status().as_u16(), text)
+    };
+    assert_eq!(reload(), (200, "reloaded\n".to_owned()));
+    let good = fs::read_to_string(site.path("web.yml")).unwrap();
+    for _ in 0..2 {
+        fs::write(site.path("web.yml"), good.clone() + "nonsense: 1\n").unwrap();
+        let (status, said) = reload();
+        assert_eq!(status, 500, "{said}");
+        assert!(said.contains("web.yml has errors"), "{said}");
+    }
+    fs::write(site.path("web.yml"), &good).unwrap();
+    assert_eq!(reload().0, 200);
+}
