@@ -197,13 +197,21 @@ impl Router {
     }
 
     /// Returns the route of a request target as logged. The status matters only while learning.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "once for each line, in two copies of the loop over lines: one watches"
+    )]
+    #[inline(always)]
     pub fn route(&mut self, target: &[u8], status: Option<Status>) -> RouteId {
         self.resolve(target, status).id()
     }
 
     /// Resolves a request target as logged. The status matters only while learning.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "once for each line, in two copies of the loop over lines: one watches"
+    )]
+    #[inline(always)]
     pub fn resolve(&mut self, target: &[u8], status: Option<Status>) -> Resolution {
         match &mut self.mode {
             Mode::Learning(_) => Resolution::Folded(self.learn(target, status)),
