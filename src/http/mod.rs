@@ -3,7 +3,7 @@
 //! Invariant: a client cannot hold a connection or memory beyond [`Limits`], and no request text
 //! reaches a metric or the log.
 //!
-//! Parse an [`Address`], [`Listener::bind`] it before anything else is started, fill in
+//! Parse an [`Address`], [`Listener::bind_all`] before anything else is started, fill in
 //! [`Routes`], then [`serve`] until stopped.
 
 mod accept;
