@@ -44,7 +44,7 @@ pub(super) enum Phase {
 pub(super) struct Connections {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) observer: Arc<dyn Observer>,
-    limits: Limits,
+    pub(super) limits: Limits,
     open: Mutex<BTreeMap<u64, Arc<Progress>>>,
     registered: AtomicU64,
     is_stopping: AtomicBool,

@@ -259,17 +259,34 @@ pub(super) enum Accepted {
     Unix(UnixStream),
 }
 
+/// The first move of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FirstMove {
+    /// It has sent nothing yet.
+    None,
+    /// It has sent something.
+    Bytes,
+    /// It has closed its side without a request.
+    Left,
+}
+
 impl Accepted {
-    /// Returns whether the client has closed its side without a request.
-    pub(super) fn has_left(&self) -> bool {
-        let fd = match self {
+    pub(super) fn first_move(&self) -> FirstMove {
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        match rustix::net::recv(self, &mut [0], flags) {
+            Ok((_, 0)) => FirstMove::Left,
+            Ok(_) => FirstMove::Bytes,
+            Err(Errno::AGAIN | Errno::INTR) => FirstMove::None,
+            Err(_) => FirstMove::Left,
+        }
+    }
+}
+
+impl AsFd for Accepted {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
             Self::Tcp(tcp) => tcp.as_fd(),
             Self::Unix(unix) => unix.as_fd(),
-        };
-        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-        match rustix::net::recv(fd, &mut [0], flags) {
-            Ok((_, length)) => length == 0,
-            Err(error) => error != Errno::AGAIN && error != Errno::INTR,
         }
     }
 }
@@ -294,7 +311,7 @@ mod tests {
         let mut polled = [PollFd::new(&listener, PollFlags::IN)];
         assert_eq!(poll(&mut polled, None), Ok(1));
         let accepted = listener.accept().unwrap();
-        assert!(accepted.has_left());
+        assert_eq!(accepted.first_move(), FirstMove::Left);
         let Accepted::Tcp(accepted) = accepted else {
             panic!("not a TCP connection");
         };

@@ -135,10 +135,13 @@ fn the_oldest_connection_without_a_request_makes_room_and_one_whose_request_has_
     let mut begun = server.connect();
     begun.write_all(b"GET /-/healthy HTTP/1.1\r\n").unwrap();
     server.seen.wait_for(1, |event| *event == HttpEvent::Opened);
-    let mut oldest = server.connect();
-    server.seen.wait_for(2, |event| *event == HttpEvent::Opened);
-    let mut younger = server.connect();
-    server.seen.wait_for(3, |event| *event == HttpEvent::Opened);
+    let [mut oldest, mut younger] = [(); 2].map(|()| {
+        let mut idle = server.connect();
+        let request = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n";
+        idle.write_all(request).unwrap();
+        assert!(response_on(&mut idle).ends_with("ok\n"));
+        idle
+    });
     assert!(server.get("/-/healthy").ends_with("ok\n"));
     assert_eq!(rest_of(&mut oldest), "");
     assert_eq!(server.seen.count(HttpEvent::Displaced), 1);

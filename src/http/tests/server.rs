@@ -4,6 +4,7 @@ use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 
 use super::*;
+use crate::http::acceptor::SILENT;
 
 #[test]
 fn a_connection_serves_several_requests() {
@@ -151,4 +152,48 @@ fn more_clients_than_the_usual_backlog_can_wait_to_be_accepted() {
         .map(|_| TcpStream::connect_timeout(&address, Duration::from_millis(500)))
         .collect();
     assert!(clients.iter().all(Result::is_ok));
+}
+
+/// A silent client of a unix socket is accepted at once; one of TCP is held back by the kernel.
+#[test]
+fn silent_clients_take_no_place_and_the_oldest_makes_room() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("metrics.sock");
+    let limits = Limits {
+        connections: 1,
+        head: PATIENCE * 4,
+        ..Limits::default()
+    };
+    let socket = Address::Unix(path.clone());
+    let server = Server::on("127.0.0.1:0", Gauge(1), limits, &[socket]);
+    let mut silent: Vec<UnixStream> = (0..=SILENT)
+        .map(|_| UnixStream::connect(&path).unwrap())
+        .collect();
+    server
+        .seen
+        .wait_for(1, |event| *event == HttpEvent::Displaced);
+    assert_eq!(rest_of(&mut silent[0]), "");
+    // The only place is free, and each of the others is served once it sends a request.
+    assert!(server.get("/-/healthy").ends_with("ok\n"));
+    for stream in [1, SILENT] {
+        let request = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        silent[stream].write_all(request).unwrap();
+        assert!(rest_of(&mut silent[stream]).ends_with("ok\n"));
+    }
+    assert_eq!(server.seen.count(HttpEvent::Displaced), 1);
+}
+
+#[test]
+fn a_client_that_stays_silent_is_disconnected() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("metrics.sock");
+    let limits = Limits {
+        head: Duration::from_millis(20),
+        ..Limits::default()
+    };
+    let socket = Address::Unix(path.clone());
+    let server = Server::on("127.0.0.1:0", Gauge(1), limits, &[socket]);
+    let mut silent = UnixStream::connect(&path).unwrap();
+    assert_eq!(rest_of(&mut silent), "");
+    assert_eq!(server.seen.count(HttpEvent::Opened), 0);
 }
