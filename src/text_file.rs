@@ -5,7 +5,7 @@
 
 use std::fs::{File, FileType};
 use std::io::{self, Read};
-use std::os::unix::fs::FileTypeExt as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,6 +26,33 @@ pub enum Accept {
     /// Also a pipe that a program writes to, as in `init <(nginx -T)`: the file is read once, for the user who typed
     /// its name.
     RegularOrPipe,
+}
+
+/// Identity of a file and its content: another stamp means that the file was replaced or changed. Within the granularity of the
+/// file system's clock, a file may change without another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    /// Time of the last change of the content, in seconds and nanoseconds since 1970.
+    pub modified: (i64, i64),
+    /// Time of the last change of the file itself, likewise.
+    pub changed: (i64, i64),
+}
+
+impl Stamp {
+    /// Returns the stamp of a file; `None` if it does not exist or cannot be reached.
+    pub fn of(path: &Path) -> Option<Self> {
+        let file = std::fs::metadata(path).ok()?;
+        Some(Self {
+            device: file.dev(),
+            inode: file.ino(),
+            size: file.size(),
+            modified: (file.mtime(), file.mtime_nsec()),
+            changed: (file.ctime(), file.ctime_nsec()),
+        })
+    }
 }
 
 /// A file cannot be read.

@@ -2,7 +2,6 @@
 //!
 //! Invariant: a dump that is invalid or still being written changes nothing.
 
-use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +9,7 @@ use std::time::Duration;
 use crate::config::Routes;
 use crate::diag::Report;
 use crate::route::Resolver;
+use crate::text_file::Stamp;
 
 /// Poll interval.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -25,17 +25,6 @@ pub(super) struct Views {
     /// Stamp at the latest poll.
     seen: Option<Stamp>,
     due: Duration,
-}
-
-/// Identity of a file and its content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
-    device: u64,
-    inode: u64,
-    size: u64,
-    /// Seconds and nanoseconds.
-    modified: (i64, i64),
-    changed: (i64, i64),
 }
 
 /// Result of a reload.
@@ -58,7 +47,7 @@ impl Views {
         };
         Some(Self {
             routes: Arc::clone(routes),
-            known: Stamp::read(&path).filter(is_older),
+            known: Stamp::of(&path).filter(is_older),
             seen: None,
             due: Duration::ZERO,
             path,
@@ -71,7 +60,7 @@ impl Views {
             return None;
         }
         self.due = now + PAUSE;
-        let stamp = Stamp::read(&self.path);
+        let stamp = Stamp::of(&self.path);
         let is_still = stamp == self.seen;
         self.seen = stamp;
         if !is_still || stamp == self.known {
@@ -81,20 +70,6 @@ impl Views {
         let mut report = Report::default();
         let resolver = self.routes.load(&mut report);
         Some(Reread { resolver, report })
-    }
-}
-
-impl Stamp {
-    /// Reads the stamp of a file; `None` if it cannot be read.
-    fn read(path: &PathBuf) -> Option<Self> {
-        let file = std::fs::metadata(path).ok()?;
-        Some(Self {
-            device: file.dev(),
-            inode: file.ino(),
-            size: file.size(),
-            modified: (file.mtime(), file.mtime_nsec()),
-            changed: (file.ctime(), file.ctime_nsec()),
-        })
     }
 }
 

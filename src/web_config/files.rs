@@ -2,12 +2,10 @@
 //!
 //! Invariant: a file's stamp is taken before the file is read, so that a later change is noticed.
 
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::text_file::{self, Accept, ReadError};
+use crate::text_file::{self, Accept, ReadError, Stamp};
 
 /// Age from which a file's stamp tells whether it has changed. Within the granularity of the clock of a file system, it may
 /// change without a trace.
@@ -16,17 +14,6 @@ const SETTLED: Duration = Duration::from_secs(1);
 /// The stamps of files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stamps(Vec<(PathBuf, Option<Stamp>)>);
-
-/// What changes with a file. `None` stands for a file that does not exist or cannot be reached.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Stamp {
-    device: u64,
-    inode: u64,
-    size: u64,
-    /// In seconds and nanoseconds.
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
 
 /// Reads files and stamps them.
 #[derive(Debug, Default)]
@@ -60,19 +47,6 @@ impl Stamps {
             let at = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
             // Also for a file of the future: its time tells nothing.
             at + SETTLED < since
-        })
-    }
-}
-
-impl Stamp {
-    fn of(path: &Path) -> Option<Self> {
-        let found: Metadata = std::fs::metadata(path).ok()?;
-        Some(Self {
-            device: found.dev(),
-            inode: found.ino(),
-            size: found.size(),
-            modified: (found.mtime(), found.mtime_nsec()),
-            changed: (found.ctime(), found.ctime_nsec()),
         })
     }
 }

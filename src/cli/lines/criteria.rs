@@ -15,7 +15,7 @@ use crate::model::Field;
 /// The name of the label of a histogram's bounds.
 pub(super) const LE: &str = "le";
 
-/// What lines are selected by.
+/// Criteria of a selection.
 #[derive(Debug, Default)]
 pub(super) struct Criteria {
     pub(super) series: Option<Series>,

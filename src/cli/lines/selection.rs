@@ -28,7 +28,7 @@ pub(super) struct Selection<'c, W> {
     out: &'c mut W,
 }
 
-/// What was found.
+/// The result of a selection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Totals {
     /// Lines that were selected.
@@ -60,7 +60,7 @@ struct FieldReader {
     scratch: Scratch,
 }
 
-/// Whether the lines of a row have the wanted label values.
+/// Decision about a row: its lines have the wanted label values, or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Decision {
     Unknown,

@@ -16,7 +16,7 @@ use crate::label::{Charset, Label, Method, OTHER, Scheme};
 use crate::model::{Field, FieldSet};
 use crate::pipeline::Pipeline;
 
-/// What is selected of the lines of a format.
+/// The selection among the lines of a format.
 #[derive(Debug)]
 pub(super) struct Target<'c> {
     /// The family whose label values are tested, by its number in the shard; `None` if any recorded line will do.

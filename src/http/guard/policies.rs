@@ -43,7 +43,7 @@ pub(in crate::http) struct InForce {
     bucket: Option<Arc<Mutex<Bucket>>>,
 }
 
-/// What a policy means for a connection that was opened under another one.
+/// Standing of a connection that was opened under another policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::http) enum Standing {
     /// The connection goes on.
