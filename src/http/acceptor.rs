@@ -105,9 +105,8 @@ impl Acceptor {
 impl Accepting {
     fn run(mut self) -> Stopped {
         loop {
-            match self.handle_events() {
-                Ok(()) => {}
-                Err(stopped) => return stopped,
+            if let Err(stopped) = self.handle_events() {
+                return stopped;
             }
         }
     }

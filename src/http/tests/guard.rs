@@ -36,16 +36,6 @@ fn status(response: &str) -> &str {
     response.split(' ').nth(1).unwrap_or("none")
 }
 
-/// Policies that a test puts in force.
-#[derive(Default)]
-struct Next(Mutex<Option<Policy>>);
-
-impl PolicySource for Next {
-    fn check(&self) -> Option<Policy> {
-        self.0.lock().unwrap().take()
-    }
-}
-
 #[test]
 fn only_users_with_their_passwords_see_anything() {
     let server = start(policy(), None);

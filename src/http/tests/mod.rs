@@ -87,6 +87,16 @@ impl Scrape for Gauge {
     }
 }
 
+/// The policy that a test puts in force next.
+#[derive(Default)]
+struct Next(Mutex<Option<Policy>>);
+
+impl PolicySource for Next {
+    fn check(&self) -> Option<Policy> {
+        self.0.lock().unwrap().take()
+    }
+}
+
 impl Server {
     fn start() -> Self {
         Self::with(Gauge(1), Limits::default())

@@ -300,16 +300,6 @@ fn a_close_is_announced() {
     assert!(page.ends_with(b"up 1\n"));
 }
 
-/// Policies that a test puts in force, once each.
-#[derive(Default)]
-struct Next(Mutex<Option<Policy>>);
-
-impl PolicySource for Next {
-    fn check(&self) -> Option<Policy> {
-        self.0.lock().unwrap().take()
-    }
-}
-
 #[test]
 fn tls_is_turned_on_replaced_and_turned_off_for_the_next_connections() {
     let next = Arc::<Next>::default();
