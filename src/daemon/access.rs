@@ -3,20 +3,43 @@
 //! Invariant: the reason is of the latest event; an open input has none.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
+use super::control::lock;
 use crate::source::{FileEvent, StreamEvent};
 
 /// State of a source's input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Access {
+    /// No attempt to open it was made yet.
+    Untried,
     /// A file, pipe or socket is open, or standard input has ended.
     Open,
     /// The file or FIFO does not exist yet. Not an error: it may appear.
     Waiting(String),
     /// The input cannot be opened.
     Failing(String),
+}
+
+impl Access {
+    /// Returns the name of the state.
+    pub(super) fn state(&self) -> &'static str {
+        match self {
+            Self::Untried => "untried",
+            Self::Open => "open",
+            Self::Waiting(_) => "waiting",
+            Self::Failing(_) => "failing",
+        }
+    }
+
+    /// Returns why the input is not open; `None` if it is.
+    pub(super) fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Untried => Some("not tried yet"),
+            Self::Open => None,
+            Self::Waiting(reason) | Self::Failing(reason) => Some(reason),
+        }
+    }
 }
 
 /// The latest event of a source that tells its [`Access`].
@@ -26,7 +49,7 @@ pub(super) struct AccessRecord(Mutex<Option<Access>>);
 impl AccessRecord {
     /// Records an event of followed files.
     pub(super) fn file_event(&self, event: &FileEvent) {
-        let mut known = self.lock();
+        let mut known = lock(&self.0);
         match event {
             FileEvent::Unreadable { .. } | FileEvent::ManyUnreadable { .. } => {
                 *known = Some(Access::Failing(event.to_string()));
@@ -50,13 +73,13 @@ impl AccessRecord {
         match event {
             StreamEvent::Unavailable { is_missing, .. } => {
                 let why = event.to_string();
-                *self.lock() = Some(if *is_missing {
+                *lock(&self.0) = Some(if *is_missing {
                     Access::Waiting(why)
                 } else {
                     Access::Failing(why)
                 });
             }
-            StreamEvent::Opened { .. } | StreamEvent::Ended => *self.lock() = None,
+            StreamEvent::Opened { .. } | StreamEvent::Ended => *lock(&self.0) = None,
             _ => {}
         }
     }
@@ -66,89 +89,43 @@ impl AccessRecord {
         if open > 0 {
             return Access::Open;
         }
-        let known = self.lock().clone();
+        let known = lock(&self.0).clone();
         known.unwrap_or_else(|| Access::Waiting("no file".to_owned()))
     }
 
     /// Returns the state of a stream.
     pub(super) fn of_stream(&self) -> Access {
-        self.lock().clone().unwrap_or(Access::Open)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Access>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0).clone().unwrap_or(Access::Open)
     }
 }
 
-/// State of each source's input; `None` for one that was not tried yet.
-#[derive(Debug, Default)]
-pub(super) struct AccessTable(BTreeMap<String, Option<Access>>);
+/// State of each source's input, by name. Clones share one table, which any thread can read.
+#[derive(Clone, Debug, Default)]
+pub(super) struct AccessTable(Arc<Mutex<BTreeMap<String, Access>>>);
 
 impl AccessTable {
-    /// Replaces the sources; what is known of those that stay is kept. Sources that a reload adds do not interrupt the
-    /// readiness.
-    pub(super) fn set_sources<'n>(&mut self, names: impl Iterator<Item = &'n str>) {
-        let mut known = std::mem::take(&mut self.0);
-        let is_start = known.is_empty() || known.values().any(Option::is_none);
-        let added = (!is_start).then(|| Access::Waiting("not tried yet".to_owned()));
-        self.0 = names
+    /// Replaces the sources; what is known of those that stay is kept.
+    pub(super) fn set_sources<'n>(&self, names: impl Iterator<Item = &'n str>) {
+        let mut sources = lock(&self.0);
+        let mut known = std::mem::take(&mut *sources);
+        *sources = names
             .map(|name| {
-                let access = known.remove(name).unwrap_or_else(|| added.clone());
+                let access = known.remove(name).unwrap_or(Access::Untried);
                 (name.to_owned(), access)
             })
             .collect();
     }
 
     /// Notes the state of a source, unless a reload has removed it.
-    pub(super) fn note(&mut self, source: &str, access: Access) {
-        if let Some(known) = self.0.get_mut(source) {
-            *known = Some(access);
+    pub(super) fn note(&self, source: &str, access: Access) {
+        if let Some(known) = lock(&self.0).get_mut(source) {
+            *known = access;
         }
     }
 
-    /// Returns whether an attempt to open every source was made.
-    pub(super) fn all_tried(&self) -> bool {
-        self.0.values().all(Option::is_some)
-    }
-
-    /// Returns which sources are open, and why others are not.
-    pub(super) fn readiness(&self) -> Readiness {
-        Readiness::of(&self.0)
-    }
-}
-
-/// Readiness of all sources.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Readiness {
-    /// Every source is open or waits for a file.
-    pub(super) is_ready: bool,
-    /// The number of open sources and, in further lines, why others are not.
-    pub(super) report: String,
-}
-
-impl Readiness {
-    /// Returns the readiness of sources by name; `None` is one that was not tried yet.
-    fn of(sources: &BTreeMap<String, Option<Access>>) -> Self {
-        let is_open = |access: &&Option<Access>| **access == Some(Access::Open);
-        let open = sources.values().filter(is_open).count();
-        let is_ready = sources
-            .values()
-            .all(|access| matches!(access, Some(Access::Open | Access::Waiting(_))));
-        let word = if is_ready { "ready" } else { "not ready" };
-        let mut report = match sources.len() {
-            all if all == open => format!("{word}: every source is open\n"),
-            all => format!("{word}: {open} of {all} sources open\n"),
-        };
-        for (name, access) in sources {
-            let why = match access {
-                Some(Access::Open) => continue,
-                Some(Access::Waiting(why) | Access::Failing(why)) => why,
-                None => "not tried yet",
-            };
-            // Writing to a string cannot fail.
-            let _ = writeln!(report, "`{name}`: {why}");
-        }
-        Self { is_ready, report }
+    /// Returns a copy of the latest states.
+    pub(super) fn states(&self) -> BTreeMap<String, Access> {
+        lock(&self.0).clone()
     }
 }
 
@@ -158,42 +135,23 @@ mod tests {
 
     use super::*;
 
-    fn readiness(sources: &[(&str, Option<Access>)]) -> (bool, String) {
-        let sources = sources
-            .iter()
-            .map(|(name, access)| ((*name).to_owned(), access.clone()));
-        let Readiness { is_ready, report } = Readiness::of(&sources.collect());
-        (is_ready, report)
-    }
-
     #[test]
-    fn a_report_names_the_sources_that_are_not_open() {
-        let waiting = Some(Access::Waiting("no file at /a".into()));
-        let failing = Some(Access::Failing("cannot read fifo".into()));
-        let check = |sources: &[_], is_ready, report: &str| {
-            assert_eq!(readiness(sources), (is_ready, report.to_owned()));
+    fn a_reload_keeps_what_is_known_of_the_sources_that_stay() {
+        let table = AccessTable::default();
+        let shared = table.clone();
+        let states = |known: &[(&str, Access)]| {
+            let known = known
+                .iter()
+                .map(|(name, access)| ((*name).to_owned(), access.clone()));
+            assert_eq!(shared.states(), known.collect());
         };
-        let open = ("a", Some(Access::Open));
-        check(
-            std::slice::from_ref(&open),
-            true,
-            "ready: every source is open\n",
-        );
-        check(
-            &[open.clone(), ("w", waiting)],
-            true,
-            "ready: 1 of 2 sources open\n`w`: no file at /a\n",
-        );
-        check(
-            &[open.clone(), ("f", failing)],
-            false,
-            "not ready: 1 of 2 sources open\n`f`: cannot read fifo\n",
-        );
-        check(
-            &[open, ("n", None)],
-            false,
-            "not ready: 1 of 2 sources open\n`n`: not tried yet\n",
-        );
+        table.set_sources(["a", "b"].into_iter());
+        states(&[("a", Access::Untried), ("b", Access::Untried)]);
+        table.note("a", Access::Open);
+        table.note("b", Access::Open);
+        table.set_sources(["a", "c"].into_iter());
+        table.note("b", Access::Open);
+        states(&[("a", Access::Open), ("c", Access::Untried)]);
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod log_limiter;
 mod notice;
 mod observer;
 mod orders;
+mod readiness;
 mod recovery;
 mod reject_watch;
 mod reload;

@@ -5,6 +5,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
+use super::access::AccessTable;
 use super::commits::{Commits, FRESHEN_LIMIT};
 use super::control::{Control, lock, millis, poll_now};
 use crate::aggregate::{Accounts, Ledger, Shard};
@@ -31,6 +32,8 @@ pub struct Shards {
     sources: Mutex<Sources>,
     /// Threads that work on the sources.
     threads: Mutex<Vec<Arc<Control>>>,
+    /// State of each source's input.
+    access: AccessTable,
     telemetry: Arc<Telemetry>,
     clock: Arc<dyn Clock>,
     /// Present if what is served was committed before.
@@ -86,6 +89,7 @@ impl Shards {
         Self {
             sources: Mutex::default(),
             threads: Mutex::default(),
+            access: AccessTable::default(),
             telemetry,
             clock,
             commits: OnceLock::new(),
@@ -120,6 +124,11 @@ impl Shards {
             .map(|shard| shard.revision.load(Ordering::Acquire))
             .sum();
         (sources.before << 48) + rounds
+    }
+
+    /// Returns the state of each source's input, which the main loop keeps.
+    pub(super) fn access(&self) -> &AccessTable {
+        &self.access
     }
 
     /// Returns the threads that work on the sources.

@@ -41,6 +41,8 @@ pub struct Daemon {
     pub(super) web_control: WebControl,
     /// True once every source was tried.
     pub(super) started: watch::Sender<bool>,
+    /// The readiness that the log has named last.
+    pub(super) reported: Option<bool>,
     stop: Option<Stop>,
 }
 
@@ -118,6 +120,7 @@ impl Daemon {
             ready: Ready::default(),
             web_control,
             started: watch::Sender::new(false),
+            reported: None,
         })
     }
 

@@ -10,7 +10,6 @@ use sd_notify::NotifyState;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, timeout};
 
-use super::access::Readiness;
 use super::error::RunError;
 use super::orders::Order;
 use super::start::Daemon;
@@ -67,6 +66,8 @@ impl Daemon {
             stop: stop_limits.responses,
             ..Limits::default()
         };
+        let untried = self.workers.readiness();
+        self.ready.set(false, untried.json(false));
         let (stop_web, mut web_stopped) = watch::channel(());
         let listeners = std::mem::take(&mut self.listeners);
         let mut started = self.started.subscribe();
@@ -88,7 +89,8 @@ impl Daemon {
             served = web.end() => served,
         };
         systemd::notify(NotifyState::Stopping);
-        self.ready.set(false, "not ready: stopping\n");
+        let last = self.workers.readiness();
+        self.ready.set(false, last.json(true));
         tracing::info!("stopping");
         let stopped = stop_limits
             .stop(&mut self.workers, &mut web, &mut self.orders)
@@ -129,20 +131,21 @@ impl Daemon {
     /// Publishes which sources are open. Systemd is notified once, when every source was tried: a log that is missing or
     /// an address in use must not make the start of the service fail.
     fn report_readiness(&mut self) {
-        let Readiness { is_ready, report } = self.workers.readiness();
-        let was_ready = self.ready.set(is_ready, report.as_str());
-        let is_started = *self.started.borrow();
-        let is_first = self.workers.all_opened() && !is_started;
-        if is_first {
-            self.started.send_replace(true);
+        let readiness = self.workers.readiness();
+        let is_ready = readiness.is_ready();
+        self.ready.set(is_ready, readiness.json(false));
+        if !readiness.all_tried() {
+            return;
+        }
+        if !self.started.send_replace(true) {
             systemd::notify(NotifyState::Ready);
         }
-        if is_first || (is_started && was_ready != is_ready) {
-            let report = report.trim_end().replace('\n', "; ");
+        if self.reported.replace(is_ready) != Some(is_ready) {
+            let summary = readiness.summary();
             if is_ready {
-                tracing::info!("{report}");
+                tracing::info!("{summary}");
             } else {
-                tracing::warn!("{report}");
+                tracing::warn!("{summary}");
             }
         }
     }

@@ -212,7 +212,7 @@ fn counting(site: &Site, lines: u64) -> (Daemon, Arc<Shards>) {
     let (_orders, receiver) = Orders::without_signals();
     let mut daemon = site.daemon(receiver);
     let shards = daemon.shards();
-    drive(&mut daemon, "opened", Workers::all_opened);
+    drive(&mut daemon, "opened", Workers::all_tried);
     until("counted", || shards.ledger().recorded == lines);
     (daemon, shards)
 }
@@ -345,7 +345,7 @@ fn a_reload_that_the_system_has_no_thread_for_keeps_the_configuration_in_force()
     threads.store(1, Ordering::SeqCst);
     reload(&mut daemon);
     drive(&mut daemon, "reloaded", |workers| {
-        workers.names().count() == 2 && workers.all_opened()
+        workers.names().count() == 2 && workers.all_tried()
     });
     // The second source reads both lines, too.
     until("counted", || shards.ledger().recorded == 4);
@@ -401,7 +401,7 @@ fn stop_stuck(limits: StopLimits, second: bool) -> String {
     let mut daemon = site.daemon(receiver);
     let runtime = Arc::clone(&daemon.runtime);
     let shards = daemon.shards();
-    drive(&mut daemon, "opened", Workers::all_opened);
+    drive(&mut daemon, "opened", Workers::all_tried);
     until("counted", || shards.ledger().recorded == 1);
     let shard = shards.all().remove(0);
     let held = site.hold_up(&shard);

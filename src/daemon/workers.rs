@@ -14,12 +14,12 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
-use super::access::{AccessTable, Readiness};
 use super::aside::aside;
 use super::assembly::{Assembled, Assembly, NotAssembled};
 use super::begin::{Begun, Kept};
 use super::error::RunError;
 use super::notice::Notice;
+use super::readiness::Readiness;
 use super::reload::{Loaded, Loader, Origin, Reload, ReloadLimits, ReloadStep};
 use super::reload_clients::ReloadClients;
 use super::work::Work;
@@ -37,7 +37,6 @@ const RESUME_PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Workers {
     running: Vec<Worker>,
     links: Links,
-    access: AccessTable,
     notices: mpsc::UnboundedReceiver<Notice>,
     pub(super) assembly: Assembly,
     origin: Option<Origin>,
@@ -86,7 +85,6 @@ impl Workers {
         let mut workers = Self {
             running: assembled.workers,
             links: assembled.links,
-            access: AccessTable::default(),
             notices,
             assembly,
             origin,
@@ -124,13 +122,16 @@ impl Workers {
     }
 
     /// Returns whether an attempt to open every source was made.
-    pub(super) fn all_opened(&self) -> bool {
-        self.access.all_tried()
+    #[cfg(test)]
+    pub(super) fn all_tried(&self) -> bool {
+        self.readiness().all_tried()
     }
 
     /// Returns which sources are open, and why others are not.
     pub(super) fn readiness(&self) -> Readiness {
-        self.access.readiness()
+        Readiness {
+            sources: self.assembly.shards.access().states(),
+        }
     }
 
     /// Returns whether a reload starts workers at this time.
@@ -172,7 +173,7 @@ impl Workers {
     pub(super) fn handle(&mut self, event: WorkersEvent) -> Result<(), RunError> {
         match event {
             WorkersEvent::Notice(Notice::Access { source, access }) => {
-                self.access.note(&source, access);
+                self.assembly.shards.access().note(&source, access);
             }
             WorkersEvent::Notice(Notice::Ended(number)) => {
                 if let Some(works) = self.join(number)? {
@@ -382,7 +383,10 @@ impl Workers {
     fn publish(&mut self) {
         let names = self.running.iter().flat_map(Worker::names);
         let parked = self.parked.iter().map(|work| work.name.as_str());
-        self.access.set_sources(names.chain(parked));
+        self.assembly
+            .shards
+            .access()
+            .set_sources(names.chain(parked));
         let threads = self.running.iter().map(Worker::control).collect();
         self.assembly.shards.set_threads(threads);
     }

@@ -39,8 +39,8 @@ gunicorn already write.</p>
 <dt><a href="{healthy}">Health</a></dt>
 <dd><code>{healthy}</code> returns 200 while the process is running.</dd>
 <dt><a href="{ready}">Readiness</a></dt>
-<dd><code>{ready}</code> returns 200 if every source is open or waits for its file or FIFO, 503 if one cannot be opened or was
-not tried yet, and names those that are not open.</dd>
+<dd><code>{ready}</code> returns 200 if every source is open, and otherwise 503 with the sources that are not and
+why, as JSON.</dd>
 </dl>
 </main>
 </body>

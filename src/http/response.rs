@@ -19,6 +19,7 @@ use super::representation::Wanted;
 use super::scrape::NoPage;
 
 const PLAIN_TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 /// The request headers that decide the form of the metrics.
 const VARIES: HeaderValue = HeaderValue::from_static("Accept, Accept-Encoding");
@@ -132,6 +133,10 @@ pub(super) fn not_found(paths: &Paths) -> Response {
 
 pub(super) fn text(status: StatusCode, body: impl Into<Bytes>) -> Response {
     build(status, PLAIN_TEXT, body.into())
+}
+
+pub(super) fn json(status: StatusCode, body: Bytes) -> Response {
+    build(status, JSON, body)
 }
 
 fn build(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Response {

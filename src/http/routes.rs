@@ -38,26 +38,24 @@ pub struct Ready(Arc<Mutex<State>>);
 #[derive(Debug)]
 struct State {
     is_ready: bool,
-    report: Bytes,
+    /// JSON that explains the state.
+    body: Bytes,
 }
 
 impl Default for State {
     fn default() -> Self {
         Self {
             is_ready: false,
-            report: Bytes::from_static(b"not ready\n"),
+            body: Bytes::from_static(b"{\"ready\":false}\n"),
         }
     }
 }
 
 impl Ready {
-    /// Sets the state and the text that explains it, and returns the state before.
-    pub fn set(&self, is_ready: bool, report: &str) -> bool {
-        let mut state = self.lock();
-        if state.report != report.as_bytes() {
-            state.report = Bytes::copy_from_slice(report.as_bytes());
-        }
-        std::mem::replace(&mut state.is_ready, is_ready)
+    /// Sets the state and the JSON that explains it.
+    pub fn set(&self, is_ready: bool, body: impl Into<Bytes>) {
+        let body = body.into();
+        *self.lock() = State { is_ready, body };
     }
 
     fn response(&self) -> Response {
@@ -67,7 +65,7 @@ impl Ready {
         } else {
             StatusCode::SERVICE_UNAVAILABLE
         };
-        response::text(status, state.report.clone())
+        response::json(status, state.body.clone())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -203,7 +203,7 @@ fn a_partial_last_line_waits_for_its_end() {
 fn a_file_that_appears_later_is_read_from_its_beginning() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("nginx");
-    let daemon = Daemon::configured(
+    let daemon = Daemon::waiting(
         dir.path(),
         &config(folder.join("access.log").to_str().unwrap(), ""),
     );

@@ -257,12 +257,12 @@ fn a_unix_socket_is_served_and_removed() {
     // The file that a killed process left behind is replaced.
     for _ in 0..2 {
         let killed = Daemon::launch(dir.path(), run_configured(dir.path()));
-        killed.wait_until_said("ready: every source is open");
+        killed.wait_until_said("every source is open");
         drop(killed);
         assert!(socket.exists());
     }
     let daemon = Daemon::launch(dir.path(), run_configured(dir.path()));
-    daemon.wait_until_said("ready: every source is open");
+    daemon.wait_until_said("every source is open");
     let mut stream = UnixStream::connect(&socket).unwrap();
     stream
         .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
@@ -280,10 +280,10 @@ fn a_unix_socket_is_served_and_removed() {
 }
 
 /// The receiver of the notifications that systemd would get.
-struct Manager(UnixDatagram);
+pub struct Manager(UnixDatagram);
 
 impl Manager {
-    fn bind(path: &Path) -> Self {
+    pub fn bind(path: &Path) -> Self {
         let socket = UnixDatagram::bind(path).unwrap();
         socket
             .set_read_timeout(Some(Duration::from_mins(1)))
@@ -292,7 +292,7 @@ impl Manager {
     }
 
     /// Returns the lines of the next message other than a watchdog keep-alive.
-    fn receive(&self) -> Vec<String> {
+    pub fn receive(&self) -> Vec<String> {
         loop {
             let mut message = [0; 4096];
             let length = self.0.recv(&mut message).unwrap();
@@ -329,7 +329,7 @@ fn systemd_is_notified_of_every_change() {
 
     assert_eq!(manager.receive(), ["READY=1"]);
     // Written by a thread of its own, in this sequence.
-    let is_ready = "ready: every source is open";
+    let is_ready = "every source is open";
     daemon.wait_until_said(is_ready);
     let said = daemon.said();
     let said = said.split(is_ready).next().unwrap();

@@ -13,7 +13,7 @@ use crate::follow::Written;
 #[cfg(feature = "stack")]
 use crate::lifecycle::set_up;
 use crate::recorded::line;
-use crate::support::{Daemon, HEAD, Source, append, rename};
+use crate::support::{Daemon, HEAD, Source, append, following, rename};
 
 const SOURCES: usize = 100;
 
@@ -155,7 +155,7 @@ fn many_sources_are_followed_side_by_side() {
             log,
         })
         .collect();
-    let daemon = Daemon::follow(dir.path(), &sources);
+    let daemon = Daemon::waiting(dir.path(), &following(&sources));
     let written: Vec<Written> = names
         .iter()
         .zip(&paths)

@@ -38,7 +38,7 @@ fn a_standard_error_that_is_not_read_stops_neither_scrapes_nor_the_end() {
         let mut command = run_configured(dir.path());
         let mut child = command.stderr(writer).spawn().unwrap();
         drop(command);
-        let said = read_until(&mut stderr, "ready: every source is open");
+        let said = read_until(&mut stderr, "every source is open");
         let address = said.split("listening on ").nth(1).unwrap();
         let address = address.split_whitespace().next().unwrap();
         let process = Pid::from_child(&child);

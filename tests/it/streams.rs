@@ -219,7 +219,7 @@ fn hostile_peers_use_bounded_memory_and_lose_no_lines_of_others() {
 fn a_fifo_is_read_across_writers() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("access.fifo");
-    let daemon = Daemon::configured(dir.path(), &source("fifo = 'access.fifo'"));
+    let daemon = Daemon::waiting(dir.path(), &source("fifo = 'access.fifo'"));
     daemon.wait_until_said("No such file");
     mkfifoat(CWD, &path, Mode::RWXU).unwrap();
     let write = |text: &str| {

@@ -179,20 +179,20 @@ impl Source<'_> {
 impl Daemon {
     /// Starts a daemon on a free port with these sources, and waits until it is ready.
     pub fn follow(dir: &Path, sources: &[Source]) -> Self {
-        let mut config = String::from(HEAD);
-        for source in sources {
-            config.write_str(&source.toml()).unwrap();
-        }
-        Self::configured(dir, &config)
+        Self::configured(dir, &following(sources))
     }
 
     /// Starts a daemon on a configuration, and waits until it is ready.
     pub fn configured(dir: &Path, config: &str) -> Self {
-        let path = dir.join("config.toml");
-        fs::write(&path, config).unwrap();
-        let mut command = program(["run", "--config"]);
-        command.arg(path);
-        Self::start(dir, command)
+        Self::start(dir, configured(dir, config))
+    }
+
+    /// Starts a daemon on a configuration some of whose inputs do not exist, and waits until every source was tried.
+    pub fn waiting(dir: &Path, config: &str) -> Self {
+        let mut daemon = Self::launch(dir, configured(dir, config));
+        daemon.wait_until_listening();
+        daemon.wait_until_said("sources open; ");
+        daemon
     }
 
     /// Starts a daemon on a free port with these logs and options and without a configuration, and waits
@@ -326,6 +326,24 @@ impl Daemon {
     fn get(&self, path: &str) -> Result<String, String> {
         get(&format!("{}{path}", self.address))
     }
+}
+
+/// Returns a configuration that follows these sources.
+pub fn following(sources: &[Source]) -> String {
+    let mut config = String::from(HEAD);
+    for source in sources {
+        config.write_str(&source.toml()).unwrap();
+    }
+    config
+}
+
+/// Writes a configuration into a directory, and returns the command that runs on it.
+fn configured(dir: &Path, config: &str) -> Command {
+    let path = dir.join("config.toml");
+    fs::write(&path, config).unwrap();
+    let mut command = program(["run", "--config"]);
+    command.arg(path);
+    command
 }
 
 /// Fetches a URL and returns the response body.

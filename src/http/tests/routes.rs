@@ -107,15 +107,17 @@ fn health_is_always_ok() {
 #[test]
 fn readiness_is_reported_with_its_reason() {
     let server = Server::start();
-    assert!(server.get("/-/ready").starts_with("HTTP/1.1 503 "));
-    server.ready.set(true, "ready: every source is open\n");
-    let response = server.get("/-/ready");
-    assert!(response.starts_with("HTTP/1.1 200 "));
-    assert_eq!(body(&response), "ready: every source is open\n");
-    assert!(server.ready.set(false, "not ready: stopping\n"));
-    let response = server.get("/-/ready");
-    assert!(response.starts_with("HTTP/1.1 503 "));
-    assert_eq!(body(&response), "not ready: stopping\n");
+    let check = |status: &str, json: &str| {
+        let response = server.get("/-/ready");
+        assert!(response.starts_with(&format!("HTTP/1.1 {status} ")));
+        assert_eq!(header(&response, "content-type"), Some("application/json"));
+        assert_eq!(body(&response), json);
+    };
+    check("503", "{\"ready\":false}\n");
+    server.ready.set(true, "{\"ready\":true}\n");
+    check("200", "{\"ready\":true}\n");
+    server.ready.set(false, "{\"stopping\":true}\n");
+    check("503", "{\"stopping\":true}\n");
 }
 
 #[test]
