@@ -151,7 +151,7 @@ pub struct Lines {
     pub recorded: u64,
     /// Lines that do not match.
     pub rejected: u64,
-    /// Lines that are no requests.
+    /// Lines that a rule leaves out.
     pub skipped: u64,
 }
 
