@@ -49,7 +49,7 @@ enum What {
     Report(Report),
     /// An error with its causes, and a remedy.
     Error(anyhow::Error, Option<String>),
-    /// The reader of the output has gone away; prints nothing.
+    /// The reader of the output has gone away, or an end was requested; prints nothing.
     Quiet,
 }
 
@@ -72,6 +72,14 @@ impl Failure {
         Self {
             exit: Exit::Usage,
             what: What::Report(report),
+        }
+    }
+
+    /// Creates the end that was requested, which is a success.
+    pub(super) fn stopped() -> Self {
+        Self {
+            exit: Exit::Runtime,
+            what: What::Quiet,
         }
     }
 

@@ -23,6 +23,7 @@ mod replay;
 mod routes;
 mod run;
 mod state;
+mod stop;
 mod summary;
 mod unrecognised;
 mod views;

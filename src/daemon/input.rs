@@ -12,6 +12,7 @@ use crate::model::{Batch, GapReason, SavedFiles, SavedInput, SecretKey};
 use crate::source::{
     FILE_GAP_REASONS, FileSettings, FileSource, Fs, Notifier, OpenLog, Progress, ReadBuffer,
     RealFs, Rehearsal, SavedFilesFault, SharedFs, StreamReceiver, StreamThread, Watch,
+    WatchedFiles,
 };
 
 /// Poll interval while inotify is active and something happens now and then: with the daemon's own wake-ups,
@@ -24,11 +25,8 @@ const ROTATE_WAIT: Duration = Duration::from_mins(1);
 
 /// An opened input of a source.
 pub(super) enum OpenInput<F: Fs = RealFs> {
-    /// Followed files; polled only, without notifications, if `watch` is `None`.
-    Files {
-        source: Box<FileSource<SharedFs<F>>>,
-        watch: Option<Watch>,
-    },
+    /// Followed files.
+    Files(Box<WatchedFiles<SharedFs<F>>>),
     /// A pipe, socket or journal; `due` is the latest time of its next poll.
     Stream {
         receiver: Box<StreamReceiver>,
@@ -94,10 +92,8 @@ impl<F: Fs> OpenInput<F> {
                 } else {
                     new()
                 };
-                Self::Files {
-                    source: Box::new(source),
-                    watch: watch(files, waker, with),
-                }
+                let watch = watch(files, waker, with);
+                Self::Files(Box::new(WatchedFiles::new(source, watch)))
             }
             Input::Stream(stream) => {
                 let (stream, waker) = (stream.clone(), waker.clone());
@@ -124,7 +120,7 @@ impl<F: Fs> OpenInput<F> {
     /// Returns the position up to which everything was handed over.
     pub(super) fn save(&self) -> SavedInput {
         match self {
-            Self::Files { source, .. } => SavedInput::Files(Box::new(source.save())),
+            Self::Files(files) => SavedInput::Files(Box::new(files.source().save())),
             Self::Stream { receiver, .. } => match receiver.journal_position() {
                 Some((unit, cursor)) => SavedInput::Journal {
                     unit: unit.to_owned(),
@@ -138,7 +134,7 @@ impl<F: Fs> OpenInput<F> {
     /// Returns all open logs, or those of which more was handed over since the last call.
     pub(super) fn take_logs(&mut self, all: bool) -> Vec<Box<dyn OpenLog>> {
         match self {
-            Self::Files { source, .. } => source.take_logs(all),
+            Self::Files(files) => files.source_mut().take_logs(all),
             Self::Stream { .. } => Vec::new(),
         }
     }
@@ -146,7 +142,7 @@ impl<F: Fs> OpenInput<F> {
     /// Returns whether a reload can keep this input for the configured one.
     pub(super) fn keeps(&self, wanted: &Input, line_bytes: usize) -> bool {
         match (self, wanted) {
-            (Self::Files { .. }, Input::Files(_)) => true,
+            (Self::Files(_), Input::Files(_)) => true,
             (Self::Stream { receiver, .. }, Input::Stream(stream)) => {
                 receiver.matches(stream, line_bytes)
             }
@@ -161,45 +157,25 @@ impl<F: Fs> OpenInput<F> {
         waker: &Waker,
         with: &Surroundings<'_, F>,
     ) {
-        if let (Self::Files { source, watch }, Input::Files(files)) = (self, wanted) {
+        if let (Self::Files(followed), Input::Files(files)) = (self, wanted) {
+            let source = followed.source_mut();
             source.reconfigure(&file_settings(files, with.limits));
-            // A new watch tries again to watch what was refused.
-            *watch = self::watch(files, waker, with);
+            followed.set_watch(watch(files, waker, with));
         }
     }
 
     /// Returns the time until the next discovery that needs no further wake-up.
     pub(super) fn until_due(&self, now: Duration) -> Duration {
         match self {
-            Self::Files { source, watch } => {
-                let have_changed = watch.as_ref().is_some_and(Watch::have_names_changed);
-                let until_due = source.until_due();
-                if have_changed {
-                    until_due.min(source.until_rested())
-                } else {
-                    until_due
-                }
-            }
+            Self::Files(files) => files.until_due(),
             Self::Stream { due, .. } => due.saturating_sub(now),
         }
     }
 
     /// Discovers files and refreshes the watched directories.
     pub(super) fn discover(&mut self, clock: &dyn Clock, events: &EventSink) {
-        let began = clock.processor();
         match self {
-            Self::Files { source, watch } => {
-                let mut sink = |event| events.file_event(&event);
-                if let Some(watch) = watch {
-                    watch.take_names_changed();
-                }
-                source.discover(&mut sink);
-                if let Some(watch) = watch {
-                    watch.refresh(source.directories(), source.names(), &mut sink);
-                    source.set_watched(watch.is_whole());
-                }
-                source.rest(clock.processor().saturating_sub(began));
-            }
+            Self::Files(files) => files.discover(clock, &mut |event| events.file_event(&event)),
             Self::Stream { due, .. } => *due = clock.monotonic() + SLOW_POLL,
         }
     }
@@ -212,9 +188,9 @@ impl<F: Fs> OpenInput<F> {
         events: &EventSink,
     ) -> Progress {
         match self {
-            Self::Files { source, .. } => {
+            Self::Files(files) => {
                 let mut events = |event| events.file_event(&event);
-                source.poll(buffer, sink, &mut events)
+                files.source_mut().poll(buffer, sink, &mut events)
             }
             Self::Stream { receiver, .. } => {
                 receiver.poll(sink, &mut |event| events.stream_event(&event))
@@ -225,7 +201,7 @@ impl<F: Fs> OpenInput<F> {
     /// Returns whether an attempt to open everything that exists was made.
     pub(super) fn open_was_tried(&self) -> bool {
         match self {
-            Self::Files { .. } => true,
+            Self::Files(_) => true,
             Self::Stream { receiver, .. } => receiver.open_was_tried(),
         }
     }
@@ -233,7 +209,7 @@ impl<F: Fs> OpenInput<F> {
     /// Returns the number of bytes that are known and not yet read.
     pub(super) fn lag_bytes(&self) -> u64 {
         match self {
-            Self::Files { source, .. } => source.lag_bytes(),
+            Self::Files(files) => files.source().lag_bytes(),
             Self::Stream { receiver, .. } => receiver.lag_bytes(),
         }
     }
@@ -241,7 +217,7 @@ impl<F: Fs> OpenInput<F> {
     /// Returns whether bytes are known that were not read, or may be there.
     pub(super) fn is_behind(&self) -> bool {
         let is_decided = match self {
-            Self::Files { source, .. } => source.is_decided(),
+            Self::Files(files) => files.source().is_decided(),
             Self::Stream { .. } => true,
         };
         self.lag_bytes() > 0 || !is_decided
@@ -250,7 +226,7 @@ impl<F: Fs> OpenInput<F> {
     /// Returns the number of open files, pipes, sockets and connections.
     pub(super) fn open_count(&self) -> usize {
         match self {
-            Self::Files { source, .. } => source.open_files(),
+            Self::Files(files) => files.source().open_files(),
             Self::Stream { receiver, .. } => receiver.open(),
         }
     }
@@ -272,7 +248,7 @@ impl<F: Fs> OpenInput<F> {
     /// Returns whether nothing more is received after one more poll. Files are not received.
     pub(super) fn has_ended(&self) -> bool {
         match self {
-            Self::Files { .. } => true,
+            Self::Files(_) => true,
             Self::Stream { receiver, .. } => receiver.has_ended(),
         }
     }
@@ -287,6 +263,15 @@ pub fn rehearse(
 ) -> Result<Rehearsal, SavedFilesFault> {
     let settings = file_settings(files, InputLimits::of(config));
     Rehearsal::run(&settings, RealFs, key, saved)
+}
+
+/// Returns the settings with which files are followed, by one of so many sources.
+pub fn follow_settings(files: &Files, line_bytes: usize, sources: usize) -> FileSettings {
+    let limits = InputLimits {
+        line_bytes,
+        open_files: files_per_source(sources),
+    };
+    file_settings(files, limits)
 }
 
 /// Returns the reasons for which lines of an input can be lost.

@@ -38,7 +38,7 @@ mod workers;
 pub use assembly::pipeline_settings;
 pub use descriptors::{files_per_source, raise_descriptor_limit};
 pub use error::{RunError, StartError};
-pub use input::rehearse;
+pub use input::{follow_settings, rehearse};
 pub use orders::Stop;
 pub use reload::Origin;
 pub use shared_shard::Shards;

@@ -138,7 +138,7 @@ impl<F: Fs> Work<F> {
     /// Counts a part of what a stream had received and what had arrived for it, `took` after the stop. Files stay as they
     /// are.
     fn finish_step(&mut self, clock: &dyn Clock, took: Duration) -> Finish {
-        if let OpenInput::Files { .. } = self.input {
+        if let OpenInput::Files(_) = self.input {
             return Finish::Done;
         }
         // What the receiver hands over last is counted after it has ended.
@@ -243,7 +243,7 @@ impl<F: Fs> Work<F> {
     /// Reports the state of the input if it is another one than before.
     fn report_access(&mut self, notices: &UnboundedSender<Notice>) {
         let access = match self.input {
-            OpenInput::Files { .. } => self.access.of_files(self.input.open_count()),
+            OpenInput::Files(_) => self.access.of_files(self.input.open_count()),
             OpenInput::Stream { .. } => self.access.of_stream(),
         };
         if self.reported.as_ref() == Some(&access) {

@@ -15,7 +15,8 @@ mod stream;
 pub use file::{
     Entry, FILE_GAP_REASONS, Fate, FileError, FileEvent, FileId, FileSettings, FileSource, Fs,
     Kind, KnownFile, Meta, Names, Notifier, OpenLog, PathPattern, PatternError, Progress,
-    ReadBuffer, ReadFile, RealFs, Rehearsal, SavedFilesFault, SharedFs, Start, Watch, find_files,
+    ReadBuffer, ReadFile, RealFs, Rehearsal, SavedFilesFault, SharedFs, Start, Watch, WatchedFiles,
+    find_files, path_before_rotation,
 };
 pub use frame::{Cut, Framer};
 pub use read::LineReader;

@@ -36,6 +36,7 @@ mod join;
 mod journal;
 mod lifecycle;
 mod lines;
+mod lines_follow;
 mod many;
 #[cfg(feature = "stack")]
 mod native;

@@ -17,7 +17,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::exit::{Exit, Failure};
-use super::logs::{Logs, Session};
+use super::logs::{Interruption, Logs, Session};
+use super::stop::{Stop, until_stopped};
 use crate::diag::{Report, nearest};
 use crate::expose::push_exact;
 use crate::join;
@@ -38,7 +39,7 @@ use target::{Absence, passes};
 /// `_bucket`, `_count` or `_sum`, is SERIES, unless a file has that name. Without SERIES and --where, all counted lines are
 /// printed. Logs are read as by `replay`, in the sequence given.
 ///
-/// Exit code 0 if there is a line, 1 if there is none; 0 with --count.
+/// Exit code 0 if there is a line, 1 if there is none; 0 with --count, and with --follow.
 #[derive(Debug, Args)]
 #[command(override_usage = "httplog-exporter lines [OPTIONS] [SERIES] <LOG>...")]
 pub struct Lines {
@@ -61,6 +62,10 @@ pub struct Lines {
     /// Show the value of the series that the lines add up to
     #[arg(long)]
     count: bool,
+    /// Go on with lines that are written to the LOGs, through rotation and truncation, until interrupted. Archives, and
+    /// rotated files of a LOG, are read once
+    #[arg(long, short = 'f', conflicts_with = "count")]
+    follow: bool,
     /// Show the lines that were rejected for this reason: mismatch, number, overlong or ambiguous
     #[arg(long, value_name = "REASON", conflicts_with_all = ["conditions", "between", "fields"])]
     reject: Option<String>,
@@ -69,27 +74,25 @@ pub struct Lines {
 }
 
 impl Lines {
-    pub(super) fn execute(&self) -> Result<(), Failure> {
-        let mut out = io::stdout().lock();
-        self.write(&mut out, io::stdout().is_terminal())
+    pub(super) fn execute(self) -> Result<(), Failure> {
+        let is_terminal = io::stdout().is_terminal();
+        if self.follow {
+            return until_stopped(move |stop| {
+                self.write_and_follow(&mut io::stdout().lock(), is_terminal, stop)
+            });
+        }
+        self.write(&mut io::stdout().lock(), is_terminal)
     }
 
     /// Writes the lines, or their number.
     fn write(&self, out: &mut impl Write, is_terminal: bool) -> Result<(), Failure> {
         let (series, logs) = self.arguments()?;
         let criteria = self.criteria(series)?;
-        let form = self.form()?;
-        let output = Output::new(form, is_terminal);
+        let output = Output::new(self.form()?, is_terminal);
         let mut selection = Selection::new(&criteria, output, out);
         let mut session = self.logs.select(&logs, &mut selection)?.without_selector();
-        let formats = session.formats.iter_mut();
-        let families = formats.map(|counts| counts.shard.snapshot());
-        let families: Vec<Vec<Family>> = families.collect();
+        let help = check(&selection, &mut session, &criteria)?;
         let totals = selection.totals();
-        if let Some(reason) = selection.absence().filter(|_| criteria.reject.is_none()) {
-            return Err(absent(reason, &criteria, &families));
-        }
-        let remedy = remedy(&selection, &families);
         if self.count {
             let mut text = Vec::new();
             push_exact(totals.amount, totals.unit, &mut text);
@@ -101,10 +104,49 @@ impl Lines {
             return Ok(());
         }
         let failure = Failure::message(Exit::Runtime, "no such line");
-        Err(match remedy {
+        Err(match help {
             Some(help) => failure.help(help),
             None => failure,
         })
+    }
+
+    /// Writes the lines that there are, and those that are written until the stop is requested.
+    fn write_and_follow(
+        &self,
+        out: &mut impl Write,
+        is_terminal: bool,
+        stop: &Stop,
+    ) -> Result<(), Failure> {
+        let (series, logs) = self.arguments()?;
+        let criteria = self.criteria(series)?;
+        let output = Output::new(self.form()?, is_terminal);
+        let mut selection = Selection::new(&criteria, output, out);
+        let (session, mut following) =
+            (self.logs).select_and_follow(&logs, &mut selection, stop)?;
+        let mut session = session.without_selector();
+        let mut is_known = false;
+        loop {
+            if !is_known && !following.awaits_format() {
+                is_known = true;
+                let help = check(&selection, &mut session, &criteria)?;
+                if selection.totals().lines == 0 {
+                    // A value that is misspelt is never found.
+                    let help = help.map_or_else(String::new, |help| format!("\n = help: {help}"));
+                    let _ = writeln!(io::stderr(), "warning: no such line yet{help}");
+                }
+            }
+            if following.has_ended() {
+                break;
+            }
+            let mut watched = session.with_selector(&mut selection);
+            let interruption = following.run(&mut watched)?;
+            session = watched.without_selector();
+            if interruption == Interruption::Stop {
+                break;
+            }
+        }
+        self.warn(&session, selection.totals());
+        Ok(())
     }
 
     /// Returns the series, if one is given, and the logs.
@@ -224,6 +266,21 @@ impl Lines {
             session.warn(false);
         }
     }
+}
+
+/// Fails if no line of the formats that were read can be selected. Returns the nearest value that a line has, if a
+/// condition is met by none.
+fn check<W: Write>(
+    selection: &Selection<'_, W>,
+    session: &mut Session<'_>,
+    criteria: &Criteria,
+) -> Result<Option<String>, Failure> {
+    let formats = session.formats.iter_mut();
+    let families: Vec<Vec<Family>> = formats.map(|counts| counts.shard.snapshot()).collect();
+    if let Some(reason) = selection.absence().filter(|_| criteria.reject.is_none()) {
+        return Err(absent(reason, criteria, &families));
+    }
+    Ok(remedy(selection, &families))
 }
 
 /// Refuses series that do not count single lines.

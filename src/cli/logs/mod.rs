@@ -1,8 +1,9 @@
-//! Reads whole logs once, for `replay` and `backfill`.
+//! Reads whole logs once, for `replay`, `backfill` and `lines`, which may follow them afterwards.
 //!
-//! Invariant: both commands count the same, on any number of threads.
+//! Invariant: all commands count the same, on any number of threads.
 
 mod file_range;
+mod following;
 mod opened;
 mod part;
 mod pool;
@@ -16,10 +17,11 @@ use std::sync::Arc;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::exit::{Exit, Failure};
+use super::exit::Failure;
 use super::format_names::FormatNames;
 use super::load::load;
 use super::rejects::Rejects;
+use super::stop::Stop;
 use super::views::Views;
 use crate::config::{self, Config, Limits};
 use crate::join::Links;
@@ -28,8 +30,10 @@ use crate::metric::Metrics;
 use crate::pattern::Pattern;
 use crate::text_file::Accept;
 
+use following::Named;
 use pool::Pool;
 
+pub(super) use following::{Following, Interruption};
 pub(super) use pool::Threads;
 pub(super) use selector::Selector;
 pub(super) use session::{Aim, Session};
@@ -59,7 +63,10 @@ pub(super) struct Logs {
 impl Logs {
     /// Reads all logs. A timeline joins no lines; only for families do known series start at 0.
     pub(super) fn read(&self, aim: Aim, threads: Threads) -> Result<Session<'_>, Failure> {
-        self.read_all(&self.paths, aim, threads, None)
+        let mut session = self.begin(&self.paths, aim, threads, None)?;
+        session.read_all(&self.paths)?;
+        session.end()?;
+        Ok(session)
     }
 
     /// Reads these logs on one thread, which passes their lines to a selector.
@@ -68,7 +75,32 @@ impl Logs {
         paths: &[PathBuf],
         selector: &'s mut dyn Selector,
     ) -> Result<Session<'s>, Failure> {
-        self.read_all(paths, Aim::Families, Threads::ONE, Some(selector))
+        let mut session = self.begin(paths, Aim::Families, Threads::ONE, Some(selector))?;
+        session.read_all(paths)?;
+        session.end()?;
+        Ok(session)
+    }
+
+    /// Reads what is in these logs as [`Self::select`] does. Those that a server may write to are followed from there on by
+    /// what is returned, until the stop is requested.
+    pub(super) fn select_and_follow<'s>(
+        &self,
+        paths: &[PathBuf],
+        selector: &'s mut dyn Selector,
+        stop: &Stop,
+    ) -> Result<(Session<'s>, Following), Failure> {
+        let mut session = self.begin(paths, Aim::Families, Threads::ONE, Some(selector))?;
+        session.stop = stop.clone();
+        let (mut following, sequence) =
+            Following::begin(paths, session.limits.line_bytes, &session.stop)?;
+        for log in sequence {
+            match log {
+                Named::Once(path, file) => session.read(&path, file)?,
+                Named::Followed(number) => following.read(number, &mut session)?,
+            }
+        }
+        session.progress.finish_and_clear();
+        Ok((session, following))
     }
 
     /// Returns the positional arguments.
@@ -76,7 +108,8 @@ impl Logs {
         &self.paths
     }
 
-    fn read_all<'s>(
+    /// Prepares to read these logs.
+    fn begin<'s>(
         &self,
         paths: &[PathBuf],
         aim: Aim,
@@ -98,7 +131,7 @@ impl Logs {
             .unwrap_or_default();
         // The lines of the first log wait until the second one is read.
         let waiting = limits.join(Limits::PENDING_REQUESTS_IN_REPLAY);
-        let mut session = Session {
+        Ok(Session {
             links: Links::default().reconfigure(fronts, waiting),
             sources: known.map_or_else(Vec::new, |config| config.sources.clone()),
             all_sources: (config.as_ref()).map_or_else(Vec::new, |config| config.sources.clone()),
@@ -122,24 +155,8 @@ impl Logs {
             part_bytes: threads.part_bytes,
             warm_up_bytes: threads.warm_up_bytes,
             merged_lines: 0,
-        };
-        for log in paths {
-            if let Err(failure) = session.read(log) {
-                // A log before it may have failed first.
-                session.merge_all()?;
-                return Err(failure);
-            }
-        }
-        session.finish()?;
-        session.progress.finish_and_clear();
-        if session.formats.is_empty() {
-            return Err(Failure::message(Exit::NoInput, "no line to read"));
-        }
-        let formats = &session.formats;
-        let is_read = |name: &str| formats.iter().any(|counts| counts.name == name);
-        session.links = session.links.read(is_read);
-        session.links.finish();
-        Ok(session)
+            stop: Stop::default(),
+        })
     }
 
     /// Returns the pattern that --pattern names, or that of the configuration's only source.

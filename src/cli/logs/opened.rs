@@ -44,11 +44,21 @@ pub(super) fn may_wait(log: &Path) -> bool {
     log == Path::new("-") || !std::fs::metadata(log).is_ok_and(|meta| meta.is_file())
 }
 
+/// Returns whether a regular file is an archive or an exported journal, of which a part says nothing without the beginning.
+pub(super) fn can_only_be_read_whole(file: &File) -> io::Result<bool> {
+    let mut first = [0; JOURNAL_BYTES];
+    let got = file.read_at(&mut first, 0)?;
+    let first = first.get(..got).unwrap_or_default();
+    Ok(archive::is_compressed(first) || is_journal_export(first))
+}
+
 impl Opened {
-    /// Opens a file or standard input, decompressed. If the format is to be recognised, `sample_bytes` are read first, so
-    /// that a slow stream is recognised by the same lines. Reading advances the progress bar.
+    /// Opens a file or standard input, decompressed; `file` is the file at its path if it is open already. If the format is
+    /// to be recognised, `sample_bytes` are read first, so that a slow stream is recognised by the same lines. Reading
+    /// advances the progress bar.
     pub(super) fn open(
         log: &Path,
+        file: Option<File>,
         line_bytes: usize,
         sample_bytes: Option<u64>,
         progress: &ProgressBar,
@@ -57,30 +67,31 @@ impl Opened {
             let text = archive::decompressed(io::stdin())?;
             return Self::stream(text, line_bytes, sample_bytes);
         }
-        let meta = std::fs::metadata(log)?;
+        let meta = match &file {
+            Some(file) => file.metadata()?,
+            None => std::fs::metadata(log)?,
+        };
         if meta.is_dir() {
             return Err(io::Error::from(io::ErrorKind::IsADirectory));
         }
-        let file = File::open(log)?;
-        let mut first = [0; JOURNAL_BYTES];
-        if meta.is_file() {
-            let got = file.read_at(&mut first, 0)?;
-            let first = first.get(..got).unwrap_or_default();
-            if !archive::is_compressed(first) && !is_journal_export(first) {
-                let file = Arc::new(file);
-                let whole = FileRange::new(Arc::clone(&file), 0, None, progress);
-                return Ok(Self {
-                    lines: lines(Box::new(whole), line_bytes),
-                    is_regular: true,
-                    plain: Some(PlainFile {
-                        file,
-                        bytes: meta.len(),
-                        progress: progress.clone(),
-                    }),
-                    suppressed: None,
-                    line_bytes,
-                });
-            }
+        let file = match file {
+            Some(file) => file,
+            None => File::open(log)?,
+        };
+        if meta.is_file() && !can_only_be_read_whole(&file)? {
+            let file = Arc::new(file);
+            let whole = FileRange::new(Arc::clone(&file), 0, None, progress);
+            return Ok(Self {
+                lines: lines(Box::new(whole), line_bytes),
+                is_regular: true,
+                plain: Some(PlainFile {
+                    file,
+                    bytes: meta.len(),
+                    progress: progress.clone(),
+                }),
+                suppressed: None,
+                line_bytes,
+            });
         }
         let text = archive::decompressed(progress.wrap_read(file))?;
         Ok(Self {

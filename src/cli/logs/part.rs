@@ -86,7 +86,7 @@ impl FirstBatch {
         }
     }
 
-    fn get(&self) -> Batch<'_> {
+    pub(super) fn get(&self) -> Batch<'_> {
         Batch::new(&self.bytes, self.overlong, self.end)
     }
 }

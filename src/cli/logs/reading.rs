@@ -4,7 +4,8 @@
 //! this thread in that sequence: formats are created, first lines are sampled, lines that other threads deferred are
 //! counted. So is every line of a format that is joined or counted by time, or of a log that may have to be waited for.
 
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::opened::{Lines, Opened, may_wait};
@@ -24,13 +25,25 @@ enum Shared {
 }
 
 impl Session<'_> {
-    /// Counts all lines of one log, or shares them out.
-    pub(super) fn read(&mut self, log: &Path) -> Result<(), Failure> {
+    /// Counts all lines of logs, or shares them out.
+    pub(super) fn read_all(&mut self, logs: &[PathBuf]) -> Result<(), Failure> {
+        for log in logs {
+            if let Err(failure) = self.read(log, None) {
+                // A log before it may have failed first.
+                self.merge_all()?;
+                return Err(failure);
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts all lines of one log, or shares them out; `file` is the file at its path if it is open already.
+    pub(super) fn read(&mut self, log: &Path, file: Option<File>) -> Result<(), Failure> {
         if may_wait(log) {
             self.merge_all()?;
         }
         let sample = self.pattern.is_none().then_some(SAMPLE_BYTES);
-        let opened = Opened::open(log, self.limits.line_bytes, sample, &self.progress);
+        let opened = Opened::open(log, file, self.limits.line_bytes, sample, &self.progress);
         let mut opened = opened.map_err(|error| unreadable(log, error))?;
         self.suppressed.extend(opened.suppressed.take());
         let batch = opened.lines.next_batch();
@@ -68,15 +81,45 @@ impl Session<'_> {
             self.feed(at, &batch)?;
             offset = batch.end().offset;
         };
-        let counts = &mut self.formats[at];
-        let rejected = counts.pipeline.take_examples();
-        self.rejects.add(log, counts.pattern.name(), 0, &rejected);
+        self.end_examples(at, log);
         if !is_shared {
             return Ok(());
         }
+        let counts = &mut self.formats[at];
         let lines = counts.pipeline.lines(&counts.shard) - before;
         self.publish(at);
         self.share(log, opened, at, Shared::Rest { lines, offset })
+    }
+
+    /// Counts lines of a followed log, in the format that its first lines have.
+    pub(super) fn feed_followed(
+        &mut self,
+        log: &Path,
+        format: &mut Option<usize>,
+        batch: &Batch<'_>,
+    ) -> Result<(), Failure> {
+        let at = if let Some(known) = *format {
+            known
+        } else {
+            let (pattern, routes) = self.settings_of(log, batch)?;
+            let at = match self.find_format(&pattern, routes.as_deref()) {
+                Some(at) => at,
+                None => self.add_format(pattern, routes)?,
+            };
+            let counts = &mut self.formats[at];
+            counts.pipeline.collect_examples(&counts.shard);
+            *format = Some(at);
+            at
+        };
+        self.progress.inc(batch.bytes().len() as u64);
+        self.feed(at, batch)
+    }
+
+    /// Keeps the rejected lines of a log, of a format, that were noted so far.
+    pub(super) fn end_examples(&mut self, at: usize, log: &Path) {
+        let counts = &mut self.formats[at];
+        let rejected = counts.pipeline.take_examples();
+        self.rejects.add(log, counts.pattern.name(), 0, &rejected);
     }
 
     /// Handles a log without a line: it has an account too, if its format is known.
@@ -102,6 +145,9 @@ impl Session<'_> {
 
     /// Counts lines on this thread.
     fn feed(&mut self, at: usize, batch: &Batch<'_>) -> Result<(), Failure> {
+        if self.stop.is_requested() {
+            return Err(Failure::stopped());
+        }
         let counts = &mut self.formats[at];
         counts.bytes += batch.bytes().len() as u64;
         match &mut self.selector {
@@ -219,13 +265,21 @@ impl Session<'_> {
         }
     }
 
-    /// Merges all parts, and adds the counts of all threads.
-    pub(super) fn finish(&mut self) -> Result<(), Failure> {
+    /// Merges all parts, adds the counts of all threads, and ends the joining of lines. Fails if no line was read.
+    pub(super) fn end(&mut self) -> Result<(), Failure> {
         self.merge_all()?;
         let counts = self.pool.take().map(Pool::finish).unwrap_or_default();
         for (at, mut shard) in counts {
             self.formats[at].shard.absorb(&mut shard);
         }
+        self.progress.finish_and_clear();
+        if self.formats.is_empty() {
+            return Err(Failure::message(Exit::NoInput, "no line to read"));
+        }
+        let formats = &self.formats;
+        let is_read = |name: &str| formats.iter().any(|counts| counts.name == name);
+        self.links = self.links.read(is_read);
+        self.links.finish();
         Ok(())
     }
 }

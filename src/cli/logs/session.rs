@@ -18,6 +18,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::format_names::FormatNames;
 use crate::cli::prefix::{self, PrefixSample};
 use crate::cli::rejects::Rejects;
+use crate::cli::stop::Stop;
 use crate::cli::unrecognised::recognise_log;
 use crate::cli::views::Views;
 use crate::config::{self, Limits};
@@ -99,6 +100,8 @@ pub(crate) struct Session<'s> {
     pub(super) merged_lines: u64,
     /// Receives the lines, if any are selected; then the pool is absent.
     pub(super) selector: Option<&'s mut dyn Selector>,
+    /// Ends the reading.
+    pub(super) stop: Stop,
 }
 
 impl Session<'_> {
@@ -210,6 +213,14 @@ impl Session<'_> {
     pub(crate) fn without_selector<'n>(self) -> Session<'n> {
         Session {
             selector: None,
+            ..self
+        }
+    }
+
+    /// Passes the lines that are read from now on to a selector.
+    pub(crate) fn with_selector(self, selector: &mut dyn Selector) -> Session<'_> {
+        Session {
+            selector: Some(selector),
             ..self
         }
     }

@@ -42,6 +42,7 @@ mod throttle;
 mod unseen;
 mod watch;
 mod watched;
+mod watched_files;
 
 pub use event::{FILE_GAP_REASONS, FileEvent};
 pub use finder::find_files;
@@ -53,10 +54,12 @@ pub use open::ReadBuffer;
 pub use open_log::OpenLog;
 pub use pattern::{PathPattern, PatternError};
 pub use rehearsal::{Fate, KnownFile, ReadFile, Rehearsal};
+pub use rotated::path_before_rotation;
 pub use saved::SavedFilesFault;
 pub use settings::{FileSettings, Progress, Start};
 pub use shared::SharedFs;
 pub use watch::Watch;
+pub use watched_files::WatchedFiles;
 
 #[cfg(test)]
 pub(crate) mod tests;

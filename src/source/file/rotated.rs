@@ -92,6 +92,12 @@ impl<'n> Rotated<'n> {
     }
 }
 
+/// Returns the path that a file had before it was rotated; `None` if its name is not one that a rotation can have made.
+pub fn path_before_rotation(path: &Path) -> Option<PathBuf> {
+    let rotated = Rotated::parse_any(path.file_name()?)?;
+    Some(path.with_file_name(rotated.base()))
+}
+
 /// Strips the ending of a compressed file from a name.
 fn unpacked(name: &[u8]) -> (&[u8], Packing) {
     for ending in COMPRESSED {
