@@ -18,7 +18,7 @@ use super::unrecognised::recognise_log;
 use super::web_options::WebOptions;
 use crate::config::{self, Config, Input, Limits, Source};
 use crate::daemon::{Daemon, Origin, StartError};
-use crate::diag::is_printable;
+use crate::diag::{Fault, is_printable};
 use crate::http::{Address, BindError};
 use crate::model::{Batch, GenerationId, Position};
 use crate::pattern::Pattern;
@@ -57,10 +57,11 @@ impl Run {
             let given = self.config.clone();
             let path = given.unwrap_or_else(|| config::DEFAULT_PATH.into());
             let checked = load(&path, Accept::Regular)?;
-            let Some(config) = checked.config else {
+            let Some(mut config) = checked.config else {
                 return Err(checked.report.into());
             };
             let shared = shared_files(&config);
+            config.warnings.extend(shared.iter().map(Fault::line));
             for fault in checked.report.faults().into_iter().chain(&shared) {
                 tracing::warn!("{fault}");
             }

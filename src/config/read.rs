@@ -39,6 +39,8 @@ pub struct Config {
     pub patterns: BTreeMap<String, Arc<Pattern>>,
     /// Routes by name, used or not.
     pub routes: BTreeMap<String, Arc<Routes>>,
+    /// Warnings about it, each in one line.
+    pub warnings: Vec<String>,
 }
 
 impl Config {
@@ -53,6 +55,7 @@ impl Config {
             shows_created: false,
             patterns: BTreeMap::new(),
             routes: BTreeMap::new(),
+            warnings: Vec::new(),
         }
     }
 
@@ -151,6 +154,7 @@ impl Config {
             shows_created: metrics.shows_created(),
             patterns: good(patterns),
             routes: good(routes),
+            warnings: report.lines(),
         })
     }
 }

@@ -199,6 +199,11 @@ impl Report {
         self.faults.len() - self.errors()
     }
 
+    /// Returns each fault in one line.
+    pub fn lines(&self) -> Vec<String> {
+        self.faults().into_iter().map(Fault::line).collect()
+    }
+
     /// Returns the faults by text, in the order of each text; faults without a place come last.
     pub fn faults(&self) -> Vec<&Fault> {
         let mut faults: Vec<&Fault> = self.faults.iter().collect();

@@ -55,6 +55,20 @@ impl fmt::Display for Snippet<'_> {
     }
 }
 
+impl Fault {
+    /// Returns the message in one line, with its place.
+    pub fn line(&self) -> String {
+        let message = printable(&self.message);
+        match &self.place {
+            Some(place) => {
+                let (line, column) = place.line_and_column();
+                format!("{}:{line}:{column}: {message}", place.text.name)
+            }
+            None => message.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let severity = match self.severity {

@@ -127,6 +127,8 @@ pub struct Source {
     pub last_line: Option<f64>,
     /// Command that shows the reason why a line is rejected.
     pub explain: Option<String>,
+    /// Query for Prometheus: lines a second, by outcome.
+    pub query: String,
 }
 
 /// State of an input.

@@ -3,9 +3,21 @@
 //! Invariant: a status is made of families, of an hour of their history, and of the configuration; nothing else of a log
 //! reaches it.
 
+mod buckets;
+mod command;
 mod document;
+mod history;
+mod make;
+mod reading;
+mod ring;
+mod setup;
+mod trouble;
 
+pub use command::shell_word;
 pub use document::{
     Configuration, Exporter, Lines, OtherUse, Quantiles, Queue, Route, SeriesUse, Severity, Source,
     SourceState, State, Status, StatusClass, Traffic, Trend, Trouble, VERSION, Verdict,
 };
+pub use history::{History, INTERVAL, MAX_ROUTES};
+pub use make::MAX_LISTED;
+pub use setup::{Circumstances, InputState, Setup, SourceSetup};

@@ -1,0 +1,161 @@
+//! Numbers of the last points, and what totals have grown by.
+//!
+//! Invariant: a number that does not fit is the greatest that does.
+
+/// Numbers of the last `N` points. Points before the first one are 0.
+#[derive(Clone, Debug)]
+pub(super) struct Ring<const N: usize> {
+    cells: Box<[u32; N]>,
+    /// Place of the present point.
+    at: usize,
+}
+
+impl<const N: usize> Default for Ring<N> {
+    fn default() -> Self {
+        Self {
+            cells: Box::new([0; N]),
+            at: 0,
+        }
+    }
+}
+
+impl<const N: usize> Ring<N> {
+    /// Begins a point with 0; the oldest is dropped.
+    pub(super) fn begin(&mut self) {
+        self.at = (self.at + 1) % N;
+        self.cells[self.at] = 0;
+    }
+
+    /// Adds to the present point.
+    pub(super) fn add(&mut self, count: u64) {
+        let cell = &mut self.cells[self.at];
+        *cell = cell.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+    }
+
+    /// Returns the last `count` points, at most `N`, the oldest first.
+    pub(super) fn last(&self, count: usize) -> impl Iterator<Item = u32> {
+        let count = count.min(N);
+        let first = self.at + N + 1 - count;
+        (first..first + count).map(|at| self.cells[at % N])
+    }
+
+    /// Returns the sum of all points.
+    pub(super) fn sum(&self) -> u64 {
+        self.cells.iter().map(|cell| u64::from(*cell)).sum()
+    }
+}
+
+/// A total that grows, or begins again at 0.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Growth {
+    total: u64,
+    next: u64,
+}
+
+impl Growth {
+    /// Adds a part of the next total.
+    pub(super) fn note(&mut self, part: u64) {
+        self.next += part;
+    }
+
+    /// Replaces the total by the sum of the parts that were noted, and returns the growth.
+    pub(super) fn advance(&mut self) -> u64 {
+        let next = std::mem::take(&mut self.next);
+        let before = std::mem::replace(&mut self.total, next);
+        // A total that is less has begun again.
+        next.checked_sub(before).unwrap_or(next)
+    }
+
+    /// Returns the total.
+    pub(super) fn total(self) -> u64 {
+        self.total
+    }
+}
+
+/// Growth of a total in the last hour, in slots of five minutes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LastHour {
+    growth: Growth,
+    slots: Ring<SLOTS>,
+}
+
+/// Slots of an hour.
+pub(super) const SLOTS: usize = 12;
+
+/// Points of an hour.
+pub(super) const POINTS: usize = 360;
+
+impl LastHour {
+    /// Begins a slot.
+    pub(super) fn begin(&mut self) {
+        self.slots.begin();
+    }
+
+    /// Adds a part of the next total.
+    pub(super) fn note(&mut self, part: u64) {
+        self.growth.note(part);
+    }
+
+    /// Replaces the total by the sum of the parts that were noted. What was counted before a base does not count as growth.
+    pub(super) fn advance(&mut self, is_base: bool) {
+        let grown = self.growth.advance();
+        if !is_base {
+            self.slots.add(grown);
+        }
+    }
+
+    /// Returns the growth of the last hour.
+    pub(super) fn sum(&self) -> u64 {
+        self.slots.sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_point_is_dropped() {
+        let mut ring = Ring::<3>::default();
+        for count in 1..=5 {
+            ring.begin();
+            ring.add(count);
+        }
+        assert_eq!(ring.last(2).collect::<Vec<_>>(), [4, 5]);
+        assert_eq!(ring.last(9).collect::<Vec<_>>(), [3, 4, 5]);
+        assert_eq!(ring.sum(), 12);
+        ring.add(u64::MAX);
+        ring.add(1);
+        assert_eq!(ring.last(1).collect::<Vec<_>>(), [u32::MAX]);
+    }
+
+    #[test]
+    fn a_total_that_is_less_has_begun_again() {
+        let mut growth = Growth::default();
+        let mut grow = |parts: &[u64]| {
+            for part in parts {
+                growth.note(*part);
+            }
+            growth.advance()
+        };
+        assert_eq!(grow(&[2, 3]), 5);
+        assert_eq!(grow(&[7]), 2);
+        assert_eq!(grow(&[4]), 4);
+        assert_eq!(grow(&[]), 0);
+    }
+
+    #[test]
+    fn the_growth_of_an_hour_forgets_what_is_older() {
+        let mut hour = LastHour::default();
+        hour.note(100);
+        hour.advance(true);
+        assert_eq!(hour.sum(), 0);
+        for _ in 0..SLOTS {
+            hour.note(107);
+            hour.advance(false);
+            assert_eq!(hour.sum(), 7);
+            hour.begin();
+        }
+        assert_eq!(hour.sum(), 0);
+    }
+}
