@@ -1,7 +1,7 @@
 //! Prometheus metrics for a Django site, from the access logs nginx and gunicorn already write.
 //!
 //! The core ([`model`], [`diag`], [`pattern`], [`route`], [`label`], [`aggregate`], [`metric`],
-//! [`join`], [`expose`], [`pipeline`], [`servers`], [`status`]) does no I/O, reads no clock and spawns no threads. The
+//! [`join`], [`expose`], [`pipeline`], [`servers`], [`status`], [`page`]) does no I/O, reads no clock and spawns no threads. The
 //! edges, behind the feature `daemon`, follow files, serve HTTP and notify systemd. See `ARCHITECTURE.md`.
 
 pub mod aggregate;
@@ -11,6 +11,7 @@ pub mod join;
 pub mod label;
 pub mod metric;
 pub mod model;
+pub mod page;
 pub mod pattern;
 pub mod pipeline;
 pub mod route;
