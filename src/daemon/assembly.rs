@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use super::error::StartError;
 use super::notice::Notice;
+use super::overview::Overview;
 use super::shared_shard::Shards;
 use super::web::WebControl;
 use super::work::Work;
@@ -42,6 +43,8 @@ pub(super) struct Assembly<F: Fs = RealFs> {
     pub(super) key: SecretKey,
     /// Web configuration, which a reload may replace; `None` in tests of the sources alone.
     pub(super) web: Option<WebControl>,
+    /// Receiver of the configuration in force, for people; `None` in tests of the sources alone.
+    pub(super) overview: Option<Arc<Overview>>,
 }
 
 /// Function that starts a thread; another one in tests.
@@ -82,6 +85,9 @@ impl Assembly {
         let narrowed = NarrowedPatterns::default();
         let (works, links) =
             self.make_sources(config, resolvers, works, links, saved, &narrowed)?;
+        if let Some(overview) = &self.overview {
+            overview.configure(config);
+        }
         let workers = self.start(threads, works, &links);
         let web = self.web.as_ref();
         let web_fault = web.and_then(|web| web.apply(&config.web));

@@ -126,7 +126,7 @@ pub(super) fn resume<F: Fs>(
 }
 
 /// Loads the state of an earlier process and starts the sources where it stopped.
-pub(super) fn begin(mut assembly: Assembly, config: &Config) -> Result<Begun, StartError> {
+pub(super) fn begin(mut assembly: Assembly, config: &mut Config) -> Result<Begun, StartError> {
     let resolvers = load_routes(config, Report::default()).map_err(StartError::Routes)?;
     let mut recovered = Recovered::load(config.state.as_ref())?;
     let lock = recovered.lock.take();

@@ -33,6 +33,8 @@ pub(super) struct Commits {
     /// Time at which everything that was counted was known to be committed, in microseconds of the monotonic clock.
     committed_micros: AtomicU64,
     is_failing: AtomicBool,
+    /// Error of the last commit, if it failed.
+    failure: Mutex<Option<String>>,
     /// True until what an earlier process has committed is served.
     awaits_recovered: AtomicBool,
     telemetry: StateTelemetry,
@@ -50,6 +52,7 @@ impl Commits {
             served: Mutex::default(),
             committed_micros: AtomicU64::default(),
             is_failing: AtomicBool::default(),
+            failure: Mutex::default(),
             awaits_recovered: AtomicBool::new(!is_behind),
             telemetry,
             durability,
@@ -101,6 +104,11 @@ impl Commits {
     /// Returns whether the last commit failed.
     pub(super) fn is_failing(&self) -> bool {
         self.is_failing.load(Ordering::Acquire)
+    }
+
+    /// Returns the error of the last commit, if it failed.
+    pub(super) fn failure(&self) -> Option<String> {
+        lock(&self.failure).clone()
     }
 
     /// Returns the logs that belong to the next snapshot.

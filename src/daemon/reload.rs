@@ -114,10 +114,10 @@ impl Reload {
 /// Reads a configuration and its routes.
 pub(super) fn load(path: &Path) -> Loaded {
     let Checked { config, report } = Config::load(path, Accept::Regular)?;
-    let Some(config) = config else {
+    let Some(mut config) = config else {
         return Ok(Err(report));
     };
-    let resolvers = load_routes(&config, report);
+    let resolvers = load_routes(&mut config, report);
     Ok(resolvers.map(|resolvers| (Box::new(config), resolvers)))
 }
 
@@ -143,9 +143,13 @@ pub(super) fn apply(
     })
 }
 
-/// Loads the routes that sources use, and logs warnings; returns `report` with their faults if it has errors.
-pub(super) fn load_routes(config: &Config, mut report: Report) -> Result<Resolvers, Report> {
-    let resolvers = config.resolvers(&mut report);
+/// Loads the routes that sources use, adds warnings about them to those of the configuration, and logs all; returns `report` with
+/// their faults if it has errors.
+pub(super) fn load_routes(config: &mut Config, mut report: Report) -> Result<Resolvers, Report> {
+    let mut of_routes = Report::default();
+    let resolvers = config.resolvers(&mut of_routes);
+    config.warnings.extend(of_routes.lines());
+    report.extend(of_routes);
     if report.has_errors() {
         return Err(report);
     }

@@ -11,7 +11,6 @@ use super::control::{Control, lock, millis, poll_now};
 use crate::aggregate::{Accounts, Ledger, Shard};
 use crate::clock::Clock;
 use crate::expose::Options;
-use crate::http::Scrape;
 use crate::join::Links;
 use crate::model::{Exemplar, Families};
 use crate::telemetry::Telemetry;
@@ -208,22 +207,34 @@ impl Shards {
     }
 }
 
-impl Scrape for Shards {
-    fn families(&self) -> Families {
+impl Shards {
+    /// Returns all metrics: those of the lines as of the last commit, if counts are kept, after one was asked for.
+    pub(super) fn families(&self) -> Families {
         match self.commits.get() {
             Some(commits) => commits.commit(),
             None => poll_now(&self.threads(), FRESHEN_LIMIT),
         }
+        self.served()
+    }
+
+    /// Returns all metrics as they are, without reading logs first.
+    pub(super) fn served(&self) -> Families {
         let committed = self.committed();
         // First, as the registry's families are copied twice: what that frees is enough for all others.
         let own = Families::new(self.telemetry.families());
         own.joined(&committed.unwrap_or_else(|| self.counted()))
     }
 
-    fn options(&self) -> Options {
+    /// Returns the options of their encoding.
+    pub(super) fn options(&self) -> Options {
         Options {
             shows_created: self.shows_created.load(Ordering::Relaxed),
         }
+    }
+
+    /// Returns the reason why the last commit failed; `None` if it did not.
+    pub(super) fn commit_failure(&self) -> Option<String> {
+        self.commits.get()?.failure()
     }
 }
 

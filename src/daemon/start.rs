@@ -12,6 +12,7 @@ use super::begin::begin;
 use super::descriptors;
 use super::error::StartError;
 use super::orders::{Orders, Stop};
+use super::overview::Overview;
 use super::reload::Origin;
 use super::shared_shard::Shards;
 use super::web::WebControl;
@@ -34,6 +35,7 @@ pub struct Daemon {
     pub(super) listeners: Vec<Listener>,
     pub(super) web: Web,
     pub(super) shards: Arc<Shards>,
+    pub(super) overview: Arc<Overview>,
     pub(super) workers: Workers,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) clock: Arc<dyn Clock>,
@@ -77,8 +79,14 @@ impl Daemon {
         let (notice_sender, notices) = mpsc::unbounded_channel();
         let notifier = Notifier::new(Arc::clone(&clock));
         let streams = Arc::new(StreamThread::new(Arc::clone(&clock)));
+        let shards = Arc::new(Shards::new(Arc::clone(&telemetry), Arc::clone(&clock)));
+        let file = origin
+            .as_ref()
+            .map(|origin| origin.path.display().to_string());
+        let overview = Overview::new(Arc::clone(&shards), Arc::clone(&clock), file);
+        let overview = Arc::new(overview);
         let assembly = Assembly {
-            shards: Arc::new(Shards::new(Arc::clone(&telemetry), Arc::clone(&clock))),
+            shards,
             telemetry: Arc::clone(&telemetry),
             clock: Arc::clone(&clock),
             notifier,
@@ -88,9 +96,10 @@ impl Daemon {
             thread_maker: Arc::new(WorkerThread::prepare),
             key: SecretKey::random(),
             web: Some(web_control.clone()),
+            overview: Some(Arc::clone(&overview)),
         };
-        let wanted = config.clone();
-        let start = move || begin(assembly, &wanted);
+        let mut wanted = config.clone();
+        let start = move || begin(assembly, &mut wanted);
         // A file that takes long to read must not delay a stop.
         let begun =
             aside("start", start).map_err(|error| StartError::System("start a thread", error))?;
@@ -114,6 +123,7 @@ impl Daemon {
             listeners,
             web: config.web.clone(),
             shards: Arc::clone(&begun.assembly.shards),
+            overview,
             workers: Workers::new(begun, notices, origin, config),
             telemetry,
             clock,

@@ -53,7 +53,7 @@ impl Daemon {
         let client_orders: Arc<dyn Lifecycle> = Arc::new(self.orders.client_orders());
         let lifecycle = self.web.enable_lifecycle.then_some(client_orders);
         let routes = Routes {
-            scrape: self.shards.clone(),
+            scrape: self.overview.clone(),
             metrics_path: self.web.metrics_path.clone(),
             ready: self.ready.clone(),
             lifecycle,
@@ -84,9 +84,11 @@ impl Daemon {
             server: Some(task),
             stop: Some(stop_web),
         };
+        let history = Arc::clone(&self.overview).keep_history();
         let ended = tokio::select! {
             ended = self.event_loop() => ended,
             served = web.end() => served,
+            () = history => Err(RunError::ThreadPanicked("history")),
         };
         systemd::notify(NotifyState::Stopping);
         let last = self.workers.readiness();

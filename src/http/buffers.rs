@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use super::coding::{Coding, gzip};
 use super::memory::{EncodedPage, PageMemory, Reservation};
-use super::representation::Representation;
-use crate::expose::Options;
-use crate::model::Families;
+use super::paths::Paths;
+use super::representation::{Content, Representation};
+use super::source::Scrape;
+use crate::model::{Families, Language};
+use crate::page;
 
 /// Buffers of an encoding.
 pub(super) enum Buffers {
@@ -38,23 +40,42 @@ impl Buffers {
         }
     }
 
-    /// Encodes the wanted families.
+    /// Encodes what is wanted of these families.
     pub(super) fn encode(
         self,
         wanted: &Representation,
         families: &Families,
-        options: Options,
+        source: &dyn Scrape,
+        paths: &Paths,
     ) -> EncodedPage {
         let (mut plain, compressed) = match self {
             Self::Plain(plain) => (plain, None),
             Self::Compressed { plain, compressed } => (plain, Some(compressed)),
         };
-        if let Some(names) = &wanted.names {
-            let selected = names.select(families);
-            wanted.format.encode(&selected, options, &mut plain.bytes);
-        } else {
-            wanted.format.encode(families, options, &mut plain.bytes);
-            plain.record_size();
+        let bytes = &mut plain.bytes;
+        match &wanted.content {
+            Content::Metrics { format, names } => {
+                let options = source.options();
+                if let Some(names) = names {
+                    format.encode(&names.select(families), options, bytes);
+                } else {
+                    format.encode(families, options, bytes);
+                    plain.record_size();
+                }
+            }
+            Content::Page(language) => {
+                let status = source.status(families, *language);
+                // An empty buffer is text.
+                let mut html = String::from_utf8(std::mem::take(bytes)).unwrap_or_default();
+                page::write(&status, *language, &paths.links(), &mut html);
+                *bytes = html.into_bytes();
+            }
+            Content::Status => {
+                let status = source.status(families, Language::English);
+                // Writing to memory does not fail, and every key is a text.
+                let _ = serde_json::to_writer(&mut *bytes, &status);
+                bytes.push(b'\n');
+            }
         }
         match compressed {
             Some(mut compressed) => {

@@ -36,8 +36,10 @@ pub enum HttpEvent {
 /// A path that is served, or any other one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Page {
-    /// Landing page for people.
+    /// Page for people.
     Landing,
+    /// Status for programs.
+    Status,
     /// Metrics.
     Metrics,
     /// Liveness of the process.
@@ -58,6 +60,7 @@ impl Page {
         match self {
             Self::Metrics => "/metrics",
             Self::Landing => "/",
+            Self::Status => "/api/v1/status",
             Self::Healthy => "/-/healthy",
             Self::Ready => "/-/ready",
             Self::Reload => "/-/reload",

@@ -1,4 +1,4 @@
-//! The HTTP server: metrics, health, readiness, and a landing page.
+//! The HTTP server: metrics, health, readiness, and the status for people.
 //!
 //! Invariant: a client cannot hold a connection or memory beyond [`Limits`], and no request text
 //! reaches a metric or the log.
@@ -19,6 +19,7 @@ mod defer;
 mod event;
 mod guard;
 mod host;
+mod language;
 mod lifecycle;
 mod limits;
 mod linger;
@@ -34,6 +35,7 @@ mod response;
 mod routes;
 mod scrape;
 mod server;
+mod source;
 mod tls;
 mod transfer;
 
@@ -46,8 +48,8 @@ pub use listener::{BindError, Listener};
 pub use metrics_path::{MetricsPath, MetricsPathError};
 pub use policy::{Policy, Rate, Tls, User};
 pub use routes::{Ready, Routes};
-pub use scrape::Scrape;
 pub use server::{ServeError, serve};
+pub use source::Scrape;
 
 #[cfg(test)]
 mod tests;

@@ -4,11 +4,13 @@
 
 use super::event::Page;
 use super::metrics_path::MetricsPath;
+use crate::page::Links;
 
 /// Pages that have a path. At a path that two have, the first is served.
-const ALL: [Page; 6] = [
+const ALL: [Page; 7] = [
     Page::Metrics,
     Page::Landing,
+    Page::Status,
     Page::Healthy,
     Page::Ready,
     Page::Reload,
@@ -27,6 +29,17 @@ impl Paths {
         match page {
             Page::Metrics => self.metrics.as_str(),
             page => page.name(),
+        }
+    }
+
+    /// Returns links from `/` to the other pages, relative to it: a server in front may add a prefix.
+    pub(super) fn links(&self) -> Links<'_> {
+        let link = |page| self.of(page).trim_start_matches('/');
+        Links {
+            metrics: link(Page::Metrics),
+            status: link(Page::Status),
+            healthy: link(Page::Healthy),
+            ready: link(Page::Ready),
         }
     }
 

@@ -15,29 +15,29 @@ use super::event::Page;
 use super::memory::EncodedPage;
 use super::page;
 use super::paths::Paths;
-use super::representation::Wanted;
+use super::representation::{Content, Wanted};
 use super::scrape::NoPage;
 
 const PLAIN_TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
-/// The request headers that decide the form of the metrics.
-const VARIES: HeaderValue = HeaderValue::from_static("Accept, Accept-Encoding");
-/// Policy of responses other than the landing page: nothing may load or run.
+/// Policy of responses other than the page for people: nothing may load or run.
 const BARE_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'");
 
-/// The metrics, or why there are none.
-pub(super) fn metrics(page: Result<EncodedPage, NoPage>, wanted: &Wanted) -> Response {
-    match page {
-        Ok(page) => {
+/// An encoded page, or why there is none.
+pub(super) fn page(encoded: Result<EncodedPage, NoPage>, wanted: &Wanted) -> Response {
+    match encoded {
+        Ok(encoded) => {
             let content_type = HeaderValue::from_static(wanted.content_type);
-            let mut response = build(StatusCode::OK, content_type, page.body());
+            let mut response = build(StatusCode::OK, content_type, encoded.body());
             let headers = response.headers_mut();
-            headers.insert(VARY, VARIES);
+            headers.insert(VARY, HeaderValue::from_static(wanted.varies));
+            if let Content::Page(_) = wanted.representation.content {
+                headers.insert(CONTENT_SECURITY_POLICY, page::POLICY.clone());
+            }
             if wanted.representation.coding == Coding::Gzip {
                 headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             }
-            response.extensions_mut().insert(page.number());
+            response.extensions_mut().insert(encoded.number());
             response
         }
         Err(NoPage::Busy) => later(
@@ -50,14 +50,6 @@ pub(super) fn metrics(page: Result<EncodedPage, NoPage>, wanted: &Wanted) -> Res
         ),
         Err(NoPage::Stopping) => text(StatusCode::SERVICE_UNAVAILABLE, "shutting down\n"),
     }
-}
-
-pub(super) fn landing(html: &Bytes) -> Response {
-    let mut response = build(StatusCode::OK, HTML, html.clone());
-    let policy = HeaderValue::from_static(page::POLICY);
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_SECURITY_POLICY, policy);
-    response
 }
 
 /// The response to a method that the page does not have.
@@ -125,7 +117,13 @@ pub(super) fn https_only() -> Response {
 }
 
 pub(super) fn not_found(paths: &Paths) -> Response {
-    let pages = [Page::Landing, Page::Metrics, Page::Healthy, Page::Ready];
+    let pages = [
+        Page::Landing,
+        Page::Metrics,
+        Page::Status,
+        Page::Healthy,
+        Page::Ready,
+    ];
     let pages = pages.map(|page| paths.of(page)).join("\n");
     let body = format!("not found; the pages are\n{pages}\n");
     build(StatusCode::NOT_FOUND, PLAIN_TEXT, body.into())

@@ -26,9 +26,10 @@ use super::limits::Limits;
 use super::metrics_path::MetricsPath;
 use super::paths::Paths;
 use super::representation::Wanted;
-use super::scrape::{Scrape, Scraper};
+use super::response;
+use super::scrape::Scraper;
+use super::source::Scrape;
 use super::tls::Handshakes;
-use super::{page, response};
 use crate::clock::Clock;
 
 /// The readiness of the daemon. Clones share one state, which starts as not ready.
@@ -75,7 +76,7 @@ impl Ready {
 
 /// Sources of the pages' contents, and the receiver of orders.
 pub struct Routes {
-    /// Metrics for `/metrics`.
+    /// Metrics, and what pages for people show of them.
     pub scrape: Arc<dyn Scrape>,
     /// Path of the metrics.
     pub metrics_path: MetricsPath,
@@ -95,11 +96,16 @@ impl Routes {
     /// Builds the state shared by all connections.
     pub(super) fn into_shared(self, limits: Limits) -> Shared {
         let connections = Arc::new(Connections::new(self.clock, self.observer, limits));
-        let scraper = Arc::new(Scraper::new(self.scrape, Arc::clone(&connections), limits));
         let paths = Arc::new(Paths {
             metrics: self.metrics_path,
         });
-        let pages = pages(scraper, self.ready, &paths);
+        let scraper = Scraper::new(
+            self.scrape,
+            Arc::clone(&connections),
+            limits,
+            Arc::clone(&paths),
+        );
+        let pages = pages(&Arc::new(scraper), self.ready, &paths);
         let orders = orders(self.lifecycle.as_ref(), &paths);
         let filter = pages.or(orders).unify().or(refusals(&paths)).unify();
         let service = TowerToHyperService::new(warp::service(filter));
@@ -123,28 +129,32 @@ impl Routes {
 }
 
 /// Serves the pages that are read.
-fn pages(scraper: Arc<Scraper>, ready: Ready, paths: &Arc<Paths>) -> BoxedFilter<(Response,)> {
-    let html = Bytes::from(page::html(paths));
+fn pages(scraper: &Arc<Scraper>, ready: Ready, paths: &Arc<Paths>) -> BoxedFilter<(Response,)> {
     let get = |page| {
         let method = warp::get().or(warp::head()).unify();
         method.and(at(paths, move |found| found == page))
     };
-    let metrics = get(Page::Metrics)
-        .and(warp::header::headers_cloned())
-        .and(warp::query::raw().or_else(async |_| Ok::<_, Rejection>((String::new(),))))
-        .then(move |headers: HeaderMap, query: String| {
-            let scraper = Arc::clone(&scraper);
-            async move {
-                let wanted = Wanted::by(&headers, &query);
-                let page = scraper.page_within(&wanted).await;
-                response::metrics(page, &wanted)
-            }
-        });
+    let encoded = |page, wanted: fn(&HeaderMap, &str) -> Wanted| {
+        let scraper = Arc::clone(scraper);
+        get(page)
+            .and(warp::header::headers_cloned())
+            .and(warp::query::raw().or_else(async |_| Ok::<_, Rejection>((String::new(),))))
+            .then(move |headers: HeaderMap, query: String| {
+                let scraper = Arc::clone(&scraper);
+                async move {
+                    let wanted = wanted(&headers, &query);
+                    let page = scraper.page_within(&wanted).await;
+                    response::page(page, &wanted)
+                }
+            })
+    };
+    let metrics = encoded(Page::Metrics, Wanted::metrics);
+    let people = encoded(Page::Landing, |headers, _| Wanted::page(headers));
+    let status = encoded(Page::Status, |headers, _| Wanted::status(headers));
     let healthy = get(Page::Healthy).map(|| response::text(StatusCode::OK, "ok\n"));
     let ready = get(Page::Ready).map(move || ready.response());
-    let landing = get(Page::Landing).map(move || response::landing(&html));
     let pages = metrics.or(healthy).unify().or(ready).unify();
-    pages.or(landing).unify().boxed()
+    pages.or(people).unify().or(status).unify().boxed()
 }
 
 /// Carries out the orders of clients.

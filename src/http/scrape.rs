@@ -1,9 +1,10 @@
-//! Gathers and encodes the metrics for `/metrics`.
+//! Gathers metrics and encodes them: for `/metrics`, and for pages for people.
 //!
 //! Invariants:
 //! - One page is encoded at a time. A request that ends does not end its encoding, which others may wait for.
 //! - A response contains nothing older than its request, unless memory or connections are short; then it is at most
-//!   [`Limits::stall`] old, or [`Limits::shared`] if all memory is held by clients that keep up.
+//!   [`Limits::stall`] old, or [`Limits::shared`] if all memory is held by clients that keep up. A page for people may be older too,
+//!   as [`Representation::shared`] says.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -19,23 +20,13 @@ use super::connections::Connections;
 use super::event::HttpEvent;
 use super::limits::Limits;
 use super::memory::{EncodedPage, PageMemory};
-use super::representation::{Representation, Wanted};
-use crate::expose::Options;
+use super::paths::Paths;
+use super::representation::{Content, Representation, Wanted};
+use super::source::Scrape;
 use crate::model::Families;
 
 /// Time in which the memory of a client that was disconnected is freed.
 const EVICTION: Duration = Duration::from_millis(100);
-
-/// A source of metrics.
-pub trait Scrape: Send + Sync {
-    /// Returns all families as of one instant; may block.
-    fn families(&self) -> Families;
-
-    /// Returns the options of the encoding.
-    fn options(&self) -> Options {
-        Options::default()
-    }
-}
 
 /// The reason for which a request gets no page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +45,7 @@ pub(super) struct Scraper {
     source: Arc<dyn Scrape>,
     connections: Arc<Connections>,
     limits: Limits,
+    paths: Arc<Paths>,
     memory: Arc<PageMemory>,
     state: Mutex<State>,
     /// Requests without a page yet.
@@ -127,11 +119,13 @@ impl Scraper {
         source: Arc<dyn Scrape>,
         connections: Arc<Connections>,
         limits: Limits,
+        paths: Arc<Paths>,
     ) -> Self {
         Self {
             source,
             connections,
             limits,
+            paths,
             memory: PageMemory::new(limits.response_bytes),
             state: Mutex::default(),
             waiting: AtomicUsize::default(),
@@ -202,8 +196,9 @@ impl Scraper {
                 self.limits.stall
             };
             let is_fresh = latest.number > begun_before;
+            let age = self.since(latest.started);
             let may_share = is_short || is_crowded;
-            if is_fresh || (may_share && self.since(latest.started) < longest) {
+            if is_fresh || age < wanted.shared() || (may_share && age < longest) {
                 return Next::Send(Ok(latest.page.clone()));
             }
         }
@@ -273,18 +268,18 @@ impl Encoding {
         let scraper = Arc::clone(&self.scraper);
         let encoded = catch_unwind(AssertUnwindSafe(|| {
             let gathered = self.gather();
-            let options = scraper.source.options();
-            let page = buffers.encode(&self.representation, &gathered.families, options);
+            let (families, source) = (&gathered.families, &*scraper.source);
+            let page = buffers.encode(&self.representation, families, source, &scraper.paths);
             (gathered, page)
         }));
         let mut state = scraper.lock();
         match encoded {
             Ok((gathered, page)) => {
-                let took = scraper.since(self.started);
-                scraper
-                    .connections
-                    .observer
-                    .observe(HttpEvent::Scraped { took });
+                if let Content::Metrics { .. } = self.representation.content {
+                    let took = scraper.since(self.started);
+                    let observer = &scraper.connections.observer;
+                    observer.observe(HttpEvent::Scraped { took });
+                }
                 let representation = self.representation.clone();
                 state
                     .latest
@@ -326,7 +321,7 @@ impl Drop for Encoding {
 }
 
 impl Scraper {
-    /// Frees the last pages unless a request waits for one or will have to share it, and the last gathering unless a request
+    /// Frees the last pages unless a request waits for one or may have to share it, and the last gathering unless a request
     /// waits.
     fn forget_unless_needed(&self, state: &mut State) {
         let is_waited_for = self.waiting.load(Ordering::Acquire) > 0;
@@ -334,7 +329,8 @@ impl Scraper {
             state.gathered = None;
         }
         if !is_waited_for && !self.memory.is_short() && !self.connections.are_short() {
-            state.latest.clear();
+            let shared = |latest: &Latest| latest.representation.shared();
+            (state.latest).retain(|latest| self.since(latest.started) < shared(latest));
         }
     }
 }

@@ -132,6 +132,7 @@ impl Committer {
                     *lock(&self.commits.served) = families;
                 }
                 if self.commits.is_failing.swap(false, Ordering::AcqRel) {
+                    *lock(&self.commits.failure) = None;
                     tracing::info!("the state is kept again");
                 }
                 self.note_committed();
@@ -147,8 +148,10 @@ impl Committer {
 
     /// Logs the first failure of several.
     fn note_failure(&self, error: StoreError) {
-        if !self.commits.is_failing.swap(true, Ordering::AcqRel) {
-            let error = with_remedy(error);
+        let was_failing = self.commits.is_failing.swap(true, Ordering::AcqRel);
+        let error = with_remedy(error);
+        *lock(&self.commits.failure) = Some(error.clone());
+        if !was_failing {
             tracing::error!(
                 "the state is not kept: {error}; counts that are not kept are served after {VOLATILE_AFTER:?}"
             );

@@ -10,6 +10,9 @@ impl Workers {
     /// Records that a reload was refused.
     pub(super) fn refuse(&mut self, why: &str) {
         self.assembly.telemetry.config_refused();
+        if let Some(overview) = &self.assembly.overview {
+            overview.refuse(why);
+        }
         tracing::error!("configuration not reloaded, the previous one stays in force: {why}");
         self.end_reload(&Err(format!(
             "not reloaded, the previous configuration stays in force: {why}"

@@ -116,6 +116,10 @@ impl<S: Scrape> Scrape for Concurrent<S> {
         assert_eq!(others, 0, "two scrapes run at the same time");
         families
     }
+
+    fn status(&self, families: &Families, language: Language) -> Status {
+        self.scrape.status(families, language)
+    }
 }
 
 #[test]

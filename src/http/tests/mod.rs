@@ -18,8 +18,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::clock::SystemClock;
-use crate::model::{Families, Family, Kind, Number, Series, Unit, Value};
+use crate::clock::{Clock as _, SystemClock};
+use crate::model::{Families, Family, Kind, Language, Number, Series, Unit, Value};
+use crate::status::Status;
 
 /// Timeout of a test that hangs; a passing test never reaches it.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -84,6 +85,10 @@ impl Scrape for Gauge {
                 created: None,
             }],
         }])
+    }
+
+    fn status(&self, _: &Families, _: Language) -> Status {
+        Status::default()
     }
 }
 

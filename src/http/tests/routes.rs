@@ -2,7 +2,7 @@
 
 use super::*;
 
-const PAGES: [&str; 4] = ["/", "/metrics", "/-/healthy", "/-/ready"];
+const PAGES: [&str; 5] = ["/", "/metrics", "/api/v1/status", "/-/healthy", "/-/ready"];
 
 #[test]
 fn metrics_are_in_text_format() {
@@ -121,7 +121,7 @@ fn readiness_is_reported_with_its_reason() {
 }
 
 #[test]
-fn the_landing_page_is_locked_down() {
+fn the_page_for_people_is_locked_down() {
     let server = Server::start();
     let response = server.get("/");
     assert_eq!(
@@ -135,7 +135,29 @@ fn the_landing_page_is_locked_down() {
     );
     assert_eq!(header(&response, "x-content-type-options"), Some("nosniff"));
     assert_eq!(header(&response, "referrer-policy"), Some("no-referrer"));
+    assert!(policy.contains("; script-src 'sha256-"), "{policy}");
     assert!(body(&response).starts_with("<!DOCTYPE html>"));
+}
+
+#[test]
+fn the_page_for_people_is_in_their_language() {
+    let server = Server::start();
+    let response = server.exchange(
+        "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAccept-Language: fr-FR,en;q=0.5\r\n\r\n",
+    );
+    assert!(body(&response).contains("<html lang=\"fr\">"));
+    let varies = header(&response, "vary");
+    assert_eq!(varies, Some("Accept-Language, Accept-Encoding"));
+    assert!(body(&server.get("/")).contains("<html lang=\"en\">"));
+}
+
+#[test]
+fn the_status_is_json() {
+    let server = Server::start();
+    let response = server.get("/api/v1/status");
+    assert_eq!(header(&response, "content-type"), Some("application/json"));
+    let status: Status = serde_json::from_str(body(&response)).unwrap();
+    assert_eq!(status, Status::default());
 }
 
 #[test]
@@ -190,7 +212,7 @@ fn an_unknown_path_gets_the_list_of_pages() {
         );
         assert_eq!(
             body(&response),
-            "not found; the pages are\n/\n/metrics\n/-/healthy\n/-/ready\n"
+            "not found; the pages are\n/\n/metrics\n/api/v1/status\n/-/healthy\n/-/ready\n"
         );
     }
 }

@@ -1,5 +1,7 @@
 //! Tests of requests that share a scrape.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::stop::held;
 use super::*;
 
@@ -99,4 +101,39 @@ fn a_request_after_a_scrape_gets_another_one() {
     server.get("/metrics");
     server.get("/metrics");
     server.seen.wait_for(2, is_scrape);
+}
+
+/// Counts the gatherings.
+struct Counted(Arc<AtomicUsize>);
+
+impl Scrape for Counted {
+    fn families(&self) -> Families {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Families::default()
+    }
+
+    fn status(&self, _: &Families, _: Language) -> Status {
+        Status::default()
+    }
+}
+
+#[test]
+fn open_pages_share_one_gathering_a_second() {
+    let gatherings = Arc::new(AtomicUsize::new(0));
+    let server = Server::with(Counted(Arc::clone(&gatherings)), Limits::default());
+    let clock = SystemClock::new();
+    let began = clock.monotonic();
+    for _ in 0..50 {
+        for page in ["/", "/api/v1/status"] {
+            assert!(server.get(page).starts_with("HTTP/1.1 200 "));
+        }
+    }
+    let seconds = clock.monotonic().saturating_sub(began).as_secs();
+    let most = 2 * (seconds + 1);
+    let gathered = gatherings.load(Ordering::SeqCst);
+    assert!(gathered as u64 <= most, "{gathered} in {seconds} s");
+    // They are not scrapes, whose duration is measured.
+    assert_eq!(server.seen.count(HttpEvent::Opened), 100);
+    let events = server.seen.events.lock().unwrap();
+    assert!(!events.iter().any(is_scrape));
 }

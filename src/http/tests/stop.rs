@@ -18,6 +18,10 @@ impl Scrape for Held {
         let _ = self.go_on.lock().unwrap().recv();
         Gauge(1).families()
     }
+
+    fn status(&self, _: &Families, _: Language) -> Status {
+        Status::default()
+    }
 }
 
 pub(super) fn held() -> (Held, Receiver<()>, Sender<()>) {
@@ -128,6 +132,10 @@ struct Broken;
 impl Scrape for Broken {
     fn families(&self) -> Families {
         panic!("a fault in the counting side");
+    }
+
+    fn status(&self, _: &Families, _: Language) -> Status {
+        Status::default()
     }
 }
 

@@ -171,6 +171,7 @@ impl Process {
             thread_maker: Arc::new(WorkerThread::prepare),
             key: SecretKey::random(),
             web: None,
+            overview: None,
         };
         directory.restart(killed_at);
         let mut recovered = Recovered::nothing();

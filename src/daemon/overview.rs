@@ -1,0 +1,150 @@
+//! What people see of the daemon: metrics, and the status that is made of them.
+//!
+//! Invariant: a sample of the history is taken on a thread that may block, one at a time; nothing is done for it while lines are
+//! counted.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::access::Access;
+use super::control::{lock, micros};
+use super::setup::setup;
+use super::shared_shard::Shards;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::expose::Options;
+use crate::http::Scrape;
+use crate::model::{Families, Language, Micros};
+use crate::status::{Circumstances, History, INTERVAL, InputState, Setup, SourceState, Status};
+
+/// State of the daemon, for people.
+pub(super) struct Overview {
+    shards: Arc<Shards>,
+    clock: Arc<dyn Clock>,
+    started: Duration,
+    /// Path of the configuration file; `None` if there is none.
+    file: Option<String>,
+    setup: Mutex<Arc<Setup>>,
+    history: Mutex<History>,
+    /// Revision of the counts that were sampled last.
+    sampled: Mutex<Option<u64>>,
+    /// Reason why the last reload was refused.
+    refusal: Mutex<Option<String>>,
+}
+
+impl Overview {
+    pub(super) fn new(shards: Arc<Shards>, clock: Arc<dyn Clock>, file: Option<String>) -> Self {
+        Self {
+            started: clock.monotonic(),
+            shards,
+            clock,
+            file,
+            setup: Mutex::default(),
+            history: Mutex::default(),
+            sampled: Mutex::default(),
+            refusal: Mutex::default(),
+        }
+    }
+
+    /// Notes that a configuration is in force. What is counted from then on is part of the history.
+    pub(super) fn configure(&self, config: &Config) {
+        *lock(&self.setup) = Arc::new(setup(config, self.file.clone()));
+        *lock(&self.refusal) = None;
+        self.sample();
+    }
+
+    /// Notes that a reload was refused.
+    pub(super) fn refuse(&self, reason: &str) {
+        *lock(&self.refusal) = Some(reason.to_owned());
+    }
+
+    /// Takes a sample of the history, if a point is due. May wait for a batch that is being counted.
+    pub(super) fn sample(&self) {
+        let mut history = lock(&self.history);
+        let now = Micros(micros(self.clock.monotonic()));
+        if !history.is_due(now) {
+            return;
+        }
+        let revision = self.shards.revision();
+        let is_same = lock(&self.sampled).replace(revision) == Some(revision);
+        let families = (!is_same).then(|| self.shards.served());
+        let setup = Arc::clone(&lock(&self.setup));
+        let behind = setup
+            .sources
+            .iter()
+            .filter(|source| source.behind.is_some());
+        let behind: BTreeSet<&str> = behind.map(|source| &*source.name).collect();
+        history.sample(families.as_ref(), &behind, now, seconds(self.clock.wall()));
+    }
+
+    /// Takes a sample whenever a point is due. Returns only if one panics.
+    pub(super) async fn keep_history(self: Arc<Self>) {
+        let mut tick = tokio::time::interval(Duration::from_micros(INTERVAL.0));
+        loop {
+            tick.tick().await;
+            let overview = Arc::clone(&self);
+            if tokio::task::spawn_blocking(move || overview.sample())
+                .await
+                .is_err()
+            {
+                return;
+            }
+        }
+    }
+
+    fn circumstances(&self, setup: &Setup) -> Circumstances {
+        let states = self.shards.access().states();
+        let input = |name: &str| {
+            let access = states.get(name);
+            InputState {
+                state: match access {
+                    Some(Access::Open) => SourceState::Open,
+                    Some(Access::Waiting(_)) => SourceState::Waiting,
+                    Some(Access::Failing(_)) => SourceState::Failing,
+                    Some(Access::Untried) | None => SourceState::Untried,
+                },
+                reason: access.and_then(Access::reason).map(str::to_owned),
+            }
+        };
+        Circumstances {
+            time: seconds(self.clock.wall()),
+            uptime: self
+                .clock
+                .monotonic()
+                .saturating_sub(self.started)
+                .as_secs_f64(),
+            inputs: setup
+                .sources
+                .iter()
+                .map(|source| input(&source.name))
+                .collect(),
+            reload_refusal: lock(&self.refusal).clone(),
+            commit_failure: self.shards.commit_failure(),
+        }
+    }
+}
+
+impl Scrape for Overview {
+    fn families(&self) -> Families {
+        self.shards.families()
+    }
+
+    fn options(&self) -> Options {
+        self.shards.options()
+    }
+
+    fn status(&self, families: &Families, language: Language) -> Status {
+        self.sample();
+        let setup = Arc::clone(&lock(&self.setup));
+        let circumstances = self.circumstances(&setup);
+        let history = lock(&self.history);
+        Status::new(families, &history, &setup, &circumstances, language)
+    }
+}
+
+fn seconds(time: SystemTime) -> f64 {
+    time.duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs_f64()
+}
