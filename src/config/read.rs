@@ -268,6 +268,21 @@ sets = ['httplog', 'django2']
     }
 
     #[test]
+    fn hosts_are_names_that_a_browser_sends() {
+        let hosts = |hosts: &str| faults(&format!("[web]\nhosts = [{hosts}]\n{GOOD}"));
+        assert_eq!(hosts("'metrics.example.org', 'web1'"), [""; 0]);
+        assert_eq!(
+            hosts("'A', 'a', '*.example', 'http://b', '192.0.2.1'"),
+            [
+                "2: `a` is listed twice",
+                "2: `*.example` is not the name of a host",
+                "2: `http://b` is not the name of a host",
+                "2: `192.0.2.1` is not the name of a host",
+            ]
+        );
+    }
+
+    #[test]
     fn names_are_printable() {
         let content = GOOD.replace("'nginx'", r#""a\u0000b""#)
             + "[pattern.\"x\\u001b\"]\nnginx = '$status $request_time \"$request\"'\n[routes.\"\\n\"]\ntemplates = { '/a' = \"\\u202e\" }\n";

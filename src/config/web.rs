@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::diag::{Fault, Report, Section, distinct};
-use crate::http::{Address, MetricsPath};
+use crate::diag::{Fault, Report, Section, Spot, distinct};
+use crate::http::{Address, HostName, MetricsPath};
 
 /// Default of `web.listen`.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:9914";
@@ -17,6 +17,8 @@ pub struct Web {
     pub socket_mode: Option<u32>,
     /// Path of the metrics.
     pub metrics_path: MetricsPath,
+    /// Names to which the pages for people answer, beside `localhost`, the machine's name and IP addresses.
+    pub hosts: Vec<HostName>,
     /// True if clients may reload and stop the exporter.
     pub enable_lifecycle: bool,
     /// Path of the web configuration, which a reload may change.
@@ -38,6 +40,7 @@ impl Web {
             listen,
             socket_mode: None,
             metrics_path: MetricsPath::default(),
+            hosts: Vec::new(),
             enable_lifecycle: false,
             config_file: None,
             open_health: false,
@@ -50,6 +53,7 @@ impl Web {
             listen,
             socket_mode,
             metrics_path,
+            hosts,
             enable_lifecycle,
             config_file: _,
             open_health: _,
@@ -58,6 +62,7 @@ impl Web {
             ("web.listen", *listen != other.listen),
             ("web.socket_mode", *socket_mode != other.socket_mode),
             ("web.telemetry_path", *metrics_path != other.metrics_path),
+            ("web.hosts", *hosts != other.hosts),
             (
                 "web.enable_lifecycle",
                 *enable_lifecycle != other.enable_lifecycle,
@@ -73,6 +78,7 @@ impl Web {
         let listen = read_listen(&mut section, config_file.is_some(), report);
         let socket_mode = section.integer("socket_mode", 0..=0o777, report);
         let path = section.string("telemetry_path", report);
+        let hosts = section.strings("hosts", report);
         let enable_lifecycle = section.boolean("enable_lifecycle", report);
         section.finish(report);
         if let (Some(open), None) = (&open_health, &config_file) {
@@ -99,11 +105,22 @@ impl Web {
             listen,
             socket_mode: socket_mode.and_then(|mode| u32::try_from(mode.value).ok()),
             metrics_path: metrics_path.unwrap_or_default(),
+            hosts: hosts.map_or(Vec::new(), |hosts| read_hosts(&hosts.value, report)),
             enable_lifecycle: enable_lifecycle.is_some_and(|enabled| enabled.value),
             config_file: config_file.map(|path| base.join(path.value)),
             open_health: open_health.is_some_and(|open| open.value),
         }
     }
+}
+
+/// Reads the names to which pages answer.
+fn read_hosts(hosts: &[Spot<String>], report: &mut Report) -> Vec<HostName> {
+    let name = |text: &str| {
+        text.parse::<HostName>().map_err(|error| {
+            Fault::error(format!("`{text}` is not the name of a host")).help(error.to_string())
+        })
+    };
+    distinct(hosts, name, report)
 }
 
 /// Reads the listen addresses. With a web configuration, it depends on that one whether an address is exposed.

@@ -15,7 +15,7 @@ use super::orders::Order;
 use super::start::Daemon;
 use super::stopping::{StopLimits, Web};
 use super::systemd;
-use crate::http::{Lifecycle, Limits, Routes, serve};
+use crate::http::{Hosts, Lifecycle, Limits, Routes, serve};
 
 /// Silence after which a thread counts as stuck, unless systemd sets a watchdog timeout.
 const STUCK: Duration = Duration::from_secs(30);
@@ -56,6 +56,7 @@ impl Daemon {
             scrape: self.overview.clone(),
             metrics_path: self.web.metrics_path.clone(),
             ready: self.ready.clone(),
+            hosts: Hosts::new(&self.web.hosts, &self.web.listen),
             lifecycle,
             clock: Arc::clone(&self.clock),
             observer: self.telemetry.clone(),

@@ -19,6 +19,7 @@ use super::connections::{Connections, Registration};
 use super::deadline::DeadlineStream;
 use super::event::{HttpEvent, Page};
 use super::guard::{Guard, Standing};
+use super::host::Hosts;
 use super::limits::Limits;
 use super::linger::Socket;
 use super::memory::PageNumber;
@@ -41,6 +42,7 @@ pub(super) struct Shared {
     pub(super) paths: Arc<Paths>,
     pub(super) connections: Arc<Connections>,
     pub(super) guard: Guard,
+    pub(super) hosts: Hosts,
     pub(super) handshakes: Handshakes,
     pub(super) limits: Limits,
 }
@@ -49,6 +51,14 @@ impl Shared {
     pub(super) fn observe(&self, event: HttpEvent) {
         self.connections.observer.observe(event);
     }
+}
+
+/// Transport of a connection's requests.
+struct Transport {
+    /// `None` without TLS.
+    tls: Option<Arc<Tls>>,
+    /// True if a browser can be made to connect.
+    is_open_to_browsers: bool,
 }
 
 /// The client was admitted by other rules than those in force: its connection ends without a response.
@@ -70,7 +80,13 @@ pub(super) async fn serve<S>(
     let served = async {
         let policy = shared.guard.policies.current().await;
         match policy.policy.tls.clone() {
-            None => serve_requests(stream, None, &registration, &shared, watcher).await,
+            None => {
+                let transport = Transport {
+                    tls: None,
+                    is_open_to_browsers: S::IS_OPEN_TO_BROWSERS,
+                };
+                serve_requests(stream, transport, &registration, &shared, watcher).await;
+            }
             // Its state is larger, and plain connections need not have room for it.
             Some(tls) => Box::pin(serve_tls(stream, tls, &registration, &shared, watcher)).await,
         }
@@ -96,7 +112,13 @@ async fn serve_tls<S>(
         () = registration.stopped() => return,
     };
     match accepted {
-        Ok(stream) => serve_requests(stream, Some(tls), registration, shared, watcher).await,
+        Ok(stream) => {
+            let transport = Transport {
+                tls: Some(tls),
+                is_open_to_browsers: S::IS_OPEN_TO_BROWSERS,
+            };
+            serve_requests(stream, transport, registration, shared, watcher).await;
+        }
         Err(NotAccepted::PlainHttp) => shared.observe(HttpEvent::Responded {
             page: Page::Other,
             status: StatusCode::BAD_REQUEST.as_u16(),
@@ -109,14 +131,14 @@ async fn serve_tls<S>(
 /// Serves the requests of a connection.
 async fn serve_requests<S>(
     stream: S,
-    tls: Option<Arc<Tls>>,
+    transport: Transport,
     registration: &Registration,
     shared: &Shared,
     watcher: Watcher,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = service_fn(|request| respond(request, tls.as_ref(), registration, shared));
+    let service = service_fn(|request| respond(request, &transport, registration, shared));
     let connection = protocol(&shared.limits).serve_connection(TokioIo::new(stream), service);
     if let Err(error) = watcher.watch(connection).await
         && let Some(status) = error_status(&error)
@@ -142,7 +164,7 @@ fn protocol(limits: &Limits) -> http1::Builder {
 
 async fn respond(
     request: Request<Incoming>,
-    tls: Option<&Arc<Tls>>,
+    transport: &Transport,
     registration: &Registration,
     shared: &Shared,
 ) -> Result<Response, Void> {
@@ -150,7 +172,7 @@ async fn respond(
     let page = shared.paths.at(request.uri().path());
     let is_head = request.method() == Method::HEAD;
     let policy = shared.guard.policies.current().await;
-    let standing = policy.standing(tls);
+    let standing = policy.standing(transport.tls.as_ref());
     if standing == Standing::Void {
         return Err(Void);
     }
@@ -158,6 +180,8 @@ async fn respond(
         response::https_only()
     } else if !host::is_valid(&request) {
         response::bad_host()
+    } else if transport.is_open_to_browsers && !shared.hosts.admit(&request, page) {
+        response::unknown_host()
     } else if let Some(refusal) = shared.guard.refusal(&request, page, &policy).await {
         refusal
     } else {

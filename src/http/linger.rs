@@ -23,6 +23,9 @@ const CHECK: Duration = Duration::from_millis(20);
 
 /// An accepted socket.
 pub(super) trait Socket: AsyncRead + AsyncWrite + Unpin {
+    /// True if a browser can be made to connect.
+    const IS_OPEN_TO_BROWSERS: bool;
+
     /// Leaves the rest of the transmission to the system.
     fn finish_when_dropped(&self);
 
@@ -31,6 +34,8 @@ pub(super) trait Socket: AsyncRead + AsyncWrite + Unpin {
 }
 
 impl Socket for TcpStream {
+    const IS_OPEN_TO_BROWSERS: bool = true;
+
     fn finish_when_dropped(&self) {
         let _ = sockopt::set_socket_linger(self, None);
     }
@@ -42,6 +47,8 @@ impl Socket for TcpStream {
 }
 
 impl Socket for UnixStream {
+    const IS_OPEN_TO_BROWSERS: bool = false;
+
     fn finish_when_dropped(&self) {}
 
     /// Returns true: all bytes sent are in the client's own buffer.

@@ -66,6 +66,14 @@ pub(super) fn bad_host() -> Response {
     closing(StatusCode::BAD_REQUEST, "a request needs one valid Host\n")
 }
 
+/// The response to a request for a page under a name that may be of another site.
+pub(super) fn unknown_host() -> Response {
+    text(
+        StatusCode::MISDIRECTED_REQUEST,
+        "this page does not answer to the name in Host: use the IP address, or list the name in `hosts` of [web]\n",
+    )
+}
+
 /// A response after which the connection ends.
 fn closing(status: StatusCode, body: &'static str) -> Response {
     let mut response = text(status, body);

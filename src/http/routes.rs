@@ -21,6 +21,7 @@ use super::connection::{Responding, Shared};
 use super::connections::Connections;
 use super::event::{Observer, Page};
 use super::guard::{Guard, Policies};
+use super::host::Hosts;
 use super::lifecycle::{ClientOrder, Lifecycle, obey};
 use super::limits::Limits;
 use super::metrics_path::MetricsPath;
@@ -82,6 +83,8 @@ pub struct Routes {
     pub metrics_path: MetricsPath,
     /// Readiness for `/-/ready`.
     pub ready: Ready,
+    /// Names to which the pages for people answer.
+    pub hosts: Hosts,
     /// Receiver of orders from clients; `None` refuses them.
     pub lifecycle: Option<Arc<dyn Lifecycle>>,
     /// Clock for deadlines and durations.
@@ -122,6 +125,7 @@ impl Routes {
             paths,
             connections,
             guard: Guard::new(self.policies),
+            hosts: self.hosts,
             handshakes: Handshakes::new(),
             limits,
         }

@@ -28,6 +28,7 @@ mod follow;
 mod formats;
 mod generate;
 mod hostile;
+mod hosts;
 mod init;
 #[cfg(feature = "stack")]
 mod init_stack;

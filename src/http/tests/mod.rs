@@ -178,6 +178,7 @@ impl Server {
         let routes = Routes {
             scrape: Arc::new(scrape),
             metrics_path: MetricsPath::default(),
+            hosts: Hosts::new(&["x".parse().unwrap()], &[]),
             lifecycle,
             ready: ready.clone(),
             clock: clock.clone(),
