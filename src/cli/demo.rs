@@ -1,14 +1,13 @@
 //! `demo`: runs the daemon on recorded traffic of an embedded site.
 //!
-//! Invariant: a real log is written, rotated and followed; only the daemon counts.
+//! Invariant: real logs are written, rotated and followed; only the daemon counts.
 
-use std::fs::File;
+mod site;
+
 use std::io::{self, IsTerminal, Write};
-use std::iter::Cycle;
-use std::path::{Path, PathBuf};
-use std::str::Lines;
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
@@ -23,26 +22,18 @@ use crate::daemon::{Shards, Stop};
 use crate::http::Address;
 use crate::pattern::Preset;
 use crate::source::PathPattern;
+use site::{Site, TICK, TICKS_PER_SECOND, Tally};
 
-/// Traffic recorded from nginx in front of a small Django site.
-const TRAFFIC: &str = include_str!("../../fixtures/demo/access.log");
-/// Preset of the traffic.
+/// Preset of both sources; the lines of the second one do not match it.
 const PRESET: &str = "nginx-django";
-/// Writes per second.
-const TICKS_PER_SECOND: u64 = 20;
-/// Pause between two writes.
-const TICK: Duration = Duration::from_millis(1_000 / TICKS_PER_SECOND);
-/// Ticks between two rotations.
-const ROTATE_TICKS: u64 = 200;
-/// Ticks during which a rotated file is still written, as nginx does until USR1.
-const LATE_TICKS: u64 = 4;
 /// Longest time without progress before the last lines count as lost.
 const DRAIN: Duration = Duration::from_secs(5);
 
 /// Run the exporter on the traffic of an embedded site.
 ///
 /// Writes recorded traffic to a temporary log, rotates it every ten seconds, and follows it. Open the
-/// printed address, or let Prometheus scrape it. Press Ctrl-C to stop.
+/// printed address, where there is something to find: a slow view, a burst of errors, and a log whose format is not its
+/// pattern. Or let Prometheus scrape it. Press Ctrl-C to stop.
 #[derive(Debug, Args)]
 pub struct Demo {
     /// Listen address
@@ -56,33 +47,18 @@ pub struct Demo {
     seconds: Option<u64>,
 }
 
-/// Writer of the log, in place of nginx and logrotate.
-struct Site {
-    path: PathBuf,
-    log: File,
-    /// The rotated file while it is still written to.
-    old: Option<File>,
-    lines_per_tick: u64,
-    /// The recorded traffic, repeated endlessly.
-    lines: Cycle<Lines<'static>>,
-}
-
-/// Progress of the writer.
-#[derive(Debug, Default)]
-struct Tally {
-    written: AtomicU64,
-    rotations: AtomicU64,
-}
-
 impl Demo {
     pub(super) fn execute(&self) -> Result<(), Failure> {
         let folder = tempfile::Builder::new()
             .prefix("httplog-exporter-demo-")
             .tempdir()
             .map_err(Failure::cannot("make a temporary folder"))?;
-        let path = folder.path().join("access.log");
-        let site = Site::new(&path, self.rate).map_err(Failure::cannot("write the log"))?;
-        let Some(mut daemon) = start(&config(&path, &self.listen)?, None)? else {
+        let [path, other] = ["access.log", "api.log"].map(|name| folder.path().join(name));
+        let site = Site::new(&path, &other, self.rate);
+        let site = site.map_err(Failure::cannot("write the log"))?;
+        let sources = vec![source("nginx", &path)?, source("api", &other)?];
+        let config = Config::with_sources(vec![self.listen.clone()], sources);
+        let Some(mut daemon) = start(&config, None)? else {
             return Ok(());
         };
         let shards = daemon.shards();
@@ -105,24 +81,26 @@ impl Demo {
             ran.map_err(|error| Failure::new(Exit::Runtime, error))?;
             wrote.map_err(|_| Failure::message(Exit::Runtime, "the demo's writer panicked"))?
         })?;
-        let written = tally.written.load(Ordering::Acquire);
-        let counted = shards.ledger().recorded;
+        let (written, other) = tally.lines();
+        let ledger = shards.ledger();
+        let (counted, rejected) = (ledger.recorded, ledger.rejected_lines());
         say(&tally, &shards, "\n")?;
-        if seconds.is_some() && written != counted {
-            let message = format!("{written} lines written, {counted} counted");
+        if seconds.is_some() && (written, other) != (counted, rejected) {
+            let message = format!(
+                "{written} lines written, {counted} counted; {other} of another format written, {rejected} rejected"
+            );
             return Err(Failure::message(Exit::Runtime, message));
         }
         Ok(())
     }
 }
 
-fn config(path: &Path, listen: &Address) -> Result<Config, Failure> {
+fn source(name: &str, path: &Path) -> Result<Source, Failure> {
     let preset = Preset::find(PRESET).ok_or_else(|| {
         Failure::message(Exit::Runtime, format!("the preset {PRESET} is missing"))
     })?;
     let input = Input::log(PathPattern::literal(path.to_owned()));
-    let source = Source::new("nginx".into(), input, Arc::new(preset.pattern()?));
-    Ok(Config::with_sources(vec![listen.clone()], vec![source]))
+    Ok(Source::new(name.into(), input, Arc::new(preset.pattern()?)))
 }
 
 fn introduce(path: &Path, address: &str, rate: u64) -> io::Result<()> {
@@ -132,7 +110,12 @@ fn introduce(path: &Path, address: &str, rate: u64) -> io::Result<()> {
         out,
         "A Django site's recorded traffic, {rate} lines a second, written to\n  {path}\n\
          and rotated every ten seconds. Open\n  {address}/          the page\n  \
-         {address}/metrics   what Prometheus scrapes\nPress Ctrl-C to stop.\n\n"
+         {address}/metrics   what Prometheus scrapes\n\
+         Find on the page:\n  \
+         a slow view                     `slow`, by its p95\n  \
+         a burst of errors               `articles:list`, five seconds of each minute; open its details for the lines behind them\n  \
+         a log that is not its pattern   the source `api`, with the command that shows why\n\
+         Press Ctrl-C to stop.\n\n"
     )?;
     out.flush()
 }
@@ -161,10 +144,10 @@ fn write_log(
             return Ok(());
         }
     }
-    let written = tally.written.load(Ordering::Acquire);
-    let (mut counted, mut waited) = (shards.ledger().recorded, Duration::ZERO);
-    while counted != written && waited < DRAIN && !waker.wait(TICK) {
-        let before = std::mem::replace(&mut counted, shards.ledger().recorded);
+    let (written, other) = tally.lines();
+    let (mut counted, mut waited) = (shards.ledger().lines(), Duration::ZERO);
+    while counted != written + other && waited < DRAIN && !waker.wait(TICK) {
+        let before = std::mem::replace(&mut counted, shards.ledger().lines());
         waited = if counted == before {
             waited + TICK
         } else {
@@ -179,7 +162,7 @@ fn write_log(
 
 fn say(tally: &Tally, shards: &Shards, end: &str) -> io::Result<()> {
     let counted = shards.ledger().recorded;
-    let written = tally.written.load(Ordering::Acquire);
+    let (written, _) = tally.lines();
     let rotations = tally.rotations.load(Ordering::Acquire);
     let mut out = io::stdout().lock();
     write!(
@@ -189,52 +172,4 @@ fn say(tally: &Tally, shards: &Shards, end: &str) -> io::Result<()> {
         grouped(counted)
     )?;
     out.flush()
-}
-
-impl Site {
-    fn new(path: &Path, rate: u64) -> io::Result<Self> {
-        Ok(Self {
-            path: path.to_owned(),
-            log: append(path)?,
-            old: None,
-            lines_per_tick: (rate / TICKS_PER_SECOND).max(1),
-            lines: TRAFFIC.lines().cycle(),
-        })
-    }
-
-    /// Writes the lines of a tick; rotates when it is time.
-    fn tick(&mut self, tick: u64, tally: &Tally) -> io::Result<()> {
-        if tick > 0 && tick.is_multiple_of(ROTATE_TICKS) {
-            self.rotate()?;
-            tally.rotations.fetch_add(1, Ordering::AcqRel);
-        }
-        if tick % ROTATE_TICKS == LATE_TICKS {
-            self.old = None;
-        }
-        let mut text = String::new();
-        for _ in 0..self.lines_per_tick {
-            text.push_str(self.lines.next().unwrap_or_default());
-            text.push('\n');
-        }
-        let log = self.old.as_mut().unwrap_or(&mut self.log);
-        log.write_all(text.as_bytes())?;
-        let written = &tally.written;
-        written.fetch_add(self.lines_per_tick, Ordering::AcqRel);
-        Ok(())
-    }
-
-    /// Renames the log and creates a new one, as logrotate does. The old file is still written for a while.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "plays logrotate; durability does not matter"
-    )]
-    fn rotate(&mut self) -> io::Result<()> {
-        std::fs::rename(&self.path, self.path.with_extension("log.1"))?;
-        self.old = Some(std::mem::replace(&mut self.log, append(&self.path)?));
-        Ok(())
-    }
-}
-
-fn append(path: &Path) -> io::Result<File> {
-    File::options().create(true).append(true).open(path)
 }
