@@ -20,6 +20,7 @@ pub(super) use source::{MINUTE, SourceHistory};
 
 /// Time between two points.
 pub const INTERVAL: Micros = Micros(10_000_000);
+const INTERVAL_SECONDS: f64 = 10.0;
 
 /// Points of a slot of [`LastHour`].
 const SLOT_POINTS: u64 = (POINTS / SLOTS) as u64;
@@ -85,6 +86,14 @@ impl History {
     /// Returns the number of points that there are.
     pub(super) fn known(&self) -> usize {
         usize::try_from(self.points).map_or(POINTS, |points| points.min(POINTS))
+    }
+
+    /// Returns the average a second of the counts of the last minute; `None` before the first point.
+    pub(super) fn a_second(&self, minute: impl Iterator<Item = u32>) -> Option<f64> {
+        let points = u32::try_from(self.known().min(MINUTE)).ok();
+        let points = points.filter(|points| *points > 0)?;
+        let sum: f64 = minute.map(f64::from).sum();
+        Some(sum / f64::from(points) / INTERVAL_SECONDS)
     }
 
     fn begin_point(&mut self, is_slot: bool) {

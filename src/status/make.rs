@@ -2,24 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use super::command::{
-    Matchers, errors_query, lines_command, lines_query, p95_query, requests_query, shell_word,
-};
+use super::command::{Matchers, lines_query, p95_query, requests_query};
 use super::document::{
-    Configuration, Exporter, Lines, OtherUse, Queue, Route, SeriesUse, Severity, Source, State,
-    Status, StatusClass, Traffic, Trend, VERSION, Verdict,
+    Configuration, Exporter, Lines, OtherUse, Queue, SeriesUse, Severity, Source, State, Status,
+    StatusClass, Traffic, VERSION, Verdict,
 };
-use super::history::{History, INTERVAL, MINUTE, RouteHistory};
+use super::history::{History, INTERVAL, MINUTE};
 use super::reading::{CLASSES, Reading, exact, gauge, number, series, source_of, total};
+use super::routes::routes;
 use super::setup::{Circumstances, Setup};
 use super::trouble;
-use crate::model::{Families, Language, Micros, Series};
-
-/// Most routes that a status lists.
-pub const MAX_LISTED: usize = 500;
-
-/// Most numbers of a course that is shown for a route.
-const TREND_POINTS: usize = 60;
+use crate::model::{Families, Language, Series};
 
 /// Labels whose values can be `<other>`, and how the metric sets spell it.
 const OTHERS: [(&str, &str); 5] = [
@@ -46,7 +39,7 @@ impl Status {
             Some(Severity::Warning) => Verdict::Attention,
             Some(Severity::Notice) | None => Verdict::Well,
         };
-        let (routes, routes_omitted) = routes(history, setup);
+        let (routes, routes_omitted) = routes(families, history, setup);
         Self {
             version: VERSION,
             time: circumstances.time,
@@ -97,7 +90,7 @@ fn sources(
             pattern: source.pattern.clone(),
             behind: source.behind.clone(),
             lines_per_second: (history.sources.get(&*source.name))
-                .and_then(|source| a_second(history, source.lines.last(MINUTE))),
+                .and_then(|source| history.a_second(source.lines.last(MINUTE))),
             explain: source.explain.clone(),
             query: lines_query(&Matchers::new([("source", Some(&*source.name))])),
             ..Source::default()
@@ -153,21 +146,6 @@ fn add_reason(to: &mut BTreeMap<String, u64>, series: &Series) {
     }
 }
 
-/// Returns the average a second of the counts of the last minute; `None` before the first point.
-fn a_second(history: &History, minute: impl Iterator<Item = u32>) -> Option<f64> {
-    let points = u32::try_from(history.known().min(MINUTE))
-        .ok()
-        .filter(|points| *points > 0)?;
-    let sum: f64 = minute.map(f64::from).sum();
-    Some(sum / (f64::from(points) * seconds(INTERVAL)))
-}
-
-/// Returns a duration in seconds.
-#[expect(clippy::cast_precision_loss, reason = "shown to people")]
-fn seconds(duration: Micros) -> f64 {
-    duration.0 as f64 / 1e6
-}
-
 fn traffic(history: &History) -> Traffic {
     let known = history.known();
     let classes = CLASSES.iter().zip(&history.classes);
@@ -185,98 +163,13 @@ fn traffic(history: &History) -> Traffic {
     }
 }
 
-/// Returns the routes with the most requests, and the number of further ones.
-fn routes(history: &History, setup: &Setup) -> (Vec<Route>, u64) {
-    let Some(reading) = history.reading else {
-        return (Vec::new(), 0);
-    };
-    let mut all: Vec<_> = (history.routes.iter())
-        .map(|(source, name, route)| (route.requests.sum(), source, name, route))
-        .collect();
-    all.sort_unstable_by(
-        |(a, a_source, a_name, a_route), (b, b_source, b_name, b_route)| {
-            (b, b_route.total())
-                .cmp(&(a, a_route.total()))
-                .then_with(|| (a_name, a_source).cmp(&(b_name, b_source)))
-        },
-    );
-    let omitted = history.routes.omitted + all.len().saturating_sub(MAX_LISTED);
-    all.truncate(MAX_LISTED);
-    let settings: BTreeMap<&str, (String, Option<&str>)> = (setup.sources.iter())
-        .map(|source| {
-            let settings = match &setup.file {
-                Some(file) => format!(" --config {}", shell_word(file)),
-                None => format!(" --pattern {}", shell_word(&source.pattern)),
-            };
-            (&*source.name, (settings, source.logs.as_deref()))
-        })
-        .collect();
-    let make = |(requests, source, name, route): (u64, &str, &str, &RouteHistory)| {
-        let source = (!source.is_empty()).then_some(source);
-        let label = reading.route.unwrap_or_default();
-        let of = Matchers::new([("source", source), (label, Some(name))]);
-        // Without the label, the only source is meant.
-        let settings = match source {
-            Some(source) => settings.get(source),
-            None if settings.len() == 1 => settings.values().next(),
-            None => None,
-        };
-        let lines = |is_errors| {
-            let (settings, logs) = settings?;
-            Some(lines_command(reading, &of, is_errors, settings, (*logs)?))
-        };
-        let durations = route.durations.quantiles();
-        let mut queries = BTreeMap::new();
-        let mut add = |name: &str, query| queries.insert(name.to_owned(), query);
-        add("requests", requests_query(reading, &of));
-        add("errors", errors_query(reading, &of));
-        if durations.is_some() {
-            add("durations", p95_query(reading.durations, &of));
-        }
-        Route {
-            route: name.to_owned(),
-            source: source.map(str::to_owned),
-            requests_total: route.total(),
-            requests,
-            errors: route.errors.sum(),
-            requests_per_second: a_second(history, route.requests.last(MINUTE)),
-            durations,
-            trend: trend(history, route),
-            lines: lines(false),
-            error_lines: lines(true),
-            queries,
-        }
-    };
-    (all.into_iter().map(make).collect(), omitted as u64)
-}
-
-/// Returns the course of the last hour: each point, or each minute.
-fn trend(history: &History, route: &RouteHistory) -> Trend {
-    let known = history.known();
-    let step = if known > TREND_POINTS { MINUTE } else { 1 };
-    // Whole minutes, so that all numbers are of the same time.
-    let known = known - known % step;
-    let fold = |points: Vec<u32>, fold: fn(u32, u32) -> u32| {
-        let parts = points.chunks(step);
-        parts
-            .map(|part| part.iter().copied().fold(0, fold))
-            .collect()
-    };
-    Trend {
-        interval_seconds: (INTERVAL.0 / 1_000_000) * step as u64,
-        requests: fold(route.requests.last(known).collect(), u32::saturating_add),
-        errors: fold(route.errors.last(known).collect(), u32::saturating_add),
-        p95_micros: fold(route.p95_micros.last(known).collect(), u32::max),
-    }
-}
-
 fn queues(history: &History, sources: &[Source]) -> Vec<Queue> {
     let behind = sources.iter().filter(|source| source.behind.is_some());
     behind
         .filter_map(|source| {
             let hour = history.sources.get(&*source.name)?;
             let of = Matchers::new([("source", Some(&*source.name))]);
-            let busy = a_second(history, hour.busy_millis.last(MINUTE));
+            let busy = history.a_second(hour.busy_millis.last(MINUTE));
             Some(Queue {
                 source: source.name.clone(),
                 requests: hour.waits.observations(),

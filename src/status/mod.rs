@@ -10,6 +10,7 @@ mod history;
 mod make;
 mod reading;
 mod ring;
+mod routes;
 mod setup;
 mod trouble;
 
@@ -19,5 +20,5 @@ pub use document::{
     SourceState, State, Status, StatusClass, Traffic, Trend, Trouble, VERSION, Verdict,
 };
 pub use history::{History, INTERVAL, MAX_ROUTES};
-pub use make::MAX_LISTED;
+pub use routes::MAX_LISTED;
 pub use setup::{Circumstances, InputState, Setup, SourceSetup};

@@ -61,9 +61,15 @@ impl Growth {
     /// Replaces the total by the sum of the parts that were noted, and returns the growth.
     pub(super) fn advance(&mut self) -> u64 {
         let next = std::mem::take(&mut self.next);
-        let before = std::mem::replace(&mut self.total, next);
+        let grown = self.since(next);
+        self.total = next;
+        grown
+    }
+
+    /// Returns the growth from the total to another one.
+    pub(super) fn since(self, total: u64) -> u64 {
         // A total that is less has begun again.
-        next.checked_sub(before).unwrap_or(next)
+        total.checked_sub(self.total).unwrap_or(total)
     }
 
     /// Returns the total.
@@ -104,9 +110,14 @@ impl LastHour {
         }
     }
 
-    /// Returns the growth of the last hour.
+    /// Returns the growth of the last hour, up to the last sample.
     pub(super) fn sum(&self) -> u64 {
         self.slots.sum()
+    }
+
+    /// Returns the growth of the last hour, up to this total.
+    pub(super) fn until(&self, total: u64) -> u64 {
+        self.sum() + self.growth.since(total)
     }
 }
 
@@ -149,7 +160,7 @@ mod tests {
         let mut hour = LastHour::default();
         hour.note(100);
         hour.advance(true);
-        assert_eq!(hour.sum(), 0);
+        assert_eq!((hour.sum(), hour.until(103), hour.until(2)), (0, 3, 2));
         for _ in 0..SLOTS {
             hour.note(107);
             hour.advance(false);

@@ -9,7 +9,7 @@ mod text;
 
 use super::document::{Source, SourceState, Trouble};
 use super::history::{History, SourceHistory};
-use super::reading::{gauge, number, series, source_of};
+use super::reading::{gauge, number, series, source_of, total};
 use super::setup::{Circumstances, Setup, SourceSetup};
 use crate::model::{Families, Language};
 use found::Found;
@@ -88,8 +88,8 @@ fn of_source<'s>(
         SourceState::Waiting => found.push(Found::InputWaiting { source, reason }),
         SourceState::Open | SourceState::Untried => {}
     }
-    let rejected = hour.rejected.sum();
-    let lines = rejected + hour.recorded.sum();
+    let rejected = hour.rejected.until(state.lines.rejected);
+    let lines = rejected + hour.recorded.until(state.lines.recorded);
     if rejected * 2 > lines {
         found.push(Found::MostRejected {
             source,
@@ -110,7 +110,7 @@ fn of_source<'s>(
             bytes: state.lag_bytes,
         });
     }
-    let events = hour.gaps.sum();
+    let events = hour.gaps.until(state.gaps.values().sum());
     if events > 0 {
         found.push(Found::LinesLost { source, events });
     }
@@ -141,7 +141,8 @@ fn of_exporter<'s>(
 ) {
     let gauge = |name: &str| gauge(families, name);
     let used = gauge("httplog_exporter_series").map_or(0, whole);
-    let (limit, overflow) = (setup.series_limit, history.overflow.sum());
+    let overflow = total(families, "httplog_exporter_series_overflow_total");
+    let (limit, overflow) = (setup.series_limit, history.overflow.until(overflow));
     if used >= limit || overflow > 0 {
         found.push(Found::SeriesFull { limit, overflow });
     } else if used * 100 >= limit * NEARLY {
@@ -177,7 +178,8 @@ fn of_exporter<'s>(
             found.push(Found::FewDescriptors { used, limit });
         }
     }
-    let messages = history.messages.sum();
+    let dropped = total(families, "httplog_exporter_log_messages_dropped_total");
+    let messages = history.messages.until(dropped);
     if messages > 0 {
         found.push(Found::MessagesDropped { messages });
     }

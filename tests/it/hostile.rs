@@ -149,7 +149,7 @@ fn clients_cannot_create_series() {
 }
 
 /// Writes a number in letters, which route folding keeps.
-fn letters(mut number: u32) -> String {
+pub fn letters(mut number: u32) -> String {
     let mut text = String::new();
     for _ in 0..4 {
         text.extend(char::from_digit(10 + number % 26, 36));

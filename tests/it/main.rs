@@ -44,6 +44,7 @@ mod native;
 #[cfg(feature = "stack")]
 mod nginx;
 mod own_log;
+mod people;
 mod prefix;
 #[cfg(feature = "stack")]
 mod prometheus;
@@ -76,6 +77,7 @@ mod support;
 #[cfg(feature = "stack")]
 mod sweep;
 mod text_files;
+mod troubles;
 mod web;
 #[cfg(feature = "stack")]
 mod web_stack;

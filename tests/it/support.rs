@@ -323,7 +323,8 @@ impl Daemon {
         kib * 1024
     }
 
-    fn get(&self, path: &str) -> Result<String, String> {
+    /// Returns the page at a path, if it can be had.
+    pub fn get(&self, path: &str) -> Result<String, String> {
         get(&format!("{}{path}", self.address))
     }
 }

@@ -17,7 +17,7 @@ pub(in crate::status) struct Routes {
     /// By source and route.
     sources: BTreeMap<Arc<str>, HashMap<Arc<str>, RouteHistory>>,
     /// Number of all routes in [`Self::sources`].
-    kept: usize,
+    pub(in crate::status) kept: usize,
     /// Routes beyond [`MAX_ROUTES`].
     pub(in crate::status) omitted: usize,
     classes: [Growth; CLASSES.len()],
@@ -37,19 +37,20 @@ pub(in crate::status) struct RouteHistory {
 }
 
 impl RouteHistory {
-    /// Returns the requests since the counts began.
-    pub(in crate::status) fn total(&self) -> u64 {
-        self.total.total()
+    /// Returns the requests of the last hour and those of them with a status from 500 to 599, up to these totals.
+    pub(in crate::status) fn until(&self, total: u64, error_total: u64) -> (u64, u64) {
+        let requests = self.requests.sum() + self.total.since(total);
+        (
+            requests,
+            self.errors.sum() + self.error_total.since(error_total),
+        )
     }
 }
 
 impl Routes {
-    /// Returns all routes with their sources, sorted by source.
-    pub(in crate::status) fn iter(&self) -> impl Iterator<Item = (&str, &str, &RouteHistory)> {
-        self.sources.iter().flat_map(|(source, routes)| {
-            let routes = routes.iter();
-            routes.map(|(name, route)| (&**source, &**name, route))
-        })
+    /// Returns the history of a route, if it is kept.
+    pub(in crate::status) fn get(&self, source: &str, name: &str) -> Option<&RouteHistory> {
+        self.sources.get(source)?.get(name)
     }
 
     pub(super) fn begin(&mut self, is_slot: bool) {
@@ -115,7 +116,7 @@ impl Routes {
             }
         }
         for routes in self.sources.values_mut() {
-            routes.retain(|_, route| route.total() > 0);
+            routes.retain(|_, route| route.total.total() > 0);
         }
         self.sources.retain(|_, routes| !routes.is_empty());
         self.kept = self.sources.values().map(HashMap::len).sum();

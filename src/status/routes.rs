@@ -1,0 +1,167 @@
+//! The routes of a status.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::command::{
+    Matchers, errors_query, lines_command, p95_query, requests_query, shell_word,
+};
+use super::document::{Route, Trend};
+use super::history::{History, INTERVAL, MINUTE, RouteHistory};
+use super::reading::{Reading, SERVER_ERRORS, class_of, exact, series, source_of};
+use super::setup::Setup;
+use crate::model::Families;
+
+/// Most routes that a status lists.
+pub const MAX_LISTED: usize = 500;
+
+/// Most numbers of a course that is shown for a route.
+const TREND_POINTS: usize = 60;
+
+/// A route as the metrics have it now.
+struct Counted<'f> {
+    source: &'f str,
+    name: &'f str,
+    total: u64,
+    error_total: u64,
+    /// Requests of the last hour, and those with a status from 500 to 599.
+    requests: u64,
+    errors: u64,
+    /// `None` before its first sample, and beyond the limit of routes.
+    history: Option<&'f RouteHistory>,
+}
+
+/// What the command `lines` needs for each source: options, and arguments that name the logs.
+type Commands<'s> = BTreeMap<&'s str, (String, Option<&'s str>)>;
+
+/// Returns the routes with the most requests of the last hour, and the number of further ones.
+pub(super) fn routes(families: &Families, history: &History, setup: &Setup) -> (Vec<Route>, u64) {
+    let Some(reading) = history.reading else {
+        return (Vec::new(), 0);
+    };
+    let mut all = count(families, history, reading);
+    all.sort_unstable_by(|a, b| {
+        (b.requests, b.total)
+            .cmp(&(a.requests, a.total))
+            .then_with(|| (a.name, a.source).cmp(&(b.name, b.source)))
+    });
+    let omitted = all.len().saturating_sub(MAX_LISTED);
+    all.truncate(MAX_LISTED);
+    let commands = commands(setup);
+    let routes = all
+        .iter()
+        .map(|route| describe(route, reading, history, &commands));
+    (routes.collect(), omitted as u64)
+}
+
+/// Returns all routes that have requests.
+fn count<'f>(families: &'f Families, history: &'f History, reading: &Reading) -> Vec<Counted<'f>> {
+    let mut places = HashMap::new();
+    let mut all: Vec<Counted<'f>> = Vec::new();
+    for series in series(families, reading.requests) {
+        let count = exact(series);
+        let Some(name) = reading.route_of(series).filter(|_| count > 0) else {
+            continue;
+        };
+        let source = source_of(series);
+        let at = *places.entry((source, name)).or_insert_with(|| {
+            all.push(Counted {
+                source,
+                name,
+                total: 0,
+                error_total: 0,
+                requests: 0,
+                errors: 0,
+                history: history.routes.get(source, name),
+            });
+            all.len() - 1
+        });
+        all[at].total += count;
+        if class_of(series) == SERVER_ERRORS {
+            all[at].error_total += count;
+        }
+    }
+    for route in &mut all {
+        (route.requests, route.errors) = match route.history {
+            Some(history) => history.until(route.total, route.error_total),
+            // It may be older than the process.
+            None if history.routes.omitted > 0 => (0, 0),
+            None => (route.total, route.error_total),
+        };
+    }
+    all
+}
+
+fn commands(setup: &Setup) -> Commands<'_> {
+    let sources = setup.sources.iter();
+    let command = sources.map(|source| {
+        let options = match &setup.file {
+            Some(file) => format!(" --config {}", shell_word(file)),
+            None => format!(" --pattern {}", shell_word(&source.pattern)),
+        };
+        (&*source.name, (options, source.logs.as_deref()))
+    });
+    command.collect()
+}
+
+fn describe(
+    route: &Counted<'_>,
+    reading: &Reading,
+    history: &History,
+    commands: &Commands<'_>,
+) -> Route {
+    let source = (!route.source.is_empty()).then_some(route.source);
+    let label = reading.route.unwrap_or_default();
+    let of = Matchers::new([("source", source), (label, Some(route.name))]);
+    // Without the label, the only source is meant.
+    let command = match source {
+        Some(source) => commands.get(source),
+        None if commands.len() == 1 => commands.values().next(),
+        None => None,
+    };
+    let lines = |is_errors| {
+        let (options, logs) = command?;
+        Some(lines_command(reading, &of, is_errors, options, (*logs)?))
+    };
+    let known = route.history;
+    let durations = known.and_then(|known| known.durations.quantiles());
+    let mut queries = BTreeMap::new();
+    let mut add = |name: &str, query| queries.insert(name.to_owned(), query);
+    add("requests", requests_query(reading, &of));
+    add("errors", errors_query(reading, &of));
+    if durations.is_some() {
+        add("durations", p95_query(reading.durations, &of));
+    }
+    Route {
+        route: route.name.to_owned(),
+        source: source.map(str::to_owned),
+        requests_total: route.total,
+        requests: route.requests,
+        errors: route.errors,
+        requests_per_second: known.and_then(|known| history.a_second(known.requests.last(MINUTE))),
+        durations,
+        trend: known.map(|known| trend(history, known)).unwrap_or_default(),
+        lines: lines(false),
+        error_lines: lines(true),
+        queries,
+    }
+}
+
+/// Returns the course of the last hour: each point, or each minute.
+fn trend(history: &History, route: &RouteHistory) -> Trend {
+    let known = history.known();
+    let step = if known > TREND_POINTS { MINUTE } else { 1 };
+    // Whole minutes, so that all numbers are of the same time.
+    let known = known - known % step;
+    let fold = |points: Vec<u32>, fold: fn(u32, u32) -> u32| {
+        let parts = points.chunks(step);
+        parts
+            .map(|part| part.iter().copied().fold(0, fold))
+            .collect()
+    };
+    Trend {
+        interval_seconds: (INTERVAL.0 / 1_000_000) * step as u64,
+        requests: fold(route.requests.last(known).collect(), u32::saturating_add),
+        errors: fold(route.errors.last(known).collect(), u32::saturating_add),
+        p95_micros: fold(route.p95_micros.last(known).collect(), u32::max),
+    }
+}
