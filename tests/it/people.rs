@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use httplog_exporter::status::Status;
+use serde_json::Value;
 
 use crate::hostile::letters;
 use crate::support::{Daemon, HEAD, Source, append, project, rename, run_command, until};
@@ -226,4 +227,85 @@ fn a_thousand_open_pages_take_bounded_memory() {
     assert!(grown < 16 << 20, "{grown} bytes");
     // None of them was a scrape.
     assert_eq!(count(&daemon), scrapes.map(|scrapes| scrapes + 1.0));
+}
+
+/// Checks a value against the parts of JSON Schema that `docs/status.schema.json` uses. Fields that it does not name are faults.
+fn check(value: &Value, schema: &Value, root: &Value, place: &str) {
+    if let Some(name) = schema["$ref"].as_str() {
+        let name = name.strip_prefix("#/$defs/").unwrap();
+        return check(value, &root["$defs"][name], root, place);
+    }
+    if let Some(kinds) = schema["oneOf"].as_array() {
+        assert_eq!(kinds[1]["type"], "null");
+        if !value.is_null() {
+            check(value, &kinds[0], root, place);
+        }
+        return;
+    }
+    if let Some(values) = schema["enum"].as_array() {
+        return assert!(values.contains(value), "{place}: {value}");
+    }
+    let kind = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_u64() => "integer",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    let kinds = schema["type"].as_array().cloned();
+    let kinds = kinds.unwrap_or_else(|| vec![schema["type"].clone()]);
+    let is_known = kinds
+        .iter()
+        .any(|known| known == kind || (known == "number" && kind == "integer"));
+    assert!(is_known, "{place}: {value} is not one of {kinds:?}");
+    for (at, item) in value.as_array().into_iter().flatten().enumerate() {
+        check(item, &schema["items"], root, &format!("{place}[{at}]"));
+    }
+    let Some(fields) = value.as_object() else {
+        return;
+    };
+    for required in schema["required"].as_array().into_iter().flatten() {
+        assert!(
+            fields.contains_key(required.as_str().unwrap()),
+            "{place}: no {required}"
+        );
+    }
+    for (name, field) in fields {
+        let known = schema["properties"]
+            .get(name)
+            .or(schema.get("additionalProperties"));
+        let known = known.unwrap_or_else(|| panic!("{place}.{name} is not in the schema"));
+        check(field, known, root, &format!("{place}.{name}"));
+    }
+}
+
+#[test]
+fn the_status_is_as_its_schema_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let schema = fs::read_to_string(project("docs/status.schema.json")).unwrap();
+    let schema: Value = serde_json::from_str(&schema).unwrap();
+    let back = dir.path().join("back.log");
+    append(&back);
+    let back = Source {
+        name: "gunicorn",
+        pattern: "gunicorn-django",
+        log: &back,
+    };
+    let mut lines = fs::read(project(DEMO)).unwrap();
+    lines.extend_from_slice(b"junk\n");
+    let more = format!("{}behind = 'nginx'\n", back.toml());
+    let (daemon, _) = counted(dir.path(), &lines, &more);
+    // Waits for the first point of the history.
+    until(|| {
+        let is_known = status(&daemon).traffic.until.is_some();
+        is_known.then_some(()).ok_or("no point".into())
+    });
+    let status = daemon.get("/api/v1/status").unwrap();
+    let status: Value = serde_json::from_str(&status).unwrap();
+    for list in ["troubles", "sources", "routes", "queues", "other"] {
+        assert_ne!(status[list], serde_json::json!([]), "{list}");
+    }
+    check(&status, &schema, &schema, "status");
 }
