@@ -19,9 +19,7 @@ impl Writer<'_> {
         self.html
             .raw("<section id=\"")
             .raw(id)
-            .raw("\" aria-labelledby=\"")
-            .raw(id)
-            .raw("-heading\"><h2 id=\"")
+            .raw("\"><h2 id=\"")
             .raw(id)
             .raw("-heading\">")
             .text(heading)

@@ -8,7 +8,7 @@ use super::document::{
     StatusClass, Traffic, VERSION, Verdict,
 };
 use super::history::{History, INTERVAL, MINUTE};
-use super::reading::{CLASSES, Reading, exact, gauge, number, series, source_of, total};
+use super::reading::{CLASSES, Reading, exact, gauge, number, series, source_of, sum, total};
 use super::routes::routes;
 use super::setup::{Circumstances, Setup};
 use super::trouble;
@@ -55,7 +55,7 @@ impl Status {
             queues: queues(history, &sources),
             sources,
             series: SeriesUse {
-                used: whole(gauge(families, "httplog_exporter_series")),
+                used: whole(Some(sum(families, "httplog_exporter_series"))),
                 limit: setup.series_limit,
                 overflow: total(families, "httplog_exporter_series_overflow_total"),
             },

@@ -82,6 +82,11 @@ pub(super) fn gauge(families: &Families, name: &str) -> Option<f64> {
     number(families.get(name)?.series.first()?)
 }
 
+/// Returns the sum of a gauge over its labels.
+pub(super) fn sum(families: &Families, name: &str) -> f64 {
+    series(families, name).iter().filter_map(number).sum()
+}
+
 /// Returns the number of a counter or gauge.
 #[expect(clippy::cast_precision_loss, reason = "shown to people")]
 pub(super) fn number(series: &Series) -> Option<f64> {

@@ -9,7 +9,7 @@ mod text;
 
 use super::document::{Source, SourceState, Trouble};
 use super::history::{History, SourceHistory};
-use super::reading::{gauge, number, series, source_of, total};
+use super::reading::{gauge, number, series, source_of, sum, total};
 use super::setup::{Circumstances, Setup, SourceSetup};
 use crate::model::{Families, Language};
 use found::Found;
@@ -140,7 +140,7 @@ fn of_exporter<'s>(
     found: &mut Vec<Found<'s>>,
 ) {
     let gauge = |name: &str| gauge(families, name);
-    let used = gauge("httplog_exporter_series").map_or(0, whole);
+    let used = whole(sum(families, "httplog_exporter_series"));
     let overflow = total(families, "httplog_exporter_series_overflow_total");
     let (limit, overflow) = (setup.series_limit, history.overflow.until(overflow));
     if used >= limit || overflow > 0 {

@@ -44,6 +44,8 @@ mod native;
 #[cfg(feature = "stack")]
 mod nginx;
 mod own_log;
+#[cfg(feature = "stack")]
+mod page_stack;
 mod people;
 mod prefix;
 #[cfg(feature = "stack")]

@@ -104,7 +104,12 @@ pub fn run(
 }
 
 /// Runs a command to its end, under the deadline.
-pub fn run_command(mut command: Command, input: impl Into<Vec<u8>>) -> Ended {
+pub fn run_command(command: Command, input: impl Into<Vec<u8>>) -> Ended {
+    run_within(command, input, DEADLINE)
+}
+
+/// Runs a command to its end, under a deadline of its own.
+pub fn run_within(mut command: Command, input: impl Into<Vec<u8>>, deadline: Duration) -> Ended {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -118,7 +123,7 @@ pub fn run_command(mut command: Command, input: impl Into<Vec<u8>>) -> Ended {
     });
     let out = collect(child.stdout.take().unwrap());
     let err = collect(child.stderr.take().unwrap());
-    let status = wait_for_end(&mut child);
+    let status = wait_within(&mut child, deadline);
     writer.join().unwrap();
     Ended {
         code: status.code(),
@@ -137,15 +142,19 @@ fn collect(mut from: impl Read + Send + 'static) -> std::thread::JoinHandle<Stri
 
 /// Waits for a process to end, under the deadline.
 pub fn wait_for_end(child: &mut Child) -> ExitStatus {
+    wait_within(child, DEADLINE)
+}
+
+fn wait_within(child: &mut Child, deadline: Duration) -> ExitStatus {
     let clock = SystemClock::new();
     loop {
         if let Some(status) = child.try_wait().unwrap() {
             return status;
         }
-        if clock.monotonic() > DEADLINE {
+        if clock.monotonic() > deadline {
             child.kill().unwrap();
             child.wait().unwrap();
-            panic!("still running after {DEADLINE:?}");
+            panic!("still running after {deadline:?}");
         }
         Waker::default().wait(POLL_INTERVAL);
     }

@@ -276,6 +276,12 @@ fn limits_that_are_reached_are_troubles() {
         |used| move |world: &mut World| world.after.push(gauge("httplog_exporter_series", used));
     check("series_full", Verdict::Broken, series(1_000.0));
     check("series_nearly_full", Verdict::Attention, series(900.0));
+    // The budget is one for all sources.
+    check("series_full", Verdict::Broken, |world| {
+        let mut used = of_source("httplog_exporter_series", 10.0);
+        used.series.extend(gauge("", 990.0).series);
+        world.after.push(used);
+    });
     check("series_full", Verdict::Broken, |world| {
         world
             .after
