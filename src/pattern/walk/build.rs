@@ -3,6 +3,8 @@
 //! Invariant: a set holds the states from which the rest of the line matches, and no others; so the
 //! first way from an entry that stays inside the set is the way that the regex takes.
 
+use std::iter::successors;
+
 use hashbrown::HashMap;
 use regex_automata::nfa::thompson::{NFA, State, WhichCaptures};
 use regex_automata::util::look::Look;
@@ -364,5 +366,11 @@ fn insert(set: &mut Set, at: usize) {
 }
 
 fn members(set: &Set) -> impl Iterator<Item = usize> + '_ {
-    (0..set.len() * 64).filter(|at| contains(set, *at))
+    // Sets have hundreds of states and few members.
+    let words = set.iter().enumerate();
+    words.flat_map(|(number, word)| {
+        let rest = |word: &u64| Some(word & (word - 1)).filter(|rest| *rest != 0);
+        let words = successors(Some(*word).filter(|word| *word != 0), rest);
+        words.map(move |word| number * 64 + word.trailing_zeros() as usize)
+    })
 }
