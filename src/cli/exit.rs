@@ -51,6 +51,8 @@ enum What {
     Error(anyhow::Error, Option<String>),
     /// The reader of the output has gone away, or an end was requested; prints nothing.
     Quiet,
+    /// The output says what is wrong; prints nothing more.
+    Shown,
 }
 
 impl Failure {
@@ -72,6 +74,14 @@ impl Failure {
         Self {
             exit: Exit::Usage,
             what: What::Report(report),
+        }
+    }
+
+    /// Creates a failure that the output of the command shows.
+    pub(super) fn shown(exit: Exit) -> Self {
+        Self {
+            exit,
+            what: What::Shown,
         }
     }
 
@@ -179,7 +189,7 @@ impl fmt::Display for Failure {
                     .map_or(Ok(()), |line| writeln!(f, " = help: {line}"))?;
                 lines.try_for_each(|line| writeln!(f, "         {line}"))
             }
-            What::Quiet => Ok(()),
+            What::Quiet | What::Shown => Ok(()),
         }
     }
 }

@@ -5,6 +5,7 @@
 mod allocator;
 mod backfill;
 mod check;
+mod client;
 mod demo;
 mod exit;
 mod explain;
@@ -23,6 +24,7 @@ mod replay;
 mod routes;
 mod run;
 mod state;
+mod status;
 mod stop;
 mod summary;
 mod unrecognised;
@@ -75,6 +77,7 @@ enum Command {
     Demo(demo::Demo),
     Replay(replay::Replay),
     Lines(lines::Lines),
+    Status(status::Status),
     Backfill(backfill::Backfill),
     Check(check::Check),
     Explain(explain::Explain),
@@ -101,6 +104,7 @@ impl Cli {
             }
             Command::Replay(replay) => replay.execute(),
             Command::Lines(lines) => lines.execute(),
+            Command::Status(status) => status.execute(),
             Command::Backfill(backfill) => backfill.execute(),
             Command::Check(check) => check.execute(),
             Command::Explain(explain) => explain.execute(),

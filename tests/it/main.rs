@@ -74,6 +74,7 @@ mod stack;
 #[cfg(feature = "stack")]
 mod stack_streams;
 mod state;
+mod status;
 mod streams;
 mod support;
 #[cfg(feature = "stack")]
