@@ -8,7 +8,7 @@ use rustls::CertificateError;
 
 use super::target::{Endpoint, Target};
 
-/// The reason for which there is no response.
+/// The reason for which a response is missing.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ClientError {
     /// The server cannot be reached.
@@ -18,7 +18,7 @@ pub(crate) enum ClientError {
         #[source]
         source: io::Error,
     },
-    /// There is no encrypted connection.
+    /// The connection cannot be encrypted.
     #[error("no TLS connection to {target}")]
     Tls {
         target: Target,

@@ -52,7 +52,7 @@ pub struct Status {
     /// Update every two seconds, until interrupted
     #[arg(long, short)]
     watch: bool,
-    /// Print the JSON document as received
+    /// Show the JSON document as received
     #[arg(long)]
     json: bool,
     #[command(flatten)]

@@ -55,7 +55,7 @@ export async function keyboard(browser, { name, url }, report) {
     if (at === null) break;
     wrong.push(...at.faults.map((fault) => `${at.what}: ${fault}`));
     if (at.place < 0) {
-      if (!at.isRegion) wrong.push(`${at.what} can have the focus and is no control`);
+      if (!at.isRegion) wrong.push(`${at.what} can have the focus and is not a control`);
       continue;
     }
     if (places.includes(at.place)) break;
