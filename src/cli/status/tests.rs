@@ -16,8 +16,57 @@ fn check_snapshot(name: &str, document: &Document) {
     });
 }
 
+fn troubles() -> Vec<Trouble> {
+    vec![
+        Trouble {
+            code: "source_failing".into(),
+            severity: Severity::Error,
+            source: Some("nginx".into()),
+            summary: "the log cannot be opened".into(),
+            detail: Some("Permission denied (os error 13)".into()),
+            remedy: "let the service read it".into(),
+            command: Some("sudo systemctl edit httplog-exporter".into()),
+        },
+        Trouble {
+            code: "series_full".into(),
+            severity: Severity::Warning,
+            source: None,
+            summary: "the limit of series is reached".into(),
+            detail: None,
+            remedy: "raise limits.series".into(),
+            command: None,
+        },
+    ]
+}
+
+fn sources() -> Vec<Source> {
+    vec![
+        Source {
+            name: "nginx".into(),
+            state: SourceState::Failing,
+            reason: Some("Permission denied (os error 13)".into()),
+            ..Source::default()
+        },
+        Source {
+            name: "gunicorn".into(),
+            state: SourceState::Open,
+            lines: Lines {
+                recorded: 1_234_567,
+                rejected: 12,
+                skipped: 3,
+            },
+            rejected: [("mismatch".to_owned(), 12)].into(),
+            gaps: [("truncated".to_owned(), 1), ("deleted".to_owned(), 0)].into(),
+            lines_per_second: Some(12.34),
+            lag_bytes: 2_048,
+            lag_seconds: 2.0,
+            last_line: Some(998.5),
+            ..Source::default()
+        },
+    ]
+}
+
 /// Returns a status with something of everything.
-#[expect(clippy::too_many_lines, reason = "a value for each field")]
 fn full() -> Document {
     let durations = Quantiles {
         p50: 0.012,
@@ -32,50 +81,8 @@ fn full() -> Document {
             version: "0.1.0".into(),
             uptime_seconds: 273_600.0,
         },
-        troubles: vec![
-            Trouble {
-                code: "source_failing".into(),
-                severity: Severity::Error,
-                source: Some("nginx".into()),
-                summary: "the log cannot be opened".into(),
-                detail: Some("Permission denied (os error 13)".into()),
-                remedy: "let the service read it".into(),
-                command: Some("sudo systemctl edit httplog-exporter".into()),
-            },
-            Trouble {
-                code: "series_full".into(),
-                severity: Severity::Warning,
-                source: None,
-                summary: "the limit of series is reached".into(),
-                detail: None,
-                remedy: "raise limits.series".into(),
-                command: None,
-            },
-        ],
-        sources: vec![
-            Source {
-                name: "nginx".into(),
-                state: SourceState::Failing,
-                reason: Some("Permission denied (os error 13)".into()),
-                ..Source::default()
-            },
-            Source {
-                name: "gunicorn".into(),
-                state: SourceState::Open,
-                lines: Lines {
-                    recorded: 1_234_567,
-                    rejected: 12,
-                    skipped: 3,
-                },
-                rejected: [("mismatch".to_owned(), 12)].into(),
-                gaps: [("truncated".to_owned(), 1), ("deleted".to_owned(), 0)].into(),
-                lines_per_second: Some(12.34),
-                lag_bytes: 2_048,
-                lag_seconds: 2.0,
-                last_line: Some(998.5),
-                ..Source::default()
-            },
-        ],
+        troubles: troubles(),
+        sources: sources(),
         traffic: Traffic {
             classes: vec![
                 StatusClass {
