@@ -95,7 +95,7 @@ pub fn markdown(folder: &Path) -> Vec<PathBuf> {
             entry.path(),
             entry.file_name().to_string_lossy().into_owned(),
         );
-        if name.starts_with('.') || name == "target" {
+        if name.starts_with('.') || name == "target" || name == "node_modules" {
             continue;
         }
         if entry.file_type().unwrap().is_dir() {
