@@ -91,12 +91,12 @@ pub(super) fn p95_query(family: &str, of: &Matchers) -> String {
 }
 
 /// Returns the command that shows the log lines of the requests with these labels, all of them or those with a status from 500 to
-/// 599. `settings` are options and `logs` arguments, as words of a shell.
+/// 599. `options` and `logs` arguments, as words of a shell.
 pub(super) fn lines_command(
     reading: &Reading,
     of: &Matchers,
     is_errors: bool,
-    settings: &str,
+    options: &str,
     logs: &str,
 ) -> String {
     let selected = if is_errors {
@@ -105,7 +105,7 @@ pub(super) fn lines_command(
         of.braced()
     };
     let series = shell_word(&format!("{}{selected}", reading.requests));
-    format!("httplog-exporter lines{settings} {series} {logs}")
+    format!("httplog-exporter lines {options} {series} {logs}")
 }
 
 #[cfg(test)]

@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::command::{
-    Matchers, errors_query, lines_command, p95_query, requests_query, shell_word,
-};
+use super::command::{Matchers, errors_query, lines_command, p95_query, requests_query};
 use super::document::{Route, Trend};
 use super::history::{History, INTERVAL, MINUTE, RouteHistory};
 use super::reading::{Reading, SERVER_ERRORS, class_of, exact, series, source_of};
@@ -93,14 +91,11 @@ fn count<'f>(families: &'f Families, history: &'f History, reading: &Reading) ->
 
 fn commands(setup: &Setup) -> Commands<'_> {
     let sources = setup.sources.iter();
-    let command = sources.map(|source| {
-        let options = match &setup.file {
-            Some(file) => format!(" --config {}", shell_word(file)),
-            None => format!(" --pattern {}", shell_word(&source.pattern)),
-        };
-        (&*source.name, (options, source.logs.as_deref()))
+    let commands = sources.map(|source| {
+        let command = (setup.lines_options(source), source.logs.as_deref());
+        (&*source.name, command)
     });
-    command.collect()
+    commands.collect()
 }
 
 fn describe(

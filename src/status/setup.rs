@@ -1,5 +1,6 @@
 //! Facts about a running exporter that its metrics do not have.
 
+use super::command::shell_word;
 use super::document::SourceState;
 
 /// The configuration in force, as far as people want to see it.
@@ -15,6 +16,16 @@ pub struct Setup {
     pub series_limit: u64,
     /// Sources, in its sequence.
     pub sources: Vec<SourceSetup>,
+}
+
+impl Setup {
+    /// Returns the options of `lines` by which it reads the logs of a source as the exporter does, as words of a shell.
+    pub(super) fn lines_options(&self, source: &SourceSetup) -> String {
+        match &self.file {
+            Some(file) => format!("--config {}", shell_word(file)),
+            None => format!("--pattern {}", shell_word(&source.pattern)),
+        }
+    }
 }
 
 /// A source of the configuration.

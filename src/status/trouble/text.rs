@@ -46,8 +46,10 @@ impl Found<'_> {
             Self::MostRejected { source, .. } => source.explain.clone(),
             Self::SomeRejected { source, .. } => {
                 let logs = source.logs.as_deref()?;
-                let lines = "httplog-exporter lines --reject mismatch";
-                Some(format!("{lines} {logs}"))
+                let options = setup.lines_options(source);
+                Some(format!(
+                    "httplog-exporter lines {options} --reject mismatch {logs}"
+                ))
             }
             Self::LinesLost { .. } | Self::UrlconfRefused { .. } | Self::NotDurable { .. } => {
                 Some("journalctl -u httplog-exporter -n 50".to_owned())
