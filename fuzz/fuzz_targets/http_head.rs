@@ -9,14 +9,15 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use httplog_exporter::clock::SystemClock;
+use httplog_exporter::clock::{Clock, SystemClock};
 use httplog_exporter::http::{
-    HttpEvent, Limits, Listener, Observer, Ready, Routes, Scrape, serve,
+    Hosts, HttpEvent, Limits, Listener, MetricsPath, Observer, Policies, Policy, Ready, Routes, Scrape, serve,
 };
-use httplog_exporter::model::Families;
+use httplog_exporter::model::{Families, Language};
+use httplog_exporter::status::Status;
 use libfuzzer_sys::fuzz_target;
 
-const STATUSES: [u16; 8] = [200, 400, 404, 405, 414, 431, 501, 503];
+const STATUSES: [u16; 9] = [200, 400, 403, 404, 405, 414, 431, 501, 503];
 const HONEST: &[u8] = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
 #[derive(Default)]
@@ -25,6 +26,10 @@ struct Nothing(Mutex<i64>);
 impl Scrape for Nothing {
     fn families(&self) -> Families {
         Families::default()
+    }
+
+    fn status(&self, _: &Families, _: Language) -> Status {
+        Status::default()
     }
 }
 
@@ -44,14 +49,20 @@ impl Observer for Nothing {
 /// Starts the server, and returns its socket.
 static SERVER: LazyLock<PathBuf> = LazyLock::new(|| {
     let path = std::env::temp_dir().join(format!("httplog-fuzz-{}.sock", std::process::id()));
-    let listener = Listener::bind(&format!("unix:{}", path.display()).parse().unwrap()).unwrap();
+    let address = format!("unix:{}", path.display()).parse().unwrap();
+    let listeners = Listener::bind_all(&[address], None).unwrap();
     let nothing = Arc::new(Nothing::default());
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let routes = Routes {
             scrape: nothing.clone(),
+            metrics_path: MetricsPath::default(),
             ready: Ready::default(),
-            clock: Arc::new(SystemClock::new()),
+            hosts: Hosts::default(),
+            lifecycle: None,
+            policies: Policies::new(Policy::default(), None, Arc::clone(&clock)),
+            clock,
             observer: nothing,
         };
         let limits = Limits {
@@ -59,7 +70,7 @@ static SERVER: LazyLock<PathBuf> = LazyLock::new(|| {
             idle: Duration::from_millis(200),
             ..Limits::default()
         };
-        let served = runtime.block_on(serve(vec![listener], routes, limits, std::future::pending()));
+        let served = runtime.block_on(serve(listeners, routes, limits, std::future::pending()));
         served.unwrap();
         unreachable!("the server has ended");
     });
@@ -146,9 +157,11 @@ fn expected(head: &[u8]) -> Option<u16> {
     }
     let is_read = method == "GET" || method == "HEAD";
     Some(match path {
-        "/" | "/metrics" | "/-/healthy" if is_read => 200,
+        "/" | "/metrics" | "/api/v1/status" | "/-/healthy" if is_read => 200,
         "/-/ready" if is_read => 503,
-        "/" | "/metrics" | "/-/healthy" | "/-/ready" => 405,
+        "/" | "/metrics" | "/api/v1/status" | "/-/healthy" | "/-/ready" => 405,
+        "/-/reload" | "/-/quit" if method == "POST" || method == "PUT" => 403,
+        "/-/reload" | "/-/quit" => 405,
         _ => 404,
     })
 }
