@@ -2,7 +2,7 @@
 //!
 //! Invariant: the reason is of the latest event; an open input has none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use super::control::lock;
@@ -101,31 +101,38 @@ impl AccessRecord {
 
 /// State of each source's input, by name. Clones share one table, which any thread can read.
 #[derive(Clone, Debug, Default)]
-pub(super) struct AccessTable(Arc<Mutex<BTreeMap<String, Access>>>);
+pub(super) struct AccessTable(Arc<Mutex<Table>>);
+
+#[derive(Debug, Default)]
+struct Table {
+    /// The sources of the configuration in force.
+    sources: BTreeSet<String>,
+    /// What was noted. The state of a source that a reload adds may come before the list of sources.
+    noted: BTreeMap<String, Access>,
+}
 
 impl AccessTable {
     /// Replaces the sources; what is known of those that stay is kept.
     pub(super) fn set_sources<'n>(&self, names: impl Iterator<Item = &'n str>) {
-        let mut sources = lock(&self.0);
-        let mut known = std::mem::take(&mut *sources);
-        *sources = names
-            .map(|name| {
-                let access = known.remove(name).unwrap_or(Access::Untried);
-                (name.to_owned(), access)
-            })
-            .collect();
+        let mut table = lock(&self.0);
+        let sources: BTreeSet<String> = names.map(str::to_owned).collect();
+        table.noted.retain(|name, _| sources.contains(name));
+        table.sources = sources;
     }
 
-    /// Notes the state of a source, unless a reload has removed it.
-    pub(super) fn note(&self, source: &str, access: Access) {
-        if let Some(known) = lock(&self.0).get_mut(source) {
-            *known = access;
-        }
+    /// Notes the state of a source.
+    pub(super) fn note(&self, source: String, access: Access) {
+        lock(&self.0).noted.insert(source, access);
     }
 
-    /// Returns a copy of the latest states.
+    /// Returns the latest state of each source.
     pub(super) fn states(&self) -> BTreeMap<String, Access> {
-        lock(&self.0).clone()
+        let table = lock(&self.0);
+        let state = |name: &String| {
+            let noted = table.noted.get(name).cloned();
+            (name.clone(), noted.unwrap_or(Access::Untried))
+        };
+        table.sources.iter().map(state).collect()
     }
 }
 
@@ -147,11 +154,24 @@ mod tests {
         };
         table.set_sources(["a", "b"].into_iter());
         states(&[("a", Access::Untried), ("b", Access::Untried)]);
-        table.note("a", Access::Open);
-        table.note("b", Access::Open);
+        table.note("a".into(), Access::Open);
+        table.note("b".into(), Access::Open);
         table.set_sources(["a", "c"].into_iter());
-        table.note("b", Access::Open);
+        table.note("b".into(), Access::Open);
         states(&[("a", Access::Open), ("c", Access::Untried)]);
+    }
+
+    #[test]
+    fn a_state_that_comes_before_the_reload_that_adds_its_source_is_kept() {
+        let table = AccessTable::default();
+        table.set_sources(["a"].into_iter());
+        table.note("a".into(), Access::Open);
+        let waiting = Access::Waiting("no file".to_owned());
+        table.note("late".into(), waiting.clone());
+        assert_eq!(table.states(), [("a".to_owned(), Access::Open)].into());
+        table.set_sources(["a", "late"].into_iter());
+        let states = [("a".to_owned(), Access::Open), ("late".to_owned(), waiting)];
+        assert_eq!(table.states(), states.into());
     }
 
     #[test]

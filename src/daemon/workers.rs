@@ -173,7 +173,7 @@ impl Workers {
     pub(super) fn handle(&mut self, event: WorkersEvent) -> Result<(), RunError> {
         match event {
             WorkersEvent::Notice(Notice::Access { source, access }) => {
-                self.assembly.shards.access().note(&source, access);
+                self.assembly.shards.access().note(source, access);
             }
             WorkersEvent::Notice(Notice::Ended(number)) => {
                 if let Some(works) = self.join(number)? {
