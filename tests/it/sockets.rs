@@ -53,7 +53,7 @@ fn metrics_are_served_at_the_chosen_path_only() {
             .contains("httplog_requests_total{")
     );
     assert!(at("/metrics").unwrap_err().contains("404"));
-    assert!(at("/").unwrap().contains("href=\"/prometheus\""));
+    assert!(at("/").unwrap().contains("href=\"prometheus\""));
     drop(daemon);
     let config = with_web(
         dir.path(),
