@@ -18,7 +18,7 @@ pub(super) struct Control {
     pub(super) stop: AtomicBool,
     /// Requests that streams are counted to their end at the stop.
     pub(super) finish: AtomicBool,
-    /// Start of the latest round, or end of the wait after it, in microseconds of the monotonic clock.
+    /// Start of the latest round, in microseconds of the monotonic clock.
     beat_micros: AtomicU64,
     /// Index of the source of that round.
     current: AtomicUsize,
@@ -132,17 +132,12 @@ impl Control {
         self.beat_micros.store(micros(now), Ordering::Relaxed);
     }
 
-    /// Notes that the thread is to wait until this time, unless something wakes it before.
-    pub(super) fn rest_until(&self, due: Duration) {
-        self.beat(due);
-    }
-
     /// Returns the index of the source of the latest round.
     pub(super) fn current(&self) -> usize {
         self.current.load(Ordering::Relaxed)
     }
 
-    /// Returns the time since the latest round, without the wait that was noted after it.
+    /// Returns the time since the latest round.
     pub(super) fn silence(&self, now: Duration) -> Duration {
         let beat = self.beat_micros.load(Ordering::Relaxed);
         now.saturating_sub(Duration::from_micros(beat))
@@ -174,23 +169,4 @@ pub(super) fn micros(time: Duration) -> u64 {
 /// Locks what threads share. A panic under the lock ends the process, so it is only read after one.
 pub(super) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wait_on_purpose_is_not_silence() {
-        let at = Duration::from_secs;
-        let control = Control::new(at(0));
-        control.rest_until(at(60));
-        assert_eq!(control.silence(at(59)), Duration::ZERO);
-        assert_eq!(control.silence(at(100)), at(40));
-        // Woken before its end, the thread is expected to go on.
-        control.beat(at(10));
-        assert_eq!(control.silence(at(50)), at(40));
-        control.rest_until(Duration::MAX);
-        assert_eq!(control.silence(at(1_000_000)), Duration::ZERO);
-    }
 }

@@ -20,8 +20,7 @@ use crate::http::{Hosts, Lifecycle, Limits, Routes, serve};
 /// Silence after which a thread counts as stuck, unless systemd sets a watchdog timeout.
 const STUCK: Duration = Duration::from_secs(30);
 
-/// Least silence after which a thread counts as stuck, for slow disks and busy machines. What a thread waits for on purpose is
-/// no silence.
+/// Least silence after which a thread counts as stuck: an idle one runs every six seconds.
 const IDLE_SILENCE: Duration = Duration::from_secs(15);
 
 /// Least interval between two notifications of the watchdog.

@@ -146,7 +146,7 @@ impl Worker {
         }
     }
 
-    /// Returns the time since the latest round of the thread, without the wait that was noted after it.
+    /// Returns the time since the latest round of the thread.
     pub(super) fn silence(&self, now: Duration) -> Duration {
         self.control.silence(now)
     }
@@ -191,7 +191,6 @@ fn run(
     let mut asked = Vec::new();
     let mut buffer = ReadBuffer::default();
     while !control.must_stop() {
-        control.beat(clock.monotonic());
         for request in control.take_snapshot_requests() {
             request.grant(snapshots(&mut works, clock, request.logs));
         }
@@ -216,10 +215,12 @@ fn run(
         }
         asked.clear();
         let due = turns.iter().map(|turn| turn.due).min();
-        let due = due.unwrap_or(Duration::MAX);
-        control.rest_until(due);
         let now = clock.monotonic();
-        control.waker.wait(due.saturating_sub(now));
+        // Another source may have taken its time since.
+        control.beat(now);
+        control
+            .waker
+            .wait(due.map_or(Duration::MAX, |due| due.saturating_sub(now)));
     }
     if control.finish.load(Ordering::Acquire) {
         let note = |at| control.note(at, clock.monotonic());
