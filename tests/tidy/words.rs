@@ -100,6 +100,8 @@ fn texts(path: &Path) -> Vec<PathBuf> {
     }
     let entries = fs::read_dir(root().join(path)).unwrap();
     let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+    // Packages of the page's tests.
+    names.retain(|name| name != "node_modules");
     names.sort();
     names
         .iter()
