@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tokio::time::MissedTickBehavior;
+
 use super::access::Access;
 use super::control::{lock, micros};
 use super::setup::setup;
@@ -81,6 +83,8 @@ impl Overview {
     /// Takes a sample whenever a point is due. Returns only if one panics.
     pub(super) async fn keep_history(self: Arc<Self>) {
         let mut tick = tokio::time::interval(Duration::from_micros(INTERVAL.0));
+        // After a pause of the whole process, one tick is enough.
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tick.tick().await;
             let overview = Arc::clone(&self);
