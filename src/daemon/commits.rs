@@ -30,6 +30,8 @@ pub(super) struct Commits {
     waker: Waker,
     /// Families of the last commit.
     served: Mutex<Families>,
+    /// Number of times that they were replaced.
+    published: AtomicU64,
     /// Time at which everything that was counted was known to be committed, in microseconds of the monotonic clock.
     committed_micros: AtomicU64,
     is_failing: AtomicBool,
@@ -50,6 +52,7 @@ impl Commits {
             asked: Mutex::default(),
             waker: Waker::default(),
             served: Mutex::default(),
+            published: AtomicU64::default(),
             committed_micros: AtomicU64::default(),
             is_failing: AtomicBool::default(),
             failure: Mutex::default(),
@@ -82,8 +85,19 @@ impl Commits {
     /// Serves what an earlier process has committed until the first commit; has an effect once.
     pub(super) fn serve_recovered(&self, families: impl FnOnce() -> Families) {
         if self.awaits_recovered.swap(false, Ordering::AcqRel) {
-            *lock(&self.served) = families();
+            self.publish(families());
         }
+    }
+
+    /// Serves these families from now on.
+    fn publish(&self, families: Families) {
+        *lock(&self.served) = families;
+        self.published.fetch_add(1, Ordering::Release);
+    }
+
+    /// Returns the number of times that what is served was replaced.
+    pub(super) fn published(&self) -> u64 {
+        self.published.load(Ordering::Acquire)
     }
 
     /// Returns the families of the last commit, or none if the last one is so long ago that what was counted is to be served

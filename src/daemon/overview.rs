@@ -1,4 +1,4 @@
-//! What people see of the daemon: metrics, and the status that is made of them.
+//! Serves metrics, and makes the status for people of them.
 //!
 //! Invariant: a sample of the history is taken on a thread that may block, one at a time; nothing is done for it while lines are
 //! counted.
@@ -12,7 +12,7 @@ use tokio::time::MissedTickBehavior;
 use super::access::Access;
 use super::control::{lock, micros};
 use super::setup::setup;
-use super::shared_shard::Shards;
+use super::shared_shard::{ServedRevision, Shards};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::expose::Options;
@@ -28,11 +28,16 @@ pub(super) struct Overview {
     /// Path of the configuration file; `None` if there is none.
     file: Option<String>,
     setup: Mutex<Arc<Setup>>,
-    history: Mutex<History>,
-    /// Revision of the counts that were sampled last.
-    sampled: Mutex<Option<u64>>,
+    history: Mutex<Sampled>,
     /// Reason why the last reload was refused.
     refusal: Mutex<Option<String>>,
+}
+
+/// The history, and the counts that it has sampled last.
+#[derive(Default)]
+struct Sampled {
+    history: History,
+    revision: Option<ServedRevision>,
 }
 
 impl Overview {
@@ -44,7 +49,6 @@ impl Overview {
             file,
             setup: Mutex::default(),
             history: Mutex::default(),
-            sampled: Mutex::default(),
             refusal: Mutex::default(),
         }
     }
@@ -63,13 +67,13 @@ impl Overview {
 
     /// Takes a sample of the history, if a point is due. May wait for a batch that is being counted.
     pub(super) fn sample(&self) {
-        let mut history = lock(&self.history);
+        let mut sampled = lock(&self.history);
         let now = Micros(micros(self.clock.monotonic()));
-        if !history.is_due(now) {
+        if !sampled.history.is_due(now) {
             return;
         }
-        let revision = self.shards.revision();
-        let is_same = lock(&self.sampled).replace(revision) == Some(revision);
+        let revision = self.shards.served_revision();
+        let is_same = sampled.revision.replace(revision) == Some(revision);
         let families = (!is_same).then(|| self.shards.served());
         let setup = Arc::clone(&lock(&self.setup));
         let behind = setup
@@ -77,7 +81,8 @@ impl Overview {
             .iter()
             .filter(|source| source.behind.is_some());
         let behind: BTreeSet<&str> = behind.map(|source| &*source.name).collect();
-        history.sample(families.as_ref(), &behind, now, seconds(self.clock.wall()));
+        let time = seconds(self.clock.wall());
+        (sampled.history).sample(families.as_ref(), &behind, now, time);
     }
 
     /// Takes a sample whenever a point is due. Returns only if one panics.
@@ -102,12 +107,7 @@ impl Overview {
         let input = |name: &str| {
             let access = states.get(name);
             InputState {
-                state: match access {
-                    Some(Access::Open) => SourceState::Open,
-                    Some(Access::Waiting(_)) => SourceState::Waiting,
-                    Some(Access::Failing(_)) => SourceState::Failing,
-                    Some(Access::Untried) | None => SourceState::Untried,
-                },
+                state: access.map_or(SourceState::Untried, Access::state),
                 reason: access.and_then(Access::reason).map(str::to_owned),
             }
         };
@@ -142,8 +142,8 @@ impl Scrape for Overview {
         self.sample();
         let setup = Arc::clone(&lock(&self.setup));
         let circumstances = self.circumstances(&setup);
-        let history = lock(&self.history);
-        Status::new(families, &history, &setup, &circumstances, language)
+        let sampled = lock(&self.history);
+        Status::new(families, &sampled.history, &setup, &circumstances, language)
     }
 }
 
@@ -151,4 +151,32 @@ fn seconds(time: SystemTime) -> f64 {
     time.duration_since(UNIX_EPOCH)
         .unwrap_or_default()
         .as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::daemon::commits::Commits;
+    use crate::daemon::shared_shard::tests::counted;
+    use crate::state::Durability;
+    use crate::telemetry::Telemetry;
+
+    #[test]
+    fn counts_that_were_sampled_before_their_commit_are_in_a_later_point() {
+        let clock = Arc::<ManualClock>::default();
+        let shards = Arc::new(counted(&clock));
+        let telemetry = Telemetry::new("1", clock.wall()).unwrap();
+        let state = telemetry.state().unwrap();
+        shards.commit_with(Arc::new(Commits::new(state, Durability::Power, false)));
+        let overview = Overview::new(Arc::clone(&shards), clock.clone(), None);
+        overview.sample();
+        clock.advance(Duration::from_secs(10));
+        overview.sample();
+        // Nothing more is counted until the commit.
+        shards.serve_recovered();
+        clock.advance(Duration::from_secs(10));
+        let status = overview.status(&shards.served(), Language::English);
+        assert_eq!(status.traffic.classes[1].requests, [0, 1]);
+    }
 }

@@ -43,6 +43,13 @@ pub struct Shards {
     has_exemplars: AtomicBool,
 }
 
+/// Revision of what is served: what was committed, or what was counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ServedRevision {
+    counted: u64,
+    published: u64,
+}
+
 /// Sources of the configuration in force.
 #[derive(Clone, Debug, Default)]
 struct Sources {
@@ -223,6 +230,15 @@ impl Shards {
         // First, as the registry's families are copied twice: what that frees is enough for all others.
         let own = Families::new(self.telemetry.families());
         own.joined(&committed.unwrap_or_else(|| self.counted()))
+    }
+
+    /// Returns a value that is another one once other counts may be served.
+    pub(super) fn served_revision(&self) -> ServedRevision {
+        let commits = self.commits.get();
+        ServedRevision {
+            counted: self.revision(),
+            published: commits.map_or(0, |commits| commits.published()),
+        }
     }
 
     /// Returns the options of their encoding.

@@ -111,11 +111,11 @@ impl History {
     fn read(&mut self, families: &Families, behind: &BTreeSet<&str>, is_base: bool) {
         let reading = Reading::choose(families);
         // Another family counts otherwise.
-        let is_other = self.reading != reading;
+        let is_other = self.reading.is_some() && self.reading != reading;
         if is_other {
             self.routes = Routes::default();
-            self.reading = reading;
         }
+        self.reading = reading;
         if let Some(reading) = reading {
             let is_base = is_base || is_other;
             let grown = self.routes.read(reading, families, behind, is_base);

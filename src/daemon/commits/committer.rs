@@ -119,7 +119,7 @@ impl Committer {
         }
         #[cfg(test)]
         if is_planted(Fault::ServesUncommitted) {
-            *lock(&self.commits.served) = families.clone();
+            self.commits.publish(families.clone());
         }
         let committed =
             (self.store).commit(&saved, self.clock.wall(), &mut || snapshot::sync(&logs));
@@ -129,7 +129,7 @@ impl Committer {
             Ok(_) => {
                 self.is_behind = is_behind;
                 if !self.is_behind {
-                    *lock(&self.commits.served) = families;
+                    self.commits.publish(families);
                 }
                 if self.commits.is_failing.swap(false, Ordering::AcqRel) {
                     *lock(&self.commits.failure) = None;
