@@ -2,8 +2,11 @@
 
 use super::reject_watch::explain_command;
 use crate::config::{Config, Input, Source};
-use crate::source::Stream;
+use crate::source::{PathPattern, Stream};
 use crate::status::{Setup, SourceSetup, shell_word};
+
+/// Characters of globs that a shell expands too.
+const GLOB: [char; 6] = ['*', '?', '[', ']', '{', '}'];
 
 /// Returns the facts of a configuration that was read from `file`.
 pub(super) fn setup(config: &Config, file: Option<String>) -> Setup {
@@ -40,20 +43,8 @@ fn logs(input: &Input) -> Option<String> {
     match input {
         Input::Files(files) => {
             let paths = files.paths.iter();
-            let words = paths.map(|path| {
-                let path = path.as_path().to_string_lossy();
-                // A shell expands the globs of a path as the exporter does.
-                let parts = path.split('*').map(|part| match part {
-                    "" => String::new(),
-                    part => shell_word(part),
-                });
-                let mut word = parts.collect::<Vec<_>>().join("*");
-                if !word.ends_with('*') {
-                    word.push('*');
-                }
-                word
-            });
-            Some(words.collect::<Vec<_>>().join(" "))
+            let words: Vec<String> = paths.map(with_rotated).collect();
+            Some(words.join(" "))
         }
         Input::Stream(Stream::Journal(journal)) => {
             let unit = shell_word(&journal.unit);
@@ -63,10 +54,31 @@ fn logs(input: &Input) -> Option<String> {
     }
 }
 
+/// Returns a word that a shell expands to a path, or to the paths that a glob matches, and to their rotated files.
+fn with_rotated(path: &PathPattern) -> String {
+    let text = path.as_path().to_string_lossy();
+    let mut word = String::new();
+    if path.is_literal() {
+        word = shell_word(&text);
+    } else {
+        // A shell expands what the glob has, and nothing else of the path.
+        for part in text.split_inclusive(GLOB) {
+            let literal = part.trim_end_matches(GLOB);
+            if !literal.is_empty() {
+                word.push_str(&shell_word(literal));
+            }
+            word.push_str(&part[literal.len()..]);
+        }
+    }
+    if !word.ends_with('*') {
+        word.push('*');
+    }
+    word
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::PathPattern;
 
     #[test]
     fn a_shell_finds_a_log_and_its_rotated_files() {
@@ -76,5 +88,9 @@ mod tests {
             "/var/log/nginx/access.log*"
         );
         assert_eq!(logs("/srv/my logs/a.log"), "'/srv/my logs/a.log'*");
+        assert_eq!(logs("/srv/a[1]*.log"), "'/srv/a[1]*.log'*");
+        let glob = |path: &str| with_rotated(&PathPattern::new(path).unwrap());
+        assert_eq!(glob("/var/log/nginx/*.log"), "/var/log/nginx/*.log*");
+        assert_eq!(glob("/srv/my logs/?[ab].log*"), "'/srv/my logs/'?[ab].log*");
     }
 }

@@ -154,11 +154,11 @@ impl PathPattern {
 
     /// Returns whether both are the same pattern.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        self.text == other.text && self.is_plain() == other.is_plain()
+        self.text == other.text && self.is_literal() == other.is_literal()
     }
 
     /// Returns whether it is one literal path.
-    pub(super) fn is_plain(&self) -> bool {
+    pub fn is_literal(&self) -> bool {
         matches!(self.shape, Shape::Plain)
     }
 }
@@ -321,7 +321,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         std::fs::write(root.path().join("[a"), "").unwrap();
         let pattern = PathPattern::relative(root.path(), "[a").unwrap();
-        assert!(pattern.is_plain() && pattern.matches(&root.path().join("[a")));
+        assert!(pattern.is_literal() && pattern.matches(&root.path().join("[a")));
         assert!(PathPattern::relative(root.path(), "[b").is_err());
     }
 

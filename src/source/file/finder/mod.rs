@@ -304,7 +304,8 @@ impl Finder {
 
     /// Returns whether this path is followed by its name, and not as one that a glob matches.
     pub(super) fn is_literal(&self, path: &Path) -> bool {
-        let is_plain = |wanted: &Wanted| wanted.pattern.is_plain() && wanted.pattern.matches(path);
+        let is_plain =
+            |wanted: &Wanted| wanted.pattern.is_literal() && wanted.pattern.matches(path);
         self.wanted.iter().any(is_plain)
     }
 

@@ -180,13 +180,14 @@ impl Wanted {
     fn saved(&self) -> SavedPattern {
         SavedPattern {
             text: saved_path(self.pattern.as_path()),
-            is_plain: self.pattern.is_plain(),
+            is_plain: self.pattern.is_literal(),
             literal: self.literal.iter().map(|path| saved_path(path)).collect(),
         }
     }
 
     fn is_saved(&self, saved: &SavedPattern) -> bool {
-        path_of(&saved.text) == self.pattern.as_path() && saved.is_plain == self.pattern.is_plain()
+        path_of(&saved.text) == self.pattern.as_path()
+            && saved.is_plain == self.pattern.is_literal()
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) fn scan<F: Fs>(
     directories.begin();
     let mut originals = Originals::new();
     for wanted in &*wanted {
-        if wanted.pattern.is_plain() {
+        if wanted.pattern.is_literal() {
             let path = wanted.pattern.as_path();
             add_original(fs, path, wanted.fresh, &mut originals, &mut listing);
         }
