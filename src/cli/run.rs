@@ -1,6 +1,5 @@
 //! `run`: starts the daemon.
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
@@ -13,7 +12,7 @@ use rustix::io::Errno;
 
 use super::exit::{Exit, Failure};
 use super::load::load;
-use super::overlap::shared_files;
+use super::overlap::{check_distinct, shared_files};
 use super::unrecognised::recognise_log;
 use super::web_options::WebOptions;
 use crate::config::{self, Config, Input, Limits, Source};
@@ -93,28 +92,11 @@ impl Run {
         ran.map_err(|error| Failure::new(Exit::Runtime, error))
     }
 
-    /// Refuses a log that is given twice, under any of its names: it would be counted twice.
-    fn check_distinct(&self) -> Result<(), Failure> {
-        let mut files = BTreeSet::new();
-        for log in &self.logs {
-            let file = std::fs::canonicalize(log).unwrap_or_else(|_| log.clone());
-            if !files.insert(file) {
-                let message = if log == Path::new("-") {
-                    "standard input can be read once only".into()
-                } else {
-                    format!("{} is given twice", log.display())
-                };
-                return Err(Failure::message(Exit::Usage, message));
-            }
-        }
-        Ok(())
-    }
-
     /// Returns the configuration that is equivalent to the LOGs on the command line.
     fn config_of_logs(&self) -> Result<Config, Failure> {
         let given = self.pattern.as_deref().map(config::find_pattern);
         let given = given.transpose()?.map(Arc::new);
-        self.check_distinct()?;
+        check_distinct(&self.logs)?;
         let mut sources: Vec<Source> = Vec::new();
         for log in &self.logs {
             let (pattern, input, path) = if log == Path::new("-") {

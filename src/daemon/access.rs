@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use super::control::lock;
 use crate::source::{FileEvent, StreamEvent};
+use crate::status::SourceState;
 
 /// State of a source's input.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,13 +23,13 @@ pub(super) enum Access {
 }
 
 impl Access {
-    /// Returns the name of the state.
-    pub(super) fn state(&self) -> &'static str {
+    /// Returns the state without its reason.
+    pub(super) fn state(&self) -> SourceState {
         match self {
-            Self::Untried => "untried",
-            Self::Open => "open",
-            Self::Waiting(_) => "waiting",
-            Self::Failing(_) => "failing",
+            Self::Untried => SourceState::Untried,
+            Self::Open => SourceState::Open,
+            Self::Waiting(_) => SourceState::Waiting,
+            Self::Failing(_) => SourceState::Failing,
         }
     }
 
@@ -107,7 +108,7 @@ pub(super) struct AccessTable(Arc<Mutex<Table>>);
 struct Table {
     /// The sources of the configuration in force.
     sources: BTreeSet<String>,
-    /// What was noted. The state of a source that a reload adds may come before the list of sources.
+    /// States as they were noted. That of a source that a reload adds may come before the list of sources.
     noted: BTreeMap<String, Access>,
 }
 

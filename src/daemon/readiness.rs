@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::access::Access;
+use crate::status::SourceState;
 
 /// Most sources that one message of the log names.
 const MOST_NAMED: usize = 10;
@@ -36,7 +37,7 @@ struct Report<'a> {
 #[derive(Serialize)]
 struct NotOpen<'a> {
     source: &'a str,
-    state: &'static str,
+    state: SourceState,
     reason: &'a str,
 }
 

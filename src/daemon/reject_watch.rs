@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::aggregate::Ledger;
 use crate::config::{Input, Source};
 use crate::source::Stream;
+use crate::status::is_shell_word;
 
 /// Time between two checks.
 const CHECK_INTERVAL: Duration = Duration::from_secs(10);
@@ -91,20 +92,14 @@ pub(super) fn explain_command(source: &Source) -> String {
     match &source.input {
         Input::Files(files) => {
             let first = files.paths.first().and_then(|path| path.as_path().to_str());
-            let log = first.filter(|path| is_plain(path)).unwrap_or("LOG");
+            let log = first.filter(|path| is_shell_word(path)).unwrap_or("LOG");
             format!("tail -n 1 {log} | {explain} -")
         }
-        Input::Stream(Stream::Journal(journal)) if is_plain(&journal.unit) => {
+        Input::Stream(Stream::Journal(journal)) if is_shell_word(&journal.unit) => {
             format!("journalctl -n 1 -o cat -u {} | {explain} -", journal.unit)
         }
         Input::Stream(_) => format!("{explain} 'LINE'"),
     }
-}
-
-/// Returns whether a shell takes a word as it is.
-fn is_plain(word: &str) -> bool {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@".contains(c);
-    word.chars().all(is_plain)
 }
 
 #[cfg(test)]

@@ -4,10 +4,15 @@
 
 use super::reading::Reading;
 
+/// Returns whether a shell takes a text as one word, as it is.
+pub fn is_shell_word(text: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@".contains(c);
+    !text.is_empty() && text.chars().all(is_plain)
+}
+
 /// Returns a text as one word of a POSIX shell.
 pub fn shell_word(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@=%".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
+    if is_shell_word(text) {
         return text.to_owned();
     }
     format!("'{}'", text.replace('\'', r"'\''"))

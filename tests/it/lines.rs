@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 use serde_json::Value;
 
@@ -185,9 +185,14 @@ fn a_reader_that_leaves_ends_it_quietly() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
+    assert_ends_without_reader(&mut child);
+}
+
+/// Reads a few bytes of a command's output and closes it; asserts that the command ends quietly.
+pub fn assert_ends_without_reader(child: &mut Child) {
     let mut first = [0; 10];
     child.stdout.take().unwrap().read_exact(&mut first).unwrap();
-    let status = wait_for_end(&mut child);
+    let status = wait_for_end(child);
     let mut err = String::new();
     child
         .stderr

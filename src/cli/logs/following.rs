@@ -14,6 +14,7 @@ use super::opened::can_only_be_read_whole;
 use super::part::FirstBatch;
 use super::session::Session;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::overlap::check_distinct;
 use crate::cli::run::unreadable;
 use crate::cli::stop::Stop;
 use crate::clock::{Clock, SystemClock, Waker};
@@ -345,19 +346,6 @@ fn absolute(path: &PathBuf) -> Option<PathBuf> {
 fn identities(paths: &[PathBuf]) -> Vec<Option<FileId>> {
     let identity = |path: &PathBuf| Some(RealFs.stat(path).ok()?.id);
     paths.iter().map(identity).collect()
-}
-
-/// Refuses a log that is given twice, under any of its names: its lines would be printed twice.
-fn check_distinct(paths: &[PathBuf]) -> Result<(), Failure> {
-    let mut files = BTreeSet::new();
-    for path in paths {
-        let file = std::fs::canonicalize(path).unwrap_or_else(|_| path.clone());
-        if !files.insert(file) {
-            let message = format!("{} is given twice", path.display());
-            return Err(Failure::message(Exit::Usage, message));
-        }
-    }
-    Ok(())
 }
 
 /// Warns on standard error.

@@ -111,7 +111,7 @@ fn push_sources(sources: &[Source], now: f64, paint: Paint, out: &mut String) {
         let last = source.last_line;
         table.add(&[
             source.name.clone(),
-            state(source.state).to_owned(),
+            source.state.name().to_owned(),
             rate(source.lines_per_second),
             grouped(lines.recorded),
             grouped(lines.rejected),
@@ -289,15 +289,6 @@ fn push_line(out: &mut String, text: &str) {
     for line in text.split('\n') {
         out.push_str(&visible(line));
         out.push('\n');
-    }
-}
-
-fn state(state: SourceState) -> &'static str {
-    match state {
-        SourceState::Open => "open",
-        SourceState::Waiting => "waiting",
-        SourceState::Failing => "failing",
-        SourceState::Untried => "untried",
     }
 }
 
