@@ -1,4 +1,4 @@
-//! What browsers may do with the page for people.
+//! Limits what browsers do with the page for people.
 //!
 //! Invariant: nothing is loaded or run but the page's own style and script, as this program contains them.
 

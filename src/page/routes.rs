@@ -106,14 +106,11 @@ fn write_route(to: &mut Writer<'_>, route: &Route, has_sources: bool) {
     if let Some(lines) = route.error_lines.as_ref().filter(|_| route.errors > 0) {
         to.paste(words.error_lines, lines);
     }
-    for (name, purpose) in [
-        ("requests", words.requests_query),
-        ("errors", words.errors_query),
-        ("durations", words.p95_query),
-    ] {
-        if let Some(query) = route.queries.get(name) {
-            to.paste(purpose, query);
-        }
+    let queries = &route.queries;
+    to.paste(words.requests_query, &queries.requests);
+    to.paste(words.errors_query, &queries.errors);
+    if let Some(query) = &queries.durations {
+        to.paste(words.p95_query, query);
     }
     to.end_details();
     to.html.raw("</td></tr>");

@@ -1,7 +1,7 @@
 use super::*;
 use crate::model::Language;
 use crate::status::{
-    Quantiles, Route, Severity, Source, Status, StatusClass, Traffic, Trend, Trouble,
+    Quantiles, Queries, Route, Severity, Source, Status, StatusClass, Traffic, Trend, Trouble,
 };
 
 const HOSTILE: &str = "<script>alert(1)</script>\"'&\u{202e}";
@@ -70,7 +70,11 @@ fn hostile() -> Status {
             },
             lines: Some(text()),
             error_lines: Some(text()),
-            queries: [("requests".to_owned(), text())].into(),
+            queries: Queries {
+                requests: text(),
+                errors: text(),
+                durations: Some(text()),
+            },
             ..Route::default()
         }],
         ..Status::default()

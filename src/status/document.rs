@@ -35,9 +35,9 @@ pub struct Status {
     pub queues: Vec<Queue>,
     /// The series budget.
     pub series: SeriesUse,
-    /// What label values beyond a list or a limit were counted as.
+    /// Requests whose label values are beyond a list or a limit.
     pub other: Vec<OtherUse>,
-    /// What is kept across restarts.
+    /// Durability of the counts.
     pub state: State,
     /// The configuration in force.
     pub configuration: Configuration,
@@ -78,7 +78,7 @@ pub struct Trouble {
     pub summary: String,
     /// Reason in the words of the system, or further facts.
     pub detail: Option<String>,
-    /// What to do, one sentence.
+    /// Remedy, one sentence.
     pub remedy: String,
     /// A command to paste into a shell.
     pub command: Option<String>,
@@ -146,6 +146,18 @@ pub enum SourceState {
     Untried,
 }
 
+impl SourceState {
+    /// Returns the name of the state, as in the document.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Waiting => "waiting",
+            Self::Failing => "failing",
+            Self::Untried => "untried",
+        }
+    }
+}
+
 /// Account of the lines of a source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lines {
@@ -204,8 +216,20 @@ pub struct Route {
     pub lines: Option<String>,
     /// Command that shows the log lines behind the errors.
     pub error_lines: Option<String>,
-    /// Queries for Prometheus, by what they show: `requests`, `errors`, `durations`.
-    pub queries: BTreeMap<String, String>,
+    /// Queries for Prometheus.
+    pub queries: Queries,
+}
+
+/// Queries for Prometheus about a route.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Queries {
+    /// Requests a second, by status.
+    pub requests: String,
+    /// Share of requests with a status from 500 to 599.
+    pub errors: String,
+    /// The p95 of the durations, if there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub durations: Option<String>,
 }
 
 /// Estimates from the buckets of a histogram, interpolated as Prometheus does.
@@ -267,7 +291,7 @@ pub struct OtherUse {
     pub requests: u64,
 }
 
-/// What is kept across restarts.
+/// Durability of the counts over restarts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
     /// True if counts are kept.

@@ -185,17 +185,30 @@ fn others(families: &Families, reading: Option<&Reading>) -> Vec<OtherUse> {
     let Some(reading) = reading else {
         return Vec::new();
     };
-    let all = series(families, reading.requests);
-    let used = OTHERS.iter().map(|(label, other)| {
-        let of = all
+    let mut requests = [0; OTHERS.len()];
+    for series in series(families, reading.requests) {
+        for (label, value) in series
+            .labels
             .iter()
-            .filter(|series| series.label(label) == Some(*other));
-        OtherUse {
-            label: (*label).to_owned(),
-            requests: of.map(exact).sum(),
+            .filter(|(_, value)| value.starts_with('<'))
+        {
+            let at = OTHERS
+                .iter()
+                .position(|other| *other == (&**label, &**value));
+            if let Some(at) = at {
+                requests[at] += exact(series);
+            }
         }
-    });
-    used.filter(|other| other.requests > 0).collect()
+    }
+    let used = OTHERS
+        .iter()
+        .zip(requests)
+        .filter(|(_, requests)| *requests > 0);
+    let other = |((label, _), requests): (&(&str, &str), u64)| OtherUse {
+        label: (*label).to_owned(),
+        requests,
+    };
+    used.map(other).collect()
 }
 
 fn state(families: &Families) -> State {

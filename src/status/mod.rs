@@ -14,10 +14,11 @@ mod routes;
 mod setup;
 mod trouble;
 
-pub use command::shell_word;
+pub use command::{is_shell_word, shell_word};
 pub use document::{
-    Configuration, Exporter, Lines, OtherUse, Quantiles, Queue, Route, SeriesUse, Severity, Source,
-    SourceState, State, Status, StatusClass, Traffic, Trend, Trouble, VERSION, Verdict,
+    Configuration, Exporter, Lines, OtherUse, Quantiles, Queries, Queue, Route, SeriesUse,
+    Severity, Source, SourceState, State, Status, StatusClass, Traffic, Trend, Trouble, VERSION,
+    Verdict,
 };
 pub use history::{History, INTERVAL, MAX_ROUTES};
 pub use routes::MAX_LISTED;

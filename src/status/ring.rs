@@ -34,9 +34,9 @@ impl<const N: usize> Ring<N> {
 
     /// Returns the last `count` points, at most `N`, the oldest first.
     pub(super) fn last(&self, count: usize) -> impl Iterator<Item = u32> {
-        let count = count.min(N);
-        let first = self.at + N + 1 - count;
-        (first..first + count).map(|at| self.cells[at % N])
+        let (newer, older) = self.cells.split_at(self.at + 1);
+        let points = older.iter().chain(newer);
+        points.skip(N - count.min(N)).copied()
     }
 
     /// Returns the sum of all points.

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use foldhash::fast::RandomState;
+
 use super::command::{Matchers, errors_query, lines_command, p95_query, requests_query};
-use super::document::{Route, Trend};
+use super::document::{Queries, Route, Trend};
 use super::history::{History, INTERVAL, MINUTE, RouteHistory};
 use super::reading::{Reading, SERVER_ERRORS, class_of, exact, series, source_of};
 use super::setup::Setup;
@@ -28,7 +30,7 @@ struct Counted<'f> {
     history: Option<&'f RouteHistory>,
 }
 
-/// What the command `lines` needs for each source: options, and arguments that name the logs.
+/// Arguments of the command `lines` for each source: options, and the names of its logs.
 type Commands<'s> = BTreeMap<&'s str, (String, Option<&'s str>)>;
 
 /// Returns the routes with the most requests of the last hour, and the number of further ones.
@@ -53,7 +55,7 @@ pub(super) fn routes(families: &Families, history: &History, setup: &Setup) -> (
 
 /// Returns all routes that have requests.
 fn count<'f>(families: &'f Families, history: &'f History, reading: &Reading) -> Vec<Counted<'f>> {
-    let mut places = HashMap::new();
+    let mut places = HashMap::with_hasher(RandomState::default());
     let mut all: Vec<Counted<'f>> = Vec::new();
     for series in series(families, reading.requests) {
         let count = exact(series);
@@ -119,13 +121,6 @@ fn describe(
     };
     let known = route.history;
     let durations = known.and_then(|known| known.durations.quantiles());
-    let mut queries = BTreeMap::new();
-    let mut add = |name: &str, query| queries.insert(name.to_owned(), query);
-    add("requests", requests_query(reading, &of));
-    add("errors", errors_query(reading, &of));
-    if durations.is_some() {
-        add("durations", p95_query(reading.durations, &of));
-    }
     Route {
         route: route.name.to_owned(),
         source: source.map(str::to_owned),
@@ -133,11 +128,15 @@ fn describe(
         requests: route.requests,
         errors: route.errors,
         requests_per_second: known.and_then(|known| history.a_second(known.requests.last(MINUTE))),
-        durations,
         trend: known.map(|known| trend(history, known)).unwrap_or_default(),
         lines: lines(false),
         error_lines: lines(true),
-        queries,
+        queries: Queries {
+            requests: requests_query(reading, &of),
+            errors: errors_query(reading, &of),
+            durations: durations.map(|_| p95_query(reading.durations, &of)),
+        },
+        durations,
     }
 }
 
@@ -147,16 +146,23 @@ fn trend(history: &History, route: &RouteHistory) -> Trend {
     let step = if known > TREND_POINTS { MINUTE } else { 1 };
     // Whole minutes, so that all numbers are of the same time.
     let known = known - known % step;
-    let fold = |points: Vec<u32>, fold: fn(u32, u32) -> u32| {
-        let parts = points.chunks(step);
-        parts
-            .map(|part| part.iter().copied().fold(0, fold))
-            .collect()
-    };
     Trend {
         interval_seconds: (INTERVAL.0 / 1_000_000) * step as u64,
-        requests: fold(route.requests.last(known).collect(), u32::saturating_add),
-        errors: fold(route.errors.last(known).collect(), u32::saturating_add),
-        p95_micros: fold(route.p95_micros.last(known).collect(), u32::max),
+        requests: folded(route.requests.last(known), step, u32::saturating_add),
+        errors: folded(route.errors.last(known), step, u32::saturating_add),
+        p95_micros: folded(route.p95_micros.last(known), step, u32::max),
     }
+}
+
+/// Returns one number for each `step` points.
+fn folded(
+    points: impl Iterator<Item = u32>,
+    step: usize,
+    fold: impl Fn(u32, u32) -> u32,
+) -> Vec<u32> {
+    let points: Vec<u32> = points.collect();
+    let parts = points.chunks(step);
+    parts
+        .map(|part| part.iter().copied().fold(0, &fold))
+        .collect()
 }

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 use crate::model::{Families, Value};
 use crate::status::buckets::BucketHistory;
 use crate::status::reading::{CLASSES, Reading, SERVER_ERRORS, class_of, exact, series, source_of};
@@ -15,7 +17,7 @@ pub const MAX_ROUTES: usize = 2_000;
 #[derive(Debug, Default)]
 pub(in crate::status) struct Routes {
     /// By source and route.
-    sources: BTreeMap<Arc<str>, HashMap<Arc<str>, RouteHistory>>,
+    sources: BTreeMap<Arc<str>, HashMap<Arc<str>, RouteHistory, RandomState>>,
     /// Number of all routes in [`Self::sources`].
     pub(in crate::status) kept: usize,
     /// Routes beyond [`MAX_ROUTES`].
