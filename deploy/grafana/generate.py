@@ -3,9 +3,10 @@
 
     python3 deploy/grafana/generate.py [DIR]
 
-Writes `dashboards/*.json` and `provisioning/alerting/rules.json` beside itself, or below DIR. The same input
-gives the same bytes. Needs only Python's standard library. `boards.py` defines the panels and `alerts.py` the alerts;
-this file writes them in Grafana's format.
+Writes `grafana/dashboards/**/*.json` and `grafana/provisioning/alerting/rules.json` below DIR, which is `deploy` if not given. The same input
+gives the same bytes. Needs only Python's standard library. `boards.py` defines the boards and `alerts.py` the alerts;
+this file writes them in Grafana's format. The version of the schema is that of Grafana 10.0; later versions migrate a
+dashboard when they load it, and what is written here reads the same in all of them, up to Grafana 12.
 
 Colours are those of Okabe and Ito, which are distinguishable with colour blindness. No state is conveyed by
 colour alone: series have names, thresholds have lines.
@@ -19,6 +20,7 @@ sys.dont_write_bytecode = True
 
 import alerts  # noqa: E402
 import boards  # noqa: E402
+import panels  # noqa: E402
 
 BLUE, SKY, GREEN, ORANGE, RED = "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00"
 PURPLE, GREY = "#CC79A7", "#999999"
@@ -33,19 +35,25 @@ COLOURS = {
 STEPS = (BLUE, ORANGE, RED)
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 WIDTH = 24
+# Factor and suffix of a table's column.
+COLUMNS = {panels.REQUESTS: ("", "per second"), panels.SECONDS: ("", "s"), panels.SHARE: ("100 * ", "%")}
+SCHEMA_VERSION = 38
 
 
 def main():
-    where = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else __file__)
-    where = where if where.is_dir() else where.parent
+    where = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).resolve().parents[1]
     for board in boards.BOARDS:
-        write(where / "dashboards" / f"{board['file']}.json", dashboard(board))
-    write(where / "provisioning/alerting/rules.json", rules())
+        write(where / "grafana/dashboards" / board["folder"] / f"{board['file']}.json", as_json(dashboard(board)))
+    write(where / "grafana/provisioning/alerting/rules.json", as_json(rules()))
 
 
-def write(path, value):
+def as_json(value):
+    return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def write(path, text):
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
 
 
 # --- Dashboards -------------------------------------------------------------------------------------
@@ -57,7 +65,7 @@ def dashboard(board):
         "title": board["title"],
         "description": board["description"],
         "tags": ["httplog-exporter"],
-        "schemaVersion": 39,
+        "schemaVersion": SCHEMA_VERSION,
         "version": 1,
         "editable": True,
         "graphTooltip": 1,
@@ -109,20 +117,24 @@ def datasource():
 
 
 def variable(one):
-    """A variable with the values of a label."""
-    query = f"label_values({one['of']}, {one['name']})"
-    several = one["name"] != "job"
+    shared = {"name": one["name"], "label": one["label"], "description": one["description"], "hide": 0}
+    return shared | (fixed(one["values"]) if "values" in one else values_of_label(one))
+
+
+def fixed(values):
+    first, *_ = options = [{"text": value, "value": value, "selected": value == values[0]} for value in values]
+    return {"type": "custom", "query": ",".join(values), "options": options, "current": first, "multi": False, "includeAll": False}
+
+
+def values_of_label(one):
+    query, several = f"label_values({one['of']}, {one['name']})", one["several"]
     return {
-        "name": one["name"],
-        "label": one["label"],
-        "description": one["description"],
         "type": "query",
         "datasource": DATASOURCE,
         "definition": query,
         "query": query,
         "refresh": 2,
         "sort": 1,
-        "hide": 0,
         "multi": several,
         "includeAll": several,
         **({"allValue": ".*", "current": {"text": "All", "value": "$__all"}} if several else {}),
@@ -131,12 +143,12 @@ def variable(one):
 
 def laid_out(rows):
     """Lays out panels from left to right, wrapped at the full width, under the title of their row."""
-    panels, y = [], 0
+    laid, y = [], 0
     for title, row in rows:
-        panels.append(
+        laid.append(
             {
                 "type": "row",
-                "id": len(panels) + 1,
+                "id": len(laid) + 1,
                 "title": title,
                 "collapsed": False,
                 "panels": [],
@@ -148,13 +160,14 @@ def laid_out(rows):
             if x + one["w"] > WIDTH:
                 y, x, height = y + height, 0, 0
             position = {"h": one["h"], "w": one["w"], "x": x, "y": y}
-            panels.append(panel(one, len(panels) + 1, position))
+            laid.append(panel(one, len(laid) + 1, position))
             x, height = x + one["w"], max(height, one["h"])
         y += height
-    return panels
+    return laid
 
 
 def panel(one, number, position):
+    one = with_units(one)
     return {
         "id": number,
         "type": one["type"],
@@ -163,12 +176,45 @@ def panel(one, number, position):
         "datasource": DATASOURCE,
         "gridPos": position,
         "targets": [
-            target(expr, legend, chr(ord("A") + at), one["type"]) for at, (expr, legend) in enumerate(one["targets"])
+            target(expr, legend, letter(at), one["type"]) for at, (expr, legend) in enumerate(one["targets"])
         ],
         "fieldConfig": {"defaults": defaults(one), "overrides": overrides(one)},
         "options": options(one),
-        **({"transformations": one["transformations"]} if "transformations" in one else {}),
+        **({"transformations": merged(one)} if one["type"] == "table" else {}),
     }
+
+
+def letter(at):
+    """The name of a query."""
+    return chr(ord("A") + at)
+
+
+def with_units(one):
+    """Grafana's schema has no unit for a single column: if they differ, it is part of the heading."""
+    if one["type"] != "table":
+        return one
+    columns = one["columns"]
+    units = {unit for _, _, unit in columns}
+    if len(units) == 1:
+        return one | {"unit": units.pop()}
+    shown = [COLUMNS[unit] for _, _, unit in columns]
+    targets = [(f"{factor}{expr}", f"{legend}, {suffix}")
+               for (factor, suffix), (expr, legend) in zip(shown, one["targets"], strict=True)]
+    sort = next(legend for _, legend in targets if legend.startswith(one["sort"]))
+    return one | {"targets": targets, "sort": sort}
+
+
+def merged(one):
+    """One table of all queries: first the labels, then a column for each query."""
+    headings = dict(one["keys"]) | {f"Value #{letter(at)}": heading for at, (_, heading) in enumerate(one["targets"])}
+    return [
+        {"id": "merge", "options": {}},
+        {"id": "organize", "options": {
+            "excludeByName": {"Time": True},
+            "indexByName": {name: at for at, name in enumerate(headings)},
+            "renameByName": headings,
+        }},
+    ]
 
 
 def target(expr, legend, name, kind):
@@ -197,8 +243,6 @@ def defaults(one):
     }
     if "mappings" in one:
         config["mappings"] = [{"type": "value", "options": one["mappings"]}]
-    if "max" in one:
-        config |= {"min": 0, "max": one["max"]}
     if one["type"] == "timeseries":
         # Series without a fixed colour are coloured by their maximum, from blue over yellow to red.
         config["color"] = {"mode": "continuous-BlYlRd", "seriesBy": "max"}
@@ -292,7 +336,7 @@ def rules():
 
 
 def rule(one):
-    names = [chr(ord("A") + at) for at in range(len(one["ask"]))]
+    names = [letter(at) for at in range(len(one["ask"]))]
     return {
         "uid": f"httplog-{one['uid']}",
         "title": one["title"],

@@ -26,18 +26,31 @@ SCHEMAS = ROOT / "fixtures/grafana"
 # The colours of Okabe and Ito, and a neutral one.
 COLOURS = {"#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7", "#999999"}
 DURATION = re.compile(r"\d+[smhd]")
+# The version of Grafana 10.0, which later ones migrate from.
+SCHEMA_VERSION = 38
+# Units, and what the queries of a panel with that unit contain.
+UNITS = {
+    "reqps": "requests|responses|retries|overflow",
+    "cps": "lines",
+    "binBps": "rate.*bytes",
+    "s": "seconds",
+    "bytes": "bytes",
+    "percentunit": " / ",
+    "short": "",
+}
 
 faults = []
 
 
 def main():
-    boards = [json.loads(path.read_text()) for path in sorted((GRAFANA / "dashboards").glob("*.json"))]
+    boards = [json.loads(path.read_text()) for path in sorted((GRAFANA / "dashboards").rglob("*.json"))]
     validate_board = compiled(json.loads((SCHEMAS / "dashboard.schema.json").read_text()))
     panels = 0
     for board in boards:
         check(validate_board, board, board["title"])
         panels += readable(board)
     expect(len({board["uid"] for board in boards}) == len(boards) > 1, "boards share a UID, or there is only one board")
+    variants(boards)
     provisioned()
     known = alerts()
     rules = alerting(known)
@@ -73,16 +86,42 @@ def readable(board):
         name = f"{board['title']}, {panel['title']}"
         defaults = panel["fieldConfig"]["defaults"]
         expect(len(panel["description"]) > 15, f"{name}: no description")
-        expect(defaults["unit"], f"{name}: no unit")
         expect(panel["datasource"]["uid"] == "${datasource}", f"{name}: the data source is not the variable")
         for one in panel["targets"]:
+            named(one, name)
+            expect(re.search(UNITS.get(defaults["unit"], "$^"), one["expr"]), f"{name}: the unit {defaults['unit']} is not that of its queries")
             expect('job="$job"' in one["expr"] or "instance_source:" in one["expr"] or "ALERTS" in one["expr"], f"{name}: a query does not select the job")
+    expect(board["schemaVersion"] <= SCHEMA_VERSION, f"{board['title']}: Grafana 10.0 cannot migrate it")
     colours = set(re.findall(r'"(#[0-9A-Fa-f]{6})"', json.dumps(board)))
     expect(colours <= COLOURS, f"{board['title']}: colours outside the palette: {colours - COLOURS}")
     variables = {variable["name"] for variable in board["templating"]["list"]}
     used = set(re.findall(r"\$\{?(\w+)", " ".join(t["expr"] for p in panels for t in p["targets"])))
     expect(used - {"__rate_interval"} == variables - {"datasource"}, f"{board['title']}: variables used {used}, defined {variables}")
     return len(panels)
+
+
+def named(target, panel):
+    """Checks that each series of a query has a name: a text, or labels that all its series have."""
+    legend, expr = target["legendFormat"], target["expr"]
+    expect(legend, f"{panel}: a series without a name")
+    for label in re.findall(r"{{(\w+)}}", legend):
+        kept = re.findall(r"\bby \(([^)]*)\)", expr)
+        expect(kept and all(label in by.split(", ") for by in kept), f"{panel}: the series have no label {label}")
+        expect("vector(" not in expr, f"{panel}: a constant has no label {label}")
+
+
+def variants(boards):
+    """Checks that a board of native histograms shows what the other one shows, without classic buckets."""
+    by_uid = {board["uid"]: board for board in boards}
+    natives = [uid for uid in by_uid if uid.endswith("-native")]
+    for uid in natives:
+        native, classic = by_uid[uid], by_uid[uid.removesuffix("-native")]
+        panels = [[(panel["title"], panel["type"]) for panel in board["panels"]] for board in (native, classic)]
+        expect(panels[0] == panels[1], f"{native['title']}: panels differ from those of {classic['title']}")
+        expect(native["title"] != classic["title"], f"{native['title']}: two boards have this title")
+        buckets = set(re.findall(r"\w+_bucket\b", json.dumps(native)))
+        expect(buckets == {"httplog_queue_duration_seconds_bucket"}, f"{native['title']}: classic buckets {buckets}")
+    expect(len(natives) == 2, f"boards of native histograms: {natives}")
 
 
 def provisioned():

@@ -22,6 +22,15 @@ use crate::support::{Daemon, HEAD, Source, get, project};
 /// Longest time from the start of the slow requests to the last message.
 const LIMIT: Duration = Duration::from_mins(1);
 const ALERT: &str = "HttplogMeanLatencyHigh";
+/// Histograms that the exporter also serves with native buckets.
+const NATIVE: &str = "
+[metrics]
+native = [
+    'httplog_request_duration_seconds', 'httplog_upstream_duration_seconds', 'httplog_response_size_bytes',
+    'django_http_requests_latency_seconds_by_view_method', 'django_http_responses_body_total_bytes',
+]
+
+";
 /// Number of clients that send requests without a pause.
 const CLIENTS: usize = 3;
 
@@ -138,6 +147,21 @@ fn start_prometheus(dir: &Path, exporter: &str, alertmanager: u16) -> Prometheus
     prometheus
 }
 
+/// Starts a Prometheus beside that one, with the same rules, which stores native histograms.
+fn start_native_prometheus(dir: &Path, exporter: &str) -> Prometheus {
+    let own = dir.join("native");
+    fs::create_dir(&own).unwrap();
+    let text = format!(
+        "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\n\
+         rule_files: ['{}/*.yml']\n\
+         scrape_configs:\n\
+         - job_name: httplog\n  static_configs: [{{targets: ['{exporter}']}}]\n",
+        dir.join("rules").display(),
+    );
+    let options = ["--enable-feature=native-histograms"];
+    Prometheus::with_options(&own, free_port(), &text, &options)
+}
+
 /// Starts an exporter on the guide's two sources, joined, with a URLconf and the set `django`.
 fn start_exporter(dir: &Path, site: &Site) -> Daemon {
     let urlconf = dir.join("urlconf.jsonl");
@@ -145,7 +169,7 @@ fn start_exporter(dir: &Path, site: &Site) -> Daemon {
     let (access, gunicorn) = (site.log("access.log"), site.log("gunicorn.log"));
     let source = |name, pattern, log| Source { name, pattern, log }.toml();
     let config = format!(
-        "{HEAD}{}sets = ['httplog', 'django']\nroutes = 'shop'\n{}behind = 'nginx'\n\
+        "{HEAD}{NATIVE}{}sets = ['httplog', 'django']\nroutes = 'shop'\n{}behind = 'nginx'\n\
          [routes.shop]\nurlconf = '{}'\n",
         source("nginx", "nginx-django", &access),
         source("gunicorn", "gunicorn-django", &gunicorn),
@@ -184,6 +208,7 @@ fn a_slow_view_alerts_slack_and_mail_and_is_resolved_within_a_minute() {
     let port = free_port();
     let _alertmanager = start_alertmanager(dir.path(), port, &slack, &mail);
     let prometheus = start_prometheus(dir.path(), exporter.socket(), port);
+    let native = start_native_prometheus(dir.path(), exporter.socket());
 
     let clock = SystemClock::new();
     let firing = [
@@ -206,6 +231,7 @@ fn a_slow_view_alerts_slack_and_mail_and_is_resolved_within_a_minute() {
         }
         let resolved = clock.monotonic();
         boards::have_data(&prometheus);
+        boards::have_native_data(&native);
         resolved
     });
     eprintln!("both receivers had the alert after {fired:?} and its resolution after {resolved:?}");
