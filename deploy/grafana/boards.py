@@ -1,7 +1,7 @@
-"""The boards, as `generate.py` writes them.
+"""The boards, as `generate.py` and `consoles.py` write them.
 
 A board of which histograms are shown has two variants: one of classic buckets, and one of native histograms, for a
-Prometheus that stores these instead, in a folder of its own. Panels, queries and units are those of `board_*.py`, in both.
+Prometheus that stores these instead, in a folder of its own. Panels, queries and units are those of `board_*.py`, in every variant and output.
 """
 
 import board_django
@@ -24,11 +24,13 @@ def native(board):
     }
 
 
-BOARDS = [
-    classic(board_site.board(native=False)),
-    native(board_site.board(native=True)),
-    classic(board_django.board(native=False)),
-    native(board_django.board(native=True)),
-    # Its only histogram has no native buckets.
-    classic(board_exporter.board()),
-]
+EXPORTER = classic(board_exporter.board())
+CLASSIC = [classic(board_site.board(native=False)), classic(board_django.board(native=False)), EXPORTER]
+# The exporter's own histograms have no native buckets.
+NATIVE = [native(board_site.board(native=True)), native(board_django.board(native=True)), EXPORTER]
+BOARDS = [*CLASSIC, *NATIVE[:-1]]
+
+
+def beside(board):
+    """Returns the boards that show histograms of the same kind."""
+    return NATIVE if board["folder"] == "native" else CLASSIC

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Generates Grafana's dashboards and alert rules.
+"""Generates Grafana's dashboards and alert rules, and Prometheus' consoles.
 
     python3 deploy/grafana/generate.py [DIR]
 
-Writes `grafana/dashboards/**/*.json` and `grafana/provisioning/alerting/rules.json` below DIR, which is `deploy` if not given. The same input
-gives the same bytes. Needs only Python's standard library. `boards.py` defines the boards and `alerts.py` the alerts;
-this file writes them in Grafana's format. The version of the schema is that of Grafana 10.0; later versions migrate a
-dashboard when they load it, and what is written here reads the same in all of them, up to Grafana 12.
+Writes `grafana/dashboards/**/*.json`, `grafana/provisioning/alerting/rules.json` and `prometheus/consoles/**/*.html` below
+DIR, which is `deploy` if not given. The same input gives the same bytes. Needs only Python's standard library. `boards.py`
+defines the boards and `alerts.py` the alerts; this file writes them in Grafana's format, `consoles.py` as consoles. The
+version of the schema is that of Grafana 10.0: later versions migrate a dashboard when they load it, and what is written
+here reads the same in all of them, up to Grafana 12.
 
 Colours are those of Okabe and Ito, which are distinguishable with colour blindness. No state is conveyed by
 colour alone: series have names, thresholds have lines.
@@ -20,6 +21,7 @@ sys.dont_write_bytecode = True
 
 import alerts  # noqa: E402
 import boards  # noqa: E402
+import consoles  # noqa: E402
 import panels  # noqa: E402
 
 BLUE, SKY, GREEN, ORANGE, RED = "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00"
@@ -44,6 +46,7 @@ def main():
     where = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).resolve().parents[1]
     for board in boards.BOARDS:
         write(where / "grafana/dashboards" / board["folder"] / f"{board['file']}.json", as_json(dashboard(board)))
+        write(where / "prometheus/consoles" / board["folder"] / consoles.file_name(board), consoles.console(board, boards.beside(board), COLOURS))
     write(where / "grafana/provisioning/alerting/rules.json", as_json(rules()))
 
 

@@ -1,7 +1,7 @@
 """Kinds of panels, units, and the queries that boards share.
 
-A query has the variables of its board (`$job`, `$instance`, …), each as the whole value of a matcher. `RATE` is
-the range of a rate, which follows from the resolution of a graph.
+A query has the variables of its board (`$job`, `$instance`, …), each as the whole value of a matcher: a console replaces
+the matcher. `RATE` stands for the range of a rate, which follows from the resolution of a graph.
 """
 
 RATE = "[$__rate_interval]"

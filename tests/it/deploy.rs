@@ -2,6 +2,7 @@
 
 mod alert;
 mod boards;
+mod consoles;
 mod receivers;
 
 use std::collections::BTreeMap;
@@ -99,7 +100,7 @@ fn generating_grafana_s_files_again_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let made = dir.path().to_str().unwrap();
     tool("python3", &["deploy/grafana/generate.py", made]);
-    for folder in ["grafana/dashboards"] {
+    for folder in ["grafana/dashboards", "prometheus/consoles"] {
         let [kept, generated] =
             [&project("deploy"), dir.path()].map(|base| files(&base.join(folder)));
         assert!(!kept.is_empty(), "{folder}");

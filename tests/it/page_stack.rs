@@ -28,7 +28,7 @@ const PICTURES: [&str; 4] = [
 ];
 
 /// Names of routes that a page must show as they are.
-const HOSTILE: [&str; 8] = [
+pub const HOSTILE: [&str; 8] = [
     "<script>alert(1)</script>",
     "\"><img src=x onerror=alert(1)>",
     "it's \"quoted\" & <b>bold</b>",
@@ -185,22 +185,34 @@ fn mixed() -> String {
 fn the_page_is_accessible_and_shows_the_numbers_of_the_metrics() {
     let sites = [Site::empty(), Site::full()];
     sites.iter().for_each(Site::wait_until_shown);
+    let sites: Value = sites.iter().map(Site::describe).collect();
+    let pictures = browse("run.mjs", &sites);
+    keep_pictures(&pictures, &PICTURES);
+}
+
+/// Runs a script of `tests/page/`, which must succeed, on an input, and returns the directory of its pictures.
+pub fn browse(script: &str, input: &Value) -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    let pictures: PathBuf = target.join("page");
-    let page = project("tests/page");
+    let pictures = target.join("page");
     let mut node = Command::new("node");
-    node.arg("run.mjs")
+    node.arg(script)
         .arg(CHROMIUM)
         .arg(&pictures)
-        .current_dir(page);
-    let sites: Value = sites.iter().map(Site::describe).collect();
-    let ended = run_within(node, sites.to_string(), DEADLINE);
+        .current_dir(project("tests/page"));
+    let ended = run_within(node, input.to_string(), DEADLINE);
     assert_eq!(ended.code, Some(0), "{}\n{}", ended.out, ended.err);
-    if std::env::var_os("UPDATE_PICTURES").is_some() {
-        fs::create_dir_all(project("docs/pictures")).unwrap();
-        for name in PICTURES {
-            let shown = project("docs/pictures").join(name);
-            fs::copy(pictures.join(name), shown).unwrap();
-        }
+    eprintln!("{}", ended.out);
+    pictures
+}
+
+/// Copies pictures to the documentation if `UPDATE_PICTURES` is set.
+pub fn keep_pictures(pictures: &Path, names: &[&str]) {
+    if std::env::var_os("UPDATE_PICTURES").is_none() {
+        return;
+    }
+    fs::create_dir_all(project("docs/pictures")).unwrap();
+    for name in names {
+        let shown = project("docs/pictures").join(name);
+        fs::copy(pictures.join(name), shown).unwrap();
     }
 }

@@ -96,9 +96,19 @@ impl Prometheus {
         Ok(exemplars.cloned().collect())
     }
 
+    /// Returns the URL of a path of this server.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.address)
+    }
+
+    /// Fetches a page of this server.
+    pub fn page(&self, path: &str) -> Result<String, String> {
+        get(&self.url(path))
+    }
+
     /// Returns a whole number of Prometheus' metrics about itself.
     pub fn own(&self, name: &str) -> u64 {
-        let page = get(&format!("{}/metrics", self.address)).unwrap();
+        let page = self.page("/metrics").unwrap();
         let mut lines = page.lines();
         let found = lines.find_map(|line| line.strip_prefix(name));
         found.unwrap().trim().parse().unwrap()

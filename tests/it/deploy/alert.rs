@@ -12,6 +12,7 @@ use std::time::Duration;
 use httplog_exporter::clock::{Clock as _, SystemClock};
 
 use super::boards;
+use super::consoles;
 use super::receivers::Receiver;
 use super::{RULES, tool};
 use crate::prometheus::{Prometheus, free_port};
@@ -140,7 +141,9 @@ fn start_prometheus(dir: &Path, exporter: &str, alertmanager: u16) -> Prometheus
             ("127.0.0.1:9093", &format!("127.0.0.1:{alertmanager}")),
         ],
     );
-    let prometheus = Prometheus::configured(dir, port, &text);
+    let options = consoles::options(dir, "consoles");
+    let options = options.each_ref().map(String::as_str);
+    let prometheus = Prometheus::with_options(dir, port, &text, &options);
     for job in ["httplog", "prometheus", "alertmanager"] {
         prometheus.answer(&format!("up{{job=\"{job}\"}} == 1"));
     }
@@ -158,7 +161,8 @@ fn start_native_prometheus(dir: &Path, exporter: &str) -> Prometheus {
          - job_name: httplog\n  static_configs: [{{targets: ['{exporter}']}}]\n",
         dir.join("rules").display(),
     );
-    let options = ["--enable-feature=native-histograms"];
+    let [templates, libraries] = consoles::options(&own, "consoles/native");
+    let options = ["--enable-feature=native-histograms", &templates, &libraries];
     Prometheus::with_options(&own, free_port(), &text, &options)
 }
 
@@ -232,6 +236,22 @@ fn a_slow_view_alerts_slack_and_mail_and_is_resolved_within_a_minute() {
         let resolved = clock.monotonic();
         boards::have_data(&prometheus);
         boards::have_native_data(&native);
+        consoles::have_data(
+            &prometheus,
+            &[
+                "httplog-site.html",
+                "httplog-django.html",
+                "httplog-exporter.html",
+            ],
+        );
+        consoles::have_data(
+            &native,
+            &[
+                "httplog-site-native.html",
+                "httplog-django-native.html",
+                "httplog-exporter.html",
+            ],
+        );
         resolved
     });
     eprintln!("both receivers had the alert after {fired:?} and its resolution after {resolved:?}");

@@ -25,6 +25,15 @@ async function check(browser, { name, url }, language, theme, report) {
   const { page, faults, close } = await open(browser, url, { theme, language });
   await openDetails(page);
   if (theme !== "light") await page.evaluate(removeRows);
+  const title = `${name}, ${language}, ${theme}`;
+  await applyRules(page, theme, title, report);
+  report.equal(`${title}: the language of the page`, await page.evaluate(() => document.documentElement.lang), language);
+  report.check(`${title}: nothing unwanted happens`, faults);
+  await close();
+}
+
+/** Applies all rules to a page in the light theme, and those of colours in others. */
+export async function applyRules(page, theme, title, report) {
   // Not by a script element, which the content security policy refuses.
   await page.evaluate(axe.source);
   const runOnly = theme === "light" ? ALL : OF_COLOURS;
@@ -33,10 +42,6 @@ async function check(browser, { name, url }, language, theme, report) {
     const places = nodes.slice(0, 3).map((node) => `${node.target} ${node.failureSummary}`);
     return `${id}: ${help}, ${nodes.length} times:\n    ${places.join("\n    ").replaceAll(/\s*\n\s*/g, "\n      ")}`;
   });
-  const title = `${name}, ${language}, ${theme}`;
   report.check(`${title}: axe-core finds nothing`, violations);
   report.equal(`${title}: rules were applied`, found.passes.length > 0, true);
-  report.equal(`${title}: the language of the page`, await page.evaluate(() => document.documentElement.lang), language);
-  report.check(`${title}: nothing unwanted happens`, faults);
-  await close();
 }

@@ -7,7 +7,7 @@ import { open, openDetails } from "../browser.mjs";
 const WIDTHS = { 320: 640, 768: 1024, 1280: 900 };
 
 /** Returns how much wider the page is than its window, and the elements that cause it. */
-function excess() {
+export function excess() {
   const root = document.documentElement;
   const more = root.scrollWidth - root.clientWidth;
   if (more <= 0) return [];
