@@ -71,7 +71,9 @@ const CLASSES: [&str; 6] = ["c0", "c1", "c2", "c3", "c4", "c5"];
 
 /// Returns a height for a number; one that is not 0 is visible.
 fn scaled(number: u64, greatest: u64, height: u32) -> u32 {
-    let scaled = (u128::from(number) * u128::from(height)).div_ceil(u128::from(greatest.max(1)));
+    let scaled = number
+        .saturating_mul(height.into())
+        .div_ceil(greatest.max(1));
     u32::try_from(scaled).unwrap_or(height).min(height)
 }
 

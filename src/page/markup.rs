@@ -2,8 +2,6 @@
 //!
 //! Invariant: a text that is not the page's own is only appended by [`Html::text`].
 
-use std::fmt::Write as _;
-
 /// A page under construction.
 #[derive(Debug, Default)]
 pub(super) struct Html(String);
@@ -23,39 +21,48 @@ impl Html {
     /// Appends a text, escaped for elements and for attributes in double quotes. Characters that would turn the direction of the text
     /// around it, and control characters, are replaced.
     pub(super) fn text(&mut self, text: &str) -> &mut Self {
-        let is_plain = |byte: u8| {
-            matches!(byte, b' '..=b'~') && !matches!(byte, b'&' | b'<' | b'>' | b'"' | b'\'')
-        };
-        if text.bytes().all(is_plain) {
-            self.0.push_str(text);
-            return self;
-        }
-        for c in text.chars() {
-            match c {
-                '&' => self.0.push_str("&amp;"),
-                '<' => self.0.push_str("&lt;"),
-                '>' => self.0.push_str("&gt;"),
-                '"' => self.0.push_str("&quot;"),
-                '\'' => self.0.push_str("&#39;"),
-                '\n' => self.0.push('\n'),
-                c if c.is_control() || is_direction(c) => self.0.push('\u{fffd}'),
-                c => self.0.push(c),
+        let mut rest = text;
+        while let Some(at) = rest.bytes().position(|byte| !PLAIN[usize::from(byte)]) {
+            let (plain, other) = rest.split_at(at);
+            self.0.push_str(plain);
+            let mut other = other.chars();
+            match other.next() {
+                Some('&') => self.0.push_str("&amp;"),
+                Some('<') => self.0.push_str("&lt;"),
+                Some('>') => self.0.push_str("&gt;"),
+                Some('"') => self.0.push_str("&quot;"),
+                Some('\'') => self.0.push_str("&#39;"),
+                Some('\n') => self.0.push('\n'),
+                Some(c) if c.is_control() || is_direction(c) => self.0.push('\u{fffd}'),
+                Some(c) => self.0.push(c),
+                None => {}
             }
+            rest = other.as_str();
         }
+        self.0.push_str(rest);
         self
     }
 
     /// Appends a whole number without separators.
     pub(super) fn number(&mut self, number: u64) -> &mut Self {
-        // Writing to a string cannot fail.
-        let _ = write!(self.0, "{number}");
-        self
+        self.raw(itoa::Buffer::new().format(number))
     }
 
     pub(super) fn into_string(self) -> String {
         self.0
     }
 }
+
+/// Bytes that are characters by themselves and are shown as they are.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = b' ';
+    while byte <= b'~' {
+        plain[byte as usize] = !matches!(byte, b'&' | b'<' | b'>' | b'"' | b'\'');
+        byte += 1;
+    }
+    plain
+};
 
 /// Returns whether a character changes the direction of the text around it (Unicode Standard Annex 9).
 fn is_direction(c: char) -> bool {

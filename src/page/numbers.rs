@@ -11,7 +11,8 @@ pub(super) struct Numbers(pub(super) Language);
 impl Numbers {
     /// Returns a whole number with separators between thousands.
     pub(super) fn whole(self, number: u64) -> String {
-        let digits = number.to_string();
+        let mut digits = itoa::Buffer::new();
+        let digits = digits.format(number);
         let separator = match self.0 {
             Language::English => ',',
             Language::French => '\u{202f}',

@@ -2,6 +2,8 @@
 //!
 //! Invariant: a value is one word of a shell, and one string of a query, whatever it contains.
 
+use memchr::memchr3;
+
 use super::reading::Reading;
 
 /// Returns whether a shell takes a text as one word, as it is.
@@ -15,12 +17,17 @@ pub fn shell_word(text: &str) -> String {
     if is_shell_word(text) {
         return text.to_owned();
     }
-    format!("'{}'", text.replace('\'', r"'\''"))
+    ["'", &text.replace('\'', r"'\''"), "'"].concat()
 }
 
 /// Label matchers of a query, in the sequence given.
 #[derive(Clone, Debug)]
-pub(super) struct Matchers(String);
+pub(super) struct Matchers {
+    /// In braces; empty without any.
+    all: String,
+    /// With a status from 500 to 599 besides.
+    errors: String,
+}
 
 impl Matchers {
     /// Returns a matcher for each label that has a value.
@@ -38,65 +45,81 @@ impl Matchers {
             push_escaped(value, &mut text);
             text.push('"');
         }
-        Self(text)
-    }
-
-    /// Adds a matcher.
-    fn and(&self, matcher: &str) -> String {
-        if self.0.is_empty() {
-            return format!("{{{matcher}}}");
+        if text.is_empty() {
+            return Self {
+                all: text,
+                errors: "{status=~\"5..\"}".into(),
+            };
         }
-        format!("{{{},{matcher}}}", self.0)
-    }
-
-    /// Returns the matchers in braces, or nothing without any.
-    fn braced(&self) -> String {
-        if self.0.is_empty() {
-            return String::new();
+        Self {
+            all: ["{", &text, "}"].concat(),
+            errors: ["{", &text, ",status=~\"5..\"}"].concat(),
         }
-        format!("{{{}}}", self.0)
     }
 }
 
 /// Appends a label value as `/metrics` and Prometheus' queries escape it.
 fn push_escaped(value: &str, to: &mut String) {
-    for c in value.chars() {
-        match c {
-            '"' => to.push_str("\\\""),
-            '\\' => to.push_str("\\\\"),
-            '\n' => to.push_str("\\n"),
-            c => to.push(c),
-        }
+    let mut rest = value;
+    while let Some(at) = memchr3(b'"', b'\\', b'\n', rest.as_bytes()) {
+        let (plain, escaped) = rest.split_at(at);
+        to.push_str(plain);
+        to.push_str(match escaped.as_bytes()[0] {
+            b'"' => "\\\"",
+            b'\\' => "\\\\",
+            _ => "\\n",
+        });
+        rest = &escaped[1..];
     }
+    to.push_str(rest);
 }
 
 /// Returns the query for the rate of lines by outcome.
 pub(super) fn lines_query(of: &Matchers) -> String {
-    let selected = of.braced();
-    format!("sum by (outcome) (rate(httplog_exporter_lines_total{selected}[5m]))")
+    let Matchers { all, .. } = of;
+    format!("sum by (outcome) (rate(httplog_exporter_lines_total{all}[5m]))")
 }
 
 /// Returns the query for the rate of requests by status.
 pub(super) fn requests_query(reading: &Reading, of: &Matchers) -> String {
-    let selected = format!("{}{}", reading.requests, of.braced());
-    format!("sum by (status) (rate({selected}[5m]))")
+    [
+        "sum by (status) (rate(",
+        reading.requests,
+        &of.all,
+        "[5m]))",
+    ]
+    .concat()
 }
 
 /// Returns the query for the share of requests with a status from 500 to 599.
 pub(super) fn errors_query(reading: &Reading, of: &Matchers) -> String {
     let family = reading.requests;
-    let (errors, all) = (of.and("status=~\"5..\""), of.braced());
-    format!("sum(rate({family}{errors}[5m])) / sum(rate({family}{all}[5m]))")
+    [
+        "sum(rate(",
+        family,
+        &of.errors,
+        "[5m])) / sum(rate(",
+        family,
+        &of.all,
+        "[5m]))",
+    ]
+    .concat()
 }
 
 /// Returns the query for the p95 of a histogram.
 pub(super) fn p95_query(family: &str, of: &Matchers) -> String {
-    let selected = of.braced();
-    format!("histogram_quantile(0.95, sum by (le) (rate({family}_bucket{selected}[5m])))")
+    [
+        "histogram_quantile(0.95, sum by (le) (rate(",
+        family,
+        "_bucket",
+        &of.all,
+        "[5m])))",
+    ]
+    .concat()
 }
 
 /// Returns the command that shows the log lines of the requests with these labels, all of them or those with a status from 500 to
-/// 599. `options` and `logs` arguments, as words of a shell.
+/// 599. `options` and `logs` are arguments, as words of a shell.
 pub(super) fn lines_command(
     reading: &Reading,
     of: &Matchers,
@@ -104,13 +127,9 @@ pub(super) fn lines_command(
     options: &str,
     logs: &str,
 ) -> String {
-    let selected = if is_errors {
-        of.and("status=~\"5..\"")
-    } else {
-        of.braced()
-    };
-    let series = shell_word(&format!("{}{selected}", reading.requests));
-    format!("httplog-exporter lines {options} {series} {logs}")
+    let selected = if is_errors { &of.errors } else { &of.all };
+    let series = shell_word(&[reading.requests, selected].concat());
+    ["httplog-exporter lines ", options, " ", &series, " ", logs].concat()
 }
 
 #[cfg(test)]

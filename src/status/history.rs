@@ -89,10 +89,10 @@ impl History {
     }
 
     /// Returns the average a second of the counts of the last minute; `None` before the first point.
-    pub(super) fn a_second(&self, minute: impl Iterator<Item = u32>) -> Option<f64> {
+    pub(super) fn a_second(&self, minute: [&[u32]; 2]) -> Option<f64> {
         let points = u32::try_from(self.known().min(MINUTE)).ok();
         let points = points.filter(|points| *points > 0)?;
-        let sum: f64 = minute.map(f64::from).sum();
+        let sum: f64 = minute.into_iter().flatten().copied().map(f64::from).sum();
         Some(sum / f64::from(points) / INTERVAL_SECONDS)
     }
 

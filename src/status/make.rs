@@ -151,7 +151,7 @@ fn traffic(history: &History) -> Traffic {
     let classes = CLASSES.iter().zip(&history.classes);
     let class = |(class, ring): (&&str, &super::ring::Ring<_>)| StatusClass {
         class: (*class).to_owned(),
-        requests: ring.last(known).collect(),
+        requests: ring.last(known).concat(),
     };
     let reading = history.reading;
     Traffic {

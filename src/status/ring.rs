@@ -8,6 +8,8 @@ pub(super) struct Ring<const N: usize> {
     cells: Box<[u32; N]>,
     /// Place of the present point.
     at: usize,
+    /// Sum of all points.
+    sum: u64,
 }
 
 impl<const N: usize> Default for Ring<N> {
@@ -15,6 +17,7 @@ impl<const N: usize> Default for Ring<N> {
         Self {
             cells: Box::new([0; N]),
             at: 0,
+            sum: 0,
         }
     }
 }
@@ -23,25 +26,30 @@ impl<const N: usize> Ring<N> {
     /// Begins a point with 0; the oldest is dropped.
     pub(super) fn begin(&mut self) {
         self.at = (self.at + 1) % N;
-        self.cells[self.at] = 0;
+        self.sum -= u64::from(std::mem::take(&mut self.cells[self.at]));
     }
 
     /// Adds to the present point.
     pub(super) fn add(&mut self, count: u64) {
         let cell = &mut self.cells[self.at];
-        *cell = cell.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+        let before = *cell;
+        *cell = before.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+        self.sum += u64::from(*cell - before);
     }
 
-    /// Returns the last `count` points, at most `N`, the oldest first.
-    pub(super) fn last(&self, count: usize) -> impl Iterator<Item = u32> {
+    /// Returns the last `count` points, at most `N`, the oldest first, in two parts.
+    pub(super) fn last(&self, count: usize) -> [&[u32]; 2] {
         let (newer, older) = self.cells.split_at(self.at + 1);
-        let points = older.iter().chain(newer);
-        points.skip(N - count.min(N)).copied()
+        let left_out = N - count.min(N);
+        match left_out.checked_sub(older.len()) {
+            None => [&older[left_out..], newer],
+            Some(left_out) => [&[], &newer[left_out..]],
+        }
     }
 
     /// Returns the sum of all points.
     pub(super) fn sum(&self) -> u64 {
-        self.cells.iter().map(|cell| u64::from(*cell)).sum()
+        self.sum
     }
 }
 
@@ -132,12 +140,16 @@ mod tests {
             ring.begin();
             ring.add(count);
         }
-        assert_eq!(ring.last(2).collect::<Vec<_>>(), [4, 5]);
-        assert_eq!(ring.last(9).collect::<Vec<_>>(), [3, 4, 5]);
+        assert_eq!(ring.last(2).concat(), [4, 5]);
+        assert_eq!(ring.last(9).concat(), [3, 4, 5]);
+        assert_eq!(ring.last(0).concat(), []);
         assert_eq!(ring.sum(), 12);
         ring.add(u64::MAX);
         ring.add(1);
-        assert_eq!(ring.last(1).collect::<Vec<_>>(), [u32::MAX]);
+        assert_eq!(ring.last(1).concat(), [u32::MAX]);
+        assert_eq!(ring.sum(), 7 + u64::from(u32::MAX));
+        ring.begin();
+        assert_eq!(ring.last(3).concat(), [4, u32::MAX, 0]);
     }
 
     #[test]

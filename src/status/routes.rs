@@ -8,6 +8,7 @@ use super::command::{Matchers, errors_query, lines_command, p95_query, requests_
 use super::document::{Queries, Route, Trend};
 use super::history::{History, INTERVAL, MINUTE, RouteHistory};
 use super::reading::{Reading, SERVER_ERRORS, class_of, exact, series, source_of};
+use super::ring::{POINTS, Ring};
 use super::setup::Setup;
 use crate::model::Families;
 
@@ -57,27 +58,32 @@ pub(super) fn routes(families: &Families, history: &History, setup: &Setup) -> (
 fn count<'f>(families: &'f Families, history: &'f History, reading: &Reading) -> Vec<Counted<'f>> {
     let mut places = HashMap::with_hasher(RandomState::default());
     let mut all: Vec<Counted<'f>> = Vec::new();
+    let mut last = 0;
     for series in series(families, reading.requests) {
         let count = exact(series);
         let Some(name) = reading.route_of(series).filter(|_| count > 0) else {
             continue;
         };
         let source = source_of(series);
-        let at = *places.entry((source, name)).or_insert_with(|| {
-            all.push(Counted {
-                source,
-                name,
-                total: 0,
-                error_total: 0,
-                requests: 0,
-                errors: 0,
-                history: history.routes.get(source, name),
+        // Series of one route and method follow each other.
+        let is_last = |route: &Counted<'_>| (route.source, route.name) == (source, name);
+        if !all.get(last).is_some_and(is_last) {
+            last = *places.entry((source, name)).or_insert_with(|| {
+                all.push(Counted {
+                    source,
+                    name,
+                    total: 0,
+                    error_total: 0,
+                    requests: 0,
+                    errors: 0,
+                    history: history.routes.get(source, name),
+                });
+                all.len() - 1
             });
-            all.len() - 1
-        });
-        all[at].total += count;
+        }
+        all[last].total += count;
         if class_of(series) == SERVER_ERRORS {
-            all[at].error_total += count;
+            all[last].error_total += count;
         }
     }
     for route in &mut all {
@@ -146,23 +152,42 @@ fn trend(history: &History, route: &RouteHistory) -> Trend {
     let step = if known > TREND_POINTS { MINUTE } else { 1 };
     // Whole minutes, so that all numbers are of the same time.
     let known = known - known % step;
+    let sums = |points: &Ring<POINTS>| folded(points, known, step, sum_of_minute);
     Trend {
         interval_seconds: (INTERVAL.0 / 1_000_000) * step as u64,
-        requests: folded(route.requests.last(known), step, u32::saturating_add),
-        errors: folded(route.errors.last(known), step, u32::saturating_add),
-        p95_micros: folded(route.p95_micros.last(known), step, u32::max),
+        requests: sums(&route.requests),
+        errors: sums(&route.errors),
+        p95_micros: folded(&route.p95_micros, known, step, max_of_minute),
     }
 }
 
-/// Returns one number for each `step` points.
+fn sum_of_minute(points: &[u32; MINUTE]) -> u32 {
+    let sum: u64 = points.iter().map(|count| u64::from(*count)).sum();
+    u32::try_from(sum).unwrap_or(u32::MAX)
+}
+
+fn max_of_minute(points: &[u32; MINUTE]) -> u32 {
+    points.iter().copied().fold(0, u32::max)
+}
+
+/// Returns the last `known` points, or one number for each minute of them.
 fn folded(
-    points: impl Iterator<Item = u32>,
+    points: &Ring<POINTS>,
+    known: usize,
     step: usize,
-    fold: impl Fn(u32, u32) -> u32,
+    fold: impl Fn(&[u32; MINUTE]) -> u32,
 ) -> Vec<u32> {
-    let points: Vec<u32> = points.collect();
-    let parts = points.chunks(step);
-    parts
-        .map(|part| part.iter().copied().fold(0, &fold))
-        .collect()
+    let [older, newer] = points.last(known);
+    if step == 1 {
+        return [older, newer].concat();
+    }
+    if points.sum() == 0 {
+        return vec![0; known / step];
+    }
+    // On the stack: this is done three times a route.
+    let mut whole = [0; POINTS];
+    whole[..older.len()].copy_from_slice(older);
+    whole[older.len()..known].copy_from_slice(newer);
+    let (minutes, _) = whole[..known].as_chunks();
+    minutes.iter().map(fold).collect()
 }

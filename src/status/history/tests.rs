@@ -64,7 +64,7 @@ fn sample(history: &mut History, seconds: u32, counts: &[Counts]) {
 
 fn class(history: &History, class: &str) -> Vec<u32> {
     let at = CLASSES.iter().position(|known| *known == class).unwrap();
-    history.classes[at].last(history.known()).collect()
+    history.classes[at].last(history.known()).concat()
 }
 
 fn route<'h>(history: &'h History, source: &str, name: &str) -> &'h RouteHistory {
@@ -92,14 +92,14 @@ fn a_point_is_what_was_counted_since_the_one_before() {
     assert_eq!(class(&history, "5xx"), [1, 4]);
     let home = route(&history, "nginx", "home");
     assert_eq!(home.until(130, 20), (12 + 8, 5 + 5));
-    assert_eq!(home.requests.last(2).collect::<Vec<_>>(), [8, 4]);
-    assert_eq!(home.errors.last(2).collect::<Vec<_>>(), [1, 4]);
-    let p95: Vec<u32> = home.p95_micros.last(2).collect();
+    assert_eq!(home.requests.last(2).concat(), [8, 4]);
+    assert_eq!(home.errors.last(2).concat(), [1, 4]);
+    let p95 = home.p95_micros.last(2).concat();
     assert_eq!(p95, [640_000, 955_000]);
     assert_eq!(history.until, Some(1e9 + 25.0));
     let source = &history.sources["nginx"];
-    assert_eq!(source.lines.last(2).collect::<Vec<_>>(), [8, 7]);
-    assert_eq!(source.busy_millis.last(2).collect::<Vec<_>>(), [850, 2_150]);
+    assert_eq!(source.lines.last(2).concat(), [8, 7]);
+    assert_eq!(source.busy_millis.last(2).concat(), [850, 2_150]);
 }
 
 #[test]
