@@ -1,12 +1,14 @@
 //! `source.behind`: links between sources whose lines are joined.
 //!
-//! Invariant: both sources of a link log the fields that joining needs, and a front is not itself behind a source.
+//! Invariant: both sources of a link log the fields that joining needs, and a front is not itself behind a source. A metric
+//! that would count each request of a link twice is warned of.
 
 use std::collections::BTreeSet;
 
 use super::source::{Behind, Source};
 use crate::diag::{Fault, Report, Spot};
 use crate::join::Side;
+use crate::metric::{MetricPlan, Set};
 use crate::model::Field;
 
 /// Checks and sets the links; `names` are those of all sources, including ones with faults.
@@ -30,10 +32,47 @@ pub(super) fn link(
                 check_fields(source, side, &behind.front, report);
             }
         }
+        let front = sources.iter().find(|one| one.name == behind.front.value);
+        let back = sources.iter().find(|one| one.name == behind.name);
+        if let (Some(front), Some(back)) = (front, back) {
+            check_counts(front, back, &behind.front, report);
+        }
         let found = sources.iter_mut().find(|source| source.name == behind.name);
         if let Some(source) = found {
             source.behind = Some(behind.front.value.clone());
         }
+    }
+}
+
+/// Warns of sets and custom metrics that count a request in both sources without telling the two apart.
+fn check_counts(front: &Source, back: &Source, place: &Spot<String>, report: &mut Report) {
+    let plan = |source: &Source| MetricPlan::new(&source.metrics, source.pattern.fields());
+    let (of_front, of_back) = (plan(front), plan(back));
+    let mut doubled = of_front.added_up_with(&of_back);
+    let (front, back) = (&front.name, &back.name);
+    let mut warn = |what: &str, help: String| {
+        let message = format!(
+            "{what} counts each request twice, for `{front}` and for `{back}`, without a label that tells them apart"
+        );
+        report.push(place.warning(message).help(help));
+    };
+    for set in Set::ALL {
+        let names: Vec<_> = set.metrics().into_iter().map(|own| own.name).collect();
+        let before = doubled.len();
+        doubled.retain(|name| names.iter().all(|own| **own != **name));
+        if doubled.len() < before {
+            let set = set.name;
+            let help = format!(
+                "name `{set}` in the `sets` of one of the two sources, and not in `metrics.sets`"
+            );
+            warn(&format!("the set `{set}`"), help);
+        }
+    }
+    for name in doubled {
+        let help = format!(
+            "add the label `source`, or count one of them: when = {{ source = [\"{front}\"] }}"
+        );
+        warn(&format!("the metric `{name}`"), help);
     }
 }
 
@@ -118,6 +157,61 @@ mod tests {
         }
         let config = Config::parse("c", NGINX, Path::new("/etc")).config.unwrap();
         assert!(config.fronts().is_empty());
+    }
+
+    #[test]
+    fn a_metric_that_counts_a_request_twice_is_warned_of() {
+        let warnings = |content: &str| {
+            let checked = Config::parse("c", content, Path::new("/etc"));
+            assert!(!checked.report.has_errors(), "{}", checked.report);
+            let faults = checked.report.faults();
+            let line = |fault: &&crate::diag::Fault| {
+                let place = fault.place.as_ref().unwrap().line_and_column().0;
+                let (message, help) = (&fault.message, fault.help.as_deref());
+                format!("{place}: {message} | {}", help.unwrap())
+            };
+            faults.iter().map(line).collect::<Vec<_>>()
+        };
+        let twice = |what: &str, help: &str| {
+            format!(
+                "9: {what} counts each request twice, for `nginx` and for `shop`, without a label that tells them apart | {help}"
+            )
+        };
+        let of_set = |set: &str| {
+            let help = format!(
+                "name `{set}` in the `sets` of one of the two sources, and not in `metrics.sets`"
+            );
+            twice(&format!("the set `{set}`"), &help)
+        };
+        let both = format!("{NGINX}{GUNICORN}");
+        let with = |text: &str| format!("{both}{text}");
+        assert_eq!(warnings(&both), [""; 0]);
+        let sets = "[metrics]\nsets = ['httplog', 'django', 'nginxlog']\n";
+        assert_eq!(
+            warnings(&with(sets)),
+            [of_set("django"), of_set("nginxlog")]
+        );
+        // One of the two counts it.
+        let one = format!("{NGINX}sets = ['httplog', 'django']\n{GUNICORN}");
+        assert_eq!(warnings(&one), [""; 0]);
+        let own = "[[metric]]\nname = 'own_total'\nhelp = 'h'\ntype = 'counter'\n";
+        let help = "add the label `source`, or count one of them: when = { source = [\"nginx\"] }";
+        assert_eq!(
+            warnings(&with(own)),
+            [twice("the metric `own_total`", help)]
+        );
+        for apart in [
+            "labels = ['source', 'status']",
+            "when = { source = ['nginx'] }",
+        ] {
+            assert_eq!(warnings(&with(&format!("{own}{apart}\n"))), [""; 0]);
+        }
+        // gunicorn's lines have no upstream times.
+        let of_front = "[[metric]]\nname = 'own_seconds'\nhelp = 'h'\ntype = 'histogram'\nvalue = 'upstream_duration'\nbuckets = [1]\n";
+        assert_eq!(warnings(&with(of_front)), [""; 0]);
+        // Without a link, they may be logs of different requests.
+        let apart = both.replace("behind = 'nginx'\n", "");
+        assert_eq!(warnings(&format!("{apart}{sets}")), [""; 0]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! Invariant: families of rejected lines come last.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::declaration::{Counts, Metric, field};
@@ -86,6 +87,19 @@ impl MetricPlan {
     pub fn counted(&self) -> impl Iterator<Item = &Definition> {
         let families = self.families.iter();
         families.take_while(|family| family.kind != Kind::Rejected)
+    }
+
+    /// Returns the names of the families in which the lines of this source and of another one are added up.
+    pub fn added_up_with(&self, other: &Self) -> BTreeSet<&str> {
+        let is_in_both = |family: &&Definition| {
+            let mut others = other.counted();
+            others.any(|other| other.name == family.name)
+        };
+        self.counted()
+            .filter(is_in_both)
+            .filter(|family| family.labels_used().all(|label| label != Label::Source))
+            .map(|family| &*family.name)
+            .collect()
     }
 
     /// Returns whether any family is a histogram.

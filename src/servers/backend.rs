@@ -82,6 +82,7 @@ pub(super) fn add(
     };
     if is_live && let Some(nginx) = nginx {
         source.behind = front(&mut source, nginx, sources);
+        source.comments.extend(counted_twice(sources));
     }
     sources.push(source);
 }
@@ -103,6 +104,19 @@ fn front(source: &mut Source, nginx: &Nginx, sources: &[Source]) -> Option<Strin
         only.name
     ));
     None
+}
+
+/// Returns the comment on metrics that must not count this log if they count nginx's.
+fn counted_twice(fronts: &[Source]) -> Option<String> {
+    let fronts = fronts.iter().filter(|front| front.is_live);
+    let names: Vec<_> = fronts.map(|front| &*front.name).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "Its requests are also in the log of {}: a set without the label `source`, such as django, belongs into the `sets` of\n\
+             one of them, not into metrics.sets, or each request counts twice.",
+            names.join(", ")
+        )
+    })
 }
 
 /// Returns the origin of the lines and the comments on it. `None` if gunicorn does not log requests to

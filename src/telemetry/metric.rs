@@ -10,6 +10,8 @@
 pub enum Metric {
     /// Always 1; the label is the version.
     BuildInfo,
+    /// Always 1; the labels are a source and the one in front of it.
+    SourceInfo,
     /// Events in which lines may have been lost, by source and reason.
     GapEvents,
     /// Bounds on the bytes lost in such events, by source, reason and bound.
@@ -56,8 +58,9 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::BuildInfo,
+        Self::SourceInfo,
         Self::GapEvents,
         Self::GapBytes,
         Self::LagBytes,
@@ -85,6 +88,7 @@ impl Metric {
     pub fn name(self) -> &'static str {
         match self {
             Self::BuildInfo => "httplog_exporter_build_info",
+            Self::SourceInfo => "httplog_exporter_source_info",
             Self::GapEvents => "httplog_exporter_gap_events_total",
             Self::GapBytes => "httplog_exporter_gap_bytes_total",
             Self::LagBytes => "httplog_exporter_lag_bytes",
@@ -115,6 +119,9 @@ impl Metric {
     pub fn help(self) -> &'static str {
         match self {
             Self::BuildInfo => "Always 1; the label names the running version.",
+            Self::SourceInfo => {
+                "Always 1; `behind` names the source of the server in front, empty without one."
+            }
             Self::GapEvents => "Times lines of a source may have been lost, by reason.",
             Self::GapBytes => {
                 "Bytes that such gaps cost at least (min) or at most (max), for reasons that tell."
@@ -159,6 +166,7 @@ impl Metric {
     pub fn labels(self) -> &'static [&'static str] {
         match self {
             Self::BuildInfo => &["version"],
+            Self::SourceInfo => &["source", "behind"],
             Self::GapEvents => &["source", "reason"],
             Self::GapBytes => &["source", "reason", "bound"],
             Self::LagBytes

@@ -4,6 +4,7 @@
 //! configuration, all other text from this program.
 
 mod convert;
+mod fronts;
 mod gaps;
 pub mod log;
 mod log_queue;
@@ -24,6 +25,7 @@ pub use state::StateTelemetry;
 
 use crate::model::{Bytes, Family, Gap, GapReason, Kind, Number, SavedGap, Series, Unit, Value};
 use convert::{unix_millis, unix_seconds};
+use fronts::Fronts;
 use gaps::SharedGaps;
 
 /// Upper bounds of `httplog_exporter_scrape_duration_seconds`, in seconds.
@@ -41,6 +43,7 @@ pub struct Telemetry {
     started: SystemTime,
     /// Gaps of each source, by name.
     gaps: Mutex<BTreeMap<String, SharedGaps>>,
+    fronts: Fronts,
     lag_bytes: GenericGaugeVec<AtomicI64>,
     lag_seconds: GenericGaugeVec<AtomicF64>,
     last_line: GenericGaugeVec<AtomicF64>,
@@ -88,6 +91,7 @@ impl Telemetry {
         Ok(Self {
             started,
             gaps: Mutex::default(),
+            fronts: Fronts::default(),
             lag_bytes: gauges(&registry, Metric::LagBytes)?,
             lag_seconds: gauges(&registry, Metric::LagSeconds)?,
             last_line: gauges(&registry, Metric::LastLineTimestamp)?,
@@ -123,6 +127,7 @@ impl Telemetry {
     pub fn families(&self) -> Vec<Family> {
         let mut families = convert::families(self.registry.gather(), self.started);
         families.push(dropped_messages(self.started));
+        families.extend(self.fronts.family());
         families
     }
 
@@ -153,11 +158,17 @@ impl Telemetry {
         }
     }
 
+    /// Sets the source in front of a source, if there is one.
+    pub fn set_front(&self, source: &str, front: Option<&str>) {
+        self.fronts.set(source, front);
+    }
+
     /// Removes the metrics of a source that was removed from the configuration.
     pub fn forget_source(&self, name: &str) {
         let mut gaps = self.gaps.lock().unwrap_or_else(PoisonError::into_inner);
         gaps.remove(name);
         drop(gaps);
+        self.fronts.remove(name);
         // An error means that the gauge does not exist.
         let _ = self.lag_bytes.remove_label_values(&[name]);
         let _ = self.lag_seconds.remove_label_values(&[name]);

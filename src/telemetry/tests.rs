@@ -61,6 +61,7 @@ fn every_metric_is_among_the_families() {
     let source = telemetry.source("nginx", &[TRUNCATED]);
     source.set_last_line(UNIX_EPOCH);
     source.set_urlconf(Some(true));
+    telemetry.set_front("nginx", None);
     telemetry.state().unwrap().set(Duration::from_secs(2), true);
     telemetry.config_loaded(UNIX_EPOCH);
     telemetry.web_config_loaded(Some(UNIX_EPOCH));
@@ -162,6 +163,22 @@ fn a_source_without_a_urlconf_has_no_series_for_it() {
     check(Some(true), Some(1.0));
     check(Some(false), Some(0.0));
     check(None, None);
+}
+
+#[test]
+fn a_source_has_one_front_at_a_time() {
+    let telemetry = telemetry();
+    let check = |behind, expected| {
+        let labels = [("source", "shop"), ("behind", behind)];
+        assert_eq!(value(&telemetry, Metric::SourceInfo, &labels), expected);
+    };
+    telemetry.set_front("shop", None);
+    check("", Some(1.0));
+    telemetry.set_front("shop", Some("nginx"));
+    check("nginx", Some(1.0));
+    check("", None);
+    telemetry.forget_source("shop");
+    check("nginx", None);
 }
 
 #[test]

@@ -119,6 +119,7 @@ fn telemetry() -> Vec<Family> {
     let source = telemetry.source("x", &FILE_GAP_REASONS);
     source.set_last_line(UNIX_EPOCH);
     source.set_urlconf(Some(true));
+    telemetry.set_front("x", None);
     telemetry.config_loaded(UNIX_EPOCH);
     telemetry.web_config_loaded(Some(UNIX_EPOCH));
     telemetry.http_request("/", 200);

@@ -225,6 +225,7 @@ impl<F: Fs> Assembly<F> {
         let views = routes.and_then(|routes| Views::new(routes, now.unwrap_or_default()));
         let reasons = gap_reasons(&source.input);
         let telemetry = self.telemetry.source(&source.name, reasons);
+        (self.telemetry).set_front(&source.name, source.behind.as_deref());
         telemetry.resume_gaps(&gaps);
         telemetry.set_urlconf(views.is_some().then_some(true));
         let work = Work {
