@@ -351,7 +351,7 @@ def rule(one):
         "labels": {"severity": one["severity"]},
         "annotations": {
             "summary": one["summary"],
-            "runbook": f"docs/monitoring.md#{one['title'].lower()}",
+            "runbook_url": f"{alerts.RUNBOOKS}#{one['title'].lower()}",
         },
         "isPaused": False,
     }

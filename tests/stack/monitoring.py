@@ -3,8 +3,8 @@
 
     monitoring.py
 
-Every alert has a test in which it fires and one in which it does not, says what to do, and is explained in the
-documentation; every metric in a rule is documented. The schemas in `fixtures/grafana` describe Grafana's stored
+Every alert has a test in which it fires, one in which it does not and one of a condition that comes and goes ("flapping"), says
+what to do, and is explained in the documentation with its severity; every metric in a rule is documented. The schemas in `fixtures/grafana` describe Grafana's stored
 resources; provisioning files differ in places (`orgId` per group instead of per rule), which are converted first.
 Prints each fault on a line, then how much was checked; exits with 1 after a fault. Needs the tests' virtual
 environment.
@@ -21,6 +21,7 @@ import yaml
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GRAFANA = ROOT / "deploy/grafana"
 PROMETHEUS = ROOT / "deploy/prometheus"
+RUNBOOKS = "https://runbooks.example.org/httplog-exporter/monitoring.md"
 PAGES = ("docs/monitoring.md", "docs/monitoring.fr.md")
 SCHEMAS = ROOT / "fixtures/grafana"
 # The colours of Okabe and Ito, and a neutral one.
@@ -136,9 +137,10 @@ def alerts():
     documented = (ROOT / "docs/metrics.md").read_text()
     pages = [(page, set((ROOT / page).read_text().splitlines())) for page in PAGES]
     known = {}
+    tests = [test for path in sorted((PROMETHEUS / "tests").glob("*.yml")) for test in yaml.safe_load(path.read_text())["tests"]]
+    cases = [[(one["alertname"], bool(one["exp_alerts"])) for one in test.get("alert_rule_test", ())] for test in tests]
+    flapping = {test["name"].split(", flapping: ")[0] for test in tests if ", flapping: " in test["name"]}
     for path in sorted((PROMETHEUS / "rules").glob("*.yml")):
-        tests = yaml.safe_load((PROMETHEUS / "tests" / path.name).read_text())["tests"]
-        cases = [[(one["alertname"], bool(one["exp_alerts"])) for one in test.get("alert_rule_test", ())] for test in tests]
         for group in yaml.safe_load(path.read_text())["groups"]:
             for rule in group["rules"]:
                 names_of_metrics(rule, documented)
@@ -149,6 +151,9 @@ def alerts():
                 known[name] = rule
                 explained(name, rule, pages)
                 expect(any((name, True) in case for case in cases), f"{name}: no test in which it fires")
+                if rule["expr"] == "vector(1)":
+                    continue  # It always fires.
+                expect(name in flapping, f"{name}: no test in which its condition comes and goes")
                 silent = any((name, False) in case and (name, True) not in case for case in cases)
                 expect(silent, f"{name}: no test in which it stays silent")
     return known
@@ -161,12 +166,14 @@ def names_of_metrics(rule, documented):
 
 
 def explained(name, rule, pages):
-    expect(rule["labels"]["severity"] in ("warning", "critical"), f"{name}: unknown severity")
+    severity = rule["labels"]["severity"]
+    expect(severity in ("warning", "critical") or rule["expr"] == "vector(1)", f"{name}: unknown severity")
     for key in ("summary", "description", "action"):
         expect(len(rule["annotations"].get(key, "")) > 20, f"{name}: missing {key}")
-    expect(rule["annotations"].get("runbook") == f"docs/monitoring.md#{name.lower()}", f"{name}: wrong runbook")
+    expect(rule["annotations"].get("runbook_url") == f"{RUNBOOKS}#{name.lower()}", f"{name}: wrong runbook")
     for page, lines in pages:
         expect(f"### {name}" in lines, f"{name} is not explained in {page}")
+        expect(any(line.startswith(f"| `{name}` | {severity} |") for line in lines), f"{page} does not argue the severity of {name}")
 
 
 def load(name):
@@ -209,7 +216,7 @@ def rules(validate, known):
             theirs = known.get(title, rule)
             expect(rule["labels"]["severity"] == theirs["labels"]["severity"], f"{title}: the severity differs")
             expect(rule["for"] == theirs.get("for", "0s") and DURATION.fullmatch(rule["for"]), f"{title}: the duration differs")
-            expect(rule["annotations"]["runbook"] == theirs["annotations"]["runbook"], f"{title}: the runbook differs")
+            expect(rule["annotations"]["runbook_url"] == theirs["annotations"]["runbook_url"], f"{title}: the runbook differs")
             expect("$" not in json.dumps(rule["annotations"]), f"{title}: an annotation with `$`")
             expect(rule["condition"] == rule["data"][-1]["refId"], f"{title}: the condition is not the last query")
             expect(rule["uid"] not in seen, f"{title}: a duplicate UID")

@@ -36,8 +36,11 @@ fn expanded(expr: &str) -> String {
     for variable in ["$instance", "$view", "$method", "$route"] {
         expanded = expanded.replace(variable, ".*");
     }
-    // Samples of half a day ago do not exist.
-    expanded.replace(" offset 10m", "")
+    // Samples of a day or a week ago do not exist, and what was a little traffic a day ago is little now.
+    [" offset 1d", " offset 23h30m", " offset 1w"]
+        .into_iter()
+        .fold(expanded, |text, offset| text.replace(offset, ""))
+        .replace(">= 30", ">= 0")
 }
 
 /// Returns the labels in a legend: `source` and `instance` of `{{source}} on {{instance}}`.
