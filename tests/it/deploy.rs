@@ -88,6 +88,15 @@ fn every_alert_fires_when_it_should_and_only_then() {
 }
 
 #[test]
+fn a_recorded_day_with_three_incidents_raises_three_pages() {
+    let python = project(".venv/bin/python");
+    let program = env!("CARGO_BIN_EXE_httplog-exporter");
+    let said = tool(python.to_str().unwrap(), &["tests/stack/day.py", program]);
+    eprintln!("{said}");
+    assert!(said.contains("\n3 pages of 3 incidents, "), "{said}");
+}
+
+#[test]
 fn boards_rules_and_documentation_agree_and_match_grafana_s_schemas() {
     let python = project(".venv/bin/python");
     let said = tool(python.to_str().unwrap(), &["tests/stack/monitoring.py"]);
