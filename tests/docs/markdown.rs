@@ -86,6 +86,11 @@ pub fn spans(cell: &str) -> BTreeSet<String> {
         .collect()
 }
 
+/// Returns a line without its code spans.
+pub fn without_code(line: &str) -> String {
+    line.split('`').step_by(2).collect::<Vec<_>>().join(" ")
+}
+
 /// Returns every Markdown file below a directory.
 pub fn markdown(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();

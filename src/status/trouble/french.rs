@@ -13,7 +13,7 @@ pub(super) fn french(found: &Found<'_>) -> Text {
         ),
         Found::InputFailing { source, .. } => text(
             format!("« {} » ne peut pas être ouvert", source.name),
-            "Supprimez la cause indiquée ; l'exporteur réessaie de lui-même.",
+            "Supprimez la cause indiquée ; l'exportateur réessaie de lui-même.",
         ),
         Found::InputWaiting { source, .. } => text(
             format!("« {} » attend son journal", source.name),
@@ -50,14 +50,14 @@ pub(super) fn french(found: &Found<'_>) -> Text {
                 "« {} » a {seconds:.0} s de retard : {bytes} octets ne sont pas lus",
                 source.name
             ),
-            "Patientez si l'exporteur vient de démarrer ; sinon, donnez-lui plus de processeur ou cherchez un disque lent.",
+            "Patientez si l'exportateur vient de démarrer ; sinon, donnez-lui plus de processeur ou cherchez un disque lent.",
         ),
         Found::LinesLost { source, events } => text(
             format!(
                 "« {} » : des lignes ont pu être perdues, {events} fois pendant la dernière heure",
                 source.name
             ),
-            "Le journal de l'exporteur nomme le fichier et la cause ; faites tourner les journaux par renommage et gardez une archive non compressée (delaycompress).",
+            "Le journal de l'exportateur nomme le fichier et la cause ; faites tourner les journaux par renommage et gardez une archive non compressée (delaycompress).",
         ),
         Found::PeerSilent {
             source,
@@ -92,7 +92,7 @@ pub(super) fn french(found: &Found<'_>) -> Text {
         ),
         Found::NotDurable { .. } => text(
             "les compteurs ne sont pas conservés : ils seraient perdus avec le processus",
-            "Libérez de la place sur le disque et laissez le service écrire dans state.dir ; l'exporteur réessaie de lui-même.",
+            "Libérez de la place sur le disque et laissez le service écrire dans state.dir ; l'exportateur réessaie de lui-même.",
         ),
         Found::NotKept => text(
             "les compteurs ne survivent pas à un redémarrage",
@@ -120,7 +120,7 @@ pub(super) fn french(found: &Found<'_>) -> Text {
         ),
         Found::MessagesDropped { messages } => text(
             format!(
-                "{messages} messages du journal de l'exporteur abandonnés pendant la dernière heure"
+                "{messages} messages du journal de l'exportateur abandonnés pendant la dernière heure"
             ),
             "Vérifiez que le journal, ou ce qui lit ces messages, suit le rythme.",
         ),
