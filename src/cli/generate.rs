@@ -22,6 +22,17 @@ const FILES: [(&str, &str); 2] = [
     (config::DEFAULT_PATH, "The configuration."),
     ("/etc/httplog-exporter/patterns/*.toml", "Custom patterns."),
 ];
+/// Pages of the section SEE ALSO, which packages make of the documentation (`deploy/man`).
+const PAGES: [(&str, &str); 2] = [
+    (
+        "httplog-exporter-config(5)",
+        "Every key of the configuration.",
+    ),
+    (
+        "httplog-exporter-troubleshooting(7)",
+        "Symptoms, and every message of the program.",
+    ),
+];
 
 /// Write man pages or shell completions into a directory, for packages.
 #[derive(Debug, Args)]
@@ -82,6 +93,7 @@ fn man(program: Command, directory: &Path) -> io::Result<()> {
     let codes = codes.filter_map(|line| line.trim().split_once(' '));
     section("EXIT STATUS", codes).to_writer(&mut text)?;
     section("FILES", FILES).to_writer(&mut text)?;
+    section("SEE ALSO", PAGES).to_writer(&mut text)?;
     write(directory, &page.get_filename(), &text)
 }
 

@@ -44,6 +44,13 @@ use exit::EXIT_CODES;
 
 use crate::telemetry::log::{self, LogError, LogFormat};
 
+/// The end of `--help`.
+const DOCUMENTATION: &str = "\
+Documentation:
+  man httplog-exporter-config           every key of the configuration
+  man httplog-exporter-troubleshooting  symptoms, and what each message means
+  /usr/share/doc/httplog-exporter       the guide and all other pages";
+
 /// Prometheus metrics for a Django site, from the access logs nginx and gunicorn already write.
 #[derive(Debug, Parser)]
 #[command(
@@ -51,7 +58,7 @@ use crate::telemetry::log::{self, LogError, LogFormat};
     version,
     max_term_width = 100,
     arg_required_else_help = true,
-    after_help = EXIT_CODES
+    after_help = format!("{EXIT_CODES}\n\n{DOCUMENTATION}")
 )]
 pub struct Cli {
     #[command(flatten)]

@@ -66,6 +66,11 @@ fn write_trouble(to: &mut Writer<'_>, trouble: &Trouble) {
         .raw(" ")
         .text(&trouble.remedy)
         .raw("</p>");
+    html.raw("<p>")
+        .text(words.see)
+        .raw(" <span class=\"reason\">")
+        .text(&trouble.section())
+        .raw("</span></p>");
     if let Some(command) = &trouble.command {
         html.raw("<dl>");
         to.paste(&trouble.summary, command);

@@ -84,6 +84,13 @@ pub struct Trouble {
     pub command: Option<String>,
 }
 
+impl Trouble {
+    /// Returns the place in the documentation that explains this kind of trouble.
+    pub fn section(&self) -> String {
+        format!("docs/troubleshooting.md#{}", self.code)
+    }
+}
+
 /// Urgency of a trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -107,6 +107,7 @@ fn the_program_s_page_has_exit_codes_and_files() {
         ".SH \"EXIT STATUS\"",
         ".TP\n78\n",
         "/etc/httplog-exporter/config.toml",
+        "httplog-exporter-troubleshooting(7)",
     ] {
         assert!(page.contains(text), "{text} in\n{page}");
     }

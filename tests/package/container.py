@@ -268,6 +268,8 @@ def installs(container):
     container.run("httplog-exporter", "check")
     for path in (
         "/usr/share/man/man1/httplog-exporter-run.1.gz",
+        "/usr/share/man/man5/httplog-exporter-config.5.gz",
+        "/usr/share/man/man7/httplog-exporter-troubleshooting.7.gz",
         "/usr/share/bash-completion/completions/httplog-exporter",
         "/usr/share/doc/httplog-exporter/changelog.gz",
         "/usr/share/doc/httplog-exporter/copyright",

@@ -86,6 +86,7 @@ fn push_trouble(trouble: &Trouble, paint: Paint, out: &mut String) {
     if !trouble.remedy.is_empty() {
         push_line(out, &format!("  = help: {}", trouble.remedy));
     }
+    push_line(out, &format!("  = see: {}", trouble.section()));
     if let Some(command) = &trouble.command {
         push_line(out, &format!("  $ {command}"));
     }
