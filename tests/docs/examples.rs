@@ -1,10 +1,13 @@
-//! Tests of examples: commands print what the pages show, and recipes are short and pass `check`.
+//! Tests of examples: commands print what the pages show, recipes are short and pass `check`, and the package contains the
+//! files of the guide.
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::markdown::{Block, blocks_and_lines, text};
+use globset::{GlobBuilder, GlobMatcher};
+
+use crate::markdown::{Block, blocks, blocks_and_lines, root, text};
 
 const PATTERNS: &str = "docs/patterns.md";
 const RECIPES: &str = "docs/recipes.md";
@@ -67,6 +70,72 @@ fn commands_about_patterns_print_what_is_shown() {
         }
     }
     assert!(seen >= 6, "only {seen} commands");
+}
+
+/// Returns where the package puts a file of the project, below its root; `None` if it does not contain it.
+fn packaged(path: &str) -> Option<String> {
+    let manifest: toml::Table = text("Cargo.toml").parse().unwrap();
+    let assets = manifest["package"]["metadata"]["deb"]["assets"]
+        .as_array()
+        .unwrap();
+    assets.iter().find_map(|asset| {
+        let (from, to) = (asset[0].as_str().unwrap(), asset[1].as_str().unwrap());
+        let is_one = glob(from).is_match(path);
+        // cargo-deb keeps the directories from the first wildcard on.
+        let wild = from.find('*').unwrap_or(from.len());
+        let kept = from[..wild].rfind('/').map_or(0, |slash| slash + 1);
+        is_one.then(|| format!("{to}{}", &path[kept..]))
+    })
+}
+
+fn glob(text: &str) -> GlobMatcher {
+    let glob = GlobBuilder::new(text).literal_separator(true).build();
+    glob.unwrap().compile_matcher()
+}
+
+/// Returns the files of the project below a directory, as paths from its root.
+fn project_files(directory: &str) -> Vec<String> {
+    let entries = fs::read_dir(root().join(directory)).unwrap();
+    let names = entries.map(|entry| entry.unwrap());
+    names
+        .flat_map(|entry| {
+            let path = format!("{directory}/{}", entry.file_name().to_str().unwrap());
+            if entry.file_type().unwrap().is_dir() {
+                project_files(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
+}
+
+/// The guide's commands run in the directory of the package, where all files that they name have to be.
+#[test]
+fn the_package_contains_what_the_guide_names() {
+    let files = [project_files("deploy"), project_files("systemd")].concat();
+    let mut seen = 0;
+    for page in ["docs/guide.md", "docs/monitoring.md", "docs/inputs.md"] {
+        for block in blocks(page, "sh") {
+            // The package is built, or the tarball unpacked, in another directory.
+            if block.contains("deploy/debian/build") || block.contains("755 httplog-exporter") {
+                continue;
+            }
+            let words = block.split(|c: char| c.is_whitespace() || "\"';".contains(c));
+            for word in
+                words.filter(|word| word.starts_with("deploy/") || word.starts_with("systemd/"))
+            {
+                let named = glob(word);
+                let named: Vec<_> = files.iter().filter(|path| named.is_match(path)).collect();
+                assert!(!named.is_empty(), "{page}: {word} does not exist");
+                for path in named {
+                    let place = format!("usr/share/httplog-exporter/{path}");
+                    assert_eq!(packaged(path), Some(place), "{page}: {word}");
+                    seen += 1;
+                }
+            }
+        }
+    }
+    assert!(seen > 20, "only {seen} files");
 }
 
 #[test]
