@@ -19,7 +19,7 @@ fn check_snapshot(name: &str, document: &Document) {
 fn troubles() -> Vec<Trouble> {
     vec![
         Trouble {
-            code: "source_failing".into(),
+            code: "input_failing".into(),
             severity: Severity::Error,
             source: Some("nginx".into()),
             summary: "the log cannot be opened".into(),
