@@ -16,12 +16,21 @@ impl<F> Generation<F> {
     /// Returns whether other bytes took the place of consumed ones in a rotated file, as shred(1) does. A followed log that is
     /// overwritten is read from its start.
     pub(crate) fn is_overwritten(&self) -> bool {
-        self.link != Link::Attached && self.size >= self.consumed.end
+        self.was_read_rotated() && self.size >= self.consumed.end
     }
 
     /// Returns whether a rotated file was emptied.
     pub(crate) fn is_emptied(&self) -> bool {
-        self.link != Link::Attached && self.size == 0
+        self.was_read_rotated() && self.size == 0
+    }
+
+    /// Returns whether the file had lost its path when it was read last. Before that, it may have been cut at its path, and
+    /// written again, as a log that `copytruncate` rotates.
+    fn was_read_rotated(&self) -> bool {
+        match self.link {
+            Link::Attached => false,
+            Link::Detached { scan, .. } => self.read_after >= scan,
+        }
     }
 
     /// Returns the fingerprints of the consumed part.

@@ -15,7 +15,7 @@ use crate::model::saved::files::{
     SavedArchive, SavedConnection, SavedFile, SavedFiles, SavedFormer,
 };
 use crate::source::file::consumed::Consumed;
-use crate::source::file::doubt::Doubt;
+use crate::source::file::doubt::{Doubt, Reason};
 use crate::source::file::fingerprint::Fingerprinter;
 use crate::source::file::fs::{FileId, Fs, Handle, Kind, Meta};
 use crate::source::file::history::FinishedFile;
@@ -213,9 +213,15 @@ impl Generation<()> {
             || is_proven && is_unchanged
     }
 
-    /// Returns whether more may have been written to a file that is gone than was read of it.
+    /// Returns whether more may have been written to a file that is gone than was read of it: it was at its path, had been
+    /// rotated a moment before, and its server had perhaps not opened the next log, or had been cut, which is not reported yet.
     pub(in crate::source::file) fn may_be_unread(&self) -> bool {
-        self.link == Link::Attached || self.unread() > 0
+        let was_cut = |doubt: &Doubt| matches!(doubt.reason, Reason::Rewritten { .. });
+        let was_rotated = self.was_rotated() || self.path != self.base;
+        self.link == Link::Attached
+            || was_rotated
+            || self.unread() > 0
+            || self.doubt.as_deref().is_some_and(was_cut)
     }
 
     /// Opens the file again.

@@ -133,3 +133,55 @@ fn a_copy_with_the_extension_of_the_log_in_a_glob() {
 fn a_copy_with_a_name_of_its_own_in_a_glob() {
     check_all(&["*", "**/*.log*"], ("copy-", "-a.log"));
 }
+
+/// Copies and truncates a log, and renames it twice, before the source polls again; expects that each of the lines is counted once.
+fn check_copy_and_renames(written: u32, is_down: bool) {
+    let mut bench = Bench::new(&["a.log"], Start::Beginning);
+    let mut next = 0;
+    let mut write = |bench: &Bench, count| {
+        bench.append("a.log", &lines(next..next + count));
+        next += count;
+    };
+    write(&bench, 10);
+    bench.drain();
+    let saved = is_down.then(|| bench.source.save());
+    write(&bench, 5);
+    std::fs::copy(bench.path("a.log"), bench.path("a.log.1")).unwrap();
+    let log = File::options().write(true).open(bench.path("a.log"));
+    log.unwrap().set_len(0).unwrap();
+    for _ in 0..2 {
+        write(&bench, written);
+        for number in (1..4).rev() {
+            let [from, to] = [number, number + 1].map(|number| format!("a.log.{number}"));
+            if bench.path(&from).exists() {
+                bench.rename(&from, &to);
+            }
+        }
+        bench.rename("a.log", "a.log.1");
+        bench.append("a.log", "");
+    }
+    write(&bench, 5);
+    if let Some(saved) = saved {
+        bench.resume(&saved);
+    }
+    for time in [Duration::from_millis(1_001), WAIT, WAIT, WAIT] {
+        bench.drain();
+        bench.clock.advance(time);
+    }
+    bench.lines.sort();
+    let all: Vec<_> = lines(0..next).lines().map(str::to_owned).collect();
+    let found = (bench.lines.len(), all.len());
+    assert!(bench.lines == all, "{written} {is_down}: {found:?}");
+    let gaps = bench.events.iter().filter_map(FileEvent::gap);
+    let gaps: Vec<_> = gaps.map(|gap| gap.reason.name).collect();
+    assert_eq!(gaps, ["copytruncate"], "{written} {is_down}");
+}
+
+#[test]
+fn a_log_that_was_copied_truncated_and_renamed_twice_between_two_polls_is_read_whole() {
+    for written in [1, 5, 9, 10, 11, 15, 40] {
+        for is_down in [false, true] {
+            check_copy_and_renames(written, is_down);
+        }
+    }
+}
