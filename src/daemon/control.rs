@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::snapshot::{Logs, SnapshotRequest, SourceSnapshot, Taken};
-use crate::clock::Waker;
+use super::watchdog::{Heartbeat, Supervised};
+use crate::clock::{Clock, Waker};
 
 /// State shared by a thread and its handles.
 pub(super) struct Control {
@@ -18,9 +19,10 @@ pub(super) struct Control {
     pub(super) stop: AtomicBool,
     /// Requests that streams are counted to their end at the stop.
     pub(super) finish: AtomicBool,
-    /// Start of the latest round, in microseconds of the monotonic clock.
-    beat_micros: AtomicU64,
-    /// Index of the source of that round.
+    /// Time at which the next heartbeat is due, in microseconds of the monotonic clock: that of the last one while the thread
+    /// works, the end of the wait while it waits.
+    due_micros: AtomicU64,
+    /// Index of the source of the latest round.
     current: AtomicUsize,
     /// Requests that wait for a poll of all sources; `None` once the thread has ended.
     asked: Mutex<Option<Vec<Arc<Ask>>>>,
@@ -88,7 +90,7 @@ impl Control {
             waker: Waker::default(),
             stop: AtomicBool::new(false),
             finish: AtomicBool::new(false),
-            beat_micros: AtomicU64::new(micros(now)),
+            due_micros: AtomicU64::new(micros(now)),
             current: AtomicUsize::new(0),
             asked: Mutex::new(Some(Vec::new())),
             snapshots: Mutex::new(Some(Vec::new())),
@@ -127,9 +129,11 @@ impl Control {
         self.current.store(source, Ordering::Relaxed);
     }
 
-    /// Notes that the thread is alive.
-    pub(super) fn beat(&self, now: Duration) {
-        self.beat_micros.store(micros(now), Ordering::Relaxed);
+    /// Waits until this time or a wake-up. No heartbeat is due before.
+    pub(super) fn wait_until(&self, time: Duration, clock: &dyn Clock) {
+        self.beat(time);
+        self.waker.wait(time.saturating_sub(clock.monotonic()));
+        self.beat(clock.monotonic());
     }
 
     /// Returns the index of the source of the latest round.
@@ -137,10 +141,17 @@ impl Control {
         self.current.load(Ordering::Relaxed)
     }
 
-    /// Returns the time since the latest round.
-    pub(super) fn silence(&self, now: Duration) -> Duration {
-        let beat = self.beat_micros.load(Ordering::Relaxed);
-        now.saturating_sub(Duration::from_micros(beat))
+    /// Returns the latest heartbeat.
+    pub(super) fn heartbeat(&self) -> Heartbeat {
+        Heartbeat {
+            thread: Supervised::Worker(self.number),
+            due: Duration::from_micros(self.due_micros.load(Ordering::Relaxed)),
+        }
+    }
+
+    /// Publishes a heartbeat after which the next one is due at this time.
+    fn beat(&self, due: Duration) {
+        self.due_micros.store(micros(due), Ordering::Relaxed);
     }
 
     /// Grants the requests that are left, and refuses those that come.

@@ -32,6 +32,7 @@ mod stopping;
 mod supervise;
 mod systemd;
 mod views;
+mod watchdog;
 mod web;
 mod work;
 mod worker;

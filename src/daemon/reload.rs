@@ -44,6 +44,8 @@ pub(super) struct ReloadLimits {
     pub(super) load: Duration,
     /// Time in which all workers have to stop between two batches. No lines are counted meanwhile.
     pub(super) pause: Duration,
+    /// Time after which the start of the new workers is overdue. It is not given up: the old workers have ended.
+    pub(super) apply: Duration,
 }
 
 impl Default for ReloadLimits {
@@ -51,6 +53,7 @@ impl Default for ReloadLimits {
         Self {
             load: Duration::from_secs(30),
             pause: Duration::from_secs(5),
+            apply: Duration::from_secs(15),
         }
     }
 }
@@ -81,7 +84,8 @@ pub(super) enum Reload {
     /// A thread starts the workers of the new configuration.
     Applying {
         applied: oneshot::Receiver<Result<Assembled, NotAssembled>>,
-        since: Instant,
+        /// Monotonic time after which the thread is overdue.
+        due: Duration,
     },
 }
 

@@ -51,14 +51,16 @@ pub struct Daemon {
 impl Daemon {
     /// Installs signal handlers, binds the addresses and starts to read the sources. `origin` is read at a reload.
     pub fn start(config: &Config, origin: Option<Origin>) -> Result<Self, StartError> {
-        Self::start_with(config, origin, Orders::with_signals)
+        let clock = Arc::new(SystemClock::new());
+        Self::start_with(config, origin, Orders::with_signals, clock)
     }
 
-    /// Starts a daemon that obeys these orders. `orders` is called in the runtime.
+    /// Starts a daemon that obeys these orders and this clock. `orders` is called in the runtime.
     pub(super) fn start_with(
         config: &Config,
         origin: Option<Origin>,
         orders: impl FnOnce() -> io::Result<Orders>,
+        clock: Arc<dyn Clock>,
     ) -> Result<Self, StartError> {
         let runtime = Builder::new_current_thread()
             .max_blocking_threads(BLOCKING_THREADS)
@@ -70,7 +72,6 @@ impl Daemon {
             orders().map_err(|error| StartError::System("install signal handlers", error))?
         };
         descriptors::raise_descriptor_limit();
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let telemetry = Arc::new(Telemetry::new(env!("CARGO_PKG_VERSION"), clock.wall())?);
         let given = origin.as_ref().map(|origin| &origin.given);
         let is_given = given.is_some_and(|given| given.contains(&"web.config_file"));

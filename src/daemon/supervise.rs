@@ -15,16 +15,8 @@ use super::orders::Order;
 use super::start::Daemon;
 use super::stopping::{StopLimits, Web};
 use super::systemd;
+use super::watchdog::Watchdog;
 use crate::http::{Hosts, Lifecycle, Limits, Routes, serve};
-
-/// Silence after which a thread counts as stuck, unless systemd sets a watchdog timeout.
-const STUCK: Duration = Duration::from_secs(30);
-
-/// Least silence after which a thread counts as stuck: an idle one runs every six seconds.
-const IDLE_SILENCE: Duration = Duration::from_secs(15);
-
-/// Least interval between two notifications of the watchdog.
-const LEAST_TICK: Duration = Duration::from_millis(10);
 
 /// Time that the first requests wait for sources that were not tried yet.
 const FIRST_POLL: Duration = Duration::from_millis(500);
@@ -107,10 +99,9 @@ impl Daemon {
 
     /// Handles orders, events and ticks until it is time to stop.
     async fn event_loop(&mut self) -> Result<(), RunError> {
-        let watchdog = systemd::watchdog();
-        // Without a watchdog, a tick only serves the log, which does not justify frequent wake-ups.
-        let pause = watchdog.map_or(STUCK, |timeout| timeout / 2);
-        let mut tick = tokio::time::interval(pause.max(LEAST_TICK));
+        let timeout = systemd::watchdog();
+        let mut watchdog = Watchdog::new(timeout);
+        let mut tick = tokio::time::interval(watchdog.interval());
         // After a pause of the whole process, one tick is enough.
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -122,7 +113,12 @@ impl Daemon {
                         self.workers.reload(waiting);
                     }
                 },
-                _ = tick.tick() => self.watch_over(watchdog),
+                _ = tick.tick() => {
+                    let are_stuck = self.report_stuck(&mut watchdog);
+                    if timeout.is_some() && !are_stuck {
+                        systemd::notify(NotifyState::Watchdog);
+                    }
+                }
                 event = self.workers.next() => {
                     self.workers.handle(event)?;
                     self.report_readiness();
@@ -153,12 +149,13 @@ impl Daemon {
         }
     }
 
-    /// Notifies systemd's watchdog, unless a thread is stuck.
-    fn watch_over(&self, watchdog: Option<Duration>) {
-        let limit = watchdog.unwrap_or(STUCK).max(IDLE_SILENCE);
-        let are_stuck = self.workers.are_stuck(limit);
-        if watchdog.is_some() && !are_stuck {
-            systemd::notify(NotifyState::Watchdog);
+    /// Logs which threads are stuck, and returns whether one is.
+    fn report_stuck(&self, watchdog: &mut Watchdog) -> bool {
+        let beats = self.workers.heartbeats();
+        let stuck = watchdog.check(self.clock.monotonic(), &beats);
+        for beat in &stuck {
+            self.workers.report_stuck(*beat);
         }
+        !stuck.is_empty()
     }
 }

@@ -22,12 +22,13 @@ use super::stopping::{StopLimits, Web};
 use super::worker::WorkerThread;
 use super::workers::Workers;
 use crate::aggregate::Shard;
-use crate::clock::{Clock as _, SystemClock, Waker};
+use crate::clock::{Clock, SystemClock, Waker};
 use crate::config::Config;
 use crate::text_file::Accept;
 
 pub(crate) mod planted;
 mod simulation;
+mod stuck;
 
 const DEADLINE: Duration = Duration::from_secs(30);
 const LINE: &str =
@@ -35,6 +36,7 @@ const LINE: &str =
 const NO_LIMIT: ReloadLimits = ReloadLimits {
     load: Duration::from_mins(5),
     pause: Duration::from_mins(5),
+    apply: Duration::from_mins(5),
 };
 
 /// A site with one log of one line, and a configuration that follows it.
@@ -101,12 +103,17 @@ impl Site {
     }
 
     fn daemon(&self, orders: Orders) -> Daemon {
+        self.daemon_at(orders, Arc::new(SystemClock::new()))
+    }
+
+    /// Starts a daemon with a clock of its own.
+    fn daemon_at(&self, orders: Orders, clock: Arc<dyn Clock>) -> Daemon {
         let config = Config::load(&self.path(), Accept::Regular).unwrap();
         let origin = Origin {
             path: self.path(),
             given: Vec::new(),
         };
-        Daemon::start_with(&config.config.unwrap(), Some(origin), || Ok(orders)).unwrap()
+        Daemon::start_with(&config.config.unwrap(), Some(origin), || Ok(orders), clock).unwrap()
     }
 
     /// Starts a daemon in a thread, after `prepare`.
@@ -451,7 +458,8 @@ fn a_stop_while_the_sources_start_is_obeyed() {
     orders.send(Order::Stop).unwrap();
     let config = Config::load(&site.path(), Accept::Regular).unwrap();
     // The start may also win: then the daemon stops as soon as it runs.
-    match Daemon::start_with(&config.config.unwrap(), None, || Ok(receiver)) {
+    let clock = Arc::new(SystemClock::new());
+    match Daemon::start_with(&config.config.unwrap(), None, || Ok(receiver), clock) {
         Ok(daemon) => daemon.run().unwrap(),
         Err(error) => assert!(error.to_string().contains("stopped before"), "{error}"),
     }

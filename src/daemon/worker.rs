@@ -15,6 +15,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::control::Control;
 use super::notice::Notice;
 use super::snapshot::{Logs, SourceSnapshot};
+use super::watchdog::Heartbeat;
 use super::work::{Work, finish};
 use crate::clock::Clock;
 use crate::source::{Fs, Progress, ReadBuffer};
@@ -146,9 +147,9 @@ impl Worker {
         }
     }
 
-    /// Returns the time since the latest round of the thread.
-    pub(super) fn silence(&self, now: Duration) -> Duration {
-        self.control.silence(now)
+    /// Returns the latest heartbeat of the thread.
+    pub(super) fn heartbeat(&self) -> Heartbeat {
+        self.control.heartbeat()
     }
 }
 
@@ -215,12 +216,7 @@ fn run(
         }
         asked.clear();
         let due = turns.iter().map(|turn| turn.due).min();
-        let now = clock.monotonic();
-        // Another source may have taken its time since.
-        control.beat(now);
-        control
-            .waker
-            .wait(due.map_or(Duration::MAX, |due| due.saturating_sub(now)));
+        control.wait_until(due.unwrap_or(Duration::MAX), clock);
     }
     if control.finish.load(Ordering::Acquire) {
         let note = |at| control.note(at, clock.monotonic());

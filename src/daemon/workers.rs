@@ -315,8 +315,8 @@ impl Workers {
         };
         match reload::apply(&self.assembly, *config, resolvers, works, &self.links) {
             Ok(applied) => {
-                let since = Instant::now();
-                self.reload = Some(Reload::Applying { applied, since });
+                let due = self.assembly.clock.monotonic() + self.limits.apply;
+                self.reload = Some(Reload::Applying { applied, due });
             }
             Err(refused) => self.applied(Err(refused)),
         }

@@ -22,6 +22,7 @@ mod exemplars;
 #[cfg(feature = "stack")]
 mod exemplars_stack;
 mod explain;
+mod fast_clock;
 mod files;
 mod follow;
 #[cfg(feature = "stack")]
@@ -81,6 +82,7 @@ mod support;
 mod sweep;
 mod text_files;
 mod troubles;
+mod watchdog;
 mod web;
 #[cfg(feature = "stack")]
 mod web_stack;

@@ -536,7 +536,7 @@ STEPS = (
 def lay_out(package, folder):
     """Copies the package, builds one with another version and default configuration, and compiles the clock."""
     shutil.copy(package, folder / "first.deb")
-    source = Path(__file__).with_name("clock.c")
+    source = Path(__file__).parents[1] / "clock.c"
     subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", folder / "clock.so", source], check=True)
     tree = folder / "next"
     subprocess.run(["dpkg-deb", "--raw-extract", package, tree], check=True)

@@ -1,34 +1,42 @@
 //! Supervision of the workers, and their end.
 
-use std::time::Duration;
-
 use super::Workers;
 use super::WorkersEvent;
 use crate::daemon::error::RunError;
 use crate::daemon::notice::Notice;
 use crate::daemon::reload::Reload;
+use crate::daemon::watchdog::{Heartbeat, Supervised};
 use crate::daemon::worker::{Worker, snapshots};
 
 impl Workers {
-    /// Logs which thread has made no progress for longer than `limit`, and returns whether one has not.
-    pub(in crate::daemon) fn are_stuck(&self, limit: Duration) -> bool {
-        let now = self.assembly.clock.monotonic();
-        let mut are_stuck = false;
-        for worker in &self.running {
-            let silence = worker.silence(now);
-            if silence > limit {
-                are_stuck = true;
-                let source = worker.current();
-                tracing::error!(source, "no progress for {silence:?}");
+    /// Returns the latest heartbeats of the workers, and of the thread that applies a configuration.
+    pub(in crate::daemon) fn heartbeats(&self) -> Vec<Heartbeat> {
+        let workers = self.running.iter().map(Worker::heartbeat);
+        let reload = match self.reload {
+            Some(Reload::Applying { due, .. }) => Some(Heartbeat {
+                thread: Supervised::Reload,
+                due,
+            }),
+            _ => None,
+        };
+        workers.chain(reload).collect()
+    }
+
+    /// Logs that a thread is stuck.
+    pub(in crate::daemon) fn report_stuck(&self, beat: Heartbeat) {
+        let late = self.assembly.clock.monotonic().saturating_sub(beat.due);
+        let late = late.as_secs();
+        match beat.thread {
+            Supervised::Worker(number) => {
+                let mut running = self.running.iter();
+                let worker = running.find(|worker| worker.number() == number);
+                let source = worker.map_or("", Worker::current);
+                tracing::error!(source, "no progress for {late} s");
+            }
+            Supervised::Reload => {
+                tracing::error!("the reload has made no progress for {late} s");
             }
         }
-        if let Some(Reload::Applying { since, .. }) = &self.reload
-            && since.elapsed() > limit
-        {
-            are_stuck = true;
-            tracing::error!("the reload has made no progress for {:?}", since.elapsed());
-        }
-        are_stuck
     }
 
     /// Stops every worker, counts what streams had received until then, and waits for their ends. Who is left when the wait

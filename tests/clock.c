@@ -1,16 +1,19 @@
-/* Shifts the time of a program that preloads it (LD_PRELOAD): what every clock says, and when files were changed.
+/* Shifts the time of a program that preloads it (LD_PRELOAD): what every clock says, when waits end, and when files were
+ * changed.
  *
- * The file /run/clock, which may grow while the program runs, holds pairs of 64-bit integers: from which time on, and by
- * how much, both in nanoseconds. Times before the first pair are not shifted, so a program sees one calendar, in which
- * each file was changed on the day on which it was. File times come from the kernel, whose clock is not shifted; the
- * Debian package `faketime` would leave the files of a whole month at one day.
+ * The file CLOCK, /run/clock unless defined when this is compiled, holds pairs of 64-bit integers: from which time on, and
+ * by how much, both in nanoseconds. It may grow while the program runs. Times before the first pair are not shifted, so a
+ * program sees one calendar, in which each file was changed on the day on which it was. File times come from the kernel,
+ * whose clock is not shifted; the Debian package `faketime` would leave the files of a whole month at one day.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -18,7 +21,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PAIRS = 256, SECOND = 1000000000 };
+#ifndef CLOCK
+#define CLOCK "/run/clock"
+#endif
+
+/* The kernel's waits do not see that the time is shifted: they are cut into pieces, after which it is read again. */
+enum { PAIRS = 256, SECOND = 1000000000, MILLISECOND = 1000000, PIECE = 10 * MILLISECOND };
 struct pair { int64_t from, by; };
 
 /* Returns the shift at a time. */
@@ -26,7 +34,7 @@ static int64_t shift(int64_t at) {
     static const volatile struct pair *pairs;
     static const struct pair none[PAIRS];
     if (!pairs) {
-        int file = open("/run/clock", O_RDONLY | O_CLOEXEC);
+        int file = open(CLOCK, O_RDONLY | O_CLOEXEC);
         void *shared = file < 0 ? MAP_FAILED : mmap(NULL, sizeof none, PROT_READ, MAP_SHARED, file, 0);
         if (file >= 0)
             close(file);
@@ -88,7 +96,28 @@ int statx(int dir, const char *restrict path, int flags, unsigned mask, struct s
     return (int) failed;
 }
 
-/* Rust waits with an absolute monotonic time, which the kernel compares with its own clock. */
+static int64_t monotonic(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * (int64_t) SECOND + now.tv_nsec;
+}
+
+/* Rust waits with an absolute monotonic time. */
+static long wait_for_futex(long (*real)(long, ...), const long a[6]) {
+    const struct timespec *at = (const struct timespec *) a[3];
+    int64_t until = at->tv_sec * (int64_t) SECOND + at->tv_nsec;
+    for (;;) {
+        int64_t end = monotonic() + PIECE;
+        int is_last = end >= until;
+        struct timespec piece = {0, 0};
+        int64_t of_kernel = (is_last ? until : end) - shift(INT64_MAX);
+        add(&piece, of_kernel > 0 ? of_kernel : 0);
+        long failed = real(SYS_futex, a[0], a[1], a[2], &piece, a[4], a[5]);
+        if (!failed || errno != ETIMEDOUT || is_last)
+            return failed;
+    }
+}
+
 long syscall(long number, ...) {
     static long (*real)(long, ...);
     if (!real)
@@ -99,11 +128,24 @@ long syscall(long number, ...) {
     for (int i = 0; i < 6; i++)
         a[i] = va_arg(list, long);
     va_end(list);
-    struct timespec until;
-    if (number == SYS_futex && a[3] && (a[1] & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET) {
-        until = *(const struct timespec *) a[3];
-        add(&until, -shift(INT64_MAX));
-        a[3] = (long) &until;
-    }
+    if (number == SYS_futex && a[3] && (a[1] & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET)
+        return wait_for_futex(real, a);
     return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+int epoll_wait(int epoll, struct epoll_event *events, int most, int timeout) {
+    static int (*real)(int, struct epoll_event *, int, int);
+    if (!real)
+        real = (int (*)(int, struct epoll_event *, int, int)) dlsym(RTLD_NEXT, "epoll_wait");
+    if (timeout <= 0)
+        return real(epoll, events, most, timeout);
+    int64_t until = monotonic() + timeout * (int64_t) MILLISECOND;
+    for (;;) {
+        int64_t left = until - monotonic();
+        int is_last = left <= PIECE;
+        int64_t piece = is_last ? (left > 0 ? left : 0) : PIECE;
+        int number = real(epoll, events, most, (int) ((piece + MILLISECOND - 1) / MILLISECOND));
+        if (number || is_last)
+            return number;
+    }
 }
