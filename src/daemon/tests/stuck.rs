@@ -68,7 +68,7 @@ impl Timeless {
         while watchdog.check(now, &[beat]).is_empty() {
             now += watchdog.interval();
         }
-        now - begin
+        now.saturating_sub(begin)
     }
 }
 
@@ -76,7 +76,7 @@ impl Timeless {
 fn a_worker_is_not_stuck_before_its_next_poll() {
     let timeless = Timeless::start();
     let beat = timeless.until_at_rest();
-    let wait = beat.due - timeless.clock.monotonic();
+    let wait = beat.due.saturating_sub(timeless.clock.monotonic());
     for timeout in TIMEOUTS {
         let found = timeless.found_after(timeout, beat);
         assert!(found > wait, "{timeout:?}: {found:?} of {wait:?}");
