@@ -169,6 +169,94 @@ fn the_index_leads_to_every_page() {
     }
 }
 
+/// Start of the addresses of runbooks, which an operator replaces by their own.
+const RUNBOOKS: &str = "https://runbooks.example.org/httplog-exporter/";
+
+/// Checks pages that the program, its rules and its units name, such as `docs/web.md#names`.
+#[test]
+fn every_page_that_the_project_names_exists() {
+    let mut seen = 0;
+    for folder in ["src", "deploy", "systemd", "patterns", "metrics"] {
+        for path in files(&root().join(folder)) {
+            let Ok(text) = fs::read_to_string(&path) else {
+                continue;
+            };
+            for start in ["docs/", RUNBOOKS] {
+                for (at, _) in text.match_indices(start) {
+                    let rest = &text[at + start.len()..];
+                    let end =
+                        rest.find(|c: char| !(c.is_ascii_alphanumeric() || "/._-#".contains(c)));
+                    let named = rest[..end.unwrap_or(rest.len())].trim_end_matches('.');
+                    if named.contains(".md") {
+                        assert_leads_somewhere(root(), &path, &format!("docs/{named}"));
+                        seen += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(seen > 200, "only {seen} links");
+}
+
+#[test]
+fn every_picture_is_one_and_is_described() {
+    let mut shown = BTreeSet::new();
+    for path in markdown(root()) {
+        let page = fs::read_to_string(&path).unwrap();
+        for link in links(&page) {
+            let file = path.parent().unwrap().join(&link.target);
+            let kind = file.extension().unwrap_or_default().to_owned();
+            if kind != "png" && kind != "svg" {
+                assert!(
+                    !link.is_picture,
+                    "{}: {link:?} is not a picture",
+                    path.display()
+                );
+                continue;
+            }
+            let bytes = fs::read(&file).unwrap();
+            let begin: &[u8] = if kind == "png" {
+                b"\x89PNG\r\n\x1a\n"
+            } else {
+                b"<svg"
+            };
+            assert!(bytes.starts_with(begin), "{}", file.display());
+            assert!(bytes.len() as u64 <= PICTURE_BYTES, "{}", file.display());
+            if link.is_picture {
+                let words = link.text.split_whitespace().count();
+                assert!(words >= 4, "{}: {link:?}", path.display());
+            }
+            shown.insert(file.canonicalize().unwrap());
+        }
+    }
+    let kept: BTreeSet<PathBuf> = ["docs/images", "docs/pictures"]
+        .iter()
+        .flat_map(|folder| fs::read_dir(root().join(folder)).unwrap())
+        .map(|entry| entry.unwrap().path().canonicalize().unwrap())
+        .collect();
+    assert_eq!(shown, kept, "pictures that pages show, and those in docs/");
+}
+
+#[test]
+fn the_index_leads_to_every_page() {
+    let index = root().join("docs/README.md");
+    let text = fs::read_to_string(&index).unwrap();
+    let linked: BTreeSet<PathBuf> = links(&text)
+        .iter()
+        .map(|link| root().join("docs").join(&link.target))
+        .collect();
+    for page in markdown(&root().join("docs")) {
+        assert!(
+            page == index || linked.contains(&page),
+            "{}",
+            page.display()
+        );
+    }
+}
+
+/// Start of the addresses of runbooks, which an operator replaces by their own.
+const RUNBOOKS: &str = "https://runbooks.example.org/httplog-exporter/";
+
 /// Checks pages that the program, its rules and its units name, such as `docs/web.md#names`.
 #[test]
 fn every_page_that_the_project_names_exists() {
