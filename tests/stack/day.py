@@ -273,7 +273,7 @@ def notify(folder):
 
 
 def shortened(url):
-    """The shipped configuration with short waits, whose receivers are one of this test; pages are told by their receiver."""
+    """The shipped configuration with short waits; only the messages to `oncall` are sent, to this test."""
     config = yaml.safe_load((ROOT / "deploy/alertmanager/alertmanager.yml").read_text())
     config["global"] = {}
     config["templates"] = [str(ROOT / "deploy/alertmanager/templates/*.tmpl")]
