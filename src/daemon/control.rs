@@ -142,7 +142,7 @@ impl Control {
     }
 
     /// Returns the latest heartbeat.
-    pub(super) fn heartbeat(&self) -> Heartbeat {
+    pub(super) fn latest_heartbeat(&self) -> Heartbeat {
         Heartbeat {
             thread: Supervised::Worker(self.number),
             due: Duration::from_micros(self.due_micros.load(Ordering::Relaxed)),

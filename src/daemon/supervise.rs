@@ -151,7 +151,7 @@ impl Daemon {
 
     /// Logs which threads are stuck, and returns whether one is.
     fn report_stuck(&self, watchdog: &mut Watchdog) -> bool {
-        let beats = self.workers.heartbeats();
+        let beats = self.workers.latest_heartbeats();
         let stuck = watchdog.check(self.clock.monotonic(), &beats);
         for beat in &stuck {
             self.workers.report_stuck(*beat);

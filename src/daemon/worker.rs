@@ -148,8 +148,8 @@ impl Worker {
     }
 
     /// Returns the latest heartbeat of the thread.
-    pub(super) fn heartbeat(&self) -> Heartbeat {
-        self.control.heartbeat()
+    pub(super) fn latest_heartbeat(&self) -> Heartbeat {
+        self.control.latest_heartbeat()
     }
 }
 

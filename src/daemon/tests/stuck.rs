@@ -44,8 +44,8 @@ impl Timeless {
     }
 
     /// Returns the only heartbeat.
-    fn heartbeat(&self) -> Heartbeat {
-        let beats = self.daemon.workers.heartbeats();
+    fn latest_heartbeat(&self) -> Heartbeat {
+        let beats = self.daemon.workers.latest_heartbeats();
         assert_eq!(beats.len(), 1);
         beats[0]
     }
@@ -55,9 +55,9 @@ impl Timeless {
         until("at rest", || {
             self.clock.advance(Duration::from_secs(2));
             self.shards.threads()[0].waker.wake();
-            self.heartbeat().due > self.clock.monotonic() + Duration::from_secs(50)
+            self.latest_heartbeat().due > self.clock.monotonic() + Duration::from_secs(50)
         });
-        self.heartbeat()
+        self.latest_heartbeat()
     }
 
     /// Returns the time that has passed when a thread without a further heartbeat is found to be stuck.
@@ -93,13 +93,13 @@ fn a_worker_that_is_woken_and_hangs_is_stuck() {
     timeless.until_at_rest();
     let shard = timeless.shards.all().remove(0);
     let held = timeless.site.hold_up(&shard);
-    let beat = timeless.heartbeat();
+    let beat = timeless.latest_heartbeat();
     for timeout in TIMEOUTS {
         let found = timeless.found_after(timeout, beat);
         assert!(found <= timeout, "{timeout:?}: {found:?}");
     }
     drop(held);
-    until("going on", || timeless.heartbeat().due > beat.due);
+    until("going on", || timeless.latest_heartbeat().due > beat.due);
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn a_reload_that_hangs_is_stuck() {
     });
     reload(&mut timeless.daemon);
     drive(&mut timeless.daemon, "applying", Workers::is_applying);
-    let beat = timeless.heartbeat();
+    let beat = timeless.latest_heartbeat();
     assert_eq!(beat.thread, Supervised::Reload);
     for timeout in TIMEOUTS {
         let found = timeless.found_after(timeout, beat);
@@ -125,5 +125,5 @@ fn a_reload_that_hangs_is_stuck() {
     drive(&mut timeless.daemon, "applied", |workers| {
         !workers.is_reloading()
     });
-    assert_ne!(timeless.heartbeat().thread, Supervised::Reload);
+    assert_ne!(timeless.latest_heartbeat().thread, Supervised::Reload);
 }

@@ -10,8 +10,8 @@ use crate::daemon::worker::{Worker, snapshots};
 
 impl Workers {
     /// Returns the latest heartbeats of the workers, and of the thread that applies a configuration.
-    pub(in crate::daemon) fn heartbeats(&self) -> Vec<Heartbeat> {
-        let workers = self.running.iter().map(Worker::heartbeat);
+    pub(in crate::daemon) fn latest_heartbeats(&self) -> Vec<Heartbeat> {
+        let workers = self.running.iter().map(Worker::latest_heartbeat);
         let reload = match self.reload {
             Some(Reload::Applying { due, .. }) => Some(Heartbeat {
                 thread: Supervised::Reload,
