@@ -220,7 +220,7 @@ fn a_slow_view_alerts_slack_and_mail_and_is_resolved_within_a_minute() {
         ALERT,
         "(nginx on ",
         "What to do:",
-        "docs/monitoring.md#",
+        "https://runbooks.example.org/httplog-exporter/monitoring.md#",
     ];
     while_requesting(&site, &["/slow/"], || {
         for receiver in [&slack, &mail] {
