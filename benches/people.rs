@@ -108,6 +108,14 @@ fn cost(c: &mut Criterion) {
             black_box(html.len())
         });
     });
+    let status = make();
+    c.bench_function("page of a status of 500 routes", |bencher| {
+        bencher.iter(|| {
+            html.clear();
+            page::write(&status, Language::English, &links, &mut html);
+            black_box(html.len())
+        });
+    });
     c.bench_function("status of 500 routes", |bencher| {
         bencher.iter(|| black_box(make()));
     });

@@ -13,6 +13,7 @@ impl Html {
     }
 
     /// Appends markup of the page's own.
+    #[inline]
     pub(super) fn raw(&mut self, markup: &str) -> &mut Self {
         self.0.push_str(markup);
         self
@@ -44,8 +45,14 @@ impl Html {
     }
 
     /// Appends a whole number without separators.
+    #[inline]
     pub(super) fn number(&mut self, number: u64) -> &mut Self {
-        self.raw(itoa::Buffer::new().format(number))
+        match u8::try_from(number) {
+            // Most numbers of a chart.
+            Ok(digit @ 0..10) => self.0.push(char::from(b'0' + digit)),
+            _ => self.0.push_str(itoa::Buffer::new().format(number)),
+        }
+        self
     }
 
     pub(super) fn into_string(self) -> String {
