@@ -462,7 +462,7 @@ fn a_rotated_file_that_is_overwritten_with_the_log_before_the_next_scan_is_known
 fn config() -> ProptestConfig {
     let given = ProptestConfig::default();
     ProptestConfig {
-        cases: std::env::var("PROPTEST_CASES").map_or(2_000, |_| given.cases),
+        cases: std::env::var("PROPTEST_CASES").map_or(500, |_| given.cases),
         rng_seed: match given.rng_seed {
             RngSeed::Random => RngSeed::Fixed(1),
             chosen @ RngSeed::Fixed(_) => chosen,

@@ -24,7 +24,10 @@ use super::{FileSource, Progress, ReadBuffer, Start};
 use crate::clock::ManualClock;
 use crate::model::SecretKey;
 
-const SEEDS: u64 = 2_000;
+/// Seeds of an ordinary run; `SEEDS=FROM..TO` plays others.
+const SEEDS: u64 = 700;
+/// Seeds among which one finds each planted fault.
+const FAULT_SEEDS: u64 = 2_000;
 const OPERATIONS: usize = 200;
 
 /// Makes the history of a seed.
@@ -74,12 +77,18 @@ fn the_same_on_a_real_file_system() {
 
 /// Expects one of the seeds to find a planted fault.
 fn finds(fault: Fault) {
+    finds_from(fault, 0);
+}
+
+/// Does the same, and begins with this seed, which saves the search while the histories stay as they are.
+fn finds_from(fault: Fault, first: u64) {
     plant(Some(fault));
-    let found = (0..SEEDS).find(|seed| {
+    let found = (first..FAULT_SEEDS).chain(0..first).find(|seed| {
         let (setting, operations) = history(*seed, OPERATIONS);
         in_memory(setting, &operations).is_err()
     });
     plant(None);
+    println!("{fault:?}: seed {found:?}");
     assert!(found.is_some(), "{fault:?} was not found");
 }
 
@@ -130,7 +139,7 @@ fn a_follower_that_forgets_with_time_is_found() {
 
 #[test]
 fn a_follower_that_does_not_check_the_ends_of_archives_is_found() {
-    finds(Fault::NoArchiveTail);
+    finds_from(Fault::NoArchiveTail, 315);
 }
 
 #[test]
@@ -151,7 +160,12 @@ fn a_follower_that_forgets_files_that_are_gone_after_a_restart_is_found() {
 #[test]
 fn a_follower_that_leaves_out_a_part_of_its_state_is_found() {
     for part in Part::SIMULATED {
-        finds(Fault::NotSaved(part));
+        let first = match part {
+            Part::Floors => 865,
+            Part::Archives => 1_684,
+            _ => 0,
+        };
+        finds_from(Fault::NotSaved(part), first);
     }
 }
 
