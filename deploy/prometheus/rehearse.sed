@@ -5,4 +5,4 @@
 # Thresholds are unchanged. For a Prometheus that scrapes and evaluates every second.
 s/\[([0-9]+)m\]/[\1s]/g
 s/ offset ([0-9]+)m/ offset \1s/g
-s/^( *(keep_firing_)?for: [0-9]+)m$/\1s/
+s/^( *(interval|(keep_firing_)?for): [0-9]+)m$/\1s/
