@@ -82,6 +82,8 @@ fn a_pause_of_the_process_is_not_taken_for_a_stuck_thread() {
         idle.clock.advance(Duration::from_secs(pause));
         idle.daemon.signal(Signal::CONT);
         idle.manager.receive_alive();
+        // On a busy machine, the workers go on a little later than the watchdog.
+        until_rested(idle.daemon.id(), WORKERS);
         idle.pass();
     }
     idle.end();

@@ -40,7 +40,9 @@ fn expanded(expr: &str) -> String {
     [" offset 1d", " offset 23h30m", " offset 1w"]
         .into_iter()
         .fold(expanded, |text, offset| text.replace(offset, ""))
+        // Numbers of events below which alerts do not fire.
         .replace(">= 30", ">= 0")
+        .replace(">= 10", ">= 0")
 }
 
 /// Returns the labels in a legend: `source` and `instance` of `{{source}} on {{instance}}`.
