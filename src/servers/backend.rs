@@ -112,8 +112,8 @@ fn counted_twice(fronts: &[Source]) -> Option<String> {
     let names: Vec<_> = fronts.map(|front| &*front.name).collect();
     (!names.is_empty()).then(|| {
         format!(
-            "Its requests are also in the log of {}: a set without the label `source`, such as django, belongs into the `sets` of\n\
-             one of them, not into metrics.sets, or each request counts twice.",
+            "Its requests are also in the log of {}: a set without the label `source`, such as django, belongs in the `sets` of\n\
+             one of them, not in metrics.sets, or each request counts twice.",
             names.join(", ")
         )
     })

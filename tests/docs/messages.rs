@@ -143,7 +143,7 @@ fn distinctive(message: &str) -> Option<String> {
 #[derive(Default)]
 struct Speech {
     said: BTreeSet<String>,
-    /// Whether every literal counts: in a function that displays an event.
+    /// True if every literal counts: in a function that displays an event.
     everything: bool,
 }
 
