@@ -97,7 +97,7 @@ fn imports_respect_the_layers() {
     let layers = layers();
     let mut seen = BTreeSet::new();
     for file in shipped_files() {
-        let Some(module) = top(&file) else { continue };
+        let Some(module) = top(file) else { continue };
         let allowed = layers
             .get(module)
             .unwrap_or_else(|| panic!("{module} is missing from ARCHITECTURE.md"));
@@ -120,7 +120,7 @@ fn imports_respect_the_layers() {
 
 #[test]
 fn every_source_file_is_compiled() {
-    let shipped: BTreeSet<PathBuf> = shipped_files().into_iter().map(|file| file.path).collect();
+    let shipped: BTreeSet<&PathBuf> = shipped_files().iter().map(|file| &file.path).collect();
     for path in rust_files(Path::new("src")) {
         let is_test = path
             .iter()
@@ -141,8 +141,8 @@ fn files_are_short() {
         "CONTRIBUTING.md lacks: {limit}"
     );
     let shipped = shipped_files()
-        .into_iter()
-        .map(|file| (file.path, file.shipped));
+        .iter()
+        .map(|file| (file.path.clone(), file.shipped.clone()));
     let tests = rust_files(Path::new("tests")).into_iter().map(|path| {
         let text = fs::read_to_string(root().join(&path)).unwrap();
         (path, text)
@@ -156,7 +156,7 @@ fn files_are_short() {
 
 #[test]
 fn files_do_not_depend_on_each_other_in_circles() {
-    let circles = graph::circles(&graph::edges(&shipped_files()));
+    let circles = graph::circles(&graph::edges(shipped_files()));
     let excused = CIRCLES
         .iter()
         .map(|(files, _)| files.iter().map(PathBuf::from).collect());
@@ -171,8 +171,8 @@ fn files_do_not_depend_on_each_other_in_circles() {
 fn every_file_begins_with_its_purpose() {
     let tests = rust_files(Path::new("tests")).into_iter();
     for path in shipped_files()
-        .into_iter()
-        .map(|file| file.path)
+        .iter()
+        .map(|file| file.path.clone())
         .chain(tests)
     {
         let text = fs::read_to_string(root().join(&path)).unwrap();
@@ -188,9 +188,9 @@ fn every_file_begins_with_its_purpose() {
 fn the_core_has_no_edges() {
     let core = core_modules();
     for file in shipped_files() {
-        if top(&file).is_some_and(|module| core.contains(module)) {
+        if top(file).is_some_and(|module| core.contains(module)) {
             for edge in EDGES {
-                let is_named = code(&file).any(|line| line.contains(edge));
+                let is_named = code(file).any(|line| line.contains(edge));
                 assert!(!is_named, "{} names {edge}", file.path.display());
             }
         }

@@ -84,7 +84,8 @@ impl<'f> Scope<'f> {
             imported: BTreeMap::new(),
             named: Vec::new(),
         };
-        for item in &file.syntax.items {
+        let syntax = file.syntax();
+        for item in &syntax.items {
             let name = match item {
                 Item::Const(item) => &item.ident,
                 Item::Enum(item) => &item.ident,
@@ -99,7 +100,7 @@ impl<'f> Scope<'f> {
             };
             scope.defined.insert(name.to_string());
         }
-        scope.visit_file(&file.syntax);
+        scope.visit_file(&syntax);
         scope
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::spanned::Spanned;
@@ -18,8 +19,14 @@ pub struct SourceFile {
     pub module: Vec<String>,
     /// The file's text without test items.
     pub shipped: String,
-    /// The parsed text without test items.
-    pub syntax: syn::File,
+}
+
+impl SourceFile {
+    /// Parses the text without test items.
+    pub fn syntax(&self) -> syn::File {
+        syn::parse_file(&self.shipped)
+            .unwrap_or_else(|error| panic!("{} without its tests: {error}", self.path.display()))
+    }
 }
 
 /// The package's root.
@@ -28,13 +35,17 @@ pub fn root() -> &'static Path {
 }
 
 /// Returns every file that is compiled into the library or the program, in the order of their paths.
-pub fn shipped_files() -> Vec<SourceFile> {
-    let mut files = Vec::new();
-    for start in ["src/lib.rs", "src/main.rs"] {
-        collect(Path::new(start), Vec::new(), &mut files);
-    }
-    files.sort_by(|a, b| a.path.cmp(&b.path));
-    files
+/// They are read once, for all tests.
+pub fn shipped_files() -> &'static [SourceFile] {
+    static FILES: LazyLock<Vec<SourceFile>> = LazyLock::new(|| {
+        let mut files = Vec::new();
+        for start in ["src/lib.rs", "src/main.rs"] {
+            collect(Path::new(start), Vec::new(), &mut files);
+        }
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        files
+    });
+    &FILES
 }
 
 /// Returns every Rust file below `folder`, sorted, with paths relative to the package's root.
@@ -116,16 +127,18 @@ fn is_colon(token: &TokenTree) -> bool {
 
 fn collect(path: &Path, module: Vec<String>, files: &mut Vec<SourceFile>) {
     let text = fs::read_to_string(root().join(path)).unwrap();
-    let shipped = without_tests(&text);
-    let syntax = syn::parse_file(&shipped)
-        .unwrap_or_else(|error| panic!("{} without its tests: {error}", path.display()));
+    let file = SourceFile {
+        path: path.to_path_buf(),
+        module,
+        shipped: without_tests(&text),
+    };
     let name = path.file_name().unwrap();
-    let folder = if name == "mod.rs" || module.is_empty() {
+    let folder = if name == "mod.rs" || file.module.is_empty() {
         path.with_file_name("")
     } else {
         path.with_extension("")
     };
-    for item in &syntax.items {
+    for item in &file.syntax().items {
         let Item::Mod(child) = item else { continue };
         if child.content.is_some() {
             continue;
@@ -138,15 +151,10 @@ fn collect(path: &Path, module: Vec<String>, files: &mut Vec<SourceFile>) {
         } else {
             inside
         };
-        let module = module.iter().cloned().chain([name]).collect();
+        let module = file.module.iter().cloned().chain([name]).collect();
         collect(&path, module, files);
     }
-    files.push(SourceFile {
-        path: path.to_path_buf(),
-        module,
-        shipped,
-        syntax,
-    });
+    files.push(file);
 }
 
 /// Line ranges of items, members and statements under `#[cfg(test)]`.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use regex::Regex;
+use regex::{Regex, RegexSet};
 
 use crate::source::root;
 
@@ -70,6 +70,7 @@ pub fn retired_words() -> Vec<String> {
         .iter()
         .map(|(word, remedy)| (Regex::new(word).unwrap(), *remedy))
         .collect();
+    let any = RegexSet::new(RETIRED.iter().map(|(word, _)| word)).unwrap();
     let mut found = Vec::new();
     for path in READ.iter().flat_map(|path| texts(Path::new(path))) {
         // Files that are not UTF-8 are images.
@@ -79,7 +80,8 @@ pub fn retired_words() -> Vec<String> {
         // The name of a Unix user.
         let text = text.replace("--reuid nobody", "");
         for (line, number) in text.lines().zip(1..) {
-            for (word, remedy) in &retired {
+            for at in &any.matches(line) {
+                let (word, remedy) = &retired[at];
                 if let Some(word) = word.find(line) {
                     let (path, word) = (path.display(), word.as_str());
                     found.push(format!("{path}:{number}: `{word}`; write: {remedy}"));
