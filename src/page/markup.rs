@@ -47,12 +47,7 @@ impl Html {
     /// Appends a whole number without separators.
     #[inline]
     pub(super) fn number(&mut self, number: u64) -> &mut Self {
-        match u8::try_from(number) {
-            // Most numbers of a chart.
-            Ok(digit @ 0..10) => self.0.push(char::from(b'0' + digit)),
-            _ => self.0.push_str(itoa::Buffer::new().format(number)),
-        }
-        self
+        self.raw(itoa::Buffer::new().format(number))
     }
 
     pub(super) fn into_string(self) -> String {
