@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::markdown::{blocks_and_lines, markdown, root, without_code};
+use crate::markdown::{blocks_and_lines, files, markdown, root, without_code};
 
 /// Largest picture in the documentation, in bytes.
 const PICTURE_BYTES: u64 = 512 * 1024;
@@ -196,18 +196,4 @@ fn every_page_that_the_project_names_exists() {
         }
     }
     assert!(seen > 20, "only {seen} pages are named");
-}
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap();
-    let paths = entries.map(|entry| entry.unwrap().path());
-    paths
-        .flat_map(|path| {
-            if path.is_dir() {
-                files(&path)
-            } else {
-                vec![path]
-            }
-        })
-        .collect()
 }

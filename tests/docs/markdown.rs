@@ -1,6 +1,7 @@
-//! Parses pages of the documentation.
+//! Finds and parses pages of the documentation.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -93,22 +94,28 @@ pub fn without_code(line: &str) -> String {
 
 /// Returns every Markdown file below a directory.
 pub fn markdown(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let entry = entry.unwrap();
-        let (path, name) = (
-            entry.path(),
-            entry.file_name().to_string_lossy().into_owned(),
-        );
-        if name.starts_with('.') || name == "target" || name == "node_modules" {
-            continue;
-        }
-        if entry.file_type().unwrap().is_dir() {
-            files.extend(markdown(&path));
-        } else if path.extension().is_some_and(|end| end == "md") {
-            files.push(path);
-        }
+    let is_markdown = |path: &PathBuf| path.extension().is_some_and(|end| end == "md");
+    files(folder).into_iter().filter(is_markdown).collect()
+}
+
+/// Returns every file below a directory, or the file itself; without those that Git ignores, and hidden ones.
+pub fn files(path: &Path) -> Vec<PathBuf> {
+    if !path.is_dir() {
+        return vec![path.to_path_buf()];
     }
-    files.sort();
-    files
+    let names = fs::read_dir(path)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name());
+    let is_ours = |name: &OsString| {
+        let is_ignored = ["target", "node_modules", "__pycache__"]
+            .iter()
+            .any(|it| name == it);
+        !is_ignored && !name.to_string_lossy().starts_with('.')
+    };
+    let mut names: Vec<_> = names.filter(is_ours).collect();
+    names.sort();
+    names
+        .iter()
+        .flat_map(|name| files(&path.join(name)))
+        .collect()
 }

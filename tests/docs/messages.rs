@@ -10,7 +10,7 @@ use httplog_exporter::source::{FILE_GAP_REASONS, STREAM_GAP_REASONS};
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 
-use crate::markdown::{blocks_and_lines, root, rows, text};
+use crate::markdown::{blocks_and_lines, files, root, rows, text};
 
 const TROUBLESHOOTING: &str = "docs/troubleshooting.md";
 /// Files and folders whose messages an operator reads: in the log, or when a start fails.
@@ -81,7 +81,7 @@ fn every_message_has_its_row() {
     let page = plain(&text(TROUBLESHOOTING));
     let mut missing = BTreeSet::new();
     let mut seen = 0;
-    for path in SPEAKERS.iter().flat_map(|path| sources(&root().join(path))) {
+    for path in SPEAKERS.iter().flat_map(|path| sources(path)) {
         let file = syn::parse_file(&fs::read_to_string(&path).unwrap()).unwrap();
         let mut speech = Speech::default();
         speech.visit_file(&file);
@@ -99,19 +99,16 @@ fn every_message_has_its_row() {
     assert!(seen > 60, "only {seen} messages");
 }
 
-/// Returns the source files below a path, without tests.
-fn sources(path: &Path) -> Vec<PathBuf> {
-    let is_test = path.ends_with("tests") || path.ends_with("tests.rs");
-    if is_test {
-        return Vec::new();
-    }
-    if path.is_dir() {
-        let entries = fs::read_dir(path).unwrap();
-        return entries
-            .flat_map(|entry| sources(&entry.unwrap().path()))
-            .collect();
-    }
-    vec![path.to_path_buf()]
+/// Returns the source files of a file or folder of the project, without tests.
+fn sources(path: &str) -> Vec<PathBuf> {
+    let is_test = |file: &Path| {
+        let inside = file.strip_prefix(root()).unwrap();
+        inside
+            .iter()
+            .any(|part| part == "tests" || part == "tests.rs")
+    };
+    let files = files(&root().join(path)).into_iter();
+    files.filter(|file| !is_test(file)).collect()
 }
 
 /// Returns a text without back-quotes, each white space a blank.
