@@ -54,8 +54,13 @@ pub fn options(dir: &Path, folder: &str) -> [String; 2] {
     ]
 }
 
-/// Asserts that these consoles show data in every panel, and no series without a name.
-pub fn have_data(prometheus: &Prometheus, names: &[&str]) {
+/// Asserts that the consoles that [`options`] has installed in a directory show data in every panel, and no series without a name.
+pub fn have_data(prometheus: &Prometheus, dir: &Path) {
+    let installed = fs::read_dir(dir.join("consoles")).unwrap();
+    let names: Vec<_> = installed
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(names.len(), 3, "{names:?}");
     for name in names {
         let page = prometheus
             .page(&format!("/consoles/{name}?source=nginx"))
