@@ -10,13 +10,13 @@ use httplog_exporter::clock::{Clock as _, SystemClock};
 
 use crate::support::{project, run_command, until};
 
-/// Number of waits of a thread after which it has noticed the time, done what was due, and waits again: one may have
+/// Number of waits of a thread after which it has read the time, done what was due, and waits again: one may have
 /// begun before, and one may be for a lock.
 const WAITS: u64 = 4;
 
 /// The time that programs see which preload it.
 pub struct FastClock {
-    library: PathBuf,
+    preloaded: PathBuf,
     pairs: File,
     number: u64,
     ahead: Duration,
@@ -25,17 +25,17 @@ pub struct FastClock {
 impl FastClock {
     /// Makes a clock that is not shifted yet, in a directory.
     pub fn new(dir: &Path) -> Self {
-        let (library, pairs) = (dir.join("clock.so"), dir.join("clock"));
+        let (preloaded, pairs) = (dir.join("clock.so"), dir.join("clock"));
         let mut compiler = Command::new("cc");
         compiler
             .args(["-shared", "-fPIC", "-O2", "-o"])
-            .arg(&library)
+            .arg(&preloaded)
             .arg(format!("-DCLOCK=\"{}\"", pairs.display()))
             .arg(project("tests/clock.c"));
         run_command(compiler, "").succeeded();
         fs::write(&pairs, [0; 4096]).unwrap();
         Self {
-            library,
+            preloaded,
             pairs: File::options().write(true).open(pairs).unwrap(),
             number: 0,
             ahead: Duration::ZERO,
@@ -44,7 +44,7 @@ impl FastClock {
 
     /// Makes a command use this clock.
     pub fn govern(&self, command: &mut Command) {
-        command.env("LD_PRELOAD", &self.library);
+        command.env("LD_PRELOAD", &self.preloaded);
     }
 
     /// Moves the time forward.
@@ -65,7 +65,7 @@ impl FastClock {
     }
 }
 
-/// Waits until all threads of this name have noticed the time, and wait again.
+/// Waits until all threads of this name have read the time, and wait again.
 pub fn until_rested(process: u32, name: &str) {
     let before = waits(process, name);
     assert!(!before.is_empty(), "no thread {name}");
