@@ -19,6 +19,8 @@ pub(super) struct BucketHistory {
     slots: Vec<u32>,
     /// Place of the present slot.
     at: usize,
+    /// Sum of all slots.
+    hour: Vec<u64>,
 }
 
 impl BucketHistory {
@@ -32,6 +34,7 @@ impl BucketHistory {
                 totals: vec![0; buckets],
                 next: vec![0; buckets],
                 slots: vec![0; SLOTS * buckets],
+                hour: vec![0; buckets],
                 at: self.at,
             };
         }
@@ -44,7 +47,10 @@ impl BucketHistory {
     pub(super) fn begin(&mut self) {
         self.at = (self.at + 1) % SLOTS;
         let buckets = self.totals.len();
-        self.slots[self.at * buckets..][..buckets].fill(0);
+        let oldest = &mut self.slots[self.at * buckets..][..buckets];
+        for (sum, count) in self.hour.iter_mut().zip(oldest) {
+            *sum -= u64::from(std::mem::take(count));
+        }
     }
 
     /// Replaces the totals by the sum of the histograms that were noted. Returns the p95 of the growth, in the histogram's unit, or 0
@@ -64,8 +70,11 @@ impl BucketHistory {
         let mut p95 = 0;
         if !is_base {
             let slot = &mut self.slots[self.at * buckets..][..buckets];
-            for (cell, grown) in slot.iter_mut().zip(&self.totals) {
-                *cell = cell.saturating_add(u32::try_from(*grown).unwrap_or(u32::MAX));
+            let cells = slot.iter_mut().zip(&mut self.hour);
+            for ((cell, sum), grown) in cells.zip(&self.totals) {
+                let before = *cell;
+                *cell = before.saturating_add(u32::try_from(*grown).unwrap_or(u32::MAX));
+                *sum += u64::from(*cell - before);
             }
             p95 = quantile(&self.bounds, &self.totals, 95).map_or(0, rounded);
         }
@@ -74,27 +83,14 @@ impl BucketHistory {
         p95
     }
 
-    /// Returns the observations of the last hour by bucket.
-    fn counts(&self) -> Vec<u64> {
-        let buckets = self.totals.len();
-        let mut counts = vec![0; buckets];
-        for slot in self.slots.chunks(buckets.max(1)) {
-            for (count, grown) in counts.iter_mut().zip(slot) {
-                *count += u64::from(*grown);
-            }
-        }
-        counts
-    }
-
     /// Returns the number of observations of the last hour.
     pub(super) fn observations(&self) -> u64 {
-        self.slots.iter().map(|count| u64::from(*count)).sum()
+        self.hour.iter().sum()
     }
 
     /// Returns quantiles of the last hour, in seconds; `None` without an observation.
     pub(super) fn quantiles(&self) -> Option<Quantiles> {
-        let counts = self.counts();
-        let seconds = |percent| Some(quantile(&self.bounds, &counts, percent)? / 1e6);
+        let seconds = |percent| Some(quantile(&self.bounds, &self.hour, percent)? / 1e6);
         Some(Quantiles {
             p50: seconds(50)?,
             p95: seconds(95)?,
@@ -123,17 +119,18 @@ fn quantile(bounds: &[u64], counts: &[u64], percent: u64) -> Option<f64> {
     if total == 0 {
         return None;
     }
-    let rank = total as f64 * percent as f64 / 100.0;
-    let (mut below, mut lower) = (0.0, 0.0);
-    for (bound, count) in bounds.iter().zip(counts) {
-        let (upper, count) = (*bound as f64, *count as f64);
-        if count > 0.0 && below + count >= rank {
-            return Some(lower + (upper - lower) * (rank - below) / count);
+    let rank = total * percent;
+    let (mut below, mut lower) = (0, 0);
+    for (upper, count) in bounds.iter().zip(counts) {
+        let reached = below + 100 * count;
+        if *count > 0 && reached >= rank {
+            let part = (rank - below) as f64 / (100 * count) as f64;
+            return Some(lower as f64 + (upper - lower) as f64 * part);
         }
-        below += count;
-        lower = upper;
+        below = reached;
+        lower = *upper;
     }
-    Some(lower)
+    Some(lower as f64)
 }
 
 #[cfg(test)]
