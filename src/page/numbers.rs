@@ -1,7 +1,5 @@
 //! Numbers as a language writes them.
 
-use std::fmt::Write as _;
-
 use crate::model::Language;
 
 /// Writes numbers of a language.
@@ -17,12 +15,12 @@ impl Numbers {
             Language::English => ',',
             Language::French => '\u{202f}',
         };
+        let (first, rest) = digits.split_at((digits.len() - 1) % 3 + 1);
         let mut text = String::with_capacity(digits.len() + digits.len());
-        for (at, digit) in digits.chars().enumerate() {
-            if at > 0 && (digits.len() - at).is_multiple_of(3) {
-                text.push(separator);
-            }
-            text.push(digit);
+        text.push_str(first);
+        for at in (0..rest.len()).step_by(3) {
+            text.push(separator);
+            text.push_str(&rest[at..at + 3]);
         }
         text
     }
@@ -34,11 +32,24 @@ impl Numbers {
             size if size >= 9.995 => 1,
             _ => 2,
         };
-        let mut text = String::new();
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{number:.decimals$}");
-        if self.0 == Language::French {
-            text = text.replace('.', ",");
+        let unit = [1_u32, 10, 100][decimals];
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "shown numbers are not negative; `as` saturates"
+        )]
+        let scaled = (number * f64::from(unit)).round() as u64;
+        let mut digits = itoa::Buffer::new();
+        let mut text = String::with_capacity(16);
+        text.push_str(digits.format(scaled / u64::from(unit)));
+        if decimals > 0 {
+            text.push(match self.0 {
+                Language::English => '.',
+                Language::French => ',',
+            });
+            // The first digit of this number is not shown, so that zeros before the others are.
+            let fraction = scaled % u64::from(unit) + u64::from(unit);
+            text.push_str(&digits.format(fraction)[1..]);
         }
         text
     }
@@ -46,10 +57,10 @@ impl Numbers {
     /// Returns a duration given in seconds.
     pub(super) fn duration(self, seconds: f64) -> String {
         if seconds < 0.9995 {
-            return format!("{} ms", self.decimal(seconds * 1e3));
+            return self.decimal(seconds * 1e3) + " ms";
         }
         if seconds < 119.5 {
-            return format!("{} s", self.decimal(seconds));
+            return self.decimal(seconds) + " s";
         }
         let minutes = seconds / 60.0;
         if minutes < 119.5 {
@@ -102,8 +113,8 @@ impl Numbers {
             part as f64 / whole as f64 * 100.0
         };
         match self.0 {
-            Language::English => format!("{}%", self.decimal(share)),
-            Language::French => format!("{}\u{202f}%", self.decimal(share)),
+            Language::English => self.decimal(share) + "%",
+            Language::French => self.decimal(share) + "\u{202f}%",
         }
     }
 
@@ -152,6 +163,14 @@ mod tests {
         assert_eq!(
             (en.decimal(0.0), fr.decimal(12.34)),
             ("0.00".into(), "12,3".into())
+        );
+        assert_eq!(
+            (en.decimal(9.05), en.decimal(9.996)),
+            ("9.05".into(), "10.0".into())
+        );
+        assert_eq!(
+            (en.decimal(99.96), en.decimal(f64::NAN)),
+            ("100".into(), "0.00".into())
         );
         assert_eq!(en.duration(0.0123), "12.3 ms");
         assert_eq!(fr.duration(2.5), "2,50 s");
