@@ -13,7 +13,7 @@ pub(super) const STACK_COLUMNS: usize = 120;
 
 /// Appends a chart of numbers over time; those of `front` stand before the others. Nothing is appended if all are 0.
 pub(super) fn spark(numbers: &[u32], front: &[u32], class: &str, html: &mut Html) {
-    let greatest = numbers.iter().copied().max().unwrap_or_default();
+    let greatest = numbers.iter().copied().fold(0, u32::max);
     if greatest == 0 {
         return;
     }
@@ -21,17 +21,21 @@ pub(super) fn spark(numbers: &[u32], front: &[u32], class: &str, html: &mut Html
         "<svg class=\"spark\" aria-hidden=\"true\" preserveAspectRatio=\"none\" viewBox=\"0 0 ",
     );
     html.number(numbers.len() as u64).raw(" 20\">");
-    let heights = |numbers: &[u32]| {
-        let numbers = numbers.iter();
-        let heights =
-            numbers.map(|number| scaled(u64::from(*number), greatest.into(), SPARK_HEIGHT));
-        heights.collect::<Vec<_>>()
-    };
-    area(&heights(numbers), SPARK_HEIGHT, class, html);
+    spark_area(numbers, greatest, class, html);
     if front.iter().any(|number| *number > 0) {
-        area(&heights(front), SPARK_HEIGHT, "bad", html);
+        spark_area(front, greatest, "bad", html);
     }
     html.raw("</svg>");
+}
+
+fn spark_area(numbers: &[u32], greatest: u32, class: &str, html: &mut Html) {
+    // A fixed-point factor with 32 binary places instead of a division for each number.
+    let factor = (u64::from(SPARK_HEIGHT) << 32) / u64::from(greatest);
+    let height = |number: &u32| {
+        let height = (u64::from(*number) * factor).div_ceil(1 << 32);
+        u32::try_from(height).unwrap_or(SPARK_HEIGHT)
+    };
+    area(numbers.iter().map(height), SPARK_HEIGHT, class, html);
 }
 
 /// Appends a chart of several lists of numbers over time, each standing on those before it. The class of each is `c0`, `c1` and so on.
@@ -49,16 +53,9 @@ pub(super) fn stack(lists: &[Vec<u64>], html: &mut Html) {
     let mut tops = sums;
     for (place, list) in lists.iter().enumerate().rev() {
         if list.iter().any(|number| *number > 0) {
-            let heights: Vec<u32> = tops
-                .iter()
-                .map(|top| scaled(*top, greatest, STACK_HEIGHT))
-                .collect();
-            area(
-                &heights,
-                STACK_HEIGHT,
-                CLASSES[place.min(CLASSES.len() - 1)],
-                html,
-            );
+            let heights = tops.iter().map(|top| scaled(*top, greatest));
+            let class = CLASSES[place.min(CLASSES.len() - 1)];
+            area(heights, STACK_HEIGHT, class, html);
         }
         for (top, number) in tops.iter_mut().zip(list) {
             *top -= number;
@@ -70,30 +67,29 @@ pub(super) fn stack(lists: &[Vec<u64>], html: &mut Html) {
 const CLASSES: [&str; 6] = ["c0", "c1", "c2", "c3", "c4", "c5"];
 
 /// Returns a height for a number; one that is not 0 is visible.
-fn scaled(number: u64, greatest: u64, height: u32) -> u32 {
+fn scaled(number: u64, greatest: u64) -> u32 {
     let scaled = number
-        .saturating_mul(height.into())
+        .saturating_mul(STACK_HEIGHT.into())
         .div_ceil(greatest.max(1));
-    u32::try_from(scaled).unwrap_or(height).min(height)
+    u32::try_from(scaled).map_or(STACK_HEIGHT, |scaled| scaled.min(STACK_HEIGHT))
 }
 
 /// Appends an area of columns of these heights. Equal neighbours are one step.
-fn area(heights: &[u32], height: u32, class: &str, html: &mut Html) {
+fn area(heights: impl Iterator<Item = u32>, height: u32, class: &str, html: &mut Html) {
     html.raw("<path class=\"")
         .raw(class)
         .raw("\" d=\"M0 ")
         .number(height.into());
-    let mut at = 0;
-    while at < heights.len() {
-        let same = heights[at..]
-            .iter()
-            .take_while(|other| **other == heights[at])
-            .count();
+    let mut heights = heights.peekable();
+    while let Some(column) = heights.next() {
+        let mut same = 1;
+        while heights.next_if_eq(&column).is_some() {
+            same += 1;
+        }
         html.raw("V")
-            .number((height - heights[at]).into())
+            .number((height - column).into())
             .raw("h")
-            .number(same as u64);
-        at += same;
+            .number(same);
     }
     html.raw("V").number(height.into()).raw("z\"/>");
 }

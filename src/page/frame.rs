@@ -75,12 +75,13 @@ impl Writer<'_> {
             .raw("</p>");
         html.raw("<button type=\"button\" id=\"pause\" aria-pressed=\"false\">")
             .text(words.pause);
-        html.raw("</button><p id=\"notice\" role=\"status\" data-silence=\"")
-            .text(words.no_answer);
-        html.raw("\" data-copied=\"")
-            .text(words.copied)
-            .raw("\"></p><nav aria-label=\"");
-        html.text(words.sections).raw("\"><ul>");
+        html.raw("</button><p id=\"notice\" role=\"status\"")
+            .attribute("data-silence", &[words.no_answer])
+            .attribute("data-copy", &[words.copy])
+            .attribute("data-copied", &[words.copied])
+            .raw("></p><nav")
+            .attribute("aria-label", &[words.sections])
+            .raw("><ul>");
         for (id, heading) in [
             ("sources", words.sources),
             ("traffic", words.requests),
@@ -99,18 +100,18 @@ impl Writer<'_> {
     fn end(&mut self, links: &Links<'_>) {
         let words = self.words;
         let html = &mut self.html;
-        html.raw("</main>\n<footer><nav aria-label=\"")
-            .text(words.elsewhere)
-            .raw("\"><ul>");
+        html.raw("</main>\n<footer><nav")
+            .attribute("aria-label", &[words.elsewhere])
+            .raw("><ul>");
         for (path, name) in [
             (links.metrics, words.metrics),
             (links.status, words.status_json),
             (links.healthy, words.health),
             (links.ready, words.readiness),
         ] {
-            html.raw("<li><a href=\"")
-                .text(path)
-                .raw("\">")
+            html.raw("<li><a")
+                .attribute("href", &[path])
+                .raw(">")
                 .text(name)
                 .raw("</a></li>");
         }

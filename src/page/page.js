@@ -3,6 +3,18 @@ const notice = page.getElementById("notice");
 const pause = page.getElementById("pause");
 page.documentElement.classList.add("script");
 
+// Gives each command and query a button that copies it.
+function addButtons(root) {
+  for (const code of root.querySelectorAll("dd > code")) {
+    const button = page.createElement("button");
+    button.type = "button";
+    button.className = "copy";
+    button.textContent = notice.dataset.copy;
+    button.ariaLabel = `${notice.dataset.copy}: ${code.parentElement.previousElementSibling.textContent}`;
+    code.after(button);
+  }
+}
+
 // Makes `now` equal to `next`, and keeps the nodes that are in both, so that focus, selection and open details stay.
 function update(now, next) {
   if (now.nodeType !== next.nodeType || now.nodeName !== next.nodeName) {
@@ -54,6 +66,7 @@ async function refresh() {
     if (!answer.ok) throw new Error(answer.status);
     const next = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (pause.getAttribute("aria-pressed") === "true") return;
+    addButtons(next);
     for (const id of ["about", "content"]) update(page.getElementById(id), next.getElementById(id));
     if (page.title !== next.title) page.title = next.title;
     if (notice.textContent === notice.dataset.silence) notice.textContent = "";
@@ -61,6 +74,8 @@ async function refresh() {
     notice.textContent = notice.dataset.silence;
   }
 }
+
+addButtons(page);
 
 pause.addEventListener("click", () => {
   const isPaused = pause.getAttribute("aria-pressed") === "true";

@@ -58,16 +58,15 @@ fn write_table(to: &mut Writer<'_>) {
 
 fn write_route(to: &mut Writer<'_>, route: &Route, has_sources: bool) {
     let (words, numbers) = (to.words, to.numbers);
+    let source = route.source.as_deref().unwrap_or_default();
     to.html
-        .raw("<tr data-key=\"")
-        .text(route.source.as_deref().unwrap_or_default())
-        .raw(" ")
-        .text(&route.route)
-        .raw("\"><th scope=\"row\">")
+        .raw("<tr")
+        .attribute("data-key", &[source, " ", &route.route])
+        .raw("><th scope=\"row\">")
         .text(&route.route)
         .raw("</th>");
     if has_sources {
-        to.cell(route.source.as_deref().unwrap_or_default());
+        to.cell(source);
     }
     to.html.raw("<td>");
     spark(
@@ -100,17 +99,17 @@ fn write_route(to: &mut Writer<'_>, route: &Route, has_sources: bool) {
     to.html.raw("</td><td>");
     to.details(&route.route);
     to.fact(words.counted, &numbers.whole(route.requests_total));
-    if let Some(lines) = &route.lines {
-        to.paste(words.lines, lines);
+    let pastes = &route.pastes;
+    if let Some(lines) = pastes.lines() {
+        to.paste(words.lines, &lines);
     }
-    if let Some(lines) = route.error_lines.as_ref().filter(|_| route.errors > 0) {
-        to.paste(words.error_lines, lines);
+    if let Some(lines) = pastes.error_lines().filter(|_| route.errors > 0) {
+        to.paste(words.error_lines, &lines);
     }
-    let queries = &route.queries;
-    to.paste(words.requests_query, &queries.requests);
-    to.paste(words.errors_query, &queries.errors);
-    if let Some(query) = &queries.durations {
-        to.paste(words.p95_query, query);
+    to.paste(words.requests_query, &pastes.requests_query());
+    to.paste(words.errors_query, &pastes.errors_query());
+    if let Some(query) = pastes.p95_query() {
+        to.paste(words.p95_query, &query);
     }
     to.end_details();
     to.html.raw("</td></tr>");
@@ -155,7 +154,7 @@ fn write_queues(to: &mut Writer<'_>) {
         to.number_cell(busy.as_deref().unwrap_or("–"));
         to.html.raw("<td>");
         to.details(&queue.source);
-        to.paste(words.p95_query, &queue.query);
+        to.paste(words.p95_query, &[&queue.query]);
         to.end_details();
         to.html.raw("</td></tr>");
     }

@@ -35,10 +35,9 @@ fn write_source(to: &mut Writer<'_>, source: &Source) {
         SourceState::Failing => "error",
     };
     to.html
-        .raw("<tr data-key=\"")
-        .text(&source.name)
-        .raw("\"><th scope=\"row\">");
-    to.html
+        .raw("<tr")
+        .attribute("data-key", &[&source.name])
+        .raw("><th scope=\"row\">")
         .text(&source.name)
         .raw("</th><td><span class=\"state ")
         .raw(class)
@@ -86,9 +85,9 @@ fn write_source(to: &mut Writer<'_>, source: &Source) {
         to.fact(words.skipped, &numbers.whole(source.lines.skipped));
     }
     if let Some(explain) = &source.explain {
-        to.paste(words.explain, explain);
+        to.paste(words.explain, &[explain]);
     }
-    to.paste(words.query, &source.query);
+    to.paste(words.query, &[&source.query]);
     to.end_details();
     to.html.raw("</td></tr>");
 }

@@ -1,7 +1,9 @@
+use std::sync::Arc;
+
 use super::*;
 use crate::model::Language;
 use crate::status::{
-    Quantiles, Queries, Route, Severity, Source, Status, StatusClass, Traffic, Trend, Trouble,
+    Logs, Pastes, Quantiles, Route, Severity, Source, Status, StatusClass, Traffic, Trend, Trouble,
 };
 
 const HOSTILE: &str = "<script>alert(1)</script>\"'&\u{202e}";
@@ -68,13 +70,15 @@ fn hostile() -> Status {
                 errors: vec![1, 1, 1],
                 p95_micros: vec![5, 6, 7],
             },
-            lines: Some(text()),
-            error_lines: Some(text()),
-            queries: Queries {
-                requests: text(),
-                errors: text(),
-                durations: Some(text()),
-            },
+            pastes: Pastes::new(
+                HOSTILE,
+                Some(HOSTILE),
+                [(HOSTILE, Some(HOSTILE))],
+                Some(Arc::new(Logs {
+                    options: text(),
+                    names: text(),
+                })),
+            ),
             ..Route::default()
         }],
         ..Status::default()
@@ -89,8 +93,10 @@ fn a_hostile_text_stays_text() {
         assert_eq!(html.matches("<script").count(), 1);
         assert!(!html.contains("alert(1)</script>"), "{html}");
         assert!(!html.contains('\u{202e}'));
-        let escaped = "&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;\u{fffd}";
-        assert!(html.matches(escaped).count() >= 18, "{html}");
+        let escaped = "&lt;script&gt;alert(1)&lt;/script&gt;";
+        assert!(html.matches(escaped).count() >= 40, "{html}");
+        let attribute = format!(" data-key=\"{escaped}&quot;'&amp;\u{fffd}\"");
+        assert!(html.contains(&attribute), "{html}");
     }
 }
 

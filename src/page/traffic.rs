@@ -26,7 +26,7 @@ pub(super) fn write(to: &mut Writer<'_>) {
     }
     if let Some(query) = &traffic.query {
         to.html.raw("<dl>");
-        to.paste(words.query, query);
+        to.paste(words.query, &[query]);
         to.html.raw("</dl>");
     }
     to.html.raw("</section>\n");

@@ -14,9 +14,9 @@ pub(super) fn write(to: &mut Writer<'_>) {
         Verdict::Broken => "error",
     };
     to.html
-        .raw("<div id=\"verdict\" class=\"")
-        .raw(class)
-        .raw("\">");
+        .raw("<div id=\"verdict\"")
+        .attribute("class", &[class])
+        .raw(">");
     to.section("state", words.verdict(status.verdict));
     if status.verdict == Verdict::Well {
         to.html.raw("<p>").text(words.well_text).raw("</p>");
@@ -49,11 +49,10 @@ fn write_trouble(to: &mut Writer<'_>, trouble: &Trouble) {
         Severity::Notice => ("notice", words.notice),
     };
     let html = &mut to.html;
-    html.raw("<li class=\"")
-        .raw(class)
-        .raw("\" data-code=\"")
-        .text(&trouble.code);
-    html.raw("\"><p><strong>")
+    html.raw("<li")
+        .attribute("class", &[class])
+        .attribute("data-code", &[&trouble.code])
+        .raw("><p><strong>")
         .text(name)
         .raw("</strong> ")
         .text(&trouble.summary)
@@ -73,7 +72,7 @@ fn write_trouble(to: &mut Writer<'_>, trouble: &Trouble) {
         .raw("</span></p>");
     if let Some(command) = &trouble.command {
         html.raw("<dl>");
-        to.paste(&trouble.summary, command);
+        to.paste(&trouble.summary, &[command]);
         to.html.raw("</dl>");
     }
     to.html.raw("</li>");

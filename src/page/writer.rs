@@ -65,21 +65,13 @@ impl Writer<'_> {
         (self.words.ago)(self.numbers.age(self.status.time - time))
     }
 
-    /// Appends a command or query with what it is for, and a button that copies it.
-    pub(super) fn paste(&mut self, purpose: &str, text: &str) {
-        let copy = self.words.copy;
-        self.html
-            .raw("<dt>")
-            .text(purpose)
-            .raw("</dt><dd><code>")
-            .text(text)
-            .raw("</code><button type=\"button\" class=\"copy\" aria-label=\"")
-            .text(copy)
-            .raw(": ")
-            .text(purpose)
-            .raw("\">")
-            .text(copy)
-            .raw("</button></dd>");
+    /// Appends a command or query, in parts, with what it is for. The script adds a button that copies it.
+    pub(super) fn paste(&mut self, purpose: &str, parts: &[&str]) {
+        self.html.raw("<dt>").text(purpose).raw("</dt><dd><code>");
+        for part in parts {
+            self.html.text(part);
+        }
+        self.html.raw("</code></dd>");
     }
 
     /// Appends a fact.

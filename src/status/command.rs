@@ -4,7 +4,8 @@
 
 use memchr::memchr3;
 
-use super::reading::Reading;
+/// A single quote inside single quotes of a shell.
+const QUOTE_IN_QUOTES: &str = r"'\''";
 
 /// Returns whether a shell takes a text as one word, as it is.
 pub fn is_shell_word(text: &str) -> bool {
@@ -17,43 +18,50 @@ pub fn shell_word(text: &str) -> String {
     if is_shell_word(text) {
         return text.to_owned();
     }
-    ["'", &text.replace('\'', r"'\''"), "'"].concat()
+    ["'", &text.replace('\'', QUOTE_IN_QUOTES), "'"].concat()
 }
 
 /// Label matchers of a query, in the sequence given.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Matchers {
-    /// In braces; empty without any.
-    all: String,
-    /// With a status from 500 to 599 besides.
-    errors: String,
+    /// With an opening brace, and without the closing one; empty without any.
+    open: String,
 }
 
 impl Matchers {
     /// Returns a matcher for each label that has a value.
     pub(super) fn new<'l>(labels: impl IntoIterator<Item = (&'l str, Option<&'l str>)>) -> Self {
-        let mut text = String::new();
+        let mut open = String::with_capacity(128);
         for (name, value) in labels {
             let Some(value) = value else {
                 continue;
             };
-            if !text.is_empty() {
-                text.push(',');
-            }
-            text.push_str(name);
-            text.push_str("=\"");
-            push_escaped(value, &mut text);
-            text.push('"');
+            open.push(if open.is_empty() { '{' } else { ',' });
+            open.push_str(name);
+            open.push_str("=\"");
+            push_escaped(value, &mut open);
+            open.push('"');
         }
-        if text.is_empty() {
-            return Self {
-                all: text,
-                errors: "{status=~\"5..\"}".into(),
-            };
-        }
-        Self {
-            all: ["{", &text, "}"].concat(),
-            errors: ["{", &text, ",status=~\"5..\"}"].concat(),
+        Self { open }
+    }
+
+    /// Returns the matchers in braces, in two parts; nothing without any.
+    pub(super) fn all(&self) -> [&str; 2] {
+        [&self.open, if self.open.is_empty() { "" } else { "}" }]
+    }
+
+    /// Returns the first part as it stands in single quotes of a shell, if it differs there.
+    pub(super) fn quoted(&self) -> Option<String> {
+        let has_quotes = self.open.contains('\'');
+        has_quotes.then(|| self.open.replace('\'', QUOTE_IN_QUOTES))
+    }
+
+    /// Returns them with a status from 500 to 599 besides, in two parts.
+    pub(super) fn errors(&self) -> [&str; 2] {
+        if self.open.is_empty() {
+            ["{", "status=~\"5..\"}"]
+        } else {
+            [&self.open, ",status=~\"5..\"}"]
         }
     }
 }
@@ -74,62 +82,50 @@ fn push_escaped(value: &str, to: &mut String) {
     to.push_str(rest);
 }
 
+/// A text in parts; the last ones may be empty. It can be written without being copied into one piece first.
+pub type Parts<'p> = [&'p str; 9];
+
 /// Returns the query for the rate of lines by outcome.
 pub(super) fn lines_query(of: &Matchers) -> String {
-    let Matchers { all, .. } = of;
-    format!("sum by (outcome) (rate(httplog_exporter_lines_total{all}[5m]))")
+    let [open, close] = of.all();
+    let (before, after) = (
+        "sum by (outcome) (rate(httplog_exporter_lines_total",
+        "[5m]))",
+    );
+    [before, open, close, after].concat()
 }
 
 /// Returns the query for the rate of requests by status.
-pub(super) fn requests_query(reading: &Reading, of: &Matchers) -> String {
-    [
-        "sum by (status) (rate(",
-        reading.requests,
-        &of.all,
-        "[5m]))",
-    ]
-    .concat()
+pub(super) fn requests_query<'p>(family: &'p str, of: &'p Matchers) -> Parts<'p> {
+    let [open, close] = of.all();
+    let before = "sum by (status) (rate(";
+    [before, family, open, close, "[5m]))", "", "", "", ""]
 }
 
 /// Returns the query for the share of requests with a status from 500 to 599.
-pub(super) fn errors_query(reading: &Reading, of: &Matchers) -> String {
-    let family = reading.requests;
+pub(super) fn errors_query<'p>(family: &'p str, of: &'p Matchers) -> Parts<'p> {
+    let ([errors, errors_close], [all, all_close]) = (of.errors(), of.all());
+    let (before, between, after) = ("sum(rate(", "[5m])) / sum(rate(", "[5m]))");
     [
-        "sum(rate(",
+        before,
         family,
-        &of.errors,
-        "[5m])) / sum(rate(",
+        errors,
+        errors_close,
+        between,
         family,
-        &of.all,
-        "[5m]))",
+        all,
+        all_close,
+        after,
     ]
-    .concat()
 }
 
 /// Returns the query for the p95 of a histogram.
-pub(super) fn p95_query(family: &str, of: &Matchers) -> String {
+pub(super) fn p95_query<'p>(family: &'p str, of: &'p Matchers) -> Parts<'p> {
+    let [open, close] = of.all();
+    let before = "histogram_quantile(0.95, sum by (le) (rate(";
     [
-        "histogram_quantile(0.95, sum by (le) (rate(",
-        family,
-        "_bucket",
-        &of.all,
-        "[5m])))",
+        before, family, "_bucket", open, close, "[5m])))", "", "", "",
     ]
-    .concat()
-}
-
-/// Returns the command that shows the log lines of the requests with these labels, all of them or those with a status from 500 to
-/// 599. `options` and `logs` are arguments, as words of a shell.
-pub(super) fn lines_command(
-    reading: &Reading,
-    of: &Matchers,
-    is_errors: bool,
-    options: &str,
-    logs: &str,
-) -> String {
-    let selected = if is_errors { &of.errors } else { &of.all };
-    let series = shell_word(&[reading.requests, selected].concat());
-    ["httplog-exporter lines ", options, " ", &series, " ", logs].concat()
 }
 
 #[cfg(test)]

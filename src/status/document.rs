@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::pastes::Pastes;
+
 /// Version of the document.
 pub const VERSION: u32 = 1;
 
@@ -219,24 +221,9 @@ pub struct Route {
     pub durations: Option<Quantiles>,
     /// Course of the last hour.
     pub trend: Trend,
-    /// Command that shows the log lines behind the requests.
-    pub lines: Option<String>,
-    /// Command that shows the log lines behind the errors.
-    pub error_lines: Option<String>,
-    /// Queries for Prometheus.
-    pub queries: Queries,
-}
-
-/// Queries for Prometheus about a route.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Queries {
-    /// Requests a second, by status.
-    pub requests: String,
-    /// Share of requests with a status from 500 to 599.
-    pub errors: String,
-    /// The p95 of the durations, if there are any.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub durations: Option<String>,
+    /// Commands and queries; not read from a document.
+    #[serde(flatten, skip_deserializing)]
+    pub pastes: Pastes,
 }
 
 /// Estimates from the buckets of a histogram, interpolated as Prometheus does.

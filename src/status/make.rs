@@ -159,7 +159,8 @@ fn traffic(history: &History) -> Traffic {
         interval_seconds: (INTERVAL.0 / 1_000_000),
         until: history.until,
         classes: classes.map(class).collect(),
-        query: reading.map(|reading| requests_query(reading, &Matchers::new([]))),
+        query: reading
+            .map(|reading| requests_query(reading.requests, &Matchers::default()).concat()),
     }
 }
 
@@ -175,7 +176,7 @@ fn queues(history: &History, sources: &[Source]) -> Vec<Queue> {
                 requests: hour.waits.observations(),
                 waits: hour.waits.quantiles(),
                 busy: busy.map(|millis| millis / 1_000.0),
-                query: p95_query("httplog_queue_duration_seconds", &of),
+                query: p95_query("httplog_queue_duration_seconds", &of).concat(),
             })
         })
         .collect()

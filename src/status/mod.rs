@@ -8,18 +8,19 @@ mod command;
 mod document;
 mod history;
 mod make;
+mod pastes;
 mod reading;
 mod ring;
 mod routes;
 mod setup;
 mod trouble;
 
-pub use command::{is_shell_word, shell_word};
+pub use command::{Parts, is_shell_word, shell_word};
 pub use document::{
-    Configuration, Exporter, Lines, OtherUse, Quantiles, Queries, Queue, Route, SeriesUse,
-    Severity, Source, SourceState, State, Status, StatusClass, Traffic, Trend, Trouble, VERSION,
-    Verdict,
+    Configuration, Exporter, Lines, OtherUse, Quantiles, Queue, Route, SeriesUse, Severity, Source,
+    SourceState, State, Status, StatusClass, Traffic, Trend, Trouble, VERSION, Verdict,
 };
 pub use history::{History, INTERVAL, MAX_ROUTES};
+pub use pastes::{Logs, Pastes};
 pub use routes::MAX_LISTED;
 pub use setup::{Circumstances, InputState, Setup, SourceSetup};

@@ -1,12 +1,13 @@
 //! The routes of a status.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use super::command::{Matchers, errors_query, lines_command, p95_query, requests_query};
-use super::document::{Queries, Route, Trend};
+use super::document::{Route, Trend};
 use super::history::{History, INTERVAL, MINUTE, RouteHistory};
+use super::pastes::{Logs, Pastes};
 use super::reading::{Reading, SERVER_ERRORS, class_of, exact, series, source_of};
 use super::ring::{POINTS, Ring};
 use super::setup::Setup;
@@ -31,8 +32,8 @@ struct Counted<'f> {
     history: Option<&'f RouteHistory>,
 }
 
-/// Arguments of the command `lines` for each source: options, and the names of its logs.
-type Commands<'s> = BTreeMap<&'s str, (String, Option<&'s str>)>;
+/// The logs of each source; `None` if they cannot be read again.
+type LogsOf<'s> = BTreeMap<&'s str, Option<Arc<Logs>>>;
 
 /// Returns the routes with the most requests of the last hour, and the number of further ones.
 pub(super) fn routes(families: &Families, history: &History, setup: &Setup) -> (Vec<Route>, u64) {
@@ -47,10 +48,10 @@ pub(super) fn routes(families: &Families, history: &History, setup: &Setup) -> (
     });
     let omitted = all.len().saturating_sub(MAX_LISTED);
     all.truncate(MAX_LISTED);
-    let commands = commands(setup);
+    let logs_of = logs_of(setup);
     let routes = all
         .iter()
-        .map(|route| describe(route, reading, history, &commands));
+        .map(|route| describe(route, reading, history, &logs_of));
     (routes.collect(), omitted as u64)
 }
 
@@ -97,33 +98,31 @@ fn count<'f>(families: &'f Families, history: &'f History, reading: &Reading) ->
     all
 }
 
-fn commands(setup: &Setup) -> Commands<'_> {
+fn logs_of(setup: &Setup) -> LogsOf<'_> {
     let sources = setup.sources.iter();
-    let commands = sources.map(|source| {
-        let command = (setup.lines_options(source), source.logs.as_deref());
-        (&*source.name, command)
+    let logs = sources.map(|source| {
+        let logs = source.logs.as_ref().map(|names| Logs {
+            options: setup.lines_options(source),
+            names: names.clone(),
+        });
+        (&*source.name, logs.map(Arc::new))
     });
-    commands.collect()
+    logs.collect()
 }
 
 fn describe(
     route: &Counted<'_>,
-    reading: &Reading,
+    reading: &'static Reading,
     history: &History,
-    commands: &Commands<'_>,
+    logs_of: &LogsOf<'_>,
 ) -> Route {
     let source = (!route.source.is_empty()).then_some(route.source);
     let label = reading.route.unwrap_or_default();
-    let of = Matchers::new([("source", source), (label, Some(route.name))]);
     // Without the label, the only source is meant.
-    let command = match source {
-        Some(source) => commands.get(source),
-        None if commands.len() == 1 => commands.values().next(),
+    let logs = match source {
+        Some(source) => logs_of.get(source),
+        None if logs_of.len() == 1 => logs_of.values().next(),
         None => None,
-    };
-    let lines = |is_errors| {
-        let (options, logs) = command?;
-        Some(lines_command(reading, &of, is_errors, options, (*logs)?))
     };
     let known = route.history;
     let durations = known.and_then(|known| known.durations.quantiles());
@@ -135,13 +134,12 @@ fn describe(
         errors: route.errors,
         requests_per_second: known.and_then(|known| history.a_second(known.requests.last(MINUTE))),
         trend: known.map(|known| trend(history, known)).unwrap_or_default(),
-        lines: lines(false),
-        error_lines: lines(true),
-        queries: Queries {
-            requests: requests_query(reading, &of),
-            errors: errors_query(reading, &of),
-            durations: durations.map(|_| p95_query(reading.durations, &of)),
-        },
+        pastes: Pastes::new(
+            reading.requests,
+            durations.map(|_| reading.durations),
+            [("source", source), (label, Some(route.name))],
+            logs.cloned().flatten(),
+        ),
         durations,
     }
 }
@@ -162,8 +160,7 @@ fn trend(history: &History, route: &RouteHistory) -> Trend {
 }
 
 fn sum_of_minute(points: &[u32; MINUTE]) -> u32 {
-    let sum: u64 = points.iter().map(|count| u64::from(*count)).sum();
-    u32::try_from(sum).unwrap_or(u32::MAX)
+    points.iter().copied().fold(0, u32::saturating_add)
 }
 
 fn max_of_minute(points: &[u32; MINUTE]) -> u32 {
