@@ -1,10 +1,11 @@
 //! The program `httplog-exporter`, a wrapper around the library's command line.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
-use httplog_exporter::cli::{Cli, Exit};
+use httplog_exporter::cli::{Cli, Exit, tip};
 use httplog_exporter::telemetry::log;
 
 fn main() -> ExitCode {
@@ -14,6 +15,10 @@ fn main() -> ExitCode {
             // clap reports help and version as errors, too. A failure to print them is ignored, since
             // it cannot be reported either.
             let _ = error.print();
+            let first = std::env::args_os().nth(1).unwrap_or_default();
+            if let Some(tip) = tip(&error, &first.to_string_lossy()) {
+                let _ = writeln!(std::io::stderr(), " = help: {tip}");
+            }
             return match error.kind() {
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
                 _ => ExitCode::from(Exit::Usage as u8),

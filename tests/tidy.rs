@@ -208,6 +208,35 @@ fn retired_words_stay_away() {
     );
 }
 
+/// Nouns that follow a number in a text for people, where the number is never one.
+const NEVER_ONE: [&str; 6] = [
+    "{} times as long",
+    "{granted} of the {requested} bytes",
+    "(receive buffer: {} bytes)",
+    "{given} formats",
+    "{rate} lines a second",
+    "{count} of {all} routes",
+];
+
+#[test]
+fn numbers_and_nouns_agree() {
+    let nouns = "errors|warnings|lines|files|paths|sources|routes|views|requests|connections|messages|threads|days|times|formats";
+    let direct = regex::Regex::new(&format!(r"\{{[a-z_.]*\}} (more )?({nouns})\b")).unwrap();
+    assert!(direct.is_match("{n} errors") && direct.is_match("{} more routes"));
+    let mut found = Vec::new();
+    for file in shipped_files() {
+        let text = read(file.path.to_str().unwrap());
+        let text = without_tests(&text);
+        let lines = text.lines().filter(|line| direct.is_match(line));
+        let lines = lines.filter(|line| !NEVER_ONE.iter().any(|known| line.contains(known)));
+        found.extend(lines.map(|line| format!("{}: {}", file.path.display(), line.trim())));
+    }
+    assert!(
+        found.is_empty(),
+        "write `model::counted` or `model::plural`: {found:#?}"
+    );
+}
+
 #[test]
 fn test_items_are_cut_out_wherever_they_stand() {
     let text = "#[cfg(test)]\nmod tests;\nstruct A {\n    #[cfg(test)]\n    b: u8,\n    c: u8,\n}\nimpl A {\n    \

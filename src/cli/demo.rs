@@ -87,7 +87,8 @@ impl Demo {
         say(&tally, &shards, "\n")?;
         if seconds.is_some() && (written, other) != (counted, rejected) {
             let message = format!(
-                "{written} lines written, {counted} counted; {other} of another format written, {rejected} rejected"
+                "{} written, {counted} counted; {other} of another format written, {rejected} rejected",
+                crate::model::counted(written, "line")
             );
             return Err(Failure::message(Exit::Runtime, message));
         }

@@ -6,7 +6,8 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
-use crate::diag::Report;
+use crate::diag::{self, Report};
+use crate::model::counted;
 use crate::state::StoreError;
 use crate::text_file::ReadError;
 
@@ -115,6 +116,18 @@ impl Failure {
         self
     }
 
+    /// Sets the remedy of an error to the candidates that are similar to `word`, or to their list.
+    pub(super) fn suggest<'c>(
+        self,
+        word: &str,
+        candidates: impl IntoIterator<Item = &'c str>,
+    ) -> Self {
+        match diag::suggestion(word, candidates) {
+            Some(help) => self.help(help),
+            None => self,
+        }
+    }
+
     /// Returns the exit code of the process.
     pub fn code(&self) -> ExitCode {
         match self.what {
@@ -192,10 +205,4 @@ impl fmt::Display for Failure {
             What::Quiet | What::Shown => Ok(()),
         }
     }
-}
-
-/// Returns a number with its noun: `1 error`, `2 errors`.
-pub(super) fn counted(count: usize, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{plural}")
 }

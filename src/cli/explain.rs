@@ -12,11 +12,12 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::exit::{Exit, Failure, counted};
+use super::exit::{Exit, Failure};
 use super::prefix::PrefixSample;
+use super::rejects::quoted;
 use crate::config::{self, Config, LineSettings, Source};
 use crate::diag::{Report, Snippet};
-use crate::model::GenerationId;
+use crate::model::{GenerationId, counted};
 use crate::pattern::{
     Cause, Explainer, Explanation, Nearest, Outcome, Recognition, Stop, Value, recognise,
 };
@@ -101,7 +102,13 @@ impl Explain {
             session.recognise([self.line.as_bytes()]);
             session.line(self.line.as_bytes())?;
         }
-        session.finish()
+        let is_file = !from_stdin && Path::new(&self.line).is_file();
+        let line = quoted(&self.line.to_string_lossy());
+        let help = format!(
+            "this is a file; to explain its last line: tail -n 1 {line} | httplog-exporter explain -"
+        );
+        let ended = session.finish();
+        ended.map_err(|failure| failure.help_if(is_file, &help))
     }
 
     /// Reads the given configuration, or the default one if it exists.

@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::exit::{Exit, Failure, counted};
+use super::exit::{Exit, Failure};
 use super::output::{Existing, write_file};
 use crate::diag::{Fault, Report, Severity};
+use crate::model::counted;
 use crate::servers::{self, Dump, Files, Gunicorn, Nginx, draft};
 use crate::text_file::{self, Accept};
 

@@ -27,6 +27,7 @@ mod state;
 mod status;
 mod stop;
 mod summary;
+mod tips;
 mod unrecognised;
 mod views;
 mod web;
@@ -38,6 +39,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use tracing::Level;
 
 pub use exit::{Exit, Failure};
+pub use tips::tip;
 
 use allocator::keep_memory_small;
 use exit::EXIT_CODES;

@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use clap::Args;
 
 use super::exit::{Exit, Failure};
-use crate::diag;
 use crate::model::Field;
 use crate::pattern::{Definition, Preset, advice, presets};
 
@@ -30,12 +29,9 @@ impl Patterns {
 }
 
 fn unknown(name: &str) -> Failure {
-    let names = || presets().iter().map(|preset| preset.name);
-    let help = diag::nearest(name, names()).map_or_else(
-        || format!("one of: {}", names().collect::<Vec<_>>().join(", ")),
-        |near| format!("did you mean `{near}`?"),
-    );
-    Failure::message(Exit::Usage, format!("unknown preset `{name}`")).help(help)
+    let names = presets().iter().map(|preset| preset.name);
+    let failure = Failure::message(Exit::Usage, format!("unknown preset `{name}`"));
+    failure.suggest(name, names)
 }
 
 fn list(out: &mut impl Write) -> Result<(), Failure> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::Batch;
+use crate::model::{Batch, counted, plural};
 use crate::pattern::Pattern;
 use crate::pipeline::TargetReader;
 use crate::route::{PrefixAdvice, Resolver};
@@ -74,7 +74,9 @@ impl PrefixSample {
             (prefix, _) => format!("with the prefix `{prefix}`"),
         };
         let message = format!(
-            "{resolved} of {paths} paths resolve to a view, and {would_resolve} would if they are logged {how}, as it seems"
+            "{resolved} of {} {} to a view, and {would_resolve} would if they are logged {how}, as it seems",
+            counted(*paths, "path"),
+            plural(*resolved, "resolves", "resolve")
         );
         let help = match &self.routes {
             Some(routes) => format!("routes.{routes}.strip_prefix = \"{prefix}\""),

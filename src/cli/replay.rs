@@ -28,7 +28,7 @@ pub struct Replay {
     /// Threads that count [default: the number of processors]. The result is the same for any number.
     /// Large plain files are shared out in parts, compressed files and exported journals whole; standard
     /// input, pipes, and logs whose lines are joined are read by one thread
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = threads)]
     threads: Option<NonZeroUsize>,
     #[command(flatten)]
     logs: Logs,
@@ -57,6 +57,13 @@ impl Replay {
         let mut session = ManuallyDrop::new(self.logs.read(aim, threads)?);
         print(&mut session, self.output)
     }
+}
+
+/// Reads the number of threads.
+fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| {
+        "give a whole number from 1, or leave it out for one thread per processor".to_owned()
+    })
 }
 
 fn print(session: &mut Session, output: Output) -> Result<(), Failure> {

@@ -11,8 +11,9 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::exit::{Exit, Failure, counted};
+use super::exit::{Exit, Failure};
 use crate::diag::{Report, Text};
+use crate::model::counted;
 use crate::route::{
     Engine, Explanation, NearMiss, Resolver, Rewrite, RewriteError, Rewrites, Route, Router,
     Urlconf,

@@ -133,7 +133,15 @@ pub(super) fn start(config: &Config, origin: Option<Origin>) -> Result<Option<Da
         StartError::Bind(BindError::NotActivated) => Failure::new(Exit::Io, error).help(
             "start the service by its .socket unit (docs/web.md), or choose an address with --web.listen-address or web.listen",
         ),
-        StartError::Bind(_) | StartError::State(LockError::Io { .. } | LockError::NotAFile(_)) => {
+        StartError::Bind(ref bind) => {
+            let help = remedy(bind);
+            let failure = Failure::new(Exit::Io, error);
+            match help {
+                Some(help) => failure.help(help),
+                None => failure,
+            }
+        }
+        StartError::State(LockError::Io { .. } | LockError::NotAFile(_)) => {
             Failure::new(Exit::Io, error)
         }
         StartError::State(LockError::InUse { .. }) => Failure::new(Exit::Io, error)
@@ -146,6 +154,38 @@ pub(super) fn start(config: &Config, origin: Option<Origin>) -> Result<Option<Da
         | StartError::Panicked
         | StartError::Stopped => Failure::new(Exit::Runtime, error),
     })
+}
+
+/// Returns what remedies that an address cannot be listened on.
+fn remedy(error: &BindError) -> Option<String> {
+    let (address, source) = match error {
+        BindError::Unresolved { address, .. } => {
+            return Some(format!(
+                "correct the name in {address}, or listen on an IP address: 127.0.0.1:9914 for this machine, :9914 for all interfaces"
+            ));
+        }
+        BindError::NotASocket(_) => {
+            return Some("move that file away, or choose another path".to_owned());
+        }
+        BindError::Io { address, source } => (address, source),
+        _ => return None,
+    };
+    let is_socket = matches!(address, Address::Unix(_));
+    match source.kind() {
+        io::ErrorKind::NotFound => {
+            Some("create the directory; under systemd, RuntimeDirectory= does that".to_owned())
+        }
+        io::ErrorKind::PermissionDenied if is_socket => {
+            Some("give the exporter's user write access to the directory".to_owned())
+        }
+        io::ErrorKind::PermissionDenied => Some(
+            "choose a port from 1024, such as 9914; lower ones need AmbientCapabilities=CAP_NET_BIND_SERVICE".to_owned(),
+        ),
+        io::ErrorKind::AddrNotAvailable => {
+            Some("`ip -brief address` lists its addresses; `:PORT` stands for all of them".to_owned())
+        }
+        _ => None,
+    }
 }
 
 /// Returns the pattern of standard input, and the bytes that were read to recognise it.
@@ -208,7 +248,12 @@ fn recognised(log: &Path) -> Result<Pattern, Failure> {
         } else {
             "to read a FIFO, use a configuration: fifo = \"PATH\"; for standard input, use `-`"
         };
-        return Err(cannot(io::Error::other("not a regular file")).help(help));
+        let what = if meta.is_dir() {
+            "it is a directory"
+        } else {
+            "it is not a regular file"
+        };
+        return Err(cannot(io::Error::other(what)).help(help));
     }
     let mut head = Vec::new();
     File::open(log)
@@ -240,10 +285,20 @@ fn recognised_lines(log: &Path, head: &[u8]) -> Result<Pattern, Failure> {
 
 /// Returns the failure of a log that cannot be read.
 pub(super) fn unreadable(log: &Path, error: io::Error) -> Failure {
-    let denied = error.kind() == io::ErrorKind::PermissionDenied;
-    let error = anyhow::Error::new(error).context(format!("cannot read {}", log.display()));
-    let help = "on Debian, the group `adm` can read nginx's logs";
-    Failure::new(Exit::NoInput, error).help_if(denied, help)
+    let kind = error.kind();
+    let shown = log.display().to_string();
+    let error = anyhow::Error::new(error).context(format!("cannot read {shown}"));
+    let failure = Failure::new(Exit::NoInput, error);
+    match kind {
+        io::ErrorKind::PermissionDenied => {
+            failure.help("on Debian, the group `adm` can read nginx's logs")
+        }
+        io::ErrorKind::IsADirectory => failure.help(format!(
+            "name the logs in it: {}/*.log",
+            shown.trim_end_matches('/')
+        )),
+        _ => failure,
+    }
 }
 
 /// Characters of a file name that become the name of a source.

@@ -9,7 +9,7 @@ use indicatif::HumanCount;
 
 use crate::aggregate::Ledger;
 use crate::join;
-use crate::model::{Families, Family, Histogram, Series, Value};
+use crate::model::{Families, Family, Histogram, Series, Value, plural};
 
 /// Most routes in the table.
 const ROUTES: usize = 20;
@@ -23,8 +23,9 @@ pub(super) fn write(
 ) -> io::Result<()> {
     writeln!(
         out,
-        "{source}: {} lines, {} recorded, {} rejected, {} skipped",
+        "{source}: {} {}, {} recorded, {} rejected, {} skipped",
         grouped(ledger.lines()),
+        plural(ledger.lines(), "line", "lines"),
         grouped(ledger.recorded),
         grouped(ledger.rejected_lines()),
         grouped(ledger.skipped_lines()),
@@ -68,7 +69,12 @@ pub(super) fn write_joined(out: &mut impl Write, families: &Families) -> io::Res
         if let Value::Histogram(times) = &series.value {
             let count: u64 = times.counts.iter().sum();
             let source = label(series, "source");
-            write!(out, "\n{source}: {} requests joined", grouped(count))?;
+            write!(
+                out,
+                "\n{source}: {} {} joined",
+                grouped(count),
+                plural(count, "request", "requests")
+            )?;
             if count > 0 {
                 let (mean, most) = (mean(times), quantile_95(times));
                 write!(out, ", queued {mean} on average, p95 {most}")?;

@@ -101,11 +101,13 @@ mod tests {
     fn exemplars_that_cannot_be_are_faults() {
         assert_eq!(
             faults("exemplars = 'trace-id'", TRACED),
-            ["exemplars cannot show `trace-id` | did you mean `trace_id`?"]
+            [
+                "exemplars cannot show `trace-id` | did you mean `trace_id`? One of: trace_id, request_id"
+            ]
         );
         assert_eq!(
             faults("exemplars = 'remote_addr'", TRACED),
-            ["exemplars cannot show `remote_addr` | one of: request_id, trace_id"]
+            ["exemplars cannot show `remote_addr` | one of: trace_id, request_id"]
         );
         assert_eq!(
             faults("exemplars = 'trace_id'", TIMED),

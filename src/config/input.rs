@@ -8,6 +8,7 @@ use std::fmt;
 use std::path::Path;
 
 use super::limits::bounded;
+use super::paths::{self, Files};
 use super::state::State;
 use crate::diag::{Fault, Place, Report, Section, Spot};
 use crate::source::{
@@ -34,17 +35,6 @@ pub enum Input {
     Stream(Stream),
 }
 
-/// Files to follow.
-#[derive(Clone, Debug)]
-pub struct Files {
-    /// Absolute paths and globs.
-    pub paths: Vec<PathPattern>,
-    /// Start position in files that exist when the daemon starts.
-    pub start: Start,
-    /// True to use inotify; otherwise the files are only polled.
-    pub watch: bool,
-}
-
 /// Keys of a section that concern its input, unchecked.
 pub(super) struct RawInput {
     paths: Option<Spot<Vec<Spot<String>>>>,
@@ -55,8 +45,10 @@ pub(super) struct RawInput {
     start: Option<Spot<String>>,
     watch: Option<Spot<bool>>,
     receive_buffer: Option<Spot<u64>>,
-    socket_mode: Option<Spot<u64>>,
+    socket_mode: Option<Spot<u32>>,
     max_connections: Option<Spot<u64>>,
+    /// True unless keys may be missing because of a syntax error.
+    is_whole: bool,
     /// The keys of [`INPUTS`] that are present, even with a wrong value.
     given: Vec<&'static str>,
 }
@@ -74,6 +66,7 @@ impl Input {
     pub fn log(path: PathPattern) -> Self {
         Self::Files(Files {
             paths: vec![path],
+            places: Vec::new(),
             start: Start::Beginning,
             watch: true,
         })
@@ -119,8 +112,9 @@ impl RawInput {
             start: section.string("start", report),
             watch: section.boolean("watch", report),
             receive_buffer: section.integer("receive_buffer", 65_536..=1 << 30, report),
-            socket_mode: section.integer("socket_mode", 0..=0o777, report),
+            socket_mode: section.mode("socket_mode", report),
             max_connections: section.integer("max_connections", 1..=1024, report),
+            is_whole: section.is_whole(),
             given,
         }
     }
@@ -133,10 +127,17 @@ impl RawInput {
         report: &mut Report,
     ) -> Option<Input> {
         if self.given.len() != 1 {
-            let fault = Fault::error(match self.given.len() {
-                0 => "a source without an input".to_owned(),
-                several => format!("a source with {several} inputs"),
+            let fault = Fault::error(if self.given.is_empty() {
+                "a source without an input".to_owned()
+            } else {
+                format!(
+                    "a source with several inputs: `{}`",
+                    self.given.join("`, `")
+                )
             });
+            if self.given.is_empty() && !self.is_whole {
+                return None;
+            }
             let help = format!("give it exactly one of `{}`", INPUTS.join("`, `"));
             report.push(fault.at(context.section.clone()).help(help));
             return None;
@@ -149,8 +150,10 @@ impl RawInput {
             (self.syslog.as_ref()).and_then(|text| read_address(text, context.base, report));
         self.check_limited_keys(address.as_ref(), report);
         if let Some(paths) = &self.paths {
+            let (paths, places) = paths::read(paths, context.base, report)?;
             return Some(Input::Files(Files {
-                paths: read_paths(paths, context.base, report)?,
+                paths,
+                places,
                 start: start?,
                 watch: self.watch.is_none_or(|watch| watch.value),
             }));
@@ -187,7 +190,10 @@ impl RawInput {
         let syslog = Syslog {
             address: address?,
             receive_buffer: self.receive_buffer.as_ref().map_or(RECEIVE_BUFFER, bounded),
-            socket_mode: self.socket_mode.as_ref().map_or(SOCKET_MODE, bounded),
+            socket_mode: self
+                .socket_mode
+                .as_ref()
+                .map_or(SOCKET_MODE, |mode| mode.value),
             max_connections: self
                 .max_connections
                 .as_ref()
@@ -293,36 +299,6 @@ fn read_start(start: &Spot<String>, report: &mut Report) -> Option<Start> {
     }
 }
 
-fn read_paths(
-    paths: &Spot<Vec<Spot<String>>>,
-    base: &Path,
-    report: &mut Report,
-) -> Option<Vec<PathPattern>> {
-    if paths.value.is_empty() {
-        report.push(paths.error("`paths` is empty"));
-        return None;
-    }
-    let mut all = Vec::new();
-    for path in &paths.value {
-        if path.value.is_empty() {
-            report.push(path.error("empty path"));
-            continue;
-        }
-        match PathPattern::relative(base, &path.value) {
-            Ok(pattern) if pattern.is_compressed() => {
-                let fault = path.error("a compressed file is not followed: it does not grow");
-                report.push(fault.help(
-                    "name the log that is written; its compressed rotated files are found beside it. \
-                     `replay` and `backfill` read archives",
-                ));
-            }
-            Ok(pattern) => all.push(pattern),
-            Err(error) => report.push(path.error(error.to_string())),
-        }
-    }
-    (all.len() == paths.value.len()).then_some(all)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -384,7 +360,7 @@ mod tests {
         assert_eq!(faults("stdin = false"), ["a source without an input"]);
         assert_eq!(
             faults("stdin = true\npaths = ['x']\nfifo = 'f'"),
-            ["a source with 3 inputs"]
+            ["a source with several inputs: `paths`, `stdin`, `fifo`"]
         );
         assert_eq!(faults("stdin = false\nfifo = 'f'"), [""; 0]);
     }

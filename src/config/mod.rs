@@ -5,9 +5,11 @@
 mod behind;
 mod exemplars;
 mod input;
+mod keys;
 mod limits;
 mod load;
 mod metrics;
+mod paths;
 mod patterns;
 mod read;
 mod routes;
@@ -15,9 +17,10 @@ mod source;
 mod state;
 mod web;
 
-pub use input::{Files, Input};
+pub use input::Input;
 pub use limits::Limits;
 pub use load::{Checked, DEFAULT_PATH, LineSettings};
+pub use paths::Files;
 pub use patterns::{DEFAULT_PATTERNS, find_pattern};
 pub use read::Config;
 pub use routes::{Resolvers, Routes};

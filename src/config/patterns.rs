@@ -89,7 +89,12 @@ pub(super) fn find(
         let presets = presets().iter().map(|preset| preset.name);
         let names = custom.keys().map(String::as_str).chain(presets);
         let fault = name.error(format!("unknown pattern `{}`", name.value));
-        report.push(fault.suggest(&name.value, names));
+        report.push(match dialect(&name.value) {
+            Some(dialect) => fault.help(format!(
+                "a format has a name, by which sources use it:\n[pattern.mine]\n{dialect} = …\nhere: pattern = \"mine\""
+            )),
+            None => fault.suggest(&name.value, names),
+        });
         return None;
     };
     match preset.pattern() {
@@ -103,6 +108,22 @@ pub(super) fn find(
             report.extend(faults);
             None
         }
+    }
+}
+
+/// Returns the key of the notation in which a text is probably a format; `None` for a name.
+fn dialect(text: &str) -> Option<&'static str> {
+    let has = |part: &str| text.contains(part);
+    if text.starts_with('^') || has("(?<") || has("(?P<") {
+        Some("regex")
+    } else if has("$") {
+        Some("nginx")
+    } else if has("%(") {
+        Some("gunicorn")
+    } else if has("%") {
+        Some("apache")
+    } else {
+        None
     }
 }
 

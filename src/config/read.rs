@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::behind;
 use super::exemplars;
+use super::keys::TABLES;
 use super::limits::Limits;
 use super::metrics::Selection;
 use super::patterns::{self, CompiledPresets, Patterns};
@@ -89,7 +90,7 @@ impl Config {
         report: &mut Report,
     ) -> Option<Self> {
         let before = report.errors();
-        let document = Document::parse(text, report);
+        let document = Document::parse(text, report).with_homes(&TABLES);
         let is_valid_toml = report.errors() == before;
         let mut root = document.root();
         if report.has_errors() && root.is_empty() {
@@ -327,6 +328,8 @@ sets = ['httplog', 'django2']
         let lost = "nothing is kept without a directory: counts restart at 0 with the process";
         assert_eq!(state("power"), [format!("2: {lost}")]);
         assert_eq!(state("pwer"), ["2: unknown durability `pwer`"]);
+        let empty = faults(&format!("[state]\ndir = ''\n{GOOD}"));
+        assert_eq!(empty, ["2: `dir` is empty: nothing would be kept"]);
     }
 
     #[test]

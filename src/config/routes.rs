@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::limits::{NAME_BYTES, bounded};
 use crate::diag::{Fault, Place, Report, Section, Spot, Text};
+use crate::model::counted;
 use crate::route::{PathTemplate, Resolver, Rewrite, RewriteError, Rewrites, Route, Urlconf};
 use crate::text_file::{self, Accept};
 
@@ -33,6 +34,8 @@ pub struct Routes {
     pub max_routes: Option<usize>,
     /// Kinds of files that the dump may be.
     accept: Accept,
+    /// Place at which the configuration names the dump.
+    place: Option<Place>,
 }
 
 impl Routes {
@@ -47,6 +50,7 @@ impl Routes {
             languages: None,
             max_routes: None,
             accept: Accept::RegularOrPipe,
+            place: None,
         }
     }
 
@@ -87,6 +91,7 @@ impl Routes {
             .collect();
         let routes = Self {
             name: name.value.clone(),
+            place: urlconf.as_ref().map(|path| path.place.clone()),
             urlconf: urlconf.map(|path| base.join(path.value)),
             templates,
             rewrites,
@@ -102,7 +107,10 @@ impl Routes {
     /// Reads the dump, if one is set, and returns the resolver; `None` after an error.
     pub fn load(&self, report: &mut Report) -> Option<Arc<Resolver>> {
         let urlconf = match &self.urlconf {
-            Some(path) => Urlconf::read(&read_urlconf(path, self.accept, report)?, report)?,
+            Some(path) => {
+                let text = read_urlconf(path, self.accept, self.place.as_ref(), report)?;
+                Urlconf::read(&text, report)?
+            }
             None => Urlconf::default(),
         };
         self.resolver(urlconf, report)
@@ -126,7 +134,8 @@ impl Routes {
             let (name, views) = (&self.name, views.len());
             report.push(
                 Fault::warning(format!(
-                    "routes `{name}` have {views} views; all but the first {most} are counted as `<other>`"
+                    "routes `{name}` have {}; all but the first {most} are counted as `<other>`",
+                    counted(views, "view")
                 ))
                 .help(format!("routes.{name}.max_routes = {views}")),
             );
@@ -138,13 +147,18 @@ impl Routes {
 }
 
 /// Reads the dump of a URLconf; one that cannot be read is an error in the report.
-fn read_urlconf(path: &Path, accept: Accept, report: &mut Report) -> Option<Arc<Text>> {
+fn read_urlconf(
+    path: &Path,
+    accept: Accept,
+    place: Option<&Place>,
+    report: &mut Report,
+) -> Option<Arc<Text>> {
     match text_file::read_file(path, accept) {
         // Dumps are ASCII; other bytes become a fault of their line.
         Ok(bytes) => Some(text_file::decode(path.display().to_string(), bytes).0),
         Err(error) => {
             report.push(
-                Fault::error(error.to_string()).help(
+                Fault::error(error.to_string()).at(place.cloned()).help(
                     "create it with: python manage.py shell < dump_urlconf.py > urlconf.jsonl",
                 ),
             );
@@ -311,7 +325,7 @@ mod tests {
                 "12: `/d/` ends with a slash and `/d` does not: `/d/x` becomes `/dx`",
                 "13: `/` ends with a slash and `/e` does not: `/e/x` becomes `//x`",
                 "14: a prefix must start with `/`",
-                "15: expected a string or a number, found an array",
+                "15: expected a string or a number, found a list",
             ]
         );
         let pairs: Vec<String> = (0..=Rewrites::MOST)

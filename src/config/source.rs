@@ -95,10 +95,16 @@ impl Source {
         let sets = section.strings("sets", report);
         let front = section.string("behind", report);
         let place = section.place();
-        for key in ["name", "pattern"] {
-            if !section.contains(key) {
+        for (key, help) in [
+            ("name", "name = \"nginx\": the value of the label `source`"),
+            (
+                "pattern",
+                "pattern = \"nginx-combined\": the format of the lines; `httplog-exporter patterns` lists all",
+            ),
+        ] {
+            if section.lacks(key) {
                 let fault = Fault::error(format!("a source without `{key}`"));
-                report.push(fault.at(place.clone()));
+                report.push(fault.at(place.clone()).help(help));
             }
         }
         section.finish(report);

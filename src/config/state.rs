@@ -20,6 +20,14 @@ impl State {
         let dir = section.string("dir", report);
         let given = section.string("durability", report);
         section.finish(report);
+        let dir = match dir {
+            Some(dir) if dir.value.is_empty() => {
+                let fault = dir.error("`dir` is empty: nothing would be kept");
+                report.push(fault.help("dir = \"/var/lib/httplog-exporter\""));
+                return None;
+            }
+            dir => dir,
+        };
         let durability = match given.as_ref().map(|given| given.value.as_str()) {
             None | Some("power") => Some(Durability::Power),
             Some("process") => Some(Durability::Process),

@@ -76,7 +76,7 @@ impl Web {
         let config_file = section.string("config_file", report);
         let open_health = section.boolean("open_health", report);
         let listen = read_listen(&mut section, config_file.is_some(), report);
-        let socket_mode = section.integer("socket_mode", 0..=0o777, report);
+        let socket_mode = section.mode("socket_mode", report);
         let path = section.string("telemetry_path", report);
         let hosts = section.strings("hosts", report);
         let enable_lifecycle = section.boolean("enable_lifecycle", report);
@@ -103,7 +103,7 @@ impl Web {
         });
         Self {
             listen,
-            socket_mode: socket_mode.and_then(|mode| u32::try_from(mode.value).ok()),
+            socket_mode: socket_mode.map(|mode| mode.value),
             metrics_path: metrics_path.unwrap_or_default(),
             hosts: hosts.map_or(Vec::new(), |hosts| read_hosts(&hosts.value, report)),
             enable_lifecycle: enable_lifecycle.is_some_and(|enabled| enabled.value),

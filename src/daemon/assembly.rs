@@ -22,7 +22,7 @@ use super::worker::{Worker, WorkerThread};
 use crate::clock::Clock;
 use crate::config::{Config, Resolvers, Source};
 use crate::join::{End, Links};
-use crate::model::{SavedSource, SecretKey};
+use crate::model::{SavedSource, SecretKey, counted};
 use crate::pipeline::{NarrowedPatterns, Settings};
 use crate::source::{Fs, Notifier, RealFs, SharedFs, StreamThread};
 use crate::telemetry::Telemetry;
@@ -108,7 +108,8 @@ impl Assembly {
                 Ok(thread) => threads.push(thread),
                 Err(error) if threads.is_empty() => return Err(error),
                 Err(error) => {
-                    tracing::warn!("only {} threads for the sources: {error}", threads.len());
+                    let threads = counted(threads.len(), "thread");
+                    tracing::warn!("only {threads} for the sources: {error}");
                     break;
                 }
             }

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::access::Access;
+use crate::model::counted;
 use crate::status::SourceState;
 
 /// Most sources that one message of the log names.
@@ -78,7 +79,7 @@ impl Readiness {
             return "every source is open".to_owned();
         }
         let all = self.sources.len();
-        let mut text = format!("{} of {all} sources open", all - left);
+        let mut text = format!("{} of {} open", all - left, counted(all, "source"));
         for NotOpen { source, reason, .. } in self.not_open().take(MOST_NAMED) {
             // Writing to a string cannot fail.
             let _ = write!(text, "; `{source}`: {reason}");

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::aggregate::Ledger;
 use crate::config::{Input, Source};
+use crate::model::{counted, plural};
 use crate::source::Stream;
 use crate::status::is_shell_word;
 
@@ -78,7 +79,9 @@ impl fmt::Display for Unmatched {
         } = self;
         write!(
             f,
-            "{rejected} of the last {lines} lines were rejected, most of them as {reason}"
+            "{rejected} of the last {} {} rejected, most of them as {reason}",
+            counted(*lines, "line"),
+            plural(*rejected, "was", "were")
         )
     }
 }

@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::config::Web;
 use crate::diag::Report;
 use crate::http::{Policies, Policy, PolicySource};
+use crate::model::counted;
 use crate::telemetry::Telemetry;
 use crate::text_file::Accept;
 use crate::web_config::{Loaded, Stamps, WebFile};
@@ -169,9 +170,9 @@ impl PolicySource for Reader {
                     for fault in report.faults() {
                         tracing::error!("{fault}");
                     }
-                    let errors = report.errors();
                     tracing::error!(
-                        "web configuration not read, the previous one stays in force: {errors} errors"
+                        "web configuration not read, the previous one stays in force: {}",
+                        counted(report.errors(), "error")
                     );
                     state.refused = Some(text);
                 }

@@ -23,7 +23,7 @@ use super::views::{Reread, Views};
 use crate::aggregate::Accounts;
 use crate::clock::{Clock, Waker};
 use crate::join::Link;
-use crate::model::{Batch, Bytes, Micros, SavedSource};
+use crate::model::{Batch, Bytes, Micros, SavedSource, counted, plural};
 use crate::pipeline::Pipeline;
 use crate::source::{Fs, Progress, ReadBuffer, RealFs};
 use crate::telemetry::SourceTelemetry;
@@ -163,7 +163,9 @@ impl<F: Fs> Work<F> {
         let left = self.input.lag_bytes();
         let text = if self.input.has_ended() {
             format!(
-                "stopped before {left} bytes of received lines were counted: more came than is counted in {FINISH_LIMIT:?}"
+                "stopped before {} of received lines {} counted: more came than is counted in {FINISH_LIMIT:?}",
+                counted(left, "byte"),
+                plural(left, "was", "were")
             )
         } else {
             format!("its stream has not ended within {FINISH_LIMIT:?}")
@@ -273,7 +275,7 @@ impl<F: Fs> Work<F> {
         let routes = resolver.urlconf().routes.len();
         self.pipeline.set_views(resolver);
         self.initialise(clock);
-        let text = format!("URLconf reloaded: {routes} routes");
+        let text = format!("URLconf reloaded: {}", counted(routes, "route"));
         let kind = MessageKind::new("urlconf_reloaded");
         self.log.text(kind, Level::INFO, &text);
     }

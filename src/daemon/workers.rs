@@ -28,6 +28,7 @@ use super::{reload, systemd};
 use crate::config::{Config, Resolvers, State, Web};
 use crate::http::ReloadOutcome;
 use crate::join::Links;
+use crate::model::counted;
 use crate::state::StateLock;
 
 /// Time between two attempts to start a thread.
@@ -261,7 +262,7 @@ impl Workers {
                     tracing::error!("{fault}");
                 }
                 let path = origin.path.display();
-                self.refuse(&format!("{} errors in {path}", report.errors()));
+                self.refuse(&format!("{} in {path}", counted(report.errors(), "error")));
             }
             Err(error) => self.refuse(&error.to_string()),
         }

@@ -2,9 +2,14 @@
 //!
 //! Invariant: a report holds every fault of a text and lists them in the order of the text.
 
+mod mistyped;
 mod name;
+mod quoted;
 mod render;
 mod section;
+mod spot;
+mod suggestion;
+mod syntax;
 
 use std::fmt;
 use std::ops::Range;
@@ -12,7 +17,9 @@ use std::sync::Arc;
 
 pub use name::is_printable;
 pub use render::Snippet;
-pub use section::{Document, Section, Spot, distinct};
+pub use section::{Document, Home, Section};
+pub use spot::{Spot, distinct};
+pub use suggestion::{nearest, suggestion};
 
 /// A named text, such as a configuration file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,17 +135,12 @@ impl Fault {
         self
     }
 
-    /// Sets the remedy to "did you mean …" if a candidate is similar to `word`, else to the list of
-    /// candidates.
+    /// Sets the remedy to the candidates that are similar to `word`, or to the list of candidates; see [`suggestion`].
     #[must_use]
     pub fn suggest<'c>(self, word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Self {
-        let mut candidates: Vec<&str> = candidates.into_iter().collect();
-        candidates.sort_unstable();
-        candidates.dedup();
-        match nearest(word, candidates.iter().copied()) {
-            Some(near) => self.help(format!("did you mean `{near}`?")),
-            None if candidates.is_empty() => self,
-            None => self.help(format!("one of: {}", candidates.join(", "))),
+        match suggestion(word, candidates) {
+            Some(help) => self.help(help),
+            None => self,
         }
     }
 }
@@ -160,11 +162,13 @@ impl FaultList {
         self.count
     }
 
-    /// Adds the first faults to a report, and a warning with the number of further ones: `280 more routes`.
-    pub fn report(self, noun: &str, report: &mut Report) {
+    /// Adds the first faults to a report, and a warning with the number of further ones: `280 more routes`. `nouns` names one
+    /// and several.
+    pub fn report(self, nouns: [&str; 2], report: &mut Report) {
         let more = self.count - self.first.len();
         report.extend(self.first);
         if more > 0 {
+            let noun = nouns[usize::from(more > 1)];
             report.push(Fault::warning(format!("{more} more {noun}")));
         }
     }
@@ -238,33 +242,9 @@ impl fmt::Display for Report {
 
 impl std::error::Error for Report {}
 
-/// Returns the candidate most similar to a misspelt word, if one is similar enough.
-pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
-    candidates
-        .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
-        // A candidate that differs in every letter is not similar.
-        .filter(|(distance, _)| *distance < word.chars().count())
-        .filter(|(distance, candidate)| *distance <= (candidate.len().max(word.len()) / 3).max(1))
-        .min()
-        .map(|(_, candidate)| candidate)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_similar_candidates_are_suggested() {
-        let names = ["nginx-combined", "nginx-timed", "gunicorn"];
-        assert_eq!(nearest("nginx-combind", names), Some("nginx-combined"));
-        assert_eq!(nearest("nginx_timed", names), Some("nginx-timed"));
-        assert_eq!(nearest("unicorn", names), Some("gunicorn"));
-        assert_eq!(nearest("apache", names), None);
-        assert_eq!(nearest("z", ["a", "b"]), None);
-        let fault = Fault::error("x").suggest("zzz", ["b", "a", "b"]);
-        assert_eq!(fault.help.as_deref(), Some("one of: a, b"));
-    }
 
     #[test]
     fn places_count_characters_from_one() {

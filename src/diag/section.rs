@@ -4,19 +4,26 @@
 //! read as absent, and [`Section::finish`] reports the keys that were not read.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Fault, Place, Report, Text};
+use super::mistyped;
+use super::syntax::Broken;
+use super::{Fault, Place, Report, Spot, Text};
+
+/// Keys of a table, with its header as it is written.
+pub type Home = (&'static str, &'static [&'static str]);
 
 /// A parsed TOML document.
 #[derive(Debug)]
 pub struct Document<'t> {
     text: &'t Arc<Text>,
     root: DeTable<'t>,
+    broken: Broken,
+    homes: &'static [Home],
 }
 
 /// A table of a document.
@@ -26,38 +33,26 @@ pub struct Section<'d> {
     table: &'d DeTable<'d>,
     header: Range<usize>,
     known: BTreeSet<&'static str>,
-}
-
-/// A value with its place in the text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Spot<T> {
-    /// The value.
-    pub value: T,
-    /// The place of the value.
-    pub place: Place,
+    broken: &'d Broken,
+    homes: &'static [Home],
 }
 
 impl<'t> Document<'t> {
     /// Parses a text. Syntax errors go to the report, and the valid parts are kept.
     pub fn parse(text: &'t Arc<Text>, report: &mut Report) -> Self {
         let (root, errors) = DeTable::parse_recoverable(&text.content);
-        for error in errors {
-            let fault = Fault::error(format!(
-                "not valid TOML: {}",
-                error.message().trim().replace('\n', ", ")
-            ));
-            report.push(match error.span() {
-                Some(span) => fault.at(Place {
-                    text: Arc::clone(text),
-                    span,
-                }),
-                None => fault,
-            });
-        }
         Self {
             text,
             root: root.into_inner(),
+            broken: Broken::report(text, &errors, report),
+            homes: &[],
         }
+    }
+
+    /// Sets the tables to which a key that stands in another one may belong.
+    #[must_use]
+    pub fn with_homes(self, homes: &'static [Home]) -> Self {
+        Self { homes, ..self }
     }
 
     /// Returns the top-level table.
@@ -67,6 +62,8 @@ impl<'t> Document<'t> {
             table: &self.root,
             header: 0..0,
             known: BTreeSet::new(),
+            broken: &self.broken,
+            homes: self.homes,
         }
     }
 }
@@ -80,7 +77,7 @@ impl<'d> Section<'d> {
     /// Reads a string.
     pub fn string(&mut self, key: &'static str, report: &mut Report) -> Option<Spot<String>> {
         let value = self.get(key)?;
-        self.typed(value, report, "a string", |value| {
+        self.keyed(key, value, report, "a string", |value| {
             value.as_str().map(str::to_owned)
         })
     }
@@ -88,24 +85,31 @@ impl<'d> Section<'d> {
     /// Reads `true` or `false`.
     pub fn boolean(&mut self, key: &'static str, report: &mut Report) -> Option<Spot<bool>> {
         let value = self.get(key)?;
-        self.typed(value, report, "true or false", DeValue::as_bool)
+        self.keyed(key, value, report, "true or false", DeValue::as_bool)
     }
 
     /// Reads a whole number within bounds.
     pub fn integer(
         &mut self,
         key: &'static str,
-        bounds: std::ops::RangeInclusive<u64>,
+        bounds: RangeInclusive<u64>,
         report: &mut Report,
     ) -> Option<Spot<u64>> {
         let value = self.get(key)?;
         let expected = format!("a whole number from {} to {}", bounds.start(), bounds.end());
-        self.typed(value, report, &expected, |value| {
-            let integer = value.as_integer()?;
-            let number =
-                u64::from_str_radix(&integer.as_str().replace('_', ""), integer.radix()).ok()?;
-            bounds.contains(&number).then_some(number)
-        })
+        self.keyed(key, value, report, &expected, |value| whole(value, &bounds))
+    }
+
+    /// Reads permissions of a file.
+    pub fn mode(&mut self, key: &'static str, report: &mut Report) -> Option<Spot<u32>> {
+        let value = self.get(key)?;
+        self.keyed(
+            key,
+            value,
+            report,
+            "permissions from 0o000 to 0o777",
+            |value| u32::try_from(whole(value, &(0..=0o777))?).ok(),
+        )
     }
 
     /// Reads a list of strings.
@@ -140,7 +144,7 @@ impl<'d> Section<'d> {
         report: &mut Report,
     ) -> Option<Spot<Vec<Spot<String>>>> {
         let value = self.get(key)?;
-        let items = self.typed(value, report, expected[0], DeValue::as_array)?;
+        let items = self.keyed(key, value, report, expected[0], DeValue::as_array)?;
         let strings = items
             .value
             .iter()
@@ -155,6 +159,16 @@ impl<'d> Section<'d> {
     /// Reads a table.
     pub fn section(&mut self, key: &'static str, report: &mut Report) -> Option<Section<'d>> {
         let value = self.get(key)?;
+        if let DeValue::Array(items) = value.get_ref()
+            && let Some(item) = items.first()
+            && item.get_ref().is_table()
+            && self.header_at(item.span()).starts_with("[[")
+        {
+            let fault = Fault::error(format!("there is only one `[{key}]`"));
+            let help = format!("write its header in single brackets: [{key}]");
+            report.push(fault.at(self.at(item.span())).help(help));
+            return None;
+        }
         self.as_section(value, report)
     }
 
@@ -163,6 +177,12 @@ impl<'d> Section<'d> {
         let Some(value) = self.get(key) else {
             return Vec::new();
         };
+        if value.get_ref().is_table() && self.header_at(value.span()).starts_with('[') {
+            let fault = Fault::error(format!("each `{key}` is an item of a list"));
+            let help = format!("write its header in double brackets: [[{key}]]");
+            report.push(fault.at(self.at(value.span())).help(help));
+            return Vec::new();
+        }
         let Some(items) = self.typed(value, report, "a list of tables", DeValue::as_array) else {
             return Vec::new();
         };
@@ -224,6 +244,16 @@ impl<'d> Section<'d> {
         self.table.contains_key(key)
     }
 
+    /// Returns whether the table lacks a key, as far as the document is valid.
+    pub fn lacks(&self, key: &str) -> bool {
+        self.broken.is_empty() && !self.contains(key)
+    }
+
+    /// Returns whether everything that the document says was read.
+    pub fn is_whole(&self) -> bool {
+        self.broken.is_empty()
+    }
+
     /// Marks a key as known, so that [`Self::finish`] does not report it.
     pub fn skip(&mut self, key: &'static str) {
         self.known.insert(key);
@@ -233,14 +263,27 @@ impl<'d> Section<'d> {
     pub fn finish(self, report: &mut Report) {
         for key in self.table.keys() {
             let name: &str = key.get_ref();
-            if !self.known.contains(name) {
-                report.push(
-                    Fault::error(format!("unknown key `{name}`"))
-                        .at(self.at(key.span()))
-                        .suggest(name, self.known.iter().copied()),
-                );
+            let is_broken = self.broken.covers(&key.span()) || self.broken.may_move(&key.span());
+            if self.known.contains(name) || is_broken {
+                continue;
             }
+            let fault = Fault::error(format!("unknown key `{name}`")).at(self.at(key.span()));
+            report.push(match self.homes_of(name) {
+                Some(homes) => fault.help(format!("it belongs in {homes}")),
+                None => fault.suggest(name, self.known.iter().copied()),
+            });
         }
+    }
+
+    /// Returns the tables to which a key belongs.
+    fn homes_of(&self, name: &str) -> Option<String> {
+        let homes = self.homes.iter().filter(|(_, keys)| keys.contains(&name));
+        let homes: Vec<String> = homes.map(|(home, _)| format!("`{home}`")).collect();
+        (!homes.is_empty()).then(|| homes.join(" or "))
+    }
+
+    fn header_at(&self, span: Range<usize>) -> &str {
+        self.text.content.get(span).unwrap_or_default()
     }
 
     fn at(&self, span: Range<usize>) -> Place {
@@ -267,7 +310,30 @@ impl<'d> Section<'d> {
             table: table.value,
             header: span,
             known: BTreeSet::new(),
+            broken: self.broken,
+            homes: self.homes,
         })
+    }
+
+    /// Reads the value of a key; of a wrong type, the remedy is the line with a right one.
+    fn keyed<T>(
+        &self,
+        key: &str,
+        value: &'d Spanned<DeValue<'d>>,
+        report: &mut Report,
+        expected: &str,
+        read: impl FnOnce(&'d DeValue<'d>) -> Option<T>,
+    ) -> Option<Spot<T>> {
+        let mut own = Report::default();
+        let found = self.typed(value, &mut own, expected, read);
+        let written = self.text.content.get(value.span()).unwrap_or_default();
+        report.extend(own.into_iter().map(|fault| {
+            match mistyped::remedy(expected, value.get_ref(), written) {
+                Some(right) => fault.help(format!("{key} = {right}")),
+                None => fault,
+            }
+        }));
+        found
     }
 
     fn typed<T>(
@@ -277,6 +343,9 @@ impl<'d> Section<'d> {
         expected: &str,
         read: impl FnOnce(&'d DeValue<'d>) -> Option<T>,
     ) -> Option<Spot<T>> {
+        if self.broken.covers(&value.span()) && !value.get_ref().is_table() {
+            return None;
+        }
         let place = self.at(value.span());
         if let Some(found) = read(value.get_ref()) {
             return Some(Spot {
@@ -284,25 +353,9 @@ impl<'d> Section<'d> {
                 place,
             });
         }
-        let found = match value.get_ref() {
-            DeValue::Integer(integer) => integer.as_str().to_owned(),
-            DeValue::Float(float) => float.as_str().to_owned(),
-            other => format!("{} {}", article(other.type_str()), other.type_str()),
-        };
+        let found = mistyped::named(value.get_ref());
         report.push(Fault::error(format!("expected {expected}, found {found}")).at(place));
         None
-    }
-}
-
-impl<T> Spot<T> {
-    /// Returns an error at this place.
-    pub fn error(&self, message: impl Into<String>) -> Fault {
-        Fault::error(message).at(self.place.clone())
-    }
-
-    /// Returns a warning at this place.
-    pub fn warning(&self, message: impl Into<String>) -> Fault {
-        Fault::warning(message).at(self.place.clone())
     }
 }
 
@@ -317,35 +370,12 @@ fn scalar(value: &DeValue<'_>) -> Option<String> {
     }
 }
 
-fn article(noun: &str) -> &'static str {
-    if noun.starts_with(['a', 'e', 'i', 'o', 'u']) {
-        "an"
-    } else {
-        "a"
-    }
-}
-
-/// Parses each item of a list. Reports an item that `read` refuses or that repeats another, at its place.
-pub fn distinct<T: PartialEq>(
-    items: &[Spot<String>],
-    read: impl Fn(&str) -> Result<T, Fault>,
-    report: &mut Report,
-) -> Vec<T> {
-    let mut found = Vec::new();
-    for item in items {
-        let fault = match read(&item.value) {
-            Ok(value) if found.contains(&value) => {
-                Fault::error(format!("`{}` is listed twice", item.value))
-            }
-            Ok(value) => {
-                found.push(value);
-                continue;
-            }
-            Err(fault) => fault,
-        };
-        report.push(fault.at(item.place.clone()));
-    }
-    found
+/// Returns a whole number within bounds.
+fn whole(value: &DeValue<'_>, bounds: &RangeInclusive<u64>) -> Option<u64> {
+    let integer = value.as_integer()?;
+    let digits = integer.as_str().replace('_', "");
+    let number = u64::from_str_radix(&digits, integer.radix()).ok()?;
+    bounds.contains(&number).then_some(number)
 }
 
 #[cfg(test)]

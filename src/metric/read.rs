@@ -23,9 +23,14 @@ const REJECTED: &str = "rejected_lines";
 pub fn read(mut section: Section<'_>, report: &mut Report) -> Option<Spot<Metric>> {
     let before = report.errors();
     let place = section.place();
-    for key in ["name", "help", "type"] {
-        if !section.contains(key) {
-            report.push(Fault::error(format!("a metric without `{key}`")).at(place.clone()));
+    for (key, help) in [
+        ("name", "name = \"checkout_requests_total\""),
+        ("help", "help = \"Requests to the checkout.\""),
+        ("type", "type = \"counter\", or \"histogram\""),
+    ] {
+        if section.lacks(key) {
+            let fault = Fault::error(format!("a metric without `{key}`"));
+            report.push(fault.at(place.clone()).help(help));
         }
     }
     let name = section.string("name", report);

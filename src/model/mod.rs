@@ -4,6 +4,7 @@
 
 mod batch;
 pub(crate) mod byte_set;
+mod counted;
 pub(crate) mod digits;
 mod families;
 mod gap;
@@ -19,6 +20,7 @@ mod units;
 pub(crate) mod vector;
 
 pub use batch::{Batch, GenerationId, Position};
+pub use counted::{counted, plural};
 pub use families::{Exemplar, Families, Family, Histogram, Kind, Labels, Number, Series, Value};
 pub use gap::{Gap, GapBound, GapReason};
 pub use language::Language;

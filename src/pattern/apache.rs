@@ -40,6 +40,7 @@ pub(super) fn compile(source: &str) -> Result<Template, Complaint> {
 
 fn read(format: &str) -> Result<Template, Complaint> {
     let mut template = Template::new(Escaping::C);
+    let mut complaints = Vec::new();
     let mut rest = 0;
     while let Some(percent) = format[rest..].find('%').map(|at| rest + at) {
         template.push_literal(&format[rest..percent]);
@@ -48,10 +49,19 @@ fn read(format: &str) -> Result<Template, Complaint> {
             rest = percent + 2;
             continue;
         }
-        let directive = take(format, percent)?;
+        let directive = match take(format, percent) {
+            Ok(directive) => directive,
+            Err(complaint) => {
+                complaints.push(complaint);
+                break;
+            }
+        };
         rest = directive.span.end;
         let name = format[percent + 1..rest].to_owned();
-        add(&directive, name, &mut template)?;
+        complaints.extend(add(&directive, name, &mut template).err());
+    }
+    if let Some(complaint) = Complaint::all(complaints) {
+        return Err(complaint);
     }
     template.push_literal(&format[rest..]);
     join_times(&mut template);

@@ -16,6 +16,8 @@ pub struct Complaint {
     pub span: Range<usize>,
     /// The recommended change.
     pub help: Option<String>,
+    /// Further errors of the same format string, each without others.
+    pub others: Vec<Complaint>,
 }
 
 impl Complaint {
@@ -24,7 +26,23 @@ impl Complaint {
             message: message.into(),
             span,
             help: None,
+            others: Vec::new(),
         }
+    }
+
+    /// Returns all errors of a format string as one; `None` if there are none.
+    pub(super) fn all(complaints: Vec<Self>) -> Option<Self> {
+        let mut complaints = complaints.into_iter();
+        let first = complaints.next()?;
+        Some(Self {
+            others: complaints.collect(),
+            ..first
+        })
+    }
+
+    /// Returns this error and the others.
+    pub fn each(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(&self.others)
     }
 
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
@@ -37,13 +55,10 @@ impl Complaint {
         word: &str,
         candidates: impl IntoIterator<Item = &'c str>,
     ) -> Self {
-        let candidates: Vec<&str> = candidates.into_iter().collect();
-        let near = diag::nearest(word, candidates.iter().copied());
-        let help = near.map_or_else(
-            || format!("one of: {}", candidates.join(", ")),
-            |near| format!("did you mean `{near}`?"),
-        );
-        self.help(help)
+        Self {
+            help: diag::suggestion(word, candidates).or(self.help),
+            ..self
+        }
     }
 }
 

@@ -117,8 +117,12 @@ impl Source {
         report: &mut Report,
     ) -> Option<Pattern> {
         let outcome = match self {
-            Self::Text(source) => Pattern::compile(&name.value, dialect, &source.value)
-                .map_err(|complaint| report.push(fault(&complaint, dialect.key(), source))),
+            Self::Text(source) => {
+                Pattern::compile(&name.value, dialect, &source.value).map_err(|complaint| {
+                    let faults = complaint.each();
+                    report.extend(faults.map(|complaint| fault(complaint, dialect.key(), source)));
+                })
+            }
             Self::Keys(entries) => {
                 let mut keys = Keys::new();
                 let mut is_valid = true;
@@ -185,24 +189,8 @@ fn keys_fault(complaint: &Complaint, dialect: Dialect, place: &Place) -> Fault {
 
 /// Turns a complaint about a format string into a fault that points into the TOML text.
 fn fault(complaint: &Complaint, key: &str, source: &Spot<String>) -> Fault {
-    let place = &source.place;
-    let written = place
-        .text
-        .content
-        .get(place.span.clone())
-        .unwrap_or_default();
-    // Without escapes, offsets in the string are offsets in the TOML text.
-    let span = match written.find(source.value.as_str()) {
-        Some(quote) if !source.value.is_empty() => {
-            let base = place.span.start + quote;
-            base + complaint.span.start..base + complaint.span.end
-        }
-        _ => place.span.clone(),
-    };
-    let mut fault = Fault::error(format!("{key} format: {}", complaint.message)).at(Place {
-        span,
-        ..place.clone()
-    });
+    let mut fault = Fault::error(format!("{key} format: {}", complaint.message))
+        .at(source.part(&complaint.span));
     fault.help.clone_from(&complaint.help);
     fault
 }
@@ -401,6 +389,70 @@ mod tests {
         assert_eq!(
             faults,
             ["$request_tiem: nginx format: unknown variable `$request_tiem`"]
+        );
+    }
+
+    #[test]
+    fn every_wrong_part_of_a_format_is_reported() {
+        let check = |toml: &str, expected: &[&str]| assert_eq!(read(toml).1, expected, "{toml}");
+        check(
+            r#"gunicorn = '%(h)s %(zz)s "%(r)s" %x %(yy)s %(t'"#,
+            &[
+                "%(zz)s: gunicorn format: unknown atom `zz`",
+                "%: gunicorn format: a `%` that starts no atom",
+                "%(yy)s: gunicorn format: unknown atom `yy`",
+                "%(t: gunicorn format: an atom that never ends",
+            ],
+        );
+        check(
+            "apache = '%h %Z %>s %Y'",
+            &[
+                "%Z: apache format: unknown directive `%Z`",
+                "%Y: apache format: unknown directive `%Y`",
+            ],
+        );
+        check(
+            r#"nginx = "$status $ \"$request\" ${host""#,
+            &[
+                "$: nginx format: a `$` without a variable's name",
+                "${host: nginx format: `${` is never closed",
+            ],
+        );
+        check(
+            "regex = '^(?<statsu>[0-9]+) (?<foo>.*) (?<duration>x)(?<duration_ms>y)$'",
+            &[
+                "statsu: regex format: `statsu` is not a field",
+                "foo: regex format: `foo` is not a field",
+                "duration_ms: regex format: `duration_ms` sets a field that another group sets",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_fault_of_an_expression_names_its_group() {
+        let check = |expression: &str, expected: &str| {
+            let (_, faults) = read(&format!("regex = '{expression}'"));
+            assert_eq!(faults, [expected], "{expression}");
+        };
+        check(
+            r"^\(x\) (?<status>(?:[0-9+)) x$",
+            "[: regex format: unclosed character class, in the group `status`",
+        );
+        check(
+            "^(?<status>*) (?<host>x)$",
+            "*: regex format: repetition operator missing expression, in the group `status`",
+        );
+        check(
+            "^(?P<status>[(]) (?<status>x)$",
+            "status: regex format: two groups are named `status`",
+        );
+        check(
+            "^(?<status>[0-9]+) (?!x)$",
+            "(?!: regex format: look-around, including look-ahead and look-behind, is not supported",
+        );
+        check(
+            "^(?<status>[0-9]+ (?<host>x)$",
+            "(: regex format: unclosed group",
         );
     }
 }

@@ -181,6 +181,9 @@ impl Extracted {
     /// Maps the span of a complaint to the source.
     pub(super) fn complaint_in_source(&self, mut complaint: Complaint) -> Complaint {
         complaint.span = self.place(&complaint.span);
+        for other in &mut complaint.others {
+            other.span = self.place(&other.span);
+        }
         complaint
     }
 }

@@ -25,6 +25,7 @@ pub(super) fn compile(source: &str) -> Result<Template, Complaint> {
 
 fn read(format: &str) -> Result<Template, Complaint> {
     let mut template = Template::new(Escaping::Quotes);
+    let mut complaints = Vec::new();
     let mut rest = 0;
     while let Some(percent) = format[rest..].find('%').map(|at| rest + at) {
         template.push_literal(&format[rest..percent]);
@@ -35,20 +36,26 @@ fn read(format: &str) -> Result<Template, Complaint> {
             continue;
         }
         let Some(inside) = after.strip_prefix('(') else {
-            return Err(
+            complaints.push(
                 Complaint::new("a `%` that starts no atom", percent..percent + 1)
                     .help("atoms are written `%(name)s`, a bare percent sign `%%`"),
             );
+            rest = percent + 1;
+            continue;
         };
         let Some(close) = inside.find(")s") else {
-            return Err(
+            complaints.push(
                 Complaint::new("an atom that never ends", percent..format.len())
                     .help("atoms are written `%(name)s`"),
             );
+            break;
         };
         let end = percent + 2 + close + 2;
-        atom(&inside[..close], percent..end, &mut template)?;
+        complaints.extend(atom(&inside[..close], percent..end, &mut template).err());
         rest = end;
+    }
+    if let Some(complaint) = Complaint::all(complaints) {
+        return Err(complaint);
     }
     template.push_literal(&format[rest..]);
     template.dedupe_bindings(|slot| match slot.name.as_str() {
@@ -117,13 +124,16 @@ fn atom(
             template.push_literal(">");
             return Ok(());
         }
-        (None, _) => match letter(name) {
-            Some(known) => known,
-            None => {
-                return Err(Complaint::new(format!("unknown atom `{name}`"), span)
-                    .suggest(name, ATOMS.split(' ')));
-            }
-        },
+        (None, _) => {
+            let Some(known) = letter(name) else {
+                let complaint = Complaint::new(format!("unknown atom `{name}`"), span);
+                return Err(complaint.help(format!(
+                    "one of: {}, each written `%(h)s`; headers are `%({{name}}i)s` and `%({{name}}o)s`",
+                    ATOMS.replace(' ', ", ")
+                )));
+            };
+            known
+        }
     };
     let slot = Slot::new(name, shape, binding, span).of_kind(kind);
     template.items.push(Item::Slot(slot));

@@ -457,7 +457,7 @@ mod tests {
         check(
             Dialect::Regex,
             "^(?<status>[0-9{3})$",
-            "unclosed character class",
+            "unclosed character class, in the group `status`",
             "[",
         );
         check(

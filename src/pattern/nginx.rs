@@ -52,14 +52,25 @@ fn escaping(escape: &str) -> Option<Escaping> {
 
 fn read(format: &str, escaping: Escaping) -> Result<Template, Complaint> {
     let mut template = Template::new(escaping);
+    let mut complaints = Vec::new();
     let mut rest = 0;
     while let Some(dollar) = format[rest..].find('$').map(|at| rest + at) {
         template.push_literal(&format[rest..dollar]);
-        let (name, end) = variable(format, dollar)?;
+        let (name, end) = match variable(format, dollar) {
+            Ok(found) => found,
+            Err(complaint) => {
+                rest = complaint.span.end;
+                complaints.push(complaint);
+                continue;
+            }
+        };
         let (shape, binding) = describe(name);
         let slot = Slot::new(name, under(escaping, shape), binding, dollar..end);
         template.items.push(Item::Slot(slot.of_kind(kind(name))));
         rest = end;
+    }
+    if let Some(complaint) = Complaint::all(complaints) {
+        return Err(complaint);
     }
     template.push_literal(&format[rest..]);
     join_path_and_query(&mut template);

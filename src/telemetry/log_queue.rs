@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
 
+use crate::model::{counted, plural};
+
 /// Most bytes of messages that wait to be written, and that are being written.
 const MOST_BYTES: usize = 256 * 1024;
 
@@ -56,7 +58,9 @@ impl LogQueue {
                     }
                     if dropped > 0 {
                         tracing::warn!(
-                            "{dropped} messages of this log were dropped: standard error was not read"
+                            "{} of this log {} dropped: standard error was not read",
+                            counted(dropped, "message"),
+                            plural(dropped, "was", "were")
                         );
                     }
                     own.written();

@@ -16,6 +16,7 @@ use super::names::{Version, groups, provider, suites};
 use super::pem::Pem;
 use crate::diag::{Fault, Spot};
 use crate::http::Tls;
+use crate::model::counted;
 
 /// The protocol that is served.
 const PROTOCOL: &[u8] = b"http/1.1";
@@ -310,7 +311,10 @@ fn judge_validity(cert: &Pem, validity: Validity, now: SystemTime, reading: &mut
         Err(_) => cert.warning(format!("the certificate of {name} has expired")),
         Ok(left) if left < SOON => {
             let days = left.as_secs() / DAY;
-            cert.warning(format!("the certificate of {name} expires in {days} days"))
+            cert.warning(format!(
+                "the certificate of {name} expires in {}",
+                counted(days, "day")
+            ))
         }
         Ok(_) if validity.not_before > now => {
             cert.warning(format!("the certificate of {name} is not valid yet"))

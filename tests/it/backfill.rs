@@ -194,7 +194,7 @@ fn lines_without_a_time_are_refused_or_counted() {
     );
     fs::write(dir.path().join("access.log"), "x GET /a 200\n").unwrap();
     assert_snapshot!(run().failed(66), @"
-    warning: 1 of 1 lines rejected
+    warning: 1 of 1 line rejected
     rejected, untimed: access.log:1
      = help: to see why: sed -n 1p access.log | httplog-exporter explain --config config.toml --pattern mine -
     error: no line has a time

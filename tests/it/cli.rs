@@ -62,7 +62,7 @@ error: unknown start `begining`
    |
 14 | start = "begining"
    |         ^^^^^^^^^^
-   = help: did you mean `beginning`?
+   = help: did you mean `beginning`? One of: beginning, end
 
 error: regex format: unclosed group
   --> config.toml:17:10
@@ -105,6 +105,7 @@ fn wrong_usage_is_64() {
     Usage: httplog-exporter [OPTIONS] <COMMAND>
 
     For more information, try '--help'.
+     = help: one of: run, demo, replay, lines, status, backfill, check, explain, patterns, routes, init, state, web
     ");
     assert_snapshot!(fails(&["run", "--config", "c", "access.log"], 64), @"
     error: the argument '--config <FILE>' cannot be used with '[LOG]...'
@@ -123,7 +124,10 @@ fn wrong_usage_is_64() {
 
     For more information, try '--help'.
     ");
-    assert_snapshot!(fails(&["run", "/dev/null", "/dev/../dev/null"], 64), @"error: /dev/../dev/null is given twice");
+    assert_snapshot!(fails(&["run", "/dev/null", "/dev/../dev/null"], 64), @"
+    error: /dev/../dev/null is given twice: it is the same file as /dev/null
+     = help: each line would count twice; give every log once
+    ");
     fails(&[], 64);
     fails(&["replay"], 64);
     fails(&["--log-format", "xml", "demo"], 64);
@@ -267,13 +271,16 @@ fn without_privileges(command: Command) -> Command {
 #[test]
 fn a_log_that_is_not_a_file_is_66() {
     assert_snapshot!(fails(&["run", "."], 66), @"
-    error: cannot read .: not a regular file
+    error: cannot read .: it is a directory
      = help: to follow the files of a directory, use a configuration: paths = [\"DIR/*.log\"]
     ");
-    assert_snapshot!(fails(&["replay", "."], 66), @"error: cannot read .: is a directory");
+    assert_snapshot!(fails(&["replay", "."], 66), @"
+    error: cannot read .: is a directory
+     = help: name the logs in it: ./*.log
+    ");
     // Standard input is a pipe here.
     assert_snapshot!(fails(&["run", "/dev/stdin"], 66), @"
-    error: cannot read /dev/stdin: not a regular file
+    error: cannot read /dev/stdin: it is not a regular file
      = help: to read a FIFO, use a configuration: fifo = \"PATH\"; for standard input, use `-`
     ");
 }

@@ -20,15 +20,60 @@ fn a_log_that_two_sources_follow_is_a_warning() {
     fs::write(dir.path().join("config.toml"), HEAD.to_owned() + &sources).unwrap();
     let said = run(dir.path(), ["check", "--config", "config.toml"], "").succeeded();
     let said = said.replace(dir.path().to_str().unwrap(), "DIR");
+    let places: Vec<_> = said.lines().filter(|line| line.contains("--> ")).collect();
+    assert_eq!(
+        places,
+        ["  --> config.toml:12:10", "  --> config.toml:16:10"]
+    );
     let warnings = said.lines().filter(|line| line.starts_with("warning:"));
     let warnings: Vec<_> = warnings.collect();
     assert_eq!(
         warnings,
         [
-            "warning: source `two`: DIR/a.log is also followed by the source `one`; its lines are counted in both",
-            "warning: source `three`: DIR/b.log is also followed by the source `two`; its lines are counted in both",
+            "warning: source `two`: DIR/a.log is also followed by the source `one` (config.toml:8:18); its lines are counted in both",
+            "warning: source `three`: DIR/b.log is also followed by the source `two` (config.toml:12:10); its lines are counted in both",
         ]
     );
+}
+
+#[test]
+fn a_path_that_is_not_a_log_is_reported_at_its_place_with_a_remedy() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("logs")).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(dir.path().join("socket")).unwrap();
+    let check = |path: &str, expected: &str| {
+        let source =
+            format!("[[source]]\nname = 'a'\npaths = ['{path}']\npattern = 'nginx-combined'\n");
+        fs::write(dir.path().join("config.toml"), HEAD.to_owned() + &source).unwrap();
+        let said = run(dir.path(), ["check", "--config", "config.toml"], "").failed(78);
+        let said = said.replace(dir.path().to_str().unwrap(), "DIR");
+        assert_eq!(said, expected);
+    };
+    check(
+        "logs/",
+        "error: source `a`: DIR/logs/ is a directory, not a regular file\n \
+         --> config.toml:8:10\n  |\n8 | paths = ['logs/']\n  |          ^^^^^^^\n  \
+         = help: name the logs in it: paths = [\"DIR/logs/*.log\"]\n\n1 error\n",
+    );
+    check(
+        "socket",
+        "error: source `a`: DIR/socket is a socket, not a regular file\n \
+         --> config.toml:8:10\n  |\n8 | paths = ['socket']\n  |          ^^^^^^^^\n  \
+         = help: the exporter makes the socket itself, in place of `paths`: syslog = \"unix:DIR/socket\"\n\n1 error\n",
+    );
+}
+
+#[test]
+fn sources_that_wait_for_the_same_file_are_a_warning() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = |name: &str, path: &str| {
+        format!("[[source]]\nname = '{name}'\npaths = ['{path}']\npattern = 'nginx-combined'\n")
+    };
+    let sources = source("one", "a.log") + &source("two", ".//a.log");
+    fs::write(dir.path().join("config.toml"), HEAD.to_owned() + &sources).unwrap();
+    let said = run(dir.path(), ["check", "--config", "config.toml"], "").succeeded();
+    let shared = "a.log is also followed by the source `one` (config.toml:8:10); its lines are counted in both";
+    assert!(said.contains(shared), "{said}");
 }
 
 #[test]

@@ -99,7 +99,7 @@ fn faults_point_at_their_file_and_line() {
     );
     let expected = "error: unknown log format `mian`\n --> /etc/nginx/nginx.conf:2:3\n  |\n\
                     2 |   access_log /a.log mian;\n  |   ^^^^^^^^^^^^^^^^^^^^^^\n  \
-                    = help: did you mean `main`?\n";
+                    = help: did you mean `main`? One of: combined, main\n";
     assert!(ended.err.starts_with(expected), "{}", ended.err);
 }
 

@@ -187,7 +187,7 @@ fn a_replay_warns_of_lines_without_room() {
     // The first lines of the other log evict entries that later lines would have been joined with.
     let (joined, _) = queue(&scrape, "gunicorn-django");
     assert!(joined < 1_500.0);
-    let expected = "lines given up before the other line of their request was read: raise \
+    let expected = "lines given up before the other line of the request was read: raise \
                 limits.pending_requests";
     assert!(ended.err.contains(expected), "{}", ended.err);
 }

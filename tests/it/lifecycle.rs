@@ -218,7 +218,7 @@ fn signals_are_handled_from_the_first_log_line_on() {
     let dir = tempfile::tempdir().unwrap();
     // Enough sources to leave time between the log line of the first and the start of the last.
     let sources = (0..60).map(|n| {
-        let (name, log) = (format!("n{n}"), dir.path().join("absent.log"));
+        let (name, log) = (format!("n{n}"), dir.path().join(format!("absent{n}.log")));
         let pattern = "nginx-combined";
         Source {
             name: &name,

@@ -304,7 +304,11 @@ fn an_empty_log_needs_a_named_format() {
     fs::write(dir.path().join("empty.log"), "").unwrap();
     for output in ["summary", "metrics", "json"] {
         let ended = run(dir.path(), ["replay", "-o", output, "empty.log"], "");
-        assert_eq!(ended.failed(66), "error: no line to read\n", "{output}");
+        assert_eq!(
+            ended.failed(66),
+            "error: no line to read: every log that is given is empty\n",
+            "{output}"
+        );
     }
     let named = [
         "replay",

@@ -140,7 +140,7 @@ fn milliseconds_may_have_decimals() {
     check(&replayed("granian"), &[(duration, &[], 0.012_345)]);
     assert_eq!(
         recognised(&["granian.log"]),
-        "granian: 1 lines, 1 recorded, 0 rejected, 0 skipped"
+        "granian: 1 line, 1 recorded, 0 rejected, 0 skipped"
     );
 }
 

@@ -104,7 +104,7 @@ fn a_reload_by_http_tells_its_outcome_and_a_stop_ends_the_daemon() {
     fs::write(&path, "[[source").unwrap();
     let (status, said) = post("/-/reload");
     assert_eq!(status, 500);
-    assert!(said.contains("errors in"), "{said}");
+    assert!(said.contains("1 error in"), "{said}");
     fs::write(&path, config).unwrap();
     assert_eq!(post("/-/reload").0, 200);
     daemon.metrics_after(&[("nginx", 1)]);

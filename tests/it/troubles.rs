@@ -215,7 +215,7 @@ fn a_reload_that_was_refused() {
     .unwrap();
     daemon.signal(Signal::HUP);
     let trouble = find(&daemon, "reload_refused", Severity::Error);
-    assert!(trouble.detail.unwrap().contains("errors in "));
+    assert!(trouble.detail.unwrap().contains("1 error in "));
     fs::write(dir.path().join("config.toml"), good).unwrap();
     daemon.signal(Signal::HUP);
     until(|| {

@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use crate::cli::overlap::shared_files;
 use crate::clock::ManualClock;
-use crate::config::{Config, Input, Resolvers};
+use crate::config::{Config, Files, Input, Resolvers, State};
 use crate::daemon::{files_per_source, raise_descriptor_limit};
 use crate::diag::{Fault, Report};
 use crate::model::SecretKey;
 use crate::source::{
-    FileError, FileEvent, FileSettings, FileSource, JOURNAL_PROGRAM, RealFs, SHORT_QUEUE, Stream,
-    Syslog, unix_queue_length,
+    FileError, FileEvent, FileSettings, FileSource, JOURNAL_PROGRAM, Kind, RealFs, SHORT_QUEUE,
+    Stream, Syslog, unix_queue_length,
 };
 
 use super::sample::try_log;
@@ -30,7 +30,7 @@ pub(super) fn check_files(config: &Config, path: &Path, report: &mut Report) {
         .filter_map(|routes| Some((routes.name.clone(), routes.load(report)?)))
         .collect();
     for source in &config.sources {
-        let files = match &source.input {
+        let followed = match &source.input {
             Input::Files(files) => files,
             Input::Stream(stream) => {
                 report.extend(judge_stream(&source.name, stream));
@@ -38,8 +38,8 @@ pub(super) fn check_files(config: &Config, path: &Path, report: &mut Report) {
             }
         };
         let settings = FileSettings {
-            paths: files.paths.clone(),
-            start: files.start,
+            paths: followed.paths.clone(),
+            start: followed.start,
             line_bytes: config.limits.line_bytes,
             rotate_wait: Duration::ZERO,
             poll: Duration::MAX,
@@ -52,7 +52,7 @@ pub(super) fn check_files(config: &Config, path: &Path, report: &mut Report) {
             SecretKey::random(),
         );
         files.discover(&mut |event| {
-            report.extend(judge(&source.name, &event));
+            report.extend(judge(&source.name, followed, &event));
             // Of many logs, one is named and tried.
             if let FileEvent::Opened { path: log, .. } | FileEvent::OpenedMany { path: log, .. } =
                 &event
@@ -64,6 +64,34 @@ pub(super) fn check_files(config: &Config, path: &Path, report: &mut Report) {
         });
     }
     report.extend(shared_files(config));
+    report.extend(config.state.as_ref().and_then(judge_state));
+}
+
+/// Returns the fault of the state directory. Nothing is created, and whether it is locked is not asked: the daemon may use it.
+fn judge_state(state: &State) -> Option<Fault> {
+    let dir = state.dir.display();
+    match std::fs::metadata(&state.dir) {
+        Ok(found) if found.is_dir() => None,
+        Ok(_) => Some(
+            Fault::error(format!("state.dir: {dir} is not a directory"))
+                .help("name a directory that the exporter alone uses: dir = \"/var/lib/httplog-exporter\""),
+        ),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let above = state.dir.parent()?;
+            // A directory is created if only it is missing.
+            (!above.is_dir()).then(|| {
+                Fault::warning(format!(
+                    "state.dir: {dir} cannot be created: {} does not exist",
+                    above.display()
+                ))
+                .help(format!("mkdir -p {dir}; under systemd, StateDirectory= does that"))
+            })
+        }
+        Err(error) => Some(
+            Fault::warning(format!("state.dir: cannot read {dir}: {error}"))
+                .help("its user must be able to enter every directory above it"),
+        ),
+    }
 }
 
 /// Returns the fault of a stream, without opening it: the daemon may have it open.
@@ -113,26 +141,50 @@ fn is_on_path(program: &str) -> bool {
     std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
 }
 
-/// Converts an event to a fault.
-fn judge(source: &str, event: &FileEvent) -> Option<Fault> {
-    match event {
-        FileEvent::Missing { .. } | FileEvent::ManyMissing { .. } => Some(
+/// Converts an event to a fault at the path that names the file.
+fn judge(source: &str, files: &Files, event: &FileEvent) -> Option<Fault> {
+    let (path, fault) = match event {
+        FileEvent::Missing { path } | FileEvent::ManyMissing { path, .. } => (
+            path,
             Fault::warning(format!("source `{source}`: {event}"))
                 .help("it is followed as soon as it appears"),
         ),
-        FileEvent::Waiting { .. } => Some(
+        FileEvent::Waiting { path, .. } => (
+            path,
             Fault::warning(format!("source `{source}`: {event}"))
                 .help("lines are counted later than with a higher limit"),
         ),
-        FileEvent::Unreadable { error, .. } | FileEvent::ManyUnreadable { error, .. } => {
+        FileEvent::Unreadable { path, error } | FileEvent::ManyUnreadable { path, error, .. } => {
             let fault = Fault::error(format!("source `{source}`: {event}"));
-            let denied = matches!(error, FileError::Io(error) if error.kind() == io::ErrorKind::PermissionDenied);
-            Some(if denied {
-                fault.help("give the daemon's user read access; on Debian, the group `adm` can read nginx's logs")
-            } else {
-                fault
-            })
+            let fault = match remedy(path, error) {
+                Some(help) => fault.help(help),
+                None => fault,
+            };
+            (path, fault)
         }
-        _ => None,
+        _ => return None,
+    };
+    Some(fault.at(files.place_of(path).cloned()))
+}
+
+/// Returns what to write for a path that is not followed.
+fn remedy(path: &Path, error: &FileError) -> Option<String> {
+    let path = path.display().to_string();
+    let path = path.trim_end_matches('/');
+    match error {
+        FileError::NotRegular(Kind::Directory) => {
+            Some(format!("name the logs in it: paths = [\"{path}/*.log\"]"))
+        }
+        FileError::NotRegular(Kind::Fifo) => Some(format!(
+            "read it as a FIFO, in place of `paths`: fifo = \"{path}\""
+        )),
+        FileError::NotRegular(Kind::Socket) => Some(format!(
+            "the exporter makes the socket itself, in place of `paths`: syslog = \"unix:{path}\""
+        )),
+        FileError::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => Some(
+            "give the daemon's user read access; on Debian, the group `adm` can read nginx's logs"
+                .to_owned(),
+        ),
+        FileError::NotRegular(_) | FileError::Io(_) => None,
     }
 }

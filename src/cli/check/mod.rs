@@ -12,14 +12,14 @@ use clap::Args;
 use files::check_files;
 use web::check_web;
 
-use super::exit::{Failure, counted};
+use super::exit::Failure;
 use super::load::load;
 use crate::config::{self, Config, Limits, Resolvers, Source};
 use crate::daemon::pipeline_settings;
 use crate::diag::{Fault, Report};
 use crate::label::Budget;
 use crate::metric::MetricPlan;
-use crate::model::Field;
+use crate::model::{Field, counted};
 use crate::pipeline::{Initialised, Pipeline};
 use crate::route::Router;
 use crate::text_file::Accept;

@@ -9,6 +9,7 @@ use crate::cli::prefix::{LEAST, PrefixSample};
 use crate::cli::rejects::quoted;
 use crate::config::Source;
 use crate::diag::Fault;
+use crate::model::{counted, plural};
 use crate::pattern::{Preset, Recognition, recognise};
 use crate::route::Resolver;
 use crate::source::{Fs, RealFs};
@@ -81,9 +82,11 @@ fn judge(source: &Source, log: &Path, lines: &[&[u8]], config: &Path) -> Option<
     };
     let shown = log.display().to_string();
     let fault = Fault::warning(format!(
-        "source `{}`: {read} of the last {all} lines of {} match `{name}`{like}",
+        "source `{}`: {read} of the last {} of {} {} `{name}`{like}",
         source.name,
-        shown.escape_debug()
+        counted(all, "line"),
+        shown.escape_debug(),
+        plural(read, "matches", "match"),
     ));
     Some(fault.help(format!(
         "to see why: tail -n 1 {} | httplog-exporter explain{defined_in} --pattern {name} -",

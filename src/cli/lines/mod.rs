@@ -19,10 +19,10 @@ use clap::Args;
 use super::exit::{Exit, Failure};
 use super::logs::{Interruption, Logs, Session};
 use super::stop::{Stop, until_stopped};
-use crate::diag::{Report, nearest};
+use crate::diag::{Fault, Report, nearest};
 use crate::expose::push_exact;
 use crate::join;
-use crate::model::Family;
+use crate::model::{Family, counted, plural};
 use crate::pattern::Reject;
 
 use between::Between;
@@ -201,12 +201,8 @@ impl Lines {
         if let Some(reason) = &self.reject {
             let names = || Reject::ALL.into_iter().map(Reject::name);
             let Some(known) = names().find(|name| name == reason) else {
-                let help = match nearest(reason, names()) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("one of: {}", names().collect::<Vec<_>>().join(", ")),
-                };
-                let message = format!("lines are not rejected for `{reason}`");
-                return Err(usage(message, help));
+                let message = format!("`{reason}` is not a reason for which lines are rejected");
+                return Err(Failure::message(Exit::Usage, message).suggest(reason, names()));
             };
             if series.is_some() {
                 let help = "leave out SERIES or --reject".to_owned();
@@ -227,21 +223,21 @@ impl Lines {
         if self.fields.is_empty() {
             return Ok(Form::Lines);
         }
-        let column = |name: &String| {
-            Column::from_name(name).ok_or_else(|| {
-                let help = match nearest(name, criteria::names()) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!(
-                        "one of: {}",
-                        criteria::names().collect::<Vec<_>>().join(", ")
-                    ),
-                };
-                let message = format!("`{name}` is neither a field nor a label");
-                Failure::message(Exit::Usage, message).help(help)
-            })
-        };
-        let columns: Result<Vec<Column>, Failure> = self.fields.iter().map(column).collect();
-        Ok(Form::Columns(columns?))
+        let mut report = Report::default();
+        let columns = self.fields.iter().filter_map(|name| {
+            let column = Column::from_name(name);
+            if column.is_none() {
+                let fault =
+                    Fault::error(format!("--fields: `{name}` is neither a field nor a label"));
+                report.push(fault.suggest(name, criteria::names()));
+            }
+            column
+        });
+        let columns = columns.collect();
+        if report.has_errors() {
+            return Err(Failure::usage(report));
+        }
+        Ok(Form::Columns(columns))
     }
 
     fn warn(&self, session: &Session<'_>, totals: selection::Totals) {
@@ -252,14 +248,17 @@ impl Lines {
             let lines = totals.untimed;
             let _ = writeln!(
                 err,
-                "warning: {lines} lines left out: their time cannot be read"
+                "warning: {} left out: {} time cannot be read",
+                counted(lines, "line"),
+                plural(lines, "its", "their")
             );
         }
         if totals.unseen > 0 {
             let lines = totals.unseen;
             let _ = writeln!(
                 err,
-                "warning: {lines} lines are longer than limits.line_bytes and not shown"
+                "warning: {} longer than limits.line_bytes and not shown",
+                counted(lines, "line")
             );
         }
         if !selects_rejects {
@@ -319,10 +318,7 @@ fn absent(absence: &Absence, criteria: &Criteria, families: &[Vec<Family>]) -> F
     let mut known: Vec<&str> = families.iter().flatten().map(|it| &*it.name).collect();
     known.sort_unstable();
     known.dedup();
-    failure.help(match nearest(name, known.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("one of: {}", known.join(", ")),
-    })
+    failure.suggest(name, known)
 }
 
 /// Returns the nearest value that lines have, of the first label whose condition no line meets.

@@ -304,7 +304,7 @@ fn every_fault_of_a_series_names_its_remedy() {
     );
     check(
         &["--reject", "mismatched"],
-        "not rejected for `mismatched`",
+        "`mismatched` is not a reason for which lines are rejected",
         "did you mean `mismatch`?",
     );
     check(

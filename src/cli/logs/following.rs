@@ -195,6 +195,7 @@ impl FollowedLog {
         let absolute = std::path::absolute(path).map_err(|error| unreadable(path, error))?;
         let followed = Files {
             paths: vec![PathPattern::literal(absolute)],
+            places: Vec::new(),
             start: Start::Beginning,
             watch: true,
         };

@@ -20,6 +20,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::exit::Failure;
 use super::format_names::FormatNames;
 use super::load::load;
+use super::overlap::check_distinct;
 use super::rejects::Rejects;
 use super::stop::Stop;
 use super::views::Views;
@@ -116,6 +117,7 @@ impl Logs {
         threads: Threads,
         selector: Option<&'s mut dyn Selector>,
     ) -> Result<Session<'s>, Failure> {
+        check_distinct(paths)?;
         let step = aim.step();
         let config = self.config.as_deref().map(checked).transpose()?;
         let limits = config.as_ref().map(|config| config.limits);

@@ -274,7 +274,10 @@ impl Session<'_> {
         }
         self.progress.finish_and_clear();
         if self.formats.is_empty() {
-            return Err(Failure::message(Exit::NoInput, "no line to read"));
+            return Err(Failure::message(
+                Exit::NoInput,
+                "no line to read: every log that is given is empty",
+            ));
         }
         let formats = &self.formats;
         let is_read = |name: &str| formats.iter().any(|counts| counts.name == name);

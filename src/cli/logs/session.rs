@@ -25,7 +25,7 @@ use crate::config::{self, Limits};
 use crate::join::Links;
 use crate::label::Budget;
 use crate::metric::Metrics;
-use crate::model::{Batch, Field};
+use crate::model::{Batch, Field, counted};
 use crate::pattern::Pattern;
 use crate::pipeline::{Initialised, Pipeline, Settings};
 
@@ -240,14 +240,19 @@ impl Session<'_> {
         let rejected = all.rejected_lines();
         if !is_counted && rejected > 0 {
             let lines = all.lines();
-            writeln!(out, "warning: {rejected} of {lines} lines rejected")?;
+            writeln!(
+                out,
+                "warning: {rejected} of {} rejected",
+                counted(lines, "line")
+            )?;
         }
         let suppressed = self.suppressed.iter().map(|it| it.load(Ordering::Relaxed));
         let suppressed: u64 = suppressed.sum();
         if suppressed > 0 {
             writeln!(
                 out,
-                "warning: {suppressed} messages are missing: journald dropped them, because the unit exceeded its rate limit"
+                "warning: {} missing: dropped by journald, because the unit exceeded its rate limit",
+                counted(suppressed, "message")
             )?;
         }
         for counts in &self.formats {
@@ -263,8 +268,9 @@ impl Session<'_> {
         if evicted > 0 {
             writeln!(
                 out,
-                "warning: {evicted} lines given up before the other line of their request was read: \
-                 raise limits.pending_requests"
+                "warning: {} given up before the other line of the request was read: \
+                 raise limits.pending_requests",
+                counted(evicted, "line")
             )?;
         }
         write!(out, "{}", self.rejects)

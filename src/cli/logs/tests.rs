@@ -236,7 +236,9 @@ fn the_first_failure_of_the_sequence_is_reported() {
     let whole = gzip(&Numbers(2).text("nginx-timed", 4_000));
     let damaged = dir.path().join("damaged.gz");
     fs::write(&damaged, &whole[..whole.len() / 2]).unwrap();
-    paths.extend([damaged.clone(), dir.path().join("missing.log"), damaged]);
+    let other = dir.path().join("other.gz");
+    fs::copy(&damaged, &other).unwrap();
+    paths.extend([damaged, dir.path().join("missing.log"), other]);
     let mut logs = logs(paths);
     let failure = check(&logs, Aim::Tables, 10_000, 0).unwrap_err();
     assert!(failure.contains("damaged.gz"), "{failure}");

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::super::summary::grouped;
 use crate::config::{Config, Input, Source};
 use crate::daemon::{raise_descriptor_limit, rehearse};
-use crate::model::{SavedFiles, SavedInput, SavedSource, SecretKey};
+use crate::model::{SavedFiles, SavedInput, SavedSource, SecretKey, plural};
 use crate::source::{Fate, FileError, FileEvent, KnownFile, ReadFile, Rehearsal};
 
 /// Effect of the next start on a source.
@@ -249,15 +249,22 @@ fn to_read(rehearsal: &Rehearsal) -> u64 {
 fn bytes_to_read(bytes: u64) -> String {
     match bytes {
         0 => "nothing to read".to_owned(),
-        1 => "1 byte to read".to_owned(),
-        bytes => format!("{} bytes to read", grouped(bytes)),
+        bytes => format!(
+            "{} {} to read",
+            grouped(bytes),
+            plural(bytes, "byte", "bytes")
+        ),
     }
 }
 
 fn lost(at_least: u64) -> String {
     match at_least {
         0 => String::new(),
-        bytes => format!(", at least {} bytes", grouped(bytes)),
+        bytes => format!(
+            ", at least {} {}",
+            grouped(bytes),
+            plural(bytes, "byte", "bytes")
+        ),
     }
 }
 

@@ -297,7 +297,10 @@ fn initial_series_that_cannot_exist_are_reported() {
     let idle = "this has no effect: no series starts at 0; initialise = true";
     check("initialise_statuses = [500]", &[idle]);
     check("initialise = false\ninitialise_methods = ['GET']", &[idle]);
-    check("initialise = 1", &["expected true or false, found 1"]);
+    check(
+        "initialise = 1",
+        &["expected true or false, found 1; initialise = true"],
+    );
 }
 
 #[test]

@@ -118,7 +118,13 @@ impl Resolver {
             });
         }
         let count = uncompiled.count();
-        uncompiled.report("routes that cannot be matched", report);
+        uncompiled.report(
+            [
+                "route that cannot be matched",
+                "routes that cannot be matched",
+            ],
+            report,
+        );
         if count > 1 {
             let all = urlconf.routes.len();
             let message = format!("{count} of {all} routes cannot be matched");

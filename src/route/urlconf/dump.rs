@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::language::Languages;
 use super::routes::{Level, LevelKind, Route, Urlconf, check_view_name};
 use crate::diag::{Fault, FaultList, Place, Report, Text};
+use crate::model::counted;
 
 /// Format that the first line of a dump names.
 const FORMAT: &str = "httplog-exporter urlconf";
@@ -164,7 +165,8 @@ impl Reading {
         let Reading { objects, .. } = self;
         match self.announced {
             Some(announced) if announced > *objects => Some(Fault::error(format!(
-                "{name} is incomplete: its last line announces {announced} lines before it, found {objects}"
+                "{name} is incomplete: its last line announces {} before it, found {objects}",
+                counted(announced, "line")
             ))),
             Some(_) => None,
             None if version == WITHOUT_END && !is_torn => {
@@ -183,9 +185,17 @@ impl Reading {
 
     fn finish(self, name: &str, report: &mut Report) -> Option<Urlconf> {
         let (lost, kept) = (self.lost.count(), self.urlconf.routes.len());
-        self.lost.report("branches that are left out", report);
-        self.inexact
-            .report("patterns that may match other paths", report);
+        self.lost.report(
+            ["branch that is left out", "branches that are left out"],
+            report,
+        );
+        self.inexact.report(
+            [
+                "pattern that may match other paths",
+                "patterns that may match other paths",
+            ],
+            report,
+        );
         if kept == 0 {
             report.push(Fault::error(format!("{name} has no routes")).help(REMEDY));
             return None;

@@ -2,13 +2,13 @@
 //!
 //! Invariant: an event is sent once per change of state, and contains paths and numbers, never bytes of a log.
 
-use std::error::Error;
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::fs::FileError;
-use crate::model::{Gap, GapBound, GapReason};
+use super::shown::{AtLeast, Causes, Shown, Were};
+use crate::model::{Gap, GapBound, GapReason, counted, plural};
 
 /// A compressed file is damaged. The text behind the damage, and its size, are unknown.
 const ARCHIVE: GapReason = reason("archive", &[]);
@@ -218,20 +218,24 @@ impl fmt::Display for FileEvent {
                 write!(f, "following {} from byte {offset}", Shown(path))
             }
             Self::OpenedMany { path, files } => {
-                write!(f, "following {files} files, among them {}", Shown(path))
+                let files = counted(*files, "file");
+                write!(f, "following {files}, among them {}", Shown(path))
             }
             Self::Waiting { path, files, limit } => write!(
                 f,
-                "{files} files wait to be opened, among them {}: {limit} may be open at one time, and are closed for others once \
+                "{files} {} to be opened, among them {}: {limit} may be open at one time, and are closed for others once \
                  they are read; raise the limit of open files (LimitNOFILE= in the unit)",
+                plural(*files, "file waits", "files wait"),
                 Shown(path)
             ),
             Self::ManyMissing { path, files } => {
-                write!(f, "no file at {files} paths, among them {}", Shown(path))
+                let paths = counted(*files, "path");
+                write!(f, "no file at {paths}, among them {}", Shown(path))
             }
             Self::ManyUnreadable { path, files, error } => write!(
                 f,
-                "{files} files cannot be followed, among them {}: {error}{}",
+                "{} cannot be followed, among them {}: {error}{}",
+                counted(*files, "file"),
                 Shown(path),
                 Causes(error)
             ),
@@ -262,9 +266,13 @@ impl fmt::Display for FileEvent {
                 at_most,
             } => write!(
                 f,
-                "{files} old rotated files of {} are not read: it is unknown whether they were counted; lines \
-                 are lost only if some never were (at most {at_most} bytes)",
-                Shown(path)
+                "{} of {} {} not read: it is unknown whether {} counted; lines \
+                 are lost only if some never were (at most {})",
+                counted(*files, "old rotated file"),
+                Shown(path),
+                plural(*files, "is", "are"),
+                plural(*files, "it was", "they were"),
+                counted(*at_most, "byte")
             ),
             Self::Gone {
                 path,
@@ -272,8 +280,9 @@ impl fmt::Display for FileEvent {
                 unread,
             } => write!(
                 f,
-                "{} was deleted after {offset} bytes were read, while the exporter did not run; lines written since are lost{}",
+                "{} was deleted after {} read, while the exporter did not run; lines written since are lost{}",
                 Shown(path),
+                Were(*offset),
                 AtLeast(*unread)
             ),
             Self::Missing { path } => write!(f, "no file at {}", Shown(path)),
@@ -282,11 +291,8 @@ impl fmt::Display for FileEvent {
             }
             Self::Readable { path } => write!(f, "{} can be read again", Shown(path)),
             Self::Dropped { path, unread, .. } => {
-                write!(
-                    f,
-                    "stopped following {}; {unread} bytes were not read",
-                    Shown(path)
-                )
+                let unread = Were(*unread);
+                write!(f, "stopped following {}; {unread} not read", Shown(path))
             }
             Self::Unwatched { path, error } => {
                 let causes = Causes(error);
@@ -312,9 +318,10 @@ impl FileEvent {
                 ..
             } => write!(
                 f,
-                "{} was truncated after {offset} bytes were read; continuing in its copy {}, then from byte 0; \
+                "{} was truncated after {} read; continuing in its copy {}, then from byte 0; \
                  lines written after the copying are lost{}",
                 Shown(path),
+                Were(*offset),
                 Shown(copy),
                 AtLeast(*unread)
             ),
@@ -326,9 +333,10 @@ impl FileEvent {
                 ..
             } => write!(
                 f,
-                "{} was truncated after {offset} bytes were read, and no copy was found; lines written since the last read \
+                "{} was truncated after {} read, and no copy was found; lines written since the last read \
                  are lost{}; continuing from byte {resume}",
                 Shown(path),
+                Were(*offset),
                 AtLeast(*unread)
             ),
             Self::Rewritten {
@@ -337,46 +345,12 @@ impl FileEvent {
                 resume,
             } => write!(
                 f,
-                "{} was rewritten after {offset} bytes were read; its last lines are those read before, continuing from byte {resume}",
-                Shown(path)
+                "{} was rewritten after {} read; its last lines are those read before, continuing from byte {resume}",
+                Shown(path),
+                Were(*offset)
             ),
             _ => Ok(()),
         }
-    }
-}
-
-/// Displays a number of lost bytes, of which others may not be known; nothing for none.
-struct AtLeast(u64);
-
-impl fmt::Display for AtLeast {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            0 => f.write_str(", if there were any"),
-            bytes => write!(f, " (at least {bytes} bytes)"),
-        }
-    }
-}
-
-/// Displays a path in one line, whatever bytes it holds.
-struct Shown<'a>(&'a Path);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.to_string_lossy().escape_debug())
-    }
-}
-
-/// Displays the causes of an error, each after a colon.
-struct Causes<'a>(&'a dyn Error);
-
-impl fmt::Display for Causes<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut cause = self.0.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
     }
 }
 

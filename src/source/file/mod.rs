@@ -37,6 +37,7 @@ mod saved;
 mod sealed;
 mod settings;
 mod shared;
+mod shown;
 mod shredded;
 mod throttle;
 mod unseen;

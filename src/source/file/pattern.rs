@@ -10,7 +10,7 @@ use std::path::{Component, Path, PathBuf};
 use globset::{GlobBuilder, GlobMatcher};
 use thiserror::Error;
 
-use super::rotated::COMPRESSED;
+use super::rotated::{COMPRESSED, Rotated};
 
 /// One path, or all paths that match a glob.
 ///
@@ -150,6 +150,16 @@ impl PathPattern {
     pub fn is_compressed(&self) -> bool {
         let path = self.text.as_os_str().as_bytes();
         COMPRESSED.iter().any(|ending| path.ends_with(ending))
+    }
+
+    /// Returns the path that a file of this name had before it was rotated or compressed; `None` for a glob, and for a name
+    /// that a rotation does not make.
+    pub fn rotated_from(&self) -> Option<PathBuf> {
+        if !self.is_literal() {
+            return None;
+        }
+        Rotated::base_of(&self.text)
+            .or_else(|| self.is_compressed().then(|| Rotated::unpacked(&self.text)))
     }
 
     /// Returns whether both are the same pattern.

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::model::{Gap, GapBound, GapReason};
+use crate::model::{Gap, GapBound, GapReason, counted};
 
 /// The kernel's buffer was full. The kernel counts datagrams, not bytes.
 pub(super) const KERNEL_DROP: GapReason = reason("kernel_drop", &[]);
@@ -148,9 +148,10 @@ impl fmt::Display for StreamEvent {
             }
             Self::ShortQueue { length } => write!(
                 f,
-                "the kernel queues at most {length} datagrams per unix socket, and senders drop \
+                "the kernel queues at most {} per unix socket, and senders drop \
                  lines when the queue is full: run `sysctl -w net.unix.max_dgram_qlen=512 \
-                 net.core.wmem_default=4194304`, then restart the exporter and the senders"
+                 net.core.wmem_default=4194304`, then restart the exporter and the senders",
+                counted(*length, "datagram")
             ),
             Self::DropsUnknown => f.write_str(
                 "/proc/self/net/udp does not show how many datagrams the kernel dropped: lines lost in this way are not \
@@ -158,24 +159,28 @@ impl fmt::Display for StreamEvent {
             ),
             Self::Ended => f.write_str("standard input has ended; its counts are kept"),
             Self::Lost { reason, loss } => {
-                let what = match *reason {
-                    KERNEL_DROP => "datagrams dropped by the kernel, whose receive buffer was full",
-                    QUEUE_FULL => "datagrams dropped, because counting could not keep up",
-                    REFUSED_CONNECTION => {
-                        "connections refused, because max_connections are open and send lines"
-                    }
-                    DISPLACED_CONNECTION => {
-                        "connections closed for others, because max_connections were open and these had sent no line \
-                         for longest"
-                    }
-                    BAD_FRAME => "connections closed for a broken frame",
-                    SUPPRESSED => {
-                        "messages dropped by journald, because the unit exceeded its rate limit; \
-                         raise LogRateLimitBurst= in the unit"
-                    }
-                    _ => "gaps in the journal, whose entries were deleted before they were read",
+                let (what, how) = match *reason {
+                    KERNEL_DROP => (
+                        "datagram",
+                        "dropped by the kernel, whose receive buffer was full",
+                    ),
+                    QUEUE_FULL => ("datagram", "dropped, because counting could not keep up"),
+                    REFUSED_CONNECTION => (
+                        "connection",
+                        "refused, because max_connections are open and send lines",
+                    ),
+                    DISPLACED_CONNECTION => (
+                        "connection",
+                        "closed for others, because max_connections were open and these had sent no line for longest",
+                    ),
+                    BAD_FRAME => ("connection", "closed for a broken frame"),
+                    SUPPRESSED => (
+                        "message",
+                        "dropped by journald, because the unit exceeded its rate limit; raise LogRateLimitBurst= in the unit",
+                    ),
+                    _ => ("gap", "in the journal, whose entries were deleted before they were read"),
                 };
-                write!(f, "lines may be lost: {} {what}", loss.count)
+                write!(f, "lines may be lost: {} {how}", counted(loss.count, what))
             }
             Self::ReaderSaid { text, goes_on } => {
                 write!(f, "journalctl: {}", text.escape_debug())?;

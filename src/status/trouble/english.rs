@@ -2,6 +2,7 @@
 
 use super::found::Found;
 use super::text::{Text, is_denied, text};
+use crate::model::{counted, plural};
 
 /// Returns the summary and the remedy of a trouble.
 #[expect(clippy::too_many_lines, reason = "an arm for each trouble")]
@@ -25,8 +26,10 @@ pub(super) fn english(found: &Found<'_>) -> Text {
             lines,
         } => text(
             format!(
-                "`{}`: {rejected} of {lines} lines of the last hour were rejected",
-                source.name
+                "`{}`: {rejected} of {} of the last hour {} rejected",
+                source.name,
+                counted(*lines, "line"),
+                plural(*rejected, "was", "were"),
             ),
             "The pattern is not the format of the log: see where a line stops matching, then correct the source's `pattern`.",
         ),
@@ -36,8 +39,10 @@ pub(super) fn english(found: &Found<'_>) -> Text {
             lines,
         } => text(
             format!(
-                "`{}`: {rejected} of {lines} lines of the last hour were rejected",
-                source.name
+                "`{}`: {rejected} of {} of the last hour {} rejected",
+                source.name,
+                counted(*lines, "line"),
+                plural(*rejected, "was", "were"),
             ),
             "Look at the rejected lines, then correct the pattern or give them a source of their own.",
         ),
@@ -47,15 +52,17 @@ pub(super) fn english(found: &Found<'_>) -> Text {
             bytes,
         } => text(
             format!(
-                "`{}` is {seconds:.0} s behind: {bytes} bytes are not read",
-                source.name
+                "`{}` is {seconds:.0} s behind: {} not read",
+                source.name,
+                are(*bytes, "byte"),
             ),
             "Wait if the exporter was started a moment ago; otherwise give it more processor time, or look for a disk that is slow.",
         ),
         Found::LinesLost { source, events } => text(
             format!(
-                "`{}`: lines may be lost, {events} times in the last hour",
-                source.name
+                "`{}`: lines may be lost, {} in the last hour",
+                source.name,
+                counted(*events, "time"),
             ),
             "The exporter's log names the file and the reason; rotate by renaming, and keep one rotated file uncompressed (delaycompress).",
         ),
@@ -65,8 +72,10 @@ pub(super) fn english(found: &Found<'_>) -> Text {
             passed,
         } => text(
             format!(
-                "`{}` passed {passed} requests on in the last hour, and {missing} of them have no line behind it",
-                source.name
+                "`{}` passed {} on in the last hour, and {missing} of them {} no line behind it",
+                source.name,
+                counted(*passed, "request"),
+                plural(*missing, "has", "have"),
             ),
             "Check that the source behind it reads the log that the server behind writes, and that the server is alive.",
         ),
@@ -80,7 +89,9 @@ pub(super) fn english(found: &Found<'_>) -> Text {
         ),
         Found::SeriesFull { limit, overflow } => text(
             format!(
-                "the series budget of {limit} is used up; {overflow} lines of the last hour count under `<other>`"
+                "the series budget of {limit} is used up; {} of the last hour {} under `<other>`",
+                counted(*overflow, "line"),
+                plural(*overflow, "counts", "count"),
             ),
             "Raise limits.series, or use fewer metric sets, routes or methods.",
         ),
@@ -109,7 +120,10 @@ pub(super) fn english(found: &Found<'_>) -> Text {
             "Replace the certificate; its file is read again by itself.",
         ),
         Found::CertificateExpires { days } => text(
-            format!("the server's certificate expires in {days} days"),
+            format!(
+                "the server's certificate expires in {}",
+                counted(*days, "day")
+            ),
             "Replace the certificate; its file is read again by itself.",
         ),
         Found::FewDescriptors { used, limit } => text(
@@ -117,7 +131,11 @@ pub(super) fn english(found: &Found<'_>) -> Text {
             "Raise LimitNOFILE= of the service, or follow fewer files.",
         ),
         Found::MessagesDropped { messages } => text(
-            format!("{messages} messages of the exporter's log were dropped in the last hour"),
+            format!(
+                "{} of the exporter's log {} dropped in the last hour",
+                counted(*messages, "message"),
+                plural(*messages, "was", "were"),
+            ),
             "Check that the journal, or whatever reads the log, keeps up.",
         ),
         Found::ConfigurationWarning { .. } => text(
@@ -125,4 +143,9 @@ pub(super) fn english(found: &Found<'_>) -> Text {
             "See the place that it names.",
         ),
     }
+}
+
+/// Returns a number with its noun and the verb: `1 byte is`, `2 bytes are`.
+fn are(count: u64, noun: &str) -> String {
+    format!("{} {}", counted(count, noun), plural(count, "is", "are"))
 }

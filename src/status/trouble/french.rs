@@ -2,6 +2,7 @@
 
 use super::found::Found;
 use super::text::{Text, is_denied, text};
+use crate::model::Language;
 
 /// Returns the summary and the remedy of a trouble.
 #[expect(clippy::too_many_lines, reason = "an arm for each trouble")]
@@ -25,8 +26,9 @@ pub(super) fn french(found: &Found<'_>) -> Text {
             lines,
         } => text(
             format!(
-                "« {} » : {rejected} lignes sur {lines} rejetées pendant la dernière heure",
-                source.name
+                "« {} » : {rejected} {} sur {lines} pendant la dernière heure",
+                source.name,
+                plural(*rejected, "ligne rejetée", "lignes rejetées"),
             ),
             "Le motif n'est pas le format du journal : regardez où une ligne cesse de correspondre, puis corrigez `pattern`.",
         ),
@@ -36,8 +38,9 @@ pub(super) fn french(found: &Found<'_>) -> Text {
             lines,
         } => text(
             format!(
-                "« {} » : {rejected} lignes sur {lines} rejetées pendant la dernière heure",
-                source.name
+                "« {} » : {rejected} {} sur {lines} pendant la dernière heure",
+                source.name,
+                plural(*rejected, "ligne rejetée", "lignes rejetées"),
             ),
             "Regardez les lignes rejetées, puis corrigez le motif ou donnez-leur une source à part.",
         ),
@@ -47,8 +50,9 @@ pub(super) fn french(found: &Found<'_>) -> Text {
             bytes,
         } => text(
             format!(
-                "« {} » a {seconds:.0} s de retard : {bytes} octets ne sont pas lus",
-                source.name
+                "« {} » a {seconds:.0} s de retard : {bytes} {}",
+                source.name,
+                plural(*bytes, "octet n'est pas lu", "octets ne sont pas lus"),
             ),
             "Patientez si l'exportateur vient de démarrer ; sinon, donnez-lui plus de processeur ou cherchez un disque lent.",
         ),
@@ -65,8 +69,9 @@ pub(super) fn french(found: &Found<'_>) -> Text {
             passed,
         } => text(
             format!(
-                "« {} » a transmis {passed} requêtes pendant la dernière heure, dont {missing} sans ligne derrière",
-                source.name
+                "« {} » a transmis {passed} {} pendant la dernière heure, dont {missing} sans ligne derrière",
+                source.name,
+                plural(*passed, "requête", "requêtes"),
             ),
             "Vérifiez que la source derrière lit bien le journal écrit par ce serveur, et que ce serveur fonctionne.",
         ),
@@ -82,7 +87,12 @@ pub(super) fn french(found: &Found<'_>) -> Text {
         ),
         Found::SeriesFull { limit, overflow } => text(
             format!(
-                "les {limit} séries autorisées sont épuisées ; {overflow} lignes de la dernière heure comptent sous `<other>`"
+                "les {limit} séries autorisées sont épuisées ; {overflow} {} sous `<other>`",
+                plural(
+                    *overflow,
+                    "ligne de la dernière heure compte",
+                    "lignes de la dernière heure comptent"
+                ),
             ),
             "Augmentez limits.series, ou réduisez les jeux de métriques, les routes ou les méthodes.",
         ),
@@ -111,7 +121,10 @@ pub(super) fn french(found: &Found<'_>) -> Text {
             "Remplacez le certificat ; son fichier est relu automatiquement.",
         ),
         Found::CertificateExpires { days } => text(
-            format!("le certificat du serveur expire dans {days} jours"),
+            format!(
+                "le certificat du serveur expire dans {days} {}",
+                plural(*days, "jour", "jours")
+            ),
             "Remplacez le certificat ; son fichier est relu automatiquement.",
         ),
         Found::FewDescriptors { used, limit } => text(
@@ -120,7 +133,12 @@ pub(super) fn french(found: &Found<'_>) -> Text {
         ),
         Found::MessagesDropped { messages } => text(
             format!(
-                "{messages} messages du journal de l'exportateur abandonnés pendant la dernière heure"
+                "{messages} {} pendant la dernière heure",
+                plural(
+                    *messages,
+                    "message du journal de l'exportateur abandonné",
+                    "messages du journal de l'exportateur abandonnés"
+                ),
             ),
             "Vérifiez que le journal, ou ce qui lit ces messages, suit le rythme.",
         ),
@@ -129,4 +147,8 @@ pub(super) fn french(found: &Found<'_>) -> Text {
             "Voyez l'endroit qu'il indique.",
         ),
     }
+}
+
+fn plural(count: u64, one: &'static str, many: &'static str) -> &'static str {
+    Language::French.plural(count, one, many)
 }

@@ -41,7 +41,7 @@ use super::fs::{FileId, Fs, Handle, targets};
 use super::settings::FileSettings;
 #[cfg(test)]
 use super::tests::planted::{Fault, is_planted};
-use crate::model::GenerationId;
+use crate::model::{GenerationId, counted};
 
 /// All open files of a source.
 pub(super) struct OpenFiles<F: Fs> {
@@ -162,8 +162,8 @@ impl<F: Fs> OpenFiles<F> {
             return Ok(());
         }
         Err(io::Error::other(format!(
-            "{} files are already open; raise the limit of open files (LimitNOFILE= in the unit)",
-            self.limit
+            "{} already open; raise the limit of open files (LimitNOFILE= in the unit)",
+            counted(self.limit, "file")
         )))
     }
 
