@@ -64,6 +64,68 @@ fn a_path_that_is_not_a_log_is_reported_at_its_place_with_a_remedy() {
 }
 
 #[test]
+fn check_looks_at_the_other_files_that_a_configuration_names() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("access.log"), line("GET", 200)).unwrap();
+    let config = |state: &str| {
+        format!(
+            "[state]\ndir = '{state}'\n[[source]]\nname = 'a'\npaths = ['access.log']\n\
+             pattern = 'nginx-combined'\nroutes = 'shop'\n[routes.shop]\nurlconf = 'absent'\n"
+        )
+    };
+    fs::write(dir.path().join("config.toml"), config("access.log")).unwrap();
+    let said = run(dir.path(), ["check", "--config", "config.toml"], "").failed(78);
+    assert!(said.contains(" --> config.toml:9:11\n"), "{said}");
+    assert!(said.contains("access.log is not a directory"), "{said}");
+    fs::write(dir.path().join("config.toml"), config("a/b")).unwrap();
+    let said = run(dir.path(), ["check", "--config", "config.toml"], "").failed(78);
+    let above = format!("{}/a does not exist", dir.path().display());
+    assert!(said.contains(&above), "{said}");
+}
+
+#[test]
+fn mistakes_on_the_command_line_name_what_to_write() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("access.log"), line("GET", 200)).unwrap();
+    let check = |args: &[&str], code: i32, expected: &str| {
+        let ended = run(dir.path(), args, "");
+        assert_eq!(ended.code, Some(code), "{args:?}: {ended:?}");
+        assert!(ended.err.contains(expected), "{args:?}: {ended:?}");
+    };
+    check(
+        &["replay", "--threads", "0", "access.log"],
+        64,
+        "give a whole number from 1",
+    );
+    check(
+        &["replay", "access.log", "./access.log"],
+        64,
+        "it is the same file as access.log",
+    );
+    check(
+        &["explain", "access.log"],
+        1,
+        "tail -n 1 access.log | httplog-exporter explain -",
+    );
+    check(
+        &["lines", "--between", "03:00", "access.log"],
+        64,
+        "--between takes two times",
+    );
+    check(
+        &["lines", "--fields", "foo,bar", "access.log"],
+        64,
+        "2 errors",
+    );
+    let socket = format!("unix:{}/absent/s", dir.path().display());
+    check(
+        &["run", "--listen", &socket, "access.log"],
+        74,
+        "create the directory",
+    );
+}
+
+#[test]
 fn sources_that_wait_for_the_same_file_are_a_warning() {
     let dir = tempfile::tempdir().unwrap();
     let source = |name: &str, path: &str| {
