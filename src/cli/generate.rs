@@ -6,7 +6,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Command, Subcommand};
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, Args, Command, Subcommand};
 use clap_complete::{Generator as _, Shell};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
@@ -14,6 +15,9 @@ use clap_mangen::roff::{Roff, roman};
 use super::exit::{EXIT_CODES, Failure};
 use super::output::{Existing, write_file};
 use crate::config;
+use crate::model::Field;
+use crate::pattern::{Reject, presets};
+use crate::telemetry::log::{LEVELS, LogFormat};
 
 const NAME: &str = "httplog-exporter";
 const SHELLS: [Shell; 3] = [Shell::Bash, Shell::Fish, Shell::Zsh];
@@ -129,10 +133,45 @@ fn completions(program: &Command, directory: &Path) -> io::Result<()> {
         .version(env!("CARGO_PKG_VERSION"))
         .args(program.get_arguments().cloned())
         .subcommands(program.get_subcommands().filter(shown).cloned());
+    program = with_values(program);
     for shell in SHELLS {
         let mut text = Vec::new();
         clap_complete::generate(shell, &mut program, NAME, &mut text);
+        if shell == Shell::Bash {
+            text = with_labels_of_a_hyphen(&String::from_utf8_lossy(&text)).into_bytes();
+        }
         write(directory, &shell.file_name(NAME), &text)?;
     }
     Ok(())
+}
+
+/// Returns a script for bash with one form of the program's name in its labels. `clap_complete` 4.6 looks for one and
+/// defines another if the name has a hyphen, so that nothing is completed after a command (clap's issue 6421).
+fn with_labels_of_a_hyphen(script: &str) -> String {
+    script.replace(&NAME.replace('-', "__subcmd__"), &NAME.replace('-', "__"))
+}
+
+/// Returns a command whose options list the values that shells complete. It is not to parse with: a pattern may be one of
+/// the configuration, and the program has better messages about a wrong value.
+fn with_values(command: Command) -> Command {
+    let name = command.get_name().to_owned();
+    let with = |arg: Arg| match values(&name, &arg) {
+        Some(values) => arg.value_parser(PossibleValuesParser::new(values)),
+        None => arg,
+    };
+    command.mut_args(with).mut_subcommands(with_values)
+}
+
+/// Returns the values of a command's argument that are known beforehand.
+fn values(command: &str, arg: &Arg) -> Option<Vec<&'static str>> {
+    Some(match (command, arg.get_id().as_str()) {
+        (_, "log_format") => LogFormat::NAMES.into(),
+        (_, "log_level") => LEVELS.into(),
+        (_, "pattern") | ("patterns", "name") => {
+            presets().iter().map(|preset| preset.name).collect()
+        }
+        ("lines", "fields") => Field::ALL.map(Field::name).into(),
+        ("lines", "reject") => Reject::ALL.map(Reject::name).into(),
+        _ => return None,
+    })
 }

@@ -39,6 +39,14 @@ pub enum LogFormat {
     Json,
 }
 
+impl LogFormat {
+    /// Names of the formats.
+    pub const NAMES: [&str; 2] = ["text", "json"];
+}
+
+/// Names of the levels: the first logs least, the last most.
+pub const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
+
 /// A failure to set up logging or to parse an option.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
@@ -260,6 +268,16 @@ mod tests {
         tracing::subscriber::with_default(subscriber, events);
         let bytes = captured.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn every_listed_name_is_known() {
+        for name in LEVELS {
+            assert!(level(name).is_ok(), "{name}");
+        }
+        for name in LogFormat::NAMES {
+            assert!(name.parse::<LogFormat>().is_ok(), "{name}");
+        }
     }
 
     #[test]

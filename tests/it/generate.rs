@@ -134,20 +134,68 @@ fn completions_offer_the_commands_and_options_of_help() {
     }
 }
 
-#[test]
-fn bash_completes_a_command() {
-    let dir = generated("completions");
+/// Asserts what bash offers for the last of the words that follow the program's name.
+fn assert_bash_completes(dir: &Path, words: &str, expected: &[&str]) {
     let mut bash = Command::new("bash");
-    bash.current_dir(dir.path()).args([
+    bash.current_dir(dir).args([
         "-c",
         "source out/deep/httplog-exporter.bash
-         COMP_WORDS=(httplog-exporter rep) COMP_CWORD=1
+         COMP_WORDS=(httplog-exporter \"$@\") COMP_CWORD=$#
          function=$(complete -p httplog-exporter | grep -o -- '-F [^ ]*')
-         \"${function#-F }\" httplog-exporter rep httplog-exporter
+         \"${function#-F }\" httplog-exporter \"${COMP_WORDS[-1]}\" \"${COMP_WORDS[-2]}\"
          echo \"${COMPREPLY[@]}\"",
+        "bash",
     ]);
+    // The last word may be empty.
+    bash.args(words.split(' '));
     let ended = run_command(bash, "");
-    assert_eq!(ended.out, "replay\n", "{ended:?}");
+    let offered: Vec<&str> = ended.out.split_whitespace().collect();
+    assert_eq!(offered, expected, "{words:?}: {ended:?}");
+}
+
+#[test]
+fn bash_completes_commands_and_values_of_closed_sets() {
+    let dir = generated("completions");
+    let check = |words: &str, expected: &[_]| assert_bash_completes(dir.path(), words, expected);
+    check("rep", &["replay"]);
+    check("--log-level ", &["error", "warn", "info", "debug", "trace"]);
+    check("run --log-level d", &["debug"]);
+    check("check --log-format ", &["text", "json"]);
+    check("replay --output m", &["metrics"]);
+    check(
+        "lines --reject ",
+        &["mismatch", "number", "overlong", "ambiguous"],
+    );
+    check("lines --fields request_", &["request_bytes", "request_id"]);
+    check("patterns granian", &["granian"]);
+    let gunicorn = [
+        "gunicorn",
+        "gunicorn-seconds",
+        "gunicorn-micros",
+        "gunicorn-millis",
+        "gunicorn-django",
+    ];
+    for command in ["backfill", "explain", "lines", "replay", "run"] {
+        check(&format!("{command} --pattern gunicorn"), &gunicorn);
+    }
+}
+
+#[test]
+fn values_outside_the_completed_ones_are_taken_where_they_can_be_defined() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = "[pattern.own]\nnginx = '$request_method $request_uri $status'\n";
+    let source = "[[source]]\nname = 'own'\npaths = ['own.log']\npattern = 'own'\n";
+    fs::write(dir.path().join("config.toml"), [config, source].concat()).unwrap();
+    let words = [
+        "explain",
+        "--config",
+        "config.toml",
+        "--pattern",
+        "own",
+        "GET / 200",
+    ];
+    let ended = run(dir.path(), words, "");
+    assert_eq!(ended.code, Some(0), "{ended:?}");
 }
 
 #[test]
