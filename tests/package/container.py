@@ -25,6 +25,7 @@ CALLS = itertools.count()
 DEADLINE = 40.0  # time limit of every wait in seconds, generous for a slow machine
 BOUND = 1.3  # highest exposure by `systemd-analyze security`: 0 is none, 10 that of a unit without sandboxing
 UNIT = "httplog-exporter.service"
+SOCKET = "httplog-exporter-activation.socket"
 LOG = "/var/log/nginx/access.log"
 CONFIG = "/etc/httplog-exporter/config.toml"
 STATE = "/var/lib/private/httplog-exporter"
@@ -355,11 +356,11 @@ def is_restarted_after_a_kill(container):
 
 
 def listens_on_sockets_of_systemd(container):
-    socket = "httplog-exporter.socket"
+    for question, wanted in (("is-enabled", "disabled"), ("is-active", "inactive")):
+        expect(question, container.run("systemctl", question, SOCKET, check=False).strip(), wanted)
     container.shell(
-        f"cp /usr/share/httplog-exporter/systemd/activation.socket /etc/systemd/system/{socket}; cp {CONFIG} /root/tcp.toml\n"
-        f"sed -i 's/^listen = .*/listen = [\"systemd\"]/' {CONFIG}; systemctl daemon-reload\n"
-        f"systemctl stop {UNIT}; systemctl enable --now {socket}; systemctl start {UNIT}"
+        f"cp {CONFIG} /root/tcp.toml; sed -i 's/^listen = .*/listen = [\"systemd\"]/' {CONFIG}\n"
+        f"systemctl stop {UNIT}; systemctl enable --now {SOCKET}; systemctl start {UNIT}"
     )
     request(container, 7)
     counted(container)
@@ -369,8 +370,7 @@ def listens_on_sockets_of_systemd(container):
     expect("health", said, "ok\n")
     expect("another process", is_active(container) != pid, True)
     container.shell(
-        f"systemctl stop {UNIT}; systemctl disable --now {socket}; rm /etc/systemd/system/{socket}\n"
-        f"mv /root/tcp.toml {CONFIG}; systemctl daemon-reload; systemctl start {UNIT}"
+        f"systemctl stop {UNIT}; systemctl disable --now {SOCKET}; mv /root/tcp.toml {CONFIG}; systemctl start {UNIT}"
     )
     request(container, 3)
     counted(container)
@@ -461,6 +461,11 @@ def follows_a_thousand_logs(container):
     until("the lines after the reload", lambda: are_counted(4 * THOUSAND))
     until("the end of the reload", lambda: container.show("ActiveState") == "active")
     pid = is_active(container)
+    status = container.shell(f"cat /proc/{pid}/status")
+    peak = int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
+    expect(f"{peak:,} bytes are at most half of the unit's limit", peak <= int(container.show("MemoryMax")) // 2, True)
+    journal = container.run("journalctl", "--no-pager", f"_PID={pid}")
+    expect("logs that wait for a descriptor", "wait to be opened" in journal, False)
     expect("few threads for a thousand logs", len(container.shell(f"ls /proc/{pid}/task").split()) <= 16, True)
     # Descriptors come and go meanwhile.
     notifiers = container.shell(f"find /proc/{pid}/fd -lname '*inotify*' 2>/dev/null || true").split()
@@ -506,9 +511,16 @@ def keeps_a_unit_disabled(container):
 
 
 def is_removed(container):
+    # Opened beside the service, which has a port of its own already, only in this test.
+    container.shell(f"mkdir -p /run/systemd/system/{SOCKET}.d; cat >/run/systemd/system/{SOCKET}.d/test.conf <<'END'\n"
+                    "[Socket]\nListenStream=\nListenStream=127.0.0.1:9915\nEND\n"
+                    f"systemctl daemon-reload; systemctl stop {UNIT}; systemctl enable --now {SOCKET}; systemctl start {UNIT}")
     container.run("dpkg", "--remove", "httplog-exporter")
-    expect("state", container.run("systemctl", "is-active", UNIT, check=False).strip(), "inactive")
-    for path, there in ((CONFIG, True), (f"{STATE}/kept", True), ("/usr/bin/httplog-exporter", False)):
+    for unit in (UNIT, SOCKET):
+        expect(unit, container.run("systemctl", "is-active", unit, check=False).strip(), "inactive")
+    container.shell(f"rm -r /run/systemd/system/{SOCKET}.d; systemctl daemon-reload")
+    link = f"/etc/systemd/system/sockets.target.wants/{SOCKET}"
+    for path, there in ((link, False), (CONFIG, True), (f"{STATE}/kept", True), ("/usr/bin/httplog-exporter", False)):
         expect(path, container.has(path), there)
 
 
