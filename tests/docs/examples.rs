@@ -7,7 +7,7 @@ use std::process::Command;
 
 use globset::{GlobBuilder, GlobMatcher};
 
-use crate::markdown::{Block, blocks, blocks_and_lines, root, text};
+use crate::markdown::{Block, blocks, blocks_and_lines, markdown, root, text};
 
 const PATTERNS: &str = "docs/patterns.md";
 const RECIPES: &str = "docs/recipes.md";
@@ -109,21 +109,26 @@ fn project_files(directory: &str) -> Vec<String> {
         .collect()
 }
 
-/// The guide's commands run in the directory of the package, where all files that they name have to be.
+/// Commands of the documentation run in the directory of the package, where all files that they name have to be.
 #[test]
-fn the_package_contains_what_the_guide_names() {
-    let files = [project_files("deploy"), project_files("systemd")].concat();
+fn the_package_contains_what_commands_name() {
+    let folders = ["deploy", "metrics", "patterns", "systemd"];
+    let files: Vec<String> = folders.into_iter().flat_map(project_files).collect();
     let mut seen = 0;
-    for page in ["docs/guide.md", "docs/monitoring.md", "docs/inputs.md"] {
+    for page in markdown(&root().join("docs")) {
+        let page = page.strip_prefix(root()).unwrap().to_str().unwrap();
         for block in blocks(page, "sh") {
             // The package is built, or the tarball unpacked, in another directory.
             if block.contains("deploy/debian/build") || block.contains("755 httplog-exporter") {
                 continue;
             }
             let words = block.split(|c: char| c.is_whitespace() || "\"';".contains(c));
-            for word in
-                words.filter(|word| word.starts_with("deploy/") || word.starts_with("systemd/"))
-            {
+            let is_of_the_project = |word: &&str| {
+                folders
+                    .iter()
+                    .any(|folder| word.starts_with(&format!("{folder}/")))
+            };
+            for word in words.filter(is_of_the_project) {
                 let named = glob(word);
                 let named: Vec<_> = files.iter().filter(|path| named.is_match(path)).collect();
                 assert!(!named.is_empty(), "{page}: {word} does not exist");
