@@ -38,6 +38,7 @@ mod rehearsals;
 mod replaced;
 mod restarts;
 mod rotation;
+mod sequences;
 pub(crate) mod simulation;
 mod trouble;
 mod weeks;
