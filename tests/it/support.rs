@@ -202,7 +202,7 @@ impl Daemon {
         daemon.wait_until_listening();
         until(|| {
             let said = daemon.said();
-            let was_tried = ["sources open; ", "every source is open"];
+            let was_tried = [" open; ", "every source is open"];
             let was_tried = was_tried.iter().any(|what| said.contains(what));
             was_tried
                 .then_some(())
