@@ -16,7 +16,7 @@ use crate::diag::{Fault, Report};
 use crate::model::SecretKey;
 use crate::source::{
     FileError, FileEvent, FileSettings, FileSource, JOURNAL_PROGRAM, Kind, RealFs, SHORT_QUEUE,
-    Stream, Syslog, unix_queue_length,
+    SharedFs, Stream, Syslog, unix_queue_length,
 };
 
 use super::sample::try_log;
@@ -45,12 +45,10 @@ pub(super) fn check_files(config: &Config, path: &Path, report: &mut Report) {
             poll: Duration::MAX,
             open_files: files_per_source(config.sources.len()),
         };
-        let mut files = FileSource::new(
-            &settings,
-            RealFs,
-            Arc::new(ManualClock::default()),
-            SecretKey::random(),
-        );
+        let clock = Arc::new(ManualClock::default());
+        // As in the daemon, whose follower is the same code then.
+        let files = SharedFs::new(RealFs, Arc::clone(&clock) as _);
+        let mut files = FileSource::new(&settings, files, clock, SecretKey::random());
         files.discover(&mut |event| {
             report.extend(judge(&source.name, followed, &event));
             // Of many logs, one is named and tried.

@@ -14,6 +14,7 @@ use super::fs::{FileError, FileId, Fs};
 use super::open::{OpenFiles, ReadBuffer};
 use super::saved::SavedFilesFault;
 use super::settings::{FileSettings, Progress};
+use super::shared::SharedFs;
 use crate::clock::ManualClock;
 use crate::model::saved::files::SavedFiles;
 use crate::model::{Batch, GenerationId, SecretKey};
@@ -124,6 +125,8 @@ impl Rehearsal {
         saved: &SavedFiles,
     ) -> Result<Self, SavedFilesFault> {
         let clock = Arc::new(ManualClock::default());
+        // As in the daemon, whose follower is the same code then.
+        let fs = SharedFs::new(fs, Arc::clone(&clock) as _);
         let names = fs.clone();
         let mut source = FileSource::resume(settings, fs, Arc::clone(&clock) as _, key, saved)?;
         let closed = &source.open().closed;
