@@ -3,8 +3,9 @@
 
     monitoring.py
 
-Every alert has a test in which it fires, one in which it does not and one of a condition that comes and goes ("flapping"), says
-what to do, and is explained in the documentation with its severity; every metric in a rule is documented. The schemas in `fixtures/grafana` describe Grafana's stored
+Every alert has a test in which it fires, one in which it does not and one of a condition that comes and goes ("flapping"),
+says what to do, links to a board, and is explained in the documentation with its severity; every metric in a rule is
+documented. The schemas in `fixtures/grafana` describe Grafana's stored
 resources; provisioning files differ in places (`orgId` per group instead of per rule), which are converted first.
 Prints each fault on a line, then how much was checked; exits with 1 after a fault. Needs the tests' virtual
 environment.
@@ -26,6 +27,8 @@ PAGES = ("docs/monitoring.md", "docs/monitoring.fr.md")
 SCHEMAS = ROOT / "fixtures/grafana"
 # The colours of Okabe and Ito, and a neutral one.
 COLOURS = {"#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7", "#999999"}
+# Alerts that no board shows: of Prometheus itself, and of an exporter that is not a target.
+WITHOUT_BOARD = {"HttplogWatchdog", "HttplogExporterMissing"}
 DURATION = re.compile(r"\d+[smhd]")
 # The version of Grafana 10.0, which later ones migrate from.
 SCHEMA_VERSION = 38
@@ -150,6 +153,7 @@ def alerts():
                 expect(name not in known, f"{name}: defined twice")
                 known[name] = rule
                 explained(name, rule, pages)
+                linked(name, rule["annotations"])
                 expect(any((name, True) in case for case in cases), f"{name}: no test in which it fires")
                 if rule["expr"] == "vector(1)":
                     continue  # It always fires.
@@ -174,6 +178,26 @@ def explained(name, rule, pages):
     for page, lines in pages:
         expect(f"### {name}" in lines, f"{name} is not explained in {page}")
         expect(any(line.startswith(f"| `{name}` | {severity} |") for line in lines), f"{page} does not argue the severity of {name}")
+
+
+def linked(name, annotations):
+    """Checks that an alert links to the console of its board, with variables that this has, and names no other."""
+    url = annotations.get("dashboard_url")
+    expect((url is None) == (name in WITHOUT_BOARD), f"{name}: missing link to a board, or a link too many")
+    if url is None:
+        return
+    link = re.fullmatch(r"\{\{ \$externalURL \}\}/consoles/httplog-(\w+)\.html\?(.*)", url)
+    if link is None:
+        faults.append(f"{name}: `{url}` is not the address of a console")
+        return
+    board, query = link.groups()
+    console = (PROMETHEUS / f"consoles/httplog-{board}.html").read_text()
+    for pair in query.split("&"):
+        variable = re.fullmatch(r"(\w+)=\{\{ \$labels\.\1 \| urlquery \}\}", pair)
+        expect(variable and f".Params.{variable[1]} " in console, f"{name}: the console {board} does not read `{pair}`")
+    named = set(re.findall(r"the dashboard (\w+)", annotations["action"]))
+    expect(named <= {board.capitalize()}, f"{name}: sends to the dashboards {named}, and links to {board}")
+    expect(not re.search(r"the \w+ dashboard", annotations["action"]), f"{name}: write `the dashboard NAME`")
 
 
 def load(name):

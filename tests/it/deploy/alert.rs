@@ -226,6 +226,12 @@ fn a_slow_view_alerts_slack_and_mail_and_is_resolved_within_a_minute() {
         for receiver in [&slack, &mail] {
             receiver.wait_for(&firing);
         }
+        // The message leads to the board of this source.
+        slack.wait_for(&[
+            "[FIRING:1] HttplogMeanLatencyHigh: nginx (warning)",
+            "/consoles/httplog-site.html?job=httplog",
+            "source=nginx",
+        ]);
     });
     let fired = clock.monotonic();
     // Without errors: an alert of errors is critical, and would inhibit this one.
