@@ -123,6 +123,10 @@ guide_assert() {
     guide_until guide_alerted mail
     guide_holds "$(cat "$guide_inbox"/slack*)" 'A rehearsal'
     guide_holds "$(cat "$guide_inbox"/slack*)" '#rehearsal'
+    # The links of a message: the board opens, and no address of the examples is left.
+    guide_holds "$(cat "$guide_inbox"/slack*)" 'Board: http://127.0.0.1:9090/consoles/httplog-site.html\?job=httplog'
+    guide_holds "$(cat "$guide_inbox"/slack*)" 'Runbook: https://wiki.example.org/runbooks/monitoring.md#httplogmeanlatencyhigh'
+    guide_holds "$(curl -fsS 'http://127.0.0.1:9090/consoles/httplog-site.html?job=httplog&source=nginx')" '<h1>Site</h1>'
     guide_rotated
     [ "$(systemctl is-active httplog-exporter)" = active ] || guide_fail "the exporter is not active"
     [ "$(systemctl show --value -p NRestarts httplog-exporter)" = 0 ] || guide_fail "the exporter was restarted"

@@ -44,9 +44,9 @@ fn promtool_and_amtool_accept_every_file() {
     assert!(said.contains("1 templates"), "{said}");
 }
 
-/// Checks each block of Prometheus's configuration in the documentation by itself.
+/// Checks each block of Prometheus's and of Alertmanager's configuration in the documentation by itself.
 #[test]
-fn promtool_accepts_every_configuration_shown() {
+fn promtool_and_amtool_accept_every_configuration_shown() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("prometheus.yml");
     let mut seen = 0;
@@ -65,12 +65,18 @@ fn promtool_accepts_every_configuration_shown() {
             } else {
                 block.to_owned()
             };
+            let is_of_alertmanager = whole.contains("\nreceivers:");
             fs::write(&file, whole).unwrap();
-            tool("promtool", &["check", "config", file.to_str().unwrap()]);
+            let path = file.to_str().unwrap();
+            if is_of_alertmanager {
+                tool("amtool", &["check-config", path]);
+            } else {
+                tool("promtool", &["check", "config", path]);
+            }
             seen += 1;
         }
     }
-    assert_eq!(seen, 5);
+    assert_eq!(seen, 7);
 }
 
 #[test]
