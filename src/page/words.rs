@@ -140,7 +140,8 @@ static ENGLISH: Words = Words {
     no_answer: "The exporter does not respond. The numbers are those of the last update.",
     sections: "Sections",
     well: "All is well",
-    well_text: "Every source is read, nothing is lost, and counts are served.",
+    well_text: "Every source is read, nothing is lost, and counts are served. \
+        This is the state of the exporter: the errors of the site are below.",
     attention: "Something needs attention",
     broken: "Something is wrong",
     error: "Error",
@@ -238,7 +239,8 @@ static FRENCH: Words = Words {
     no_answer: "L'exportateur ne répond pas. Les chiffres sont ceux de la dernière mise à jour.",
     sections: "Sections",
     well: "Tout va bien",
-    well_text: "Toutes les sources sont lues, rien n'est perdu et les compteurs sont servis.",
+    well_text: "Toutes les sources sont lues, rien n'est perdu et les compteurs sont servis. \
+        C'est l'état de l'exportateur : les erreurs du site sont plus bas.",
     attention: "Quelque chose demande votre attention",
     broken: "Quelque chose ne va pas",
     error: "Erreur",
