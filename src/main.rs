@@ -15,8 +15,9 @@ fn main() -> ExitCode {
             // clap reports help and version as errors, too. A failure to print them is ignored, since
             // it cannot be reported either.
             let _ = error.print();
-            let first = std::env::args_os().nth(1).unwrap_or_default();
-            if let Some(tip) = tip(&error, &first.to_string_lossy()) {
+            let args = std::env::args_os().skip(1);
+            let args: Vec<String> = args.map(|arg| arg.to_string_lossy().into()).collect();
+            if let Some(tip) = tip(&error, &args) {
                 let _ = writeln!(std::io::stderr(), " = help: {tip}");
             }
             return match error.kind() {

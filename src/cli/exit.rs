@@ -122,7 +122,12 @@ impl Failure {
         word: &str,
         candidates: impl IntoIterator<Item = &'c str>,
     ) -> Self {
-        match diag::suggestion(word, candidates) {
+        self.help_if_known(diag::suggestion(word, candidates))
+    }
+
+    /// Adds a remedy to an error, if one is known.
+    pub(super) fn help_if_known(self, help: Option<String>) -> Self {
+        match help {
             Some(help) => self.help(help),
             None => self,
         }

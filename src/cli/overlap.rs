@@ -37,28 +37,22 @@ pub(super) fn check_distinct(logs: &[PathBuf]) -> Result<(), Failure> {
 
 /// Returns a warning for each two sources that follow the same files, under whatever paths, or would if they existed.
 pub(super) fn shared_files(config: &Config) -> Vec<Fault> {
-    let mut seen: BTreeMap<FileId, Followed<'_>> = BTreeMap::new();
+    // By identity, and by path of files that do not exist.
+    let mut seen: BTreeMap<Result<FileId, PathBuf>, Followed<'_>> = BTreeMap::new();
     let mut pairs = BTreeSet::new();
     let mut faults = Vec::new();
-    let mut waiting: BTreeMap<PathBuf, Followed<'_>> = BTreeMap::new();
     for source in &config.sources {
         let Input::Files(files) = &source.input else {
             continue;
         };
-        for (path, id) in find_files(&files.paths) {
+        let present = find_files(&files.paths).into_iter().map(|(path, id)| {
             let place = files.place_of(&path);
-            let first = seen.entry(id).or_insert_with(|| Followed {
-                source: &source.name,
-                path: path.clone(),
-                place,
-            });
-            if first.source != source.name && pairs.insert((first.source, source.name.as_str())) {
-                faults.push(first.shared_with(&source.name, &path, place));
-            }
-        }
-        // Of files that do not exist, only the paths are known.
-        for (path, place) in files.absent() {
-            let first = waiting.entry(path.clone()).or_insert_with(|| Followed {
+            (Ok(id), path, place)
+        });
+        let absent = files.absent();
+        let absent = absent.map(|(path, place)| (Err(path.clone()), path, place));
+        for (file, path, place) in present.chain(absent) {
+            let first = seen.entry(file).or_insert_with(|| Followed {
                 source: &source.name,
                 path: path.clone(),
                 place,

@@ -135,11 +135,7 @@ pub(super) fn start(config: &Config, origin: Option<Origin>) -> Result<Option<Da
         ),
         StartError::Bind(ref bind) => {
             let help = remedy(bind);
-            let failure = Failure::new(Exit::Io, error);
-            match help {
-                Some(help) => failure.help(help),
-                None => failure,
-            }
+            Failure::new(Exit::Io, error).help_if_known(help)
         }
         StartError::State(LockError::Io { .. } | LockError::NotAFile(_)) => {
             Failure::new(Exit::Io, error)

@@ -213,6 +213,11 @@ pub(super) fn grouped(number: u64) -> String {
     HumanCount(number).to_string()
 }
 
+/// Returns a number in groups of three digits, with a noun whose plural ends in `s`: `1,200 lines`.
+pub(super) fn grouped_count(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", grouped(number), plural(number, "", "s"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

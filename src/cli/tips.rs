@@ -10,8 +10,9 @@ use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use super::Cli;
 use crate::diag;
 
-/// Returns the tip for an error; `first` is the first argument.
-pub fn tip(error: &Error, first: &str) -> Option<String> {
+/// Returns the tip for an error of these arguments, which begin with the command.
+pub fn tip(error: &Error, args: &[String]) -> Option<String> {
+    let first = args.first()?;
     if error.get(ContextKind::SuggestedSubcommand).is_some()
         || error.get(ContextKind::SuggestedArg).is_some()
     {
@@ -33,7 +34,7 @@ pub fn tip(error: &Error, first: &str) -> Option<String> {
             is_toml.then(|| format!("name a configuration by --config: --config {wrong}"))
         }
         ErrorKind::MissingRequiredArgument if first == "lines" => {
-            let has_between = std::env::args_os().any(|it| it == "--between");
+            let has_between = args.iter().any(|it| it == "--between");
             has_between.then(|| {
                 "--between takes two times, and the logs stand after them: --between 03:00 04:00 access.log"
                     .to_owned()
@@ -60,7 +61,8 @@ mod tests {
     fn check(args: &[&str], expected: Option<&str>) {
         let given = [&["httplog-exporter"], args].concat();
         let error = Cli::try_parse_from(given).unwrap_err();
-        assert_eq!(tip(&error, args[0]).as_deref(), expected, "{args:?}");
+        let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        assert_eq!(tip(&error, &args).as_deref(), expected, "{args:?}");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use crate::diag::{Fault, Place, Report, Spot};
+use crate::diag::{Fault, Place, Report, Severity, Spot};
 use crate::source::{PathPattern, Start};
 
 /// Files to follow.
@@ -35,10 +35,9 @@ pub(super) fn read(
     for path in &paths.value {
         match PathPattern::relative(base, &path.value) {
             Ok(pattern) => match judge(path, &pattern) {
-                Some(fault) if is_error(&fault) => report.push(fault),
+                Some(fault) if fault.severity == Severity::Error => report.push(fault),
                 warning => {
-                    let same = |(known, _): &&(PathPattern, Place)| is_same(known, &pattern);
-                    if all.iter().find(same).is_some() {
+                    if all.iter().any(|(known, _)| is_same(known, &pattern)) {
                         let message = format!("`{}` is listed twice", path.value);
                         report.push(path.warning(message).help("remove one of both"));
                     }
@@ -50,10 +49,6 @@ pub(super) fn read(
         }
     }
     (all.len() == paths.value.len()).then(|| all.into_iter().unzip())
-}
-
-fn is_error(fault: &Fault) -> bool {
-    fault.severity == crate::diag::Severity::Error
 }
 
 /// Returns what is wrong with a path, whatever is there.

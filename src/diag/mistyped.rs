@@ -2,7 +2,39 @@
 //!
 //! Invariant: a remedy is what stands behind `=`, and of the expected type.
 
+use std::fmt;
+use std::ops::RangeInclusive;
+
 use toml::de::DeValue;
+
+/// Type of the value that a key takes.
+#[derive(Clone, Debug)]
+pub(super) enum Expected {
+    String,
+    Strings,
+    Numbers,
+    Boolean,
+    Whole(RangeInclusive<u64>),
+    Mode,
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::String => f.write_str("a string"),
+            Self::Strings => f.write_str("a list of strings"),
+            Self::Numbers => f.write_str("a list of numbers"),
+            Self::Boolean => f.write_str("true or false"),
+            Self::Whole(bounds) => write!(
+                f,
+                "a whole number from {} to {}",
+                bounds.start(),
+                bounds.end()
+            ),
+            Self::Mode => f.write_str("permissions from 0o000 to 0o777"),
+        }
+    }
+}
 
 /// Returns a value in words: a number as it is written, the type of others.
 pub(super) fn named(value: &DeValue<'_>) -> String {
@@ -19,43 +51,47 @@ pub(super) fn named(value: &DeValue<'_>) -> String {
 
 /// Returns the value that was meant by one of another type; `None` if that is not known. `written` is the value as it stands in
 /// the text.
-pub(super) fn remedy(expected: &str, value: &DeValue<'_>, written: &str) -> Option<String> {
+pub(super) fn remedy(expected: &Expected, value: &DeValue<'_>, written: &str) -> Option<String> {
     match (expected, value) {
-        ("a string", DeValue::Array(items)) => {
+        (Expected::String, DeValue::Array(items)) => {
             let only = items.first().filter(|_| items.len() == 1)?;
             only.get_ref().as_str().map(|text| format!("{text:?}"))
         }
-        ("a string", DeValue::Integer(_) | DeValue::Float(_) | DeValue::Datetime(_)) => {
+        (Expected::String, DeValue::Integer(_) | DeValue::Float(_) | DeValue::Datetime(_)) => {
             Some(format!("\"{written}\""))
         }
-        ("a list of strings", DeValue::String(_)) => Some(format!("[{written}]")),
-        ("a list of numbers", DeValue::Integer(_) | DeValue::Float(_)) => {
+        (Expected::Strings, DeValue::String(_))
+        | (Expected::Numbers, DeValue::Integer(_) | DeValue::Float(_)) => {
             Some(format!("[{written}]"))
         }
-        ("true or false", DeValue::String(text)) => boolean(text),
-        ("true or false", DeValue::Integer(integer)) => boolean(integer.as_str()),
-        (_, DeValue::String(text)) if expected.starts_with("permissions") => octal(text),
-        (_, DeValue::Integer(integer)) if expected.starts_with("permissions") => {
-            octal(integer.as_str())
-        }
-        (_, DeValue::String(text)) if expected.starts_with("a whole number") => {
-            let bounds = expected.strip_prefix("a whole number from ")?;
-            let (least, most) = bounds.split_once(" to ")?;
-            let number = number(text)?;
-            let is_within = (least.parse().ok()?..=most.parse().ok()?).contains(&number);
-            is_within.then(|| number.to_string())
+        (Expected::Boolean, DeValue::String(text)) => boolean(text),
+        (Expected::Boolean, DeValue::Integer(integer)) => boolean(integer.as_str()),
+        (Expected::Mode, DeValue::String(text)) => octal(text),
+        (Expected::Mode, DeValue::Integer(integer)) => octal(integer.as_str()),
+        (Expected::Whole(bounds), DeValue::String(text)) => {
+            let number = number(text).filter(|number| bounds.contains(number))?;
+            Some(number.to_string())
         }
         _ => None,
     }
 }
 
 fn boolean(text: &str) -> Option<String> {
-    let meant = match text.to_ascii_lowercase().as_str() {
-        "true" | "yes" | "on" | "1" => "true",
-        "false" | "no" | "off" | "0" => "false",
-        _ => return None,
+    let meant = match text {
+        "1" => "true",
+        "0" => "false",
+        word => truth(word)?,
     };
     Some(meant.to_owned())
+}
+
+/// Returns the boolean that a word stands for, in any case of its letters.
+pub(super) fn truth(word: &str) -> Option<&'static str> {
+    match word.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" => Some("true"),
+        "false" | "no" | "off" => Some("false"),
+        _ => None,
+    }
 }
 
 /// Returns digits as permissions.

@@ -138,9 +138,15 @@ impl Fault {
     /// Sets the remedy to the candidates that are similar to `word`, or to the list of candidates; see [`suggestion`].
     #[must_use]
     pub fn suggest<'c>(self, word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Self {
-        match suggestion(word, candidates) {
-            Some(help) => self.help(help),
-            None => self,
+        self.help_if_known(suggestion(word, candidates))
+    }
+
+    /// Sets the remedy, if one is known.
+    #[must_use]
+    pub fn help_if_known(self, help: Option<String>) -> Self {
+        Self {
+            help: help.or(self.help),
+            ..self
         }
     }
 }

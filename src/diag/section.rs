@@ -4,13 +4,14 @@
 //! read as absent, and [`Section::finish`] reports the keys that were not read.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::mistyped;
+use super::mistyped::{Expected, named, remedy};
 use super::syntax::Broken;
 use super::{Fault, Place, Report, Spot, Text};
 
@@ -77,7 +78,7 @@ impl<'d> Section<'d> {
     /// Reads a string.
     pub fn string(&mut self, key: &'static str, report: &mut Report) -> Option<Spot<String>> {
         let value = self.get(key)?;
-        self.keyed(key, value, report, "a string", |value| {
+        self.keyed(key, value, report, &Expected::String, |value| {
             value.as_str().map(str::to_owned)
         })
     }
@@ -85,7 +86,7 @@ impl<'d> Section<'d> {
     /// Reads `true` or `false`.
     pub fn boolean(&mut self, key: &'static str, report: &mut Report) -> Option<Spot<bool>> {
         let value = self.get(key)?;
-        self.keyed(key, value, report, "true or false", DeValue::as_bool)
+        self.keyed(key, value, report, &Expected::Boolean, DeValue::as_bool)
     }
 
     /// Reads a whole number within bounds.
@@ -96,20 +97,16 @@ impl<'d> Section<'d> {
         report: &mut Report,
     ) -> Option<Spot<u64>> {
         let value = self.get(key)?;
-        let expected = format!("a whole number from {} to {}", bounds.start(), bounds.end());
+        let expected = Expected::Whole(bounds.clone());
         self.keyed(key, value, report, &expected, |value| whole(value, &bounds))
     }
 
     /// Reads permissions of a file.
     pub fn mode(&mut self, key: &'static str, report: &mut Report) -> Option<Spot<u32>> {
         let value = self.get(key)?;
-        self.keyed(
-            key,
-            value,
-            report,
-            "permissions from 0o000 to 0o777",
-            |value| u32::try_from(whole(value, &(0..=0o777))?).ok(),
-        )
+        self.keyed(key, value, report, &Expected::Mode, |value| {
+            u32::try_from(whole(value, &(0..=0o777))?).ok()
+        })
     }
 
     /// Reads a list of strings.
@@ -119,7 +116,7 @@ impl<'d> Section<'d> {
         report: &mut Report,
     ) -> Option<Spot<Vec<Spot<String>>>> {
         let text = |item: &DeValue<'_>| item.as_str().map(str::to_owned);
-        self.list(key, ["a list of strings", "a string"], text, report)
+        self.list(key, (&Expected::Strings, "a string"), text, report)
     }
 
     /// Reads a list of numbers as they are written, without `_`.
@@ -132,23 +129,23 @@ impl<'d> Section<'d> {
             let is_number = matches!(item, DeValue::Integer(_) | DeValue::Float(_));
             is_number.then(|| scalar(item)).flatten()
         };
-        self.list(key, ["a list of numbers", "a number"], number, report)
+        self.list(key, (&Expected::Numbers, "a number"), number, report)
     }
 
-    /// Reads a list. `expected` names the type of the list and of an item in faults.
+    /// Reads a list. `expected` is the type of the list, and of an item in words.
     fn list(
         &mut self,
         key: &'static str,
-        expected: [&str; 2],
+        expected: (&Expected, &str),
         read: impl Fn(&DeValue<'_>) -> Option<String>,
         report: &mut Report,
     ) -> Option<Spot<Vec<Spot<String>>>> {
         let value = self.get(key)?;
-        let items = self.keyed(key, value, report, expected[0], DeValue::as_array)?;
+        let items = self.keyed(key, value, report, expected.0, DeValue::as_array)?;
         let strings = items
             .value
             .iter()
-            .filter_map(|item| self.typed(item, report, expected[1], &read))
+            .filter_map(|item| self.typed(item, report, expected.1, &read))
             .collect();
         Some(Spot {
             value: strings,
@@ -321,41 +318,45 @@ impl<'d> Section<'d> {
         key: &str,
         value: &'d Spanned<DeValue<'d>>,
         report: &mut Report,
-        expected: &str,
+        expected: &Expected,
         read: impl FnOnce(&'d DeValue<'d>) -> Option<T>,
     ) -> Option<Spot<T>> {
-        let mut own = Report::default();
-        let found = self.typed(value, &mut own, expected, read);
-        let written = self.text.content.get(value.span()).unwrap_or_default();
-        report.extend(own.into_iter().map(|fault| {
-            match mistyped::remedy(expected, value.get_ref(), written) {
-                Some(right) => fault.help(format!("{key} = {right}")),
-                None => fault,
-            }
-        }));
-        found
+        let found = self.found(value, expected, read).map_err(|fault| {
+            let written = self.text.content.get(value.span()).unwrap_or_default();
+            let right = remedy(expected, value.get_ref(), written);
+            fault.map(|fault| fault.help_if_known(right.map(|right| format!("{key} = {right}"))))
+        });
+        found.map_err(|fault| report.extend(fault)).ok()
     }
 
     fn typed<T>(
         &self,
         value: &'d Spanned<DeValue<'d>>,
         report: &mut Report,
-        expected: &str,
+        expected: impl Display,
         read: impl FnOnce(&'d DeValue<'d>) -> Option<T>,
     ) -> Option<Spot<T>> {
+        let found = self.found(value, expected, read);
+        found.map_err(|fault| report.extend(fault)).ok()
+    }
+
+    /// Reads a value, or returns its fault; none for what a syntax error spoils, which is reported already.
+    fn found<T>(
+        &self,
+        value: &'d Spanned<DeValue<'d>>,
+        expected: impl Display,
+        read: impl FnOnce(&'d DeValue<'d>) -> Option<T>,
+    ) -> Result<Spot<T>, Option<Fault>> {
         if self.broken.covers(&value.span()) && !value.get_ref().is_table() {
-            return None;
+            return Err(None);
         }
         let place = self.at(value.span());
-        if let Some(found) = read(value.get_ref()) {
-            return Some(Spot {
-                value: found,
-                place,
-            });
+        if let Some(value) = read(value.get_ref()) {
+            return Ok(Spot { value, place });
         }
-        let found = mistyped::named(value.get_ref());
-        report.push(Fault::error(format!("expected {expected}, found {found}")).at(place));
-        None
+        let found = named(value.get_ref());
+        let fault = Fault::error(format!("expected {expected}, found {found}"));
+        Err(Some(fault.at(place)))
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use toml::de::Error;
 
+use super::mistyped::truth;
 use super::{Fault, Place, Report, Text};
 
 /// Quotation marks that word processors and web pages put in the place of `"`.
@@ -58,10 +59,7 @@ impl Broken {
                 span: found.span,
             };
             let fault = Fault::error(format!("not valid TOML: {}", found.message)).at(place);
-            report.push(match found.help {
-                Some(help) => fault.help(help),
-                None => fault,
-            });
+            report.push(fault.help_if_known(found.help));
             let line = text.content[found.lines.clone()].trim_start();
             broken.has_header |= line.starts_with('[') || line.contains('\n');
             broken.lines.push(found.lines);
@@ -247,12 +245,7 @@ fn mended(value: &str) -> Option<String> {
 
 /// Returns the boolean that a word in another form stands for.
 fn boolean(value: &str) -> Option<&'static str> {
-    let lower = value.to_ascii_lowercase();
-    match lower.as_str() {
-        "true" | "yes" | "on" if value != "true" => Some("true"),
-        "false" | "no" | "off" if value != "false" => Some("false"),
-        _ => None,
-    }
+    truth(value).filter(|truth| *truth != value)
 }
 
 /// Returns a text as a TOML string.

@@ -29,6 +29,9 @@ pub(super) fn check_files(config: &Config, path: &Path, report: &mut Report) {
     let resolvers: Resolvers = routes
         .filter_map(|routes| Some((routes.name.clone(), routes.load(report)?)))
         .collect();
+    let clock = Arc::new(ManualClock::default());
+    // As in the daemon: a directory is listed once for all sources.
+    let names = SharedFs::new(RealFs, Arc::clone(&clock) as _);
     for source in &config.sources {
         let followed = match &source.input {
             Input::Files(files) => files,
@@ -45,10 +48,8 @@ pub(super) fn check_files(config: &Config, path: &Path, report: &mut Report) {
             poll: Duration::MAX,
             open_files: files_per_source(config.sources.len()),
         };
-        let clock = Arc::new(ManualClock::default());
-        // As in the daemon, whose follower is the same code then.
-        let files = SharedFs::new(RealFs, Arc::clone(&clock) as _);
-        let mut files = FileSource::new(&settings, files, clock, SecretKey::random());
+        let (names, clock) = (names.clone(), Arc::clone(&clock) as _);
+        let mut files = FileSource::new(&settings, names, clock, SecretKey::random());
         files.discover(&mut |event| {
             report.extend(judge(&source.name, followed, &event));
             // Of many logs, one is named and tried.
@@ -154,11 +155,7 @@ fn judge(source: &str, files: &Files, event: &FileEvent) -> Option<Fault> {
         ),
         FileEvent::Unreadable { path, error } | FileEvent::ManyUnreadable { path, error, .. } => {
             let fault = Fault::error(format!("source `{source}`: {event}"));
-            let fault = match remedy(path, error) {
-                Some(help) => fault.help(help),
-                None => fault,
-            };
-            (path, fault)
+            (path, fault.help_if_known(remedy(path, error)))
         }
         _ => return None,
     };

@@ -7,10 +7,10 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::super::summary::grouped;
+use super::super::summary::{grouped, grouped_count};
 use crate::config::{Config, Input, Source};
 use crate::daemon::{raise_descriptor_limit, rehearse};
-use crate::model::{SavedFiles, SavedInput, SavedSource, SecretKey, plural};
+use crate::model::{SavedFiles, SavedInput, SavedSource, SecretKey};
 use crate::source::{Fate, FileError, FileEvent, KnownFile, ReadFile, Rehearsal};
 
 /// Effect of the next start on a source.
@@ -249,22 +249,14 @@ fn to_read(rehearsal: &Rehearsal) -> u64 {
 fn bytes_to_read(bytes: u64) -> String {
     match bytes {
         0 => "nothing to read".to_owned(),
-        bytes => format!(
-            "{} {} to read",
-            grouped(bytes),
-            plural(bytes, "byte", "bytes")
-        ),
+        bytes => grouped_count(bytes, "byte") + " to read",
     }
 }
 
 fn lost(at_least: u64) -> String {
     match at_least {
         0 => String::new(),
-        bytes => format!(
-            ", at least {} {}",
-            grouped(bytes),
-            plural(bytes, "byte", "bytes")
-        ),
+        bytes => format!(", at least {}", grouped_count(bytes, "byte")),
     }
 }
 

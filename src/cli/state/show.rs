@@ -6,15 +6,13 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::super::exit::{Exit, Failure};
-use super::super::summary::grouped;
+use super::super::summary::{grouped, grouped_count};
 use super::next::Next;
 use super::place::{Place, shown};
 use super::text::{describe, durability, remarks, written_at};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
-use crate::model::{
-    Saved, SavedInput, SavedLedger, SavedLink, SavedSource, SecretKey, counted, plural,
-};
+use crate::model::{Saved, SavedInput, SavedLedger, SavedLink, SavedSource, SecretKey, counted};
 use crate::state::{Checkpoint, Directory as _, Host, Inspection, inspect};
 
 /// Show what is kept, and what the next start would do with the logs.
@@ -96,15 +94,13 @@ fn write_source(out: &mut impl Write, source: &SavedSource) -> io::Result<()> {
     let skipped_lines: u64 = skipped.iter().map(|(_, lines)| lines).sum();
     writeln!(
         out,
-        "{}: {} {}, {} recorded, {} rejected, {} skipped; {} {}",
+        "{}: {}, {} recorded, {} rejected, {} skipped; {}",
         source.name,
-        grouped(recorded + rejected_lines + skipped_lines),
-        plural(recorded + rejected_lines + skipped_lines, "line", "lines"),
+        grouped_count(recorded + rejected_lines + skipped_lines, "line"),
         grouped(*recorded),
         grouped(rejected_lines),
         grouped(skipped_lines),
-        grouped(*bytes),
-        plural(*bytes, "byte", "bytes"),
+        grouped_count(*bytes, "byte"),
     )?;
     for (reason, lines) in rejected.iter().filter(|(_, lines)| *lines > 0) {
         writeln!(out, "  rejected, {reason}: {}", grouped(*lines))?;

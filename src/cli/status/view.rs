@@ -4,8 +4,8 @@
 
 use super::paint::{Paint, Style};
 use super::table::{Alignment, Table, visible};
-use crate::cli::summary::grouped;
-use crate::model::{counted, plural};
+use crate::cli::summary::{grouped, grouped_count};
+use crate::model::counted;
 use crate::status::{
     Configuration, Quantiles, Queue, Route, Severity, Source, SourceState, Status, Traffic,
     Trouble, Verdict,
@@ -217,14 +217,7 @@ fn push_routes(routes: &[Route], omitted: u64, paint: Paint, out: &mut String) {
     table.push(paint, out);
     let more = routes.len().saturating_sub(ROUTES) as u64 + omitted;
     if more > 0 {
-        push_line(
-            out,
-            &format!(
-                "and {} more {}",
-                grouped(more),
-                plural(more, "route", "routes")
-            ),
-        );
+        push_line(out, &format!("and {}", grouped_count(more, "more route")));
     }
 }
 
@@ -256,11 +249,7 @@ fn push_counts(status: &Status, out: &mut String) {
     let series = status.series;
     let over = match series.overflow {
         0 => String::new(),
-        lines => format!(
-            ", {} {} over the limit",
-            grouped(lines),
-            plural(lines, "line", "lines")
-        ),
+        lines => format!(", {} over the limit", grouped_count(lines, "line")),
     };
     let (used, limit) = (grouped(series.used), grouped(series.limit));
     push_line(out, &format!("series {used} of {limit}{over}"));

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// What happens to a log, its server and the exporter.
+/// A step of a log, of its server or of the exporter.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     /// The server writes lines.
