@@ -85,15 +85,21 @@ impl Definition {
     }
 
     /// Returns the text shown for a value of the label that is absent or not in its list.
-    pub fn other_value(&self, label: Label) -> Arc<str> {
-        let given = self.other.iter().find(|(named, _)| *named == label);
+    pub fn other_value(&self, label: &Label) -> Arc<str> {
+        let given = self.other.iter().find(|(named, _)| named == label);
         given.map_or_else(|| OTHER.into(), |(_, text)| Arc::clone(text))
     }
 
+    /// Returns the values of the labels that are the same for all lines, but for the name of the source.
+    pub fn constants(&self) -> impl Iterator<Item = &Arc<str>> {
+        let own = self.labels.iter().filter_map(Label::own);
+        own.filter_map(|own| own.constant())
+    }
+
     /// Returns the labels that the family shows or filters by.
-    pub fn labels_used(&self) -> impl Iterator<Item = Label> {
-        let filtered = self.when.iter().map(|condition| condition.label);
-        self.labels.iter().copied().chain(filtered)
+    pub fn labels_used(&self) -> impl Iterator<Item = &Label> {
+        let filtered = self.when.iter().map(|condition| &condition.label);
+        self.labels.iter().chain(filtered)
     }
 }
 

@@ -110,11 +110,13 @@ impl Table {
         slot
     }
 
-    /// Returns the slot of the series for overflow, whose labels are all `<other>` but for `source`.
+    /// Returns the slot of the series for overflow, whose labels are all `<other>` but for those that are the same in all
+    /// lines.
     pub(super) fn overflow_slot(&mut self, source: &Arc<str>, now: u64) -> usize {
         let labels = self.frame.definition.labels.iter();
         let labels = labels.map(|label| match label {
             Label::Source => Arc::clone(source),
+            Label::Own(own) => own.constant().cloned().unwrap_or_else(|| OTHER.into()),
             _ => OTHER.into(),
         });
         self.slot(labels.collect(), now)

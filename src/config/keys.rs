@@ -3,13 +3,16 @@
 use crate::diag::Home;
 
 /// Every table of a configuration, and its keys.
-pub(super) const TABLES: [Home; 8] = [
+pub(super) const TABLES: [Home; 9] = [
     (
         "[[source]]",
         &[
             "behind",
+            "buckets",
+            "drop",
             "fifo",
             "journal",
+            "labels",
             "max_connections",
             "name",
             "paths",
@@ -22,6 +25,7 @@ pub(super) const TABLES: [Home; 8] = [
             "stdin",
             "syslog",
             "watch",
+            "when",
         ],
     ),
     (
@@ -49,12 +53,15 @@ pub(super) const TABLES: [Home; 8] = [
     (
         "[metrics]",
         &[
+            "buckets",
             "created",
+            "drop",
             "exemplars",
             "hosts",
             "initialise",
             "initialise_methods",
             "initialise_statuses",
+            "labels",
             "native",
             "sets",
             "when",
@@ -76,12 +83,14 @@ pub(super) const TABLES: [Home; 8] = [
             "when",
         ],
     ),
+    ("[label.NAME]", &["field", "map", "values"]),
     (
         "[pattern.NAME]",
         &[
             "apache",
             "description",
             "example",
+            "fields",
             "gunicorn",
             "json",
             "ltsv",

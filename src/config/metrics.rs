@@ -6,21 +6,25 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::exemplars;
+use super::families::FamilyOptions;
 use crate::diag::{Fault, Report, Section, Spot, distinct};
 use crate::join;
-use crate::label::{Condition, Hosts, Label};
-use crate::metric::{Counts, Initial, Metric, Metrics, Set, read, read_when};
+use crate::label::{Hosts, Label, OwnLabel};
+use crate::metric::{Counts, Initial, Metric, Metrics, Set, read, read_labels};
 use crate::model::ExemplarId;
 
 /// Metrics selected by a configuration.
 pub(super) struct Selection {
-    /// Metrics of sources without `sets`.
+    /// Metrics of sources without `sets` and options of their own.
     default: Metrics,
+    /// The sets of sources without `sets`.
+    sets: Vec<Set>,
     custom: Vec<Metric>,
     initial: Option<Arc<Initial>>,
     hosts: Hosts,
-    /// Further conditions of shipped metrics, by name.
-    when: BTreeMap<String, Vec<Condition>>,
+    /// Labels that are added to the metrics of the sets.
+    labels: Vec<Label>,
+    options: FamilyOptions,
     /// True if OpenMetrics shows the time at which each series was created.
     shows_created: bool,
     exemplars: Option<Spot<ExemplarId>>,
@@ -29,10 +33,10 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// Reads both tables of a configuration.
-    pub(super) fn read(root: &mut Section<'_>, report: &mut Report) -> Self {
+    /// Reads both tables of a configuration, which defines the labels `own`.
+    pub(super) fn read(root: &mut Section<'_>, own: &[Arc<OwnLabel>], report: &mut Report) -> Self {
         let (mut named, mut initial, mut hosts, mut native) = (None, None, None, None);
-        let mut when = BTreeMap::new();
+        let (mut labels, mut options) = (Vec::new(), FamilyOptions::default());
         let mut shows_created = false;
         let mut exemplars = None;
         if let Some(mut section) = root.section("metrics", report) {
@@ -43,33 +47,37 @@ impl Selection {
             shows_created = created.is_some_and(|created| created.value);
             exemplars = exemplars::read(&mut section, report);
             native = section.strings("native", report);
-            for (name, section) in section.named("when", report) {
-                check_family(&name, report);
-                when.insert(name.value, read_when(section, report));
+            if let Some(names) = section.strings("labels", report) {
+                labels = read_labels(&names.value, own, report);
             }
+            options = FamilyOptions::read(&mut section, own, report);
             section.finish(report);
             named = sets.map(|sets| read_sets(&sets, report));
         }
         let mut custom: Vec<Spot<Metric>> = Vec::new();
         for section in root.sections("metric", report) {
-            custom.extend(read(section, report));
+            custom.extend(read(section, own, report));
         }
         check_names(&custom, report);
-        check_use(hosts.as_ref(), &custom, report);
+        check_use(hosts.as_ref(), &labels, &custom, report);
         let native = native.map(|names| read_native(&names.value, &custom, report));
         let hosts = hosts.map(|hosts| read_hosts(&hosts, report));
         let selection = Self {
             default: Metrics::default(),
+            sets: Vec::new(),
             hosts: hosts.unwrap_or_default(),
             custom: custom.into_iter().map(|metric| metric.value).collect(),
             initial: initial.map(Arc::new),
-            when,
+            labels,
+            options,
             shows_created,
             exemplars,
             native: native.unwrap_or_default(),
         };
+        let sets = named.unwrap_or_else(|| vec![Set::DEFAULT]);
         Self {
-            default: selection.of_sets(&named.unwrap_or_else(|| vec![Set::DEFAULT])),
+            default: selection.of_sets(&sets, None),
+            sets,
             ..selection
         }
     }
@@ -84,18 +92,26 @@ impl Selection {
         self.exemplars.as_ref()
     }
 
-    /// Returns the metrics of a source; `sets` are those that it names itself.
-    pub(super) fn of_source(&self, sets: Option<&[Set]>) -> Metrics {
-        sets.map_or_else(|| self.default.clone(), |sets| self.of_sets(sets))
+    /// Returns the metrics of a source; `sets` and `options` are its own.
+    pub(super) fn of_source(&self, sets: Option<&[Set]>, options: &FamilyOptions) -> Metrics {
+        if sets.is_none() && options.is_empty() {
+            return self.default.clone();
+        }
+        self.of_sets(sets.unwrap_or(&self.sets), Some(options))
     }
 
-    fn of_sets(&self, sets: &[Set]) -> Metrics {
-        let sets = sets.iter();
-        let shipped = sets.flat_map(|set| set.metrics()).map(|mut metric| {
-            let when = self.when.get(&*metric.name).into_iter().flatten();
-            metric.when.extend(when.cloned());
-            metric
-        });
+    fn of_sets(&self, sets: &[Set], options: Option<&FamilyOptions>) -> Metrics {
+        let shipped = sets
+            .iter()
+            .flat_map(|set| set.metrics())
+            .filter_map(|metric| {
+                let mut metric = self.options.apply(metric)?;
+                metric.add_labels(&self.labels);
+                match options {
+                    Some(options) => options.apply(metric),
+                    None => Some(metric),
+                }
+            });
         let all = shipped.chain(self.custom.iter().cloned());
         let all = all.map(|metric| Metric {
             is_native: metric.is_native || self.native.iter().any(|name| **name == *metric.name),
@@ -105,24 +121,6 @@ impl Selection {
         metrics
             .starting_with(self.initial.clone())
             .with_hosts(self.hosts.clone())
-    }
-}
-
-/// Reports a name in `metrics.when` that is not that of a shipped metric with conditions.
-fn check_family(name: &Spot<String>, report: &mut Report) {
-    let shipped: Vec<Metric> = Set::ALL.into_iter().flat_map(Set::metrics).collect();
-    match shipped.iter().find(|metric| *metric.name == name.value) {
-        Some(metric) if metric.counts == Counts::Rejected => {
-            report.push(name.error(format!(
-                "`{}` counts rejected lines, which have no labels",
-                name.value
-            )));
-        }
-        Some(_) => {}
-        None => report.push(
-            name.error(format!("`{}` is not a metric of a set", name.value))
-                .suggest(&name.value, shipped.iter().map(|metric| &*metric.name)),
-        ),
     }
 }
 
@@ -171,9 +169,13 @@ fn read_hosts(names: &Spot<Vec<Spot<String>>>, report: &mut Report) -> Hosts {
     Hosts::new(hosts)
 }
 
+/// Remedy for a label `host` without hosts.
+const LIST_HOSTS: &str = "list the hosts to distinguish: metrics.hosts = [\"www.example.org\"]";
+
 /// Warns of hosts that no metric shows, and of a metric with the label `host` where none are listed.
 fn check_use(
     hosts: Option<&Spot<Vec<Spot<String>>>>,
+    labels: &[Label],
     custom: &[Spot<Metric>],
     report: &mut Report,
 ) {
@@ -181,16 +183,22 @@ fn check_use(
         let (shown, when) = (&metric.value.labels, &metric.value.when);
         shown.contains(&Label::Host) || when.iter().any(|filter| filter.label == Label::Host)
     });
+    if labels.contains(&Label::Host) {
+        return if hosts.is_none() {
+            let fault = Fault::warning("`metrics.labels`: every `host` is `<other>`");
+            report.push(fault.help(LIST_HOSTS));
+        };
+    }
     match (hosts, using.next()) {
         (Some(hosts), None) => report.push(
             hosts
                 .warning("this has no effect: no metric has the label `host`")
-                .help("add the label to a custom `[[metric]]`"),
+                .help("add it to the metrics of the sets, metrics.labels = [\"host\"], or to a `[[metric]]`"),
         ),
         (None, Some(metric)) => report.push(
             metric
                 .warning(format!("`{}`: every host is `<other>`", metric.value.name))
-                .help("list the hosts to distinguish: metrics.hosts = [\"www.example.org\"]"),
+                .help(LIST_HOSTS),
         ),
         _ => {}
     }

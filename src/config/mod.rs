@@ -2,10 +2,13 @@
 //!
 //! Invariant: a [`Config`] can be run as it is; every fault of the text is found in one pass.
 
+mod agreement;
 mod behind;
 mod exemplars;
+mod families;
 mod input;
 mod keys;
+mod labels;
 mod limits;
 mod load;
 mod metrics;

@@ -6,9 +6,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::agreement::agree;
 use super::behind;
 use super::exemplars;
+use super::families::FamilyOptions;
 use super::keys::TABLES;
+use super::labels::Labels;
 use super::limits::Limits;
 use super::metrics::Selection;
 use super::patterns::{self, CompiledPresets, Patterns};
@@ -113,12 +116,14 @@ impl Config {
             let read = Routes::read(&name, section, base, report);
             routes.insert(name.value, read.map(Arc::new));
         }
-        let metrics = Selection::read(&mut root, report);
+        let labels = Labels::read(&mut root, report);
+        let metrics = Selection::read(&mut root, labels.list(), report);
         let known = Definitions {
             patterns: &patterns,
             presets: CompiledPresets::default(),
             routes: &routes,
             metrics: &metrics,
+            labels: labels.list(),
             base,
             state: state.as_ref(),
         };
@@ -138,6 +143,8 @@ impl Config {
             let counted = sources.map(|source| (&*source.pattern, &source.metrics));
             exemplars::check(which, &counted.collect::<Vec<_>>(), report);
         }
+        let is_complete = sources.len() == count && is_valid_toml;
+        agree(&labels, &mut sources, is_complete, report);
         behind::link(&taken.behinds, &taken.names, &mut sources, report);
         if !root.contains("source") && is_valid_toml {
             report.push(Fault::error("no source: nothing would be followed").at(root.place()).help(
@@ -151,7 +158,7 @@ impl Config {
             sources,
             state,
             limits,
-            metrics: metrics.of_source(None),
+            metrics: metrics.of_source(None, &FamilyOptions::default()),
             shows_created: metrics.shows_created(),
             patterns: good(patterns),
             routes: good(routes),

@@ -6,13 +6,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::families::FamilyOptions;
 use super::input::{Context, Input, RawInput};
+use super::labels::{Constants, read_constants};
 use super::limits::NAME_BYTES;
 use super::metrics::{Selection, read_sets};
 use super::patterns::{self, CompiledPresets, Patterns};
 use super::routes::Routes;
 use super::state::State;
 use crate::diag::{Fault, Report, Section, Spot};
+use crate::label::OwnLabel;
 use crate::metric::Metrics;
 use crate::model::ExemplarId;
 use crate::pattern::Pattern;
@@ -30,6 +33,8 @@ pub struct Source {
     pub routes: Option<Arc<Routes>>,
     /// Metrics that count the lines.
     pub metrics: Metrics,
+    /// Labels that are the same for all lines, by name.
+    pub labels: Constants,
     /// The id that exemplars show, if there are any and the lines have it.
     pub exemplars: Option<ExemplarId>,
     /// The source of the server that passes its requests on to this one; the lines of both are joined.
@@ -45,6 +50,8 @@ pub(super) struct Definitions<'k> {
     pub(super) presets: CompiledPresets,
     pub(super) routes: &'k RoutesByName,
     pub(super) metrics: &'k Selection,
+    /// The labels that the configuration defines.
+    pub(super) labels: &'k [Arc<OwnLabel>],
     /// Base of relative paths.
     pub(super) base: &'k Path,
     pub(super) state: Option<&'k State>,
@@ -76,6 +83,7 @@ impl Source {
             pattern,
             routes: None,
             metrics: Metrics::default(),
+            labels: Constants::new(),
             exemplars: None,
             behind: None,
         }
@@ -93,6 +101,8 @@ impl Source {
         let pattern = section.string("pattern", report);
         let routes = section.string("routes", report);
         let sets = section.strings("sets", report);
+        let options = FamilyOptions::read(&mut section, known.labels, report);
+        let labels = read_constants(&mut section, known.labels, report);
         let front = section.string("behind", report);
         let place = section.place();
         for (key, help) in [
@@ -130,7 +140,8 @@ impl Source {
             input: input?,
             pattern: pattern?,
             routes,
-            metrics: known.metrics.of_source(sets.as_deref()),
+            metrics: known.metrics.of_source(sets.as_deref(), &options),
+            labels,
             exemplars: known.metrics.exemplars().map(|which| which.value),
             behind: None,
         })

@@ -47,14 +47,23 @@ impl Spot<String> {
         report.extend(self.name_fault(of, most));
     }
 
+    /// Reports a text that is empty, longer than `most` bytes, or not printable. `what` describes it.
+    pub fn check_text(&self, what: &str, most: usize, report: &mut Report) {
+        report.extend(self.text_fault(what, most));
+    }
+
     fn name_fault(&self, of: &str, most: usize) -> Option<Fault> {
+        self.text_fault(&format!("the name of {of}"), most)
+    }
+
+    fn text_fault(&self, what: &str, most: usize) -> Option<Fault> {
         if self.value.is_empty() || self.value.len() > most {
-            let message = format!("the name of {of} must have 1 to {most} bytes");
+            let message = format!("{what} must have 1 to {most} bytes");
             return Some(self.error(message));
         }
         let hidden = self.value.chars().find(|c| !is_printable(*c))?;
         let code = u32::from(hidden);
-        let message = format!("the name of {of} contains U+{code:04X}, which is not printable");
+        let message = format!("{what} contains U+{code:04X}, which is not printable");
         Some(self.error(message))
     }
 }

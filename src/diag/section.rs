@@ -33,7 +33,7 @@ pub struct Section<'d> {
     text: &'d Arc<Text>,
     table: &'d DeTable<'d>,
     header: Range<usize>,
-    known: BTreeSet<&'static str>,
+    known: BTreeSet<String>,
     broken: &'d Broken,
     homes: &'static [Home],
 }
@@ -110,21 +110,13 @@ impl<'d> Section<'d> {
     }
 
     /// Reads a list of strings.
-    pub fn strings(
-        &mut self,
-        key: &'static str,
-        report: &mut Report,
-    ) -> Option<Spot<Vec<Spot<String>>>> {
+    pub fn strings(&mut self, key: &str, report: &mut Report) -> Option<Spot<Vec<Spot<String>>>> {
         let text = |item: &DeValue<'_>| item.as_str().map(str::to_owned);
         self.list(key, (&Expected::Strings, "a string"), text, report)
     }
 
     /// Reads a list of numbers as they are written, without `_`.
-    pub fn numbers(
-        &mut self,
-        key: &'static str,
-        report: &mut Report,
-    ) -> Option<Spot<Vec<Spot<String>>>> {
+    pub fn numbers(&mut self, key: &str, report: &mut Report) -> Option<Spot<Vec<Spot<String>>>> {
         let number = |item: &DeValue<'_>| {
             let is_number = matches!(item, DeValue::Integer(_) | DeValue::Float(_));
             is_number.then(|| scalar(item)).flatten()
@@ -135,7 +127,7 @@ impl<'d> Section<'d> {
     /// Reads a list. `expected` is the type of the list, and of an item in words.
     fn list(
         &mut self,
-        key: &'static str,
+        key: &str,
         expected: (&Expected, &str),
         read: impl Fn(&DeValue<'_>) -> Option<String>,
         report: &mut Report,
@@ -154,7 +146,7 @@ impl<'d> Section<'d> {
     }
 
     /// Reads a table.
-    pub fn section(&mut self, key: &'static str, report: &mut Report) -> Option<Section<'d>> {
+    pub fn section(&mut self, key: &str, report: &mut Report) -> Option<Section<'d>> {
         let value = self.get(key)?;
         if let DeValue::Array(items) = value.get_ref()
             && let Some(item) = items.first()
@@ -241,6 +233,27 @@ impl<'d> Section<'d> {
         self.table.contains_key(key)
     }
 
+    /// Returns whether the value of a key is a table.
+    pub fn has_table(&self, key: &str) -> bool {
+        self.table
+            .get(key)
+            .is_some_and(|value| value.get_ref().is_table())
+    }
+
+    /// Returns the keys whose values are tables.
+    pub fn tables(&self) -> Vec<Spot<String>> {
+        let tables = self
+            .table
+            .iter()
+            .filter(|(_, value)| value.get_ref().is_table());
+        tables
+            .map(|(name, _)| Spot {
+                value: name.get_ref().to_string(),
+                place: self.at(name.span()),
+            })
+            .collect()
+    }
+
     /// Returns whether the table lacks a key, as far as the document is valid.
     pub fn lacks(&self, key: &str) -> bool {
         self.broken.is_empty() && !self.contains(key)
@@ -252,8 +265,8 @@ impl<'d> Section<'d> {
     }
 
     /// Marks a key as known, so that [`Self::finish`] does not report it.
-    pub fn skip(&mut self, key: &'static str) {
-        self.known.insert(key);
+    pub fn skip(&mut self, key: &str) {
+        self.known.insert(key.to_owned());
     }
 
     /// Reports the keys that were not read.
@@ -267,7 +280,7 @@ impl<'d> Section<'d> {
             let fault = Fault::error(format!("unknown key `{name}`")).at(self.at(key.span()));
             report.push(match self.homes_of(name) {
                 Some(homes) => fault.help(format!("it belongs in {homes}")),
-                None => fault.suggest(name, self.known.iter().copied()),
+                None => fault.suggest(name, self.known.iter().map(String::as_str)),
             });
         }
     }
@@ -290,8 +303,8 @@ impl<'d> Section<'d> {
         }
     }
 
-    fn get(&mut self, key: &'static str) -> Option<&'d Spanned<DeValue<'d>>> {
-        self.known.insert(key);
+    fn get(&mut self, key: &str) -> Option<&'d Spanned<DeValue<'d>>> {
+        self.known.insert(key.to_owned());
         self.table.get(key)
     }
 

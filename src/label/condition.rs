@@ -38,7 +38,7 @@ impl Condition {
                 Some(glob) => (&mut none, glob),
                 None => (&mut any, glob),
             };
-            side.push(match (label, glob.strip_suffix("xx")) {
+            side.push(match (&label, glob.strip_suffix("xx")) {
                 (Label::Status, Some(class)) => format!("{class}??"),
                 _ => glob.to_owned(),
             });
@@ -47,6 +47,15 @@ impl Condition {
             label,
             any: Globs::compile(any)?,
             none: Globs::compile(none)?,
+        })
+    }
+
+    /// Creates the condition that a value is this text.
+    pub fn exactly(label: Label, text: String) -> Result<Self, globset::Error> {
+        Ok(Self {
+            label,
+            any: Globs::compile(vec![text])?,
+            none: Globs::compile(Vec::new())?,
         })
     }
 

@@ -3,10 +3,14 @@
 //! Invariant: a label's value comes from a fixed table, a number in a fixed range, the name of a learned
 //! route (see `route`) or the configuration; never from other bytes of a line.
 
+pub mod client;
 mod condition;
 mod host;
 mod list;
 mod name;
+mod network;
+mod own;
+mod vocabulary;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -17,6 +21,9 @@ pub use condition::Condition;
 pub use host::{HostId, Hosts};
 pub use list::{Charset, Scheme};
 pub use name::Label;
+pub use network::Network;
+pub use own::{Origin, OwnLabel};
+pub use vocabulary::{Notation, Refusal, Vocabulary};
 
 /// The label value for a text that is absent, outside its list or over the cap.
 pub const OTHER: &str = "<other>";

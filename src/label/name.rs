@@ -1,12 +1,15 @@
 //! The names of labels.
 //!
 //! Invariant: only values that may be exported have a variant; text that clients choose and data that
-//! identifies them have none.
+//! identifies them have none, but for the values that the configuration gives them.
 
+use std::sync::Arc;
+
+use super::own::{Origin, OwnLabel};
 use crate::model::Field;
 
 /// A label of a metric.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Label {
     /// The charset of the response's `Content-Type`, from a fixed list.
     Charset,
@@ -28,10 +31,12 @@ pub enum Label {
     Upstream,
     /// The route under its name in django-prometheus.
     View,
+    /// A label that the configuration defines.
+    Own(Arc<OwnLabel>),
 }
 
 impl Label {
-    /// Every label, sorted by name.
+    /// Every label that needs no definition, sorted by name.
     pub const ALL: [Self; 10] = [
         Self::Charset,
         Self::Host,
@@ -46,7 +51,7 @@ impl Label {
     ];
 
     /// Returns the label's name in metric sets, in configuration and on the page.
-    pub const fn name(self) -> &'static str {
+    pub fn name(&self) -> &str {
         match self {
             Self::Charset => "charset",
             Self::Host => "host",
@@ -58,16 +63,18 @@ impl Label {
             Self::Transport => "transport",
             Self::Upstream => "upstream",
             Self::View => "view",
+            Self::Own(own) => &own.name,
         }
     }
 
-    /// Returns the label of a name.
+    /// Returns the label of a name, if it needs no definition.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|label| label.name() == name)
     }
 
-    /// Returns the field that the label's value is made from; `None` for the source's name.
-    pub const fn field(self) -> Option<Field> {
+    /// Returns the field that the label's value is made from; `None` for one that is the same for all lines, and for a
+    /// variable that fills no field of a record.
+    pub fn field(&self) -> Option<Field> {
         match self {
             Self::Source => None,
             Self::Charset => Some(Field::ContentType),
@@ -77,6 +84,18 @@ impl Label {
             Self::Scheme | Self::Transport => Some(Field::Scheme),
             Self::Status => Some(Field::Status),
             Self::Upstream => Some(Field::UpstreamDurations),
+            Self::Own(own) => match &own.origin {
+                Origin::Read { field, .. } => Field::from_name(field),
+                Origin::Constant(_) => None,
+            },
+        }
+    }
+
+    /// Returns the definition of a label that the configuration defines.
+    pub fn own(&self) -> Option<&Arc<OwnLabel>> {
+        match self {
+            Self::Own(own) => Some(own),
+            _ => None,
         }
     }
 

@@ -51,6 +51,22 @@ pub enum Quantity {
     Latency,
 }
 
+impl Metric {
+    /// Adds those labels that it does not have, unless it counts rejected lines.
+    pub fn add_labels(&mut self, labels: &[Label]) {
+        if self.counts == Counts::Rejected {
+            return;
+        }
+        for label in labels {
+            if self.labels.iter().all(|known| known.name() != label.name()) {
+                self.labels.push(label.clone());
+            }
+        }
+        self.labels
+            .sort_by(|one, other| one.name().cmp(other.name()));
+    }
+}
+
 impl Quantity {
     /// Every value, with its name.
     pub const ALL: [(&'static str, Self); 9] = [

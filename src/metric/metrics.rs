@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::declaration::Metric;
 use super::initial::Initial;
 use super::set::Set;
-use crate::label::Hosts;
+use crate::label::{Hosts, Label, OwnLabel};
 
 /// The metrics of one source. Clones share the list.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Metrics {
     list: Arc<[Metric]>,
     initial: Option<Arc<Initial>>,
@@ -35,6 +35,20 @@ impl Metrics {
     #[must_use]
     pub fn with_hosts(self, hosts: Hosts) -> Self {
         Self { hosts, ..self }
+    }
+
+    /// Adds labels that are the same for all lines to all metrics but those of rejected lines.
+    #[must_use]
+    pub fn with_constants(&self, constants: &[Arc<OwnLabel>]) -> Self {
+        let labels: Vec<Label> = constants.iter().cloned().map(Label::Own).collect();
+        let list = self.list.iter().cloned().map(|mut metric| {
+            metric.add_labels(&labels);
+            metric
+        });
+        Self {
+            list: list.collect(),
+            ..self.clone()
+        }
     }
 
     /// Returns the hosts that the label `host` distinguishes.

@@ -6,13 +6,17 @@
 mod declaration;
 mod initial;
 mod metrics;
+mod names;
 mod plan;
 mod read;
 mod set;
+mod when;
 
 pub use declaration::{Counts, Metric, Quantity, field};
 pub use initial::Initial;
 pub use metrics::Metrics;
+pub use names::read_labels;
 pub use plan::MetricPlan;
-pub use read::{read, read_when};
+pub use read::{bounds, read};
 pub use set::Set;
+pub use when::{read_conditions, read_when};

@@ -9,7 +9,7 @@ use super::declaration::{Counts, Metric, field};
 use super::initial::Initial;
 use super::metrics::Metrics;
 use crate::aggregate::{Definition, Kind};
-use crate::label::{Charset, Condition, Hosts, Label, Method, Scheme};
+use crate::label::{Charset, Condition, Hosts, Label, Method, OwnLabel, Scheme};
 use crate::model::{Field, FieldSet};
 
 /// The families to count for one source.
@@ -97,7 +97,12 @@ impl MetricPlan {
         };
         self.counted()
             .filter(is_in_both)
-            .filter(|family| family.labels_used().all(|label| label != Label::Source))
+            .filter(|family| family.labels_used().all(|label| *label != Label::Source))
+            .filter(|family| {
+                let mut others = other.counted();
+                let same = others.find(|other| other.name == family.name);
+                same.is_some_and(|same| same.constants().eq(family.constants()))
+            })
             .map(|family| &*family.name)
             .collect()
     }
@@ -129,16 +134,41 @@ impl MetricPlan {
     }
 
     /// Returns for each family its name, and how many values each of its labels may take with `routes` routes.
-    pub fn sizes(&self, routes: usize) -> impl Iterator<Item = (&str, Vec<(Label, usize)>)> {
+    pub fn sizes(&self, routes: usize) -> impl Iterator<Item = (&str, Vec<(&Label, usize)>)> {
         self.families.iter().map(move |family| {
             let labels = family.labels.iter();
-            let sizes = labels.map(|label| (*label, self.size(*label, routes)));
+            let sizes = labels.map(|label| (label, self.size(label, routes)));
             (&*family.name, sizes.collect())
         })
     }
 
+    /// Returns the labels of the configuration that the families show or filter by, each once.
+    pub fn own_labels(&self) -> Vec<&Arc<OwnLabel>> {
+        let mut own: Vec<&Arc<OwnLabel>> = Vec::new();
+        for label in self.families.iter().flat_map(Definition::labels_used) {
+            own.extend(label.own().filter(|label| !own.contains(label)));
+        }
+        own
+    }
+
+    /// Returns whether a family shows or filters by a label.
+    pub fn uses(&self, label: &Label) -> bool {
+        let mut used = self.families.iter().flat_map(Definition::labels_used);
+        used.any(|used| used == label)
+    }
+
+    /// Returns the bits that the largest number of a label takes in a key.
+    pub fn bits(&self, label: &Label) -> u32 {
+        let values = match label {
+            // One number is for absent, one for unknown charsets.
+            Label::Charset => Charset::NAMES.len() + 2,
+            label => self.size(label, 0),
+        };
+        usize::BITS - values.saturating_sub(1).leading_zeros()
+    }
+
     /// Returns how many values a label may take, `<other>` included.
-    fn size(&self, label: Label, routes: usize) -> usize {
+    fn size(&self, label: &Label, routes: usize) -> usize {
         match label {
             Label::Source => 1,
             Label::Method => Method::ALL.len(),
@@ -149,6 +179,7 @@ impl MetricPlan {
             Label::Upstream => 2,
             Label::Charset => Charset::NAMES.len() + 1,
             Label::Host => self.hosts.names().len() + 1,
+            Label::Own(own) => own.size(),
         }
     }
 }

@@ -5,8 +5,10 @@
 use std::sync::Arc;
 
 use super::declaration::{Counts, Metric, Quantity};
-use crate::diag::{Fault, Report, Section, Spot, distinct};
-use crate::label::{Charset, Condition, Label, Method, OTHER, Scheme};
+use super::names::{label, read_labels};
+use super::when::read_when;
+use crate::diag::{Fault, Report, Section, Spot};
+use crate::label::{Label, OwnLabel};
 use crate::model::{Bytes, Field, FieldSet, Micros, Unit};
 
 /// Largest number of buckets of a histogram.
@@ -19,8 +21,12 @@ const TYPES: [&str; 2] = ["counter", "histogram"];
 /// The `value` of a counter of rejected lines.
 const REJECTED: &str = "rejected_lines";
 
-/// Reads one metric; the returned place is that of the name.
-pub fn read(mut section: Section<'_>, report: &mut Report) -> Option<Spot<Metric>> {
+/// Reads one metric, which may have labels of `own` ones; the returned place is that of the name.
+pub fn read(
+    mut section: Section<'_>,
+    own: &[Arc<OwnLabel>],
+    report: &mut Report,
+) -> Option<Spot<Metric>> {
     let before = report.errors();
     let place = section.place();
     for (key, help) in [
@@ -48,7 +54,7 @@ pub fn read(mut section: Section<'_>, report: &mut Report) -> Option<Spot<Metric
     if let Some(name) = &name {
         check_name(name, report);
     }
-    let labels = labels.map_or_else(Vec::new, |labels| read_labels(&labels.value, report));
+    let labels = labels.map_or_else(Vec::new, |labels| read_labels(&labels.value, own, report));
     if let (Some(short), Some("counter")) = (&short_bounds, kind.as_ref().map(|kind| &*kind.value))
     {
         report.push(Fault::error("a counter has no bounds").at(short.place.clone()));
@@ -56,9 +62,9 @@ pub fn read(mut section: Section<'_>, report: &mut Report) -> Option<Spot<Metric
     if let (Some(native), Some("counter")) = (&native, kind.as_ref().map(|kind| &*kind.value)) {
         report.push(Fault::error("a counter has no native buckets").at(native.place.clone()));
     }
-    let when = when.map_or_else(Vec::new, |section| read_when(section, report));
+    let when = when.map_or_else(Vec::new, |section| read_when(section, own, report));
     let needs = needs.map_or(FieldSet::EMPTY, |needs| read_needs(&needs.value, report));
-    let other = read_other(other, report);
+    let other = read_other(other, own, report);
     let counts = read_counts(kind?, value.as_ref(), buckets, report)?;
     if counts == Counts::Rejected
         && (labels.iter().any(|label| *label != Label::Source) || !when.is_empty())
@@ -111,23 +117,6 @@ fn check_name(name: &Spot<String>, report: &mut Report) {
     }
 }
 
-/// Finds a label by its name.
-fn label(name: &str) -> Result<Label, Fault> {
-    Label::from_name(name).ok_or_else(|| match Field::from_name(name) {
-        Some(field) => {
-            Fault::error(format!("`{name}` cannot be a label")).help(Label::refusal(field))
-        }
-        None => Fault::error(format!("unknown label `{name}`"))
-            .suggest(name, Label::ALL.map(Label::name)),
-    })
-}
-
-fn read_labels(names: &[Spot<String>], report: &mut Report) -> Vec<Label> {
-    let mut labels = distinct(names, label, report);
-    labels.sort_by_key(|label| label.name());
-    labels
-}
-
 fn read_needs(names: &[Spot<String>], report: &mut Report) -> FieldSet {
     let mut needs = FieldSet::EMPTY;
     for name in names {
@@ -145,6 +134,7 @@ fn read_needs(names: &[Spot<String>], report: &mut Report) -> FieldSet {
 
 fn read_other(
     entries: Vec<(Spot<String>, Spot<String>)>,
+    own: &[Arc<OwnLabel>],
     report: &mut Report,
 ) -> Vec<(Label, Arc<str>)> {
     let mut other = Vec::new();
@@ -153,74 +143,12 @@ fn read_other(
             report.push(Fault::error("a label value must have 1 to 128 bytes").at(text.place));
             continue;
         }
-        match label(&name.value) {
+        match label(&name.value, own) {
             Ok(label) => other.push((label, text.value.into())),
             Err(fault) => report.push(fault.at(name.place)),
         }
     }
     other
-}
-
-/// Reads a table of conditions.
-pub fn read_when(mut section: Section<'_>, report: &mut Report) -> Vec<Condition> {
-    let mut conditions = Vec::new();
-    for field in Field::ALL {
-        if Label::from_name(field.name()).is_none() && section.contains(field.name()) {
-            let place = section.place();
-            section.skip(field.name());
-            report.push(
-                Fault::error(format!("`when` cannot test `{}`", field.name()))
-                    .at(place)
-                    .help(
-                        "it tests labels, once for each combination of their values, not once for each line",
-                    ),
-            );
-        }
-    }
-    for label in Label::ALL {
-        let Some(globs) = section.strings(label.name(), report) else {
-            continue;
-        };
-        if globs.value.is_empty() {
-            report.push(Fault::error("an empty list matches no line").at(globs.place.clone()));
-        }
-        for glob in &globs.value {
-            check_glob(label, glob, report);
-        }
-        let texts = globs.value.iter().map(|glob| glob.value.as_str());
-        match Condition::new(label, texts) {
-            Ok(condition) => conditions.push(condition),
-            Err(_) => report.push(Fault::error("these globs are too long").at(globs.place)),
-        }
-    }
-    section.finish(report);
-    conditions
-}
-
-/// Reports a glob that matches none of a label's values, for labels whose values are known.
-fn check_glob(label: Label, glob: &Spot<String>, report: &mut Report) {
-    let mut values: Vec<String> = match label {
-        Label::Method => Method::ALL.map(|method| method.name().to_owned()).into(),
-        Label::Status => (100..=599).map(|status| status.to_string()).collect(),
-        Label::Scheme | Label::Transport => Scheme::ALL
-            .iter()
-            .filter_map(|scheme| scheme.name().map(str::to_owned))
-            .collect(),
-        Label::Charset => Charset::NAMES.map(str::to_owned).into(),
-        Label::Upstream => vec!["no".to_owned(), "yes".to_owned()],
-        Label::Host | Label::Route | Label::Source | Label::View => return,
-    };
-    values.push(OTHER.to_owned());
-    let condition = Condition::new(label, [glob.value.trim_start_matches('!')]);
-    if condition.is_ok_and(|condition| !values.iter().any(|value| condition.passes(value))) {
-        let fault = Fault::error(format!("`{}` matches no `{}`", glob.value, label.name()))
-            .at(glob.place.clone());
-        report.push(if label == Label::Status {
-            fault.help("expected a number from 100 to 599, a class such as `5xx`, or `<other>`")
-        } else {
-            fault.suggest(&glob.value, values.iter().map(String::as_str))
-        });
-    }
 }
 
 fn read_counts(
@@ -279,7 +207,11 @@ fn quantity(name: &Spot<String>, report: &mut Report) -> Option<Quantity> {
 }
 
 /// Parses upper bounds exactly, in the given unit.
-fn bounds(texts: &Spot<Vec<Spot<String>>>, unit: Unit, report: &mut Report) -> Option<Arc<[u64]>> {
+pub fn bounds(
+    texts: &Spot<Vec<Spot<String>>>,
+    unit: Unit,
+    report: &mut Report,
+) -> Option<Arc<[u64]>> {
     let before = report.errors();
     let mut bounds: Vec<u64> = Vec::new();
     for text in &texts.value {

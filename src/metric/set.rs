@@ -53,7 +53,7 @@ impl Set {
         let mut root = document.root();
         let sections = root.sections("metric", report).into_iter();
         let metrics = sections
-            .filter_map(|section| read(section, report))
+            .filter_map(|section| read(section, &[], report))
             .map(|metric| metric.value)
             .collect();
         root.finish(report);

@@ -25,7 +25,7 @@ pub use families::{Exemplar, Families, Family, Histogram, Kind, Labels, Number, 
 pub use gap::{Gap, GapBound, GapReason};
 pub use language::Language;
 pub use native::NativeHistogram;
-pub use record::{Field, FieldSet, Record, UpstreamList};
+pub use record::{EXTRAS, Field, FieldSet, Record, UpstreamList};
 pub use request_ids::{ExemplarId, RequestIds};
 pub use saved::{
     Saved, SavedFamily, SavedFiles, SavedGap, SavedInput, SavedLedger, SavedLines, SavedLink,

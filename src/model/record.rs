@@ -58,7 +58,12 @@ pub struct Record<'l> {
     pub referer: Option<&'l [u8]>,
     /// The `User-Agent`. Parsed so that the line matches; never a label.
     pub user_agent: Option<&'l [u8]>,
+    /// Values that fill no field, for labels of the configuration, in the order of the pattern's extra names.
+    pub extras: [Option<&'l [u8]>; EXTRAS],
 }
+
+/// Most values of a line that fill no field.
+pub const EXTRAS: usize = 8;
 
 /// nginx's list of one value for each upstream attempt: `-`, `N`, `N, N` (retries) and
 /// `N, N : N` (internal redirects), where an entry may be `-`
@@ -144,6 +149,36 @@ impl<'l> Record<'l> {
             Field::UserAgent => &mut self.user_agent,
             _ => return None,
         })
+    }
+
+    /// Returns the value of a text field or an upstream list; `None` too if the field has another type.
+    pub fn text(&self, field: Field) -> Option<&'l [u8]> {
+        match field {
+            Field::Method => self.method,
+            Field::Target => self.target,
+            Field::Protocol => self.protocol,
+            Field::Host => self.host,
+            Field::Scheme => self.scheme,
+            Field::ContentType => self.content_type,
+            Field::View => self.view,
+            Field::RequestId => self.request_id,
+            Field::TraceId => self.trace_id,
+            Field::SpanId => self.span_id,
+            Field::Time => self.time,
+            Field::RemoteAddr => self.remote_addr,
+            Field::User => self.user,
+            Field::Referer => self.referer,
+            Field::UserAgent => self.user_agent,
+            Field::UpstreamDurations => self.upstream_durations.map(|list| list.0),
+            Field::UpstreamStatuses => self.upstream_statuses.map(|list| list.0),
+            Field::ConnectDuration => self.connect_duration.map(|list| list.0),
+            Field::HeaderDuration => self.header_duration.map(|list| list.0),
+            Field::Status
+            | Field::Duration
+            | Field::ResponseBytes
+            | Field::RequestBytes
+            | Field::ContentLength => None,
+        }
     }
 
     /// Returns the slot of an upstream list; `None` if the field has another type.

@@ -154,6 +154,11 @@ impl Status {
         }
     }
 
+    /// Returns the three digits.
+    pub fn digits(self) -> [u8; 3] {
+        [self.0 / 100, self.0 / 10, self.0].map(|digit| b'0' + (digit % 10) as u8)
+    }
+
     /// Parses the three digits that a word (see `digits`) begins with; later bytes are ignored.
     #[inline]
     pub(crate) fn from_word(word: u64) -> Option<Self> {

@@ -2,6 +2,8 @@
 //!
 //! Invariant: a missing value, written `-` or empty, leaves its field `None` and is never an error.
 
+use std::sync::Arc;
+
 use super::{Reject, request};
 use crate::model::{Bytes, Field, FieldSet, Micros, Record, Status, UpstreamList};
 
@@ -22,6 +24,8 @@ pub enum Binding {
     Bytes(Field),
     /// An upstream list.
     List(Field),
+    /// A value that fills no field, by its place among the pattern's extra names.
+    Extra(u8),
 }
 
 /// Text that follows a decoded path.
@@ -62,6 +66,7 @@ impl Binding {
             Self::Text(field) | Self::Bytes(field) | Self::List(field) => {
                 FieldSet::EMPTY.with(field)
             }
+            Self::Extra(_) => FieldSet::EMPTY,
         }
     }
 
@@ -75,6 +80,12 @@ impl Binding {
             "duration_ns" => Some(Self::Duration(TimeUnit::Nanos)),
             _ => Field::from_name(name).map(Self::from_field),
         }
+    }
+
+    /// Returns the binding of an expression's group. Those with one of these names fill no field.
+    pub(super) fn of_group(name: &str, extras: &[Arc<str>]) -> Option<Self> {
+        let extra = (0..).zip(extras).find(|(_, extra)| ***extra == *name);
+        extra.map_or_else(|| Self::from_name(name), |(at, _)| Some(Self::Extra(at)))
     }
 
     /// Returns every name that [`Binding::from_name`] accepts.
@@ -152,6 +163,11 @@ impl Binding {
                 record.target = Some(text.strip_suffix(b"-").unwrap_or(text));
             }
             Self::Path(_) => record.target = Some(text),
+            Self::Extra(at) => {
+                if let Some(place) = record.extras.get_mut(usize::from(at)) {
+                    *place = Some(text);
+                }
+            }
             Self::Text(field) => {
                 if let Some(place) = record.text_mut(field) {
                     *place = Some(text);

@@ -3,11 +3,12 @@
 //! Invariant: every example of a definition has been tried.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use super::explain::stop;
 use super::{Complaint, Dialect, Keys, Pattern, advice, lacking, slips};
-use crate::diag::{Fault, Place, Report, Section, Severity, Spot};
-use crate::model::Field;
+use crate::diag::{Fault, Place, Report, Section, Severity, Spot, distinct};
+use crate::model::{EXTRAS, Field};
 
 /// A compiled pattern, its source and its examples.
 #[derive(Clone, Debug)]
@@ -59,6 +60,8 @@ impl Definition {
             sources.extend(source.map(|source| (dialect, source)));
         }
         let skip = section.string("skip", report);
+        let fields = section.strings("fields", report);
+        let fields = fields.map_or_else(Vec::new, |names| read_fields(&names, report));
         let has_errors = report.errors() > before;
         let examples = section
             .sections("example", report)
@@ -78,7 +81,7 @@ impl Definition {
             return None;
         }
         let (dialect, source) = sources.pop().filter(|_| !has_errors)?;
-        let mut pattern = source.compile(name, dialect, report)?;
+        let mut pattern = source.compile(name, dialect, &fields, report)?;
         if let Some(skip) = skip {
             match pattern.skipping(&skip.value) {
                 Ok(skipping) => pattern = skipping,
@@ -102,6 +105,20 @@ impl Definition {
     }
 }
 
+/// Reads `fields`: names of groups and keys whose values fill no field, for labels of a configuration.
+fn read_fields(names: &Spot<Vec<Spot<String>>>, report: &mut Report) -> Vec<Arc<str>> {
+    let own = |name: &str| match Field::from_name(name) {
+        Some(_) => Err(Fault::error(format!("`{name}` is a field already"))
+            .help("leave it out: `fields` are names of your own, for `[label.NAME]`")),
+        None => Ok(name.into()),
+    };
+    let fields = distinct(&names.value, own, report);
+    if fields.len() > EXTRAS {
+        report.push(names.error(format!("more than {EXTRAS} fields of your own")));
+    }
+    fields
+}
+
 /// The source of a pattern, with its places in the TOML text.
 enum Source {
     Text(Spot<String>),
@@ -114,19 +131,28 @@ impl Source {
         &self,
         name: &Spot<String>,
         dialect: Dialect,
+        fields: &[Arc<str>],
         report: &mut Report,
     ) -> Option<Pattern> {
         let outcome = match self {
             Self::Text(source) => {
-                Pattern::compile(&name.value, dialect, &source.value).map_err(|complaint| {
-                    let faults = complaint.each();
-                    report.extend(faults.map(|complaint| fault(complaint, dialect.key(), source)));
-                })
+                Pattern::compile_with(&name.value, dialect, &source.value, fields).map_err(
+                    |complaint| {
+                        let faults = complaint.each();
+                        report.extend(
+                            faults.map(|complaint| fault(complaint, dialect.key(), source)),
+                        );
+                    },
+                )
             }
             Self::Keys(entries) => {
                 let mut keys = Keys::new();
                 let mut is_valid = true;
                 for (field, key) in entries {
+                    if fields.iter().any(|own| **own == *field.value) {
+                        keys.name(&field.value, &key.value);
+                        continue;
+                    }
                     if let Err(complaint) = keys.bind(&field.value, &key.value) {
                         is_valid = false;
                         report.push(keys_fault(&complaint, dialect, &field.place));

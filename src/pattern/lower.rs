@@ -3,6 +3,8 @@
 //! Invariant: an expression is lowered only if it is a row of literals and repeated classes, some
 //! of them inside one group; then the plan's steps prefer what the regex prefers.
 
+use std::sync::Arc;
+
 use memchr::memmem;
 use regex_syntax::hir::{Class as HirClass, Hir, HirKind, Look};
 
@@ -26,8 +28,8 @@ enum Token {
     },
 }
 
-/// Lowers an anchored expression; `None` if it is not simple.
-pub(super) fn plan(source: &str) -> Option<LinePlan> {
+/// Lowers an anchored expression, whose groups with the names of `extras` fill no field; `None` if it is not simple.
+pub(super) fn plan(source: &str, extras: &[Arc<str>]) -> Option<LinePlan> {
     let mut parser = regex_syntax::ParserBuilder::new()
         .unicode(false)
         .utf8(false)
@@ -63,7 +65,9 @@ pub(super) fn plan(source: &str) -> Option<LinePlan> {
                 {
                     return None;
                 }
-                let binding = name.as_deref().and_then(Binding::from_name);
+                let binding = name
+                    .as_deref()
+                    .and_then(|name| Binding::of_group(name, extras));
                 let scan = match inner.len() {
                     1 => scan(&tokens, inner.start)?,
                     _ => Scan::Row(

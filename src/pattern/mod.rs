@@ -14,6 +14,7 @@ pub mod envelope;
 mod escape;
 mod explain;
 mod extract;
+mod extras;
 mod gunicorn;
 mod header;
 mod hints;
@@ -25,6 +26,7 @@ mod literal;
 mod lower;
 mod ltsv;
 mod nginx;
+mod number;
 mod opening;
 mod parse;
 mod plan;
@@ -42,6 +44,8 @@ mod text;
 mod variable;
 mod walk;
 
+use std::sync::Arc;
+
 use crate::model::FieldSet;
 
 use hints::Hints;
@@ -56,6 +60,7 @@ pub use definition::{Definition, Example};
 pub use dialect::{Dialect, Engine};
 pub use escape::Escaping;
 pub use explain::{Cause, Diagnosis, Explainer, Explanation, Nearest, Outcome, Stop, Value};
+pub use extras::Named;
 pub use keys::Keys;
 pub use kind::Kind;
 pub use preset::{Preset, presets};
@@ -74,6 +79,8 @@ pub struct Pattern {
     /// Beginnings of the lines, without an envelope before them.
     opening: Opening,
     matcher: Matcher,
+    /// Names of values that fill no field, in the order of [`Record::extras`](crate::model::Record::extras).
+    extras: Vec<Arc<str>>,
     /// Lines that are skipped if the format does not read them.
     skip: Option<regex::bytes::Regex>,
 }
@@ -100,6 +107,17 @@ impl Pattern {
     /// Compiles a format string, or the server's whole directive. Tables of keys are compiled by
     /// [`Pattern::from_keys`].
     pub fn compile(name: &str, dialect: Dialect, source: &str) -> Result<Self, Complaint> {
+        Self::compile_with(name, dialect, source, &[])
+    }
+
+    /// Compiles as [`Self::compile`] does. Groups of an expression may have the names of `extras`, at most [`EXTRAS`](crate::model::EXTRAS), which
+    /// fill no field.
+    pub fn compile_with(
+        name: &str,
+        dialect: Dialect,
+        source: &str,
+        extras: &[Arc<str>],
+    ) -> Result<Self, Complaint> {
         match dialect {
             Dialect::Nginx => match nginx::compile(source)? {
                 nginx::Format::Text(template) => Self::from_template(name, dialect, template),
@@ -108,19 +126,17 @@ impl Pattern {
             Dialect::Gunicorn => Self::from_template(name, dialect, gunicorn::compile(source)?),
             Dialect::Apache => Self::from_template(name, dialect, apache::compile(source)?),
             Dialect::Regex => {
-                let matcher = regexp::compile(source)?;
+                let matcher = regexp::compile(source, extras)?;
                 let literal = b"<[".iter().copied();
                 let literal = literal
                     .into_iter()
                     .find(|first| lower::begins_with(source, *first));
                 let opening = Opening::unknown(literal, true);
-                Ok(Self::from_text(
-                    name,
-                    dialect,
-                    matcher,
-                    Escaping::None,
-                    opening,
-                ))
+                let pattern = Self::from_text(name, dialect, matcher, Escaping::None, opening);
+                Ok(Self {
+                    extras: extras.to_vec(),
+                    ..pattern
+                })
             }
             Dialect::Json | Dialect::Ltsv => Err(Complaint::new(
                 "expected a table of keys, found a format string",
@@ -152,6 +168,7 @@ impl Pattern {
             escaping,
             opening,
             matcher,
+            extras: Vec::new(),
             skip: None,
         })
     }
@@ -186,6 +203,7 @@ impl Pattern {
             escaping,
             opening,
             matcher: Matcher::Text(Box::new(matcher)),
+            extras: Vec::new(),
             skip: None,
         }
     }
@@ -272,8 +290,10 @@ impl Pattern {
     /// Restricts reading to these fields; all others stay `None`.
     #[must_use]
     pub fn narrowed(mut self, wanted: FieldSet) -> Self {
-        let is_wanted =
-            |binding: Binding| binding.fields().iter().any(|field| wanted.contains(field));
+        let is_wanted = |binding: Binding| {
+            matches!(binding, Binding::Extra(_))
+                || binding.fields().iter().any(|field| wanted.contains(field))
+        };
         match &mut self.matcher {
             Matcher::Text(text) => text.retain(is_wanted),
             Matcher::Json(keys) | Matcher::Ltsv(keys) => keys.retain(is_wanted),

@@ -4,6 +4,7 @@
 //! named groups is a field.
 
 use std::fmt::Display;
+use std::sync::Arc;
 
 use regex_syntax::ast::ErrorKind;
 use regex_syntax::hir::{Hir, HirKind, Look};
@@ -21,8 +22,8 @@ const SOURCE_BYTES: usize = 4096;
 /// Most groups and repetitions within each other.
 const NESTED: u32 = 50;
 
-/// Compiles an expression into a matcher.
-pub(super) fn compile(source: &str) -> Result<TextMatcher, Complaint> {
+/// Compiles an expression into a matcher. Groups with the names of `extras` fill no field.
+pub(super) fn compile(source: &str, extras: &[Arc<str>]) -> Result<TextMatcher, Complaint> {
     let regex = anchored(source)?;
     let whole = 0..source.len();
     let mut groups = Vec::new();
@@ -33,7 +34,7 @@ pub(super) fn compile(source: &str) -> Result<TextMatcher, Complaint> {
         let at = source
             .find(&format!("<{name}>"))
             .map_or(0..0, |at| at + 1..at + 1 + name.len());
-        let Some(binding) = Binding::from_name(name) else {
+        let Some(binding) = Binding::of_group(name, extras) else {
             let complaint = Complaint::new(format!("`{name}` is not a field"), at);
             complaints.push(complaint.suggest(name, Binding::names()));
             continue;
@@ -64,7 +65,7 @@ pub(super) fn compile(source: &str) -> Result<TextMatcher, Complaint> {
         );
     }
     Ok(TextMatcher {
-        plan: lower::plan(source),
+        plan: lower::plan(source, extras),
         walk: Walk::new(source, groups.iter().map(|(group, _)| *group)).into(),
         regex,
         groups,

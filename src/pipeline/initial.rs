@@ -7,9 +7,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Pipeline;
-use super::names::{Bits, CHARSET, HOST, KeyNames, METHOD, ROUTE, SCHEME, STATUS, UPSTREAM};
+use super::names::{Bits, KeyNames};
 use crate::aggregate::{Definition, LabelValues, Shard};
-use crate::label::{Charset, HostId, Label, Method, Scheme};
+use crate::label::{Charset, Label, Method, Scheme};
 use crate::metric::Initial;
 use crate::model::Field;
 use crate::route::RouteId;
@@ -119,34 +119,35 @@ impl KeyNames<'_> {
     fn known_series(&self, family: &Definition, initial: &Initial) -> Option<KnownSeries> {
         let mut dimensions: Vec<Dimension> = Vec::new();
         for label in &family.labels {
-            let bits = Bits::of(*label);
+            let bits = self.layout.bits(label);
             if dimensions.iter().all(|known| known.bits != bits) {
-                let keys = self.known_values(*label, initial)?;
+                let keys = self.known_values(label, initial)?;
                 dimensions.push(Dimension { bits, keys });
             }
         }
         for condition in &family.when {
-            let other = family.other_value(condition.label);
-            let passes = |key: &u64| condition.passes(&self.value(*key, condition.label, &other));
-            let bits = Bits::of(condition.label);
+            let label = &condition.label;
+            let other = family.other_value(label);
+            let passes = |key: &u64| condition.passes(&self.value(*key, label, &other));
+            let bits = self.layout.bits(label);
             let shown = dimensions.iter_mut().find(|shown| shown.bits == bits);
             if let Some(shown) = shown {
                 shown.keys.retain(passes);
                 continue;
             }
             // A label that is tested but not shown only needs a possible value.
-            let possible = self.possible_values(condition.label);
+            let possible = self.possible_values(label);
             if possible.is_some_and(|keys| !keys.iter().any(passes)) {
                 return None;
             }
         }
         let labels = family.labels.iter();
         let columns = labels.filter_map(|label| {
-            let bits = Bits::of(*label);
+            let bits = self.layout.bits(label);
             let at = dimensions.iter().position(|known| known.bits == bits)?;
-            let other = family.other_value(*label);
+            let other = family.other_value(label);
             let keys = dimensions[at].keys.iter();
-            let texts = keys.map(|key| self.value(*key, *label, &other));
+            let texts = keys.map(|key| self.value(*key, label, &other));
             Some((at, texts.collect()))
         });
         let columns = columns.collect();
@@ -157,69 +158,83 @@ impl KeyNames<'_> {
     }
 
     /// Returns the values of a label known before the first line, as parts of keys; `None` if only lines have them.
-    fn known_values(&self, label: Label, initial: &Initial) -> Option<Vec<u64>> {
+    fn known_values(&self, label: &Label, initial: &Initial) -> Option<Vec<u64>> {
         if let Some(only) = self.only_value(label) {
             return Some(vec![only]);
         }
         let listed = |keys: Vec<u64>| Some(keys).filter(|keys| !keys.is_empty());
         match label {
             Label::Source => Some(vec![0]),
-            Label::Method => listed(keys(METHOD, initial.methods.iter().map(|it| *it as u8))),
-            Label::Status => listed(keys(STATUS, initial.statuses.iter().copied())),
-            Label::Route | Label::View => Some(keys(ROUTE, self.router.views()?.map(|it| it.0))),
-            Label::Scheme | Label::Transport => Some(keys(
-                SCHEME,
-                [Scheme::Http, Scheme::Https].map(|it| it as u8),
-            )),
-            Label::Upstream => Some(keys(UPSTREAM, [false, true])),
-            Label::Host => listed(keys(HOST, self.hosts())),
+            Label::Method => listed(self.keys(label, initial.methods.iter().map(|it| *it as u8))),
+            Label::Status => listed(self.keys(label, initial.statuses.iter().copied())),
+            Label::Route | Label::View => {
+                Some(self.keys(label, self.router.views()?.map(|it| it.0)))
+            }
+            Label::Scheme | Label::Transport => {
+                Some(self.keys(label, [Scheme::Http, Scheme::Https].map(|it| it as u8)))
+            }
+            Label::Upstream => Some(self.keys(label, [false, true])),
+            Label::Host | Label::Own(_) => listed(self.keys(label, self.listed(label))),
             // There are many, and a site has one or two.
             Label::Charset => None,
         }
     }
 
     /// Returns every value that a label can have in a line, as parts of keys; `None` if that is unknown.
-    fn possible_values(&self, label: Label) -> Option<Vec<u64>> {
+    fn possible_values(&self, label: &Label) -> Option<Vec<u64>> {
         if let Some(only) = self.only_value(label) {
             return Some(vec![only]);
         }
-        match label {
-            Label::Source => Some(vec![0]),
-            Label::Method => Some(keys(METHOD, Method::ALL.map(|it| it as u8))),
-            Label::Status => Some(keys(STATUS, [0].into_iter().chain(100..=599_u16))),
+        Some(match label {
+            Label::Source => vec![0],
+            Label::Method => self.keys(label, Method::ALL.map(|it| it as u8)),
+            Label::Status => self.keys(label, [0].into_iter().chain(100..=599_u16)),
             // A line may name a view that the URLconf does not contain.
-            Label::Route | Label::View if self.plan.is_available(Field::View) => None,
+            Label::Route | Label::View if self.plan.is_available(Field::View) => return None,
             Label::Route | Label::View => {
                 let views = [RouteId::OTHER].into_iter().chain(self.router.views()?);
-                Some(keys(ROUTE, views.map(|route| route.0)))
+                self.keys(label, views.map(|route| route.0))
             }
-            Label::Host => {
-                let other = [HostId::OTHER.number()].into_iter();
-                Some(keys(HOST, other.chain(self.hosts())))
+            Label::Host | Label::Own(_) => {
+                self.keys(label, [0].into_iter().chain(self.listed(label)))
             }
-            Label::Scheme | Label::Transport => Some(keys(SCHEME, Scheme::ALL.map(|it| it as u8))),
-            Label::Upstream => Some(keys(UPSTREAM, [false, true])),
-            Label::Charset => Some(keys(CHARSET, (0_u8..).take(Charset::NAMES.len() + 2))),
-        }
+            Label::Scheme | Label::Transport => self.keys(label, Scheme::ALL.map(|it| it as u8)),
+            Label::Upstream => self.keys(label, [false, true]),
+            Label::Charset => self.keys(label, (0_u8..).take(Charset::NAMES.len() + 2)),
+        })
     }
 
     /// Returns the value of a label whose field the source's lines do not contain.
-    fn only_value(&self, label: Label) -> Option<u64> {
+    fn only_value(&self, label: &Label) -> Option<u64> {
+        if let Some(bits) = self.layout.bits(label)
+            && let Label::Own(own) = label
+            && self.layout.is_nowhere(own)
+        {
+            return Some(bits.pack(own.vocabulary()?.find(None)));
+        }
         let is_named =
             matches!(label, Label::Route | Label::View) && self.plan.is_available(Field::View);
         let field = label.field()?;
         (!self.plan.is_available(field) && !is_named).then_some(0)
     }
 
-    /// Returns the numbers of all listed hosts.
-    fn hosts(&self) -> impl Iterator<Item = u16> {
-        (1..).take(self.plan.hosts().names().len())
+    /// Returns the numbers of the values that the configuration lists.
+    fn listed(&self, label: &Label) -> impl Iterator<Item = u16> {
+        let values = match label {
+            Label::Own(own) => own.vocabulary().map_or(0, |it| it.values().len()),
+            _ => self.plan.hosts().names().len(),
+        };
+        (1..).take(values)
     }
-}
 
-/// Returns the keys that hold one of these values alone.
-fn keys<T: Into<u64>>(bits: Bits, values: impl IntoIterator<Item = T>) -> Vec<u64> {
-    values.into_iter().map(|value| bits.pack(value)).collect()
+    /// Returns the keys that hold one of these values of a label alone.
+    fn keys<T: Into<u64>>(&self, label: &Label, values: impl IntoIterator<Item = T>) -> Vec<u64> {
+        let bits = self.layout.bits(label);
+        let values = values.into_iter();
+        values
+            .map(|value| bits.map_or(0, |bits| bits.pack(value)))
+            .collect()
+    }
 }
 
 #[cfg(test)]

@@ -37,8 +37,8 @@ pub use targets::TargetReader;
 pub use watch::{CountedLine, Watch};
 
 use deferred::Deferred;
-use names::{KeyNames, METHOD, ROUTE, STATUS, mask};
-use wide::WIDE;
+use names::{KeyNames, Layout, METHOD, ROUTE, STATUS};
+use wide::is_wide;
 
 /// Rule by which empty lines are skipped.
 const BLANK: &str = "blank";
@@ -64,7 +64,8 @@ pub struct Pipeline {
     plan: MetricPlan,
     /// The bits of a key that the plan needs.
     mask: u64,
-    /// True if the plan needs anything of [`WIDE`].
+    layout: Layout,
+    /// True if the plan needs a part of a line that few plans need.
     is_wide: bool,
     tap: Option<Tap>,
     /// Length of a step in seconds, if counts are kept by time.
@@ -89,13 +90,15 @@ impl Pipeline {
     pub fn new(settings: Settings, budget: Budget) -> Self {
         let plan = MetricPlan::new(&settings.metrics, settings.pattern.fields());
         let labels = plan.families().iter().flat_map(Definition::labels_used);
-        let mask = mask(labels);
+        let pattern = settings.narrowed_pattern(&plan, settings.exemplar_fields());
+        let layout = Layout::new(&plan, &pattern, labels);
         Self {
-            pattern: settings.narrowed_pattern(&plan, settings.exemplar_fields()),
+            pattern,
             tap: settings.join.as_ref().map(End::tap),
             step: None,
-            mask,
-            is_wide: (WIDE.iter()).any(|wide| wide.is_needed(mask, plan.fields())),
+            mask: layout.mask(),
+            is_wide: is_wide(&layout, plan.fields()),
+            layout,
             plan,
             scratch: settings.pattern.scratch(),
             router: match &settings.routes {
@@ -346,6 +349,7 @@ impl Pipeline {
         KeyNames {
             source: &self.settings.source,
             plan: &self.plan,
+            layout: &self.layout,
             router: &self.router,
         }
     }

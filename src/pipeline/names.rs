@@ -6,8 +6,10 @@
 use std::sync::Arc;
 
 use crate::aggregate::{Definition, Key, LabelValues};
-use crate::label::{self, Charset, HostId, Label, Method, OTHER, Scheme};
+use crate::label::{self, Charset, HostId, Label, Method, OTHER, Origin, OwnLabel, Scheme};
 use crate::metric::MetricPlan;
+use crate::model::Field;
+use crate::pattern::{Named, Pattern};
 use crate::route::{RouteId, Router};
 
 /// The bits of a key that hold one part.
@@ -21,18 +23,136 @@ pub(super) struct Bits {
 pub(super) const METHOD: Bits = Bits { at: 0, width: 4 };
 /// Status code, 0 for none.
 pub(super) const STATUS: Bits = METHOD.then(10);
-/// Number of a [`HostId`].
-pub(super) const HOST: Bits = STATUS.then(10);
 /// Number of a [`RouteId`].
-pub(super) const ROUTE: Bits = HOST.then(32);
-/// [`Scheme`], as its discriminant.
-pub(super) const SCHEME: Bits = ROUTE.then(2);
-/// 1 if an upstream received the request.
-pub(super) const UPSTREAM: Bits = SCHEME.then(1);
-/// Number of a [`Charset`].
-pub(super) const CHARSET: Bits = UPSTREAM.then(5);
+pub(super) const ROUTE: Bits = STATUS.then(RouteId::BITS);
 
-const _: () = assert!(CHARSET.at + CHARSET.width <= u64::BITS);
+/// A part of the key that few plans need. [`Layout`] has its bits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// [`Scheme`], as its discriminant.
+    Scheme,
+    /// 1 if an upstream received the request.
+    Upstream,
+    /// Number of a [`Charset`].
+    Charset,
+    /// Number of a [`HostId`].
+    Host,
+    /// Number of a value of the label's vocabulary, whose text is in this place.
+    Own(Arc<OwnLabel>, Place),
+}
+
+/// The place of a text in a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Field(Field),
+    Extra(usize),
+    /// The format does not have it.
+    Nowhere,
+}
+
+/// The bits of a key that the labels of a plan are made from.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Layout {
+    parts: Vec<(Part, Bits)>,
+    /// The bits that are needed of those that each key has.
+    fixed: u64,
+}
+
+impl Layout {
+    /// Allots bits to these labels of lines that the pattern reads. A label for which none are left is `<other>` in all lines.
+    pub(super) fn new<'l>(
+        plan: &MetricPlan,
+        pattern: &Pattern,
+        labels: impl Iterator<Item = &'l Label>,
+    ) -> Self {
+        let mut layout = Self::default();
+        let mut last = ROUTE;
+        for label in labels {
+            if let Some(bits) = fixed(label) {
+                layout.fixed |= bits.mask();
+            } else if let Some(part) = Part::of(label, pattern)
+                && layout.parts.iter().all(|(known, _)| *known != part)
+            {
+                let bits = last.then(plan.bits(label));
+                if bits.at + bits.width <= u64::BITS {
+                    layout.parts.push((part, bits));
+                    last = bits;
+                }
+            }
+        }
+        layout
+    }
+
+    /// Returns the bits that a label is made from; `None` if it is the same for all lines of a source.
+    pub(super) fn bits(&self, label: &Label) -> Option<Bits> {
+        let is_made_from = |part: &Part| match (part, label) {
+            (Part::Scheme, Label::Scheme | Label::Transport)
+            | (Part::Upstream, Label::Upstream)
+            | (Part::Charset, Label::Charset)
+            | (Part::Host, Label::Host) => true,
+            (Part::Own(own, _), Label::Own(label)) => own == label,
+            _ => false,
+        };
+        fixed(label).or_else(|| {
+            let mut parts = self.parts.iter();
+            let (_, bits) = parts.find(|(part, _)| is_made_from(part))?;
+            Some(*bits)
+        })
+    }
+
+    /// Returns whether the lines have no value for a label.
+    pub(super) fn is_nowhere(&self, label: &Arc<OwnLabel>) -> bool {
+        let is_it = |part: &Part| matches!(part, Part::Own(own, Place::Nowhere) if own == label);
+        self.parts.iter().any(|(part, _)| is_it(part))
+    }
+
+    /// Returns the parts of a key that few plans need.
+    pub(super) fn parts(&self) -> &[(Part, Bits)] {
+        &self.parts
+    }
+
+    /// Returns all bits of a key that are needed.
+    pub(super) fn mask(&self) -> u64 {
+        let parts = self.parts.iter().map(|(_, bits)| bits.mask());
+        parts.fold(self.fixed, |mask, bits| mask | bits)
+    }
+}
+
+/// Returns the bits of a label that every key has.
+fn fixed(label: &Label) -> Option<Bits> {
+    match label {
+        Label::Method => Some(METHOD),
+        Label::Status => Some(STATUS),
+        Label::Route | Label::View => Some(ROUTE),
+        _ => None,
+    }
+}
+
+impl Part {
+    /// Returns the part that a label is made from; `None` if every key has it, or it is the same for all lines.
+    fn of(label: &Label, pattern: &Pattern) -> Option<Self> {
+        match label {
+            Label::Scheme | Label::Transport => Some(Self::Scheme),
+            Label::Upstream => Some(Self::Upstream),
+            Label::Charset => Some(Self::Charset),
+            Label::Host => Some(Self::Host),
+            Label::Own(own) => match &own.origin {
+                Origin::Constant(_) => None,
+                Origin::Read { field, .. } => {
+                    let place = match pattern.named(field) {
+                        Some(Named::Field(field)) => Place::Field(field),
+                        Some(Named::Extra) => {
+                            pattern.extra(field).map_or(Place::Nowhere, Place::Extra)
+                        }
+                        Some(Named::Unfit) | None => Place::Nowhere,
+                    };
+                    Some(Self::Own(Arc::clone(own), place))
+                }
+            },
+            Label::Source | Label::Method | Label::Status | Label::Route | Label::View => None,
+        }
+    }
+}
 
 impl Bits {
     /// The bits above these.
@@ -43,23 +163,12 @@ impl Bits {
         }
     }
 
-    /// The bits that a label is made from; `None` if it is the same for all lines of a source.
-    pub(super) const fn of(label: Label) -> Option<Self> {
-        match label {
-            Label::Source => None,
-            Label::Method => Some(METHOD),
-            Label::Status => Some(STATUS),
-            Label::Host => Some(HOST),
-            Label::Route | Label::View => Some(ROUTE),
-            Label::Scheme | Label::Transport => Some(SCHEME),
-            Label::Upstream => Some(UPSTREAM),
-            Label::Charset => Some(CHARSET),
-        }
-    }
-
     /// Returns the bits set in a key.
     pub(super) const fn mask(self) -> u64 {
-        (u64::MAX >> (u64::BITS - self.width)) << self.at
+        match u64::BITS - self.width {
+            u64::BITS => 0,
+            above => (u64::MAX >> above) << self.at,
+        }
     }
 
     /// Returns the key that holds only this part; `value` must fit.
@@ -79,18 +188,12 @@ impl Bits {
     }
 }
 
-/// Returns the bits of a key that these labels are made from.
-pub(super) fn mask(labels: impl Iterator<Item = Label>) -> u64 {
-    labels
-        .filter_map(Bits::of)
-        .fold(0, |mask, bits| mask | bits.mask())
-}
-
 /// Makes label values from the keys of one source, with the routes known at the moment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KeyNames<'n> {
     pub(super) source: &'n Arc<str>,
     pub(super) plan: &'n MetricPlan,
+    pub(super) layout: &'n Layout,
     pub(super) router: &'n Router,
 }
 
@@ -99,31 +202,33 @@ impl KeyNames<'_> {
     pub(super) fn labels(&self, key: Key) -> Vec<Option<LabelValues>> {
         let mut named: Vec<(Label, Option<Arc<str>>)> = Vec::new();
         let values = |family: &Definition| {
-            let mut value = |label| {
-                let known = named.iter().position(|(known, _)| *known == label);
+            let mut value = |label: &Label| {
+                let known = named.iter().position(|(known, _)| known == label);
                 let at = known.unwrap_or_else(|| {
-                    named.push((label, self.named(key.0, label)));
+                    named.push((label.clone(), self.named(key.0, label)));
                     named.len() - 1
                 });
                 let found = named[at].1.clone();
                 found.unwrap_or_else(|| family.other_value(label))
             };
             let is_counted =
-                (family.when.iter()).all(|condition| condition.passes(&value(condition.label)));
-            is_counted.then(|| family.labels.iter().copied().map(value).collect())
+                (family.when.iter()).all(|condition| condition.passes(&value(&condition.label)));
+            is_counted.then(|| family.labels.iter().map(value).collect())
         };
         self.plan.counted().map(values).collect()
     }
 
     /// Returns the value of a label. `other` is the text for a value that is absent or not in its list. Only the
     /// label's own part of the key is read.
-    pub(super) fn value(&self, key: u64, label: Label, other: &Arc<str>) -> Arc<str> {
+    pub(super) fn value(&self, key: u64, label: &Label, other: &Arc<str>) -> Arc<str> {
         let named = self.named(key, label);
         named.unwrap_or_else(|| Arc::clone(other))
     }
 
     /// Returns the value of a label; `None` if it is absent or not in its list.
-    fn named(&self, key: u64, label: Label) -> Option<Arc<str>> {
+    fn named(&self, key: u64, label: &Label) -> Option<Arc<str>> {
+        // A part without bits is 0, as in every key.
+        let bits = self.layout.bits(label).unwrap_or(Bits { at: 0, width: 0 });
         let named: Option<&'static str> = match label {
             Label::Source => return Some(Arc::clone(self.source)),
             Label::Status => match STATUS.unpack::<u16>(key) {
@@ -135,7 +240,7 @@ impl KeyNames<'_> {
                 route => return Some(self.router.name(route)),
             },
             Label::Host => {
-                let host = HostId::from_number(HOST.unpack(key));
+                let host = HostId::from_number(bits.unpack(key));
                 return self.plan.hosts().name(host).cloned();
             }
             Label::Method => {
@@ -145,13 +250,19 @@ impl KeyNames<'_> {
             }
             Label::Scheme | Label::Transport => Scheme::ALL
                 .into_iter()
-                .find(|scheme| *scheme as u8 == SCHEME.unpack::<u8>(key))
+                .find(|scheme| *scheme as u8 == bits.unpack::<u8>(key))
                 .and_then(Scheme::name),
-            Label::Upstream => Some(match UPSTREAM.unpack::<u8>(key) {
+            Label::Upstream => Some(match bits.unpack::<u8>(key) {
                 0 => "no",
                 _ => "yes",
             }),
-            Label::Charset => match Charset::from_number(CHARSET.unpack(key)) {
+            Label::Own(own) => {
+                return match &own.origin {
+                    Origin::Constant(value) => Some(Arc::clone(value)),
+                    Origin::Read { vocabulary, .. } => vocabulary.value(bits.unpack(key)).cloned(),
+                };
+            }
+            Label::Charset => match Charset::from_number(bits.unpack(key)) {
                 Charset::ABSENT => None,
                 charset => Some(charset.name().unwrap_or(OTHER)),
             },
@@ -163,15 +274,43 @@ impl KeyNames<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::label::{Hosts, Notation, Vocabulary};
+    use crate::metric::Metrics;
+    use crate::pattern::Dialect;
     use proptest::prelude::*;
 
-    const PARTS: [Bits; 7] = [METHOD, STATUS, HOST, ROUTE, SCHEME, UPSTREAM, CHARSET];
+    /// Returns the layout of a plan whose lines have all fields, for all labels and one of a vocabulary of this size.
+    fn layout(hosts: usize, own: usize) -> Layout {
+        let hosts = Hosts::new((0..hosts).map(|host| format!("h{host}.example")));
+        let metrics = Metrics::default().with_hosts(hosts);
+        let plan = MetricPlan::new(&metrics, Field::ALL.into_iter().collect());
+        let mut vocabulary = Vocabulary::new();
+        for value in 0..own {
+            let text = value.to_string();
+            vocabulary.add(&text, &text, Notation::Texts).unwrap();
+        }
+        let own = Label::Own(Arc::new(OwnLabel {
+            name: "own".into(),
+            origin: Origin::Read {
+                field: "x".into(),
+                vocabulary,
+            },
+        }));
+        let pattern = Pattern::compile("test", Dialect::Nginx, "$status").unwrap();
+        Layout::new(&plan, &pattern, Label::ALL.iter().chain([&own]))
+    }
 
     proptest! {
         #[test]
-        fn parts_of_a_key_do_not_touch_each_other(numbers: [u64; 7]) {
-            let parts = PARTS.iter().zip(numbers);
-            let parts: Vec<(&Bits, u64)> = parts.map(|(bits, it)| (bits, it % (1 << bits.width))).collect();
+        fn parts_of_a_key_do_not_touch_each_other(
+            numbers: [u64; 8],
+            hosts in 0_usize..=Hosts::MOST,
+            own in 0_usize..200,
+        ) {
+            let layout = layout(hosts, own);
+            let parts = layout.parts().iter().map(|(_, bits)| *bits);
+            let parts = [METHOD, STATUS, ROUTE].into_iter().chain(parts).zip(numbers);
+            let parts: Vec<(Bits, u64)> = parts.map(|(bits, it)| (bits, it % (1 << bits.width))).collect();
             let key = parts.iter().fold(0, |key, (bits, value)| key | bits.pack(*value));
             for (bits, value) in parts {
                 prop_assert_eq!(bits.unpack::<u64>(key), value);
@@ -185,8 +324,25 @@ mod tests {
         let fits = |bits: Bits, largest: usize| assert!(largest < 1 << bits.width, "{bits:?}");
         fits(METHOD, Method::ALL.len() - 1);
         fits(STATUS, 599);
-        fits(HOST, label::Hosts::MOST);
-        fits(SCHEME, Scheme::ALL.len() - 1);
-        fits(CHARSET, Charset::NAMES.len() + 1);
+        let layout = layout(Hosts::MOST, 200);
+        let bits = |label| layout.bits(&label).unwrap();
+        fits(bits(Label::Host), Hosts::MOST);
+        fits(bits(Label::Scheme), Scheme::ALL.len() - 1);
+        fits(bits(Label::Charset), Charset::NAMES.len() + 1);
+        let (Part::Own(own, _), bits) = layout.parts().last().unwrap() else {
+            panic!("{layout:?}")
+        };
+        fits(*bits, own.size() - 1);
+    }
+
+    #[test]
+    fn a_label_without_bits_has_one_value() {
+        let layout = layout(Hosts::MOST, 2_000);
+        assert!(
+            !layout
+                .parts()
+                .iter()
+                .any(|(part, _)| matches!(part, Part::Own(..)))
+        );
     }
 }

@@ -3,26 +3,45 @@
 //! Invariant: what a line lacks is packed as absent, never as another value.
 
 use super::Pipeline;
-use super::names::{CHARSET, HOST, SCHEME, UPSTREAM};
+use super::names::{Part, Place};
 use crate::aggregate::{Measure, Values};
-use crate::label::{Charset, HostId, Scheme};
-use crate::model::{Record, UpstreamList};
+use crate::label::{Charset, Scheme};
+use crate::model::{Field, Record, Status, UpstreamList};
 
 impl Pipeline {
-    /// Returns the part of the key for the labels of `WIDE`.
-    pub(super) fn wide_key(&self, record: &Record<'_>) -> u64 {
-        let host = if self.mask & HOST.mask() == 0 {
-            HostId::OTHER
-        } else {
-            self.plan.hosts().find(record.host)
-        };
-        HOST.pack(host.number())
-            | SCHEME.pack(Scheme::from_bytes(record.scheme) as u8)
-            | UPSTREAM.pack(record.upstream_durations.is_some())
-            | CHARSET.pack(Charset::from_content_type(record.content_type).number())
+    /// Returns the parts of the key that few plans need.
+    pub(super) fn wide_key(&mut self, record: &Record<'_>) -> u64 {
+        let mut key = 0;
+        for (part, bits) in self.layout.parts() {
+            key |= bits.pack(match part {
+                Part::Scheme => u16::from(Scheme::from_bytes(record.scheme) as u8),
+                Part::Upstream => u16::from(record.upstream_durations.is_some()),
+                Part::Charset => {
+                    u16::from(Charset::from_content_type(record.content_type).number())
+                }
+                Part::Host => self.plan.hosts().find(record.host).number(),
+                Part::Own(own, place) => {
+                    let digits;
+                    let text = match *place {
+                        Place::Field(Field::Status) => {
+                            digits = record.status.map(Status::digits);
+                            digits.as_ref().map(|digits| &digits[..])
+                        }
+                        Place::Field(field) => record.text(field),
+                        Place::Extra(at) => record.extras.get(at).copied().flatten(),
+                        Place::Nowhere => None,
+                    };
+                    let escaping = self.pattern.escaping();
+                    let text = text.map(|text| escaping.undo(text, &mut self.unescaped));
+                    own.vocabulary()
+                        .map_or(0, |vocabulary| vocabulary.find(text))
+                }
+            });
+        }
+        key
     }
 
-    /// Adds the values of `WIDE`.
+    /// Adds the values that few plans need.
     pub(super) fn wide_values(record: &Record<'_>, values: Values) -> Values {
         let length = record.content_length.map(|bytes| bytes.0);
         let connect = record.connect_duration.map(UpstreamList::last_and_retries);

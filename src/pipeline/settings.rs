@@ -5,9 +5,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::join::End;
+use crate::label::Origin;
 use crate::metric::{MetricPlan, Metrics};
 use crate::model::{ExemplarId, Field, FieldSet};
-use crate::pattern::Pattern;
+use crate::pattern::{Named, Pattern};
 use crate::route::Resolver;
 
 /// The settings of a pipeline.
@@ -43,6 +44,8 @@ pub struct NarrowedPatterns(Arc<Mutex<Vec<NarrowedPattern>>>);
 struct NarrowedPattern {
     whole: Arc<Pattern>,
     fields: FieldSet,
+    /// Names of values that fill no field.
+    extras: Vec<Arc<str>>,
     pattern: Arc<Pattern>,
 }
 
@@ -77,24 +80,39 @@ impl Settings {
     /// Returns the pattern, narrowed to the fields that the plan and the link need, and `more`.
     pub(super) fn narrowed_pattern(&self, plan: &MetricPlan, more: FieldSet) -> Arc<Pattern> {
         let joined = self.join.as_ref().map_or(FieldSet::EMPTY, End::fields);
-        let fields = plan.fields().union(joined).union(more);
-        self.narrowed.get(&self.pattern, fields)
+        let mut fields = plan.fields().union(joined).union(more);
+        let mut extras = Vec::new();
+        for label in plan.own_labels() {
+            if let Origin::Read { field, .. } = &label.origin {
+                match self.pattern.named(field) {
+                    Some(Named::Field(field)) => fields = fields.with(field),
+                    Some(Named::Extra) if !extras.contains(field) => extras.push(Arc::clone(field)),
+                    _ => {}
+                }
+            }
+        }
+        self.narrowed.get(&self.pattern, fields, extras)
     }
 }
 
 impl NarrowedPatterns {
-    /// Returns a pattern, narrowed to these fields.
-    fn get(&self, whole: &Arc<Pattern>, fields: FieldSet) -> Arc<Pattern> {
+    /// Returns a pattern, narrowed to these fields and values that fill none.
+    fn get(&self, whole: &Arc<Pattern>, fields: FieldSet, extras: Vec<Arc<str>>) -> Arc<Pattern> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_it =
-            |known: &&NarrowedPattern| Arc::ptr_eq(&known.whole, whole) && known.fields == fields;
+        let is_it = |known: &&NarrowedPattern| {
+            Arc::ptr_eq(&known.whole, whole) && known.fields == fields && known.extras == extras
+        };
         if let Some(known) = all.iter().find(is_it) {
             return Arc::clone(&known.pattern);
         }
-        let pattern = Arc::new(Pattern::clone(whole).narrowed(fields));
+        let pattern = Pattern::clone(whole);
+        // A configuration with too many is refused.
+        let pattern = pattern.clone().reading(&extras).unwrap_or(pattern);
+        let pattern = Arc::new(pattern.narrowed(fields));
         all.push(NarrowedPattern {
             whole: Arc::clone(whole),
             fields,
+            extras,
             pattern: Arc::clone(&pattern),
         });
         pattern
@@ -115,9 +133,10 @@ mod tests {
         let status = FieldSet::EMPTY.with(Field::Status);
         let both = status.with(Field::Duration);
         let narrowed = NarrowedPatterns::default();
-        let first = narrowed.get(&one, status);
-        assert!(Arc::ptr_eq(&first, &narrowed.clone().get(&one, status)));
-        assert!(!Arc::ptr_eq(&first, &narrowed.get(&one, both)));
-        assert!(!Arc::ptr_eq(&first, &narrowed.get(&other, status)));
+        let get = |pattern, fields| narrowed.get(pattern, fields, Vec::new());
+        let first = get(&one, status);
+        assert!(Arc::ptr_eq(&first, &get(&one, status)));
+        assert!(!Arc::ptr_eq(&first, &get(&one, both)));
+        assert!(!Arc::ptr_eq(&first, &get(&other, status)));
     }
 }

@@ -2,35 +2,13 @@
 //!
 //! Invariant: a part that no metric of a plan needs is not read.
 
-use super::names::Bits;
-use crate::label::Label;
+use super::names::Layout;
 use crate::model::{Field, FieldSet};
 
-/// A part of a line that few plans need.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Wide {
-    /// Packed into the key by `Pipeline::wide_key`.
-    Label(Label),
-    /// Read by `Pipeline::wide_values`.
-    Value(Field),
-}
+/// Fields of values that are read by `Pipeline::wide_values`.
+const WIDE: [Field; 2] = [Field::ContentLength, Field::ConnectDuration];
 
-/// The parts of a line that are read only for plans that need one of them.
-pub(super) const WIDE: [Wide; 6] = [
-    Wide::Label(Label::Charset),
-    Wide::Label(Label::Host),
-    Wide::Label(Label::Scheme),
-    Wide::Label(Label::Upstream),
-    Wide::Value(Field::ContentLength),
-    Wide::Value(Field::ConnectDuration),
-];
-
-impl Wide {
-    /// Returns whether a plan with this mask and these fields needs the part.
-    pub(super) fn is_needed(self, mask: u64, fields: FieldSet) -> bool {
-        match self {
-            Self::Label(label) => Bits::of(label).is_some_and(|bits| mask & bits.mask() != 0),
-            Self::Value(field) => fields.contains(field),
-        }
-    }
+/// Returns whether a plan with this layout and these fields needs a part of a line that few plans need.
+pub(super) fn is_wide(layout: &Layout, fields: FieldSet) -> bool {
+    !layout.parts().is_empty() || WIDE.iter().any(|field| fields.contains(*field))
 }

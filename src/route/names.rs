@@ -17,7 +17,9 @@ impl RouteId {
     pub const OTHER: Self = Self(0);
     /// The route of a request that depends on lines before it, in a [`Router::replica`](super::Router::replica). It has no
     /// name.
-    pub(super) const UNDECIDED: Self = Self(u32::MAX);
+    pub(super) const UNDECIDED: Self = Self((1 << Self::BITS) - 1);
+    /// Bits of the largest number: more than 4 million names, where a dump of a URLconf has room for fewer.
+    pub const BITS: u32 = 22;
 }
 
 /// Route names and their ids.
@@ -46,16 +48,20 @@ impl Names {
         self.ids.find(hash, is_it).map(|id| RouteId(*id))
     }
 
-    /// Returns the id of a name, adding the name if it is missing; [`RouteId::OTHER`] if it is not UTF-8.
+    /// Returns the id of a name, adding the name if it is missing; [`RouteId::OTHER`] if it is not UTF-8, or there are
+    /// too many.
     pub(super) fn intern(&mut self, name: &[u8]) -> RouteId {
         if let Some(known) = self.find(name) {
             return known;
         }
-        let (Ok(text), Ok(id)) = (std::str::from_utf8(name), u32::try_from(self.texts.len()))
-        else {
+        let id = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
+        let Ok(text) = std::str::from_utf8(name).map(Arc::from) else {
             return RouteId::OTHER;
         };
-        self.texts.push(text.into());
+        if id >= RouteId::UNDECIDED.0 {
+            return RouteId::OTHER;
+        }
+        self.texts.push(text);
         let (texts, hasher) = (&self.texts, &self.hasher);
         let rehash = |id: &u32| hasher.hash_one(bytes(texts, *id));
         self.ids.insert_unique(hasher.hash_one(name), id, rehash);

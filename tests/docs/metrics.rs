@@ -181,7 +181,10 @@ fn the_table_of_series_at_0_lists_what_starts_at_0() {
     let known = pipeline.initialise(&mut pipeline.shard());
     let mut expected: BTreeMap<String, String> = BTreeMap::new();
     for metric in settings.metrics.iter() {
-        let shown = metric.labels.iter().map(|label| label.name());
+        let shown = metric
+            .labels
+            .iter()
+            .map(httplog_exporter::label::Label::name);
         let labels: Vec<String> = shown
             .filter(|label| *label != "source")
             .map(|label| format!("`{label}`"))

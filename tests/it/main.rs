@@ -36,6 +36,7 @@ mod init_stack;
 mod initial;
 mod join;
 mod journal;
+mod labels;
 mod lifecycle;
 mod lines;
 mod lines_follow;

@@ -55,12 +55,15 @@ pub(super) enum Test {
 struct Reader<'r> {
     text: Arc<Text>,
     at: usize,
+    /// True if a configuration may define labels.
+    has_own_labels: bool,
     report: &'r mut Report,
 }
 
-/// Reads the conditions of `--where`, separated by blanks: `route=home status=5.. duration>1s`.
-pub(super) fn conditions(text: &str, report: &mut Report) -> Vec<Condition> {
-    let mut reader = Reader::new("--where", text, report);
+/// Reads the conditions of `--where`, separated by blanks: `route=home status=5.. duration>1s`. A
+/// configuration may define labels of other names.
+pub(super) fn conditions(text: &str, has_own_labels: bool, report: &mut Report) -> Vec<Condition> {
+    let mut reader = Reader::new("--where", text, has_own_labels, report);
     let mut conditions = Vec::new();
     loop {
         reader.skip_blanks();
@@ -73,8 +76,8 @@ pub(super) fn conditions(text: &str, report: &mut Report) -> Vec<Condition> {
 
 /// Reads a series: `name{label="value",…}`, where the name may be missing. What stands behind it, such as the value of a
 /// sample, is ignored.
-pub(super) fn series(text: &str, report: &mut Report) -> Series {
-    let mut reader = Reader::new("SERIES", text, report);
+pub(super) fn series(text: &str, has_own_labels: bool, report: &mut Report) -> Series {
+    let mut reader = Reader::new("SERIES", text, has_own_labels, report);
     reader.skip_blanks();
     let start = reader.at;
     let name = reader.word(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ':'));
@@ -116,7 +119,7 @@ const QUOTING: &str = "put the series in single quotes, as /metrics shows it: \
 'httplog_requests_total{route=\"home\",status=\"502\"}'";
 
 impl<'r> Reader<'r> {
-    fn new(name: &str, text: &str, report: &'r mut Report) -> Self {
+    fn new(name: &str, text: &str, has_own_labels: bool, report: &'r mut Report) -> Self {
         let text = Arc::new(Text {
             name: name.to_owned(),
             content: text.to_owned(),
@@ -124,6 +127,7 @@ impl<'r> Reader<'r> {
         Self {
             text,
             at: 0,
+            has_own_labels,
             report,
         }
     }
@@ -252,7 +256,8 @@ impl<'r> Reader<'r> {
                 value,
             }));
         }
-        if Label::from_name(name).is_none() && Field::from_name(name).is_none() {
+        let is_known = Label::from_name(name).is_some() || Field::from_name(name).is_some();
+        if !is_known && !self.has_own_labels {
             let fault = Fault::error(format!("`{name}` is neither a label nor a field"));
             let fault = fault.at(self.place(name_span)).suggest(name, names());
             self.report.push(fault);
@@ -307,8 +312,8 @@ impl<'r> Reader<'r> {
         }
         let value = self.quoted(&['"'])?;
         let value_span = value_start..self.at;
-        if name != LE && Label::from_name(&name).is_none() {
-            let labels = Label::ALL.into_iter().map(Label::name).chain([LE]);
+        if name != LE && Label::from_name(&name).is_none() && !self.has_own_labels {
+            let labels = Label::ALL.iter().map(Label::name).chain([LE]);
             let fault = Fault::error(format!("`{name}` is not a label"));
             self.report
                 .push(fault.at(self.place(name_span)).suggest(&name, labels));
@@ -335,7 +340,8 @@ impl<'r> Reader<'r> {
 
 /// Returns all names of labels, fields and quantities.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    let labels = Label::ALL.into_iter().map(Label::name);
+    static LABELS: [Label; Label::ALL.len()] = Label::ALL;
+    let labels = LABELS.iter().map(Label::name);
     let fields = Field::ALL.into_iter().map(Field::name);
     let fields = fields.filter(|name| Label::from_name(name).is_none());
     let quantities = Quantity::ALL.into_iter().map(|(name, _)| name);

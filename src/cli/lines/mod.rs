@@ -181,9 +181,11 @@ impl Lines {
     fn criteria(&self, series: Option<&str>) -> Result<Criteria, Failure> {
         let mut report = Report::default();
         let mut criteria = Criteria::default();
-        criteria.series = series.map(|text| criteria::series(text, &mut report));
+        criteria.series =
+            series.map(|text| criteria::series(text, self.logs.has_config(), &mut report));
         for text in &self.conditions {
-            let conditions: Vec<Condition> = criteria::conditions(text, &mut report);
+            let conditions: Vec<Condition> =
+                criteria::conditions(text, self.logs.has_config(), &mut report);
             criteria.conditions.extend(conditions);
         }
         if report.has_errors() {
@@ -225,7 +227,7 @@ impl Lines {
         }
         let mut report = Report::default();
         let columns = self.fields.iter().filter_map(|name| {
-            let column = Column::from_name(name);
+            let column = Column::from_name(name, self.logs.has_config());
             if column.is_none() {
                 let fault =
                     Fault::error(format!("--fields: `{name}` is neither a field nor a label"));

@@ -29,14 +29,14 @@ pub(super) enum Form {
 
 impl Form {
     /// Returns the labels of its columns, other than `source`.
-    pub(super) fn labels(&self) -> impl Iterator<Item = Label> {
+    pub(super) fn labels(&self) -> impl Iterator<Item = &str> {
         let columns = match self {
             Self::Columns(columns) => columns.as_slice(),
             Self::Lines | Self::Json | Self::Count => &[],
         };
         columns.iter().filter_map(|column| match column {
-            Column::Label(label) => Some(*label).filter(|label| *label != Label::Source),
-            Column::Field(_) | Column::Quantity(_) => None,
+            Column::Label(name) => Some(&**name),
+            Column::Source | Column::Field(_) | Column::Quantity(_) => None,
         })
     }
 
@@ -49,7 +49,7 @@ impl Form {
                 .filter_map(|column| match column {
                     Column::Field(field) => Some(*field),
                     Column::Quantity(quantity) => quantity.measure(available).map(metric::field),
-                    Column::Label(_) => None,
+                    Column::Source | Column::Label(_) => None,
                 })
                 .collect(),
         }
@@ -57,14 +57,16 @@ impl Form {
 }
 
 /// A column of the output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Column {
+    /// The name of the source.
+    Source,
     /// A number, in its base unit.
     Quantity(Quantity),
     /// A field as it was logged.
     Field(Field),
-    /// A label value, as /metrics shows it.
-    Label(Label),
+    /// The value of the label of this name, as /metrics shows it.
+    Label(Arc<str>),
 }
 
 /// A selected line.
@@ -93,8 +95,8 @@ pub(super) struct Output {
 }
 
 impl Column {
-    /// Returns the column of a name.
-    pub(super) fn from_name(name: &str) -> Option<Self> {
+    /// Returns the column of a name. A configuration may define labels of other names.
+    pub(super) fn from_name(name: &str, has_own_labels: bool) -> Option<Self> {
         let label = Label::from_name(name);
         // These are logged in the same form or not at all.
         let is_logged = |label: &Label| {
@@ -103,8 +105,10 @@ impl Column {
                 Label::Method | Label::Status | Label::Host | Label::Scheme
             )
         };
-        if let Some(label) = label.filter(|label| !is_logged(label)) {
-            return Some(Self::Label(label));
+        match label.filter(|label| !is_logged(label)) {
+            Some(Label::Source) => return Some(Self::Source),
+            Some(_) => return Some(Self::Label(name.into())),
+            None => {}
         }
         let field = Field::from_name(name).map(Self::Field);
         let mut quantities = Quantity::ALL.into_iter();
@@ -112,7 +116,8 @@ impl Column {
             let found = quantities.find(|(known, _)| *known == name);
             found.map(|(_, quantity)| Self::Quantity(quantity))
         };
-        field.or_else(quantity)
+        let own = || has_own_labels.then(|| Self::Label(name.into()));
+        field.or_else(quantity).or_else(own)
     }
 }
 
@@ -137,7 +142,7 @@ impl Output {
                     if at > 0 {
                         out.push(b'\t');
                     }
-                    push_column(line, *column, self.is_terminal, out);
+                    push_column(line, column, self.is_terminal, out);
                 }
             }
             Form::Json => {
@@ -197,20 +202,21 @@ fn field<'l>(record: &Record<'l>, field: Field) -> Option<Shown<'l>> {
     list.map(|list| Shown::Text(list.0))
 }
 
-fn push_column(line: &Selected<'_>, column: Column, is_terminal: bool, out: &mut Vec<u8>) {
+fn push_column(line: &Selected<'_>, column: &Column, is_terminal: bool, out: &mut Vec<u8>) {
     let shown = match column {
-        Column::Field(name) => field(line.record, name),
+        Column::Field(name) => field(line.record, *name),
         Column::Quantity(quantity) => {
             let number = match quantity {
-                Quantity::Of(measure) => measured(line.record, measure),
+                Quantity::Of(measure) => measured(line.record, *measure),
                 Quantity::Latency => measured(line.record, Measure::UpstreamDuration)
                     .or_else(|| measured(line.record, Measure::Duration)),
             };
             number.map(|number| Shown::Number(number, quantity.unit()))
         }
-        Column::Label(Label::Source) => Some(Shown::Text(line.source.as_bytes())),
-        Column::Label(label) => {
-            let at = line.labels.0.iter().position(|known| *known == label);
+        Column::Source => Some(Shown::Text(line.source.as_bytes())),
+        Column::Label(name) => {
+            let mut labels = line.labels.0.iter();
+            let at = labels.position(|known| known.name() == &**name);
             let value = at.and_then(|at| line.labels.1.get(at));
             value.map(|value| Shown::Text(value.as_bytes()))
         }
@@ -325,7 +331,7 @@ mod tests {
             "upstream_retries",
         ];
         let columns = columns
-            .map(|name| Column::from_name(name).unwrap())
+            .map(|name| Column::from_name(name, false).unwrap())
             .to_vec();
         let out = written(Form::Columns(columns), false, b"/a\tb");
         assert_eq!(out, b"0.012\t/a\\tb\thome\t-\tnginx\t-\n");

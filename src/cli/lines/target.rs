@@ -12,7 +12,7 @@ use super::test::{NumberTest, TextTest};
 use crate::aggregate::{Definition, Kind, Measure};
 use crate::cli::exit::{Exit, Failure};
 use crate::diag::{Fault, Report};
-use crate::label::{Charset, Label, Method, OTHER, Scheme};
+use crate::label::{Charset, Label, Method, OTHER, Origin, Scheme};
 use crate::model::{Field, FieldSet};
 use crate::pipeline::Pipeline;
 
@@ -75,9 +75,9 @@ impl<'c> Resolved<'c> {
             None => (choose(all, of_series, conditions, form)?, Part::Whole),
         };
         let definition = found.and_then(|number| all.get(number));
-        let lacks = |label: &Label| definition.is_none_or(|it| !it.labels.contains(label));
-        if let Some((label, definition)) = form.labels().find(lacks).zip(definition) {
-            let message = format!("`{}` has no label `{}`", definition.name, label.name());
+        let lacks = |name: &&str| definition.is_none_or(|it| !has_label(it, name));
+        if let Some((name, definition)) = form.labels().find(lacks).zip(definition) {
+            let message = format!("`{}` has no label `{name}`", definition.name);
             let help = "leave it out of --fields";
             return Err(Failure::message(Exit::Usage, message).help(help));
         }
@@ -107,14 +107,14 @@ impl<'c> Resolved<'c> {
             }
         }
         for condition in conditions {
-            match (&condition.test, Label::from_name(&condition.name)) {
+            match (&condition.test, &*condition.name) {
                 (Test::Number(test), _) => {
                     let Some(measure) = test.quantity.measure(available) else {
                         return Ok(Self::Absent(Absence::lack(&condition.name)));
                     };
                     target.numbers.push((measure, *test));
                 }
-                (_, Some(label)) if definition.is_some_and(|it| it.labels.contains(&label)) => {
+                (_, name) if definition.is_some_and(|it| has_label(it, name)) => {
                     if let Err(fault) = target.add_label(condition, definition) {
                         report.push(fault);
                     }
@@ -150,11 +150,11 @@ impl<'c> Target<'c> {
         let is_it = |label: &Label| label.name() == condition.name;
         let Some(at) = labels.iter().position(is_it) else {
             let message = format!("`{}` has no label `{}`", definition.name, condition.name);
-            let names = labels.iter().map(|label| label.name());
+            let names = labels.iter().map(Label::name);
             let fault = Fault::error(message).at(condition.place.clone());
             return Err(fault.suggest(&condition.name, names));
         };
-        check_value(condition, labels[at], definition)?;
+        check_value(condition, &labels[at], definition)?;
         // The source was tested by all of its names.
         if labels[at] != Label::Source {
             family.tests.push((at, condition));
@@ -213,17 +213,18 @@ fn choose(
     form: &Form,
 ) -> Result<Option<usize>, Failure> {
     let counted = |family: &&Definition| family.kind != Kind::Rejected;
-    let is_known = |label: &Label| {
-        families
-            .iter()
-            .filter(counted)
-            .any(|it| it.labels.contains(label))
+    let is_known = |name: &str| {
+        let mut families = families.iter().filter(counted);
+        families.any(|it| has_label(it, name))
     };
-    let mut labels: Vec<Label> = form.labels().collect();
+    let mut labels: Vec<&str> = form.labels().collect();
     for condition in of_series.iter().chain(conditions) {
-        let label = Label::from_name(&condition.name);
-        let is_field = Field::from_name(&condition.name).is_some();
-        labels.extend(label.filter(|label| is_known(label) || !is_field));
+        let name = &*condition.name;
+        let is_other =
+            || Field::from_name(name).is_some() || matches!(condition.test, Test::Number(_));
+        if name != LE && (is_known(name) || !is_other()) {
+            labels.push(name);
+        }
     }
     if let Some(le) = of_series.iter().find(|condition| condition.name == LE) {
         let fault = Fault::error("`le` without the name of its samples").at(le.place.clone());
@@ -238,14 +239,14 @@ fn choose(
         return Ok(any.filter(|_| matches!(form, Form::Json)));
     }
     let has_all = |family: &Definition| {
-        family.kind != Kind::Rejected && labels.iter().all(|label| family.labels.contains(label))
+        family.kind != Kind::Rejected && labels.iter().all(|name| has_label(family, name))
     };
     let whole = families
         .iter()
         .position(|it| it.when.is_empty() && has_all(it));
     let found = whole.or_else(|| families.iter().position(has_all));
     if found.is_none() {
-        let names: Vec<String> = labels.iter().map(|it| format!("`{}`", it.name())).collect();
+        let names: Vec<String> = labels.iter().map(|name| format!("`{name}`")).collect();
         let message = format!(
             "no metric of these logs has {}",
             match &*names {
@@ -268,8 +269,12 @@ fn choose(
     Ok(found)
 }
 
+fn has_label(family: &Definition, name: &str) -> bool {
+    family.labels.iter().any(|label| label.name() == name)
+}
+
 /// Reports a condition that no value of its label meets, if all values are known.
-fn check_value(condition: &Condition, label: Label, family: &Definition) -> Result<(), Fault> {
+fn check_value(condition: &Condition, label: &Label, family: &Definition) -> Result<(), Fault> {
     let Test::Text(test) = &condition.test else {
         return Ok(());
     };
@@ -287,6 +292,10 @@ fn check_value(condition: &Condition, label: Label, family: &Definition) -> Resu
         Label::Upstream => values.extend(["yes".into(), "no".into()]),
         Label::Charset => values.extend(Charset::NAMES.map(Into::into)),
         Label::Status => values.extend((100..=599).map(crate::label::status_text)),
+        Label::Own(own) => match &own.origin {
+            Origin::Constant(value) => values.push(Arc::clone(value)),
+            Origin::Read { vocabulary, .. } => values.extend(vocabulary.values().iter().cloned()),
+        },
         Label::Host | Label::Route | Label::Source | Label::View => return Ok(()),
     }
     if test.is_negated() || values.iter().any(|value| test.passes(value.as_bytes())) {
@@ -294,7 +303,7 @@ fn check_value(condition: &Condition, label: Label, family: &Definition) -> Resu
     }
     let fault = Fault::error(format!("no `{}` is `{}`", label.name(), condition.value));
     let fault = fault.at(condition.place.clone());
-    Err(if label == Label::Status {
+    Err(if *label == Label::Status {
         fault.help("statuses are 100 to 599, and `<other>`; `5..` are those from 500 to 599")
     } else {
         fault.suggest(&condition.value, values.iter().map(|value| &**value))

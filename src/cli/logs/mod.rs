@@ -161,6 +161,11 @@ impl Logs {
         })
     }
 
+    /// Returns whether a configuration is given.
+    pub(crate) fn has_config(&self) -> bool {
+        self.config.is_some()
+    }
+
     /// Returns the pattern that --pattern names, or that of the configuration's only source.
     fn chosen(&self, config: Option<&Config>) -> Result<Option<Arc<Pattern>>, Failure> {
         if let Some(name) = &self.pattern {

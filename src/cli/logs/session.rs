@@ -166,11 +166,24 @@ impl Session<'_> {
         let prefix = views.resolver.clone().map(|resolver| {
             PrefixSample::new(Arc::clone(&pattern), resolver, views.routes.as_deref())
         });
+        let is_given = self.pattern.is_some();
+        let same = self.all_sources.iter().filter(|source| {
+            let known = source.routes.as_ref().map(|routes| &*routes.name);
+            source.pattern.name() == pattern.name() && (is_given || known == routes_name)
+        });
+        let same: Vec<&config::Source> = same.collect();
+        // Sources of this format may have options of their own.
+        let metrics = match &*same {
+            [one, others @ ..] if others.iter().all(|other| other.metrics == one.metrics) => {
+                one.metrics.clone()
+            }
+            _ => self.metrics.clone(),
+        };
         let settings = Settings {
             line_bytes: self.limits.line_bytes,
             routes: views.resolver,
             max_routes: views.max_routes,
-            metrics: self.metrics.clone(),
+            metrics,
             join: self.links.end(&name),
             ..Settings::new(&name, Arc::clone(&pattern))
         };
@@ -184,13 +197,7 @@ impl Session<'_> {
             self.left_out.extend(known.filter(|known| !known.is_there));
         }
         if let Some(selector) = &mut self.selector {
-            let is_given = self.pattern.is_some();
-            let same = self.all_sources.iter().filter(|source| {
-                let known = source.routes.as_ref().map(|routes| &routes.name);
-                let is_same = known == routes.as_ref().map(|routes| &routes.name);
-                source.pattern.name() == pattern.name() && (is_given || is_same)
-            });
-            let sources = same.map(|source| source.name.clone()).collect();
+            let sources = same.iter().map(|source| source.name.clone()).collect();
             selector.begin(&pattern, &pipeline, sources)?;
         }
         let number = self.formats.len();

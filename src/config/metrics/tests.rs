@@ -174,7 +174,7 @@ fn unknown_words_come_with_a_suggestion() {
     );
     check(
         "when = { duration = ['1'] }",
-        "`when` cannot test `duration`; it tests labels, once for each combination of their values, not once for each line",
+        "`when` cannot test `duration`; it tests labels, once for each combination of their values, not once for each line; [label.NAME] makes a label of a field",
     );
 }
 
@@ -235,7 +235,7 @@ fn hosts_are_listed_where_a_metric_shows_them() {
         "hosts = ['shop.example']",
         "'method'",
         &[
-            "this has no effect: no metric has the label `host`; add the label to a custom `[[metric]]`",
+            "this has no effect: no metric has the label `host`; add it to the metrics of the sets, metrics.labels = [\"host\"], or to a `[[metric]]`",
         ],
     );
     check(

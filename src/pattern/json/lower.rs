@@ -43,9 +43,12 @@ pub(crate) fn lower(template: &Template, rank: impl Fn(&Slot) -> u8) -> Option<K
         Item::Literal(_) => None,
     });
     for (number, slot) in slots.enumerate() {
-        let path = paths.iter().find(|(_, of)| *of == number);
-        if let (Some(binding), Some((path, _))) = (slot.binding, path) {
-            keys.add(path, binding);
+        let Some((path, _)) = paths.iter().find(|(_, of)| *of == number) else {
+            continue;
+        };
+        match slot.binding {
+            Some(binding) => keys.add(path, binding),
+            None => keys.name(&slot.name, path),
         }
     }
     Some(keys)

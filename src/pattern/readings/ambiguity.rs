@@ -65,12 +65,13 @@ fn matters(template: &Template, counted: bool) -> Vec<bool> {
 
 /// Returns whether metrics may use a field of the value.
 pub(super) fn is_counted(binding: Binding) -> bool {
-    !binding.fields().iter().all(|field| {
+    let is_client = |field| {
         matches!(
             field,
             Field::RemoteAddr | Field::User | Field::Referer | Field::UserAgent
         )
-    })
+    };
+    matches!(binding, Binding::Extra(_)) || !binding.fields().iter().all(is_client)
 }
 
 /// The search visits too many pairs.

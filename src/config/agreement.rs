@@ -1,0 +1,172 @@
+//! What labels and metrics have to agree on with formats and with the metrics of other sources.
+//!
+//! Invariant: series of one label set have the same buckets; the labels of a source can be read and packed into a key.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::labels::{Defined, Labels, identifies, identifying};
+use super::source::Source;
+use crate::diag::{Fault, Report};
+use crate::label::{Label, Notation, Origin, OwnLabel};
+use crate::metric::{Counts, MetricPlan};
+use crate::model::EXTRAS;
+use crate::pattern::Named;
+
+/// Bits of a key that labels share, besides method, status and route.
+const BITS: u32 = 28;
+
+/// Adds the labels that are the same for all lines of a source, and checks the metrics of all sources. Without the
+/// sources that have faults, a label may only seem unused.
+pub(super) fn agree(
+    labels: &Labels,
+    sources: &mut [Source],
+    is_complete: bool,
+    report: &mut Report,
+) {
+    add_constants(sources);
+    check_buckets(sources, report);
+    check_labels(labels, sources, is_complete, report);
+}
+
+/// Adds constant labels to the metrics of all sources: a source without one of them has it with an empty value, which is
+/// no label, so that each family has the same labels in all sources.
+fn add_constants(sources: &mut [Source]) {
+    let names: BTreeSet<String> = (sources.iter())
+        .flat_map(|source| source.labels.keys().cloned())
+        .collect();
+    if names.is_empty() {
+        return;
+    }
+    for source in sources {
+        let constants = names.iter().map(|name| {
+            let value = source.labels.get(name).map_or("", |value| &value.value);
+            Arc::new(OwnLabel {
+                name: name.as_str().into(),
+                origin: Origin::Constant(value.into()),
+            })
+        });
+        source.metrics = source
+            .metrics
+            .with_constants(&constants.collect::<Vec<_>>());
+    }
+}
+
+/// Checks the labels against the formats and the metrics of the sources.
+fn check_labels(labels: &Labels, sources: &[Source], is_complete: bool, report: &mut Report) {
+    for defined in labels.defined() {
+        let name = &defined.name;
+        let users: Vec<&Source> = (sources.iter())
+            .filter(|source| {
+                let plan = MetricPlan::new(&source.metrics, source.pattern.fields());
+                plan.own_labels().iter().any(|own| *own.name == *name.value)
+            })
+            .collect();
+        if users.is_empty() && is_complete {
+            let help = format!(
+                "add it to metrics.labels, or to the `labels` of a metric: [\"{}\"]",
+                name.value
+            );
+            report.push(
+                name.warning("this has no effect: no metric has the label")
+                    .help(help),
+            );
+        }
+        for source in users {
+            report.extend(fault_of(defined, source));
+        }
+    }
+    for source in sources {
+        check_room(source, report);
+    }
+}
+
+/// Returns the fault of a label in a source that uses it.
+fn fault_of(defined: &Defined, source: &Source) -> Option<Fault> {
+    let (field, pattern) = (&defined.field.value, &source.pattern);
+    let of = format!("the format of `{}`", source.name);
+    match pattern.named(field) {
+        Some(Named::Field(known)) if defined.notation == Notation::Texts && identifies(known) => {
+            Some(identifying(&defined.field))
+        }
+        Some(Named::Field(_) | Named::Extra) => None,
+        Some(Named::Unfit) => Some(
+            defined
+                .field
+                .error(format!("`{field}` of {of} cannot be text"))
+                .help("a label is made of a text or a status; use numbers as `value` of a metric"),
+        ),
+        None => {
+            let fault = defined.field.warning(format!(
+                "{of} has no `{field}`: `{}` is always the value for its absence",
+                defined.name.value
+            ));
+            Some(fault.suggest(field, pattern.names()))
+        }
+    }
+}
+
+/// Reports a source whose lines have more values for labels than can be read, or labels of too many values.
+fn check_room(source: &Source, report: &mut Report) {
+    let (name, pattern) = (&source.name, &source.pattern);
+    let plan = MetricPlan::new(&source.metrics, pattern.fields());
+    let own = plan.own_labels();
+    let mut extras: Vec<&str> = Vec::new();
+    for label in &own {
+        if let Origin::Read { field, .. } = &label.origin
+            && pattern.named(field) == Some(Named::Extra)
+            && !extras.contains(&&**field)
+        {
+            extras.push(field);
+        }
+    }
+    if extras.len() > EXTRAS {
+        let message = format!(
+            "the labels of `{name}` are made of {} values of its format that fill no field; at most {EXTRAS} can be read",
+            extras.len()
+        );
+        report.push(Fault::error(message).help(format!("they are {}", extras.join(", "))));
+    }
+    let own_bits: u32 = own
+        .iter()
+        .map(|label| plan.bits(&Label::Own(Arc::clone(label))))
+        .sum();
+    let fixed = [Label::Scheme, Label::Upstream, Label::Charset, Label::Host].into_iter();
+    let used = fixed.filter(|label| plan.uses(label));
+    let bits = own_bits + used.map(|label| plan.bits(&label)).sum::<u32>();
+    if bits > BITS {
+        let message = format!("the labels of `{name}` have too many combinations of values");
+        report.push(
+            Fault::error(message).help("list fewer values, or use fewer labels in one source"),
+        );
+    }
+}
+
+/// Reports a histogram whose buckets differ in two sources, although their lines are added up.
+fn check_buckets(sources: &[Source], report: &mut Report) {
+    /// Name of a family, and values of the labels that are the same for all lines of a source.
+    type Series<'s> = (&'s str, Vec<&'s str>);
+    let mut known: BTreeMap<Series<'_>, (&[u64], &str)> = BTreeMap::new();
+    for source in sources {
+        for metric in source.metrics.iter() {
+            let Counts::Histogram(_, bounds) = &metric.counts else {
+                continue;
+            };
+            if metric.labels.contains(&Label::Source) {
+                continue;
+            }
+            let constants = source.labels.values().map(|value| &*value.value);
+            let series = (&*metric.name, constants.collect());
+            let (first, of) = *known.entry(series).or_insert((bounds, &source.name));
+            if *first != **bounds {
+                let message = format!(
+                    "`{}` has other buckets in `{}` than in `{of}`, whose lines are added up",
+                    metric.name, source.name
+                );
+                report.push(Fault::error(message).help(
+                    "set its buckets in [metrics], for all sources, or tell the sources apart by `labels`",
+                ));
+            }
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! `[label.NAME]` and `source.labels`: labels that the configuration defines.
+//!
+//! Invariant: a label has a bounded list of values, and text that identifies a client is only mapped to names.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::limits::NAME_BYTES;
+use crate::diag::{Fault, Report, Section, Spot};
+use crate::label::{Label, Notation, Origin, OwnLabel, Refusal, Vocabulary, client};
+use crate::model::Field;
+
+/// Names that Prometheus and its formats give a meaning.
+const RESERVED: [&str; 3] = ["le", "quantile", client::NAME];
+/// Beginnings of the names of variables that identify a client or a user (`src/http/ngx_http_variables.c`).
+const IDENTIFYING: [&str; 12] = [
+    "binary_remote_addr",
+    "cookie_",
+    "http_authorization",
+    "http_cookie",
+    "http_x_forwarded_for",
+    "http_x_real_ip",
+    "jwt_",
+    "proxy_add_x_forwarded_for",
+    "proxy_protocol_addr",
+    "realip_remote_addr",
+    "ssl_client_",
+    "uid_",
+];
+
+/// The labels of a configuration.
+#[derive(Debug, Default)]
+pub(super) struct Labels {
+    defined: Vec<Defined>,
+    list: Vec<Arc<OwnLabel>>,
+}
+
+/// A label with its place.
+#[derive(Debug)]
+pub(super) struct Defined {
+    pub(super) name: Spot<String>,
+    pub(super) field: Spot<String>,
+    pub(super) notation: Notation,
+}
+
+/// The constant labels of a source, by name.
+pub(super) type Constants = BTreeMap<String, Spot<String>>;
+
+impl Labels {
+    /// Reads the tables `[label.NAME]`. Those with a fault are left out.
+    pub(super) fn read(root: &mut Section<'_>, report: &mut Report) -> Self {
+        let mut labels = Self::default();
+        for (name, section) in root.named("label", report) {
+            check_label_name(&name, report);
+            if let Some((own, field, notation)) = read_label(&name, section, report) {
+                labels.list.push(Arc::new(own));
+                labels.defined.push(Defined {
+                    name,
+                    field,
+                    notation,
+                });
+            }
+        }
+        labels
+    }
+
+    /// Returns the labels with their places.
+    pub(super) fn defined(&self) -> &[Defined] {
+        &self.defined
+    }
+
+    /// Returns the labels.
+    pub(super) fn list(&self) -> &[Arc<OwnLabel>] {
+        &self.list
+    }
+}
+
+fn read_label(
+    name: &Spot<String>,
+    mut section: Section<'_>,
+    report: &mut Report,
+) -> Option<(OwnLabel, Spot<String>, Notation)> {
+    let field = section.string("field", report);
+    let values = section.strings("values", report);
+    let has_map = section.contains("map");
+    let mut map = section.scalars("map", report);
+    section.finish(report);
+    // In the order in which they are written, which decides.
+    map.sort_by_key(|(rule, _)| rule.place.span.start);
+    let Some(field) = field else {
+        let message = format!("the label `{}` has no `field`", name.value);
+        report.push(name.error(message).help("field = \"upstream_cache_status\": a field, or a variable of the format without its sign"));
+        return None;
+    };
+    let (rules, notation) = match (values, has_map) {
+        (Some(values), false) => {
+            if is_identifying(&field.value) {
+                report.push(identifying(&field));
+                return None;
+            }
+            let rules = values
+                .value
+                .iter()
+                .map(|value| (value.clone(), value.clone()));
+            (rules.collect(), Notation::Texts)
+        }
+        (None, true) if is_address(&field.value) => (map, Notation::Clients),
+        (None, true) => (map, Notation::Patterns),
+        (given, _) => {
+            let message = if given.is_some() {
+                format!("the label `{}` has both `values` and `map`", name.value)
+            } else {
+                format!(
+                    "the label `{}` has no list of values: it would be unbounded",
+                    name.value
+                )
+            };
+            report.push(name.error(message).help(
+                "values = [\"HIT\", \"MISS\"], or map = { \"HTTP/2*\" = \"2\" }; anything else becomes `<other>`",
+            ));
+            return None;
+        }
+    };
+    let vocabulary = read_vocabulary(name, &rules, notation, report)?;
+    let own = OwnLabel {
+        name: name.value.as_str().into(),
+        origin: Origin::Read {
+            field: field.value.as_str().into(),
+            vocabulary,
+        },
+    };
+    Some((own, field, notation))
+}
+
+fn read_vocabulary(
+    name: &Spot<String>,
+    rules: &[(Spot<String>, Spot<String>)],
+    notation: Notation,
+    report: &mut Report,
+) -> Option<Vocabulary> {
+    let before = report.errors();
+    let mut vocabulary = Vocabulary::new();
+    if rules.is_empty() {
+        report.push(name.error(format!("the label `{}` has no values", name.value)));
+    }
+    for (rule, value) in rules {
+        if rule.value.len() > Vocabulary::TEXT_BYTES {
+            report.push(rule.error(format!(
+                "a rule has at most {} bytes",
+                Vocabulary::TEXT_BYTES
+            )));
+            continue;
+        }
+        value.check_text("a label value", Vocabulary::TEXT_BYTES, report);
+        let text = &rule.value;
+        let fault = match vocabulary.add(text, &value.value, notation) {
+            Ok(()) => continue,
+            Err(Refusal::Malformed(message)) => rule
+                .error(format!("`{text}` is not a regular expression: {message}"))
+                .help("a rule is a text, a text with `*` and `?`, or an expression behind `~`, or `~*` regardless of case"),
+            Err(Refusal::Network(help)) => rule.error(format!("`{text}` is not a network")).help(help),
+            Err(Refusal::Unreachable(earlier)) if earlier == *text => {
+                rule.error(format!("`{text}` is listed twice"))
+            }
+            Err(Refusal::Unreachable(earlier)) => rule
+                .error(format!("`{text}` can never match: `{earlier}` before it does"))
+                .help("the first rule that matches counts: move it up, or remove it"),
+        };
+        report.push(fault);
+    }
+    if vocabulary.values().len() > Vocabulary::MOST {
+        let message = format!("more than {} values", Vocabulary::MOST);
+        report.push(name.error(message).help("map several texts to one name"));
+    }
+    (report.errors() == before).then_some(vocabulary)
+}
+
+/// Reads `labels` of a source: constants.
+pub(super) fn read_constants(
+    section: &mut Section<'_>,
+    labels: &[Arc<OwnLabel>],
+    report: &mut Report,
+) -> Constants {
+    let mut constants = Constants::new();
+    for (name, value) in section.scalars("labels", report) {
+        check_label_name(&name, report);
+        value.check_text("a label value", NAME_BYTES, report);
+        if labels.iter().any(|own| *own.name == *name.value) {
+            let message = format!(
+                "`{}` is a label of [label.{}] already",
+                name.value, name.value
+            );
+            report.push(name.error(message).help("choose another name"));
+        }
+        constants.insert(name.value, value);
+    }
+    constants
+}
+
+/// Reports a name that a label cannot have.
+fn check_label_name(name: &Spot<String>, report: &mut Report) {
+    let text = name.value.as_str();
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let begins = text
+        .bytes()
+        .next()
+        .is_some_and(|first| !first.is_ascii_digit());
+    let fault = if !begins || !text.bytes().all(is_part) || text.len() > NAME_BYTES {
+        name.error(format!("`{text}` is not a valid label name"))
+            .help("use up to 128 letters, digits and `_`, and begin with a letter")
+    } else if text.starts_with("__") {
+        name.error(format!("`{text}` is reserved for Prometheus itself"))
+            .help("label names must not begin with `__`")
+    } else if Label::from_name(text).is_some() {
+        name.error(format!("`{text}` is a label of the exporter already"))
+            .help("choose another name")
+    } else if RESERVED.contains(&text) {
+        name.error(format!("`{text}` has another meaning as a label"))
+            .help("choose another name")
+    } else {
+        return;
+    };
+    report.push(fault);
+}
+
+pub(super) fn identifying(field: &Spot<String>) -> Fault {
+    let message = format!(
+        "`{}` may identify a client: its text cannot be a label value",
+        field.value
+    );
+    field.error(message).help(format!(
+        "map it to names: map = {{ \"{}\" = \"internal\" }}",
+        if is_address(&field.value) {
+            "10.0.0.0/8"
+        } else {
+            "~*bot"
+        }
+    ))
+}
+
+/// Returns whether a field identifies a client, a user, or a single request.
+pub(super) fn identifies(field: Field) -> bool {
+    matches!(
+        field,
+        Field::RemoteAddr
+            | Field::User
+            | Field::Referer
+            | Field::UserAgent
+            | Field::RequestId
+            | Field::TraceId
+            | Field::SpanId
+            | Field::Target
+            | Field::Time
+    )
+}
+
+fn is_identifying(name: &str) -> bool {
+    Field::from_name(name).is_some_and(identifies)
+        || IDENTIFYING.iter().any(|start| name.starts_with(start))
+}
+
+/// Returns whether a field contains the address of a client.
+fn is_address(name: &str) -> bool {
+    Field::from_name(name) == Some(Field::RemoteAddr)
+        || ["h", "a"].contains(&name)
+        || IDENTIFYING.iter().any(|start| {
+            name.starts_with(start)
+                && (name.contains("addr") || name.contains("_for") || name.contains("_ip"))
+        })
+}
+
+#[cfg(test)]
+mod tests;
