@@ -129,6 +129,39 @@ pub enum Field {
 pub struct FieldSet(u32);
 
 impl<'l> Record<'l> {
+    /// The fields that nearly every line is read for.
+    pub const COMMON: FieldSet = FieldSet::EMPTY
+        .with(Field::Method)
+        .with(Field::Target)
+        .with(Field::Protocol)
+        .with(Field::Status)
+        .with(Field::Duration)
+        .with(Field::UpstreamDurations)
+        .with(Field::ResponseBytes)
+        .with(Field::RequestBytes)
+        .with(Field::View);
+
+    /// Empties a record of which only [`Self::COMMON`] fields have ever been set.
+    #[inline]
+    pub fn clear_common(&mut self) {
+        self.method = None;
+        self.target = None;
+        self.protocol = None;
+        self.status = None;
+        self.duration = None;
+        self.upstream_durations = None;
+        self.response_bytes = None;
+        self.request_bytes = None;
+        self.view = None;
+    }
+
+    /// Empties a record of which only [`Self::COMMON`] fields and values that fill no field have ever been set.
+    #[inline]
+    pub fn clear_extras(&mut self) {
+        self.clear_common();
+        self.extras = [None; EXTRAS];
+    }
+
     /// Returns the slot of a text field; `None` if the field has another type.
     pub fn text_mut(&mut self, field: Field) -> Option<&mut Option<&'l [u8]>> {
         Some(match field {
@@ -403,6 +436,29 @@ mod tests {
         check("- : 0.002", Some(2_000), 0);
         check("0.003 : ", Some(3_000), 0);
         check("0.001, 0.003 : ", Some(3_000), 1);
+    }
+
+    #[test]
+    fn the_common_fields_are_those_that_are_cleared() {
+        let text = Some(&b"x"[..]);
+        let mut record = Record {
+            method: text,
+            target: text,
+            protocol: text,
+            status: Status::from_digits(b"200"),
+            duration: Some(Micros(1)),
+            upstream_durations: Some(UpstreamList(b"1")),
+            response_bytes: Some(Bytes(1)),
+            request_bytes: Some(Bytes(1)),
+            view: text,
+            ..Record::default()
+        };
+        for field in Field::ALL {
+            let is_common = Record::COMMON.contains(field);
+            assert_eq!(record.show(field).is_some(), is_common, "{field:?}");
+        }
+        record.clear_common();
+        assert_eq!(record, Record::default());
     }
 
     #[test]

@@ -46,7 +46,7 @@ mod walk;
 
 use std::sync::Arc;
 
-use crate::model::FieldSet;
+use crate::model::{FieldSet, Record};
 
 use hints::Hints;
 use opening::{Opening, Suspects};
@@ -79,7 +79,7 @@ pub struct Pattern {
     /// Beginnings of the lines, without an envelope before them.
     opening: Opening,
     matcher: Matcher,
-    /// Names of values that fill no field, in the order of [`Record::extras`](crate::model::Record::extras).
+    /// Names of values that fill no field, in the order of [`Record::extras`].
     extras: Vec<Arc<str>>,
     /// Lines that are skipped if the format does not read them.
     skip: Option<regex::bytes::Regex>,
@@ -94,6 +94,17 @@ pub struct Scratch {
     hints: Hints,
     /// The lines that may have an envelope: all, if the last line had one.
     suspects: Suspects,
+}
+
+/// What the lines of a pattern set of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sets {
+    /// [`Record::COMMON`] fields.
+    Common,
+    /// These, and values that fill no field.
+    Extras,
+    /// Any field.
+    Any,
 }
 
 #[derive(Clone, Debug)]
@@ -284,6 +295,25 @@ impl Pattern {
             Matcher::Text(text) if text.review.readings.is_some() => Engine::Readings,
             Matcher::Text(_) => Engine::Regex,
             Matcher::Json(_) | Matcher::Ltsv(_) => Engine::Scanner,
+        }
+    }
+
+    /// Returns what a line sets of a record.
+    pub fn sets(&self) -> Sets {
+        let any = |is_it: &dyn Fn(Binding) -> bool| {
+            let found = self.find_binding(|binding| is_it(binding).then_some(()));
+            found.is_some()
+        };
+        let is_rare = |binding: Binding| {
+            let mut fields = binding.fields().iter();
+            fields.any(|field| !Record::COMMON.contains(field))
+        };
+        if any(&is_rare) {
+            Sets::Any
+        } else if any(&|binding| matches!(binding, Binding::Extra(_))) {
+            Sets::Extras
+        } else {
+            Sets::Common
         }
     }
 

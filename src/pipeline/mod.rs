@@ -23,10 +23,10 @@ use memchr::memchr;
 
 use crate::aggregate::{Definition, Key, Ledger, Measure, Row, Shard, Values};
 use crate::join::{End, Tap};
-use crate::label::{self, Budget, Method};
+use crate::label::{self, Budget, Memo, Method};
 use crate::metric::MetricPlan;
 use crate::model::{Batch, Field, FieldSet, Record, Timestamp, UpstreamList};
-use crate::pattern::{Ahead, Pattern, Reject, Scratch, TargetForm};
+use crate::pattern::{Ahead, Pattern, Reject, Scratch, Sets, TargetForm};
 use crate::route::{Resolver, RouteId, Router};
 
 pub use examples::{RejectExample, RejectExamples};
@@ -38,7 +38,7 @@ pub use watch::{CountedLine, Watch};
 
 use deferred::Deferred;
 use names::{KeyNames, Layout, METHOD, ROUTE, STATUS};
-use wide::is_wide;
+use wide::{has_wide_values, is_wide};
 
 /// Rule by which empty lines are skipped.
 const BLANK: &str = "blank";
@@ -65,8 +65,14 @@ pub struct Pipeline {
     /// The bits of a key that the plan needs.
     mask: u64,
     layout: Layout,
+    /// For each label of the configuration in the layout: the numbers of texts.
+    memos: Vec<Memo>,
+    /// What a line sets of a record.
+    sets: Sets,
     /// True if the plan needs a part of a line that few plans need.
     is_wide: bool,
+    /// True if the plan needs a value that few plans need.
+    has_wide_values: bool,
     tap: Option<Tap>,
     /// Length of a step in seconds, if counts are kept by time.
     step: Option<NonZeroU32>,
@@ -93,11 +99,14 @@ impl Pipeline {
         let pattern = settings.narrowed_pattern(&plan, settings.exemplar_fields());
         let layout = Layout::new(&plan, &pattern, labels);
         Self {
+            sets: pattern.sets(),
             pattern,
             tap: settings.join.as_ref().map(End::tap),
             step: None,
             mask: layout.mask(),
+            memos: layout.own_labels().map(|_| Memo::default()).collect(),
             is_wide: is_wide(&layout, plan.fields()),
+            has_wide_values: has_wide_values(plan.fields()),
             layout,
             plan,
             scratch: settings.pattern.scratch(),
@@ -120,8 +129,10 @@ impl Pipeline {
     #[must_use]
     pub fn by_time(self, step: NonZeroU32) -> Self {
         let time = FieldSet::EMPTY.with(Field::Time);
+        let pattern = self.settings.narrowed_pattern(&self.plan, time);
         Self {
-            pattern: self.settings.narrowed_pattern(&self.plan, time),
+            sets: pattern.sets(),
+            pattern,
             step: Some(step),
             ..self
         }
@@ -186,23 +197,32 @@ impl Pipeline {
     #[inline]
     fn feed_lines<W: Watch>(&mut self, shard: &mut Shard, lines: &[u8], watcher: &mut W) {
         let mut rest = lines;
+        let mut record = Record::default();
         while !rest.is_empty() {
-            let length = self.line(shard, rest, watcher);
+            let length = self.line(shard, rest, &mut record, watcher);
             rest = rest.get(length + 1..).unwrap_or_default();
         }
     }
 
-    /// Counts the line at the beginning of `text`; returns its length, without the newline.
+    /// Counts the line at the beginning of `text`; returns its length, without the newline. The record is that of the line
+    /// before.
     #[inline]
-    fn line<W: Watch>(&mut self, shard: &mut Shard, text: &[u8], watcher: &mut W) -> usize {
-        let mut record = Record::default();
-        match self
-            .pattern
-            .parse_ahead(&mut self.scratch, text, &mut record)
-        {
+    fn line<'t, W: Watch>(
+        &mut self,
+        shard: &mut Shard,
+        text: &'t [u8],
+        record: &mut Record<'t>,
+        watcher: &mut W,
+    ) -> usize {
+        match self.sets {
+            Sets::Common => record.clear_common(),
+            Sets::Extras => record.clear_extras(),
+            Sets::Any => *record = Record::default(),
+        }
+        match self.pattern.parse_ahead(&mut self.scratch, text, record) {
             Ahead::Line { length, outcome } if (1..=self.settings.line_bytes).contains(&length) => {
                 match outcome {
-                    Ok(()) => match self.count(shard, &record, text, length, watcher) {
+                    Ok(()) => match self.count(shard, record, text, length, watcher) {
                         Counted::Yes => {}
                         other => self.leave_out(shard, other, &text[..length], watcher),
                     },
@@ -314,7 +334,9 @@ impl Pipeline {
             );
         if self.is_wide {
             key |= self.wide_key(record);
-            values = Self::wide_values(record, values);
+            if self.has_wide_values {
+                values = Self::wide_values(record, values);
+            }
         }
         let key = Key(key & self.mask);
         let row = match shard.find(key) {

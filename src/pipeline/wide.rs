@@ -10,5 +10,10 @@ const WIDE: [Field; 2] = [Field::ContentLength, Field::ConnectDuration];
 
 /// Returns whether a plan with this layout and these fields needs a part of a line that few plans need.
 pub(super) fn is_wide(layout: &Layout, fields: FieldSet) -> bool {
-    !layout.parts().is_empty() || WIDE.iter().any(|field| fields.contains(*field))
+    !layout.parts().is_empty() || has_wide_values(fields)
+}
+
+/// Returns whether a plan with these fields needs a value that few plans need.
+pub(super) fn has_wide_values(fields: FieldSet) -> bool {
+    WIDE.iter().any(|field| fields.contains(*field))
 }

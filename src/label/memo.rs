@@ -1,0 +1,132 @@
+//! Numbers of texts that were looked up before.
+//!
+//! Invariant: a number that is remembered is the one that was stored for the same text.
+
+/// Remembers the numbers of short texts, of which most labels see few. The older of two texts that share a place gives way to
+/// a third one.
+#[derive(Clone, Debug, Default)]
+pub struct Memo {
+    places: [[Entry; 2]; PLACES],
+}
+
+/// Number of places; a text has one of them.
+const PLACES: usize = 16;
+/// Longest text that is remembered, in bytes.
+const MOST: usize = 16;
+/// An odd number whose product with a text mixes its bits (the golden ratio).
+const MIX: u64 = 0x9E37_79B9_7F4A_7C15;
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Entry {
+    key: Key,
+    number: u16,
+}
+
+/// A short text: its length, and its bytes as two integers, which may overlap. The empty text has the key of an unused entry
+/// and is not remembered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Key {
+    low: u64,
+    high: u64,
+    length: u8,
+}
+
+impl Memo {
+    /// Returns the number of a text, looked up by `find` if it is not remembered.
+    #[inline]
+    pub fn get(&mut self, text: &[u8], find: impl FnOnce() -> u16) -> u16 {
+        let Some(key) = Key::of(text) else {
+            return find();
+        };
+        let [newer, older] = &mut self.places[key.place()];
+        if newer.key == key {
+            return newer.number;
+        }
+        if older.key != key {
+            *older = *newer;
+            *newer = Entry {
+                key,
+                number: find(),
+            };
+            return newer.number;
+        }
+        older.number
+    }
+}
+
+impl Key {
+    /// Returns the key of a text; `None` if it is empty or too long.
+    #[inline]
+    fn of(text: &[u8]) -> Option<Self> {
+        let (low, high) = if let (Some(first), Some(last)) =
+            (text.first_chunk::<8>(), text.last_chunk::<8>())
+        {
+            if text.len() > MOST {
+                return None;
+            }
+            (u64::from_le_bytes(*first), u64::from_le_bytes(*last))
+        } else if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>())
+        {
+            let [first, last] = [*first, *last].map(u32::from_le_bytes);
+            (first.into(), last.into())
+        } else {
+            let [first, .., last] = *text else {
+                let only = *text.first()?;
+                return Some(Self {
+                    low: only.into(),
+                    high: 0,
+                    length: 1,
+                });
+            };
+            (first.into(), u64::from(text[1]) << 8 | u64::from(last))
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "at most MOST")]
+        let length = text.len() as u8;
+        Some(Self { low, high, length })
+    }
+
+    /// Returns the place of its entry.
+    #[inline]
+    fn place(self) -> usize {
+        let mixed =
+            (self.low ^ self.high.rotate_left(23) ^ u64::from(self.length)).wrapping_mul(MIX);
+        (mixed >> 60) as usize % PLACES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_memo_answers_as_what_it_remembers(texts in proptest::collection::vec("[ab]{0,18}|[A-Z]{1,4}", 0..200)) {
+            let number = |text: &str| text.bytes().fold(7_u16, |sum, byte| sum.wrapping_mul(31) ^ u16::from(byte));
+            let mut memo = Memo::default();
+            for text in &texts {
+                prop_assert_eq!(memo.get(text.as_bytes(), || number(text)), number(text));
+            }
+        }
+
+        #[test]
+        fn texts_with_one_key_are_equal(one: Vec<u8>, other: Vec<u8>) {
+            if let (Some(first), Some(second)) = (Key::of(&one), Key::of(&other)) {
+                prop_assert_eq!(first == second, one == other);
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_is_looked_up_once() {
+        let mut memo = Memo::default();
+        let mut looked_up = 0;
+        for _ in 0..3 {
+            memo.get(b"HIT", || {
+                looked_up += 1;
+                1
+            });
+        }
+        assert_eq!(looked_up, 1);
+    }
+}
