@@ -20,6 +20,8 @@ mod markdown;
 mod messages;
 #[path = "docs/metrics.rs"]
 mod metrics;
+#[path = "docs/recipes.rs"]
+mod recipes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -76,6 +78,11 @@ fn all_keys() -> BTreeSet<String> {
         ("metrics", "[metrics]\n", SOURCE),
         ("metric", "[[metric]]\n", SOURCE),
         ("limits", "[limits]\n", SOURCE),
+        (
+            "label.NAME",
+            "[label.x]\nfield = 'status'\nvalues = ['200']\n",
+            SOURCE,
+        ),
         ("pattern.NAME", "[pattern.x]\nnginx = '$status'\n", SOURCE),
         (
             "pattern.NAME.example",
@@ -223,6 +230,10 @@ fn every_configuration_shown_is_valid() {
     let mut seen = 0;
     for path in markdown(root()) {
         let path = path.strip_prefix(root()).unwrap().to_str().unwrap();
+        // Recipes are checked with the format that they are for.
+        if path == recipes::PAGE {
+            continue;
+        }
         for block in blocks(path, "toml") {
             let whole = block.contains("[[source]]") || block.contains("source = [");
             let content = if whole {

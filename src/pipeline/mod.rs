@@ -23,7 +23,7 @@ use memchr::memchr;
 
 use crate::aggregate::{Definition, Key, Ledger, Measure, Row, Shard, Values};
 use crate::join::{End, Tap};
-use crate::label::{self, Budget, Memo, Method};
+use crate::label::{self, Budget, Method};
 use crate::metric::MetricPlan;
 use crate::model::{Batch, Field, FieldSet, Record, Timestamp, UpstreamList};
 use crate::pattern::{Ahead, Pattern, Reject, Scratch, Sets, TargetForm};
@@ -38,7 +38,8 @@ pub use watch::{CountedLine, Watch};
 
 use deferred::Deferred;
 use names::{KeyNames, Layout, METHOD, ROUTE, STATUS};
-use wide::{has_wide_values, is_wide};
+use read_wide::OwnReader;
+use wide::{has_wide_key, has_wide_values};
 
 /// Rule by which empty lines are skipped.
 const BLANK: &str = "blank";
@@ -65,12 +66,14 @@ pub struct Pipeline {
     /// The bits of a key that the plan needs.
     mask: u64,
     layout: Layout,
-    /// For each label of the configuration in the layout: the numbers of texts.
-    memos: Vec<Memo>,
+    /// Readers of the labels of the configuration.
+    own: Vec<OwnReader>,
     /// What a line sets of a record.
     sets: Sets,
     /// True if the plan needs a part of a line that few plans need.
     is_wide: bool,
+    /// True if a key has parts that few plans need, besides labels of the configuration.
+    has_wide_key: bool,
     /// True if the plan needs a value that few plans need.
     has_wide_values: bool,
     tap: Option<Tap>,
@@ -104,8 +107,9 @@ impl Pipeline {
             tap: settings.join.as_ref().map(End::tap),
             step: None,
             mask: layout.mask(),
-            memos: layout.own_labels().map(|_| Memo::default()).collect(),
-            is_wide: is_wide(&layout, plan.fields()),
+            own: OwnReader::all(&layout),
+            is_wide: !layout.parts().is_empty() || has_wide_values(plan.fields()),
+            has_wide_key: has_wide_key(&layout),
             has_wide_values: has_wide_values(plan.fields()),
             layout,
             plan,
@@ -333,7 +337,12 @@ impl Pipeline {
                 record.request_bytes.map(|bytes| bytes.0),
             );
         if self.is_wide {
-            key |= self.wide_key(record);
+            if !self.own.is_empty() {
+                key |= self.own_key(record);
+            }
+            if self.has_wide_key {
+                key |= self.wide_key(record);
+            }
             if self.has_wide_values {
                 values = Self::wide_values(record, values);
             }

@@ -100,14 +100,6 @@ impl Layout {
         })
     }
 
-    /// Returns the labels of the configuration, in the sequence of the parts.
-    pub(super) fn own_labels(&self) -> impl Iterator<Item = &Arc<OwnLabel>> {
-        self.parts.iter().filter_map(|(part, _)| match part {
-            Part::Own(own, _) => Some(own),
-            _ => None,
-        })
-    }
-
     /// Returns whether the lines have no value for a label.
     pub(super) fn is_nowhere(&self, label: &Arc<OwnLabel>) -> bool {
         let is_it = |part: &Part| matches!(part, Part::Own(own, Place::Nowhere) if own == label);
