@@ -10,11 +10,15 @@ pub const PAGE: &str = "docs/recipes.md";
 /// Most lines of a recipe.
 const LINES: usize = 9;
 /// Recipes that leave lines out, and a part of the samples that is missing then.
-const LEFT_OUT: [(&str, &str); 4] = [
+const LEFT_OUT: [(&str, &str); 5] = [
     ("Health checks", "route=\"/healthz\""),
     ("Monitoring and other clients inside", "route=\"/healthz\""),
     ("Static files", "route=\"/static/"),
     ("Errors alone, for a large site", "status=\"200\""),
+    (
+        "Top views by bytes",
+        "httplog_response_size_bytes_count{route=\"/broken/<int>/\"",
+    ),
 ];
 /// Recipes whose lines are not those of the log of the page.
 const OTHER_LINES: [&str; 14] = [
