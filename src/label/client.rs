@@ -49,3 +49,52 @@ pub fn condition(networks: &[&str]) -> Result<Condition, globset::Error> {
     }));
     Condition::exactly(label, all)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passes(networks: &[&str], address: Option<&str>) -> bool {
+        let condition = condition(networks).unwrap();
+        let vocabulary = condition.label.own().unwrap().vocabulary().unwrap();
+        let number = vocabulary.find(address.map(str::as_bytes));
+        let value = vocabulary.value(number).map_or("<other>", |value| value);
+        condition.passes(value)
+    }
+
+    #[test]
+    fn clients_are_left_out_by_their_networks() {
+        let check = |address: Option<&str>, expected| {
+            assert_eq!(
+                passes(&["!10.0.0.0/8", "!::1"], address),
+                expected,
+                "{address:?}"
+            );
+        };
+        check(Some("10.1.2.3"), false);
+        check(Some("::1"), false);
+        check(Some("192.0.2.1"), true);
+        check(Some("unix:"), true);
+        check(None, true);
+    }
+
+    #[test]
+    fn clients_are_taken_from_networks() {
+        let check = |address: Option<&str>, expected| {
+            let networks = ["10.0.0.0/8", "!10.1.0.0/16"];
+            assert_eq!(passes(&networks, address), expected, "{address:?}");
+        };
+        check(Some("10.2.2.3"), true);
+        check(Some("10.1.2.3"), false);
+        check(Some("192.0.2.1"), false);
+        check(Some("unix:"), false);
+        check(None, false);
+    }
+
+    #[test]
+    fn conditions_on_other_networks_are_described_differently() {
+        let text = |networks: &[&str]| condition(networks).unwrap().to_string();
+        assert_eq!(text(&["!10.0.0.0/8"]), "client=!10.0.0.0/8");
+        assert_ne!(text(&["!10.0.0.0/8"]), text(&["!10.0.0.0/9"]));
+    }
+}

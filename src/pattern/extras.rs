@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::binding::Binding;
 use super::template::{Item, Template};
-use super::text::{Form, TextMatcher};
-use super::{Complaint, Matcher, Pattern};
+use super::text::Form;
+use super::{Complaint, Dialect, Keys, Matcher, Pattern};
 use crate::model::{EXTRAS, Field};
 
 /// What a name stands for in the lines of a pattern.
@@ -80,7 +80,8 @@ impl Pattern {
             let is_extra = |name: &&Arc<str>| self.named(name) == Some(Named::Extra);
             names.iter().filter(is_extra).cloned().collect()
         };
-        if extras.is_empty() {
+        // An expression reads its own fields in any case.
+        if extras.is_empty() || self.dialect == Dialect::Regex {
             return Ok(self);
         }
         if extras.len() > EXTRAS {
@@ -98,9 +99,15 @@ impl Pattern {
                 .zip(&extras)
                 .map(|(at, name)| (Binding::Extra(at), name))
         };
-        let pattern = match self.matcher {
-            Matcher::Text(text) => match text.form {
-                Form::Template(mut template) => {
+        let add = |keys: &mut Keys| {
+            numbered().for_each(|(binding, name)| keys.add_variable(name, binding));
+        };
+        let mut pattern = self;
+        match &mut pattern.matcher {
+            Matcher::Json(keys) | Matcher::Ltsv(keys) => add(keys),
+            Matcher::Text(text) => {
+                if let Form::Template(template) = &text.form {
+                    let mut template = template.clone();
                     for (binding, name) in numbered() {
                         if let Some(at) = slot(&template, name)
                             && let Some(Item::Slot(slot)) = template.items.get_mut(at)
@@ -108,31 +115,10 @@ impl Pattern {
                             slot.binding = Some(binding);
                         }
                     }
-                    Self::from_template(&self.name, self.dialect, template)?
-                }
-                // Its own fields are always read.
-                form @ Form::Regex(_) => {
-                    return Ok(Self {
-                        matcher: Matcher::Text(Box::new(TextMatcher { form, ..*text })),
-                        ..self
-                    });
-                }
-            },
-            Matcher::Json(mut keys) => {
-                numbered().for_each(|(binding, name)| keys.add_variable(name, binding));
-                Self {
-                    matcher: Matcher::Json(keys),
-                    ..self
+                    pattern = Self::from_template(&pattern.name, pattern.dialect, template)?;
                 }
             }
-            Matcher::Ltsv(mut keys) => {
-                numbered().for_each(|(binding, name)| keys.add_variable(name, binding));
-                Self {
-                    matcher: Matcher::Ltsv(keys),
-                    ..self
-                }
-            }
-        };
+        }
         Ok(Self {
             extras,
             skip,
@@ -169,5 +155,77 @@ fn of_binding(binding: Binding) -> Named {
         Binding::Status => Named::Field(Field::Status),
         Binding::Extra(_) => Named::Extra,
         Binding::Request | Binding::Duration(_) | Binding::Bytes(_) => Named::Unfit,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pattern::Escaping;
+
+    fn read(pattern: Pattern, names: &[&str], line: &str) -> Vec<Option<String>> {
+        let names: Vec<Arc<str>> = names.iter().map(|name| (*name).into()).collect();
+        let pattern = pattern.reading(&names).unwrap();
+        let record = pattern
+            .parse(&mut pattern.scratch(), line.as_bytes())
+            .unwrap();
+        let value = |name: &Arc<str>| {
+            let text = pattern.extra(name).and_then(|at| record.extras[at])?;
+            Some(String::from_utf8(text.to_vec()).unwrap())
+        };
+        names.iter().map(value).collect()
+    }
+
+    #[test]
+    fn values_that_fill_no_field_are_read_beside_those_that_do() {
+        let format =
+            r#""$request" $status $upstream_cache_status "$http_accept" $host $server_name"#;
+        let pattern = Pattern::compile("test", Dialect::Nginx, format).unwrap();
+        assert_eq!(pattern.named("upstream_cache_status"), Some(Named::Extra));
+        assert_eq!(pattern.named("server_name"), Some(Named::Extra));
+        assert_eq!(pattern.named("host"), Some(Named::Field(Field::Host)));
+        assert_eq!(pattern.named("request"), Some(Named::Unfit));
+        assert_eq!(pattern.named("status"), Some(Named::Field(Field::Status)));
+        assert_eq!(pattern.named("http_cookie"), None);
+        let line = r#""GET / HTTP/1.1" 200 HIT "-" a.example b.example"#;
+        let names = [
+            "upstream_cache_status",
+            "http_accept",
+            "server_name",
+            "host",
+        ];
+        let values =
+            ["HIT", "", "b.example", ""].map(|text| (!text.is_empty()).then(|| text.to_owned()));
+        assert_eq!(read(pattern, &names, line), values);
+    }
+
+    #[test]
+    fn reading_more_changes_neither_the_fields_nor_what_is_skipped() {
+        let format = r#""$request" $status $upstream_cache_status"#;
+        let pattern = Pattern::compile("test", Dialect::Nginx, format).unwrap();
+        let pattern = pattern.skipping("^#.*$").unwrap();
+        let more = pattern
+            .clone()
+            .reading(&["upstream_cache_status".into()])
+            .unwrap();
+        assert_eq!(
+            (more.fields(), more.name(), more.engine()),
+            (pattern.fields(), pattern.name(), pattern.engine())
+        );
+        assert_eq!(more.escaping(), Escaping::Nginx);
+        assert!(more.skips(b"# x"));
+    }
+
+    #[test]
+    fn a_pattern_reads_a_bounded_number_of_values() {
+        let format: String = (0..=EXTRAS).map(|at| format!("$v{at} ")).collect();
+        let pattern = Pattern::compile("test", Dialect::Nginx, &(format + "$status")).unwrap();
+        let names: Vec<Arc<str>> = (0..=EXTRAS).map(|at| format!("v{at}").into()).collect();
+        assert!(pattern.clone().reading(&names[..EXTRAS]).is_ok());
+        let complaint = pattern.reading(&names).unwrap_err();
+        assert_eq!(
+            complaint.message,
+            "9 values of the format become labels, more than 8"
+        );
     }
 }
