@@ -2,9 +2,8 @@
 //!
 //! Invariant: sources with the same format and the same routes share one name, others have different ones.
 
-use std::collections::BTreeMap;
-
 use crate::config::{Config, Source};
+use crate::join::Linked;
 
 /// The names for the sources of a configuration.
 #[derive(Debug, Default)]
@@ -50,25 +49,16 @@ impl FormatNames {
     }
 
     /// Returns the links of the configuration, by these names.
-    pub(super) fn joined(&self, config: &Config) -> BTreeMap<&str, Vec<&str>> {
+    pub(super) fn joined(&self, config: &Config) -> Vec<Linked<'_>> {
         let name = |source: &str| {
             let source = config.sources.iter().find(|known| known.name == source)?;
             self.find(source.pattern.name(), routes(source))
         };
-        let mut joined: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for (front, backs) in config.fronts() {
-            for back in backs {
-                if let (Some(front), Some(back)) = (name(front), name(back))
-                    && front != back
-                {
-                    let backs = joined.entry(front).or_default();
-                    if !backs.contains(&back) {
-                        backs.push(back);
-                    }
-                }
-            }
-        }
-        joined
+        let sources = config.sources.iter();
+        let pairs =
+            sources.flat_map(|source| source.behind.iter().map(move |front| (front, source)));
+        let named = pairs.filter_map(|(front, back)| Some((name(front)?, name(&back.name)?)));
+        Linked::group(named.filter(|(front, back)| front != back))
     }
 }
 
@@ -119,10 +109,11 @@ mod tests {
         let second = "gunicorn-django (b)";
         assert_eq!(names.find(gunicorn, Some("b")), Some(second));
         assert_eq!(names.find(gunicorn, None), None);
-        assert_eq!(
-            names.joined(&config),
-            [(nginx, vec![gunicorn, second])].into()
-        );
+        let expected = Linked {
+            fronts: vec![nginx],
+            backs: vec![gunicorn, second],
+        };
+        assert_eq!(names.joined(&config), [expected]);
     }
 
     #[test]

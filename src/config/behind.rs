@@ -1,6 +1,6 @@
 //! `source.behind`: links between sources whose lines are joined.
 //!
-//! Invariant: both sources of a link log the fields that joining needs, and a front is not itself behind a source. A metric
+//! Invariant: all sources of a link log the fields that joining needs, and a front is not itself behind a source. A metric
 //! that would count each request of a link twice is warned of.
 
 use std::collections::BTreeSet;
@@ -19,27 +19,38 @@ pub(super) fn link(
     report: &mut Report,
 ) {
     for behind in behinds {
-        if let Some(fault) = misplaced(behind, behinds, names) {
-            report.push(fault);
+        let Behind { name, fronts } = behind;
+        if fronts.value.is_empty() {
+            let fault = fronts.error("`behind` is empty: the source would be behind nothing");
+            report.push(fault.help("name the sources in front, or leave the key out"));
             continue;
         }
-        // The faults of a source that is missing here are in the report.
-        for (name, side) in [
-            (&behind.front.value, Side::Front),
-            (&behind.name, Side::Back(0)),
-        ] {
-            if let Some(source) = sources.iter().find(|source| source.name == *name) {
-                check_fields(source, side, &behind.front, report);
+        let place = |name: &str| sources.iter().position(|source| source.name == *name);
+        let back = place(name);
+        let mut found: Vec<String> = Vec::new();
+        for front in &fronts.value {
+            let twice = found.contains(&front.value);
+            let twice = twice.then(|| front.error(format!("`{}` is named twice", front.value)));
+            if let Some(fault) = twice.or_else(|| misplaced(name, front, behinds, names)) {
+                report.push(fault);
+                continue;
             }
+            // The faults of a source that is missing here are in the report.
+            let source = place(&front.value).map(|at| &sources[at]);
+            if let Some(source) = source {
+                check_fields(source, Side::Front(0), front, report);
+            }
+            let back = back.map(|at| &sources[at]);
+            if let Some(back) = back.filter(|_| found.is_empty()) {
+                check_fields(back, Side::Back(0), front, report);
+            }
+            if let (Some(source), Some(back)) = (source, back) {
+                check_counts(source, back, front, report);
+            }
+            found.push(front.value.clone());
         }
-        let front = sources.iter().find(|one| one.name == behind.front.value);
-        let back = sources.iter().find(|one| one.name == behind.name);
-        if let (Some(front), Some(back)) = (front, back) {
-            check_counts(front, back, &behind.front, report);
-        }
-        let found = sources.iter_mut().find(|source| source.name == behind.name);
-        if let Some(source) = found {
-            source.behind = Some(behind.front.value.clone());
+        if let Some(at) = back {
+            sources[at].behind = found;
         }
     }
 }
@@ -77,13 +88,17 @@ fn check_counts(front: &Source, back: &Source, place: &Spot<String>, report: &mu
 }
 
 /// Returns the fault of a link that does not depend on formats.
-fn misplaced(behind: &Behind, behinds: &[Behind], names: &BTreeSet<String>) -> Option<Fault> {
-    let front = &behind.front;
-    if front.value == behind.name {
+fn misplaced(
+    name: &str,
+    front: &Spot<String>,
+    behinds: &[Behind],
+    names: &BTreeSet<String>,
+) -> Option<Fault> {
+    if front.value == name {
         return Some(front.error(format!("`{}` cannot be behind itself", front.value)));
     }
     if !names.contains(&front.value) {
-        let others = names.iter().filter(|name| **name != behind.name);
+        let others = names.iter().filter(|other| **other != *name);
         return Some(
             front
                 .error(format!("unknown source `{}`", front.value))
@@ -116,10 +131,10 @@ fn check_fields(source: &Source, side: Side, front: &Spot<String>, report: &mut 
 /// Returns the help for a field that is missing.
 fn remedy(side: Side, field: Field) -> &'static str {
     match (side, field) {
-        (Side::Front, Field::RequestId) => {
+        (Side::Front(_), Field::RequestId) => {
             "log `$request_id`, as nginx-django does, and pass it on: proxy_set_header X-Request-ID $request_id;"
         }
-        (Side::Front, _) => "log `$upstream_response_time`, as nginx-django does",
+        (Side::Front(_), _) => "log `$upstream_response_time`, as nginx-django does",
         (Side::Back(_), Field::RequestId) => {
             "log `%({x-request-id}i)s`, as gunicorn-django does; nginx must send it: proxy_set_header X-Request-ID $request_id;"
         }
@@ -132,6 +147,7 @@ mod tests {
     use std::path::Path;
 
     use crate::config::Config;
+    use crate::join::Linked;
 
     const NGINX: &str = "[[source]]\nname = 'nginx'\npaths = ['a.log']\npattern = 'nginx-django'\n";
     const GUNICORN: &str = "[[source]]\nname = 'shop'\npaths = ['b.log']\npattern = 'gunicorn-django'\nbehind = 'nginx'\n";
@@ -153,10 +169,28 @@ mod tests {
         for content in [format!("{NGINX}{GUNICORN}"), format!("{GUNICORN}{NGINX}")] {
             let checked = Config::parse("c", &content, Path::new("/etc"));
             let config = checked.config.unwrap();
-            assert_eq!(config.fronts(), [("nginx", vec!["shop"])].into());
+            let expected = Linked {
+                fronts: vec!["nginx"],
+                backs: vec!["shop"],
+            };
+            assert_eq!(config.linked(), [expected]);
         }
         let config = Config::parse("c", NGINX, Path::new("/etc")).config.unwrap();
-        assert!(config.fronts().is_empty());
+        assert!(config.linked().is_empty());
+    }
+
+    #[test]
+    fn a_source_may_be_behind_several() {
+        let edge = NGINX.replace("'nginx'", "'edge'");
+        let several = GUNICORN.replace("'nginx'", "['nginx', 'edge']");
+        let checked = Config::parse("c", &format!("{NGINX}{edge}{several}"), Path::new("/etc"));
+        let config = checked.config.unwrap();
+        assert_eq!(config.sources[2].behind, ["nginx", "edge"]);
+        let expected = Linked {
+            fronts: vec!["edge", "nginx"],
+            backs: vec!["shop"],
+        };
+        assert_eq!(config.linked(), [expected]);
     }
 
     #[test]
@@ -223,6 +257,25 @@ mod tests {
             &["unknown source `nginks` | did you mean `nginx`?"],
         );
         check(&shop("'shop'"), &["`shop` cannot be behind itself | "]);
+        check(
+            &shop("['nginx', 'shop', 'nginx', 'nginks']"),
+            &[
+                "`shop` cannot be behind itself | ",
+                "`nginx` is named twice | ",
+                "unknown source `nginks` | did you mean `nginx`?",
+            ],
+        );
+        check(
+            &shop("[]"),
+            &[
+                "`behind` is empty: the source would be behind nothing | name the sources in front, or leave the key out",
+            ],
+        );
+        check(
+            &shop("7"),
+            &["expected a string or a list of strings, found 7 | "],
+        );
+        check(&shop("['nginx', 7]"), &["expected a string, found 7 | "]);
         let third = GUNICORN
             .replace("shop", "third")
             .replace("'nginx'", "'shop'");

@@ -21,6 +21,7 @@ use super::state::State;
 use super::web::Web;
 use crate::diag::{Document, Fault, Report, Section, Text};
 use crate::http::Address;
+use crate::join::Linked;
 use crate::metric::Metrics;
 use crate::pattern::Pattern;
 
@@ -63,15 +64,13 @@ impl Config {
         }
     }
 
-    /// Returns the front sources, each with the names of the sources behind it.
-    pub fn fronts(&self) -> BTreeMap<&str, Vec<&str>> {
-        let mut fronts: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for source in &self.sources {
-            if let Some(front) = &source.behind {
-                fronts.entry(front).or_default().push(&source.name);
-            }
-        }
-        fronts
+    /// Returns the sources whose lines are joined.
+    pub fn linked(&self) -> Vec<Linked<'_>> {
+        let sources = self.sources.iter();
+        Linked::group(sources.flat_map(|source| {
+            let fronts = source.behind.iter();
+            fronts.map(|front| (front.as_str(), source.name.as_str()))
+        }))
     }
 
     /// Loads the routes that sources use. Routes with a fault are missing; the fault is in the report.

@@ -37,8 +37,8 @@ pub struct Source {
     pub labels: Constants,
     /// The id that exemplars show, if there are any and the lines have it.
     pub exemplars: Option<ExemplarId>,
-    /// The source of the server that passes its requests on to this one; the lines of both are joined.
-    pub behind: Option<String>,
+    /// The sources of the servers that pass requests on to this one; their lines are joined with its own.
+    pub behind: Vec<String>,
 }
 
 /// Routes by name; `None` for those whose faults are in the report.
@@ -66,12 +66,12 @@ pub(super) struct Taken {
     pub(super) behinds: Vec<Behind>,
 }
 
-/// An unchecked link between two sources.
+/// Unchecked links of a source.
 pub(super) struct Behind {
     /// Name of the source.
     pub(super) name: String,
-    /// Name of the source in front of it.
-    pub(super) front: Spot<String>,
+    /// Names of the sources in front of it.
+    pub(super) fronts: Spot<Vec<Spot<String>>>,
 }
 
 impl Source {
@@ -85,7 +85,7 @@ impl Source {
             metrics: Metrics::default(),
             labels: Constants::new(),
             exemplars: None,
-            behind: None,
+            behind: Vec::new(),
         }
     }
 
@@ -103,7 +103,7 @@ impl Source {
         let sets = section.strings("sets", report);
         let options = FamilyOptions::read(&mut section, known.labels, report);
         let labels = read_constants(&mut section, known.labels, report);
-        let front = section.string("behind", report);
+        let fronts = section.string_or_strings("behind", report);
         let place = section.place();
         for (key, help) in [
             ("name", "name = \"nginx\": the value of the label `source`"),
@@ -120,9 +120,9 @@ impl Source {
         section.finish(report);
         if let Some(name) = &name {
             check_name(name, &mut taken.names, report);
-            taken.behinds.extend(front.map(|front| Behind {
+            taken.behinds.extend(fronts.map(|fronts| Behind {
                 name: name.value.clone(),
-                front,
+                fronts,
             }));
         }
         let pattern =
@@ -143,7 +143,7 @@ impl Source {
             metrics: known.metrics.of_source(sets.as_deref(), &options),
             labels,
             exemplars: known.metrics.exemplars().map(|which| which.value),
-            behind: None,
+            behind: Vec::new(),
         })
     }
 }

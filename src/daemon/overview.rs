@@ -79,7 +79,7 @@ impl Overview {
         let behind = setup
             .sources
             .iter()
-            .filter(|source| source.behind.is_some());
+            .filter(|source| !source.behind.is_empty());
         let behind: BTreeSet<&str> = behind.map(|source| &*source.name).collect();
         let time = seconds(self.clock.wall());
         (sampled.history).sample(families.as_ref(), &behind, now, time);

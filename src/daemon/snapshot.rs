@@ -16,7 +16,7 @@ use crate::telemetry::gap_families;
 /// State of one source.
 pub(super) struct SourceSnapshot {
     pub(super) saved: SavedSource,
-    /// The state of the link whose front the source is.
+    /// The state of the link whose first front the source is.
     pub(super) link: Option<SavedLink>,
     /// Descriptions of the source's families, which with their saved series make a page.
     pub(super) frames: Frames,

@@ -212,7 +212,7 @@ impl<F: Fs> Work<F> {
             Logs::Advanced => self.input.take_logs(false),
             Logs::All => self.input.take_logs(true),
         };
-        let link = self.pipeline.front_link();
+        let link = self.pipeline.led_link();
         let mut shard = self.shard.lock();
         // Exemplars are shown for a limited time.
         shard.set_now(millis(clock.wall()));

@@ -12,6 +12,7 @@ use toml::de::DeValue;
 pub(super) enum Expected {
     String,
     Strings,
+    StringOrStrings,
     Numbers,
     Boolean,
     Whole(RangeInclusive<u64>),
@@ -23,6 +24,7 @@ impl fmt::Display for Expected {
         match self {
             Self::String => f.write_str("a string"),
             Self::Strings => f.write_str("a list of strings"),
+            Self::StringOrStrings => f.write_str("a string or a list of strings"),
             Self::Numbers => f.write_str("a list of numbers"),
             Self::Boolean => f.write_str("true or false"),
             Self::Whole(bounds) => write!(

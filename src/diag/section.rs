@@ -78,9 +78,7 @@ impl<'d> Section<'d> {
     /// Reads a string.
     pub fn string(&mut self, key: &'static str, report: &mut Report) -> Option<Spot<String>> {
         let value = self.get(key)?;
-        self.keyed(key, value, report, &Expected::String, |value| {
-            value.as_str().map(str::to_owned)
-        })
+        self.keyed(key, value, report, &Expected::String, string)
     }
 
     /// Reads `true` or `false`.
@@ -111,8 +109,23 @@ impl<'d> Section<'d> {
 
     /// Reads a list of strings.
     pub fn strings(&mut self, key: &str, report: &mut Report) -> Option<Spot<Vec<Spot<String>>>> {
-        let text = |item: &DeValue<'_>| item.as_str().map(str::to_owned);
-        self.list(key, (&Expected::Strings, "a string"), text, report)
+        self.list(key, (&Expected::Strings, "a string"), string, report)
+    }
+
+    /// Reads a string, or a list of strings.
+    pub fn string_or_strings(
+        &mut self,
+        key: &'static str,
+        report: &mut Report,
+    ) -> Option<Spot<Vec<Spot<String>>>> {
+        if self.get(key)?.get_ref().is_str() {
+            let only = self.string(key, report)?;
+            let place = only.place.clone();
+            let value = vec![only];
+            return Some(Spot { value, place });
+        }
+        let expected = (&Expected::StringOrStrings, "a string");
+        self.list(key, expected, string, report)
     }
 
     /// Reads a list of numbers as they are written, without `_`.
@@ -371,6 +384,10 @@ impl<'d> Section<'d> {
         let fault = Fault::error(format!("expected {expected}, found {found}"));
         Err(Some(fault.at(place)))
     }
+}
+
+fn string(value: &DeValue<'_>) -> Option<String> {
+    value.as_str().map(str::to_owned)
 }
 
 /// Returns the text of a string, number or boolean.

@@ -24,7 +24,7 @@ pub const QUEUE_BOUNDS: [u64; 14] = [
 /// The counts of one source.
 #[derive(Debug)]
 pub(super) struct Lines {
-    source: Arc<str>,
+    pub(super) source: Arc<str>,
     pub(super) outcomes: [u64; Outcome::ALL.len()],
     waiting: u64,
 }
@@ -32,10 +32,12 @@ pub(super) struct Lines {
 /// The counts of a link.
 #[derive(Debug)]
 pub(super) struct Account {
-    pub(super) front: Lines,
-    pub(super) unreached: [u64; Reason::ALL.len()],
+    pub(super) fronts: Vec<(Lines, Unreached)>,
     pub(super) backs: Vec<(Lines, Queue)>,
 }
+
+/// Numbers of requests that no server behind a front logged, by reason.
+pub(super) type Unreached = [u64; Reason::ALL.len()];
 
 /// Histogram of the times that requests waited between the front and the work on them.
 #[derive(Clone, Debug, Default)]
@@ -45,14 +47,14 @@ pub(super) struct Queue {
 }
 
 impl Account {
-    pub(super) fn new(front: Arc<str>, backs: Vec<Arc<str>>) -> Self {
+    pub(super) fn new(fronts: Vec<Arc<str>>, backs: Vec<Arc<str>>) -> Self {
+        fn lines<T: Default>(sources: Vec<Arc<str>>) -> Vec<(Lines, T)> {
+            let lines = |source| (Lines::new(source), T::default());
+            sources.into_iter().map(lines).collect()
+        }
         Self {
-            front: Lines::new(front),
-            unreached: [0; Reason::ALL.len()],
-            backs: backs
-                .into_iter()
-                .map(|source| (Lines::new(source), Queue::default()))
-                .collect(),
+            fronts: lines(fronts),
+            backs: lines(backs),
         }
     }
 
@@ -63,10 +65,11 @@ impl Account {
         }
     }
 
-    /// Counts a request of the front that no server behind it logged.
-    pub(super) fn unreached(&mut self, reason: Reason) {
-        self.unreached[reason as usize] += 1;
-        self.front.end(Outcome::Unreached);
+    /// Counts a request of a front that no server behind it logged.
+    pub(super) fn unreached(&mut self, front: usize, reason: Reason) {
+        let (lines, unreached) = &mut self.fronts[front];
+        unreached[reason as usize] += 1;
+        lines.end(Outcome::Unreached);
     }
 
     /// Counts a line as waiting.
@@ -83,8 +86,12 @@ impl Account {
         }
     }
 
-    /// Counts a request with both lines, and observes its time in the queue.
-    pub(super) fn join(&mut self, back: usize, passed: Option<Micros>, worked: Option<Micros>) {
+    /// Counts a request with both lines, of these sources and with their times, and observes its time in the queue.
+    pub(super) fn join(
+        &mut self,
+        (front, passed): (usize, Option<Micros>),
+        (back, worked): (usize, Option<Micros>),
+    ) {
         let (lines, queue) = &mut self.backs[back];
         let outcome = if let (Some(passed), Some(worked)) = (passed, worked) {
             // Negative if the front's time is coarser, or the front did not wait for the end.
@@ -93,15 +100,15 @@ impl Account {
         } else {
             Outcome::Untimed
         };
-        self.front.end(outcome);
         lines.end(outcome);
+        self.fronts[front].0.end(outcome);
     }
 
     /// Counts the outcome of an entry whose wait is over.
     pub(super) fn expire(&mut self, state: State) {
         self.leave(state);
         match state {
-            State::Passed { fate, .. } => self.unreached(fate),
+            State::Passed { front, fate, .. } => self.unreached(front, fate),
             _ => self.end(state, Outcome::Unfronted),
         }
     }
@@ -127,6 +134,12 @@ impl Account {
             value: Value::Histogram(queue.histogram()),
             created: None,
         });
+        let unreached_requests = self.fronts.iter().flat_map(|(lines, unreached)| {
+            Reason::ALL.map(|reason| {
+                let labels = lines.labels(Some(("reason", reason.name())));
+                (labels, unreached[reason as usize])
+            })
+        });
         vec![
             Family {
                 name: queue.into(),
@@ -140,10 +153,7 @@ impl Account {
                 unreached,
                 "Requests of the front server that no server behind it has logged, by reason.",
                 Kind::Counter,
-                Reason::ALL.map(|reason| {
-                    let labels = self.front.labels(Some(("reason", reason.name())));
-                    (labels, self.unreached[reason as usize])
-                }),
+                unreached_requests,
             ),
         ]
     }
@@ -173,13 +183,14 @@ impl Account {
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Lines> {
-        std::iter::once(&self.front).chain(self.backs.iter().map(|(lines, _)| lines))
+        let fronts = self.fronts.iter().map(|(lines, _)| lines);
+        fronts.chain(self.backs.iter().map(|(lines, _)| lines))
     }
 
     /// Returns the counts of the source whose line is waiting; `None` if the lines are joined.
     fn lines_of(&mut self, state: State) -> Option<&mut Lines> {
         match state {
-            State::Passed { .. } => Some(&mut self.front),
+            State::Passed { front, .. } => self.fronts.get_mut(front).map(|(lines, _)| lines),
             State::Worked { back, .. } => self.backs.get_mut(back).map(|(lines, _)| lines),
             State::Joined => None,
         }

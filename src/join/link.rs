@@ -1,10 +1,11 @@
-//! A link between a front source and the sources behind it.
+//! A link between front sources and the sources behind them.
 //!
 //! Invariant: a request that is waiting or was joined within the wait has one entry in the table.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::account::Account;
+use super::linked::Linked;
 use super::outcome::{Outcome, Reason};
 use super::pending::{Entry, Pending, State};
 use crate::model::{
@@ -26,17 +27,17 @@ pub struct Limits {
 /// One of the linked sources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    /// The server that clients connect to.
-    Front,
-    /// A server that the front passes requests on to, by its index among them.
+    /// A server that clients connect to, by its index among them.
+    Front(usize),
+    /// A server that the fronts pass requests on to, by its index among them.
     Back(usize),
 }
 
-/// Joins the lines of a front source with those of the sources behind it. The threads of all of them share it; each
+/// Joins the lines of front sources with those of the sources behind them. The threads of all of them share it; each
 /// locks it once for a batch of lines, and a scrape while it copies the counts.
 #[derive(Debug)]
 pub struct Link {
-    front: Arc<str>,
+    fronts: Vec<Arc<str>>,
     backs: Vec<Arc<str>>,
     key: SecretKey,
     inner: Mutex<Inner>,
@@ -59,8 +60,8 @@ pub struct Tap {
 /// A line, reduced to what joining needs.
 #[derive(Clone, Copy, Debug)]
 enum Arrival {
-    /// The front responded by itself.
-    Local(Reason),
+    /// A front responded by itself.
+    Local { front: usize, reason: Reason },
     /// A line that another one may belong to.
     Linked { id: Option<u64>, state: State },
 }
@@ -70,7 +71,7 @@ struct Inner {
     limits: Limits,
     pending: Pending,
     account: Account,
-    /// For the front and each source behind it: the time up to which all lines have been read.
+    /// For each front and then each source behind: the time up to which all lines have been read.
     read_until: Vec<Micros>,
     /// Time at which every side was first read to its end.
     caught_up: Option<Micros>,
@@ -79,22 +80,27 @@ struct Inner {
 }
 
 impl Link {
-    /// Creates a link between a front source and the sources behind it.
-    pub fn new(front: &str, backs: &[&str], limits: Limits) -> Self {
-        let front: Arc<str> = front.into();
-        let backs: Vec<Arc<str>> = backs.iter().map(|back| (*back).into()).collect();
-        let account = Account::new(Arc::clone(&front), backs.clone());
+    /// Creates a link between front sources and the sources behind them.
+    pub fn new(between: &Linked<'_>, limits: Limits) -> Self {
+        let names = |names: &[&str]| {
+            names
+                .iter()
+                .map(|name| Arc::from(*name))
+                .collect::<Vec<_>>()
+        };
+        let (fronts, backs) = (names(&between.fronts), names(&between.backs));
+        let account = Account::new(fronts.clone(), backs.clone());
         Self {
             inner: Mutex::new(Inner {
                 limits,
                 pending: Pending::default(),
                 account,
-                read_until: vec![Micros(0); backs.len() + 1],
+                read_until: vec![Micros(0); fronts.len() + backs.len()],
                 caught_up: None,
                 latest: Micros(0),
             }),
             key: SecretKey::random(),
-            front,
+            fronts,
             backs,
         }
     }
@@ -102,13 +108,15 @@ impl Link {
     /// Creates a link that continues a saved one. How far the sources were read is not saved: requests wait until each has
     /// reported that again.
     pub fn resume(saved: &SavedLink, limits: Limits, now: Micros) -> Self {
-        let backs: Vec<&str> = saved.backs.iter().map(String::as_str).collect();
-        let mut link = Self::new(&saved.front, &backs, limits);
+        let between = Linked {
+            fronts: saved.fronts().collect(),
+            backs: saved.backs.iter().map(String::as_str).collect(),
+        };
+        let mut link = Self::new(&between, limits);
         link.key = SecretKey(saved.key);
         let mut inner = link.lock();
         inner.account.resume(saved);
-        let requests = saved.requests.iter();
-        for entry in requests.filter_map(|request| Entry::resume(request, saved, now)) {
+        for entry in (0..saved.requests.len()).filter_map(|at| Entry::resume(saved, at, now)) {
             if inner.pending.find(entry.id).is_none() {
                 inner.account.wait(entry.state);
                 inner.pending.push(entry);
@@ -123,28 +131,30 @@ impl Link {
     /// Returns what another process needs to continue. `now` is the time of the clock of [`Tap::flush`].
     pub fn save(&self, now: Micros) -> SavedLink {
         let inner = self.lock();
-        SavedLink {
-            front: self.front.to_string(),
+        let mut saved = SavedLink {
             backs: self.backs.iter().map(ToString::to_string).collect(),
             key: self.key.0,
             requests: inner.pending.save(now),
             ..inner.account.save()
+        };
+        if !saved.others.fronts.is_empty() {
+            saved.others.requests = inner.pending.save_fronts();
         }
+        saved
     }
 
     /// Returns whether the link is between these sources.
-    pub fn is_between(&self, front: &str, backs: &[&str]) -> bool {
-        *self.front == *front
-            && self
-                .backs
-                .iter()
-                .map(|back| &**back)
-                .eq(backs.iter().copied())
+    pub fn is_between(&self, between: &Linked<'_>) -> bool {
+        let are = |own: &[Arc<str>], names: &[&str]| {
+            own.iter().map(|own| &**own).eq(names.iter().copied())
+        };
+        are(&self.fronts, &between.fronts) && are(&self.backs, &between.backs)
     }
 
-    /// Returns whether the front source and one behind it satisfy `is_read`.
+    /// Returns whether a front source and one behind satisfy `is_read`.
     pub(super) fn has_both_sides(&self, is_read: impl Fn(&str) -> bool) -> bool {
-        is_read(&self.front) && self.backs.iter().any(|back| is_read(back))
+        let any = |names: &[Arc<str>]| names.iter().any(|name| is_read(name));
+        any(&self.fronts) && any(&self.backs)
     }
 
     /// Replaces the limits; evicts what exceeds them.
@@ -156,10 +166,10 @@ impl Link {
 
     /// Returns the end at a source, if the link contains the source.
     pub fn end(self: &Arc<Self>, source: &str) -> Option<End> {
-        let side = if *self.front == *source {
-            Side::Front
-        } else {
-            Side::Back(self.backs.iter().position(|back| **back == *source)?)
+        let place = |names: &[Arc<str>]| names.iter().position(|name| **name == *source);
+        let side = match place(&self.fronts) {
+            Some(front) => Side::Front(front),
+            None => Side::Back(place(&self.backs)?),
         };
         Some(End {
             link: Arc::clone(self),
@@ -209,16 +219,8 @@ impl Side {
     /// Fields that lines of this side must contain.
     pub const fn fields(self) -> [Field; 2] {
         match self {
-            Self::Front => [Field::RequestId, Field::UpstreamDurations],
+            Self::Front(_) => [Field::RequestId, Field::UpstreamDurations],
             Self::Back(_) => [Field::RequestId, Field::Duration],
-        }
-    }
-
-    /// Index among all sources of a link.
-    const fn index(self) -> usize {
-        match self {
-            Self::Front => 0,
-            Self::Back(back) => back + 1,
         }
     }
 }
@@ -237,12 +239,20 @@ impl End {
         let fields: FieldSet = self.side.fields().into_iter().collect();
         fields.with(Field::Status)
     }
+
+    /// Index among all sources of the link.
+    fn index(&self) -> usize {
+        match self.side {
+            Side::Front(front) => front,
+            Side::Back(back) => self.link.fronts.len() + back,
+        }
+    }
 }
 
 impl Tap {
-    /// Returns the link if this is the end at its front.
-    pub fn front_link(&self) -> Option<&Link> {
-        (self.end.side == Side::Front).then_some(&*self.end.link)
+    /// Returns the link if this is the end at its first front.
+    pub fn led_link(&self) -> Option<&Link> {
+        (self.end.side == Side::Front(0)).then_some(&*self.end.link)
     }
 
     /// Adds a line.
@@ -251,11 +261,12 @@ impl Tap {
         // The time of an upgraded connection is its life, and no time in a queue follows from it.
         let is_timed = status != Some(SWITCHING_PROTOCOLS);
         let state = match (self.end.side, record.upstream_durations) {
-            (Side::Front, None) => {
+            (Side::Front(front), None) => {
                 let reason = Reason::from_local_status(status);
-                return self.arrivals.push(Arrival::Local(reason));
+                return self.arrivals.push(Arrival::Local { front, reason });
             }
-            (Side::Front, Some(times)) => State::Passed {
+            (Side::Front(front), Some(times)) => State::Passed {
+                front,
                 fate: Reason::from_passed_status(status),
                 time: last_time(times).filter(|_| is_timed),
             },
@@ -281,7 +292,7 @@ impl Tap {
     /// is true of every side.
     pub fn mark_read_until(&mut self, now: Micros) {
         let mut inner = self.end.link.lock();
-        let until = &mut inner.read_until[self.end.side.index()];
+        let until = &mut inner.read_until[self.end.index()];
         *until = now.max(*until);
         if inner.caught_up.is_none() && inner.all_read_until() > Micros(0) {
             inner.caught_up = Some(now);
@@ -308,7 +319,7 @@ impl Inner {
         self.latest = self.latest.max(now);
         for arrival in arrivals {
             match *arrival {
-                Arrival::Local(reason) => self.account.unreached(reason),
+                Arrival::Local { front, reason } => self.account.unreached(front, reason),
                 Arrival::Linked { id: None, state } => self.account.end(state, Outcome::NoId),
                 Arrival::Linked {
                     id: Some(id),
@@ -324,12 +335,15 @@ impl Inner {
         let Some(state) = self.pending.find(id) else {
             return self.wait(id, new);
         };
-        match (*state, new) {
-            (State::Passed { time: passed, .. }, State::Worked { back, time: worked })
-            | (State::Worked { back, time: worked }, State::Passed { time: passed, .. }) => {
+        let lines = match new {
+            State::Passed { .. } => (new, *state),
+            _ => (*state, new),
+        };
+        match lines {
+            (State::Passed { front, time, .. }, State::Worked { back, time: worked }) => {
                 self.account.leave(*state);
                 *state = State::Joined;
-                self.account.join(back, passed, worked);
+                self.account.join((front, time), (back, worked));
             }
             // The front logs the time of the last attempt.
             (State::Worked { .. }, State::Worked { .. }) => {

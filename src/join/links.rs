@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::link::{End, Limits, Link};
+use super::linked::Linked;
 use crate::model::{Family, Micros, SavedLink};
 
 /// All links. Clones share them.
@@ -23,23 +24,18 @@ impl Links {
         self.0.iter().position(|link| link.end(source).is_some())
     }
 
-    /// Returns the links of these front sources, each with the sources behind it. Existing links between the same
-    /// sources are kept.
+    /// Returns the links between these sources. Existing ones between the same sources are kept.
     #[must_use]
-    pub fn reconfigure<'s>(
-        &self,
-        fronts: impl IntoIterator<Item = (&'s str, Vec<&'s str>)>,
-        limits: Limits,
-    ) -> Self {
-        let link = |(front, backs): (&str, Vec<&str>)| {
-            let same = self.0.iter().find(|link| link.is_between(front, &backs));
+    pub fn reconfigure(&self, linked: &[Linked<'_>], limits: Limits) -> Self {
+        let link = |between: &Linked<'_>| {
+            let same = self.0.iter().find(|link| link.is_between(between));
             let Some(same) = same else {
-                return Arc::new(Link::new(front, &backs, limits));
+                return Arc::new(Link::new(between, limits));
             };
             same.set_limits(limits);
             Arc::clone(same)
         };
-        Self(fronts.into_iter().map(link).collect())
+        Self(linked.iter().map(link).collect())
     }
 
     /// Returns the end of a link at a source.

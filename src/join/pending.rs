@@ -33,9 +33,13 @@ pub(super) struct Entry {
 /// The lines of a request that have been read.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum State {
-    /// The line of the front, with the outcome to count if no other line arrives, and the upstream time.
-    Passed { fate: Reason, time: Option<Micros> },
-    /// A line of a source behind the front, with the index of the source, and its time.
+    /// The line of a front, with the index of the front, the outcome to count if no other line arrives, and the upstream time.
+    Passed {
+        front: usize,
+        fate: Reason,
+        time: Option<Micros>,
+    },
+    /// A line of a source behind, with the index of the source, and its time.
     Worked { back: usize, time: Option<Micros> },
     /// Both lines. Kept so that a third line is recognised as a duplicate.
     Joined,

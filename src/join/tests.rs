@@ -10,7 +10,15 @@ use proptest::prelude::*;
 const WAIT: Micros = Micros(10_000_000);
 
 fn link(pending: usize) -> Arc<Link> {
-    Arc::new(Link::new("nginx", &["gunicorn", "other"], limits(pending)))
+    linked(&["nginx"], &["gunicorn", "other"], pending)
+}
+
+fn linked(fronts: &[&str], backs: &[&str], pending: usize) -> Arc<Link> {
+    let between = Linked {
+        fronts: fronts.to_vec(),
+        backs: backs.to_vec(),
+    };
+    Arc::new(Link::new(&between, limits(pending)))
 }
 
 fn limits(pending: usize) -> Limits {
@@ -239,6 +247,47 @@ fn a_line_without_a_time_or_an_id_has_an_outcome() {
 }
 
 #[test]
+fn a_request_is_joined_with_the_front_that_logged_it() {
+    let link = wide_link(100);
+    let (mut nginx, mut edge) = (tap(&link, "nginx"), tap(&link, "edge"));
+    let mut gunicorn = tap(&link, "gunicorn");
+    arrive(
+        &mut gunicorn,
+        1,
+        &["a", "b", "c"].map(|id| worked(id, 1_000)),
+    );
+    arrive(
+        &mut nginx,
+        2,
+        &[passed("a", "0.003", "200"), passed("x", "-", "404")],
+    );
+    // A server that passes requests on to another front logs an id for the second time.
+    arrive(
+        &mut edge,
+        2,
+        &[passed("b", "0.005", "200"), passed("a", "0.004", "200")],
+    );
+    arrive(&mut edge, 3, &[passed("d", "0.001", "504")]);
+    link.finish();
+    check(
+        &link,
+        &[
+            ("edge duplicate", 1),
+            ("edge joined", 1),
+            ("edge timeout", 1),
+            ("edge unreached", 1),
+            ("gunicorn count", 2),
+            ("gunicorn joined", 2),
+            ("gunicorn sum", 6_000),
+            ("gunicorn unfronted", 1),
+            ("nginx joined", 1),
+            ("nginx local", 1),
+            ("nginx unreached", 1),
+        ],
+    );
+}
+
+#[test]
 fn a_full_table_evicts_the_oldest_first() {
     let link = link(2);
     let (mut nginx, mut gunicorn) = (tap(&link, "nginx"), tap(&link, "gunicorn"));
@@ -266,9 +315,17 @@ fn a_full_table_evicts_the_oldest_first() {
 #[test]
 fn a_link_is_between_its_sources_alone() {
     let link = link(2);
-    assert!(link.is_between("nginx", &["gunicorn", "other"]));
-    assert!(!link.is_between("nginx", &["gunicorn"]));
-    assert!(!link.is_between("gunicorn", &["gunicorn", "other"]));
+    let check = |fronts: &[&str], backs: &[&str], expected| {
+        let between = Linked {
+            fronts: fronts.to_vec(),
+            backs: backs.to_vec(),
+        };
+        assert_eq!(link.is_between(&between), expected);
+    };
+    check(&["nginx"], &["gunicorn", "other"], true);
+    check(&["nginx"], &["gunicorn"], false);
+    check(&["gunicorn"], &["gunicorn", "other"], false);
+    check(&["nginx", "edge"], &["gunicorn", "other"], false);
     assert!(link.end("else").is_none());
     let fields = link.end("nginx").unwrap().fields();
     assert!(fields.contains(Field::Status) && !fields.contains(Field::Duration));
@@ -279,6 +336,7 @@ fn a_link_is_between_its_sources_alone() {
 enum Step {
     Front {
         id: u8,
+        front: usize,
         times: &'static str,
         status: &'static str,
     },
@@ -295,29 +353,36 @@ fn step() -> impl Strategy<Value = Step> {
     let times = prop::sample::select(vec!["-", "0.001", "0.250, 0.004", "-, -"]);
     let statuses = prop::sample::select(vec!["200", "499", "502", "504", "503", "301"]);
     prop_oneof![
-        4 => (0..30_u8, times, statuses)
-            .prop_map(|(id, times, status)| Step::Front { id, times, status }),
+        4 => (0..30_u8, 0..2_usize, times, statuses)
+            .prop_map(|(id, front, times, status)| Step::Front { id, front, times, status }),
         4 => (0..30_u8, 0..2_usize, proptest::option::weighted(0.9, 0..10_000_u64))
             .prop_map(|(id, back, micros)| Step::Back { id, back, micros }),
-        1 => (0..3_usize, 0..WAIT.0).prop_map(|(side, after)| Step::Read { side, after }),
+        1 => (0..SOURCES.len(), 0..WAIT.0).prop_map(|(side, after)| Step::Read { side, after }),
     ]
 }
 
-const SOURCES: [&str; 3] = ["nginx", "gunicorn", "other"];
+const SOURCES: [&str; 4] = ["nginx", "edge", "gunicorn", "other"];
+const FRONTS: usize = 2;
+
+/// Makes a link of two fronts and two sources behind them.
+fn wide_link(pending: usize) -> Arc<Link> {
+    let (fronts, backs) = SOURCES.split_at(FRONTS);
+    linked(fronts, backs, pending)
+}
 
 /// Plays the steps; returns the number of lines of each source. The id 0 stands for none.
-fn play(link: &Arc<Link>, steps: &[Step]) -> [u64; 3] {
+fn play(link: &Arc<Link>, steps: &[Step]) -> [u64; 4] {
     play_from(link, 0, steps)
 }
 
 /// Plays the steps from this time on.
-fn play_from(link: &Arc<Link>, mut now: u64, steps: &[Step]) -> [u64; 3] {
+fn play_from(link: &Arc<Link>, mut now: u64, steps: &[Step]) -> [u64; 4] {
     let mut taps = SOURCES.map(|source| tap(link, source));
-    let mut lines = [0; 3];
+    let mut lines = [0; 4];
     for step in steps {
         let (side, name) = match step {
-            Step::Front { id, .. } => (0, *id),
-            Step::Back { id, back, .. } => (back + 1, *id),
+            Step::Front { id, front, .. } => (*front, *id),
+            Step::Back { id, back, .. } => (FRONTS + back, *id),
             Step::Read { side, .. } => (*side, 0),
         };
         let name = if name == 0 {
@@ -345,7 +410,7 @@ fn play_from(link: &Arc<Link>, mut now: u64, steps: &[Step]) -> [u64; 3] {
 
 #[test]
 fn a_link_is_behind_while_requests_wait_that_arrived_before_all_sides_were_read() {
-    let link = Arc::new(Link::new("nginx", &["gunicorn"], limits(10)));
+    let link = linked(&["nginx"], &["gunicorn"], 10);
     let (mut front, mut back) = (tap(&link, "nginx"), tap(&link, "gunicorn"));
     arrive(
         &mut front,
@@ -370,7 +435,7 @@ proptest! {
         steps in proptest::collection::vec(step(), 0..120),
         pending in prop_oneof![1..8_usize, Just(1_000)],
     ) {
-        let link = link(pending);
+        let link = wide_link(pending);
         let lines = play(&link, &steps);
         for finished in [false, true] {
             if finished {
@@ -386,21 +451,27 @@ proptest! {
                 let waiting = count(format!("{source} pending"));
                 prop_assert_eq!(sum(source, outcomes.to_vec()) + waiting, lines);
                 prop_assert!(!finished || waiting == 0);
-                if source != "nginx" {
+                if SOURCES[FRONTS..].contains(&source) {
                     prop_assert_eq!(
                         count(format!("{source} count")),
                         count(format!("{source} joined"))
                     );
                 }
             }
-            let reasons = Reason::ALL.map(Reason::name);
-            prop_assert_eq!(sum("nginx", reasons.to_vec()), count("nginx unreached".into()));
-            for outcome in ["joined", "untimed"] {
-                let behind = sum("gunicorn", vec![outcome]) + sum("other", vec![outcome]);
-                prop_assert_eq!(count(format!("nginx {outcome}")), behind);
+            let (fronts, backs) = SOURCES.split_at(FRONTS);
+            for (front, back) in fronts.iter().zip(backs) {
+                let reasons = Reason::ALL.map(Reason::name);
+                let unreached = count(format!("{front} unreached"));
+                prop_assert_eq!(sum(front, reasons.to_vec()), unreached);
+                prop_assert_eq!(count(format!("{front} unfronted")), 0);
+                prop_assert_eq!(count(format!("{back} unreached")), 0);
             }
-            prop_assert!(!found.contains_key("nginx unfronted"));
-            prop_assert!(!found.contains_key("gunicorn unreached"));
+            for outcome in ["joined", "untimed"] {
+                let of = |sources: &[&str]| -> u64 {
+                    sources.iter().map(|source| count(format!("{source} {outcome}"))).sum()
+                };
+                prop_assert_eq!(of(fronts), of(backs));
+            }
         }
     }
 
@@ -417,7 +488,7 @@ proptest! {
             Step::Front { .. } | Step::Back { .. } => 0,
         });
         let now = times.sum();
-        let link = link(pending);
+        let link = wide_link(pending);
         play(&link, &before);
         let saved = link.save(Micros(now));
         let limits = Limits { pending, wait: WAIT };
@@ -438,7 +509,12 @@ proptest! {
         seed: prop::sample::Index,
         apart: bool,
     ) {
-        let fronts = front.iter().map(|id| Step::Front { id: *id, times: "0.009", status: "200" });
+        let fronts = front.iter().map(|id| Step::Front {
+            id: *id,
+            front: usize::from(*id % 2),
+            times: "0.009",
+            status: "200",
+        });
         let backs = back.iter().map(|id| Step::Back {
             id: *id,
             back: 0,
@@ -453,14 +529,19 @@ proptest! {
             steps = left.iter().zip(right).flat_map(|(a, b)| [b.clone(), a.clone()])
                 .chain(right.iter().skip(left.len()).cloned()).collect();
         }
-        let link = link(1_000);
+        let link = wide_link(1_000);
         play(&link, &steps);
         link.finish();
         let both: Vec<u64> = front.intersection(&back).map(|id| u64::from(*id)).collect();
         let found = counts(&link);
         let count = |name: &str| found.get(name).copied().unwrap_or(0);
-        prop_assert_eq!(count("nginx joined"), both.len() as u64);
-        prop_assert_eq!(count("nginx missing"), (front.len() - both.len()) as u64);
+        for (place, source) in SOURCES[..FRONTS].iter().enumerate() {
+            let own = |id: &u64| usize::from(id % 2 == 1) == place;
+            let joined = both.iter().copied().filter(own).count();
+            let all = front.iter().map(|id| u64::from(*id)).filter(own).count();
+            prop_assert_eq!(count(&format!("{source} joined")), joined as u64);
+            prop_assert_eq!(count(&format!("{source} missing")), (all - joined) as u64);
+        }
         prop_assert_eq!(count("gunicorn unfronted"), (back.len() - both.len()) as u64);
         let sum: u64 = both.iter().map(|id| 9_000 - id).sum();
         prop_assert_eq!(count("gunicorn sum"), sum);

@@ -28,8 +28,8 @@ pub use native::NativeHistogram;
 pub use record::{EXTRAS, Field, FieldSet, Record, UpstreamList};
 pub use request_ids::{ExemplarId, RequestIds};
 pub use saved::{
-    Saved, SavedFamily, SavedFiles, SavedGap, SavedInput, SavedLedger, SavedLines, SavedLink,
-    SavedRequest, SavedRoutes, SavedSeries, SavedSide, SavedSource,
+    Saved, SavedFamily, SavedFiles, SavedFront, SavedFronts, SavedGap, SavedInput, SavedLedger,
+    SavedLines, SavedLink, SavedRequest, SavedRoutes, SavedSeries, SavedSide, SavedSource,
 };
 pub use secret::SecretKey;
 pub use timeline::{Change, Course, Timeline, Track};

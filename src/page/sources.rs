@@ -68,8 +68,8 @@ fn write_source(to: &mut Writer<'_>, source: &Source) {
     }
     to.fact(words.input, &source.input.join("  "));
     to.fact(words.pattern, &source.pattern);
-    if let Some(front) = &source.behind {
-        to.fact(words.behind, front);
+    if !source.behind.is_empty() {
+        to.fact(words.behind, &source.behind.join("  "));
     }
     let reasons = [
         (words.rejected, &source.rejected),

@@ -41,7 +41,7 @@ fn hostile() -> Status {
             reason: Some(text()),
             input: vec![text()],
             pattern: text(),
-            behind: Some(text()),
+            behind: vec![text()],
             rejected: [(text(), 1)].into(),
             gaps: [(text(), 1)].into(),
             explain: Some(text()),

@@ -5,9 +5,9 @@ use crate::join::{Link, Tap};
 use crate::model::SavedRoutes;
 
 impl Pipeline {
-    /// Returns the link whose front the source is.
-    pub fn front_link(&self) -> Option<&Link> {
-        self.tap.as_ref().and_then(Tap::front_link)
+    /// Returns the link whose first front the source is.
+    pub fn led_link(&self) -> Option<&Link> {
+        self.tap.as_ref().and_then(Tap::led_link)
     }
 
     /// Returns the names of routes.

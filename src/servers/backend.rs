@@ -87,22 +87,37 @@ pub(super) fn add(
     sources.push(source);
 }
 
-/// Returns the name of nginx's source to which the lines can be joined, if exactly one qualifies.
+/// Returns the name of nginx's source to which the lines can be joined, if exactly one qualifies. Of several, which of them pass
+/// requests on to this gunicorn is left to the operator.
 fn front(source: &mut Source, nginx: &Nginx, sources: &[Source]) -> Option<String> {
     let is_back = source.has(Field::RequestId) && source.has(Field::Duration);
-    let mut fronts = sources.iter().filter(|front| {
+    let fronts = sources.iter().filter(|front| {
         front.is_live && front.has(Field::RequestId) && front.has(Field::UpstreamDurations)
     });
-    let (Some(only), None, true) = (fronts.next(), fronts.next(), is_back) else {
+    let fronts: Vec<&str> = fronts.map(|front| front.name.as_str()).collect();
+    if fronts.is_empty() || !is_back {
         return None;
-    };
-    if nginx.passes_request_id {
-        return Some(only.name.clone());
     }
-    source.comments.push(format!(
-        "To join its lines with nginx's, add behind = \"{}\" here, and this where nginx proxies requests:\nproxy_set_header X-Request-ID $request_id;",
-        only.name
-    ));
+    let header = if nginx.passes_request_id {
+        ""
+    } else {
+        ", and this where nginx proxies requests:\nproxy_set_header X-Request-ID $request_id;"
+    };
+    let comment = match *fronts {
+        [only] if nginx.passes_request_id => return Some(only.to_owned()),
+        [only] => format!(
+            "To join its lines with nginx's, add behind = {} here{header}",
+            string(only)
+        ),
+        _ => {
+            let list: Vec<String> = fronts.iter().map(|front| string(front)).collect();
+            format!(
+                "To join its lines with nginx's, add those of these that pass requests on to it:\nbehind = [{}]{header}",
+                list.join(", ")
+            )
+        }
+    };
+    source.comments.push(comment);
     None
 }
 

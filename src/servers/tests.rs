@@ -136,6 +136,35 @@ fn requests_in_two_logs_are_noted() {
     assert_eq!(messages(&both), (1, vec![]));
 }
 
+#[test]
+fn the_hosts_in_front_of_one_gunicorn_are_proposed() {
+    let conf = "accesslog = '/g.log'\n\
+                    access_log_format = '\"%(r)s\" %(s)s %(L)s %({x-request-id}i)s'\n";
+    let format = "log_format t '\"$request\" $status $upstream_response_time $request_id';";
+    let servers = "server { access_log /shop.log t; } server { access_log /blog.log t; }";
+    for (header, has_remark) in [
+        ("", true),
+        ("proxy_set_header X-Request-ID $request_id;", false),
+    ] {
+        let mut report = Report::default();
+        let nginx = format!(
+            "# configuration file /etc/nginx/nginx.conf:\nhttp {{ {format} {header} {servers} }}"
+        );
+        let dump = Dump::read(&nginx).unwrap();
+        let nginx = nginx::read(dump.main(), "/usr/share/nginx", &dump, &mut report);
+        let gunicorn = gunicorn::read("gunicorn.conf.py", conf.into(), &Nowhere, &mut report);
+        let draft = draft(Some(&nginx), Some(&gunicorn), &[], &mut report);
+        assert_passes(&draft);
+        assert!(
+            draft.toml.contains("# behind = [\"shop\", \"blog\"]"),
+            "{}",
+            draft.toml
+        );
+        let remark = "# proxy_set_header X-Request-ID $request_id;";
+        assert_eq!(draft.toml.contains(remark), has_remark, "{}", draft.toml);
+    }
+}
+
 /// Returns the comment on paths that nginx changes.
 fn rewrites(servers: &str) -> Vec<String> {
     let (draft, report) = drafted(&format!("http {{ {servers} }}"));

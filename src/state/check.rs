@@ -39,7 +39,7 @@ pub enum Inconsistency {
         /// Name that stands twice.
         name: String,
     },
-    /// Two links have one front source, or a request is of a source or an outcome that its link does not have.
+    /// A front source stands twice, or a request is of a source or an outcome that its link does not have.
     #[error("the requests behind source `{0}` do not go together")]
     Link(String),
     /// The encoder refuses it.
@@ -55,9 +55,10 @@ pub(super) fn check(saved: &Saved) -> Result<(), Inconsistency> {
     }
     saved.sources.iter().try_for_each(check_source)?;
     let unsound = saved.links.iter().find(|link| !has_parts(link));
-    let fronts = saved.links.iter().map(|link| &link.front);
-    let front = unsound.map(|link| &link.front).or_else(|| repeated(fronts));
-    front.map_or(Ok(()), |front| Err(Inconsistency::Link(front.clone())))
+    let fronts: Vec<&str> = saved.links.iter().flat_map(SavedLink::fronts).collect();
+    let twice = repeated(&fronts).copied();
+    let front = unsound.map(|link| link.front.as_str()).or(twice);
+    front.map_or(Ok(()), |front| Err(Inconsistency::Link(front.to_owned())))
 }
 
 fn check_source(source: &SavedSource) -> Result<(), Inconsistency> {
@@ -106,13 +107,27 @@ fn go_together(family: &SavedFamily) -> bool {
 
 /// Returns whether the sources and outcomes of all requests exist.
 fn has_parts(link: &SavedLink) -> bool {
-    link.requests
-        .iter()
-        .all(|SavedRequest { side, .. }| match side {
-            SavedSide::Passed { reason, .. } => usize::from(*reason) < link.unreached.len(),
-            SavedSide::Worked { back, .. } => (*back as usize) < link.backs.len(),
-            SavedSide::Joined => true,
-        })
+    let others = &link.others;
+    let fronts = if others.fronts.is_empty() {
+        0
+    } else {
+        link.requests.len()
+    };
+    let reasons = |front: usize| match front.checked_sub(1) {
+        None => Some(link.unreached.len()),
+        Some(other) => Some(others.fronts.get(other)?.unreached.len()),
+    };
+    let has_part = |(at, SavedRequest { side, .. }): (usize, &SavedRequest)| {
+        let front = others.requests.get(at).map_or(0, |front| *front as usize);
+        match side {
+            SavedSide::Passed { reason, .. } => {
+                reasons(front).is_some_and(|reasons| usize::from(*reason) < reasons)
+            }
+            SavedSide::Worked { back, .. } => front == 0 && (*back as usize) < link.backs.len(),
+            SavedSide::Joined => front == 0,
+        }
+    };
+    others.requests.len() == fronts && link.requests.iter().enumerate().all(has_part)
 }
 
 /// Returns an item that stands twice.

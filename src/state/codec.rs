@@ -16,7 +16,7 @@ use super::host::Host;
 use super::section::{Kind, Section, Writer, read_sections};
 use super::unusable::{Damage, Unusable};
 use super::version::Version;
-use crate::model::{Saved, SavedLink, SavedSource};
+use crate::model::{Saved, SavedFronts, SavedLink, SavedSource};
 
 /// Section of what all sources share.
 const SHARED: Kind = *b"SHRD";
@@ -24,6 +24,9 @@ const SHARED: Kind = *b"SHRD";
 const SOURCE: Kind = *b"SRCE";
 /// A link between sources.
 const LINK: Kind = *b"LINK";
+/// The fronts of the link before it, if it has several.
+const FRONTS: Kind = *b"FRNT";
+
 /// A valid checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
@@ -70,6 +73,9 @@ pub fn encode(header: &Header, saved: &Saved, expected: usize) -> Result<Vec<u8>
     }
     for link in links {
         append(&mut writer, LINK, link)?;
+        if !link.others.fronts.is_empty() {
+            append(&mut writer, FRONTS, &link.others)?;
+        }
     }
     Ok(writer.finish())
 }
@@ -128,6 +134,7 @@ fn read_content(version: Version, sections: &[Section<'_>]) -> Result<Saved, Unu
     let mut shared = None;
     let mut sources: Vec<SavedSource> = Vec::new();
     let mut links: Vec<SavedLink> = Vec::new();
+    let mut before = None;
     for section in sections {
         match section.kind {
             SHARED if shared.is_none() && sources.is_empty() => {
@@ -137,10 +144,18 @@ fn read_content(version: Version, sections: &[Section<'_>]) -> Result<Saved, Unu
                 sources.push(decode(section, is_newer)?);
             }
             LINK if shared.is_some() => links.push(decode(section, is_newer)?),
-            SHARED | SOURCE | LINK => return Err(section.damaged()),
+            FRONTS if before == Some(LINK) => {
+                let others: SavedFronts = decode(section, is_newer)?;
+                match links.last_mut() {
+                    Some(link) if !others.fronts.is_empty() => link.others = others,
+                    _ => return Err(section.damaged()),
+                }
+            }
+            SHARED | SOURCE | LINK | FRONTS => return Err(section.damaged()),
             _ if is_newer => {}
             _ => return Err(section.damaged()),
         }
+        before = Some(section.kind);
     }
     let Some(Shared { key, is_behind }) = shared else {
         return Err(Damage::Content(SHARED).at(0));

@@ -118,8 +118,8 @@ pub struct Source {
     pub input: Vec<String>,
     /// Name of the pattern.
     pub pattern: String,
-    /// The source of the server in front.
-    pub behind: Option<String>,
+    /// The sources of the servers in front.
+    pub behind: Vec<String>,
     /// Lines since the counts began, as `httplog_exporter_lines_total`.
     pub lines: Lines,
     /// Rejected lines by reason.

@@ -165,7 +165,7 @@ fn traffic(history: &History) -> Traffic {
 }
 
 fn queues(history: &History, sources: &[Source]) -> Vec<Queue> {
-    let behind = sources.iter().filter(|source| source.behind.is_some());
+    let behind = sources.iter().filter(|source| !source.behind.is_empty());
     behind
         .filter_map(|source| {
             let hour = history.sources.get(&*source.name)?;

@@ -37,8 +37,8 @@ pub struct SourceSetup {
     pub input: Vec<String>,
     /// Name of the pattern.
     pub pattern: String,
-    /// The source of the server in front.
-    pub behind: Option<String>,
+    /// The sources of the servers in front.
+    pub behind: Vec<String>,
     /// Command that shows the reason why a line is rejected.
     pub explain: Option<String>,
     /// Arguments of `lines` that name the logs, as words of a shell; `None` if they cannot be read again.

@@ -10,7 +10,7 @@
 pub enum Metric {
     /// Always 1; the label is the version.
     BuildInfo,
-    /// Always 1; the labels are a source and the one in front of it.
+    /// Always 1; the labels are a source and one in front of it.
     SourceInfo,
     /// Events in which lines may have been lost, by source and reason.
     GapEvents,
@@ -120,7 +120,7 @@ impl Metric {
         match self {
             Self::BuildInfo => "Always 1; the label names the running version.",
             Self::SourceInfo => {
-                "Always 1; `behind` names the source of the server in front, empty without one."
+                "Always 1; `behind` names the source of a server in front, empty without one."
             }
             Self::GapEvents => "Times lines of a source may have been lost, by reason.",
             Self::GapBytes => {

@@ -158,9 +158,9 @@ impl Telemetry {
         }
     }
 
-    /// Sets the source in front of a source, if there is one.
-    pub fn set_front(&self, source: &str, front: Option<&str>) {
-        self.fronts.set(source, front);
+    /// Sets the sources in front of a source.
+    pub fn set_fronts(&self, source: &str, fronts: &[String]) {
+        self.fronts.set(source, fronts);
     }
 
     /// Removes the metrics of a source that was removed from the configuration.

@@ -61,7 +61,7 @@ fn every_metric_is_among_the_families() {
     let source = telemetry.source("nginx", &[TRUNCATED]);
     source.set_last_line(UNIX_EPOCH);
     source.set_urlconf(Some(true));
-    telemetry.set_front("nginx", None);
+    telemetry.set_fronts("nginx", &[]);
     telemetry.state().unwrap().set(Duration::from_secs(2), true);
     telemetry.config_loaded(UNIX_EPOCH);
     telemetry.web_config_loaded(Some(UNIX_EPOCH));
@@ -166,19 +166,22 @@ fn a_source_without_a_urlconf_has_no_series_for_it() {
 }
 
 #[test]
-fn a_source_has_one_front_at_a_time() {
+fn a_source_has_a_series_for_each_of_its_fronts() {
     let telemetry = telemetry();
     let check = |behind, expected| {
         let labels = [("source", "shop"), ("behind", behind)];
         assert_eq!(value(&telemetry, Metric::SourceInfo, &labels), expected);
     };
-    telemetry.set_front("shop", None);
+    telemetry.set_fronts("shop", &[]);
     check("", Some(1.0));
-    telemetry.set_front("shop", Some("nginx"));
+    telemetry.set_fronts("shop", &["nginx".into(), "edge".into()]);
     check("nginx", Some(1.0));
+    check("edge", Some(1.0));
     check("", None);
-    telemetry.forget_source("shop");
+    telemetry.set_fronts("shop", &["edge".into()]);
     check("nginx", None);
+    telemetry.forget_source("shop");
+    check("edge", None);
 }
 
 #[test]

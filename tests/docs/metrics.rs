@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use httplog_exporter::aggregate::Accounts;
 use httplog_exporter::diag::Report;
 use httplog_exporter::expose::encode_text;
-use httplog_exporter::join::{Limits, Link, Outcome, Reason};
+use httplog_exporter::join::{Limits, Link, Linked, Outcome, Reason};
 use httplog_exporter::label::{Budget, Method};
 use httplog_exporter::metric::{Counts, Initial, Metrics, Set};
 use httplog_exporter::model::{Batch, Families, Family, GenerationId, Micros, Position, Status};
@@ -107,7 +107,11 @@ fn joined() -> Vec<Family> {
         pending: 1,
         wait: Micros(1),
     };
-    let link = Link::new("x", &["y"], limits);
+    let between = Linked {
+        fronts: vec!["x"],
+        backs: vec!["y"],
+    };
+    let link = Link::new(&between, limits);
     let mut families = link.families();
     families.extend(link.outcomes());
     families
@@ -119,7 +123,7 @@ fn telemetry() -> Vec<Family> {
     let source = telemetry.source("x", &FILE_GAP_REASONS);
     source.set_last_line(UNIX_EPOCH);
     source.set_urlconf(Some(true));
-    telemetry.set_front("x", None);
+    telemetry.set_fronts("x", &[]);
     telemetry.config_loaded(UNIX_EPOCH);
     telemetry.web_config_loaded(Some(UNIX_EPOCH));
     telemetry.http_request("/", 200);

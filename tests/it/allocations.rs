@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use httplog_exporter::aggregate::Shard;
 use httplog_exporter::diag::{Report, Text};
-use httplog_exporter::join::{Limits, Link};
+use httplog_exporter::join::{Limits, Link, Linked};
 use httplog_exporter::label::Budget;
 use httplog_exporter::metric::{Metric, Metrics, Set};
 use httplog_exporter::model::{Batch, ExemplarId, Families, GenerationId, Micros, Position, Value};
@@ -182,7 +182,11 @@ fn lines_that_wait_for_others_take_bounded_memory() {
         pending: usize::try_from(PENDING).unwrap(),
         wait: Micros(1),
     };
-    let link = Arc::new(Link::new("web", &["app"], limits));
+    let between = Linked {
+        fronts: vec!["web"],
+        backs: vec!["app"],
+    };
+    let link = Arc::new(Link::new(&between, limits));
     let preset = Preset::find("nginx-django").unwrap();
     let example = preset.definition().unwrap().examples[0].line.clone();
     let id = "04c1004c5033391b5e5e4531d2925e00";

@@ -146,6 +146,15 @@ fn check_shows_which_source_is_behind_another() {
     let good = config(dir.path(), "");
     let said = check(&good).succeeded();
     assert!(said.contains(" as gunicorn-django, behind web\n"), "{said}");
+    let front = Source {
+        name: "edge",
+        pattern: "nginx-django",
+        log: &dir.path().join("edge.log"),
+    };
+    let both = good.replace("behind = 'web'", "behind = ['web', 'edge']") + &front.toml();
+    fs::write(dir.path().join("edge.log"), "").unwrap();
+    let said = check(&both).succeeded();
+    assert!(said.contains(", behind web, edge\n"), "{said}");
     let said = check(&good.replace("behind = 'web'", "behind = 'wep'")).failed(78);
     assert!(said.contains("did you mean `web`?"), "{said}");
 }
@@ -275,6 +284,81 @@ fn a_reload_keeps_waiting_lines_and_the_wait_ends() {
         assert!(!crate::support::get(&url).unwrap().contains("canary"));
     }
     assert!(!daemon.said().contains("canary"));
+}
+
+#[test]
+fn one_server_behind_two_virtual_hosts_is_joined_with_both_over_a_kill() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = |name: &str| dir.path().join(name);
+    fs::write(
+        log("shop.log"),
+        nginx("a", 200, "0.300") + &nginx("b", 404, "-"),
+    )
+    .unwrap();
+    fs::write(
+        log("blog.log"),
+        nginx("c", 200, "0.200") + &nginx("d", 502, "-"),
+    )
+    .unwrap();
+    fs::write(log("gunicorn.log"), gunicorn("a", "0.100000")).unwrap();
+    let source = |name, pattern, log: &str| {
+        let log = &dir.path().join(log);
+        Source { name, pattern, log }.toml()
+    };
+    let config = format!(
+        "{}\n{}{}{}behind = ['shop', 'blog']\n",
+        HEAD.replace("durability = \"none\"", "dir = 'state'"),
+        source("shop", "nginx-django", "shop.log"),
+        source("blog", "nginx-django", "blog.log"),
+        source("app", "gunicorn-django", "gunicorn.log"),
+    );
+    let reached = |daemon: &Daemon, expected: &[(&str, u32)]| {
+        until(|| {
+            let found = counted(&daemon.scrape());
+            let expected = expected.iter();
+            let expected: BTreeMap<String, f64> = expected
+                .map(|(name, count)| ((*name).to_owned(), f64::from(*count)))
+                .collect();
+            (found == expected)
+                .then_some(())
+                .ok_or(format!("{found:?}"))
+        });
+    };
+    let before = [
+        ("app joined", 1),
+        ("blog bad_gateway", 1),
+        ("blog pending", 1),
+        ("blog unreached", 1),
+        ("shop joined", 1),
+        ("shop local", 1),
+        ("shop unreached", 1),
+    ];
+    let daemon = Daemon::configured(dir.path(), &config);
+    reached(&daemon, &before);
+    let page = daemon.metrics();
+    for front in ["shop", "blog"] {
+        let info = format!("httplog_exporter_source_info{{behind=\"{front}\",source=\"app\"}} 1\n");
+        assert!(page.contains(&info), "{page}");
+    }
+    drop(daemon); // SIGKILL
+    let show = run(dir.path(), ["state", "show", "state"], "").succeeded();
+    assert!(
+        show.contains("blog, shop before app: 2 requests may be joined"),
+        "{show}"
+    );
+    let daemon = Daemon::configured(dir.path(), &config);
+    reached(&daemon, &before);
+    let mut back = append(&log("gunicorn.log"));
+    back.write_all(gunicorn("c", "0.150000").as_bytes())
+        .unwrap();
+    let mut after = before.map(|(name, count)| match name {
+        "app joined" => (name, 2),
+        "blog pending" => ("blog joined", 1),
+        _ => (name, count),
+    });
+    after.sort_unstable();
+    reached(&daemon, &after);
+    assert_eq!(queue(&daemon.scrape(), "app"), (2.0, 0.25));
 }
 
 #[test]

@@ -89,9 +89,10 @@ impl Check {
         for (source, initial) in config.sources.iter().zip(&initial) {
             let (name, pattern) = (&source.name, source.pattern.name());
             write!(out, "  {name}: {} as {pattern}", source.input)?;
-            match &source.behind {
-                Some(front) => writeln!(out, ", behind {front}")?,
-                None => writeln!(out)?,
+            if source.behind.is_empty() {
+                writeln!(out)?;
+            } else {
+                writeln!(out, ", behind {}", source.behind.join(", "))?;
             }
             let routes = most_routes(source, &resolvers);
             estimate(&mut out, source, routes, config.limits.series, initial)?;

@@ -127,14 +127,14 @@ impl Logs {
         let pattern = self.chosen(config.as_ref())?;
         let known = config.as_ref().filter(|_| pattern.is_none());
         let names = FormatNames::new(known.map_or(&[], |config| &config.sources));
-        let fronts = known.filter(|_| step.is_none());
-        let fronts = fronts
+        let linked = known.filter(|_| step.is_none());
+        let linked = linked
             .map(|config| names.joined(config))
             .unwrap_or_default();
         // The lines of the first log wait until the second one is read.
         let waiting = limits.join(Limits::PENDING_REQUESTS_IN_REPLAY);
         Ok(Session {
-            links: Links::default().reconfigure(fronts, waiting),
+            links: Links::default().reconfigure(&linked, waiting),
             sources: known.map_or_else(Vec::new, |config| config.sources.clone()),
             all_sources: (config.as_ref()).map_or_else(Vec::new, |config| config.sources.clone()),
             names,

@@ -75,9 +75,10 @@ fn write(
         writeln!(out, "{name}: the next start begins to count it")?;
     }
     for link in &saved.links {
-        let (front, backs) = (&link.front, link.backs.join(", "));
+        let (fronts, backs) = (link.fronts().collect::<Vec<_>>(), link.backs.join(", "));
+        let fronts = fronts.join(", ");
         let waiting = counted(link.requests.len(), "request");
-        writeln!(out, "{front} before {backs}: {waiting} may be joined")?;
+        writeln!(out, "{fronts} before {backs}: {waiting} may be joined")?;
     }
     Ok(())
 }
@@ -226,7 +227,7 @@ fn by_reason(counts: &[(String, u64)]) -> Value {
 
 fn link_json(link: &SavedLink) -> Value {
     json!({
-        "front": link.front,
+        "fronts": link.fronts().collect::<Vec<_>>(),
         "behind": link.backs,
         "waiting": link.requests.len(),
     })

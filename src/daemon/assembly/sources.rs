@@ -74,7 +74,7 @@ impl<F: Fs> Assembly<F> {
         }
         let budget = Budget::new(config.limits.series);
         let join_limits = config.limits.join(Limits::PENDING_REQUESTS);
-        let links = links.reconfigure(config.fronts(), join_limits);
+        let links = links.reconfigure(&config.linked(), join_limits);
         // What ends is closed first, so that another source can bind its address.
         self.finish(&mut works);
         for work in &works {
@@ -225,7 +225,7 @@ impl<F: Fs> Assembly<F> {
         let views = routes.and_then(|routes| Views::new(routes, now.unwrap_or_default()));
         let reasons = gap_reasons(&source.input);
         let telemetry = self.telemetry.source(&source.name, reasons);
-        (self.telemetry).set_front(&source.name, source.behind.as_deref());
+        (self.telemetry).set_fronts(&source.name, &source.behind);
         telemetry.resume_gaps(&gaps);
         telemetry.set_urlconf(views.is_some().then_some(true));
         let work = Work {

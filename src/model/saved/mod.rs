@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use files::SavedFiles;
-pub use link::{SavedLines, SavedLink, SavedRequest, SavedSide};
+pub use link::{SavedFront, SavedFronts, SavedLines, SavedLink, SavedRequest, SavedSide};
 
 /// The state of all sources, and what they share.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,12 +9,13 @@ use super::super::{
     Checkpoint, Damage, Durability, Header, Host, Inconsistency, Untrusted, Unusable, Version,
     Writer,
 };
-use super::{header, large, numbered, small};
-use crate::model::{Saved, SavedSource};
+use super::{header, large, numbered, small, two_fronts};
+use crate::model::{Saved, SavedFronts, SavedSource};
 
 const SHARED: &[u8; 4] = b"SHRD";
 const SOURCE: &[u8; 4] = b"SRCE";
 const LINK: &[u8; 4] = b"LINK";
+const FRONTS: &[u8; 4] = b"FRNT";
 
 fn read(bytes: &[u8]) -> Result<Checkpoint, Unusable> {
     Untrusted::parse(bytes)?.validate()
@@ -49,7 +50,7 @@ fn encoded(content: &impl Serialize) -> Vec<u8> {
 
 #[test]
 fn what_is_written_is_read() {
-    for saved in [Saved::default(), small(), large(100)] {
+    for saved in [Saved::default(), small(), large(100), two_fronts()] {
         let bytes = written(&saved);
         let checkpoint = read(&bytes).unwrap();
         assert_eq!(checkpoint.saved(), &saved);
@@ -224,6 +225,7 @@ fn sections_that_do_not_belong_there_are_refused() {
     let source = || (SOURCE, encoded(&source("a")));
     let shared = || (SHARED, key());
     let link = || (LINK, encoded(&small().links[0]));
+    let fronts = || (FRONTS, encoded(&two_fronts().links[0].others));
     for sections in [
         vec![],
         vec![source()],
@@ -231,6 +233,9 @@ fn sections_that_do_not_belong_there_are_refused() {
         vec![shared(), shared()],
         vec![shared(), link(), source()],
         vec![link(), shared()],
+        vec![shared(), fronts()],
+        vec![shared(), link(), fronts(), fronts()],
+        vec![shared(), link(), (FRONTS, encoded(&SavedFronts::default()))],
         vec![shared(), (b"LATE", Vec::new())],
         vec![(SHARED, Vec::new())],
         vec![shared(), (SOURCE, Vec::new())],
@@ -238,6 +243,7 @@ fn sections_that_do_not_belong_there_are_refused() {
         read(&assembled(&header(1), &sections)).unwrap_err();
     }
     read(&assembled(&header(1), &[shared(), source(), link()])).unwrap();
+    read(&assembled(&header(1), &[shared(), link(), fronts()])).unwrap();
 }
 
 #[test]
@@ -279,7 +285,6 @@ fn a_content_that_contradicts_itself_is_neither_written_nor_read() {
         source_name: source_name(),
         family: family(),
     };
-    let link = || Inconsistency::Link(source_name());
     let name = |name: &str| Inconsistency::Name {
         source_name: source_name(),
         name: name.into(),
@@ -334,12 +339,6 @@ fn a_content_that_contradicts_itself_is_neither_written_nor_read() {
             name("/a/"),
         ),
         (
-            changed(&|saved| saved.links.push(saved.links[0].clone())),
-            link(),
-        ),
-        (changed(&|saved| saved.links[0].backs.clear()), link()),
-        (changed(&|saved| saved.links[0].unreached.clear()), link()),
-        (
             changed(&|saved| saved.sources[0].ledger.rejected.push(("format".into(), 1))),
             name("format"),
         ),
@@ -348,13 +347,53 @@ fn a_content_that_contradicts_itself_is_neither_written_nor_read() {
             name("empty"),
         ),
     ] {
-        assert_eq!(encode(&header(1), &saved, 0).unwrap_err(), error);
-        let mut sections = vec![(SHARED, key())];
-        sections.extend(saved.sources.iter().map(|it| (SOURCE, encoded(it))));
-        sections.extend(saved.links.iter().map(|it| (LINK, encoded(it))));
-        let read = read(&assembled(&header(1), &sections)).unwrap_err();
-        assert_eq!(read, Damage::Inconsistent(error).at(0));
+        refused(&saved, error);
     }
+}
+
+#[test]
+fn a_link_that_contradicts_itself_is_neither_written_nor_read() {
+    let changed = |change: &dyn Fn(&mut Saved)| {
+        let mut saved = small();
+        change(&mut saved);
+        saved
+    };
+    let other = |change: &dyn Fn(&mut SavedFronts)| {
+        let mut saved = two_fronts();
+        change(&mut saved.links[0].others);
+        saved
+    };
+    for saved in [
+        changed(&|saved| saved.links.push(saved.links[0].clone())),
+        changed(&|saved| saved.links[0].backs.clear()),
+        changed(&|saved| saved.links[0].unreached.clear()),
+        other(&|fronts| fronts.fronts[0].name = "nginx".into()),
+        other(&|fronts| fronts.fronts[0].unreached.clear()),
+        other(&|fronts| fronts.requests[0] = 2),
+        other(&|fronts| fronts.requests[1] = 1),
+        other(&|fronts| fronts.requests.truncate(2)),
+    ] {
+        refused(&saved, Inconsistency::Link("nginx".into()));
+    }
+    // No file has fronts of requests without fronts.
+    let mut saved = small();
+    saved.links[0].others.requests.push(0);
+    encode(&header(1), &saved, 0).unwrap_err();
+}
+
+/// Asserts that a content is neither written nor read.
+fn refused(saved: &Saved, error: Inconsistency) {
+    assert_eq!(encode(&header(1), saved, 0).unwrap_err(), error);
+    let mut sections = vec![(SHARED, key())];
+    sections.extend(saved.sources.iter().map(|it| (SOURCE, encoded(it))));
+    for link in &saved.links {
+        sections.push((LINK, encoded(link)));
+        if !link.others.fronts.is_empty() {
+            sections.push((FRONTS, encoded(&link.others)));
+        }
+    }
+    let read = read(&assembled(&header(1), &sections)).unwrap_err();
+    assert_eq!(read, Damage::Inconsistent(error).at(0));
 }
 
 #[test]

@@ -7,8 +7,8 @@ mod real;
 pub(crate) mod simulated;
 
 use crate::model::{
-    Saved, SavedFamily, SavedGap, SavedInput, SavedLedger, SavedLines, SavedLink, SavedRequest,
-    SavedRoutes, SavedSeries, SavedSide, SavedSource,
+    Saved, SavedFamily, SavedFront, SavedFronts, SavedGap, SavedInput, SavedLedger, SavedLines,
+    SavedLink, SavedRequest, SavedRoutes, SavedSeries, SavedSide, SavedSource,
 };
 
 use super::{Durability, Header, Host};
@@ -80,6 +80,7 @@ fn small() -> Saved {
         lines: vec![SavedLines { outcomes }, SavedLines::default()],
         unreached: vec![("status".into(), 5)],
         queues: vec![vec![1, 2, 3]],
+        others: SavedFronts::default(),
         requests: vec![
             request(
                 1,
@@ -114,6 +115,20 @@ fn small() -> Saved {
             source("syslog", SavedInput::Stream),
         ],
     }
+}
+
+/// Returns a content with a link that has two fronts.
+fn two_fronts() -> Saved {
+    let mut saved = small();
+    saved.links[0].others = SavedFronts {
+        fronts: vec![SavedFront {
+            name: "edge".into(),
+            lines: SavedLines::default(),
+            unreached: vec![("timeout".into(), 6)],
+        }],
+        requests: vec![1, 0, 0],
+    };
+    saved
 }
 
 /// Returns a content of one source with this many histogram series of 15 numbers.
