@@ -1,10 +1,11 @@
 //! Prometheus metrics for a Django site, from the access logs nginx and gunicorn already write.
 //!
 //! The core ([`model`], [`diag`], [`pattern`], [`route`], [`label`], [`aggregate`], [`metric`],
-//! [`join`], [`expose`], [`pipeline`], [`servers`], [`status`], [`page`]) does no I/O, reads no clock and spawns no threads. The
+//! [`join`], [`expose`], [`pipeline`], [`servers`], [`status`], [`page`], [`compare`]) does no I/O, reads no clock and spawns no threads. The
 //! edges, behind the feature `daemon`, follow files, serve HTTP and notify systemd. See `ARCHITECTURE.md`.
 
 pub mod aggregate;
+pub mod compare;
 pub mod diag;
 pub mod expose;
 pub mod join;

@@ -6,6 +6,7 @@ mod allocator;
 mod backfill;
 mod check;
 mod client;
+mod compare;
 mod demo;
 mod exit;
 mod explain;
@@ -17,6 +18,7 @@ mod load;
 mod logs;
 mod output;
 mod overlap;
+mod paint;
 mod patterns;
 mod prefix;
 mod rejects;
@@ -27,6 +29,7 @@ mod state;
 mod status;
 mod stop;
 mod summary;
+mod table;
 mod tips;
 mod unrecognised;
 mod views;
@@ -87,6 +90,7 @@ enum Command {
     Replay(replay::Replay),
     Lines(lines::Lines),
     Status(status::Status),
+    Compare(compare::Compare),
     Backfill(backfill::Backfill),
     Check(check::Check),
     Explain(explain::Explain),
@@ -114,6 +118,7 @@ impl Cli {
             Command::Replay(replay) => replay.execute(),
             Command::Lines(lines) => lines.execute(),
             Command::Status(status) => status.execute(),
+            Command::Compare(compare) => compare.execute(),
             Command::Backfill(backfill) => backfill.execute(),
             Command::Check(check) => check.execute(),
             Command::Explain(explain) => explain.execute(),

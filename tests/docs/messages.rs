@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use httplog_exporter::compare::Class;
 use httplog_exporter::pattern::Reject;
 use httplog_exporter::pipeline::UNTIMED;
 use httplog_exporter::source::{FILE_GAP_REASONS, STREAM_GAP_REASONS};
@@ -14,7 +15,9 @@ use crate::markdown::{blocks_and_lines, files, root, rows, text};
 
 const TROUBLESHOOTING: &str = "docs/troubleshooting.md";
 /// Files and folders whose messages an operator reads: in the log, or when a start fails.
-const SPEAKERS: [&str; 10] = [
+const SPEAKERS: [&str; 12] = [
+    "src/compare/interval.rs",
+    "src/compare/page.rs",
     "src/daemon",
     "src/http/listener.rs",
     "src/http/server.rs",
@@ -74,6 +77,18 @@ fn every_trouble_and_every_reason_has_its_section() {
         .map(str::to_owned);
     let expected: BTreeSet<String> = troubles.into_iter().chain(reasons).collect();
     assert_eq!(codes(), expected);
+}
+
+#[test]
+fn every_class_of_a_comparison_has_its_row() {
+    let rows = rows("docs/compare.md").into_iter().map(|(name, _)| name);
+    let classes: BTreeSet<String> = Class::ALL.map(|class| class.name().to_owned()).into();
+    // Rows of the other tables are options and exit codes.
+    let listed: BTreeSet<String> = rows
+        .filter(|name| name != "class" && name.starts_with(|c: char| c.is_ascii_lowercase()))
+        .filter(|name| name != "option" && name != "exit code")
+        .collect();
+    assert_eq!(listed, classes);
 }
 
 #[test]

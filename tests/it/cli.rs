@@ -105,7 +105,7 @@ fn wrong_usage_is_64() {
     Usage: httplog-exporter [OPTIONS] <COMMAND>
 
     For more information, try '--help'.
-     = help: one of: run, demo, replay, lines, status, backfill, check, explain, patterns, routes, init, state, web
+     = help: one of: run, demo, replay, lines, status, compare, backfill, check, explain, patterns, routes, init, state, web
     ");
     assert_snapshot!(fails(&["run", "--config", "c", "access.log"], 64), @"
     error: the argument '--config <FILE>' cannot be used with '[LOG]...'

@@ -2,6 +2,7 @@
 //!
 //! Invariant: the site is run once; every test reads the results of that run.
 
+mod causes;
 mod exporter;
 mod request;
 mod table;
@@ -315,6 +316,7 @@ fn every_family_equals_django_prometheus_s_but_for_documented_differences() {
             .into_iter()
             .filter(|family| *family != request::BY_CHARSET || log.pattern == "typed")
             .collect();
+        causes::assert_found(&account, [&RUN.theirs, &ours], dir.path());
         let (table, faults) = account.compare(&cells(&RUN.theirs), &cells(&ours), &families);
         eprintln!("{}\n{table}\n{}", log.name, account.summary());
         assert_eq!(faults, [""; 0], "{}", log.name);

@@ -12,6 +12,9 @@ mod backfill;
 #[cfg(feature = "stack")]
 mod backfill_stack;
 mod cli;
+mod compare;
+#[cfg(feature = "stack")]
+mod compare_stack;
 mod counts;
 mod demo;
 #[cfg(feature = "stack")]

@@ -176,7 +176,7 @@ fn read_all(dir: &Path, names: &[&str]) -> Vec<u8> {
 }
 
 impl Site {
-    fn start(dir: &Path) -> Self {
+    pub fn start(dir: &Path) -> Self {
         Self::start_with(dir, &[])
     }
 
@@ -185,6 +185,11 @@ impl Site {
         let mut command = python("tests/stack/serve.py");
         command.arg(dir).args(settings);
         Self::launch(dir, command)
+    }
+
+    /// Starts with so many workers, each of which counts for itself.
+    pub fn start_with_workers(dir: &Path, settings: &str, workers: u32) -> Self {
+        Self::start_with(dir, &[settings, &workers.to_string()])
     }
 
     /// Starts with a single synchronous worker, so that concurrent requests queue.
@@ -220,8 +225,13 @@ impl Site {
     }
 
     fn drive(&self, seed: u64) -> Traffic {
+        self.drive_with(REQUESTS, seed)
+    }
+
+    /// Sends so many requests of `drive.py`.
+    pub fn drive_with(&self, requests: u64, seed: u64) -> Traffic {
         let mut driver = python("tests/stack/drive.py");
-        driver.args(["--requests", &REQUESTS.to_string()]);
+        driver.args(["--requests", &requests.to_string()]);
         self.send(driver, seed)
     }
 

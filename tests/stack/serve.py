@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Serves the site of `fixtures/site` with a real gunicorn behind a real nginx, on free ports of 127.0.0.1.
 
-    serve.py DIR [SETTINGS]
+    serve.py DIR [SETTINGS [WORKERS]]
 
 All files are written to DIR, the access logs to DIR/log: `access.log` (format nginx-django), `typed.log` (the same
 with the Content-Type), `timed.log`, `combined.log`, `gunicorn.log`. With SETTINGS, Django uses this settings module
-and a single process, which thus has all metrics; the site records how Django handled each request in
+and a single process, which thus has all metrics, or WORKERS, each with its own; the site records how Django handled each request in
 DIR/truth.jsonl. Prints `ready PORT` with nginx's port once requests are served, and serves until its standard input
 ends. Then both servers finish their requests and stop, so the logs are complete when this program ends. Needs nginx
 and the Python of the tests' virtual environment, which `tests/run` creates.
@@ -25,9 +25,9 @@ DEADLINE_S = 30
 
 
 def main():
-    if len(sys.argv) not in (2, 3):
+    if len(sys.argv) not in (2, 3, 4):
         sys.exit(__doc__)
-    settings = sys.argv[2] if len(sys.argv) == 3 else None
+    settings, workers = [*sys.argv[2:], None, None][:2]
     where = pathlib.Path(sys.argv[1]).resolve()
     for needed in ("log", "tmp", "prometheus"):
         (where / needed).mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ def main():
     port, backend_port = free_ports(2)
     with contextlib.ExitStack() as servers:
         gunicorn = servers.enter_context(
-            server("gunicorn", gunicorn_command(where, backend_port, settings), where, signal.SIGTERM, settings)
+            server("gunicorn", gunicorn_command(where, backend_port, settings and (workers or "1")), where, signal.SIGTERM, settings)
         )
         wait_for(gunicorn, backend_port, where)
         nginx = servers.enter_context(
@@ -56,7 +56,7 @@ def free_ports(count):
         return [one.getsockname()[1] for one in sockets]
 
 
-def gunicorn_command(where, port, settings):
+def gunicorn_command(where, port, workers):
     return [
         *(sys.executable, "-m", "gunicorn"),
         *("--config", ROOT / "fixtures/stack/gunicorn.conf.py"),
@@ -64,7 +64,7 @@ def gunicorn_command(where, port, settings):
         *("--bind", f"unix:{where}/gunicorn.sock", "--bind", f"127.0.0.1:{port}"),
         *("--access-logfile", where / "log/gunicorn.log"),
         *("--error-logfile", where / "gunicorn-error.log"),
-        *(("--workers", "1") if settings else ()),
+        *(("--workers", workers) if workers else ()),
     ]
 
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rustls::CertificateError;
 
 use super::target::{Endpoint, Target};
+use crate::cli::exit::{Exit, Failure};
 
 /// The reason for which a response is missing.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +52,12 @@ pub(crate) enum ClientError {
 }
 
 impl ClientError {
+    /// Returns the failure of a command, with the remedy.
+    pub(crate) fn into_failure(self) -> Failure {
+        let remedy = self.remedy();
+        Failure::new(Exit::Io, self).help_if_known(remedy)
+    }
+
     /// Returns the remedy.
     pub(crate) fn remedy(&self) -> Option<String> {
         match self {

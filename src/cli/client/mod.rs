@@ -33,7 +33,7 @@ use super::exit::Failure;
 
 pub(super) use error::ClientError;
 pub(super) use options::ClientOptions;
-pub(super) use target::Target;
+pub(super) use target::{Target, TargetError};
 
 use target::Endpoint;
 

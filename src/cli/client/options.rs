@@ -40,6 +40,11 @@ impl ClientOptions {
         Client::new(credentials.transpose()?, self.ca.clone())
     }
 
+    /// Creates a client that trusts the same certificates, and has no password.
+    pub(crate) fn anonymous(&self) -> Result<Client, Failure> {
+        Client::new(None, self.ca.clone())
+    }
+
     /// Returns whether requests have a password.
     pub(crate) fn has_password(&self) -> bool {
         self.user.is_some()

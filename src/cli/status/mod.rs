@@ -2,8 +2,6 @@
 //!
 //! Invariant: what is shown is what the exporter serves at [`PATH`]; nothing is computed from files of this machine.
 
-mod paint;
-mod table;
 mod view;
 
 use std::io::{self, IsTerminal as _, Write};
@@ -16,13 +14,13 @@ use rustix::termios::tcgetwinsize;
 
 use super::client::{Client, ClientError, ClientOptions, Response, Target};
 use super::exit::{Exit, Failure};
+use super::paint::Paint;
 use super::stop::{Stop, until_stopped};
 use crate::config;
 use crate::http::Address;
 use crate::status::{Status as Document, VERSION, Verdict};
 use crate::text_file::{Accept, read_file};
 
-use paint::Paint;
 use view::push_status;
 
 /// Path of the status.
@@ -146,14 +144,7 @@ impl Status {
 
     fn fetch(&self, client: &Client, target: &Target) -> Result<Received, Failure> {
         let response = client.get(target, "application/json");
-        let response = response.map_err(|error: ClientError| {
-            let remedy = error.remedy();
-            let failure = Failure::new(Exit::Io, error);
-            match remedy {
-                Some(remedy) => failure.help(remedy),
-                None => failure,
-            }
-        })?;
+        let response = response.map_err(ClientError::into_failure)?;
         if response.status != StatusCode::OK {
             return Err(self.refused(target, &response));
         }
@@ -226,7 +217,7 @@ fn received(target: &Target, response: Response) -> Result<Received, Failure> {
 }
 
 /// Returns the exporter of this machine.
-fn local() -> Target {
+pub(super) fn local() -> Target {
     let listen = read_file(Path::new(config::DEFAULT_PATH), Accept::Regular);
     let listen = listen.ok().and_then(|text| first_listen(&text));
     let target = listen.as_ref().and_then(Target::listening);

@@ -2,9 +2,9 @@
 //!
 //! Invariant: every number and every text is one of the document.
 
-use super::paint::{Paint, Style};
-use super::table::{Alignment, Table, visible};
+use crate::cli::paint::{Paint, Style};
 use crate::cli::summary::{grouped, grouped_count};
+use crate::cli::table::{Alignment, Table, visible};
 use crate::model::counted;
 use crate::status::{
     Configuration, Quantiles, Queue, Route, Severity, Source, SourceState, Status, Traffic,

@@ -165,6 +165,14 @@ impl Account {
             .contains_key(&(family.to_owned(), labels.clone()))
     }
 
+    /// Returns how many requests count differently in a family, by the causes that begin so.
+    pub fn total(&self, family: &str, causes: &[&str]) -> u64 {
+        let own = self.causes.iter().filter(|((name, _), _)| name == family);
+        let own = own.flat_map(|(_, causes)| causes);
+        let meant = own.filter(|(cause, _)| causes.iter().any(|begin| cause.starts_with(begin)));
+        meant.map(|(_, count)| count).sum()
+    }
+
     /// Lists the differing requests by family and cause.
     pub fn summary(&self) -> String {
         let mut totals: BTreeMap<(&str, &str), u64> = BTreeMap::new();
