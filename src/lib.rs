@@ -22,6 +22,8 @@ pub mod status;
 #[cfg(feature = "daemon")]
 pub mod cli;
 #[cfg(feature = "daemon")]
+pub mod client;
+#[cfg(feature = "daemon")]
 pub mod clock;
 #[cfg(feature = "daemon")]
 pub mod config;
@@ -29,6 +31,8 @@ pub mod config;
 pub mod daemon;
 #[cfg(feature = "daemon")]
 pub mod http;
+#[cfg(feature = "daemon")]
+pub mod nginx_status;
 #[cfg(feature = "daemon")]
 pub mod source;
 #[cfg(feature = "daemon")]

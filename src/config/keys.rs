@@ -3,7 +3,7 @@
 use crate::diag::Home;
 
 /// Every table of a configuration, and its keys.
-pub(super) const TABLES: [Home; 9] = [
+pub(super) const TABLES: [Home; 10] = [
     (
         "[[source]]",
         &[
@@ -84,6 +84,7 @@ pub(super) const TABLES: [Home; 9] = [
         ],
     ),
     ("[label.NAME]", &["field", "map", "values"]),
+    ("[[nginx_status]]", &["url"]),
     (
         "[pattern.NAME]",
         &[

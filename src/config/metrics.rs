@@ -12,6 +12,7 @@ use crate::join;
 use crate::label::{Hosts, Label, OwnLabel};
 use crate::metric::{Counts, Initial, Metric, Metrics, Set, read, read_labels};
 use crate::model::ExemplarId;
+use crate::nginx_status;
 
 /// Metrics selected by a configuration.
 pub(super) struct Selection {
@@ -242,6 +243,8 @@ fn check_names(custom: &[Spot<Metric>], report: &mut Report) {
         .iter()
         .flat_map(|name| ["", "_bucket", "_sum", "_count"].map(|end| format!("{name}{end}")));
     taken.extend(joined.map(|name| (name, "a metric of linked sources".to_owned())));
+    let stub = nginx_status::series_names();
+    taken.extend(stub.map(|name| (name, "a metric of nginx's stub status".to_owned())));
     for metric in custom {
         let names = series_names(&metric.value);
         if let Some(name) = names.iter().find(|name| taken.contains_key(*name)) {

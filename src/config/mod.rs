@@ -12,6 +12,7 @@ mod labels;
 mod limits;
 mod load;
 mod metrics;
+mod nginx_status;
 mod paths;
 mod patterns;
 mod read;

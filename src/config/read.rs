@@ -14,15 +14,17 @@ use super::keys::TABLES;
 use super::labels::Labels;
 use super::limits::Limits;
 use super::metrics::Selection;
+use super::nginx_status;
 use super::patterns::{self, CompiledPresets, Patterns};
 use super::routes::{Resolvers, Routes};
 use super::source::{Definitions, RoutesByName, Source, Taken};
 use super::state::State;
 use super::web::Web;
-use crate::diag::{Document, Fault, Report, Section, Text};
+use crate::diag::{Document, Fault, Report, Section, Spot, Text};
 use crate::http::Address;
 use crate::join::Linked;
 use crate::metric::Metrics;
+use crate::nginx_status::StubAddress;
 use crate::pattern::Pattern;
 
 /// A configuration that can be run.
@@ -40,6 +42,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// True if OpenMetrics shows the time at which each series was created.
     pub shows_created: bool,
+    /// nginx's stub status pages.
+    pub nginx_status: Vec<Spot<StubAddress>>,
     /// Custom patterns by name, used or not.
     pub patterns: BTreeMap<String, Arc<Pattern>>,
     /// Routes by name, used or not.
@@ -58,6 +62,7 @@ impl Config {
             limits: Limits::default(),
             metrics: Metrics::default(),
             shows_created: false,
+            nginx_status: Vec::new(),
             patterns: BTreeMap::new(),
             routes: BTreeMap::new(),
             warnings: Vec::new(),
@@ -150,6 +155,7 @@ impl Config {
                 "add one:\n[[source]]\nname = \"nginx\"\npaths = [\"/var/log/nginx/access.log\"]\npattern = \"nginx-combined\"",
             ));
         }
+        let nginx_status = nginx_status::read(&mut root, report);
         let limits = read_limits(&mut root, report);
         root.finish(report);
         (!report.has_errors()).then(|| Self {
@@ -159,6 +165,7 @@ impl Config {
             limits,
             metrics: metrics.of_source(None, &FamilyOptions::default()),
             shows_created: metrics.shows_created(),
+            nginx_status,
             patterns: good(patterns),
             routes: good(routes),
             warnings: report.lines(),

@@ -85,6 +85,8 @@ impl Assembly {
         let narrowed = NarrowedPatterns::default();
         let (works, links) =
             self.make_sources(config, resolvers, works, links, saved, &narrowed)?;
+        let pages = config.nginx_status.iter().map(|page| &page.value);
+        self.shards.nginx().configure(pages);
         if let Some(overview) = &self.overview {
             overview.configure(config);
         }

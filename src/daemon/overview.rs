@@ -125,6 +125,13 @@ impl Overview {
                 .collect(),
             reload_refusal: lock(&self.refusal).clone(),
             commit_failure: self.shards.commit_failure(),
+            nginx_down: self
+                .shards
+                .nginx()
+                .down()
+                .into_iter()
+                .map(|down| (down.address, down.reason))
+                .collect(),
         }
     }
 }

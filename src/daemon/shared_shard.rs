@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::expose::Options;
 use crate::join::Links;
 use crate::model::{Exemplar, Families};
+use crate::nginx_status::{Poller, StubEvent};
 use crate::telemetry::Telemetry;
 
 /// Counts of one source.
@@ -35,6 +36,8 @@ pub struct Shards {
     access: AccessTable,
     telemetry: Arc<Telemetry>,
     clock: Arc<dyn Clock>,
+    /// nginx's stub status pages.
+    nginx: Poller,
     /// Present if what is served was committed before.
     commits: OnceLock<Arc<Commits>>,
     /// True if OpenMetrics shows the time at which each series was created.
@@ -98,6 +101,7 @@ impl Shards {
             access: AccessTable::default(),
             telemetry,
             clock,
+            nginx: Poller::default(),
             commits: OnceLock::new(),
             shows_created: AtomicBool::new(false),
             has_exemplars: AtomicBool::new(false),
@@ -135,6 +139,11 @@ impl Shards {
     /// Returns the state of each source's input, which the main loop keeps.
     pub(super) fn access(&self) -> &AccessTable {
         &self.access
+    }
+
+    /// Returns nginx's stub status pages, which are requested for each scrape.
+    pub(super) fn nginx(&self) -> &Poller {
+        &self.nginx
     }
 
     /// Returns the threads that work on the sources.
@@ -215,13 +224,25 @@ impl Shards {
 }
 
 impl Shards {
-    /// Returns all metrics: those of the lines as of the last commit, if counts are kept, after one was asked for.
+    /// Returns all metrics: those of the lines as of the last commit, if counts are kept, after one was asked for; those of nginx's
+    /// stub status as of now.
     pub(super) fn families(&self) -> Families {
+        let poll = self.nginx.begin();
         match self.commits.get() {
             Some(commits) => commits.commit(),
             None => poll_now(&self.threads(), FRESHEN_LIMIT),
         }
-        self.served()
+        let Some(poll) = poll else {
+            return self.served();
+        };
+        let (nginx, events) = poll.finish();
+        for event in events {
+            match event {
+                StubEvent::Down { .. } => tracing::warn!("{event}"),
+                StubEvent::Up { .. } => tracing::info!("{event}"),
+            }
+        }
+        self.served().joined(&Families::new(nginx))
     }
 
     /// Returns all metrics as they are, without reading logs first.

@@ -67,4 +67,6 @@ pub struct Circumstances {
     pub reload_refusal: Option<String>,
     /// Reason why the last commit failed; `None` if it did not.
     pub commit_failure: Option<String>,
+    /// Address of each of nginx's stub status pages that had no numbers at the last scrape, and the reason.
+    pub nginx_down: Vec<(String, String)>,
 }

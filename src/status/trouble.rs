@@ -155,6 +155,8 @@ fn of_exporter<'s>(
         None if setup.file.is_some() => found.push(Found::NotKept),
         _ => {}
     }
+    let down = circumstances.nginx_down.iter();
+    found.extend(down.map(|(address, reason)| Found::NginxDown { address, reason }));
     if gauge("httplog_exporter_config_last_reload_successful") == Some(0.0) {
         found.push(Found::ReloadRefused {
             reason: circumstances.reload_refusal.as_deref(),

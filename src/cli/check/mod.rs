@@ -1,6 +1,7 @@
 //! `check`: reports every fault of a configuration at once.
 
 mod files;
+mod nginx;
 mod sample;
 mod web;
 
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use files::check_files;
+use nginx::check_nginx;
 use web::check_web;
 
 use super::exit::Failure;
@@ -54,6 +56,7 @@ impl Check {
         let mut web = None;
         if let Some(config) = &checked.config {
             check_files(config, path, &mut checked.report);
+            check_nginx(config, &mut checked.report);
             let given = self.web_config.as_ref().or(config.web.config_file.as_ref());
             web = given.and_then(|path| {
                 let (path, open_health) = (path.clone(), config.web.open_health);
@@ -85,6 +88,9 @@ impl Check {
         writeln!(out)?;
         if let Some((path, summary)) = web {
             writeln!(out, "  {}: {summary}", path.display())?;
+        }
+        for page in &config.nginx_status {
+            writeln!(out, "  nginx's metrics: {}", page.value)?;
         }
         for (source, initial) in config.sources.iter().zip(&initial) {
             let (name, pattern) = (&source.name, source.pattern.name());

@@ -11,8 +11,8 @@ use clap::Args;
 use hyper::header::HeaderValue;
 
 use super::Client;
-use super::tls::SYSTEM_AUTHORITIES;
 use crate::cli::exit::{Exit, Failure};
+use crate::client::SYSTEM_AUTHORITIES;
 use crate::text_file::{Accept, read_file};
 
 /// Variable of the environment that holds the password.

@@ -8,7 +8,8 @@ use std::str::FromStr;
 
 use hyper::StatusCode;
 
-use crate::cli::client::{Client, Target, TargetError};
+use crate::cli::client::{Client, failure};
+use crate::client::{Target, TargetError};
 use crate::cli::exit::{Exit, Failure};
 use crate::compare::Side;
 use crate::text_file::{Accept, read_file};
@@ -59,7 +60,7 @@ impl Input {
             Self::Server(target) => target,
         };
         let response = client.get(target, FORMAT).map_err(|error| {
-            let failure = error.into_failure();
+            let failure = failure(error);
             match side {
                 Side::Ours => failure,
                 Side::Theirs => {

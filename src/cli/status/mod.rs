@@ -12,10 +12,11 @@ use clap::Args;
 use hyper::StatusCode;
 use rustix::termios::tcgetwinsize;
 
-use super::client::{Client, ClientError, ClientOptions, Response, Target};
+use super::client::{Client, ClientOptions, failure};
 use super::exit::{Exit, Failure};
 use super::paint::Paint;
 use super::stop::{Stop, until_stopped};
+use crate::client::{Response, Target};
 use crate::config;
 use crate::http::Address;
 use crate::status::{Status as Document, VERSION, Verdict};
@@ -144,7 +145,7 @@ impl Status {
 
     fn fetch(&self, client: &Client, target: &Target) -> Result<Received, Failure> {
         let response = client.get(target, "application/json");
-        let response = response.map_err(ClientError::into_failure)?;
+        let response = response.map_err(failure)?;
         if response.status != StatusCode::OK {
             return Err(self.refused(target, &response));
         }

@@ -130,6 +130,10 @@ pub(super) fn english(found: &Found<'_>) -> Text {
             format!("{used} of {limit} file descriptors are used"),
             "Raise LimitNOFILE= of the service, or follow fewer files.",
         ),
+        Found::NginxDown { address, .. } => text(
+            format!("nginx's {address} gives no metrics: nginx_up is 0"),
+            "Let nginx serve its stub status at this address to this machine, or correct the address; it is requested again by itself.",
+        ),
         Found::MessagesDropped { messages } => text(
             format!(
                 "{} of the exporter's log {} dropped in the last hour",

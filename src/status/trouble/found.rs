@@ -69,6 +69,10 @@ pub(super) enum Found<'s> {
         used: u64,
         limit: u64,
     },
+    NginxDown {
+        address: &'s str,
+        reason: &'s str,
+    },
     MessagesDropped {
         messages: u64,
     },
@@ -100,6 +104,7 @@ impl Found<'_> {
             Self::CertificateExpired => ("certificate_expired", Error),
             Self::CertificateExpires { .. } => ("certificate_expires", Warning),
             Self::FewDescriptors { .. } => ("few_descriptors", Warning),
+            Self::NginxDown { .. } => ("nginx_down", Warning),
             Self::MessagesDropped { .. } => ("messages_dropped", Notice),
             Self::ConfigurationWarning { .. } => ("configuration_warning", Notice),
         }
@@ -124,7 +129,9 @@ impl Found<'_> {
     /// Reason in the words of the system.
     pub(super) fn detail(&self) -> Option<&str> {
         match self {
-            Self::InputFailing { reason, .. } | Self::InputWaiting { reason, .. } => Some(reason),
+            Self::InputFailing { reason, .. }
+            | Self::InputWaiting { reason, .. }
+            | Self::NginxDown { reason, .. } => Some(reason),
             Self::NotDurable { reason } | Self::ReloadRefused { reason } => *reason,
             Self::ConfigurationWarning { text } => Some(text),
             _ => None,

@@ -131,6 +131,10 @@ pub(super) fn french(found: &Found<'_>) -> Text {
             format!("{used} descripteurs de fichier sur {limit} sont utilisés"),
             "Augmentez LimitNOFILE= du service, ou suivez moins de fichiers.",
         ),
+        Found::NginxDown { address, .. } => text(
+            format!("la page {address} de nginx ne donne aucune métrique : nginx_up vaut 0"),
+            "Faites servir par nginx sa page stub_status à cette adresse et à cette machine, ou corrigez l'adresse ; elle est redemandée automatiquement.",
+        ),
         Found::MessagesDropped { messages } => text(
             format!(
                 "{messages} {} pendant la dernière heure",

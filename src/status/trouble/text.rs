@@ -42,6 +42,7 @@ impl Found<'_> {
             | Self::InputWaiting { .. }
             | Self::ReloadRefused { .. }
             | Self::WebConfigRefused
+            | Self::NginxDown { .. }
             | Self::ConfigurationWarning { .. } => check(),
             Self::MostRejected { source, .. } => source.explain.clone(),
             Self::SomeRejected { source, .. } => {

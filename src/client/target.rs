@@ -13,27 +13,32 @@ use crate::http::Address;
 
 /// A server, and a path of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Target {
-    pub(super) endpoint: Endpoint,
+pub struct Target {
+    /// Socket of the server.
+    pub endpoint: Endpoint,
     /// Path and query.
     path: String,
 }
 
 /// The socket of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Endpoint {
+pub enum Endpoint {
+    /// A host and a port.
     Tcp {
         /// Name or address, an IPv6 address without brackets.
         host: String,
+        /// Port.
         port: u16,
+        /// True with TLS.
         is_encrypted: bool,
     },
+    /// A unix socket.
     Unix(PathBuf),
 }
 
 /// The reason for which a text does not name a server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum TargetError {
+pub enum TargetError {
     /// It is neither a URL nor an address.
     #[error(
         "`{0}` is not a URL; write for example `http://127.0.0.1:9914` or `unix:/run/httplog-exporter/metrics.sock`"
@@ -125,7 +130,7 @@ impl FromStr for Target {
 
 impl Target {
     /// Returns the server of an address to listen on, as this machine reaches it; `None` for those that systemd passes.
-    pub(crate) fn listening(address: &Address) -> Option<Self> {
+    pub fn listening(address: &Address) -> Option<Self> {
         let (host, port) = match address {
             Address::Ip(address) if address.ip().is_unspecified() => {
                 let loopback = if address.is_ipv6() {
@@ -157,13 +162,13 @@ impl Target {
     }
 
     /// Returns the path and query.
-    pub(crate) fn path(&self) -> &str {
+    pub fn path(&self) -> &str {
         &self.path
     }
 
     /// Requests another path of the same server.
     #[must_use]
-    pub(crate) fn with_path(self, path: impl Into<String>) -> Self {
+    pub fn with_path(self, path: impl Into<String>) -> Self {
         Self {
             path: path.into(),
             ..self
@@ -171,7 +176,7 @@ impl Target {
     }
 
     /// Returns whether the request goes to another machine without encryption.
-    pub(crate) fn is_exposed(&self) -> bool {
+    pub fn is_exposed(&self) -> bool {
         match &self.endpoint {
             Endpoint::Tcp {
                 host,
@@ -191,7 +196,7 @@ impl Target {
     }
 
     /// Returns the value of the header field Host.
-    pub(super) fn host_field(&self) -> String {
+    pub fn host_field(&self) -> String {
         match &self.endpoint {
             Endpoint::Tcp {
                 host,

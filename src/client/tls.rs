@@ -19,7 +19,7 @@ use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
 
 /// The authorities that Debian trusts.
-pub(super) const SYSTEM_AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
+pub const SYSTEM_AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// Trusts authorities, and certificates that were given themselves.
 #[derive(Debug)]
