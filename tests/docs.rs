@@ -77,6 +77,8 @@ fn all_keys() -> BTreeSet<String> {
         ),
         ("metrics", "[metrics]\n", SOURCE),
         ("metric", "[[metric]]\n", SOURCE),
+        ("capacity.NAME", "[capacity.x]\n", SOURCE),
+        ("nginx_status", "[[nginx_status]]\n", SOURCE),
         ("limits", "[limits]\n", SOURCE),
         (
             "label.NAME",

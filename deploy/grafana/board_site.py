@@ -3,7 +3,7 @@
 from panels import (
     BYTE_RATE, BYTES, CLIENT_ERROR, ERROR, FAILED, FAILED_BOUNDS, MEAN_BOUNDS, NUMBER, REQUESTS, SECONDS, SHARE, TAIL_BOUNDS,
     TARGET, Histogram, burn_rate, choice, firing, graph, heatmap, instance, job, queue_time, rate, ratio, stat, table, top, total,
-    unreached, variable,
+    unreached, utilisation, variable,
 )
 
 COUNTED = "httplog_requests_total"
@@ -102,6 +102,7 @@ def board(native):
                       "Mean number of requests in progress, by log: seconds of requests in a second. In gunicorn's log it is the number "
                       "of busy workers: once it reaches the number of workers, or of their threads, requests wait.",
                       [(everywhere.part("sum", "instance, source"), "{{source}} on {{instance}}")], NUMBER),
+                utilisation(),
                 queue_time(),
                 unreached(),
                 graph("Upstream retries", "Upstream attempts beyond the first, per second. Needs a format with upstream times.",

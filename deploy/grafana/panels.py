@@ -117,6 +117,17 @@ class Histogram:
         return [(self.quantile(of[name]) if name in of else self.mean(), name) for name in names]
 
 
+def utilisation():
+    """The share of gunicorn's workers that are busy. Sums of durations are classic series beside native ones, too."""
+    by = "instance, source"
+    busy, capacity = rate("httplog_request_duration_seconds_sum", TARGET, by), total(f"httplog_worker_capacity{{{TARGET}}}", by)
+    return graph(
+        "Worker utilisation",
+        "Share of the workers that handle requests: seconds of requests in a second, divided by workers × threads. Above 1, requests that "
+        "took longer than the range of the rate have ended. HttplogWorkersSaturated fires above 80 % for a minute. Needs [capacity].",
+        [(f"{busy} / on ({by}) {capacity}", "{{source}} on {{instance}}")], SHARE, limits=(0.8, 1), w=24)
+
+
 def queue_time():
     """The wait for a worker. Metrics of joined logs have no native histograms."""
     return graph(

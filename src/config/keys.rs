@@ -85,6 +85,7 @@ pub(super) const TABLES: [Home; 10] = [
     ),
     ("[label.NAME]", &["field", "map", "values"]),
     ("[[nginx_status]]", &["url"]),
+    ("[capacity.NAME]", &["threads", "workers"]),
     (
         "[pattern.NAME]",
         &[

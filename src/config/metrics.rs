@@ -14,6 +14,9 @@ use crate::metric::{Counts, Initial, Metric, Metrics, Set, read, read_labels};
 use crate::model::ExemplarId;
 use crate::nginx_status;
 
+/// The metric of `[capacity]`.
+const CAPACITY: &str = "httplog_worker_capacity";
+
 /// Metrics selected by a configuration.
 pub(super) struct Selection {
     /// Metrics of sources without `sets` and options of their own.
@@ -245,6 +248,7 @@ fn check_names(custom: &[Spot<Metric>], report: &mut Report) {
     taken.extend(joined.map(|name| (name, "a metric of linked sources".to_owned())));
     let stub = nginx_status::series_names();
     taken.extend(stub.map(|name| (name, "a metric of nginx's stub status".to_owned())));
+    taken.insert(CAPACITY.to_owned(), "the metric of `[capacity]`".to_owned());
     for metric in custom {
         let names = series_names(&metric.value);
         if let Some(name) = names.iter().find(|name| taken.contains_key(*name)) {

@@ -4,6 +4,7 @@
 
 mod agreement;
 mod behind;
+mod capacity;
 mod exemplars;
 mod families;
 mod input;

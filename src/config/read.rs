@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::agreement::agree;
 use super::behind;
+use super::capacity;
 use super::exemplars;
 use super::families::FamilyOptions;
 use super::keys::TABLES;
@@ -42,6 +43,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// True if OpenMetrics shows the time at which each series was created.
     pub shows_created: bool,
+    /// Requests that the workers of a source handle at once, by the source's name.
+    pub capacities: BTreeMap<String, u64>,
     /// nginx's stub status pages.
     pub nginx_status: Vec<Spot<StubAddress>>,
     /// Custom patterns by name, used or not.
@@ -62,6 +65,7 @@ impl Config {
             limits: Limits::default(),
             metrics: Metrics::default(),
             shows_created: false,
+            capacities: BTreeMap::new(),
             nginx_status: Vec::new(),
             patterns: BTreeMap::new(),
             routes: BTreeMap::new(),
@@ -155,6 +159,7 @@ impl Config {
                 "add one:\n[[source]]\nname = \"nginx\"\npaths = [\"/var/log/nginx/access.log\"]\npattern = \"nginx-combined\"",
             ));
         }
+        let capacities = capacity::read(&mut root, &taken.names, &sources, report);
         let nginx_status = nginx_status::read(&mut root, report);
         let limits = read_limits(&mut root, report);
         root.finish(report);
@@ -165,6 +170,7 @@ impl Config {
             limits,
             metrics: metrics.of_source(None, &FamilyOptions::default()),
             shows_created: metrics.shows_created(),
+            capacities,
             nginx_status,
             patterns: good(patterns),
             routes: good(routes),

@@ -87,6 +87,7 @@ impl Assembly {
             self.make_sources(config, resolvers, works, links, saved, &narrowed)?;
         let pages = config.nginx_status.iter().map(|page| &page.value);
         self.shards.nginx().configure(pages);
+        self.telemetry.set_capacities(&config.capacities);
         if let Some(overview) = &self.overview {
             overview.configure(config);
         }

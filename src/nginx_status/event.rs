@@ -11,23 +11,15 @@ use crate::client::{ClientError, Endpoint};
 /// The reason for which a page has no numbers.
 #[derive(Debug, thiserror::Error)]
 pub enum StubError {
-    /// There is no response, or one that is too long.
+    /// No response, or one that is too long.
     #[error(transparent)]
     Client(#[from] ClientError),
     /// The response is a refusal or a redirection.
-    #[error("{address} responds with {status}")]
-    Status {
-        /// The page.
-        address: StubAddress,
-        /// Status code.
-        status: StatusCode,
-    },
+    #[error("it responds with {0}")]
+    Status(StatusCode),
     /// The response is another document.
-    #[error("{address} is not a stub status page")]
-    Other {
-        /// The page.
-        address: StubAddress,
-    },
+    #[error("it is not a stub status page")]
+    Other,
 }
 
 /// A change of a page's state.
@@ -79,10 +71,10 @@ impl StubError {
             Self::Client(ClientError::Late { .. }) => {
                 "look for an overloaded machine, or a firewall; serve the page on this machine"
             }
-            Self::Status { status, .. } if *status == StatusCode::FORBIDDEN => {
+            Self::Status(status) if *status == StatusCode::FORBIDDEN => {
                 "admit the exporter in the location of the page: allow 127.0.0.1;"
             }
-            Self::Status { status, .. } if status.is_redirection() => {
+            Self::Status(status) if status.is_redirection() => {
                 "name the address that the page has without a redirection, such as a server of its own on 127.0.0.1"
             }
             _ => "name a location of nginx that has `stub_status;`",

@@ -79,7 +79,7 @@ pub fn series_names() -> impl Iterator<Item = String> {
 }
 
 /// Returns the families of pages. As in nginx-prometheus-exporter, only several pages have the label `addr`.
-pub(super) fn families(pages: &[(&StubAddress, Option<Stub>)]) -> Vec<Family> {
+pub fn families(pages: &[(&StubAddress, Option<Stub>)]) -> Vec<Family> {
     let labels = |address: &StubAddress| -> Labels {
         if pages.len() == 1 {
             return Vec::new();

@@ -11,6 +11,6 @@ mod stub;
 
 pub use address::{StubAddress, StubAddressError};
 pub use event::{StubError, StubEvent};
-pub use families::{FAMILIES, series_names};
+pub use families::{FAMILIES, families, series_names};
 pub use poller::{Poll, Poller, StubDown, try_all};
 pub use stub::Stub;

@@ -144,12 +144,10 @@ impl Page {
 
     async fn poll(&self) -> Outcome {
         let response = self.client.get(self.address.target(), "text/plain").await?;
-        let address = self.address.clone();
         if response.status != StatusCode::OK {
-            let status = response.status;
-            return Err(StubError::Status { address, status });
+            return Err(StubError::Status(response.status));
         }
-        Stub::parse(&response.body).ok_or(StubError::Other { address })
+        Stub::parse(&response.body).ok_or(StubError::Other)
     }
 
     /// Keeps the outcome of a request, and returns the change of the state.

@@ -76,6 +76,9 @@ pub(super) fn add(
         pattern: name,
         fields,
         behind: None,
+        capacity: gunicorn
+            .capacity()
+            .filter(|_| fields.contains(Field::Duration)),
         rewrites: Rewrites::default(),
         comments,
         is_live,

@@ -54,8 +54,9 @@ pub fn draft(
     if sources.is_empty() {
         return Draft::default();
     }
+    let stub = nginx.and_then(|nginx| nginx.stub.as_ref());
     Draft {
-        toml: render(from, &remarks, &sources, &patterns.custom),
+        toml: render(from, &remarks, &sources, &patterns.custom, stub),
         sources: sources.iter().filter(|source| source.is_live).count(),
     }
 }
@@ -110,6 +111,7 @@ fn source(name: String, log: &Log, resolved: Option<Resolved>, problem: Option<S
         pattern: resolved.name,
         fields: resolved.fields,
         behind: None,
+        capacity: None,
         rewrites: Rewrites::collect(&log.path_changes),
         comments,
         is_live,

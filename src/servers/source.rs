@@ -13,6 +13,8 @@ pub(super) struct Source {
     pub(super) fields: FieldSet,
     /// Name of the front source whose lines are joined with this source's.
     pub(super) behind: Option<String>,
+    /// Workers, and threads of each, that write the lines.
+    pub(super) capacity: Option<(u64, u64)>,
     /// Path changes between nginx and Django.
     pub(super) rewrites: Rewrites,
     /// Comments above the source.

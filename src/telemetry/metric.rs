@@ -12,6 +12,8 @@ pub enum Metric {
     BuildInfo,
     /// Always 1; the labels are a source and one in front of it.
     SourceInfo,
+    /// Requests that the workers of a source handle at once.
+    WorkerCapacity,
     /// Events in which lines may have been lost, by source and reason.
     GapEvents,
     /// Bounds on the bytes lost in such events, by source, reason and bound.
@@ -58,9 +60,10 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::BuildInfo,
         Self::SourceInfo,
+        Self::WorkerCapacity,
         Self::GapEvents,
         Self::GapBytes,
         Self::LagBytes,
@@ -89,6 +92,7 @@ impl Metric {
         match self {
             Self::BuildInfo => "httplog_exporter_build_info",
             Self::SourceInfo => "httplog_exporter_source_info",
+            Self::WorkerCapacity => "httplog_worker_capacity",
             Self::GapEvents => "httplog_exporter_gap_events_total",
             Self::GapBytes => "httplog_exporter_gap_bytes_total",
             Self::LagBytes => "httplog_exporter_lag_bytes",
@@ -122,6 +126,7 @@ impl Metric {
             Self::SourceInfo => {
                 "Always 1; `behind` names the source of a server in front, empty without one."
             }
+            Self::WorkerCapacity => "Requests that the workers of a source can handle at once.",
             Self::GapEvents => "Times lines of a source may have been lost, by reason.",
             Self::GapBytes => {
                 "Bytes that such gaps cost at least (min) or at most (max), for reasons that tell."
@@ -169,7 +174,8 @@ impl Metric {
             Self::SourceInfo => &["source", "behind"],
             Self::GapEvents => &["source", "reason"],
             Self::GapBytes => &["source", "reason", "bound"],
-            Self::LagBytes
+            Self::WorkerCapacity
+            | Self::LagBytes
             | Self::LagSeconds
             | Self::LastLineTimestamp
             | Self::FilesOpen

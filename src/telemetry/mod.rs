@@ -3,6 +3,7 @@
 //! Invariant: no name, label value or log field comes from a log line. The names of sources come from the
 //! configuration, all other text from this program.
 
+mod capacities;
 mod convert;
 mod fronts;
 mod gaps;
@@ -24,6 +25,7 @@ pub use metric::Metric;
 pub use state::StateTelemetry;
 
 use crate::model::{Bytes, Family, Gap, GapReason, Kind, Number, SavedGap, Series, Unit, Value};
+use capacities::Capacities;
 use convert::{unix_millis, unix_seconds};
 use fronts::Fronts;
 use gaps::SharedGaps;
@@ -44,6 +46,7 @@ pub struct Telemetry {
     /// Gaps of each source, by name.
     gaps: Mutex<BTreeMap<String, SharedGaps>>,
     fronts: Fronts,
+    capacities: Capacities,
     lag_bytes: GenericGaugeVec<AtomicI64>,
     lag_seconds: GenericGaugeVec<AtomicF64>,
     last_line: GenericGaugeVec<AtomicF64>,
@@ -92,6 +95,7 @@ impl Telemetry {
             started,
             gaps: Mutex::default(),
             fronts: Fronts::default(),
+            capacities: Capacities::default(),
             lag_bytes: gauges(&registry, Metric::LagBytes)?,
             lag_seconds: gauges(&registry, Metric::LagSeconds)?,
             last_line: gauges(&registry, Metric::LastLineTimestamp)?,
@@ -128,6 +132,7 @@ impl Telemetry {
         let mut families = convert::families(self.registry.gather(), self.started);
         families.push(dropped_messages(self.started));
         families.extend(self.fronts.family());
+        families.extend(self.capacities.family());
         families
     }
 
@@ -161,6 +166,11 @@ impl Telemetry {
     /// Sets the sources in front of a source.
     pub fn set_fronts(&self, source: &str, fronts: &[String]) {
         self.fronts.set(source, fronts);
+    }
+
+    /// Replaces the requests that the workers of sources handle at once, by the names of the sources.
+    pub fn set_capacities(&self, capacities: &BTreeMap<String, u64>) {
+        self.capacities.set(capacities.clone());
     }
 
     /// Removes the metrics of a source that was removed from the configuration.

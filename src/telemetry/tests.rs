@@ -50,7 +50,12 @@ fn names_are_distinct_and_prefixed_and_help_is_a_sentence() {
     let names: BTreeSet<_> = Metric::ALL.iter().map(|metric| metric.name()).collect();
     assert_eq!(names.len(), Metric::ALL.len());
     for metric in Metric::ALL {
-        assert!(metric.name().starts_with("httplog_exporter_"));
+        // A capacity is a fact of the site.
+        let prefix = match metric {
+            Metric::WorkerCapacity => "httplog_",
+            _ => "httplog_exporter_",
+        };
+        assert!(metric.name().starts_with(prefix));
         assert!(metric.help().ends_with('.'));
     }
 }
@@ -58,6 +63,7 @@ fn names_are_distinct_and_prefixed_and_help_is_a_sentence() {
 #[test]
 fn every_metric_is_among_the_families() {
     let telemetry = telemetry();
+    telemetry.set_capacities(&[("x".to_owned(), 10)].into());
     let source = telemetry.source("nginx", &[TRUNCATED]);
     source.set_last_line(UNIX_EPOCH);
     source.set_urlconf(Some(true));

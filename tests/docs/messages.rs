@@ -15,12 +15,13 @@ use crate::markdown::{blocks_and_lines, files, root, rows, text};
 
 const TROUBLESHOOTING: &str = "docs/troubleshooting.md";
 /// Files and folders whose messages an operator reads: in the log, or when a start fails.
-const SPEAKERS: [&str; 12] = [
+const SPEAKERS: [&str; 13] = [
     "src/compare/interval.rs",
     "src/compare/page.rs",
     "src/daemon",
     "src/http/listener.rs",
     "src/http/server.rs",
+    "src/nginx_status/event.rs",
     "src/source/file/event.rs",
     "src/source/file/fs.rs",
     "src/source/stream/event.rs",

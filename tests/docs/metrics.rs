@@ -11,6 +11,7 @@ use httplog_exporter::join::{Limits, Link, Linked, Outcome, Reason};
 use httplog_exporter::label::{Budget, Method};
 use httplog_exporter::metric::{Counts, Initial, Metrics, Set};
 use httplog_exporter::model::{Batch, Families, Family, GenerationId, Micros, Position, Status};
+use httplog_exporter::nginx_status::{self, Stub};
 use httplog_exporter::pattern::{Dialect, Pattern};
 use httplog_exporter::pipeline::{Pipeline, Settings};
 use httplog_exporter::route::{PathTemplate, Resolver, Router, Urlconf};
@@ -124,6 +125,7 @@ fn telemetry() -> Vec<Family> {
     source.set_last_line(UNIX_EPOCH);
     source.set_urlconf(Some(true));
     telemetry.set_fronts("x", &[]);
+    telemetry.set_capacities(&[("x".to_owned(), 1)].into());
     telemetry.config_loaded(UNIX_EPOCH);
     telemetry.web_config_loaded(Some(UNIX_EPOCH));
     telemetry.http_request("/", 200);
@@ -131,9 +133,18 @@ fn telemetry() -> Vec<Family> {
     [telemetry.families(), telemetry.gap_families()].concat()
 }
 
+/// Returns every family of nginx's stub status, of two pages.
+fn nginx() -> Vec<Family> {
+    let addresses = ["http://127.0.0.1/a", "http://127.0.0.1/b"];
+    let addresses = addresses.map(|address| address.parse().unwrap());
+    let [one, other] = &addresses;
+    nginx_status::families(&[(one, Some(Stub::default())), (other, None)])
+}
+
 #[test]
 fn every_family_is_documented_correctly() {
-    let families = shown(&Families::new([counted(), telemetry(), joined()].concat()));
+    let all = [counted(), telemetry(), joined(), nginx()].concat();
+    let families = shown(&Families::new(all));
     for metric in Metric::ALL {
         let family = families
             .get(metric.name())

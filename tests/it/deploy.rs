@@ -81,7 +81,7 @@ fn promtool_and_amtool_accept_every_configuration_shown() {
 
 #[test]
 fn every_alert_fires_when_it_should_and_only_then() {
-    let tests = RULES.into_iter().chain(["days"]);
+    let tests = RULES.into_iter().chain(["days", "saturation"]);
     let paths: Vec<_> = tests
         .map(|name| format!("deploy/prometheus/tests/{name}.yml"))
         .collect();

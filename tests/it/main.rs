@@ -48,6 +48,9 @@ mod many;
 mod native;
 #[cfg(feature = "stack")]
 mod nginx;
+mod nginx_status;
+#[cfg(feature = "stack")]
+mod nginx_status_stack;
 mod own_log;
 #[cfg(feature = "stack")]
 mod page_stack;

@@ -12,6 +12,9 @@ pub(super) struct Options {
     pub(super) config: Option<String>,
     pub(super) directory: Option<String>,
     pub(super) is_syslog: bool,
+    pub(super) workers: Option<String>,
+    pub(super) threads: Option<String>,
+    pub(super) worker_class: Option<String>,
     /// First option that configures logging elsewhere.
     pub(super) logging_config: Option<String>,
 }
@@ -138,7 +141,14 @@ fn options(words: &[String]) -> Options {
     while let Some(word) = words.next() {
         let (name, joined) = match word.split_once('=') {
             Some((name, value)) if name.starts_with("--") => (name, Some(value)),
-            _ if word.starts_with("-c") && word.len() > 2 => ("-c", Some(&word[2..])),
+            _ if word.len() > 2
+                && ["-c", "-w", "-k"]
+                    .iter()
+                    .any(|short| word.starts_with(short)) =>
+            {
+                let (name, value) = word.split_at(2);
+                (name, Some(value))
+            }
             _ => (word, None),
         };
         let mut value = || joined.or_else(|| words.next()).map(str::to_owned);
@@ -147,6 +157,9 @@ fn options(words: &[String]) -> Options {
             "--access-logformat" => options.format = value(),
             "-c" | "--config" => options.config = value(),
             "--chdir" => options.directory = value(),
+            "-w" | "--workers" => options.workers = value(),
+            "--threads" => options.threads = value(),
+            "-k" | "--worker-class" => options.worker_class = value(),
             "--log-syslog" => options.is_syslog = true,
             "--log-config" | "--log-config-json" | "--logger-class" => {
                 value();

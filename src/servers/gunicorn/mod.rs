@@ -19,6 +19,9 @@ use python::Value;
 /// gunicorn's default format (`gunicorn/config.py`, `AccessLogFormat`).
 pub(super) const FORMAT: &str = "%(h)s %(l)s %(u)s %(t)s \"%(r)s\" %(s)s %(b)s \"%(f)s\" \"%(a)s\"";
 
+/// Classes of workers that handle one request for each thread.
+const SYNCHRONOUS: [&str; 2] = ["sync", "gthread"];
+
 /// The value of a setting.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Setting {
@@ -46,6 +49,12 @@ pub struct Gunicorn {
     pub directory: Option<String>,
     /// `SCRIPT_NAME` of the environment: the prefix of the site, which its URLconf does not see.
     pub script_name: Option<(String, Place)>,
+    /// Number of workers; `None` if it is not a literal.
+    pub workers: Option<u64>,
+    /// Number of threads of each worker, if it is set; `Some(None)` if it is not a literal.
+    pub threads: Option<Option<u64>>,
+    /// True if the workers handle any number of requests at once, or are of a class that is not known.
+    pub is_asynchronous: bool,
     /// File name of the systemd unit that runs gunicorn.
     pub unit: Option<String>,
 }
@@ -92,6 +101,14 @@ fn place(text: &Arc<Text>, span: Range<usize>) -> Place {
 }
 
 impl Gunicorn {
+    /// Returns the workers and the threads of each, if both are known.
+    pub(super) fn capacity(&self) -> Option<(u64, u64)> {
+        let threads = self.threads.unwrap_or(Some(1))?;
+        let capacity = (self.workers?, threads);
+        let is_usual = |number: u64| (1..=10_000).contains(&number);
+        (!self.is_asynchronous && is_usual(capacity.0) && is_usual(capacity.1)).then_some(capacity)
+    }
+
     /// Returns a path, in the directory of gunicorn if that is known.
     pub(super) fn absolute(&self, path: &str) -> String {
         match &self.directory {
@@ -110,6 +127,15 @@ impl Gunicorn {
         }
         let config = first(|options| &options.config);
         self.file(config.as_deref(), at, files, report);
+        if let Some(workers) = first(|options| &options.workers) {
+            self.workers = workers.parse().ok();
+        }
+        if let Some(threads) = first(|options| &options.threads) {
+            self.threads = Some(threads.parse().ok());
+        }
+        if let Some(class) = first(|options| &options.worker_class) {
+            self.is_asynchronous = !SYNCHRONOUS.contains(&&*class);
+        }
         let setting = |text: String| {
             if text.contains('$') {
                 Setting::Dynamic(at.clone())
@@ -152,12 +178,19 @@ impl Gunicorn {
             let setting = |value: Value| match value {
                 Value::Text(text) if !text.is_empty() => Setting::Literal(text, at.clone()),
                 Value::Text(_) | Value::Nothing => Setting::Unset,
-                Value::Dynamic => Setting::Dynamic(at.clone()),
+                Value::Number(_) | Value::Dynamic => Setting::Dynamic(at.clone()),
             };
             let is_nothing = assignment.value == Value::Nothing;
             match &*assignment.name {
                 "accesslog" => self.access_log = setting(assignment.value),
                 "access_log_format" => self.format = setting(assignment.value),
+                "workers" => self.workers = number(&assignment.value),
+                "threads" => self.threads = Some(number(&assignment.value)),
+                "worker_class" => {
+                    let is_known =
+                        |class: &&str| assignment.value == Value::Text((*class).to_owned());
+                    self.is_asynchronous = !SYNCHRONOUS.iter().any(is_known);
+                }
                 "raw_env" => {
                     let text = at.text.content.get(at.span.clone()).unwrap_or_default();
                     if let Some(prefix) = script_name(text) {
@@ -178,6 +211,13 @@ impl Gunicorn {
                 _ => {}
             }
         }
+    }
+}
+
+fn number(value: &Value) -> Option<u64> {
+    match value {
+        Value::Number(number) => Some(*number),
+        _ => None,
     }
 }
 
@@ -263,6 +303,37 @@ mod tests {
             "dynamic:1",
             "unset",
         );
+    }
+
+    #[test]
+    fn a_capacity_is_that_of_literal_numbers() {
+        let check = |path: &str, content: &str, expected| {
+            let files = Dump::read("# configuration file /srv/g.py:\nworkers = 3\nthreads = 2\n");
+            let mut report = Report::default();
+            let found = read(path, content.to_owned(), &files.unwrap(), &mut report);
+            assert_eq!(found.capacity(), expected, "{content}");
+        };
+        check("g.py", "workers = 5\nthreads = 2\n", Some((5, 2)));
+        check(
+            "g.py",
+            "workers = 5\nworker_class = 'gthread'",
+            Some((5, 1)),
+        );
+        check("g.py", "workers = 2 * cpu_count() + 1\n", None);
+        check("g.py", "workers = 5\nthreads = int(x)\n", None);
+        check("g.py", "workers = 5\nworker_class = 'gevent'\n", None);
+        check("g.py", "workers = 0\n", None);
+        check("g.py", "workers = 99999999999999999999\n", None);
+        // The environment may have WEB_CONCURRENCY.
+        check("g.py", "threads = 2\n", None);
+        check("-", "gunicorn -c /srv/g.py x", Some((3, 2)));
+        check("-", "gunicorn -c /srv/g.py -w7 --threads=1 x", Some((7, 1)));
+        check(
+            "-",
+            "gunicorn -w 4 -k uvicorn.workers.UvicornWorker x",
+            None,
+        );
+        check("-", "gunicorn --workers $N x", None);
     }
 
     #[test]

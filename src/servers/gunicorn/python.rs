@@ -19,6 +19,7 @@ pub(super) struct Assignment {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Value {
     Text(String),
+    Number(u64),
     /// `None`, `False`.
     Nothing,
     /// An expression, or a value under a condition.
@@ -179,7 +180,7 @@ fn evaluate(tokens: &[(Token, Range<usize>)]) -> Value {
             Token::Name(name) if tokens.len() == 1 => {
                 return match &**name {
                     "None" | "False" => Value::Nothing,
-                    _ => Value::Dynamic,
+                    name => name.parse().map_or(Value::Dynamic, Value::Number),
                 };
             }
             _ => return Value::Dynamic,
@@ -229,6 +230,7 @@ mod tests {
             "a = b = True",
             &[("a", Value::Dynamic), ("b", Value::Dynamic)],
         );
+        check("a = 5 # c", &[("a", Value::Number(5))]);
         check("a = '''x\ny'''", &[("a", text("x\ny"))]);
         check("f(a=1)\n'doc = 1'\nimport a\n", &[]);
     }
@@ -242,7 +244,9 @@ mod tests {
             "'x' % y",
             "b'x'",
             "'x'.format()",
-            "1",
+            "1 + 1",
+            "-1",
+            "1.5",
             "('x',)",
             "'x' if y else 'z'",
         ] {

@@ -9,6 +9,7 @@ use super::access::{self, Access};
 use super::format::Format;
 use super::log::{Log, Nginx, Target};
 use super::path_change::{self, PathChange};
+use super::stub;
 use super::tree::Directive;
 use super::variables::Variables;
 use crate::diag::{Fault, Report};
@@ -40,11 +41,15 @@ pub(super) fn read(tree: &[Directive], prefix: &str, report: &mut Report) -> Ngi
     };
     let default = [access::compiled_in(COMPILED_IN)];
     let http = reader.level(&inside, &default);
-    let servers = inside.iter().filter(|found| found.name() == "server");
-    if servers.clone().next().is_none() {
+    let is_server = |found: &&Directive| found.name() == "server";
+    let servers: Vec<&Directive> = inside.into_iter().filter(is_server).collect();
+    if servers.is_empty() {
         reader.write(&http, &[], &[]);
     }
-    servers.for_each(|server| reader.server(server, &http));
+    for server in &servers {
+        reader.server(server, &http);
+    }
+    reader.nginx.stub = stub::find(&servers);
     reader.nginx.passes_request_id = tree.iter().any(passes_request_id);
     reader.nginx
 }

@@ -13,6 +13,17 @@ pub struct Nginx {
     pub unlogged: Vec<(String, Place)>,
     /// True if nginx passes `$request_id` on as `X-Request-ID`.
     pub passes_request_id: bool,
+    /// A location of stub status.
+    pub stub: Option<StubLocation>,
+}
+
+/// A location of stub status.
+#[derive(Clone, Debug)]
+pub struct StubLocation {
+    /// Address of the page on this machine, as `[[nginx_status]]` has it.
+    pub url: String,
+    /// Place of the location.
+    pub place: Place,
 }
 
 /// An access log.

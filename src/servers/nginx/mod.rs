@@ -8,6 +8,7 @@ mod levels;
 mod log;
 mod lua;
 mod path_change;
+mod stub;
 mod token;
 mod tree;
 mod variables;
@@ -16,7 +17,7 @@ use super::Files;
 use crate::diag::Report;
 
 pub use format::Format;
-pub use log::{Log, Nginx, Target};
+pub use log::{Log, Nginx, StubLocation, Target};
 pub use path_change::{Change, PathChange};
 pub use variables::Alias;
 
