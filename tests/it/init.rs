@@ -69,6 +69,27 @@ pub fn assert_passes(dir: &Path, toml: &str) {
 }
 
 #[test]
+fn the_capacity_of_gunicorn_is_that_of_its_literal_numbers() {
+    let dir = tempfile::tempdir().unwrap();
+    let format = fs::read_to_string(project("deploy/gunicorn/gunicorn.conf.py")).unwrap();
+    let draft = |numbers: &str| {
+        fs::write(dir.path().join("g.py"), format!("{format}{numbers}")).unwrap();
+        let draft = init(dir.path(), &["--gunicorn-config", "g.py"], "").succeeded();
+        assert_passes(dir.path(), &draft);
+        draft
+    };
+    let expected = "\n[capacity]\ngunicorn = { workers = 5, threads = 2 }\n";
+    assert!(draft("workers = 5\nthreads = 2\n").contains(expected));
+    for unknown in [
+        "",
+        "workers = cpu_count()\n",
+        "workers = 5\nworker_class = 'gevent'\n",
+    ] {
+        assert!(!draft(unknown).contains("capacity"), "{unknown}");
+    }
+}
+
+#[test]
 fn a_tree_of_files_equals_its_dump() {
     for name in FIXTURES {
         let dir = tempfile::tempdir().unwrap();
