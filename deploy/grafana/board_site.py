@@ -102,7 +102,7 @@ def board(native):
                       "Mean number of requests in progress, by log: seconds of requests in a second. In gunicorn's log it is the number "
                       "of busy workers: once it reaches the number of workers, or of their threads, requests wait.",
                       [(everywhere.part("sum", "instance, source"), "{{source}} on {{instance}}")], NUMBER),
-                utilisation(),
+                utilisation(everywhere),
                 queue_time(),
                 unreached(),
                 graph("Upstream retries", "Upstream attempts beyond the first, per second. Needs a format with upstream times.",

@@ -117,10 +117,10 @@ class Histogram:
         return [(self.quantile(of[name]) if name in of else self.mean(), name) for name in names]
 
 
-def utilisation():
-    """The share of gunicorn's workers that are busy. Sums of durations are classic series beside native ones, too."""
+def utilisation(durations):
+    """The share of gunicorn's workers that are busy, from the durations of all sources."""
     by = "instance, source"
-    busy, capacity = rate("httplog_request_duration_seconds_sum", TARGET, by), total(f"httplog_worker_capacity{{{TARGET}}}", by)
+    busy, capacity = durations.part("sum", by), total(f"httplog_worker_capacity{{{TARGET}}}", by)
     return graph(
         "Worker utilisation",
         "Share of the workers that handle requests: seconds of requests in a second, divided by workers × threads. Above 1, requests that "

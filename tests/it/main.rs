@@ -73,6 +73,8 @@ mod rewrite_stack;
 #[cfg(feature = "stack")]
 mod rotation;
 mod routes;
+#[cfg(feature = "stack")]
+mod saturation;
 mod scrape;
 #[cfg(feature = "stack")]
 mod servers;

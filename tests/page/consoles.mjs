@@ -19,8 +19,8 @@ const BEGINNING = { x: 0, y: 0, width: 1280, height: 1245 };
 /** Deadline of all graphs of a console, in milliseconds. */
 const DRAWING = 120_000;
 
-/** Panels of joined logs, which this past does not have. */
-const WITHOUT_DATA = ["Queue time", "Requests that never reached Django"];
+/** Panels of joined logs and of a capacity, which this past does not have. */
+const WITHOUT_DATA = ["Worker utilisation", "Queue time", "Requests that never reached Django"];
 
 const [chromium, pictures] = process.argv.slice(2);
 const { url, routes } = JSON.parse(readFileSync(0, "utf8"));

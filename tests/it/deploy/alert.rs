@@ -174,7 +174,7 @@ fn start_exporter(dir: &Path, site: &Site) -> Daemon {
     let source = |name, pattern, log| Source { name, pattern, log }.toml();
     let config = format!(
         "{HEAD}{NATIVE}{}sets = ['httplog', 'django']\nroutes = 'shop'\n{}behind = 'nginx'\n\
-         [routes.shop]\nurlconf = '{}'\n",
+         [capacity]\ngunicorn = {{ workers = 2, threads = 8 }}\n[routes.shop]\nurlconf = '{}'\n",
         source("nginx", "nginx-django", &access),
         source("gunicorn", "gunicorn-django", &gunicorn),
         urlconf.display(),
