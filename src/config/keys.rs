@@ -3,7 +3,7 @@
 use crate::diag::Home;
 
 /// Every table of a configuration, and its keys.
-pub(super) const TABLES: [Home; 10] = [
+pub(super) const TABLES: [Home; 11] = [
     (
         "[[source]]",
         &[
