@@ -6,6 +6,7 @@ mod mistyped;
 mod name;
 mod quoted;
 mod render;
+mod scalar;
 mod section;
 mod spot;
 mod suggestion;

@@ -12,6 +12,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::mistyped::{Expected, named, remedy};
+use super::scalar::{scalar, whole};
 use super::syntax::Broken;
 use super::{Fault, Place, Report, Spot, Text};
 
@@ -388,25 +389,6 @@ impl<'d> Section<'d> {
 
 fn string(value: &DeValue<'_>) -> Option<String> {
     value.as_str().map(str::to_owned)
-}
-
-/// Returns the text of a string, number or boolean.
-fn scalar(value: &DeValue<'_>) -> Option<String> {
-    match value {
-        DeValue::String(text) => Some(text.to_string()),
-        DeValue::Integer(integer) => Some(integer.as_str().replace('_', "")),
-        DeValue::Float(float) => Some(float.as_str().replace('_', "")),
-        DeValue::Boolean(boolean) => Some(boolean.to_string()),
-        DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => None,
-    }
-}
-
-/// Returns a whole number within bounds.
-fn whole(value: &DeValue<'_>, bounds: &RangeInclusive<u64>) -> Option<u64> {
-    let integer = value.as_integer()?;
-    let digits = integer.as_str().replace('_', "");
-    let number = u64::from_str_radix(&digits, integer.radix()).ok()?;
-    bounds.contains(&number).then_some(number)
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod secret;
 mod timeline;
 mod timestamp;
 mod units;
+mod upstream;
 pub(crate) mod vector;
 
 pub use batch::{Batch, GenerationId, Position};
@@ -25,7 +26,7 @@ pub use families::{Exemplar, Families, Family, Histogram, Kind, Labels, Number, 
 pub use gap::{Gap, GapBound, GapReason};
 pub use language::Language;
 pub use native::NativeHistogram;
-pub use record::{EXTRAS, Field, FieldSet, Record, UpstreamList};
+pub use record::{EXTRAS, Field, FieldSet, Record};
 pub use request_ids::{ExemplarId, RequestIds};
 pub use saved::{
     Saved, SavedFamily, SavedFiles, SavedFront, SavedFronts, SavedGap, SavedInput, SavedLedger,
@@ -35,3 +36,4 @@ pub use secret::SecretKey;
 pub use timeline::{Change, Course, Timeline, Track};
 pub use timestamp::Timestamp;
 pub use units::{Bytes, Micros, Status, Unit};
+pub use upstream::UpstreamList;

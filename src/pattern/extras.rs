@@ -218,8 +218,9 @@ mod tests {
 
     #[test]
     fn a_pattern_reads_a_bounded_number_of_values() {
-        let format: String = (0..=EXTRAS).map(|at| format!("$v{at} ")).collect();
-        let pattern = Pattern::compile("test", Dialect::Nginx, &(format + "$status")).unwrap();
+        let variables: Vec<String> = (0..=EXTRAS).map(|at| format!("$v{at}")).collect();
+        let format = variables.join(" ") + " $status";
+        let pattern = Pattern::compile("test", Dialect::Nginx, &format).unwrap();
         let names: Vec<Arc<str>> = (0..=EXTRAS).map(|at| format!("v{at}").into()).collect();
         assert!(pattern.clone().reading(&names[..EXTRAS]).is_ok());
         let complaint = pattern.reading(&names).unwrap_err();

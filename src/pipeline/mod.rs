@@ -7,12 +7,14 @@ mod examples;
 mod initial;
 mod joined;
 mod names;
+mod own;
 mod read_wide;
 mod rejects;
 mod replica;
 mod saved;
 mod settings;
 mod targets;
+mod values;
 mod watch;
 mod wide;
 
@@ -21,11 +23,11 @@ use std::sync::Arc;
 
 use memchr::memchr;
 
-use crate::aggregate::{Definition, Key, Ledger, Measure, Row, Shard, Values};
+use crate::aggregate::{Definition, Key, Ledger, Row, Shard};
 use crate::join::{End, Tap};
 use crate::label::{self, Budget, Method};
 use crate::metric::MetricPlan;
-use crate::model::{Batch, Field, FieldSet, Record, Timestamp, UpstreamList};
+use crate::model::{Batch, Field, FieldSet, Record, Timestamp};
 use crate::pattern::{Ahead, Pattern, Reject, Scratch, Sets, TargetForm};
 use crate::route::{Resolver, RouteId, Router};
 
@@ -38,7 +40,7 @@ pub use watch::{CountedLine, Watch};
 
 use deferred::Deferred;
 use names::{KeyNames, Layout, METHOD, ROUTE, STATUS};
-use read_wide::OwnReader;
+use own::OwnReader;
 use wide::{has_wide_key, has_wide_values};
 
 /// Rule by which empty lines are skipped.
@@ -312,30 +314,7 @@ impl Pipeline {
         let mut key = METHOD.pack(method as u8)
             | STATUS.pack(label::status(record.status).unwrap_or(0))
             | ROUTE.pack(route.0);
-        let upstream = record
-            .upstream_durations
-            .map(UpstreamList::last_and_retries);
-        let mut values = Values::default()
-            .with(
-                Measure::Duration,
-                record.duration.map(|duration| duration.0),
-            )
-            .with(
-                Measure::UpstreamDuration,
-                upstream.and_then(|(last, _)| last).map(|last| last.0),
-            )
-            .with(
-                Measure::UpstreamRetries,
-                upstream.map(|(_, retries)| retries),
-            )
-            .with(
-                Measure::ResponseBytes,
-                record.response_bytes.map(|bytes| bytes.0),
-            )
-            .with(
-                Measure::RequestBytes,
-                record.request_bytes.map(|bytes| bytes.0),
-            );
+        let mut values = values::common(record);
         if self.is_wide {
             if !self.own.is_empty() {
                 key |= self.own_key(record);
@@ -344,7 +323,7 @@ impl Pipeline {
                 key |= self.wide_key(record);
             }
             if self.has_wide_values {
-                values = Self::wide_values(record, values);
+                values = values::rare(record, values);
             }
         }
         let key = Key(key & self.mask);

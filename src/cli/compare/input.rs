@@ -9,8 +9,8 @@ use std::str::FromStr;
 use hyper::StatusCode;
 
 use crate::cli::client::{Client, failure};
-use crate::client::{Target, TargetError};
 use crate::cli::exit::{Exit, Failure};
+use crate::client::{Target, TargetError};
 use crate::compare::Side;
 use crate::text_file::{Accept, read_file};
 
