@@ -81,7 +81,7 @@ class Dump:
         found = variants(lambda: self.level(pattern.pattern, is_end), languages, lambda one, other: one == other)
         for level, spoken in found:
             with translation.override(spoken[0]):
-                shown = route + shown_text(pattern)
+                shown = joined(route, shown_text(pattern))
                 if isinstance(level, Failed):
                     self.lose(shown, level.reason, spoken)
                     continue
@@ -188,6 +188,11 @@ def variants(make, languages, are_equal):
 
 def are_same_patterns(one, other):
     return len(one) == len(other) and all(map(operator.is_, one, other))
+
+
+def joined(route, text):
+    """Joins a route as Django does for `resolver_match.route`: without the `^` of what is included."""
+    return route + text[1:] if route and text.startswith("^") else route + text
 
 
 def shown_text(pattern):

@@ -1,4 +1,4 @@
-//! Compares the resolver with Django's own: both resolve every path to the same view.
+//! Compares the resolver with Django's own: both resolve every path to the same view by the same route.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -86,7 +86,7 @@ fn the_fixture_is_the_dump_of_the_site() {
 }
 
 #[test]
-fn every_path_resolves_to_the_view_of_django() {
+fn every_path_resolves_to_the_view_and_the_route_of_django() {
     let dump = dump(SETTINGS);
     for script_name in ["", "/app"] {
         let output = python(SETTINGS)
@@ -107,38 +107,43 @@ fn every_path_resolves_to_the_view_of_django() {
 fn check(resolver: &Resolver, answers: &str) {
     let (mut seen, mut answered, mut refused) = (0, 0, 0);
     let mut views = BTreeSet::new();
+    let mut patterns = BTreeSet::new();
     let mut engines = BTreeSet::new();
     let mut wrong = Vec::new();
     let mut scratch = Vec::new();
     for line in answers.lines() {
-        let (target, view) = line.split_once('\t').unwrap();
-        let (target, expected) = (unhex(target), unhex(view));
-        let expected = String::from_utf8(expected).unwrap();
+        let cells: Vec<Vec<u8>> = line.split('\t').map(unhex).collect();
+        let [target, expected, pattern] = cells.try_into().unwrap();
+        let [expected, pattern] = [expected, pattern].map(|text| String::from_utf8(text).unwrap());
         let found = resolver.resolve(&target, &mut scratch);
         let route = found.map(|found| &resolver.urlconf().routes[found]);
         let view = route.map_or("", |route| &route.view);
         seen += 1;
         answered += usize::from(!expected.is_empty());
-        if view == expected {
+        let shown = route.map_or("", |route| &route.shown);
+        if view == expected && shown == pattern {
+            patterns.insert((expected.clone(), pattern));
             engines.extend(found.map(|found| resolver.engines()[found].name()));
             views.insert(expected);
         } else if route.is_some_and(|route| route.refusing(resolver.urlconf()).next().is_some()) {
             refused += 1;
         } else {
             wrong.push(format!(
-                "{}: {view:?}, Django {expected:?}",
+                "{}: {view:?} by {shown:?}, Django {expected:?} by {pattern:?}",
                 target.escape_ascii()
             ));
         }
     }
     eprintln!(
-        "{seen} paths, {answered} resolved to {} views, {refused} refused by converters, {} wrong",
+        "{seen} paths, {answered} resolved to {} views by {} routes, {refused} refused by converters, {} wrong",
         views.len(),
+        patterns.len(),
         wrong.len()
     );
     wrong.truncate(30);
     assert_eq!(wrong, [""; 0]);
     assert_eq!(seen, PATHS);
+    assert!(patterns.len() > views.len(), "no view has two routes");
     assert!(answered > PATHS / 4 && refused < PATHS / 50 && refused > 0);
     let names = [Engine::Trie, Engine::Regex, Engine::Backtracking].map(Engine::name);
     assert_eq!(engines, names.into(), "an engine is untested");

@@ -2,8 +2,8 @@
 
     resolve.py SITE SETTINGS SCRIPT_NAME COUNT SEED
 
-Prints a line for each path: the request target and the view's name, both in hexadecimal, separated by a tab.
-The name is empty if no route matches. Targets may have any bytes that a request line can contain.
+Prints a line for each path: the request target, the view's name and its route, all in hexadecimal, separated by tabs.
+Name and route are empty if no route matches. Targets may have any bytes that a request line can contain.
 """
 
 import os
@@ -45,11 +45,12 @@ def main():
         target = FIXED[number] if number < len(FIXED) else any_target(rng, seeds)
         if rng.random() < 0.9 and target.startswith(b"/"):
             target = script_name.encode() + target
-        view = view_of(target, script_name)
-        out.write(target.hex().encode() + b"\t" + view.encode().hex().encode() + b"\n")
+        view, route = match_of(target, script_name)
+        cells = [target, view.encode(), route.encode()]
+        out.write("\t".join(cell.hex() for cell in cells).encode() + b"\n")
 
 
-def view_of(target, script_name):
+def match_of(target, script_name):
     """Resolves a target as the WSGI server, the locale middleware and the resolver do in turn."""
     from django.conf import settings
     from django.conf.urls.i18n import is_language_prefix_patterns_used
@@ -63,7 +64,7 @@ def view_of(target, script_name):
     raw = unquote_to_bytes(path.encode("latin-1"))
     if script_name:
         if raw != script_name.encode() and not raw.startswith(script_name.encode() + b"/"):
-            return ""
+            return "", ""
         raw = raw[len(script_name) :]
     path = repercent_broken_unicode(raw).decode() or "/"
     language = translation.get_language_from_path(path)
@@ -72,9 +73,10 @@ def view_of(target, script_name):
         raise SystemExit("this site's languages depend on more than its paths")
     translation.activate(language or settings.LANGUAGE_CODE)
     try:
-        return resolve(path).view_name
+        match = resolve(path)
+        return match.view_name, match.route
     except Resolver404:
-        return ""
+        return "", ""
 
 
 def any_target(rng, seeds):
