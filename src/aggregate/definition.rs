@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::label::{Condition, Label, OTHER};
+use crate::label::{Condition, Label};
 use crate::model::Unit;
 
 /// A family to be counted for one source.
@@ -87,7 +87,7 @@ impl Definition {
     /// Returns the text shown for a value of the label that is absent or not in its list.
     pub fn other_value(&self, label: &Label) -> Arc<str> {
         let given = self.other.iter().find(|(named, _)| named == label);
-        given.map_or_else(|| OTHER.into(), |(_, text)| Arc::clone(text))
+        given.map_or_else(|| label.other().into(), |(_, text)| Arc::clone(text))
     }
 
     /// Returns the values of the labels that are the same for all lines, but for the name of the source.

@@ -131,9 +131,18 @@ fn check_room(source: &Source, report: &mut Report) {
         .iter()
         .map(|label| plan.bits(&Label::Own(Arc::clone(label))))
         .sum();
-    let fixed = [Label::Scheme, Label::Upstream, Label::Charset, Label::Host].into_iter();
-    let used = fixed.filter(|label| plan.uses(label));
-    let bits = own_bits + used.map(|label| plan.bits(&label)).sum::<u32>();
+    // Labels of one line are made from the same part of a key.
+    let fixed: [&[Label]; 5] = [
+        &[Label::Scheme, Label::Transport, Label::UrlScheme],
+        &[Label::NetworkProtocolVersion],
+        &[Label::Upstream],
+        &[Label::Charset],
+        &[Label::Host],
+    ];
+    let used = fixed
+        .into_iter()
+        .filter_map(|labels| labels.iter().find(|label| plan.uses(label)));
+    let bits = own_bits + used.map(|label| plan.bits(label)).sum::<u32>();
     if bits > BITS {
         let message = format!("the labels of `{name}` have too many combinations of values");
         report.push(

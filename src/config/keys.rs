@@ -105,6 +105,7 @@ pub(super) const TABLES: [Home; 11] = [
         "[routes.NAME]",
         &[
             "converters",
+            "fold_unmatched",
             "languages",
             "max_routes",
             "rewrite",

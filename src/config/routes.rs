@@ -32,6 +32,8 @@ pub struct Routes {
     pub languages: Option<Vec<String>>,
     /// Most views; requests of further ones are counted as `<other>`. Without it, all of the dump and the templates.
     pub max_routes: Option<usize>,
+    /// True if the paths that resolve to no view are folded.
+    pub folds_unmatched: bool,
     /// Kinds of files that the dump may be.
     accept: Accept,
     /// Place at which the configuration names the dump.
@@ -49,6 +51,7 @@ impl Routes {
             strip_prefix: None,
             languages: None,
             max_routes: None,
+            folds_unmatched: false,
             accept: Accept::RegularOrPipe,
             place: None,
         }
@@ -71,6 +74,7 @@ impl Routes {
         let strip_prefix = section.string("strip_prefix", report);
         let languages = section.strings("languages", report);
         let max_routes = section.integer("max_routes", 1..=100_000, report);
+        let folds_unmatched = section.boolean("fold_unmatched", report);
         if urlconf.is_none() && !section.contains("urlconf") && !section.contains("templates") {
             report.push(
                 name.error(format!("routes `{}` define no views", name.value))
@@ -99,6 +103,7 @@ impl Routes {
             languages: languages
                 .map(|codes| codes.value.into_iter().map(|code| code.value).collect()),
             max_routes: max_routes.as_ref().map(bounded),
+            folds_unmatched: folds_unmatched.is_some_and(|folds| folds.value),
             accept: Accept::Regular,
         };
         (report.errors() == before).then_some(routes)
@@ -141,7 +146,9 @@ impl Routes {
             );
         }
         let resolver = Resolver::new(urlconf, self.strip_prefix.as_deref(), report);
-        let resolver = resolver.with_rewrites(self.rewrites.clone(), report);
+        let resolver = resolver
+            .with_rewrites(self.rewrites.clone(), report)
+            .folding_unmatched(self.folds_unmatched);
         Some(Arc::new(resolver))
     }
 }

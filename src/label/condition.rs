@@ -39,7 +39,9 @@ impl Condition {
                 None => (&mut any, glob),
             };
             side.push(match (&label, glob.strip_suffix("xx")) {
-                (Label::Status, Some(class)) => format!("{class}??"),
+                (Label::Status | Label::HttpResponseStatusCode | Label::ErrorType, Some(class)) => {
+                    format!("{class}??")
+                }
                 _ => glob.to_owned(),
             });
         }

@@ -1,4 +1,4 @@
-//! Label values from fixed lists: schemes and charsets.
+//! Label values from fixed lists: schemes, versions of HTTP, and charsets.
 //!
 //! Invariant: every text outside a list has one number.
 
@@ -12,6 +12,22 @@ pub enum Scheme {
     Http,
     /// `https`, over TLS.
     Https,
+}
+
+/// The version of HTTP that a request used, as OpenTelemetry names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum HttpVersion {
+    /// Another version, or none.
+    Other,
+    /// HTTP/1.0.
+    Http10,
+    /// HTTP/1.1.
+    Http11,
+    /// HTTP/2.
+    Http2,
+    /// HTTP/3.
+    Http3,
 }
 
 /// The number of a `Content-Type`'s charset: its index in [`Charset::NAMES`] + 2, [`Charset::OTHER`]
@@ -39,6 +55,39 @@ impl Scheme {
             Self::Other => None,
             Self::Http => Some("http"),
             Self::Https => Some("https"),
+        }
+    }
+}
+
+impl HttpVersion {
+    /// Every version.
+    pub const ALL: [Self; 5] = [
+        Self::Other,
+        Self::Http10,
+        Self::Http11,
+        Self::Http2,
+        Self::Http3,
+    ];
+
+    /// Returns the version of a logged protocol. Servers write `HTTP/2.0` or `HTTP/2`.
+    pub fn from_bytes(protocol: Option<&[u8]>) -> Self {
+        match protocol.and_then(|protocol| protocol.strip_prefix(b"HTTP/")) {
+            Some(b"1.0") => Self::Http10,
+            Some(b"1.1") => Self::Http11,
+            Some(b"2.0" | b"2") => Self::Http2,
+            Some(b"3.0" | b"3") => Self::Http3,
+            _ => Self::Other,
+        }
+    }
+
+    /// Returns the label's value; `None` for [`HttpVersion::Other`].
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Other => None,
+            Self::Http10 => Some("1.0"),
+            Self::Http11 => Some("1.1"),
+            Self::Http2 => Some("2"),
+            Self::Http3 => Some("3"),
         }
     }
 }
@@ -116,6 +165,30 @@ impl Charset {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_are_those_that_servers_write() {
+        let check = |protocol: &[u8], expected| {
+            assert_eq!(HttpVersion::from_bytes(Some(protocol)).name(), expected);
+        };
+        check(b"HTTP/1.0", Some("1.0"));
+        check(b"HTTP/1.1", Some("1.1"));
+        check(b"HTTP/2.0", Some("2"));
+        check(b"HTTP/2", Some("2"));
+        check(b"HTTP/3.0", Some("3"));
+        check(b"HTTP/3", Some("3"));
+        for unknown in [
+            &b"HTTP/0.9"[..],
+            b"HTTP/1.2",
+            b"http/1.1",
+            b"2.0",
+            b"",
+            b"-",
+        ] {
+            check(unknown, None);
+        }
+        assert_eq!(HttpVersion::from_bytes(None), HttpVersion::Other);
+    }
 
     #[test]
     fn charsets_are_listed_regardless_of_case() {

@@ -20,7 +20,7 @@ use crate::model::Status;
 
 pub use condition::Condition;
 pub use host::{HostId, Hosts};
-pub use list::{Charset, Scheme};
+pub use list::{Charset, HttpVersion, Scheme};
 pub use memo::Memo;
 pub use name::Label;
 pub use network::Network;
@@ -29,6 +29,9 @@ pub use vocabulary::{Notation, Refusal, Vocabulary};
 
 /// The label value for a text that is absent, outside its list or over the cap.
 pub const OTHER: &str = "<other>";
+
+/// The label value of OpenTelemetry for a method outside the list.
+const OTHER_METHOD: &str = "_OTHER";
 
 /// A standard request method (RFC 9110, 9; RFC 5789), or [`Method::Other`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -126,6 +129,11 @@ impl Method {
             Self::Trace => "TRACE",
         }
     }
+}
+
+/// Returns whether a status means that the server failed: OpenTelemetry's `error.type` is set on such responses.
+pub fn is_server_error(status: u16) -> bool {
+    (500..=599).contains(&status)
 }
 
 /// Returns the status code if it may become a label: 100 to 599 (RFC 9110, 15).

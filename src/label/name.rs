@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::own::{Origin, OwnLabel};
+use super::{OTHER, OTHER_METHOD};
 use crate::model::Field;
 
 /// A label of a metric.
@@ -13,10 +14,20 @@ use crate::model::Field;
 pub enum Label {
     /// The charset of the response's `Content-Type`, from a fixed list.
     Charset,
+    /// The status code of a response by which the server failed (5xx), under its name in OpenTelemetry.
+    ErrorType,
     /// The requested host, from the list in the configuration.
     Host,
+    /// The method under its name in OpenTelemetry.
+    HttpRequestMethod,
+    /// The status code under its name in OpenTelemetry.
+    HttpResponseStatusCode,
+    /// The pattern of the URLconf that the path resolves to, under its name in OpenTelemetry.
+    HttpRoute,
     /// The request's method, from a fixed list.
     Method,
+    /// The version of HTTP under its name in OpenTelemetry, from a fixed list.
+    NetworkProtocolVersion,
     /// The route: a view of the URLconf, or a folded path.
     Route,
     /// `http` or `https`.
@@ -29,6 +40,8 @@ pub enum Label {
     Transport,
     /// `yes` if the request was passed to an upstream, else `no`.
     Upstream,
+    /// The scheme under its name in OpenTelemetry.
+    UrlScheme,
     /// The route under its name in django-prometheus.
     View,
     /// A label that the configuration defines.
@@ -37,16 +50,22 @@ pub enum Label {
 
 impl Label {
     /// Every label that needs no definition, sorted by name.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 16] = [
         Self::Charset,
+        Self::ErrorType,
         Self::Host,
+        Self::HttpRequestMethod,
+        Self::HttpResponseStatusCode,
+        Self::HttpRoute,
         Self::Method,
+        Self::NetworkProtocolVersion,
         Self::Route,
         Self::Scheme,
         Self::Source,
         Self::Status,
         Self::Transport,
         Self::Upstream,
+        Self::UrlScheme,
         Self::View,
     ];
 
@@ -54,14 +73,20 @@ impl Label {
     pub fn name(&self) -> &str {
         match self {
             Self::Charset => "charset",
+            Self::ErrorType => "error_type",
             Self::Host => "host",
+            Self::HttpRequestMethod => "http_request_method",
+            Self::HttpResponseStatusCode => "http_response_status_code",
+            Self::HttpRoute => "http_route",
             Self::Method => "method",
+            Self::NetworkProtocolVersion => "network_protocol_version",
             Self::Route => "route",
             Self::Scheme => "scheme",
             Self::Source => "source",
             Self::Status => "status",
             Self::Transport => "transport",
             Self::Upstream => "upstream",
+            Self::UrlScheme => "url_scheme",
             Self::View => "view",
             Self::Own(own) => &own.name,
         }
@@ -79,15 +104,41 @@ impl Label {
             Self::Source => None,
             Self::Charset => Some(Field::ContentType),
             Self::Host => Some(Field::Host),
-            Self::Method => Some(Field::Method),
-            Self::Route | Self::View => Some(Field::Target),
-            Self::Scheme | Self::Transport => Some(Field::Scheme),
-            Self::Status => Some(Field::Status),
+            Self::Method | Self::HttpRequestMethod => Some(Field::Method),
+            Self::NetworkProtocolVersion => Some(Field::Protocol),
+            Self::Route | Self::View | Self::HttpRoute => Some(Field::Target),
+            Self::Scheme | Self::Transport | Self::UrlScheme => Some(Field::Scheme),
+            Self::Status | Self::HttpResponseStatusCode | Self::ErrorType => Some(Field::Status),
             Self::Upstream => Some(Field::UpstreamDurations),
             Self::Own(own) => match &own.origin {
                 Origin::Read { field, .. } => Field::from_name(field),
                 Origin::Constant(_) => None,
             },
+        }
+    }
+
+    /// Returns the text for a value that is absent or not in its list, unless a metric has another one. An attribute that
+    /// OpenTelemetry does not set is an empty value, as of a label that does not exist in Prometheus.
+    pub const fn other(&self) -> &'static str {
+        match self {
+            Self::HttpRequestMethod => OTHER_METHOD,
+            Self::ErrorType
+            | Self::HttpResponseStatusCode
+            | Self::HttpRoute
+            | Self::NetworkProtocolVersion
+            | Self::UrlScheme => "",
+            _ => OTHER,
+        }
+    }
+
+    /// Returns the labels whose value determines that of this label, each by itself.
+    pub const fn determining(&self) -> &'static [Self] {
+        match self {
+            Self::ErrorType => &[Self::HttpResponseStatusCode, Self::Status],
+            Self::HttpRequestMethod => &[Self::Method],
+            Self::HttpResponseStatusCode => &[Self::Status],
+            Self::UrlScheme => &[Self::Scheme, Self::Transport],
+            _ => &[],
         }
     }
 

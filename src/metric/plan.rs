@@ -9,7 +9,7 @@ use super::declaration::{Counts, Metric, field};
 use super::initial::Initial;
 use super::metrics::Metrics;
 use crate::aggregate::{Definition, Kind};
-use crate::label::{Charset, Condition, Hosts, Label, Method, OwnLabel, Scheme};
+use crate::label::{Charset, Condition, Hosts, HttpVersion, Label, Method, OwnLabel, Scheme};
 use crate::model::{Field, FieldSet};
 
 /// The families to count for one source.
@@ -133,11 +133,25 @@ impl MetricPlan {
         &self.hosts
     }
 
-    /// Returns for each family its name, and how many values each of its labels may take with `routes` routes.
-    pub fn sizes(&self, routes: usize) -> impl Iterator<Item = (&str, Vec<(&Label, usize)>)> {
+    /// Returns for each family its name, and how many values each of its labels may take with so many routes and patterns
+    /// of routes. What two labels have in common counts once.
+    pub fn sizes(
+        &self,
+        routes: usize,
+        patterns: usize,
+    ) -> impl Iterator<Item = (&str, Vec<(&Label, usize)>)> {
         self.families.iter().map(move |family| {
+            let follows = |label: &Label| {
+                let mut determining = label.determining().iter();
+                determining.any(|other| family.labels.contains(other))
+            };
             let labels = family.labels.iter();
-            let sizes = labels.map(|label| (label, self.size(label, routes)));
+            let sizes = labels.map(|label| match label {
+                label if follows(label) => (label, 1),
+                // One value is for requests without a pattern.
+                Label::HttpRoute => (label, patterns + 1),
+                label => (label, self.size(label, routes)),
+            });
             (&*family.name, sizes.collect())
         })
     }
@@ -171,11 +185,13 @@ impl MetricPlan {
     fn size(&self, label: &Label, routes: usize) -> usize {
         match label {
             Label::Source => 1,
-            Label::Method => Method::ALL.len(),
-            Label::Status => 501,
+            Label::Method | Label::HttpRequestMethod => Method::ALL.len(),
+            Label::NetworkProtocolVersion => HttpVersion::ALL.len(),
+            Label::Status | Label::HttpResponseStatusCode => 501,
+            Label::ErrorType => 101,
             // The routes, `<other>`, and `<unnamed view>`.
-            Label::Route | Label::View => routes + 2,
-            Label::Scheme | Label::Transport => Scheme::ALL.len(),
+            Label::Route | Label::View | Label::HttpRoute => routes + 2,
+            Label::Scheme | Label::Transport | Label::UrlScheme => Scheme::ALL.len(),
             Label::Upstream => 2,
             Label::Charset => Charset::NAMES.len() + 1,
             Label::Host => self.hosts.names().len() + 1,
@@ -192,14 +208,24 @@ mod tests {
     fn a_family_is_planned_only_if_the_lines_contain_its_fields() {
         let fields = [Field::Method, Field::Status].into_iter().collect();
         let plan = MetricPlan::new(&Metrics::default(), fields);
-        let names: Vec<&str> = plan.sizes(500).map(|(name, _)| name).collect();
+        let names: Vec<&str> = plan.sizes(500, 0).map(|(name, _)| name).collect();
         assert_eq!(names, ["httplog_requests_total"]);
+    }
+
+    #[test]
+    fn a_label_that_another_one_determines_has_no_size_of_its_own() {
+        let metrics = Metrics::new(crate::metric::Set::find("otel").unwrap().metrics());
+        let plan = MetricPlan::new(&metrics, Field::ALL.into_iter().collect());
+        let (_, sizes) = plan.sizes(500, 7).next().unwrap();
+        let sizes: Vec<usize> = sizes.into_iter().map(|(_, size)| size).collect();
+        // error_type, method, status, route, version, scheme.
+        assert_eq!(sizes, [1, 10, 501, 8, 5, 3]);
     }
 
     #[test]
     fn the_size_of_a_family_is_that_of_its_labels() {
         let plan = MetricPlan::new(&Metrics::default(), FieldSet::EMPTY);
-        let (_, sizes) = plan.sizes(500).next().unwrap();
+        let (_, sizes) = plan.sizes(500, 0).next().unwrap();
         let sizes: Vec<usize> = sizes.into_iter().map(|(_, size)| size).collect();
         assert_eq!(sizes, [10, 502, 1, 501]);
     }

@@ -24,7 +24,7 @@ macro_rules! sets {
 
 impl Set {
     /// Every set, in documented order.
-    pub const ALL: [Self; 4] = sets!["httplog", "django", "nginxlog", "connections"];
+    pub const ALL: [Self; 5] = sets!["httplog", "django", "nginxlog", "otel", "connections"];
     /// The set that is counted unless the configuration names others.
     pub const DEFAULT: Self = Self::ALL[0];
 

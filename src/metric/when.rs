@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use super::names::label;
 use crate::diag::{Fault, Report, Section, Spot};
-use crate::label::{Charset, Condition, Label, Method, Network, OTHER, OwnLabel, Scheme, client};
+use crate::label::{
+    Charset, Condition, HttpVersion, Label, Method, Network, OwnLabel, Scheme, client,
+};
 use crate::model::Field;
 
 /// Reads a table of conditions.
@@ -91,8 +93,20 @@ fn read_client(networks: &Spot<Vec<Spot<String>>>, report: &mut Report) -> Optio
 fn check_glob(label: &Label, glob: &Spot<String>, report: &mut Report) {
     let mut values: Vec<String> = match label {
         Label::Method => Method::ALL.map(|method| method.name().to_owned()).into(),
-        Label::Status => (100..=599).map(|status| status.to_string()).collect(),
-        Label::Scheme | Label::Transport => Scheme::ALL
+        Label::HttpRequestMethod => {
+            let known = Method::ALL.into_iter();
+            let known = known.filter(|method| *method != Method::Other);
+            known.map(|method| method.name().to_owned()).collect()
+        }
+        Label::Status | Label::HttpResponseStatusCode => {
+            (100..=599).map(|status| status.to_string()).collect()
+        }
+        Label::ErrorType => (500..=599).map(|status: u16| status.to_string()).collect(),
+        Label::NetworkProtocolVersion => HttpVersion::ALL
+            .iter()
+            .filter_map(|version| version.name().map(str::to_owned))
+            .collect(),
+        Label::Scheme | Label::Transport | Label::UrlScheme => Scheme::ALL
             .iter()
             .filter_map(|scheme| scheme.name().map(str::to_owned))
             .collect(),
@@ -106,9 +120,9 @@ fn check_glob(label: &Label, glob: &Spot<String>, report: &mut Report) {
                 .collect(),
             None => return,
         },
-        Label::Host | Label::Route | Label::Source | Label::View => return,
+        Label::Host | Label::HttpRoute | Label::Route | Label::Source | Label::View => return,
     };
-    values.push(OTHER.to_owned());
+    values.push(label.other().to_owned());
     let condition = Condition::new(label.clone(), [glob.value.trim_start_matches('!')]);
     if condition.is_ok_and(|condition| !values.iter().any(|value| condition.passes(value))) {
         let fault = Fault::error(format!("`{}` matches no `{}`", glob.value, label.name()))

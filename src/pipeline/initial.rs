@@ -3,13 +3,14 @@
 //! Invariant: of a family, either all known series exist, or, if the budget has no room for them, none is added. A line
 //! finds its series under the same label values.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
 use super::Pipeline;
 use super::names::{Bits, KeyNames};
 use crate::aggregate::{Definition, LabelValues, Shard};
-use crate::label::{Charset, Label, Method, Scheme};
+use crate::label::{Charset, HttpVersion, Label, Method, Scheme};
 use crate::metric::Initial;
 use crate::model::Field;
 use crate::route::RouteId;
@@ -93,6 +94,27 @@ impl KnownSeries {
         sizes.fold(1, usize::saturating_mul)
     }
 
+    /// Removes values of dimensions that differ in no label, as patterns of one view do where only the view is shown.
+    fn dedupe(&mut self) {
+        for (at, dimension) in self.dimensions.iter_mut().enumerate() {
+            let mut columns: Vec<&mut Vec<Arc<str>>> = (self.columns.iter_mut())
+                .filter(|(of, _)| *of == at)
+                .map(|(_, texts)| texts)
+                .collect();
+            let mut seen = HashSet::new();
+            let is_first: Vec<bool> = (0..dimension.keys.len())
+                .map(|value| {
+                    let texts = columns.iter().map(|texts| Arc::clone(&texts[value]));
+                    seen.insert(texts.collect::<Vec<_>>())
+                })
+                .collect();
+            retain(&mut dimension.keys, &is_first);
+            for texts in &mut columns {
+                retain(texts, &is_first);
+            }
+        }
+    }
+
     /// Returns the label values of each series.
     fn label_sets(&self) -> Vec<LabelValues> {
         let all = 0..self.count();
@@ -112,6 +134,12 @@ impl KnownSeries {
         })
         .collect()
     }
+}
+
+/// Keeps the elements at whose place `is_kept` is true.
+fn retain<T>(elements: &mut Vec<T>, is_kept: &[bool]) {
+    let mut kept = is_kept.iter();
+    elements.retain(|_| kept.next() == Some(&true));
 }
 
 impl KeyNames<'_> {
@@ -151,10 +179,12 @@ impl KeyNames<'_> {
             Some((at, texts.collect()))
         });
         let columns = columns.collect();
-        Some(KnownSeries {
+        let mut known = KnownSeries {
             dimensions,
             columns,
-        })
+        };
+        known.dedupe();
+        Some(known)
     }
 
     /// Returns the values of a label known before the first line, as parts of keys; `None` if only lines have them.
@@ -165,18 +195,22 @@ impl KeyNames<'_> {
         let listed = |keys: Vec<u64>| Some(keys).filter(|keys| !keys.is_empty());
         match label {
             Label::Source => Some(vec![0]),
-            Label::Method => listed(self.keys(label, initial.methods.iter().map(|it| *it as u8))),
-            Label::Status => listed(self.keys(label, initial.statuses.iter().copied())),
-            Label::Route | Label::View => {
+            Label::Method | Label::HttpRequestMethod => {
+                listed(self.keys(label, initial.methods.iter().map(|it| *it as u8)))
+            }
+            Label::Status | Label::HttpResponseStatusCode | Label::ErrorType => {
+                listed(self.keys(label, initial.statuses.iter().copied()))
+            }
+            Label::Route | Label::View | Label::HttpRoute => {
                 Some(self.keys(label, self.router.views()?.map(|it| it.0)))
             }
-            Label::Scheme | Label::Transport => {
+            Label::Scheme | Label::Transport | Label::UrlScheme => {
                 Some(self.keys(label, [Scheme::Http, Scheme::Https].map(|it| it as u8)))
             }
             Label::Upstream => Some(self.keys(label, [false, true])),
             Label::Host | Label::Own(_) => listed(self.keys(label, self.listed(label))),
-            // There are many, and a site has one or two.
-            Label::Charset => None,
+            // There are more than a site has.
+            Label::Charset | Label::NetworkProtocolVersion => None,
         }
     }
 
@@ -187,18 +221,29 @@ impl KeyNames<'_> {
         }
         Some(match label {
             Label::Source => vec![0],
-            Label::Method => self.keys(label, Method::ALL.map(|it| it as u8)),
-            Label::Status => self.keys(label, [0].into_iter().chain(100..=599_u16)),
+            Label::Method | Label::HttpRequestMethod => {
+                self.keys(label, Method::ALL.map(|it| it as u8))
+            }
+            Label::Status | Label::HttpResponseStatusCode | Label::ErrorType => {
+                self.keys(label, [0].into_iter().chain(100..=599_u16))
+            }
             // A line may name a view that the URLconf does not contain.
-            Label::Route | Label::View if self.plan.is_available(Field::View) => return None,
-            Label::Route | Label::View => {
+            Label::Route | Label::View | Label::HttpRoute
+                if self.plan.is_available(Field::View) || self.router.folds() =>
+            {
+                return None;
+            }
+            Label::Route | Label::View | Label::HttpRoute => {
                 let views = [RouteId::OTHER].into_iter().chain(self.router.views()?);
                 self.keys(label, views.map(|route| route.0))
             }
             Label::Host | Label::Own(_) => {
                 self.keys(label, [0].into_iter().chain(self.listed(label)))
             }
-            Label::Scheme | Label::Transport => self.keys(label, Scheme::ALL.map(|it| it as u8)),
+            Label::NetworkProtocolVersion => self.keys(label, HttpVersion::ALL.map(|it| it as u8)),
+            Label::Scheme | Label::Transport | Label::UrlScheme => {
+                self.keys(label, Scheme::ALL.map(|it| it as u8))
+            }
             Label::Upstream => self.keys(label, [false, true]),
             Label::Charset => self.keys(label, (0_u8..).take(Charset::NAMES.len() + 2)),
         })
@@ -212,8 +257,8 @@ impl KeyNames<'_> {
         {
             return Some(bits.pack(own.vocabulary()?.find(None)));
         }
-        let is_named =
-            matches!(label, Label::Route | Label::View) && self.plan.is_available(Field::View);
+        let is_route = matches!(label, Label::Route | Label::View | Label::HttpRoute);
+        let is_named = is_route && self.plan.is_available(Field::View);
         let field = label.field()?;
         (!self.plan.is_available(field) && !is_named).then_some(0)
     }

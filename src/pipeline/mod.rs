@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use memchr::memchr;
 
-use crate::aggregate::{Definition, Key, Ledger, Row, Shard};
+use crate::aggregate::{Key, Ledger, Row, Shard};
 use crate::join::{End, Tap};
 use crate::label::{self, Budget, Method};
 use crate::metric::MetricPlan;
@@ -100,9 +100,8 @@ impl Pipeline {
     /// Creates a pipeline. All pipelines share the `budget`.
     pub fn new(settings: Settings, budget: Budget) -> Self {
         let plan = MetricPlan::new(&settings.metrics, settings.pattern.fields());
-        let labels = plan.families().iter().flat_map(Definition::labels_used);
         let pattern = settings.narrowed_pattern(&plan, settings.exemplar_fields());
-        let layout = Layout::new(&plan, &pattern, labels);
+        let layout = settings.layout(&plan, &pattern);
         Self {
             sets: pattern.sets(),
             pattern,
@@ -114,12 +113,9 @@ impl Pipeline {
             has_wide_key: has_wide_key(&layout),
             has_wide_values: has_wide_values(plan.fields()),
             layout,
-            plan,
             scratch: settings.pattern.scratch(),
-            router: match &settings.routes {
-                Some(resolver) => Router::from_urlconf(Arc::clone(resolver), settings.max_routes),
-                None => Router::new(settings.max_routes.unwrap_or(Router::MAX_ROUTES)),
-            },
+            router: settings.router(&plan),
+            plan,
             unescaped: Vec::new(),
             target_form: settings.pattern.target_form(),
             restored: Vec::new(),
@@ -147,7 +143,7 @@ impl Pipeline {
     /// Replaces the settings; keeps the routes it has learned.
     #[must_use]
     pub fn reconfigure(self, settings: Settings, budget: Budget) -> Self {
-        let new = Self::new(settings, budget);
+        let mut new = Self::new(settings, budget);
         let learns = |pipeline: &Self| pipeline.router.resolver().is_none();
         if learns(&self) && learns(&new) {
             Self {
@@ -155,6 +151,9 @@ impl Pipeline {
                 ..new
             }
         } else {
+            if self.router.folds() && new.router.folds() {
+                new.router.resume(&self.router.save());
+            }
             new
         }
     }
@@ -320,7 +319,7 @@ impl Pipeline {
                 key |= self.own_key(record);
             }
             if self.has_wide_key {
-                key |= self.wide_key(record);
+                key = self.wide_key(record, key);
             }
             if self.has_wide_values {
                 values = values::rare(record, values);

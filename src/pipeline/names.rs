@@ -6,7 +6,9 @@
 use std::sync::Arc;
 
 use crate::aggregate::{Definition, Key, LabelValues};
-use crate::label::{self, Charset, HostId, Label, Method, OTHER, Origin, OwnLabel, Scheme};
+use crate::label::{
+    self, Charset, HostId, HttpVersion, Label, Method, OTHER, Origin, OwnLabel, Scheme,
+};
 use crate::metric::MetricPlan;
 use crate::model::Field;
 use crate::pattern::{Named, Pattern};
@@ -31,6 +33,10 @@ pub(super) const ROUTE: Bits = STATUS.then(RouteId::BITS);
 pub(super) enum Part {
     /// [`Scheme`], as its discriminant.
     Scheme,
+    /// [`HttpVersion`], as its discriminant.
+    Version,
+    /// No bits of its own: what [`Router::refine`] makes of the route replaces it.
+    RefinedRoute,
     /// 1 if an upstream received the request.
     Upstream,
     /// Number of a [`Charset`].
@@ -83,10 +89,20 @@ impl Layout {
         layout
     }
 
+    /// Refines the route of each line, if a label shows it.
+    #[must_use]
+    pub(super) fn refining_routes(mut self) -> Self {
+        if self.fixed & ROUTE.mask() != 0 {
+            self.parts.push((Part::RefinedRoute, ROUTE.then(0)));
+        }
+        self
+    }
+
     /// Returns the bits that a label is made from; `None` if it is the same for all lines of a source.
     pub(super) fn bits(&self, label: &Label) -> Option<Bits> {
         let is_made_from = |part: &Part| match (part, label) {
-            (Part::Scheme, Label::Scheme | Label::Transport)
+            (Part::Scheme, Label::Scheme | Label::Transport | Label::UrlScheme)
+            | (Part::Version, Label::NetworkProtocolVersion)
             | (Part::Upstream, Label::Upstream)
             | (Part::Charset, Label::Charset)
             | (Part::Host, Label::Host) => true,
@@ -121,9 +137,9 @@ impl Layout {
 /// Returns the bits of a label that every key has.
 fn fixed(label: &Label) -> Option<Bits> {
     match label {
-        Label::Method => Some(METHOD),
-        Label::Status => Some(STATUS),
-        Label::Route | Label::View => Some(ROUTE),
+        Label::Method | Label::HttpRequestMethod => Some(METHOD),
+        Label::Status | Label::HttpResponseStatusCode | Label::ErrorType => Some(STATUS),
+        Label::Route | Label::View | Label::HttpRoute => Some(ROUTE),
         _ => None,
     }
 }
@@ -132,7 +148,8 @@ impl Part {
     /// Returns the part that a label is made from; `None` if every key has it, or it is the same for all lines.
     fn of(label: &Label, pattern: &Pattern) -> Option<Self> {
         match label {
-            Label::Scheme | Label::Transport => Some(Self::Scheme),
+            Label::Scheme | Label::Transport | Label::UrlScheme => Some(Self::Scheme),
+            Label::NetworkProtocolVersion => Some(Self::Version),
             Label::Upstream => Some(Self::Upstream),
             Label::Charset => Some(Self::Charset),
             Label::Host => Some(Self::Host),
@@ -149,7 +166,15 @@ impl Part {
                     Some(Self::Own(Arc::clone(own), place))
                 }
             },
-            Label::Source | Label::Method | Label::Status | Label::Route | Label::View => None,
+            Label::Source
+            | Label::Method
+            | Label::HttpRequestMethod
+            | Label::Status
+            | Label::HttpResponseStatusCode
+            | Label::ErrorType
+            | Label::Route
+            | Label::View
+            | Label::HttpRoute => None,
         }
     }
 }
@@ -177,12 +202,17 @@ impl Bits {
         value.into() << self.at
     }
 
+    /// Returns a key with another part; `value` must fit.
+    pub(super) fn replace(self, key: u64, value: impl Into<u64>) -> u64 {
+        key & !self.mask() | self.pack(value)
+    }
+
     /// Returns the part of a key.
     #[expect(
         clippy::expect_used,
         reason = "a part is unpacked into the type it was packed from"
     )]
-    fn unpack<T: TryFrom<u64>>(self, key: u64) -> T {
+    pub(super) fn unpack<T: TryFrom<u64>>(self, key: u64) -> T {
         let value = (key & self.mask()) >> self.at;
         T::try_from(value).ok().expect("a type as wide as the part")
     }
@@ -231,10 +261,18 @@ impl KeyNames<'_> {
         let bits = self.layout.bits(label).unwrap_or(Bits { at: 0, width: 0 });
         let named: Option<&'static str> = match label {
             Label::Source => return Some(Arc::clone(self.source)),
-            Label::Status => match STATUS.unpack::<u16>(key) {
+            Label::Status | Label::HttpResponseStatusCode => match STATUS.unpack::<u16>(key) {
                 0 => None,
                 status => return Some(label::status_text(status)),
             },
+            Label::ErrorType => {
+                let status = STATUS.unpack::<u16>(key);
+                return label::is_server_error(status).then(|| label::status_text(status));
+            }
+            Label::HttpRoute => {
+                let pattern = self.router.pattern(RouteId(ROUTE.unpack(key)));
+                return pattern.map(Into::into);
+            }
             Label::Route | Label::View => match RouteId(ROUTE.unpack(key)) {
                 RouteId::OTHER => None,
                 route => return Some(self.router.name(route)),
@@ -243,12 +281,16 @@ impl KeyNames<'_> {
                 let host = HostId::from_number(bits.unpack(key));
                 return self.plan.hosts().name(host).cloned();
             }
-            Label::Method => {
+            Label::Method | Label::HttpRequestMethod => {
                 let mut methods = Method::ALL.into_iter();
                 let found = methods.find(|it| *it as u8 == METHOD.unpack::<u8>(key))?;
                 return (found != Method::Other).then(|| found.text());
             }
-            Label::Scheme | Label::Transport => Scheme::ALL
+            Label::NetworkProtocolVersion => HttpVersion::ALL
+                .into_iter()
+                .find(|version| *version as u8 == bits.unpack::<u8>(key))
+                .and_then(HttpVersion::name),
+            Label::Scheme | Label::Transport | Label::UrlScheme => Scheme::ALL
                 .into_iter()
                 .find(|scheme| *scheme as u8 == bits.unpack::<u8>(key))
                 .and_then(Scheme::name),
@@ -303,7 +345,7 @@ mod tests {
     proptest! {
         #[test]
         fn parts_of_a_key_do_not_touch_each_other(
-            numbers: [u64; 8],
+            numbers: [u64; 9],
             hosts in 0_usize..=Hosts::MOST,
             own in 0_usize..200,
         ) {
@@ -324,10 +366,14 @@ mod tests {
         let fits = |bits: Bits, largest: usize| assert!(largest < 1 << bits.width, "{bits:?}");
         fits(METHOD, Method::ALL.len() - 1);
         fits(STATUS, 599);
-        let layout = layout(Hosts::MOST, 200);
+        let layout = layout(Hosts::MOST, 100);
         let bits = |label| layout.bits(&label).unwrap();
         fits(bits(Label::Host), Hosts::MOST);
         fits(bits(Label::Scheme), Scheme::ALL.len() - 1);
+        fits(
+            bits(Label::NetworkProtocolVersion),
+            HttpVersion::ALL.len() - 1,
+        );
         fits(bits(Label::Charset), Charset::NAMES.len() + 1);
         let (Part::Own(own, _), bits) = layout.parts().last().unwrap() else {
             panic!("{layout:?}")

@@ -4,12 +4,14 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::names::Layout;
+use crate::aggregate::Definition;
 use crate::join::End;
-use crate::label::Origin;
+use crate::label::{Label, Origin};
 use crate::metric::{MetricPlan, Metrics};
 use crate::model::{ExemplarId, Field, FieldSet};
 use crate::pattern::{Named, Pattern};
-use crate::route::Resolver;
+use crate::route::{Resolver, Router};
 
 /// The settings of a pipeline.
 #[derive(Clone, Debug)]
@@ -92,6 +94,32 @@ impl Settings {
             }
         }
         self.narrowed.get(&self.pattern, fields, extras)
+    }
+}
+
+impl Settings {
+    /// Returns the router of the requests that a plan counts.
+    pub(super) fn router(&self, plan: &MetricPlan) -> Router {
+        match &self.routes {
+            Some(resolver) => Router::new(Router::MAX_ROUTES)
+                .by_pattern(plan.uses(&Label::HttpRoute))
+                .with_urlconf(Arc::clone(resolver), self.max_routes),
+            None => Router::new(self.max_routes.unwrap_or(Router::MAX_ROUTES)),
+        }
+    }
+
+    /// Returns the layout of the keys of a plan, for lines that this pattern reads.
+    pub(super) fn layout(&self, plan: &MetricPlan, pattern: &Pattern) -> Layout {
+        let labels = plan.families().iter().flat_map(Definition::labels_used);
+        let layout = Layout::new(plan, pattern, labels);
+        let has_patterns = plan.uses(&Label::HttpRoute);
+        let states_views = self.pattern.fields().contains(Field::View);
+        match &self.routes {
+            Some(routes) if routes.folds_unmatched() || has_patterns && states_views => {
+                layout.refining_routes()
+            }
+            _ => layout,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
-//! Interns route names.
+//! Interns route names, and the patterns that lead to views.
 //!
-//! Invariant: an id keeps its name, and a name has one id.
+//! Invariant: an id keeps its name and its pattern, and a name has one id without a pattern and one with each pattern.
 
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -21,6 +21,9 @@ impl RouteId {
     /// Bits of the largest number: more than 4 million names, where a dump of a URLconf has room for fewer.
     pub const BITS: u32 = 22;
 }
+
+/// Separates a view from its pattern. The names of views and folded paths do not contain it.
+const SEPARATOR: char = '\n';
 
 /// Route names and their ids.
 #[derive(Debug)]
@@ -68,15 +71,40 @@ impl Names {
         RouteId(id)
     }
 
-    /// Returns all names, in the order of their ids.
+    /// Returns the id of a view's requests that match a pattern, adding it if it is missing. The view has its own id.
+    pub(super) fn intern_pattern(&mut self, view: &str, pattern: &str) -> RouteId {
+        self.intern(format!("{view}{SEPARATOR}{pattern}").as_bytes())
+    }
+
+    /// Returns all names, in the order of their ids, those of patterns with their views.
     pub(super) fn texts(&self) -> &[Arc<str>] {
         &self.texts
     }
 
-    /// Returns the name of an id.
+    /// Returns the names without patterns but that of [`RouteId::OTHER`], in the order of their ids.
+    pub(super) fn plain(&self) -> impl Iterator<Item = &Arc<str>> {
+        let texts = self.texts.iter().skip(1);
+        texts.filter(|text| !text.contains(SEPARATOR))
+    }
+
+    /// Returns the name of an id, without a pattern.
     pub(super) fn name(&self, id: RouteId) -> Arc<str> {
         let known = self.texts.get(id.0 as usize).or(self.texts.first());
-        known.map_or_else(|| "<other>".into(), Arc::clone)
+        let Some(text) = known else {
+            return "<other>".into();
+        };
+        let Some((view, _)) = text.split_once(SEPARATOR) else {
+            return Arc::clone(text);
+        };
+        let plain = self.find(view.as_bytes());
+        let shared = plain.and_then(|plain| self.texts.get(plain.0 as usize));
+        shared.map_or_else(|| view.into(), Arc::clone)
+    }
+
+    /// Returns the pattern of an id, if it has one.
+    pub(super) fn pattern(&self, id: RouteId) -> Option<&str> {
+        let (_, pattern) = self.texts.get(id.0 as usize)?.split_once(SEPARATOR)?;
+        Some(pattern)
     }
 }
 

@@ -10,29 +10,24 @@ impl Router {
     pub fn save(&self) -> SavedRoutes {
         let count = |count| u64::try_from(count).unwrap_or(u64::MAX);
         SavedRoutes {
-            are_folded: matches!(self.mode, Mode::Learning(_)),
-            // The first name stands for all others.
-            names: self.names.texts().iter().skip(1).map(Arc::clone).collect(),
-            folded: match self.mode {
-                Mode::Learning(learned) => count(learned),
-                Mode::Views(_) => 0,
-            },
+            are_folded: matches!(self.mode, Mode::Learning),
+            // Patterns are of the URLconf, not learned.
+            names: self.names.plain().map(Arc::clone).collect(),
+            folded: count(self.learned),
             stated: count(self.registered),
         }
     }
 
     /// Learns saved names. Those of a router of the other kind, views instead of folded paths, are left out.
     pub fn resume(&mut self, saved: &SavedRoutes) {
-        if saved.are_folded != matches!(self.mode, Mode::Learning(_)) {
+        if saved.are_folded != matches!(self.mode, Mode::Learning) {
             return;
         }
         for name in &saved.names {
             self.names.intern(name.as_bytes());
         }
         let count = |count| usize::try_from(count).unwrap_or(usize::MAX);
-        if let Mode::Learning(learned) = &mut self.mode {
-            *learned = count(saved.folded);
-        }
+        self.learned = count(saved.folded);
         self.registered = count(saved.stated);
     }
 }

@@ -40,15 +40,13 @@ const OTHER_LINES: [&str; 14] = [
 
 /// Writes a configuration of the page's format and these blocks. Without a source of their own, one follows the log.
 fn write_configuration(directory: &Path, blocks: &[&Block]) {
-    let mut toml: String = blocks
-        .iter()
-        .map(|block| format!("{}\n", block.body))
-        .collect();
+    let bodies: Vec<&str> = blocks.iter().map(|block| block.body.as_str()).collect();
+    let mut toml = bodies.join("\n") + "\n";
     if !toml.contains("[[source]]") && !toml.contains("source = [") {
         toml += "[[source]]\nname = 'x'\npaths = ['site.log']\npattern = 'site'\n";
     }
     let format = blocks_of("nginx").remove(0);
-    toml += &format!("[pattern.site]\nnginx = '''{format}'''\n");
+    let toml = format!("{toml}[pattern.site]\nnginx = '''{format}'''\n");
     fs::write(directory.join("config.toml"), toml).unwrap();
     fs::write(directory.join("web.yml"), "{}\n").unwrap();
 }

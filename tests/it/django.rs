@@ -4,6 +4,7 @@
 
 mod causes;
 mod exporter;
+mod otel;
 mod request;
 mod table;
 

@@ -1,5 +1,7 @@
 //! Tests of `routes`, and of counting by view in `replay` and `run`.
 
+mod folded;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Write as _;

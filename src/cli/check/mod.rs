@@ -100,8 +100,8 @@ impl Check {
             } else {
                 writeln!(out, ", behind {}", source.behind.join(", "))?;
             }
-            let routes = most_routes(source, &resolvers);
-            estimate(&mut out, source, routes, config.limits.series, initial)?;
+            let most = most_routes(source, &resolvers);
+            estimate(&mut out, source, most, config.limits.series, initial)?;
         }
         Ok(())
     }
@@ -179,31 +179,34 @@ fn judge(config: &Config, initial: &[Vec<Initialised>], report: &mut Report) {
     }
 }
 
-/// Returns the most routes of a source.
-fn most_routes(source: &Source, resolvers: &Resolvers) -> usize {
+/// Returns the most routes of a source, and the most patterns of its URLconf.
+fn most_routes(source: &Source, resolvers: &Resolvers) -> (usize, usize) {
     let Some(routes) = &source.routes else {
-        return Router::MAX_ROUTES;
+        return (Router::MAX_ROUTES, 0);
     };
-    let all = resolvers
-        .get(&routes.name)
-        .map_or(0, |resolver| resolver.views());
+    let resolver = resolvers.get(&routes.name);
+    let all = resolver.map_or(0, |resolver| resolver.views());
+    let patterns = resolver.map_or(0, |resolver| resolver.patterns());
     let views = routes.max_routes.map_or(all, |most| most.min(all));
-    // Lines that name their view may add as many names again.
+    // Lines that name their view may add as many names again, and so may folded paths.
     let has_names = source.pattern.fields().contains(Field::View);
     let names = routes.max_routes.unwrap_or(Router::MAX_ROUTES);
-    views + if has_names { names } else { 0 }
+    let learned = [has_names, routes.folds_unmatched]
+        .into_iter()
+        .filter(|may| *may);
+    (views + names * learned.count(), patterns)
 }
 
 /// Prints the most series of each family of a source.
 fn estimate(
     out: &mut impl Write,
     source: &Source,
-    routes: usize,
+    (routes, patterns): (usize, usize),
     limit: usize,
     initial: &[Initialised],
 ) -> io::Result<()> {
     let plan = MetricPlan::new(&source.metrics, source.pattern.fields());
-    for (name, sizes) in plan.sizes(routes) {
+    for (name, sizes) in plan.sizes(routes, patterns) {
         let product = sizes.iter().map(|(_, size)| *size);
         let product = product.fold(1, usize::saturating_mul);
         let factors = sizes.iter().filter(|(_, size)| *size > 1);

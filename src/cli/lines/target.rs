@@ -12,7 +12,7 @@ use super::test::{NumberTest, TextTest};
 use crate::aggregate::{Definition, Kind, Measure};
 use crate::cli::exit::{Exit, Failure};
 use crate::diag::{Fault, Report};
-use crate::label::{Charset, Label, Method, OTHER, Origin, Scheme};
+use crate::label::{Charset, HttpVersion, Label, Method, OTHER, Origin, Scheme};
 use crate::model::{Field, FieldSet};
 use crate::pipeline::Pipeline;
 
@@ -280,8 +280,14 @@ fn check_value(condition: &Condition, label: &Label, family: &Definition) -> Res
     };
     let mut values: Vec<Arc<str>> = vec![OTHER.into(), family.other_value(label)];
     match label {
-        Label::Method => values.extend(Method::ALL.map(Method::text)),
-        Label::Scheme | Label::Transport => {
+        Label::Method | Label::HttpRequestMethod => {
+            values.extend(Method::ALL.map(Method::text));
+        }
+        Label::NetworkProtocolVersion => {
+            let versions = HttpVersion::ALL.into_iter().filter_map(HttpVersion::name);
+            values.extend(versions.map(Into::into));
+        }
+        Label::Scheme | Label::Transport | Label::UrlScheme => {
             values.extend(
                 Scheme::ALL
                     .into_iter()
@@ -291,12 +297,17 @@ fn check_value(condition: &Condition, label: &Label, family: &Definition) -> Res
         }
         Label::Upstream => values.extend(["yes".into(), "no".into()]),
         Label::Charset => values.extend(Charset::NAMES.map(Into::into)),
-        Label::Status => values.extend((100..=599).map(crate::label::status_text)),
+        Label::ErrorType => values.extend((500..=599).map(crate::label::status_text)),
+        Label::Status | Label::HttpResponseStatusCode => {
+            values.extend((100..=599).map(crate::label::status_text));
+        }
         Label::Own(own) => match &own.origin {
             Origin::Constant(value) => values.push(Arc::clone(value)),
             Origin::Read { vocabulary, .. } => values.extend(vocabulary.values().iter().cloned()),
         },
-        Label::Host | Label::Route | Label::Source | Label::View => return Ok(()),
+        Label::Host | Label::HttpRoute | Label::Route | Label::Source | Label::View => {
+            return Ok(());
+        }
     }
     if test.is_negated() || values.iter().any(|value| test.passes(value.as_bytes())) {
         return Ok(());

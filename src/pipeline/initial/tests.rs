@@ -137,6 +137,72 @@ fn values_that_only_lines_have_make_no_series() {
     assert_eq!(shard.series(), 0);
 }
 
+/// Returns the known series of metrics with a URLconf of two patterns of the view `v`.
+fn of_two_patterns(metrics: Vec<Metric>, folds: bool) -> Vec<String> {
+    let mut urlconf = Urlconf::default();
+    for template in ["/a/", "/b/"] {
+        let template = PathTemplate::parse(template, &BTreeMap::new()).unwrap();
+        urlconf.routes.push(template.route("v").unwrap());
+    }
+    let resolver = Resolver::new(urlconf, None, &mut Report::default());
+    let asked = initial(&[Method::Get], &[200, 404, 500]);
+    let pattern = Pattern::compile("test", Dialect::Nginx, NGINX).unwrap();
+    let settings = Settings {
+        routes: Some(Arc::new(resolver.folding_unmatched(folds))),
+        metrics: Metrics::new(metrics).starting_with(Some(asked)),
+        ..Settings::new("test", Arc::new(pattern))
+    };
+    let pipeline = Pipeline::new(settings, Budget::new(100));
+    let mut shard = pipeline.shard();
+    let known = pipeline.initialise(&mut shard);
+    let series: usize = known.iter().map(|family| family.series).sum();
+    assert_eq!(series, shard.series());
+    zeros(&mut shard)
+}
+
+#[test]
+fn values_that_differ_in_no_shown_label_make_one_series() {
+    let metrics = vec![
+        metric("a", &[Label::HttpRoute], &[]),
+        metric("b", &[Label::View], &[]),
+        metric("c", &[Label::HttpRoute, Label::Route], &[]),
+        metric("d", &[Label::ErrorType], &[]),
+        metric("e", &[Label::ErrorType, Label::HttpResponseStatusCode], &[]),
+        metric("f", &[Label::NetworkProtocolVersion], &[]),
+    ];
+    let expected = [
+        "a ",
+        "a a/",
+        "a b/",
+        "b <unnamed view>",
+        "b v",
+        "c  <unnamed view>",
+        "c a/ v",
+        "c b/ v",
+        "d ",
+        "d 500",
+        "e  200",
+        "e  404",
+        "e 500 500",
+    ];
+    assert_eq!(of_two_patterns(metrics, false), expected);
+}
+
+#[test]
+fn paths_that_are_folded_make_other_routes_possible() {
+    let metrics = || {
+        vec![
+            metric("a", &[Label::Route], &[]),
+            metric("b", &[Label::Method], &[when(Label::Route, "/media/*")]),
+        ]
+    };
+    assert_eq!(
+        of_two_patterns(metrics(), false),
+        ["a <unnamed view>", "a v"]
+    );
+    assert_eq!(of_two_patterns(metrics(), true), ["a v", "b GET"]);
+}
+
 #[test]
 fn views_over_the_cap_share_a_series_that_does_not_start_at_0() {
     check(

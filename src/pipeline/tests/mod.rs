@@ -1,8 +1,12 @@
 //! Lines through a whole pipeline.
 
+mod otel;
 mod sets;
 
+use std::collections::BTreeMap;
+
 use super::*;
+use crate::diag::Report;
 use crate::model::{Families, GenerationId, Position};
 use crate::pattern::Preset;
 use proptest::prelude::*;
@@ -249,6 +253,69 @@ fn a_reconfigured_pipeline_keeps_its_routes() {
         families.get("httplog_requests_total").unwrap().series[0].label("route"),
         Some("/a/<int>")
     );
+}
+
+/// Creates a pipeline with a URLconf of one view, which folds all other paths.
+fn folding_unmatched() -> Pipeline {
+    let pattern = Arc::new(Preset::find("nginx-timed").unwrap().pattern().unwrap());
+    let mut urlconf = crate::route::Urlconf::default();
+    let home = crate::route::PathTemplate::parse("/", &BTreeMap::new()).unwrap();
+    urlconf.routes.push(home.route("home").unwrap());
+    let resolver = Resolver::new(urlconf, None, &mut Report::default());
+    let settings = Settings {
+        routes: Some(Arc::new(resolver.folding_unmatched(true))),
+        ..Settings::new("test", pattern)
+    };
+    Pipeline::new(settings, Budget::new(1_000))
+}
+
+/// Returns the routes of the requests that were counted.
+fn routes(shard: &mut Shard) -> Vec<String> {
+    let families = Families::new(shard.snapshot());
+    let series = &families.get("httplog_requests_total").unwrap().series;
+    let routes = series.iter().map(|series| series.label("route").unwrap());
+    routes.map(str::to_owned).collect()
+}
+
+#[test]
+fn folded_paths_beside_views_survive_a_reload_and_a_new_urlconf() {
+    let served = LINE.to_owned() + &LINE.replace("/a/7", "/");
+    let absent = LINE.replace("200", "404");
+    let mut before = folding_unmatched();
+    let mut shard = before.shard();
+    before.feed(&mut shard, &batch((absent.clone() + &served).as_bytes(), 0));
+    assert_eq!(routes(&mut shard), ["/a/<int>", "<other>", "home"]);
+    let resolver = before.settings.routes.clone().unwrap();
+    before.set_views(resolver);
+    let settings = before.settings.clone();
+    let mut after = before.reconfigure(settings, Budget::new(1_000));
+    let mut shard = after.shard();
+    after.feed(&mut shard, &batch(absent.as_bytes(), 0));
+    assert_eq!(routes(&mut shard), ["/a/<int>"]);
+    let mut resumed = folding_unmatched();
+    resumed.resume_routes(&after.save_routes());
+    let mut shard = resumed.shard();
+    resumed.feed(&mut shard, &batch(absent.as_bytes(), 0));
+    assert_eq!(routes(&mut shard), ["/a/<int>"]);
+}
+
+#[test]
+fn a_replica_defers_paths_that_are_not_folded_yet() {
+    let mut main = folding_unmatched();
+    let mut counts = main.shard();
+    let settings = main.replica_settings(&mut counts).unwrap();
+    let mut replica = Pipeline::replica(settings);
+    let mut shard = replica.shard();
+    replica.feed(&mut shard, &batch(LINE.as_bytes(), 0));
+    assert_eq!(replica.take_deferred(), LINE.as_bytes());
+    main.feed_deferred(&mut counts, LINE.as_bytes());
+    let mut learned = Learned::default();
+    main.publish(&counts, &mut learned);
+    replica.adopt(&mut shard, &learned);
+    replica.feed(&mut shard, &batch(LINE.as_bytes(), 0));
+    assert_eq!(replica.take_deferred(), b"");
+    assert_eq!(shard.ledger().recorded, 1);
+    assert_eq!(routes(&mut counts), ["/a/<int>"]);
 }
 
 proptest! {

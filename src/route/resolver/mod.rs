@@ -54,6 +54,7 @@ pub struct Resolver {
     /// By route: true if the route depends on the language of the path.
     guarded: Box<[bool]>,
     has_guards: bool,
+    folds_unmatched: bool,
 }
 
 /// Method of matching a route.
@@ -145,6 +146,7 @@ impl Resolver {
             has_guards: guarded.contains(&true),
             guarded: guarded.into(),
             urlconf,
+            folds_unmatched: false,
         }
     }
 
@@ -158,6 +160,20 @@ impl Resolver {
         self
     }
 
+    /// Folds the paths that resolve to no view, if `folds`.
+    #[must_use]
+    pub fn folding_unmatched(self, folds: bool) -> Self {
+        Self {
+            folds_unmatched: folds,
+            ..self
+        }
+    }
+
+    /// Returns whether paths that resolve to no view are folded.
+    pub fn folds_unmatched(&self) -> bool {
+        self.folds_unmatched
+    }
+
     /// Returns the URLconf.
     pub fn urlconf(&self) -> &Urlconf {
         &self.urlconf
@@ -167,6 +183,13 @@ impl Resolver {
     pub fn views(&self) -> usize {
         let views = self.urlconf.routes.iter().map(|route| &*route.view);
         views.collect::<BTreeSet<&str>>().len()
+    }
+
+    /// Returns the number of distinct patterns of views.
+    pub fn patterns(&self) -> usize {
+        let routes = self.urlconf.routes.iter();
+        let patterns = routes.map(|route| (&*route.view, &*route.shown));
+        patterns.collect::<BTreeSet<_>>().len()
     }
 
     /// Returns the engine of each route, in Django's order.

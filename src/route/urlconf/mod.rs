@@ -7,7 +7,7 @@ mod routes;
 mod template;
 
 pub use language::Languages;
-pub use routes::{Level, LevelKind, Route, Urlconf, VIEW_BYTES};
+pub use routes::{Level, LevelKind, PATTERN_BYTES, Route, Urlconf, VIEW_BYTES};
 pub use template::PathTemplate;
 
 pub(crate) use python::translate;

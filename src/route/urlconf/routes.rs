@@ -8,6 +8,8 @@ use crate::diag::is_printable;
 
 /// Longest view name, in bytes.
 pub const VIEW_BYTES: usize = 256;
+/// Longest pattern that is a label value, in bytes.
+pub const PATTERN_BYTES: usize = 512;
 
 /// All routes of a site.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,7 +31,7 @@ pub struct Urlconf {
 pub struct Route {
     /// Name of the view, as `resolver_match.view_name` has it.
     pub view: String,
-    /// The route as the URLconf writes it.
+    /// The route as the URLconf writes it, and as `resolver_match.route` has it.
     pub shown: String,
     /// Patterns of the `include()`s, outermost first, then of the route itself.
     pub chain: Vec<Level>,
@@ -112,6 +114,11 @@ impl LevelKind {
 }
 
 impl Route {
+    /// Returns the pattern as a label value; `None` if it is too long.
+    pub fn label(&self) -> Option<&str> {
+        Some(&*self.shown).filter(|shown| shown.len() <= PATTERN_BYTES)
+    }
+
     /// Returns the converters of the route whose `to_python` may raise `ValueError`.
     pub fn refusing<'r>(&'r self, urlconf: &'r Urlconf) -> impl Iterator<Item = &'r str> {
         let converters = self.chain.iter().flat_map(|level| &level.converters);

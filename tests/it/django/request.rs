@@ -65,6 +65,8 @@ pub struct Seen {
     pub scheme: String,
     /// The view that Django resolved.
     pub view: Option<String>,
+    /// The `route` of Django's `resolver_match`.
+    pub route: Option<String>,
     /// Status of the response that was sent.
     pub status: u64,
     pub encoding: Option<String>,
@@ -96,6 +98,8 @@ pub struct Logged {
     pub target: Vec<u8>,
     /// The view that the resolver finds.
     pub view: Option<String>,
+    /// The route by which it finds the view.
+    pub route: Option<String>,
     pub status: u64,
     pub bytes: Option<u64>,
     pub length: Option<u64>,
@@ -137,6 +141,7 @@ impl Seen {
             scheme: text("scheme").unwrap(),
             is_page: view.as_deref() == Some(METRICS_VIEW),
             view,
+            route: text("route"),
             status: line["status"].as_u64().unwrap(),
             encoding: text("encoding"),
             inner: inner.is_object().then(|| Inner {
@@ -213,6 +218,7 @@ impl Logged {
                     method: text(record.method).unwrap_or_default(),
                     target: target.to_owned(),
                     view: route.map(|route| resolver.urlconf().routes[route].view.clone()),
+                    route: route.map(|route| resolver.urlconf().routes[route].shown.clone()),
                     status: record.status.unwrap().code().into(),
                     bytes: record.response_bytes.map(|bytes| bytes.0),
                     length: record.content_length.map(|bytes| bytes.0),
