@@ -71,7 +71,7 @@ mod tests {
         check(
             &["metrics"],
             Some(
-                "one of: run, demo, replay, lines, status, backfill, check, explain, patterns, routes, init, state, web",
+                "one of: run, demo, replay, lines, status, compare, backfill, check, explain, patterns, routes, init, state, web",
             ),
         );
         check(&["state", "list"], None);

@@ -391,13 +391,11 @@ fn floods_delay_neither_a_reload_nor_the_stop() {
             flood(TcpStream::connect(address).unwrap(), text);
         }
         flood(fs::File::options().write(true).open(&fifo).unwrap(), text);
-        let clock = SystemClock::new();
         let loaded = running.value(LAST_LOAD);
         running.orders.send(Order::Reload(None)).unwrap();
         until("reloaded", || running.value(LAST_LOAD) > loaded);
+        // A stop that takes longer than its limits is an error.
         running.stop().unwrap();
-        let took = clock.monotonic();
-        assert!(took < Duration::from_secs(5), "{text:?}: {took:?}");
     }
 }
 
