@@ -182,7 +182,7 @@ fn conditions_and_forms_apply_to_lines_that_are_written() {
     objects.wait_for(2);
     let (out, err) = columns.interrupt();
     assert_eq!(out, "502\t/a?1\n502\t/a?3\n");
-    assert_eq!(err, "warning: 1 of 5 lines rejected\n");
+    assert!(err.starts_with("warning: 1 of 5 lines rejected\n"), "{err}");
     let (out, _) = objects.interrupt();
     let is_it =
         |line: &str| line.contains(r#""target":"/a?1""#) || line.contains(r#""target":"/a?3""#);
