@@ -6,9 +6,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 use httplog_exporter::cli::{Cli, Exit, tip};
-use httplog_exporter::telemetry::log;
+use httplog_exporter::telemetry::{log, panic};
 
 fn main() -> ExitCode {
+    panic::end_process(Exit::Runtime as i32);
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -135,8 +135,6 @@ impl Cli {
 impl LogOptions {
     fn start(&self, level: Level) -> Result<(), Failure> {
         log::init(self.log_format, self.log_level.unwrap_or(level))
-            .map_err(|error: LogError| Failure::new(Exit::Runtime, error))?;
-        log::log_panics();
-        Ok(())
+            .map_err(|error: LogError| Failure::new(Exit::Runtime, error))
     }
 }

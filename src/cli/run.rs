@@ -147,7 +147,6 @@ pub(super) fn start(config: &Config, origin: Option<Origin>) -> Result<Option<Da
         StartError::Telemetry(_)
         | StartError::System(..)
         | StartError::Thread { .. }
-        | StartError::Panicked
         | StartError::Stopped => Failure::new(Exit::Runtime, error),
     })
 }

@@ -17,7 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::exit::{Exit, Failure};
+use super::exit::Failure;
 use crate::clock::Waker;
 
 /// Time for the end of the work. It takes longer only if it waits for the reader of the output.
@@ -69,16 +69,15 @@ pub(super) fn until_stopped(
                 let _ = done.send(work(&of_work));
             })
             .map_err(Failure::cannot("start a thread"))?;
-        let panicked = |_| Err(Failure::message(Exit::Runtime, "a thread panicked"));
         tokio::select! {
-            outcome = &mut ended => return outcome.unwrap_or_else(panicked),
+            outcome = &mut ended => return outcome.unwrap_or(Ok(())),
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
             () = closed(io::stdout()) => {}
         }
         stop.request();
         match timeout(PATIENCE, ended).await {
-            Ok(outcome) => outcome.unwrap_or_else(panicked),
+            Ok(outcome) => outcome.unwrap_or(Ok(())),
             Err(_) => Ok(()),
         }
     })

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-
-use super::aside::aside;
+use super::aside::{Outcome, aside};
 use super::assembly::{Assembled, Assembly};
 use super::commits::Commits;
 use super::commits::committer::Committer;
@@ -37,25 +35,19 @@ pub(super) struct Begun {
 pub(super) struct Kept {
     commits: Arc<Commits>,
     /// Completes when the thread has ended.
-    ended: oneshot::Receiver<()>,
+    ended: Outcome<()>,
 }
 
 impl Kept {
-    /// Waits for the end of the thread, which ends by itself only if it panics. Can be called again if it was cancelled.
-    pub(super) async fn ended(&mut self) {
-        // Which error it is does not matter.
-        let _ = (&mut self.ended).await;
-    }
-
     /// Returns the logs that belong to the snapshots of the end.
     pub(super) fn wanted_logs(&self) -> Logs {
         self.commits.wanted_logs()
     }
 
     /// Commits the snapshots of sources that have ended, and waits for it.
-    pub(super) async fn finish(mut self, snapshots: Vec<SourceSnapshot>) {
+    pub(super) async fn finish(self, snapshots: Vec<SourceSnapshot>) {
         self.commits.finish(snapshots);
-        self.ended().await;
+        self.ended.await;
     }
 }
 

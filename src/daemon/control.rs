@@ -177,7 +177,7 @@ pub(super) fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Locks what threads share. A panic under the lock ends the process, so it is only read after one.
+/// Locks what threads share. A panic ends the process, so the lock is never poisoned.
 pub(super) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -26,9 +26,6 @@ pub enum StartError {
     /// The exporter's own metrics cannot be registered.
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),
-    /// The thread that reads URLconf dumps and starts the sources panicked.
-    #[error("a thread of the start panicked; this is a bug")]
-    Panicked,
     /// The daemon was stopped before its sources were started.
     #[error("stopped before the sources were started")]
     Stopped,
@@ -51,12 +48,6 @@ pub enum RunError {
     /// The HTTP server failed.
     #[error(transparent)]
     Serve(#[from] ServeError),
-    /// The thread of a source panicked.
-    #[error("the thread of source `{0}` panicked; this is a bug")]
-    Panicked(String),
-    /// A thread of the daemon itself panicked.
-    #[error("the thread `{0}` panicked; this is a bug")]
-    ThreadPanicked(&'static str),
     /// Not everything had ended at the deadline, or at a second signal.
     #[error("stopped {why} without waiting for {left}")]
     NotEnded {

@@ -1,7 +1,7 @@
 //! Ownership of threads, and the sequence of start, reload and stop.
 //!
 //! Invariant: every thread has an owner that joins it, or waits for its result until a deadline; a panic in a thread ends the
-//! process with an error.
+//! process with an error, without an end of the others.
 
 mod access;
 mod aside;

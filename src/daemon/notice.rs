@@ -1,6 +1,6 @@
 //! Messages from the threads of the sources to the daemon.
 //!
-//! Invariant: each thread sends its end, also by a panic.
+//! Invariant: each thread sends its end.
 
 use super::access::Access;
 

@@ -4,6 +4,7 @@
 //! counted.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -85,20 +86,16 @@ impl Overview {
         (sampled.history).sample(families.as_ref(), &behind, now, time);
     }
 
-    /// Takes a sample whenever a point is due. Returns only if one panics.
-    pub(super) async fn keep_history(self: Arc<Self>) {
+    /// Takes a sample whenever a point is due, without an end.
+    pub(super) async fn keep_history(self: Arc<Self>) -> Infallible {
         let mut tick = tokio::time::interval(Duration::from_micros(INTERVAL.0));
         // After a pause of the whole process, one tick is enough.
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tick.tick().await;
             let overview = Arc::clone(&self);
-            if tokio::task::spawn_blocking(move || overview.sample())
-                .await
-                .is_err()
-            {
-                return;
-            }
+            // A panic would have ended the process.
+            let _ = tokio::task::spawn_blocking(move || overview.sample()).await;
         }
     }
 

@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::oneshot::{self, error::RecvError};
 use tokio::time::{Instant, sleep_until};
 
-use super::aside::aside;
+use super::aside::{Outcome, aside};
 use super::assembly::{Assembled, Assembly, NotAssembled};
 use super::error::StartError;
 use super::work::Work;
@@ -68,11 +67,11 @@ pub(super) type Loader = Arc<dyn Fn(&Path) -> Loaded + Send + Sync>;
 pub(super) enum Reload {
     /// A thread reads the configuration.
     Loading {
-        loaded: oneshot::Receiver<Loaded>,
+        loaded: Outcome<Loaded>,
         until: Instant,
     },
     /// The reload was refused because the thread takes too long. It still reads; its result is dropped.
-    Late { loaded: oneshot::Receiver<Loaded> },
+    Late { loaded: Outcome<Loaded> },
     /// The workers stop.
     Pausing {
         config: Box<Config>,
@@ -83,7 +82,7 @@ pub(super) enum Reload {
     },
     /// A thread starts the workers of the new configuration.
     Applying {
-        applied: oneshot::Receiver<Result<Assembled, NotAssembled>>,
+        applied: Outcome<Result<Assembled, NotAssembled>>,
         /// Monotonic time after which the thread is overdue.
         due: Duration,
     },
@@ -91,10 +90,10 @@ pub(super) enum Reload {
 
 /// End of a step.
 pub(super) enum ReloadStep {
-    Loaded(Result<Loaded, RecvError>),
+    Loaded(Loaded),
     /// The time for the step is over.
     Late,
-    Applied(Result<Result<Assembled, NotAssembled>, RecvError>),
+    Applied(Result<Assembled, NotAssembled>),
 }
 
 impl Reload {
@@ -132,7 +131,7 @@ pub(super) fn apply(
     resolvers: Resolvers,
     works: Vec<Work>,
     links: &Links,
-) -> Result<oneshot::Receiver<Result<Assembled, NotAssembled>>, NotAssembled> {
+) -> Result<Outcome<Result<Assembled, NotAssembled>>, NotAssembled> {
     let (assembly, links) = (assembly.clone(), links.clone());
     // Shared, so that it is not lost with a thread that cannot be started.
     let works = Arc::new(Mutex::new(works));

@@ -85,7 +85,7 @@ impl SharedShard {
         shard.take_over(former)
     }
 
-    /// Locks the shard. A panic under the lock ends the process, so a poisoned shard is only read.
+    /// Locks the shard. A panic ends the process, so it is never poisoned.
     pub(super) fn lock(&self) -> MutexGuard<'_, Shard> {
         #[cfg(test)]
         self.locks.fetch_add(1, Ordering::SeqCst);

@@ -106,7 +106,7 @@ impl Daemon {
             aside("start", start).map_err(|error| StartError::System("start a thread", error))?;
         let begun = runtime.block_on(async {
             tokio::select! {
-                begun = begun => begun.map_err(|_| StartError::Panicked)?,
+                begun = begun => begun,
                 () = orders.stop() => Err(StartError::Stopped),
             }
         });

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
-use tokio::task::{JoinError, JoinHandle};
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::error::RunError;
@@ -54,7 +54,8 @@ impl Web {
         };
         let ended = server.await;
         self.server = None;
-        outcome(ended)
+        // A panic would have ended the process.
+        Ok(ended.unwrap_or(Ok(()))?)
     }
 }
 
@@ -68,10 +69,9 @@ impl StopLimits {
     ) -> Result<(), RunError> {
         let (finished, sources_ended) = oneshot::channel();
         let sources = async {
-            let outcome = workers.finish().await;
+            workers.finish().await;
             // Fails if the server has ended first.
             let _ = finished.send(());
-            outcome
         };
         let server = async {
             tokio::select! {
@@ -82,7 +82,7 @@ impl StopLimits {
             web.end().await
         };
         let why = tokio::select! {
-            (sources, web) = async { tokio::join!(sources, server) } => return sources.and(web),
+            ((), web) = async { tokio::join!(sources, server) } => return web,
             () = sleep(self.all) => format!("after {:?}", self.all),
             () = orders.later_stop(self.repeated) => "at a second signal".to_owned(),
         };
@@ -96,12 +96,5 @@ impl StopLimits {
         }
         let left = left.join(", ");
         Err(RunError::NotEnded { why, left })
-    }
-}
-
-fn outcome(served: Result<Result<(), ServeError>, JoinError>) -> Result<(), RunError> {
-    match served {
-        Ok(served) => Ok(served?),
-        Err(error) => Err(RunError::Serve(ServeError::Panicked(error))),
     }
 }

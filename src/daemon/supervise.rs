@@ -1,7 +1,7 @@
 //! The daemon's main loop: signals, workers, systemd and the HTTP server.
 //!
-//! Invariant: the loop never blocks, and ends on request, or with the error of a thread or of the server; in both cases
-//! everything is shut down cleanly first.
+//! Invariant: the loop never blocks, and ends on request, or with the error of the server; in both cases everything is shut
+//! down cleanly first.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -79,9 +79,9 @@ impl Daemon {
         };
         let history = Arc::clone(&self.overview).keep_history();
         let ended = tokio::select! {
-            ended = self.event_loop() => ended,
+            () = self.event_loop() => Ok(()),
             served = web.end() => served,
-            () = history => Err(RunError::ThreadPanicked("history")),
+            never = history => match never {},
         };
         systemd::notify(NotifyState::Stopping);
         let last = self.workers.readiness();
@@ -98,7 +98,7 @@ impl Daemon {
     }
 
     /// Handles orders, events and ticks until it is time to stop.
-    async fn event_loop(&mut self) -> Result<(), RunError> {
+    async fn event_loop(&mut self) {
         let timeout = systemd::watchdog();
         let mut watchdog = Watchdog::new(timeout);
         let mut tick = tokio::time::interval(watchdog.interval());
@@ -107,7 +107,7 @@ impl Daemon {
         loop {
             tokio::select! {
                 order = self.orders.next() => match order {
-                    Order::Stop => return Ok(()),
+                    Order::Stop => return,
                     Order::Reload(waiting) => {
                         self.web_control.check_aside();
                         self.workers.reload(waiting);
@@ -120,7 +120,7 @@ impl Daemon {
                     }
                 }
                 event = self.workers.next() => {
-                    self.workers.handle(event)?;
+                    self.workers.handle(event);
                     self.report_readiness();
                 }
             }

@@ -209,7 +209,7 @@ fn drive(daemon: &mut Daemon, what: &str, mut is_so: impl FnMut(&Workers) -> boo
         if let Ok(event) = runtime.block_on(next) {
             // Handlers start timers.
             let _entered = runtime.enter();
-            workers.handle(event).unwrap();
+            workers.handle(event);
         }
     }
 }

@@ -41,7 +41,7 @@ struct Assignment {
     notices: UnboundedSender<Notice>,
 }
 
-/// Sends [`Notice::Ended`] when dropped, also by a panic.
+/// Sends [`Notice::Ended`] when dropped.
 struct EndNotice {
     control: Arc<Control>,
     notices: UnboundedSender<Notice>,
@@ -137,14 +137,10 @@ impl Worker {
         self.request_pause();
     }
 
-    /// Waits for the thread to end. The error names the source at which it panicked.
-    pub(super) fn join(self) -> Result<Vec<Work>, String> {
-        let current = self.current().to_owned();
-        match self.thread.join() {
-            Ok(Some(works)) => Ok(works),
-            // A thread that was started has sources.
-            Ok(None) | Err(_) => Err(current),
-        }
+    /// Waits for the thread to end, and returns its sources.
+    pub(super) fn join(self) -> Vec<Work> {
+        // A panic would have ended the process, and a thread that was started has sources.
+        self.thread.join().ok().flatten().unwrap_or_default()
     }
 
     /// Returns the latest heartbeat of the thread.

@@ -17,7 +17,6 @@ use tokio::time::{Instant, sleep_until};
 use super::aside::aside;
 use super::assembly::{Assembled, Assembly, NotAssembled};
 use super::begin::{Begun, Kept};
-use super::error::RunError;
 use super::notice::Notice;
 use super::readiness::Readiness;
 use super::reload::{Loaded, Loader, Origin, Reload, ReloadLimits, ReloadStep};
@@ -66,8 +65,6 @@ pub(super) enum WorkersEvent {
     Reload(ReloadStep),
     /// It is time to start the threads that could not be started.
     Retry,
-    /// The thread that commits has panicked.
-    CommitsEnded,
 }
 
 impl Workers {
@@ -155,15 +152,7 @@ impl Workers {
                 None => pending().await,
             }
         };
-        let kept = &mut self.kept;
-        let commits = async {
-            match kept {
-                Some(kept) => kept.ended().await,
-                None => pending().await,
-            }
-        };
         tokio::select! {
-            () = commits => WorkersEvent::CommitsEnded,
             Some(notice) = self.notices.recv() => WorkersEvent::Notice(notice),
             step = step => WorkersEvent::Reload(step),
             () = sleep_until(self.retry), if !self.parked.is_empty() => WorkersEvent::Retry,
@@ -171,35 +160,24 @@ impl Workers {
     }
 
     /// Handles an event.
-    pub(super) fn handle(&mut self, event: WorkersEvent) -> Result<(), RunError> {
+    pub(super) fn handle(&mut self, event: WorkersEvent) {
         match event {
             WorkersEvent::Notice(Notice::Access { source, access }) => {
                 self.assembly.shards.access().note(source, access);
             }
             WorkersEvent::Notice(Notice::Ended(number)) => {
-                if let Some(works) = self.join(number)? {
+                if let Some(works) = self.join(number) {
                     self.receive(works);
                 }
             }
-            WorkersEvent::Reload(ReloadStep::Loaded(loaded)) => {
-                let loaded = loaded.map_err(|_| RunError::ThreadPanicked("reload"))?;
-                self.loaded(loaded);
-            }
+            WorkersEvent::Reload(ReloadStep::Loaded(loaded)) => self.loaded(loaded),
             WorkersEvent::Reload(ReloadStep::Late) => self.end_late_step(),
-            WorkersEvent::Reload(ReloadStep::Applied(applied)) => {
-                let applied = applied.map_err(|_| RunError::ThreadPanicked("reload"))?;
-                self.applied(applied);
-            }
-            WorkersEvent::CommitsEnded => {
-                self.kept = None;
-                return Err(RunError::ThreadPanicked("state"));
-            }
+            WorkersEvent::Reload(ReloadStep::Applied(applied)) => self.applied(applied),
             WorkersEvent::Retry => {
                 let parked = std::mem::take(&mut self.parked);
                 self.resume(parked);
             }
         }
-        Ok(())
     }
 
     /// Requests that the configuration is read again and applied if it has no error. The outcome is sent to the client.
@@ -281,13 +259,10 @@ impl Workers {
     }
 
     /// Joins the worker that has ended. Returns `None` if it was joined before.
-    fn join(&mut self, number: u64) -> Result<Option<Vec<Work>>, RunError> {
+    fn join(&mut self, number: u64) -> Option<Vec<Work>> {
         let mut running = self.running.iter();
-        let Some(at) = running.position(|worker| worker.number() == number) else {
-            return Ok(None);
-        };
-        let joined = self.running.swap_remove(at).join();
-        joined.map(Some).map_err(RunError::Panicked)
+        let at = running.position(|worker| worker.number() == number)?;
+        Some(self.running.swap_remove(at).join())
     }
 
     /// Takes the sources of a worker that has stopped.

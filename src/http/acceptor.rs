@@ -86,19 +86,18 @@ impl Acceptor {
         })
     }
 
-    /// Returns the next connection, or `None` once the thread has ended, which means that it has panicked.
+    /// Returns the next connection; `None` once the thread has ended, which it does only at [`Acceptor::stop`].
     pub(super) async fn next(&mut self) -> Option<Accepted> {
         self.accepted.recv().await
     }
 
-    /// Closes the listeners, and returns the outcome of the thread. Connections that the server has not taken are
-    /// closed, too.
-    pub(super) async fn stop(mut self) -> thread::Result<()> {
+    /// Closes the listeners, and ends the thread. Connections that the server has not taken are closed, too.
+    pub(super) async fn stop(mut self) {
         drop(self.stop);
         self.accepted.close();
         while self.accepted.recv().await.is_some() {}
-        // Nothing is left to wait for.
-        self.thread.join()
+        // Nothing is left to wait for, and a panic would have ended the process.
+        let _ = self.thread.join();
     }
 }
 

@@ -6,8 +6,6 @@
 //!   [`Limits::stall`] old, or [`Limits::shared`] if all memory is held by clients that keep up. A page for people may be older too,
 //!   as [`Representation::shared`] says.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -65,8 +63,6 @@ struct State {
     gathered: Option<Gathered>,
     /// The last page of each representation.
     latest: Vec<Latest>,
-    /// Payload of a panic of the last encoding.
-    panicked: Option<Box<dyn Any + Send>>,
     is_stopping: bool,
 }
 
@@ -179,11 +175,6 @@ impl Scraper {
     /// Decides what a request does that arrived after `begun_before` gatherings had begun.
     fn next(self: &Arc<Self>, wanted: &Representation, begun_before: u64, is_late: bool) -> Next {
         let mut state = self.lock();
-        if let Some(payload) = state.panicked.take() {
-            drop(state);
-            // Ends the connection's task with the panic, and thereby the server.
-            resume_unwind(payload);
-        }
         if state.is_stopping {
             return Next::Send(Err(NoPage::Stopping));
         }
@@ -266,35 +257,27 @@ impl Encoding {
             return;
         };
         let scraper = Arc::clone(&self.scraper);
-        let encoded = catch_unwind(AssertUnwindSafe(|| {
-            let gathered = self.gather();
-            let (families, source) = (&gathered.families, &*scraper.source);
-            let page = buffers.encode(&self.representation, families, source, &scraper.paths);
-            (gathered, page)
-        }));
+        let gathered = self.gather();
+        let (families, source) = (&gathered.families, &*scraper.source);
+        let page = buffers.encode(&self.representation, families, source, &scraper.paths);
         let mut state = scraper.lock();
-        match encoded {
-            Ok((gathered, page)) => {
-                if let Content::Metrics { .. } = self.representation.content {
-                    let took = scraper.since(self.started);
-                    let observer = &scraper.connections.observer;
-                    observer.observe(HttpEvent::Scraped { took });
-                }
-                let representation = self.representation.clone();
-                state
-                    .latest
-                    .retain(|latest| latest.representation != representation);
-                state.latest.push(Latest {
-                    representation,
-                    number: gathered.number,
-                    started: gathered.started,
-                    page,
-                });
-                state.gathered = Some(gathered);
-                scraper.forget_unless_needed(&mut state);
-            }
-            Err(payload) => state.panicked = Some(payload),
+        if let Content::Metrics { .. } = self.representation.content {
+            let took = scraper.since(self.started);
+            let observer = &scraper.connections.observer;
+            observer.observe(HttpEvent::Scraped { took });
         }
+        let representation = self.representation.clone();
+        state
+            .latest
+            .retain(|latest| latest.representation != representation);
+        state.latest.push(Latest {
+            representation,
+            number: gathered.number,
+            started: gathered.started,
+            page,
+        });
+        state.gathered = Some(gathered);
+        scraper.forget_unless_needed(&mut state);
     }
 
     fn gather(&self) -> Gathered {

@@ -3,14 +3,13 @@
 //! Invariant: every connection is a task of one set; none is left when [`serve`] returns.
 
 use std::io;
-use std::panic::resume_unwind;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpStream, UnixStream};
-use tokio::task::{JoinError, JoinSet, yield_now};
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::acceptor::Acceptor;
@@ -24,15 +23,12 @@ use super::routes::Routes;
 /// Pause before trying again to make room while every connection is needed.
 const ROOM_PAUSE: Duration = Duration::from_millis(2);
 
-/// The reason for which the server ended before it was stopped.
+/// The reason for which the server could not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The thread that accepts could not be started.
     #[error("cannot accept connections")]
     Listen(#[source] io::Error),
-    /// A request handler panicked, so the state behind it cannot be trusted.
-    #[error("a request handler panicked")]
-    Panicked(#[source] JoinError),
 }
 
 /// Serves the routes on all listeners until `stop` completes; needs a tokio runtime with I/O and
@@ -41,10 +37,6 @@ pub enum ServeError {
 /// At stop the listeners close (and unix socket files are removed), idle connections end at once,
 /// responses in progress have [`Limits::stop`] to finish, and what is left then is aborted. Every
 /// connection has ended when this returns.
-///
-/// # Errors
-///
-/// [`ServeError::Panicked`] stops the server in the same way.
 pub async fn serve(
     listeners: Vec<Listener>,
     routes: Routes,
@@ -59,13 +51,10 @@ pub async fn serve(
         graceful: GracefulShutdown::new(),
         tasks: JoinSet::new(),
     };
-    let outcome = server.run(&mut acceptor, stop).await;
-    let accepting = acceptor.stop().await;
-    let drained = server.drain().await;
-    if let Err(payload) = accepting {
-        resume_unwind(payload);
-    }
-    outcome.and(drained)
+    server.run(&mut acceptor, stop).await;
+    acceptor.stop().await;
+    server.drain().await;
+    Ok(())
 }
 
 struct Server {
@@ -81,51 +70,41 @@ struct Newcomer {
 }
 
 impl Server {
-    async fn run(
-        &mut self,
-        acceptor: &mut Acceptor,
-        stop: impl Future<Output = ()>,
-    ) -> Result<(), ServeError> {
+    async fn run(&mut self, acceptor: &mut Acceptor, stop: impl Future<Output = ()>) {
         let mut stop = pin!(stop);
         let mut newcomer = None;
         loop {
             newcomer = match newcomer {
-                Some(newcomer) => self.admit(newcomer).await?,
+                Some(newcomer) => self.admit(newcomer).await,
                 None => None,
             };
             tokio::select! {
                 biased;
-                () = &mut stop => return Ok(()),
-                Some(ended) = self.tasks.join_next() => check(ended)?,
+                () = &mut stop => return,
+                Some(_) = self.tasks.join_next() => {}
                 () = sleep(ROOM_PAUSE), if newcomer.is_some() => {}
-                accepted = acceptor.next(), if newcomer.is_none() => match accepted {
-                    Some(stream) => newcomer = Some(Newcomer {
-                        stream,
-                        deadline: Instant::now() + self.shared.limits.stall,
-                    }),
-                    // The thread has panicked; stopping it returns the panic.
-                    None => return Ok(()),
-                },
+                Some(stream) = acceptor.next(), if newcomer.is_none() => newcomer = Some(Newcomer {
+                    stream,
+                    deadline: Instant::now() + self.shared.limits.stall,
+                }),
             }
         }
     }
 
     /// Serves a connection if there is room or room can be made; returns it if it has to wait.
-    async fn admit(&mut self, newcomer: Newcomer) -> Result<Option<Newcomer>, ServeError> {
-        while self.live_tasks()? >= self.shared.limits.connections.max(1) {
+    async fn admit(&mut self, newcomer: Newcomer) -> Option<Newcomer> {
+        while self.live_tasks() >= self.shared.limits.connections.max(1) {
             // Lets every connection read what has arrived first: it may be a request.
             yield_now().await;
             if !self.shared.connections.displace() {
                 if Instant::now() < newcomer.deadline {
-                    return Ok(Some(newcomer));
+                    return Some(newcomer);
                 }
                 self.shared.observe(HttpEvent::Refused);
-                return Ok(None);
+                return None;
             }
             // An evicted connection ends without waiting for anything.
-            if let Some(ended) = self.tasks.join_next().await {
-                check(ended)?;
-            }
+            self.tasks.join_next().await;
         }
         let registered = match newcomer.stream {
             Accepted::Tcp(tcp) => TcpStream::from_std(tcp).map(|tcp| self.spawn(tcp)),
@@ -134,7 +113,7 @@ impl Server {
         if registered.is_err() {
             self.shared.observe(HttpEvent::AcceptFailed);
         }
-        Ok(None)
+        None
     }
 
     fn spawn<S: Socket + Send + 'static>(&mut self, stream: S) {
@@ -145,30 +124,16 @@ impl Server {
     }
 
     /// Joins the tasks that have ended, and returns the number of the others.
-    fn live_tasks(&mut self) -> Result<usize, ServeError> {
-        while let Some(ended) = self.tasks.try_join_next() {
-            check(ended)?;
-        }
-        Ok(self.tasks.len())
+    fn live_tasks(&mut self) -> usize {
+        while self.tasks.try_join_next().is_some() {}
+        self.tasks.len()
     }
 
     /// Waits for responses in progress, aborts the rest, and joins every task.
-    async fn drain(mut self) -> Result<(), ServeError> {
+    async fn drain(mut self) {
         self.shared.connections.stop();
         // What remains after the deadline is aborted below, so its outcome does not matter.
         let _ = timeout(self.shared.limits.stop, self.graceful.shutdown()).await;
-        self.tasks.abort_all();
-        let mut outcome = Ok(());
-        while let Some(ended) = self.tasks.join_next().await {
-            outcome = outcome.and(check(ended));
-        }
-        outcome
-    }
-}
-
-fn check(ended: Result<(), JoinError>) -> Result<(), ServeError> {
-    match ended {
-        Err(error) if error.is_panic() => Err(ServeError::Panicked(error)),
-        _ => Ok(()),
+        self.tasks.shutdown().await;
     }
 }

@@ -209,7 +209,7 @@ impl Link {
         self.lock().account.outcomes()
     }
 
-    /// Locks the link. A panic while it is locked ends the process, so a poisoned account is only ever read.
+    /// Locks the link. A panic ends the process, so it is never poisoned.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -10,7 +10,7 @@ use std::str::FromStr;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use tracing::level_filters::LevelFilter;
@@ -23,8 +23,16 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::log_queue::LogQueue;
 
-/// Time that standard error has at the end of the process to take the last messages.
+/// Time that standard error has at the end of the process to take the last messages, also those about a panic.
 const LAST_WRITE: Duration = Duration::from_millis(500);
+
+const AT_ONCE: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 0,
+};
+
+/// Bytes for which poll(2) says that a pipe has room.
+const PIPE_BUF: usize = 4096;
 
 /// The log of the process, once it is set up.
 static QUEUE: OnceLock<LogQueue> = OnceLock::new();
@@ -76,17 +84,19 @@ pub enum LogError {
 ///
 /// [`LogError::AlreadySet`] if called again, [`LogError::Thread`] if the system has no thread left.
 pub fn init(format: LogFormat, level: Level) -> Result<(), LogError> {
-    let style = Style::of_stderr(format);
-    let queue = LogQueue::start(write_stderr).map_err(LogError::Thread)?;
+    init_with(Style::of_stderr(format), level, write_stderr)
+}
+
+pub(super) fn init_with(
+    style: Style,
+    level: Level,
+    write: impl FnMut(&[u8]) -> io::Result<()> + Send + 'static,
+) -> Result<(), LogError> {
+    let queue = LogQueue::start(write).map_err(LogError::Thread)?;
     tracing::subscriber::set_global_default(subscriber(style, level, queue.clone()))
         .map_err(LogError::AlreadySet)?;
     QUEUE.get_or_init(|| queue);
     Ok(())
-}
-
-/// Logs panics from here on. The default hook writes to standard error itself, and may wait for it.
-pub fn log_panics() {
-    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
 }
 
 /// Writes the last text of the process to standard error: the cause of a failure, or nothing. If the log is set up, this
@@ -102,6 +112,21 @@ pub fn end(text: &str) {
         // It cannot be reported that standard error fails.
         None => drop(write_stderr(text.as_bytes())),
     }
+}
+
+/// Logs an error that ends the process, as [`end`] does, from any thread: that of the log too, and one that holds anything but
+/// the queue. Returns false if the log is not set up.
+pub(super) fn end_with_error(text: &str) -> bool {
+    let Some(queue) = QUEUE.get() else {
+        return false;
+    };
+    queue.lift_limit();
+    tracing::error!("{text}");
+    if !queue.flush(LAST_WRITE) {
+        // The thread that writes waits for a reader, or it is the one that cannot go on.
+        write_without_waiting(&queue.take_waiting());
+    }
+    true
 }
 
 /// Returns the number of messages that were dropped, because standard error did not take them.
@@ -125,9 +150,20 @@ fn write_stderr(mut bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
+/// Writes as much to standard error as it takes at once: of a pipe or a socket that is writable, at least so many bytes.
+fn write_without_waiting(bytes: &[u8]) {
+    let stderr = io::stderr();
+    for part in bytes.chunks(PIPE_BUF) {
+        let is_ready = poll(&mut [PollFd::new(&stderr, PollFlags::OUT)], Some(&AT_ONCE));
+        if is_ready != Ok(1) || write_stderr(part).is_err() {
+            return;
+        }
+    }
+}
+
 /// The style of log lines, chosen by format and destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Style {
+pub(super) enum Style {
     Plain,
     Coloured,
     Journal,

@@ -1,7 +1,8 @@
 //! Writes the log on a thread of its own.
 //!
 //! Invariant: no thread that logs waits for the destination, however long that blocks; the queue holds at most
-//! [`MOST_BYTES`], and what it has no room for is counted. Messages are written whole and in sequence.
+//! [`MOST_BYTES`] until the process ends, and what it has no room for is counted. Messages are written whole and in sequence.
+//! Nothing that is done under its lock can panic, so a panicking thread can log.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,6 +37,8 @@ struct State {
     is_writing: bool,
     /// Messages dropped since the last one was written.
     dropped: u64,
+    /// True once the last message of the process may exceed [`MOST_BYTES`].
+    has_no_limit: bool,
 }
 
 impl LogQueue {
@@ -72,7 +75,7 @@ impl LogQueue {
     /// Queues a message, or drops and counts it without room.
     pub(super) fn push(&self, message: &[u8]) {
         let mut state = self.lock();
-        if state.waiting.len() + message.len() > MOST_BYTES {
+        if state.waiting.len() + message.len() > MOST_BYTES && !state.has_no_limit {
             state.dropped += 1;
             drop(state);
             self.count_dropped(1);
@@ -81,6 +84,16 @@ impl LogQueue {
             drop(state);
             self.0.changed.notify_all();
         }
+    }
+
+    /// Lets the messages that end the process exceed the limit.
+    pub(super) fn lift_limit(&self) {
+        self.lock().has_no_limit = true;
+    }
+
+    /// Takes the messages that wait.
+    pub(super) fn take_waiting(&self) -> Vec<u8> {
+        std::mem::take(&mut self.lock().waiting)
     }
 
     /// Waits until everything that is queued was written, at most `timeout`; returns whether it was.
@@ -193,6 +206,19 @@ mod tests {
         assert_eq!(gate.begun(), message.repeat(room));
         gate.allow.send(Ok(())).unwrap();
         assert!(gate.queue.flush(LONG));
+    }
+
+    #[test]
+    fn the_last_message_has_room_and_can_be_taken() {
+        let gate = Gate::new();
+        gate.queue.push(b"first\n");
+        assert_eq!(gate.begun(), b"first\n");
+        let full = [b'x'; MOST_BYTES];
+        gate.queue.push(&full);
+        gate.queue.push(b"dropped\n");
+        gate.queue.lift_limit();
+        gate.queue.push(b"last\n");
+        assert_eq!(gate.queue.take_waiting(), [&full[..], b"last\n"].concat());
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod gaps;
 pub mod log;
 mod log_queue;
 mod metric;
+pub mod panic;
 mod state;
 
 use std::collections::BTreeMap;

@@ -106,7 +106,7 @@ impl Pool {
             pieces: sender,
         };
         if let Some(queue) = &self.queue {
-            // It fails only if all threads have panicked, which merging the part reports.
+            // It fails only without threads, which end after the last part.
             let _ = queue.send(part);
         }
         self.outstanding.push_back(Outstanding {
@@ -131,10 +131,8 @@ impl Pool {
         self.queue = None;
         self.outstanding.clear();
         let threads = self.threads.drain(..);
-        let counts = threads.map(|thread| match thread.join() {
-            Ok(counts) => counts,
-            Err(panic) => std::panic::resume_unwind(panic),
-        });
+        // A panic would have ended the process.
+        let counts = threads.filter_map(|thread| thread.join().ok());
         counts.flatten().collect()
     }
 }
@@ -143,8 +141,6 @@ impl Drop for Pool {
     /// Ends the threads after a failure, within a batch.
     fn drop(&mut self) {
         self.is_cancelled.store(true, Ordering::Relaxed);
-        if !thread::panicking() {
-            self.join();
-        }
+        self.join();
     }
 }

@@ -247,8 +247,7 @@ impl Session<'_> {
                     return Ok(());
                 }
                 Err(_) => {
-                    // The thread has panicked, and so does this one, as it joins that thread.
-                    self.pool = None;
+                    // Its thread has panicked, which ends the process.
                     return Err(Failure::message(Exit::Runtime, "a thread ended early"));
                 }
             }

@@ -2,7 +2,6 @@
 
 use super::Workers;
 use super::WorkersEvent;
-use crate::daemon::error::RunError;
 use crate::daemon::notice::Notice;
 use crate::daemon::reload::Reload;
 use crate::daemon::watchdog::{Heartbeat, Supervised};
@@ -41,14 +40,14 @@ impl Workers {
 
     /// Stops every worker, counts what streams had received until then, and waits for their ends. Who is left when the wait
     /// is cancelled has a name in [`Self::unfinished`].
-    pub(in crate::daemon) async fn finish(&mut self) -> Result<(), RunError> {
+    pub(in crate::daemon) async fn finish(&mut self) {
         match self.reload.take() {
             Some(Reload::Pausing { works, .. }) => self.resume(works),
             Some(applying @ Reload::Applying { .. }) => {
                 self.is_requested = false;
                 let applying = self.reload.insert(applying);
                 let step = applying.step().await;
-                self.handle(WorkersEvent::Reload(step))?;
+                self.handle(WorkersEvent::Reload(step));
             }
             Some(Reload::Loading { .. } | Reload::Late { .. }) | None => {}
         }
@@ -56,21 +55,15 @@ impl Workers {
         self.resume(parked);
         self.running.iter().for_each(Worker::request_finish);
         let mut ended = Vec::new();
-        let mut outcome = Ok(());
         while !self.running.is_empty() {
             if let Some(Notice::Ended(number)) = self.notices.recv().await {
-                match self.join(number) {
-                    Ok(works) => ended.extend(works.into_iter().flatten()),
-                    Err(error) => outcome = outcome.and(Err(error)),
-                }
+                ended.extend(self.join(number).into_iter().flatten());
             }
         }
-        // Without the sources of a thread that panicked, their counts would be forgotten.
-        if let (Some(kept), Ok(())) = (self.kept.take(), &outcome) {
+        if let Some(kept) = self.kept.take() {
             let clock = self.assembly.clock.as_ref();
             let snapshots = snapshots(&mut ended, clock, kept.wanted_logs());
             kept.finish(snapshots).await;
         }
-        outcome
     }
 }

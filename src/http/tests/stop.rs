@@ -127,29 +127,6 @@ fn clients_that_wait_for_room_do_not_delay_the_stop() {
     server.join().unwrap();
 }
 
-struct Broken;
-
-impl Scrape for Broken {
-    fn families(&self) -> Families {
-        panic!("a fault in the counting side");
-    }
-
-    fn status(&self, _: &Families, _: Language) -> Status {
-        Status::default()
-    }
-}
-
-#[test]
-fn a_panic_ends_the_server_with_an_error() {
-    let mut server = Server::with(Broken, Limits::default());
-    assert_eq!(server.get("/metrics"), "");
-    let thread = server.thread.take().unwrap();
-    assert!(matches!(
-        thread.join().unwrap(),
-        Err(ServeError::Panicked(_))
-    ));
-}
-
 #[test]
 fn every_connection_has_ended_when_serve_returns() {
     let mut server = Server::start();

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -202,9 +201,7 @@ impl Shared {
     fn call(&self, call: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         self.hurry.wake();
-        // The watcher panics if its thread has ended.
-        let outcome = catch_unwind(AssertUnwindSafe(call))
-            .unwrap_or_else(|_| Err(Error::generic("the thread for notifications has ended")));
+        let outcome = call();
         self.calls.fetch_sub(1, Ordering::SeqCst);
         outcome
     }

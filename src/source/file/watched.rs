@@ -267,7 +267,7 @@ pub(super) fn change(kind: EventKind) -> Option<Change> {
     })
 }
 
-/// Locks a state that a panic leaves usable.
+/// Locks a state. A panic ends the process, so it is never poisoned.
 pub(super) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

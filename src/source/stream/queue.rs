@@ -39,7 +39,7 @@ struct State {
     held: Held,
     open_was_tried: bool,
     phase: Phase,
-    end: Option<End>,
+    has_ended: bool,
     /// True while the receiver waits for room.
     awaits_room: bool,
     /// Descriptors that lines can come from.
@@ -56,13 +56,6 @@ enum Phase {
     Draining,
     /// End at once.
     Closed,
-}
-
-/// The way in which a receiver has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
-    Regular,
-    Panic,
 }
 
 /// A queue with one writer, the receiver, and one reader.
@@ -92,7 +85,6 @@ impl Queue {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic of either side ends the process; until then the state is consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -251,26 +243,21 @@ impl Queue {
         self.lock().phase != Phase::Receiving
     }
 
-    /// Records that the receiver has ended, by a panic or otherwise.
+    /// Records that the receiver has ended.
     pub(super) fn set_ended(&self) {
-        let end = if std::thread::panicking() {
-            End::Panic
-        } else {
-            End::Regular
-        };
-        self.lock().end = Some(end);
+        self.lock().has_ended = true;
         self.waker.wake();
         self.ended.wake();
     }
 
-    /// Returns how the receiver has ended; `None` before its end.
-    pub(super) fn end(&self) -> Option<End> {
-        self.lock().end
+    /// Returns whether the receiver has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.lock().has_ended
     }
 
     /// Waits until the receiver has ended, at most `timeout`; returns whether it has.
     pub(super) fn wait_for_end(&self, timeout: Duration) -> bool {
-        self.end().is_some() || self.ended.wait(timeout)
+        self.has_ended() || self.ended.wait(timeout)
     }
 }
 

@@ -9,7 +9,7 @@ use memchr::memrchr;
 use super::context::ReceiveContext;
 use super::event::StreamEvent;
 use super::journal::{self, is_cursor};
-use super::queue::{End, Held, Queue, RETRY_INTERVAL};
+use super::queue::{Held, Queue, RETRY_INTERVAL};
 use super::settings::Stream;
 use super::thread::{Running, StreamThread, Task};
 use super::{datagram, listen, pipe};
@@ -150,10 +150,7 @@ impl StreamReceiver {
         {
             self.cursor = Some(reached);
         }
-        if let Some(end) = self.queue.end() {
-            self.has_ended = true;
-            pass_on(end);
-        }
+        self.has_ended = self.queue.has_ended();
         if was_read {
             Progress::More
         } else {
@@ -230,16 +227,9 @@ impl Drop for StreamReceiver {
     fn drop(&mut self) {
         self.task = None;
         self.queue.close();
-        if !self.has_ended && self.queue.wait_for_end(END_WAIT) {
-            self.queue.end().into_iter().for_each(pass_on);
+        if !self.has_ended {
+            self.queue.wait_for_end(END_WAIT);
         }
-    }
-}
-
-/// Passes a panic of the receiving thread on, so that the process ends with an error.
-fn pass_on(end: End) {
-    if end == End::Panic && !std::thread::panicking() {
-        std::panic::resume_unwind(Box::new("the thread that receives streams has panicked"));
     }
 }
 

@@ -62,10 +62,10 @@ pub(super) struct Task {
     queue: EndMark,
 }
 
-/// Records the end of a receiver when dropped, also by a panic.
+/// Records the end of a receiver when dropped.
 struct EndMark(Arc<Queue>);
 
-/// Wakes the owner of the thread when dropped, also by a panic.
+/// Wakes the owner of the thread when dropped.
 struct ThreadEnd<'s>(&'s Waker);
 
 impl StreamThread {
@@ -130,7 +130,7 @@ impl Drop for Running {
         if self.shared.ended.wait(END_WAIT)
             && let Some(thread) = self.thread.take()
         {
-            // Owners of receivers have passed a panic on.
+            // A panic would have ended the process.
             let _ = thread.join();
         }
     }
@@ -267,7 +267,6 @@ pub(super) fn run_alone(
 mod tests {
     use super::*;
     use crate::clock::SystemClock;
-    use crate::source::stream::queue::End;
 
     const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -290,7 +289,6 @@ mod tests {
         let queue = queue(&thread);
         thread.begin(Task::new(&queue, async {}));
         assert!(queue.wait_for_end(DEADLINE));
-        assert_eq!(queue.end(), Some(End::Regular));
     }
 
     #[test]
@@ -305,21 +303,5 @@ mod tests {
         check(7_010, 1_000, 8_250);
         check(7_249, 1_000, 8_250);
         check(7_990, 60_000, 68_000);
-    }
-
-    #[test]
-    fn a_panic_ends_all_receivers_which_is_no_regular_end() {
-        let place = StreamThread::new(Arc::new(SystemClock::new()));
-        let thread = place.get().unwrap();
-        let (waits, panics) = (queue(&thread), queue(&thread));
-        let own = Arc::clone(&waits);
-        thread.begin(Task::new(&waits, async move {
-            own.wait(Vec::new(), None).await;
-        }));
-        thread.begin(Task::new(&panics, async { panic!("on purpose") }));
-        for queue in [waits, panics] {
-            assert!(queue.wait_for_end(DEADLINE));
-            assert_eq!(queue.end(), Some(End::Panic));
-        }
     }
 }
