@@ -213,7 +213,7 @@ mod tests {
         let gate = Gate::new();
         gate.queue.push(b"first\n");
         assert_eq!(gate.begun(), b"first\n");
-        let full = [b'x'; MOST_BYTES];
+        let full = vec![b'x'; MOST_BYTES];
         gate.queue.push(&full);
         gate.queue.push(b"dropped\n");
         gate.queue.lift_limit();
