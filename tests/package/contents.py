@@ -16,7 +16,7 @@ from pathlib import Path
 
 # Bounds a little above what they are: 3.5 MB of the package are the binary, 0.5 MB the documentation and all else.
 PACKAGE_BYTES = 4_000_000
-BINARY_BYTES = 11_000_000
+BINARY_BYTES = 11_500_000
 DOCUMENTS = "usr/share/doc/httplog-exporter"
 SHARED = "usr/share/httplog-exporter"
 # Pages about building and about the sources: they name files of the project that no package has.
