@@ -12,6 +12,7 @@ use super::ledger::Ledger;
 use super::native;
 use super::shard::Shard;
 use super::table::Table;
+use crate::label::Label;
 use crate::model::{SavedFamily, SavedLedger, SavedSeries};
 
 impl Definition {
@@ -23,7 +24,7 @@ impl Definition {
         }
         // Writing to a string does not fail.
         let _ = write!(text, "{:?}", self.kind);
-        let labels = self.labels.iter().map(|label| label.name().to_owned());
+        let labels = self.labels.iter().map(Label::description);
         let conditions = self.when.iter().map(ToString::to_string);
         for part in labels.chain(conditions) {
             let _ = write!(text, " {part}");
@@ -184,7 +185,7 @@ impl Shard {
 mod tests {
     use super::*;
     use crate::aggregate::{Key, Kind, Measure, Values};
-    use crate::label::{Condition, Label};
+    use crate::label::Condition;
     use crate::model::{Families, Record, Value};
 
     fn definition(name: &str, kind: Kind, bounds_label: &[Label]) -> Definition {

@@ -284,7 +284,7 @@ fn read(pattern: &str, values: &[Value], line: &[u8], name: &str, number: usize)
         .map(|value| {
             let start = value.span.as_ref().map(|span| column(line, span.start));
             let column = start.map_or(String::new(), |start| start.to_string());
-            let field = value.field.map_or("(not used)", crate::model::Field::name);
+            let field = value.field.map_or("(no field)", crate::model::Field::name);
             let origin = match (value.name.as_str(), value.meaning) {
                 ("", meaning) => meaning.to_owned(),
                 (name, "") => name.to_owned(),

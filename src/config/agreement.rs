@@ -2,7 +2,7 @@
 //!
 //! Invariant: series of one label set have the same buckets; the labels of a source can be read and packed into a key.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::labels::{Defined, Labels, identifies, identifying};
@@ -29,26 +29,20 @@ pub(super) fn agree(
     check_labels(labels, sources, is_complete, report);
 }
 
-/// Adds constant labels to the metrics of all sources: a source without one of them has it with an empty value, which is
-/// no label, so that each family has the same labels in all sources.
+/// Adds the labels that are the same for all lines of a source to its metrics.
 fn add_constants(sources: &mut [Source]) {
-    let names: BTreeSet<String> = (sources.iter())
-        .flat_map(|source| source.labels.keys().cloned())
-        .collect();
-    if names.is_empty() {
-        return;
-    }
-    for source in sources {
-        let constants = names.iter().map(|name| {
-            let value = source.labels.get(name).map_or("", |value| &value.value);
+    for source in sources
+        .iter_mut()
+        .filter(|source| !source.labels.is_empty())
+    {
+        let constants = source.labels.iter().map(|(name, value)| {
             Arc::new(OwnLabel {
                 name: name.as_str().into(),
-                origin: Origin::Constant(value.into()),
+                origin: Origin::Constant(value.value.as_str().into()),
             })
         });
-        source.metrics = source
-            .metrics
-            .with_constants(&constants.collect::<Vec<_>>());
+        let constants: Vec<_> = constants.collect();
+        source.metrics = source.metrics.with_constants(&constants);
     }
 }
 
@@ -77,7 +71,16 @@ fn check_labels(labels: &Labels, sources: &[Source], is_complete: bool, report: 
         }
     }
     for source in sources {
-        check_room(source, report);
+        for fault in faults_of_room(source) {
+            let place = labels
+                .defined()
+                .first()
+                .map(|defined| defined.name.place.clone());
+            report.push(match place {
+                Some(place) => fault.at(place),
+                None => fault,
+            });
+        }
     }
 }
 
@@ -90,6 +93,12 @@ fn fault_of(defined: &Defined, source: &Source) -> Option<Fault> {
             Some(identifying(&defined.field))
         }
         Some(Named::Field(_) | Named::Extra) => None,
+        Some(Named::Unfit) if field == "request" => Some(
+            defined
+                .field
+                .error(format!("`{field}` of {of} is the whole request line"))
+                .help("its parts are fields: `method`, `target`, `protocol`"),
+        ),
         Some(Named::Unfit) => Some(
             defined
                 .field
@@ -106,8 +115,9 @@ fn fault_of(defined: &Defined, source: &Source) -> Option<Fault> {
     }
 }
 
-/// Reports a source whose lines have more values for labels than can be read, or labels of too many values.
-fn check_room(source: &Source, report: &mut Report) {
+/// Returns the faults of a source whose lines have more values for labels than can be read, or labels of too many values.
+fn faults_of_room(source: &Source) -> Vec<Fault> {
+    let mut faults = Vec::new();
     let (name, pattern) = (&source.name, &source.pattern);
     let plan = MetricPlan::new(&source.metrics, pattern.fields());
     let own = plan.own_labels();
@@ -125,7 +135,7 @@ fn check_room(source: &Source, report: &mut Report) {
             "the labels of `{name}` are made of {} values of its format that fill no field; at most {EXTRAS} can be read",
             extras.len()
         );
-        report.push(Fault::error(message).help(format!("they are {}", extras.join(", "))));
+        faults.push(Fault::error(message).help(format!("they are {}", extras.join(", "))));
     }
     let own_bits: u32 = own
         .iter()
@@ -145,16 +155,22 @@ fn check_room(source: &Source, report: &mut Report) {
     let bits = own_bits + used.map(|label| plan.bits(label)).sum::<u32>();
     if bits > BITS {
         let message = format!("the labels of `{name}` have too many combinations of values");
-        report.push(
-            Fault::error(message).help("list fewer values, or use fewer labels in one source"),
-        );
+        let sizes = own
+            .iter()
+            .map(|label| format!("{} has {}", label.name, label.size()));
+        let sizes: Vec<String> = sizes.collect();
+        faults.push(Fault::error(message).help(format!(
+            "list fewer values, or use fewer labels in one source: {}",
+            sizes.join(", ")
+        )));
     }
+    faults
 }
 
 /// Reports a histogram whose buckets differ in two sources, although their lines are added up.
 fn check_buckets(sources: &[Source], report: &mut Report) {
-    /// Name of a family, and values of the labels that are the same for all lines of a source.
-    type Series<'s> = (&'s str, Vec<&'s str>);
+    /// Name of a family, and the labels that are the same for all lines of a source.
+    type Series<'s> = (&'s str, Vec<(&'s str, &'s str)>);
     let mut known: BTreeMap<Series<'_>, (&[u64], &str)> = BTreeMap::new();
     for source in sources {
         for metric in source.metrics.iter() {
@@ -164,7 +180,8 @@ fn check_buckets(sources: &[Source], report: &mut Report) {
             if metric.labels.contains(&Label::Source) {
                 continue;
             }
-            let constants = source.labels.values().map(|value| &*value.value);
+            let constants = source.labels.iter();
+            let constants = constants.map(|(name, value)| (name.as_str(), value.value.as_str()));
             let series = (&*metric.name, constants.collect());
             let (first, of) = *known.entry(series).or_insert((bounds, &source.name));
             if *first != **bounds {

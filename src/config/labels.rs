@@ -12,20 +12,67 @@ use crate::model::Field;
 
 /// Names that Prometheus and its formats give a meaning.
 const RESERVED: [&str; 3] = ["le", "quantile", client::NAME];
-/// Beginnings of the names of variables that identify a client or a user (`src/http/ngx_http_variables.c`).
-const IDENTIFYING: [&str; 12] = [
-    "binary_remote_addr",
-    "cookie_",
-    "http_authorization",
-    "http_cookie",
-    "http_x_forwarded_for",
-    "http_x_real_ip",
-    "jwt_",
-    "proxy_add_x_forwarded_for",
-    "proxy_protocol_addr",
-    "realip_remote_addr",
-    "ssl_client_",
-    "uid_",
+/// Words in the names of variables, headers and keys whose text identifies a client, a user or a request, or is secret.
+const IDENTIFYING: [&str; 48] = [
+    "addr",
+    "address",
+    "agent",
+    "apikey",
+    "arg",
+    "args",
+    "auth",
+    "authorization",
+    "body",
+    "cert",
+    "client",
+    "cookie",
+    "cookies",
+    "correlation",
+    "csrf",
+    "csrftoken",
+    "dn",
+    "email",
+    "forwarded",
+    "identity",
+    "ip",
+    "jwt",
+    "key",
+    "login",
+    "mail",
+    "passwd",
+    "password",
+    "path",
+    "q",
+    "query",
+    "referer",
+    "referrer",
+    "secret",
+    "serial",
+    "session",
+    "sessionid",
+    "sub",
+    "token",
+    "trace",
+    "traceparent",
+    "uid",
+    "uri",
+    "url",
+    "user",
+    "userid",
+    "username",
+    "users",
+    "xff",
+];
+/// Names that have such a word, but are about servers and protocols.
+const HARMLESS: [&str; 8] = [
+    "server_addr",
+    "upstream_addr",
+    "ssl_session_reused",
+    "ssl_client_verify",
+    "http_x_forwarded_proto",
+    "http_x_forwarded_port",
+    "http_x_forwarded_host",
+    "connection_requests",
 ];
 
 /// The labels of a configuration.
@@ -47,12 +94,20 @@ pub(super) struct Defined {
 pub(super) type Constants = BTreeMap<String, Spot<String>>;
 
 impl Labels {
-    /// Reads the tables `[label.NAME]`. Those with a fault are left out.
+    /// Reads the tables `[label.NAME]`. Those with a fault only have a name.
     pub(super) fn read(root: &mut Section<'_>, report: &mut Report) -> Self {
         let mut labels = Self::default();
         for (name, section) in root.named("label", report) {
             check_label_name(&name, report);
-            if let Some((own, field, notation)) = read_label(&name, section, report) {
+            let read = read_label(&name, section, report);
+            if read.is_none() {
+                // Its faults are in the report; those that use it have none.
+                labels.list.push(Arc::new(OwnLabel {
+                    name: name.value.as_str().into(),
+                    origin: Origin::Constant("".into()),
+                }));
+            }
+            if let Some((own, field, notation)) = read {
                 labels.list.push(Arc::new(own));
                 labels.defined.push(Defined {
                     name,
@@ -92,6 +147,18 @@ fn read_label(
         report.push(name.error(message).help("field = \"upstream_cache_status\": a field, or a variable of the format without its sign"));
         return None;
     };
+    if field.value.is_empty() || field.value.starts_with(['$', '%']) {
+        let bare = field
+            .value
+            .trim_start_matches(['$', '%', '('])
+            .trim_end_matches(")s");
+        let fault = field.error(format!("`{}` is not a field", field.value));
+        report.push(match bare {
+            "" => fault.help("name a field, or a variable of the format without its sign"),
+            bare => fault.help(format!("write it without its sign: field = \"{bare}\"")),
+        });
+        return None;
+    }
     let (rules, notation) = match (values, has_map) {
         (Some(values), false) => {
             if is_identifying(&field.value) {
@@ -121,7 +188,7 @@ fn read_label(
             return None;
         }
     };
-    let vocabulary = read_vocabulary(name, &rules, notation, report)?;
+    let vocabulary = read_vocabulary(name, &field, &rules, notation, report)?;
     let own = OwnLabel {
         name: name.value.as_str().into(),
         origin: Origin::Read {
@@ -132,8 +199,17 @@ fn read_label(
     Some((own, field, notation))
 }
 
+/// Returns a rule, with classes of status (`4xx`) as globs.
+fn as_glob(rule: &str, field: &Spot<String>) -> String {
+    match rule.strip_suffix("xx") {
+        Some(class) if field.value == "status" && class.len() == 1 => format!("{class}*"),
+        _ => rule.to_owned(),
+    }
+}
+
 fn read_vocabulary(
     name: &Spot<String>,
+    field: &Spot<String>,
     rules: &[(Spot<String>, Spot<String>)],
     notation: Notation,
     report: &mut Report,
@@ -144,20 +220,20 @@ fn read_vocabulary(
         report.push(name.error(format!("the label `{}` has no values", name.value)));
     }
     for (rule, value) in rules {
-        if rule.value.len() > Vocabulary::TEXT_BYTES {
-            report.push(rule.error(format!(
-                "a rule has at most {} bytes",
-                Vocabulary::TEXT_BYTES
-            )));
+        if rule.value.is_empty() || rule.value.len() > Vocabulary::TEXT_BYTES {
+            let fault = rule.error(format!("a rule has 1 to {} bytes", Vocabulary::TEXT_BYTES));
+            report.push(
+                fault.help("`\"-\"` stands for a line without the field, `\"*\"` for any text"),
+            );
             continue;
         }
         value.check_text("a label value", Vocabulary::TEXT_BYTES, report);
-        let text = &rule.value;
+        let text = &as_glob(&rule.value, field);
         let fault = match vocabulary.add(text, &value.value, notation) {
             Ok(()) => continue,
             Err(Refusal::Malformed(message)) => rule
                 .error(format!("`{text}` is not a regular expression: {message}"))
-                .help("a rule is a text, a text with `*` and `?`, or an expression behind `~`, or `~*` regardless of case"),
+                .help("a rule is a text, a text with `*` and `?`, or an expression of bytes behind `~`, or `~*` regardless of case"),
             Err(Refusal::Network(help)) => rule.error(format!("`{text}` is not a network")).help(help),
             Err(Refusal::Unreachable(earlier)) if earlier == *text => {
                 rule.error(format!("`{text}` is listed twice"))
@@ -168,8 +244,18 @@ fn read_vocabulary(
         };
         report.push(fault);
     }
-    if vocabulary.values().len() > Vocabulary::MOST {
-        let message = format!("more than {} values", Vocabulary::MOST);
+    if vocabulary.expressions() > Vocabulary::EXPRESSIONS {
+        let message = format!(
+            "more than {} rules are expressions",
+            Vocabulary::EXPRESSIONS
+        );
+        report.push(
+            name.error(message)
+                .help("write alternatives into one: \"~*bot|crawler\""),
+        );
+    }
+    if vocabulary.values().len() > Vocabulary::MOST || rules.len() > Vocabulary::MOST {
+        let message = format!("more than {} values or rules", Vocabulary::MOST);
         report.push(name.error(message).help("map several texts to one name"));
     }
     (report.errors() == before).then_some(vocabulary)
@@ -228,14 +314,13 @@ pub(super) fn identifying(field: &Spot<String>) -> Fault {
         "`{}` may identify a client: its text cannot be a label value",
         field.value
     );
-    field.error(message).help(format!(
-        "map it to names: map = {{ \"{}\" = \"internal\" }}",
-        if is_address(&field.value) {
-            "10.0.0.0/8"
-        } else {
-            "~*bot"
-        }
-    ))
+    let example = match Field::from_name(&field.value) {
+        Some(Field::Target) => "\"/api/*\" = \"api\"",
+        _ if is_address(&field.value) => "\"10.0.0.0/8\" = \"internal\"",
+        _ => "\"~*bot\" = \"bot\"",
+    };
+    let help = format!("map it to names: map = {{ {example} }}");
+    field.error(message).help(help)
 }
 
 /// Returns whether a field identifies a client, a user, or a single request.
@@ -254,19 +339,28 @@ pub(super) fn identifies(field: Field) -> bool {
     )
 }
 
+/// Returns whether the text of a field may identify a client: one of a record, or of any notation by the words of its name.
 fn is_identifying(name: &str) -> bool {
-    Field::from_name(name).is_some_and(identifies)
-        || IDENTIFYING.iter().any(|start| name.starts_with(start))
+    if let Some(field) = Field::from_name(name) {
+        return identifies(field);
+    }
+    let name = name.to_ascii_lowercase();
+    if HARMLESS.contains(&&*name) {
+        return false;
+    }
+    let is_cookie = name.ends_with("}c");
+    let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
+    is_cookie
+        || words.any(|word| IDENTIFYING.contains(&word))
+        || name.ends_with("id") && name.len() > 2
 }
 
 /// Returns whether a field contains the address of a client.
 fn is_address(name: &str) -> bool {
-    Field::from_name(name) == Some(Field::RemoteAddr)
-        || ["h", "a"].contains(&name)
-        || IDENTIFYING.iter().any(|start| {
-            name.starts_with(start)
-                && (name.contains("addr") || name.contains("_for") || name.contains("_ip"))
-        })
+    let name = name.to_ascii_lowercase();
+    let is_part = |word: &str| ["addr", "ip", "forwarded", "xff", "h", "a"].contains(&word);
+    let words = name.split(|c: char| !c.is_ascii_alphanumeric());
+    !HARMLESS.contains(&&*name) && words.filter(|word| !word.is_empty()).any(is_part)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ pub struct Memo {
 /// Number of places; a text has one of them.
 const PLACES: usize = 16;
 /// Longest text that is remembered, in bytes.
-const MOST: usize = 16;
+const MOST: usize = 15;
 /// An odd number whose product with a text mixes its bits (the golden ratio).
 const MIX: u64 = 0x9E37_79B9_7F4A_7C15;
 
@@ -22,13 +22,12 @@ struct Entry {
     number: u16,
 }
 
-/// A short text: its length, and its bytes as two integers, which may overlap. The empty text has the key of an unused entry
-/// and is not remembered.
+/// A short text as two integers: its bytes, then zeros, and its length in the last byte. The empty text is not remembered: an
+/// unused entry has its key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Key {
     low: u64,
     high: u64,
-    length: u8,
 }
 
 impl Memo {
@@ -57,38 +56,40 @@ impl Key {
     /// Returns the key of a text; `None` if it is empty or too long.
     #[inline]
     fn of(text: &[u8]) -> Option<Self> {
+        let length = text.len();
         let (low, high) = if let (Some(first), Some(last)) =
             (text.first_chunk::<8>(), text.last_chunk::<8>())
         {
-            if text.len() > MOST {
+            if length > MOST {
                 return None;
             }
-            (u64::from_le_bytes(*first), u64::from_le_bytes(*last))
+            let last = u64::from_le_bytes(*last);
+            // Of both, some bytes are the same; all of them if there are eight.
+            (
+                u64::from_le_bytes(*first),
+                last >> (8 * (MOST - length)) >> 8,
+            )
         } else if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>())
         {
-            let [first, last] = [*first, *last].map(u32::from_le_bytes);
-            (first.into(), last.into())
+            let [first, last] = [*first, *last].map(|four| u64::from(u32::from_le_bytes(four)));
+            (first | last << (8 * (length - 4)), 0)
         } else {
-            let [first, .., last] = *text else {
-                let only = *text.first()?;
-                return Some(Self {
-                    low: only.into(),
-                    high: 0,
-                    length: 1,
-                });
-            };
-            (first.into(), u64::from(text[1]) << 8 | u64::from(last))
+            let [first, middle, last] = [0, length / 2, length.wrapping_sub(1)].map(|at| {
+                let byte = text.get(at).copied()?;
+                Some(u64::from(byte) << (8 * at))
+            });
+            (first? | middle? | last?, 0)
         };
-        #[expect(clippy::cast_possible_truncation, reason = "at most MOST")]
-        let length = text.len() as u8;
-        Some(Self { low, high, length })
+        Some(Self {
+            low,
+            high: high | (length as u64) << 56,
+        })
     }
 
     /// Returns the place of its entry.
     #[inline]
     fn place(self) -> usize {
-        let mixed =
-            (self.low ^ self.high.rotate_left(23) ^ u64::from(self.length)).wrapping_mul(MIX);
+        let mixed = (self.low ^ self.high.rotate_left(23)).wrapping_mul(MIX);
         (mixed >> 60) as usize % PLACES
     }
 }

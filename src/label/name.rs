@@ -142,6 +142,19 @@ impl Label {
         }
     }
 
+    /// Describes the label for a comparison: its name, and if the configuration defines it, what its values mean.
+    pub fn description(&self) -> String {
+        match self {
+            Self::Own(own) => match &own.origin {
+                Origin::Constant(value) => format!("{}={value}", own.name),
+                Origin::Read { field, vocabulary } => {
+                    format!("{}:{field}:{:016x}", own.name, vocabulary.fingerprint())
+                }
+            },
+            _ => self.name().to_owned(),
+        }
+    }
+
     /// Returns the definition of a label that the configuration defines.
     pub fn own(&self) -> Option<&Arc<OwnLabel>> {
         match self {

@@ -49,6 +49,11 @@ impl Network {
         Ok(Self { base, mask })
     }
 
+    /// Returns whether the network contains every address of another one.
+    pub fn covers(self, other: Self) -> bool {
+        self.contains(other.base) && self.mask & other.mask == self.mask
+    }
+
     /// Returns whether the network contains an address of [`address`].
     pub fn contains(self, address: u128) -> bool {
         address & self.mask == self.base

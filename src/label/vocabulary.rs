@@ -2,11 +2,13 @@
 //!
 //! Invariant: a value is one of the configuration's; every text that no rule matches has the number 0.
 
+use std::hash::Hasher as _;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use regex::bytes::{Regex, RegexBuilder};
+use siphasher::sip::SipHasher13;
 
 use super::network::{self, Network};
 
@@ -61,8 +63,10 @@ impl Vocabulary {
     pub const MOST: usize = 1_000;
     /// Longest value, and longest rule, in bytes.
     pub const TEXT_BYTES: usize = 128;
+    /// Most rules that are expressions: each is tried on a text that is not remembered.
+    pub const EXPRESSIONS: usize = 100;
     /// The rule for a line without a value of the field, as servers log it.
-    const ABSENT: [&str; 2] = ["-", ""];
+    const ABSENT: &str = "-";
     /// Largest compiled expression, in bytes.
     const COMPILED_BYTES: usize = 1 << 18;
 
@@ -85,7 +89,7 @@ impl Vocabulary {
         }
         let rank = self.texts.len();
         let number = self.number(value);
-        if Self::ABSENT.contains(&rule) {
+        if Self::ABSENT == rule {
             self.absent = number;
         }
         match compiled {
@@ -155,33 +159,57 @@ impl Vocabulary {
 
     /// Returns an earlier rule that matches every text of a new one, if that is plain to see.
     fn covering(&self, rule: &str, compiled: Option<&Rule>) -> Option<String> {
-        let is_covered = |(earlier, _): &&(String, Arc<str>)| {
-            earlier == rule
-                || match compiled {
-                    None => !Self::ABSENT.contains(&rule) && self.others_match(earlier, rule),
-                    Some(Rule::Prefix(prefix)) => earlier.strip_suffix('*').is_some_and(|start| {
-                        is_plain(start) && prefix.starts_with(start.as_bytes())
-                    }),
-                    Some(_) => false,
+        if self.exact.contains_key(rule.as_bytes()) {
+            return Some(rule.to_owned());
+        }
+        // A line without the field has no text that a rule could match.
+        if Self::ABSENT == rule {
+            return None;
+        }
+        // The bytes that every text of the rule begins with.
+        let start = match compiled {
+            None => Some(rule),
+            Some(Rule::Prefix(_)) => rule.strip_suffix('*'),
+            Some(Rule::Expression(_)) if !rule.starts_with('~') => rule.split(['*', '?']).next(),
+            Some(Rule::Expression(_) | Rule::Network(_)) => None,
+        };
+        let is_covered = |(rank, earlier, _): &&(usize, Rule, u16)| {
+            let is_same = self.texts.get(*rank).is_some_and(|(text, _)| text == rule);
+            is_same
+                || match (earlier, compiled) {
+                    (Rule::Prefix(prefix), _) => {
+                        prefix.is_empty()
+                            || start.is_some_and(|start| start.as_bytes().starts_with(prefix))
+                    }
+                    (Rule::Expression(expression), None) => expression.is_match(rule.as_bytes()),
+                    (Rule::Network(network), None) => network::address(rule.as_bytes())
+                        .is_some_and(|client| network.contains(client)),
+                    (Rule::Network(network), Some(Rule::Network(later))) => network.covers(*later),
+                    _ => false,
                 }
         };
-        self.texts
-            .iter()
-            .find(is_covered)
-            .map(|(earlier, _)| earlier.clone())
+        let (rank, ..) = self.others.iter().find(is_covered)?;
+        self.texts.get(*rank).map(|(earlier, _)| earlier.clone())
     }
 
-    /// Returns whether an earlier rule for more than one text matches a text.
-    fn others_match(&self, earlier: &str, text: &str) -> bool {
-        let rank = self.texts.iter().position(|(rule, _)| rule == earlier);
-        let others = self.others.iter().find(|(of, ..)| Some(*of) == rank);
-        others.is_some_and(|(_, rule, _)| match rule {
-            Rule::Prefix(prefix) => text.as_bytes().starts_with(prefix),
-            Rule::Expression(expression) => expression.is_match(text.as_bytes()),
-            Rule::Network(network) => {
-                network::address(text.as_bytes()).is_some_and(|client| network.contains(client))
+    /// Returns a number for what the vocabulary means, the same in every process.
+    pub fn fingerprint(&self) -> u64 {
+        let mut hasher = SipHasher13::new();
+        for (rule, value) in &self.texts {
+            for text in [rule.as_str(), &**value] {
+                hasher.write(text.as_bytes());
+                hasher.write_u8(0xFF);
             }
-        })
+        }
+        hasher.finish()
+    }
+
+    /// Returns the number of rules that are regular expressions, or globs of their kind.
+    pub fn expressions(&self) -> usize {
+        let others = self.others.iter();
+        others
+            .filter(|(_, rule, _)| matches!(rule, Rule::Expression(_)))
+            .count()
     }
 }
 
@@ -335,7 +363,28 @@ mod tests {
         assert_eq!(refused("/api/v2/*"), unreachable("/api/*"));
         assert_eq!(refused("/older"), unreachable("~^/old"));
         assert_eq!(refused("~^/old"), unreachable("~^/old"));
+        assert_eq!(refused("/api/?"), unreachable("/api/*"));
         assert!(refused("/ap*").is_ok());
+        assert!(refused("*").is_ok() && refused("-").is_ok());
+        for late in ["~^x", "a?", "z*", "z"] {
+            assert_eq!(refused(late), unreachable("*"), "{late}");
+        }
+        let nets = [("10.0.0.0/8", "a"), ("::1", "b")];
+        let mut nets = vocabulary(&nets, Notation::Clients);
+        for late in [
+            "10.1.0.0/16",
+            "10.0.0.0/8",
+            "10.1.2.3",
+            "::ffff:10.0.0.0/104",
+        ] {
+            let refused = nets.add(late, "x", Notation::Clients);
+            assert_eq!(
+                refused,
+                Err(Refusal::Unreachable("10.0.0.0/8".to_owned())),
+                "{late}"
+            );
+        }
+        assert!(nets.add("8.0.0.0/6", "x", Notation::Clients).is_ok());
         assert!(matches!(refused("~("), Err(Refusal::Malformed(_))));
         let mut clients = Vocabulary::new();
         let bad = clients.add("10.0.0.1/8", "x", Notation::Clients);

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use rustix::process::Signal;
+
 use crate::support::{Daemon, Ended, program, run_command};
 
 /// Runs the program.
@@ -174,7 +176,7 @@ fn a_source_has_options_of_its_own() {
 }
 
 #[test]
-fn a_source_without_a_constant_label_of_another_has_it_empty() {
+fn a_constant_label_is_that_of_its_source_alone() {
     let dir = tempfile::tempdir().unwrap();
     let source = |name: &str, more: &str| {
         format!(
@@ -186,12 +188,13 @@ fn a_source_without_a_constant_label_of_another_has_it_empty() {
     for name in ["a.log", "b.log"] {
         fs::write(dir.path().join(name), line).unwrap();
     }
-    let config = source("a", "labels = { env = 'prod' }") + &source("b", "");
+    let web = "[web]\nlisten = ['127.0.0.1:0']\n";
+    let config = web.to_owned() + &source("a", "labels = { env = 'prod' }") + &source("b", "");
     let daemon = Daemon::configured(dir.path(), &config);
     let page = daemon.metrics_after(&[("a", 1), ("b", 1)]);
     for expected in [
         "{env=\"prod\",method=\"GET\",route=\"/\",source=\"a\"",
-        "{env=\"\",method=\"GET\",route=\"/\",source=\"b\"",
+        "{method=\"GET\",route=\"/\",source=\"b\"",
     ] {
         assert!(
             page.contains(&format!("httplog_requests_total{expected}")),
@@ -234,4 +237,44 @@ fn the_lines_behind_an_own_label_are_found() {
     );
     let said = lines(&["--where", "cache=HITS"]).failed(64);
     assert!(said.contains("no `cache` is `HITS`"), "{said}");
+}
+
+#[test]
+fn counts_go_on_unless_the_meaning_of_a_label_changes() {
+    let dir = tempfile::tempdir().unwrap();
+    let line = "\"GET /a HTTP/1.1\" 200 0.001 HIT\n";
+    fs::write(dir.path().join("access.log"), line).unwrap();
+    fs::write(dir.path().join("other.log"), "").unwrap();
+    let config = |label: &str, more: &str| {
+        format!(
+            "[web]\nlisten = ['127.0.0.1:0']\n[state]\ndir = 'state'\n[[source]]\nname = 's'\npaths = ['access.log']\npattern = 'own'\nstart = 'beginning'\n[pattern.own]\nnginx = '\"$request\" $status $request_time $upstream_cache_status'\n{label}[metrics]\nlabels = ['cache']\n{more}"
+        )
+    };
+    let cache = |values: &str| {
+        format!("[label.cache]\nfield = 'upstream_cache_status'\nvalues = [{values}]\n")
+    };
+    let counted = |config: &str| {
+        let daemon = Daemon::configured(dir.path(), config);
+        let page = daemon.metrics_after(&[("s", 1)]);
+        let said = daemon.said();
+        daemon.signal(Signal::TERM);
+        assert_eq!(daemon.end(), 0);
+        let requests = page
+            .lines()
+            .filter(|line| line.starts_with("httplog_requests_total{"));
+        (requests.map(str::to_owned).collect::<Vec<_>>(), said)
+    };
+    let first = config(&cache("'HIT', 'MISS'"), "");
+    let (before, _) = counted(&first);
+    assert_eq!(before.len(), 1, "{before:?}");
+    let other =
+        "[[source]]\nname = 't'\npaths = ['other.log']\npattern = 'own'\nlabels = { team = 'x' }\n";
+    let (after, said) = counted(&config(&cache("'HIT', 'MISS'"), other));
+    assert_eq!(after, before, "{said}");
+    let (after, said) = counted(&config(&cache("'MISS'"), ""));
+    assert_eq!(after, [""; 0]);
+    assert!(
+        said.contains("httplog_requests_total starts at 0"),
+        "{said}"
+    );
 }

@@ -60,7 +60,7 @@ fn a_label_without_a_bound_is_refused() {
     );
     check(
         "field = 'user_agent'\nvalues = ['curl']",
-        "`user_agent` may identify a client: its text cannot be a label value; map it to names: map = { \"~*bot\" = \"internal\" }",
+        "`user_agent` may identify a client: its text cannot be a label value; map it to names: map = { \"~*bot\" = \"bot\" }",
     );
     check(
         "field = 'http_user_agent'\nvalues = ['curl']",
@@ -164,11 +164,14 @@ fn labels_have_to_fit_a_key_and_a_record() {
     assert_eq!(
         found,
         [
-            "the labels of `nginx` have too many combinations of values; list fewer values, or use fewer labels in one source"
+            "the labels of `nginx` have too many combinations of values; list fewer values, or use fewer labels in one source: l0 has 901, l1 has 901, l2 has 901"
         ]
     );
     let many = label(0, "upstream_cache_status", 1_001);
-    assert!(faults(&many)[0].starts_with("more than 1000 values; map several texts to one name"));
+    assert!(
+        faults(&many)[0]
+            .starts_with("more than 1000 values or rules; map several texts to one name")
+    );
     let names: Vec<String> = (0..9).map(|name| format!("$v{name}")).collect();
     let labels: String = (0..9)
         .map(|name| label(name, &format!("v{name}"), 1))
@@ -244,4 +247,84 @@ fn lines_that_are_added_up_have_the_same_buckets() {
     let apart = source("a", "labels = { site = 'one' }")
         + &source("b", &format!("labels = {{ site = 'two' }}\n{buckets}"));
     assert_eq!(messages(&apart), [""; 0]);
+}
+
+#[test]
+fn what_identifies_a_client_is_recognised_in_every_notation() {
+    let is_refused = |field: &str| {
+        let found = faults(&format!(
+            "[metrics]\nlabels = ['x']\n[label.x]\nfield = '{field}'\nvalues = ['a']"
+        ));
+        found
+            .iter()
+            .any(|fault| fault.contains("may identify a client"))
+    };
+    for field in [
+        "http_forwarded",
+        "http_true_client_ip",
+        "http_cf_connecting_ip",
+        "http_proxy_authorization",
+        "http_x_api_key",
+        "http_x_auth_token",
+        "sent_http_set_cookie",
+        "upstream_cookie_session",
+        "ssl_session_id",
+        "http_x_user_id",
+        "http_x_email",
+        "arg_token",
+        "args",
+        "query_string",
+        "request_uri",
+        "request_body",
+        "{authorization}i",
+        "{cookie}i",
+        "{x-forwarded-for}i",
+        "{set-cookie}o",
+        "{REMOTE_USER}e",
+        "q",
+        "{sessionid}C",
+        "{SSL_CLIENT_S_DN}x",
+        "http.h.Authorization",
+        "user_name",
+        "email",
+        "client_ip",
+        "userid",
+        "api_key",
+        "http_x_request_id",
+    ] {
+        assert!(is_refused(field), "{field}");
+    }
+    for field in [
+        "upstream_cache_status",
+        "upstream_addr",
+        "ssl_protocol",
+        "country",
+        "{x-tenant}i",
+        "server_name",
+        "scheme",
+        "http_x_forwarded_proto",
+        "geoip2_data_country_code",
+        "gzip_ratio",
+        "http_accept_language",
+        "protocol",
+    ] {
+        assert!(!is_refused(field), "{field}");
+    }
+}
+
+#[test]
+fn one_mistake_in_a_label_is_one_fault() {
+    let found = faults(
+        "[metrics]\nlabels = ['x']\nwhen = { x = ['a'] }\n[label.x]\nfield = '$status'\nvalues = ['a']",
+    );
+    assert_eq!(
+        found,
+        ["`$status` is not a field; write it without its sign: field = \"status\""]
+    );
+}
+
+#[test]
+fn classes_of_status_are_rules() {
+    let good = "[metrics]\nlabels = ['x']\n[label.x]\nfield = 'status'\nmap = { '4xx' = 'client', '5xx' = 'server' }";
+    assert_eq!(faults(good), [""; 0]);
 }
