@@ -54,7 +54,7 @@ impl Network {
         self.contains(other.base) && self.mask & other.mask == self.mask
     }
 
-    /// Returns whether the network contains an address of [`address`].
+    /// Returns whether the network contains an address of a client, as `find` of a vocabulary reads it.
     pub fn contains(self, address: u128) -> bool {
         address & self.mask == self.base
     }
