@@ -20,7 +20,7 @@ const DEADLINE: Duration = Duration::from_mins(5);
 const ROUTES: u32 = 240;
 
 /// Pictures that the documentation shows.
-const PICTURES: [&str; 3] = ["full-320.png", "full-1280.png", "full-1280-dark.png"];
+const PICTURES: [&str; 2] = ["full-320.png", "full-1280.png"];
 
 /// Names of routes that a page must show as they are.
 pub const HOSTILE: [&str; 8] = [

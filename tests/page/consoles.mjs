@@ -15,7 +15,6 @@ import { Report } from "./report.mjs";
 
 const SITE = "httplog-site.html?compare=1h&source=nginx";
 const BEGINNING = { x: 0, y: 0, width: 1280, height: 1245 };
-const TWO_ROWS = 858;
 
 /** Deadline of all graphs of a console, in milliseconds. */
 const DRAWING = 120_000;
@@ -56,8 +55,6 @@ async function drawn() {
   report.equal("a change is found", changed.includes("shop:checkout"), true);
   const picture = (name) => ({ path: path.join(pictures, name), animations: "disabled" });
   await page.screenshot({ ...picture("console-site.png"), fullPage: true, clip: BEGINNING });
-  const { x, y, width } = await page.locator("section[aria-label=Duration]").boundingBox();
-  await page.screenshot({ ...picture("console-duration.png"), fullPage: true, clip: { x, y, width, height: TWO_ROWS } });
   // Of a picture, axe-core reads the name only, but walks over each cell.
   await page.locator("rect").evaluateAll((cells) => cells.forEach((cell) => cell.remove()));
   await applyRules(page, "light", "console", report);

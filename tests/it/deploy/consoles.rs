@@ -20,7 +20,7 @@ const PAST: u64 = 100 * 60;
 const STEP: u64 = 60;
 
 /// Pictures that the documentation shows.
-const PICTURES: [&str; 2] = ["console-site.png", "console-duration.png"];
+const PICTURES: [&str; 1] = ["console-site.png"];
 
 /// A route of the site: its path and view, one request in how many seconds, and the usual duration in milliseconds.
 const ROUTES: [(&str, &str, u64, u64); 5] = [
