@@ -64,7 +64,7 @@ const IDENTIFYING: [&str; 48] = [
     "xff",
 ];
 /// Names that have such a word, but are about servers and protocols.
-const HARMLESS: [&str; 8] = [
+const HARMLESS: [&str; 7] = [
     "server_addr",
     "upstream_addr",
     "ssl_session_reused",
@@ -72,7 +72,6 @@ const HARMLESS: [&str; 8] = [
     "http_x_forwarded_proto",
     "http_x_forwarded_port",
     "http_x_forwarded_host",
-    "connection_requests",
 ];
 
 /// The labels of a configuration.
