@@ -1,4 +1,4 @@
-//! What both sides counted in the same interval, and the evidence that their pages give beside the counts.
+//! Counts of both sides in the same interval, and the evidence that their pages give beside the counts.
 //!
 //! Invariant: counts that began again are those since then, as Prometheus reads them.
 
@@ -98,12 +98,12 @@ pub(super) enum Restart {
     Earlier,
 }
 
-/// What both sides counted.
+/// Counts of both sides.
 #[derive(Debug)]
 pub(super) struct Interval {
     pub(super) theirs: Counts,
     pub(super) ours: Counts,
-    /// What was counted here while the page of django-prometheus was read.
+    /// Requests counted here while the page of django-prometheus was read.
     pub(super) meanwhile: Counts,
     /// Size of the page of django-prometheus.
     pub(super) page_bytes: usize,

@@ -1,4 +1,4 @@
-//! What labels and metrics have to agree on with formats and with the metrics of other sources.
+//! Checks of labels and metrics against formats and against the metrics of other sources.
 //!
 //! Invariant: series of one label set have the same buckets; the labels of a source can be read and packed into a key.
 
@@ -12,9 +12,6 @@ use crate::label::{Label, Notation, Origin, OwnLabel};
 use crate::metric::{Counts, MetricPlan};
 use crate::model::EXTRAS;
 use crate::pattern::Named;
-
-/// Bits of a key that labels share, besides method, status and route.
-const BITS: u32 = 28;
 
 /// Adds the labels that are the same for all lines of a source, and checks the metrics of all sources. Without the
 /// sources that have faults, a label may only seem unused.
@@ -48,14 +45,21 @@ fn add_constants(sources: &mut [Source]) {
 
 /// Checks the labels against the formats and the metrics of the sources.
 fn check_labels(labels: &Labels, sources: &[Source], is_complete: bool, report: &mut Report) {
+    let Some(first) = labels.defined().first() else {
+        return;
+    };
+    let mut planned: Vec<(&Source, MetricPlan)> = Vec::new();
+    for source in sources {
+        let plan = MetricPlan::new(&source.metrics, source.pattern.fields());
+        planned.push((source, plan));
+    }
     for defined in labels.defined() {
         let name = &defined.name;
-        let users: Vec<&Source> = (sources.iter())
-            .filter(|source| {
-                let plan = MetricPlan::new(&source.metrics, source.pattern.fields());
-                plan.own_labels().iter().any(|own| *own.name == *name.value)
-            })
-            .collect();
+        let is_used = |(_, plan): &&(&Source, MetricPlan)| {
+            plan.own_labels().iter().any(|own| *own.name == *name.value)
+        };
+        let users = planned.iter().filter(is_used).map(|(source, _)| *source);
+        let users: Vec<&Source> = users.collect();
         if users.is_empty() && is_complete {
             let help = format!(
                 "add it to metrics.labels, or to the `labels` of a metric: [\"{}\"]",
@@ -70,17 +74,9 @@ fn check_labels(labels: &Labels, sources: &[Source], is_complete: bool, report: 
             report.extend(fault_of(defined, source));
         }
     }
-    for source in sources {
-        for fault in faults_of_room(source) {
-            let place = labels
-                .defined()
-                .first()
-                .map(|defined| defined.name.place.clone());
-            report.push(match place {
-                Some(place) => fault.at(place),
-                None => fault,
-            });
-        }
+    for (source, plan) in &planned {
+        let faults = faults_of_room(source, plan).into_iter();
+        report.extend(faults.map(|fault| fault.at(first.name.place.clone())));
     }
 }
 
@@ -116,10 +112,9 @@ fn fault_of(defined: &Defined, source: &Source) -> Option<Fault> {
 }
 
 /// Returns the faults of a source whose lines have more values for labels than can be read, or labels of too many values.
-fn faults_of_room(source: &Source) -> Vec<Fault> {
+fn faults_of_room(source: &Source, plan: &MetricPlan) -> Vec<Fault> {
     let mut faults = Vec::new();
     let (name, pattern) = (&source.name, &source.pattern);
-    let plan = MetricPlan::new(&source.metrics, pattern.fields());
     let own = plan.own_labels();
     let mut extras: Vec<&str> = Vec::new();
     for label in &own {
@@ -153,7 +148,7 @@ fn faults_of_room(source: &Source) -> Vec<Fault> {
         .into_iter()
         .filter_map(|labels| labels.iter().find(|label| plan.uses(label)));
     let bits = own_bits + used.map(|label| plan.bits(label)).sum::<u32>();
-    if bits > BITS {
+    if bits > MetricPlan::KEY_BITS {
         let message = format!("the labels of `{name}` have too many combinations of values");
         let sizes = own
             .iter()

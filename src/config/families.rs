@@ -3,11 +3,15 @@
 //! Invariant: each option names a family of a set.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::diag::{Fault, Report, Section, distinct};
 use crate::label::{Condition, OwnLabel};
 use crate::metric::{Counts, Metric, Set, bounds, read_conditions, read_when};
+
+/// The metrics of all sets. Made once, as a thousand sources may have options.
+static SHIPPED: LazyLock<Vec<Metric>> =
+    LazyLock::new(|| Set::ALL.into_iter().flat_map(Set::metrics).collect());
 
 /// Options for the families of the sets.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +33,7 @@ impl FamilyOptions {
         own: &[Arc<OwnLabel>],
         report: &mut Report,
     ) -> Self {
-        let shipped: Vec<Metric> = Set::ALL.into_iter().flat_map(Set::metrics).collect();
+        let shipped = &*SHIPPED;
         let mut options = Self::default();
         if let Some(mut when) = section.section("when", report) {
             let families: Vec<&Metric> = (shipped.iter())
@@ -50,11 +54,11 @@ impl FamilyOptions {
                         .insert(metric.name.to_string(), conditions);
                 }
             }
-            report_unknown(&mut when, &shipped, report);
+            report_unknown(&mut when, shipped, report);
             options.when = read_conditions(&mut when, own, report);
             when.finish(report);
         }
-        options.read_buckets(section, &shipped, report);
+        options.read_buckets(section, shipped, report);
         if let Some(drop) = section.strings("drop", report) {
             let known = |name: &str| match shipped.iter().find(|metric| *metric.name == *name) {
                 Some(_) => Ok(name.to_owned()),

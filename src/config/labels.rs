@@ -98,22 +98,20 @@ impl Labels {
         let mut labels = Self::default();
         for (name, section) in root.named("label", report) {
             check_label_name(&name, report);
-            let read = read_label(&name, section, report);
-            if read.is_none() {
-                // Its faults are in the report; those that use it have none.
+            let Some((own, field, notation)) = read_label(&name, section, report) else {
+                // Its faults are in the report; metrics that use it are not at fault.
                 labels.list.push(Arc::new(OwnLabel {
                     name: name.value.as_str().into(),
                     origin: Origin::Constant("".into()),
                 }));
-            }
-            if let Some((own, field, notation)) = read {
-                labels.list.push(Arc::new(own));
-                labels.defined.push(Defined {
-                    name,
-                    field,
-                    notation,
-                });
-            }
+                continue;
+            };
+            labels.list.push(Arc::new(own));
+            labels.defined.push(Defined {
+                name,
+                field,
+                notation,
+            });
         }
         labels
     }

@@ -23,6 +23,9 @@ pub struct MetricPlan {
 }
 
 impl MetricPlan {
+    /// Bits of a key that labels share, besides method, status and route.
+    pub const KEY_BITS: u32 = 28;
+
     /// Plans for lines that contain these fields.
     pub fn new(metrics: &Metrics, available: FieldSet) -> Self {
         let mut plan = Self {

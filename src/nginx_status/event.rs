@@ -1,4 +1,4 @@
-//! What happens to a page, for the log.
+//! Events of a page, for the log.
 
 use std::error::Error as _;
 use std::fmt;

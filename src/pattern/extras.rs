@@ -10,7 +10,7 @@ use super::text::Form;
 use super::{Complaint, Dialect, Keys, Matcher, Pattern};
 use crate::model::{EXTRAS, Field};
 
-/// What a name stands for in the lines of a pattern.
+/// Meaning of a name in the lines of a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Named {
     /// A field of the record with a text.

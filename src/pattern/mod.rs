@@ -96,7 +96,7 @@ pub struct Scratch {
     suspects: Suspects,
 }
 
-/// What the lines of a pattern set of a record.
+/// Fields of a record that the lines of a pattern set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sets {
     /// [`Record::COMMON`] fields.

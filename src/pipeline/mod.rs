@@ -70,7 +70,7 @@ pub struct Pipeline {
     layout: Layout,
     /// Readers of the labels of the configuration.
     own: Vec<OwnReader>,
-    /// What a line sets of a record.
+    /// Fields of a record that a line sets.
     sets: Sets,
     /// True if the plan needs a part of a line that few plans need.
     is_wide: bool,

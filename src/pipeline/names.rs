@@ -28,6 +28,8 @@ pub(super) const STATUS: Bits = METHOD.then(10);
 /// Number of a [`RouteId`].
 pub(super) const ROUTE: Bits = STATUS.then(RouteId::BITS);
 
+const _: () = assert!(ROUTE.at + ROUTE.width + MetricPlan::KEY_BITS == u64::BITS);
+
 /// A part of the key that few plans need. [`Layout`] has its bits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Part {

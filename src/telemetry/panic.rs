@@ -44,7 +44,7 @@ mod tests {
 
     use tracing::Level;
 
-    /// What the child process does; unset in a run of the tests.
+    /// Variable that names the action of the child process; unset in a run of the tests.
     const CASE: &str = "HTTPLOG_TEST_PANIC";
 
     struct Panics;

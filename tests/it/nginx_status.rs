@@ -3,7 +3,6 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -13,7 +12,8 @@ use httplog_exporter::status::{Severity, Status};
 use rustix::process::Signal;
 
 use crate::recorded::line;
-use crate::support::{Daemon, HEAD, Source, append, project, run, until};
+use crate::support::{Daemon, append, project, run, until};
+use crate::troubles::config;
 
 const STUB: &str = "Active connections: 3 \nserver accepts handled requests\n 7 6 9 \nReading: 0 Writing: 1 Waiting: 2 \n";
 
@@ -81,18 +81,6 @@ fn table(url: &str) -> String {
 fn ok(body: &str) -> String {
     let length = body.len();
     format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\n\r\n{body}")
-}
-
-/// Returns a configuration with one log, which has a line, and these tables.
-fn config(dir: &Path, tables: &str) -> String {
-    let log = dir.join("access.log");
-    append(&log).write_all(line("GET", 200).as_bytes()).unwrap();
-    let source = Source {
-        name: "nginx",
-        pattern: "nginx-combined",
-        log: &log,
-    };
-    format!("{HEAD}{}{tables}", source.toml())
 }
 
 /// Returns the samples of nginx's families.

@@ -12,7 +12,7 @@ use crate::recorded::line;
 use crate::support::{Daemon, HEAD, Source, append, project, until};
 
 /// Returns a configuration with one log of the pattern `nginx-combined`, which has a line, and these sections.
-fn config(dir: &Path, more: &str) -> String {
+pub fn config(dir: &Path, more: &str) -> String {
     let log = dir.join("access.log");
     append(&log).write_all(line("GET", 200).as_bytes()).unwrap();
     let source = Source {
