@@ -49,9 +49,9 @@ fn address(url: &Spot<String>) -> Result<Spot<StubAddress>, Fault> {
             value,
             place: url.place.clone(),
         }),
-        Err(error @ StubAddressError::Credentials) => Err(url
+        Err(error @ (StubAddressError::Credentials | StubAddressError::Query)) => Err(url
             .error(error.to_string())
-            .help("admit this machine without a password: allow 127.0.0.1; deny all;")),
+            .help("admit this machine without a password or a token: allow 127.0.0.1; deny all;")),
         Err(error) => Err(url.error(error.to_string()).help(HELP)),
     }
 }

@@ -1,6 +1,6 @@
 //! Addresses of stub status pages.
 //!
-//! Invariant: an address is shown as it was written, without a password; parsing resolves and opens nothing.
+//! Invariant: an address is shown as it was written, and has neither a password nor a query; parsing resolves and opens nothing.
 
 use std::fmt;
 use std::str::FromStr;
@@ -26,6 +26,9 @@ pub enum StubAddressError {
     /// nginx's stub status has no need of it, and it would be a label.
     #[error("a user or a password cannot be part of the address, which is shown")]
     Credentials,
+    /// nginx's stub status has no need of one, it may hold a token, and it would be a label.
+    #[error("the address cannot have a query (`?…`): it is shown")]
+    Query,
     /// The path of the socket is not usable.
     #[error("{0}")]
     Socket(String),
@@ -38,8 +41,17 @@ impl FromStr for StubAddress {
 
     fn from_str(text: &str) -> Result<Self, StubAddressError> {
         let not_address = || StubAddressError::NotAddress(text.to_owned());
-        if !SCHEMES.iter().any(|scheme| text.starts_with(scheme)) {
+        let begins_with = |scheme: &&str| {
+            let start = text.get(..scheme.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+        };
+        // RFC 3986, 3.1: a scheme has no case.
+        let Some(scheme) = SCHEMES.into_iter().find(begins_with) else {
             return Err(not_address());
+        };
+        let text = &format!("{scheme}{}", &text[scheme.len()..]);
+        if text.contains('?') {
+            return Err(StubAddressError::Query);
         }
         let (server, path) = match text.strip_prefix("unix:") {
             Some(rest) => match rest.split_once(":/") {
@@ -106,7 +118,7 @@ mod tests {
             "http://127.0.0.1",
             "/stub_status",
         );
-        check("http://[::1]:8080/s?x=1", "http://[::1]:8080", "/s?x=1");
+        check("HTTP://[::1]:8080/s", "http://[::1]:8080", "/s");
         check("https://www.example.org/s", "https://www.example.org", "/s");
         check("http://127.0.0.1:8080", "http://127.0.0.1:8080", "/");
         check(
@@ -129,6 +141,8 @@ mod tests {
         check("http:///stub_status", "is not the address of a page");
         check("unix:/run/s.sock:/a b", "is not the address of a page");
         check("http://me:secret@127.0.0.1/", "a user or a password");
+        check("http://127.0.0.1/s?token=x", "cannot have a query");
+        check("unix:/run/s.sock:/s?token=x", "cannot have a query");
         check("unix:run/s.sock:/s", "absolute path");
         let shown = "http://me:secret@h/"
             .parse::<StubAddress>()
