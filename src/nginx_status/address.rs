@@ -49,7 +49,8 @@ impl FromStr for StubAddress {
         let Some(scheme) = SCHEMES.into_iter().find(begins_with) else {
             return Err(not_address());
         };
-        let text = &format!("{scheme}{}", &text[scheme.len()..]);
+        let text = format!("{scheme}{}", &text[scheme.len()..]);
+        let text = text.as_str();
         if text.contains('?') {
             return Err(StubAddressError::Query);
         }

@@ -316,7 +316,7 @@ impl Pipeline {
         let mut values = values::common(record);
         if self.is_wide {
             if !self.own.is_empty() {
-                key |= self.own_key(record);
+                key |= self.own_key(record, text);
             }
             if self.has_wide_key {
                 key = self.wide_key(record, key);

@@ -44,11 +44,12 @@ impl OwnReader {
         own.collect()
     }
 
-    /// Returns the part of the key.
+    /// Returns the part of the key of a record, which was read from `line`.
     #[inline]
     pub(super) fn key(
         &mut self,
         record: &Record<'_>,
+        line: &[u8],
         escaping: Escaping,
         unescaped: &mut Vec<u8>,
     ) -> u64 {
@@ -61,7 +62,7 @@ impl OwnReader {
         let Some(text) = text else {
             return self.absent;
         };
-        match self.memo.get(text) {
+        match self.memo.get(text, line) {
             Some(number) => self.bits.pack(number),
             None => self.find(text, escaping, unescaped),
         }
