@@ -7,7 +7,13 @@ use std::sync::Arc;
 
 use crate::model::{Family, Kind, Series};
 
-/// Counts of the lines of one source, by outcome.
+/// Rule by which lines of stderr in a container log are skipped.
+pub const STDERR: &str = "stderr";
+/// Reason for the rejection of a line of a container log whose wrapper is damaged or missing.
+pub const FRAME: &str = "frame";
+
+/// Counts of the lines of one source, by outcome. [`STDERR`] and [`FRAME`] are there once a container log was read that has
+/// such lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
     /// Lines counted as requests.

@@ -22,7 +22,7 @@ mod table;
 pub use definition::{Definition, Kind, Measure, Values};
 pub use frame::Frames;
 pub use key::Key;
-pub use ledger::{Accounts, Ledger};
+pub use ledger::{Accounts, FRAME, Ledger, STDERR};
 pub use rows::{Registration, Row};
 pub use shard::Shard;
 pub use table::LabelValues;

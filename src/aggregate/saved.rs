@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::definition::Definition;
 use super::frame::Frames;
-use super::ledger::Ledger;
+use super::ledger::{FRAME, Ledger, STDERR};
 use super::native;
 use super::shard::Shard;
 use super::table::Table;
@@ -102,8 +102,12 @@ impl Ledger {
             (&mut self.skipped, &saved.skipped),
         ] {
             for (name, lines) in theirs {
+                // Those that only container logs have.
+                let late = [STDERR, FRAME].into_iter().find(|late| late == name);
                 if let Some(known) = mine.get_mut(name.as_str()) {
                     *known += lines;
+                } else if let Some(late) = late {
+                    mine.insert(late, *lines);
                 }
             }
         }

@@ -275,6 +275,11 @@ impl Shard {
         *self.ledger.skipped.entry(rule).or_default() += 1;
     }
 
+    /// Accounts for lines skipped by a rule.
+    pub fn skip_many(&mut self, rule: &'static str, lines: u64) {
+        *self.ledger.skipped.entry(rule).or_default() += lines;
+    }
+
     /// Accounts for the bytes of a batch.
     pub fn add_bytes(&mut self, bytes: u64) {
         self.ledger.bytes += bytes;

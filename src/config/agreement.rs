@@ -3,15 +3,18 @@
 //! Invariant: series of one label set have the same buckets; the labels of a source can be read and packed into a key.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::sync::Arc;
 
+use super::input::Input;
 use super::labels::{Defined, Labels, identifies, identifying};
 use super::source::Source;
 use crate::diag::{Fault, Report};
-use crate::label::{Label, Notation, Origin, OwnLabel};
+use crate::label::{FileField, Label, Notation, Origin, OwnLabel};
 use crate::metric::{Counts, MetricPlan};
 use crate::model::EXTRAS;
 use crate::pattern::Named;
+use crate::source::PathPattern;
 
 /// Adds the labels that are the same for all lines of a source, and checks the metrics of all sources. Without the
 /// sources that have faults, a label may only seem unused.
@@ -84,6 +87,9 @@ fn check_labels(labels: &Labels, sources: &[Source], is_complete: bool, report: 
 fn fault_of(defined: &Defined, source: &Source) -> Option<Fault> {
     let (field, pattern) = (&defined.field.value, &source.pattern);
     let of = format!("the format of `{}`", source.name);
+    if FileField::from_name(field).is_some() {
+        return fault_of_paths(defined, source);
+    }
     match pattern.named(field) {
         Some(Named::Field(known)) if defined.notation == Notation::Texts && identifies(known) => {
             Some(identifying(&defined.field))
@@ -111,6 +117,34 @@ fn fault_of(defined: &Defined, source: &Source) -> Option<Fault> {
     }
 }
 
+/// Returns the fault of a label that is read from the paths of container logs in a source that has none.
+fn fault_of_paths(defined: &Defined, source: &Source) -> Option<Fault> {
+    let may_be = match &source.input {
+        Input::Files(files) => files.paths.iter().any(may_be_container_log),
+        Input::Stream(_) => false,
+    };
+    (!may_be).then(|| {
+        let message = format!(
+            "`{}` is read from the paths of container logs, and `{}` follows none",
+            defined.field.value, source.name
+        );
+        let help = "paths = [\"/var/log/containers/*.log\"]; leave the label out of the metrics of other sources";
+        defined.field.error(message).help(help)
+    })
+}
+
+/// Returns whether a path may lead to a container log of Kubernetes.
+fn may_be_container_log(path: &PathPattern) -> bool {
+    let (path, name) = (path.as_path(), path.as_path().file_name());
+    let is_glob = |text: &OsStr| {
+        text.as_encoded_bytes()
+            .iter()
+            .any(|byte| b"*?[{".contains(byte))
+    };
+    let is_dockers = name.is_some_and(|name| name.as_encoded_bytes().ends_with(b"-json.log"));
+    !is_dockers && (is_glob(path.as_os_str()) || FileField::Namespace.text(path).is_some())
+}
+
 /// Returns the faults of a source whose lines have more values for labels than can be read, or labels of too many values.
 fn faults_of_room(source: &Source, plan: &MetricPlan) -> Vec<Fault> {
     let mut faults = Vec::new();
@@ -119,6 +153,7 @@ fn faults_of_room(source: &Source, plan: &MetricPlan) -> Vec<Fault> {
     let mut extras: Vec<&str> = Vec::new();
     for label in &own {
         if let Origin::Read { field, .. } = &label.origin
+            && FileField::from_name(field).is_none()
             && pattern.named(field) == Some(Named::Extra)
             && !extras.contains(&&**field)
         {

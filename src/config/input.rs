@@ -12,7 +12,7 @@ use super::paths::{self, Files};
 use super::state::State;
 use crate::diag::{Fault, Place, Report, Section, Spot};
 use crate::source::{
-    Journal, PathPattern, Start, Stream, Syslog, SyslogAddress, SyslogAddressError,
+    Frame, Journal, PathPattern, Start, Stream, Syslog, SyslogAddress, SyslogAddressError,
 };
 
 /// Default receive buffer of a socket: 8 MiB.
@@ -44,6 +44,7 @@ pub(super) struct RawInput {
     fifo: Option<Spot<String>>,
     start: Option<Spot<String>>,
     watch: Option<Spot<bool>>,
+    frame: Option<Spot<String>>,
     receive_buffer: Option<Spot<u64>>,
     socket_mode: Option<Spot<u32>>,
     max_connections: Option<Spot<u64>>,
@@ -68,8 +69,17 @@ impl Input {
             paths: vec![path],
             places: Vec::new(),
             start: Start::Beginning,
+            frame: Frame::Auto,
             watch: true,
         })
+    }
+
+    /// Returns the wrapper of each line.
+    pub fn frame(&self) -> Frame {
+        match self {
+            Self::Files(files) => files.frame,
+            Self::Stream(_) => Frame::None,
+        }
     }
 
     /// Returns whether a path is one of the followed files.
@@ -111,6 +121,7 @@ impl RawInput {
             fifo: section.string("fifo", report),
             start: section.string("start", report),
             watch: section.boolean("watch", report),
+            frame: section.string("frame", report),
             receive_buffer: section.integer("receive_buffer", 65_536..=1 << 30, report),
             socket_mode: section.mode("socket_mode", report),
             max_connections: section.integer("max_connections", 1..=1024, report),
@@ -146,6 +157,10 @@ impl RawInput {
             Some(start) => read_start(start, report),
             None => Some(Start::End),
         };
+        let frame = match &self.frame {
+            Some(frame) => read_frame(frame, report),
+            None => Some(Frame::Auto),
+        };
         let address =
             (self.syslog.as_ref()).and_then(|text| read_address(text, context.base, report));
         self.check_limited_keys(address.as_ref(), report);
@@ -155,6 +170,7 @@ impl RawInput {
                 paths,
                 places,
                 start: start?,
+                frame: frame?,
                 watch: self.watch.is_none_or(|watch| watch.value),
             }));
         }
@@ -223,6 +239,11 @@ impl RawInput {
             self.watch.as_ref().map(|it| &it.place),
             is_given("paths"),
             "`watch` applies only to `paths`",
+        );
+        limit(
+            self.frame.as_ref().map(|it| &it.place),
+            is_given("paths"),
+            "`frame` applies only to `paths`",
         );
         limit(
             self.receive_buffer.as_ref().map(|it| &it.place),
@@ -294,6 +315,21 @@ fn read_start(start: &Spot<String>, report: &mut Report) -> Option<Start> {
         other => {
             let fault = start.error(format!("unknown start `{other}`"));
             report.push(fault.suggest(other, ["beginning", "end"]));
+            None
+        }
+    }
+}
+
+fn read_frame(frame: &Spot<String>, report: &mut Report) -> Option<Frame> {
+    match frame.value.as_str() {
+        "auto" => Some(Frame::Auto),
+        "cri" => Some(Frame::Cri),
+        "docker" => Some(Frame::Docker),
+        // Patterns find what syslog writes before a line.
+        "syslog" | "none" => Some(Frame::None),
+        other => {
+            let fault = frame.error(format!("unknown frame `{other}`"));
+            report.push(fault.suggest(other, ["auto", "cri", "docker", "syslog", "none"]));
             None
         }
     }

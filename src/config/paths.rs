@@ -5,7 +5,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use crate::diag::{Fault, Place, Report, Severity, Spot};
-use crate::source::{PathPattern, Start};
+use crate::source::{Frame, PathPattern, Start};
 
 /// Files to follow.
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub struct Files {
     pub places: Vec<Place>,
     /// Start position in files that exist when the daemon starts.
     pub start: Start,
+    /// Wrapper of each line.
+    pub frame: Frame,
     /// True to use inotify; otherwise the files are only polled.
     pub watch: bool,
 }

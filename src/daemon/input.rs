@@ -298,6 +298,7 @@ fn file_settings(files: &Files, limits: InputLimits) -> FileSettings {
         paths: files.paths.clone(),
         start: files.start,
         line_bytes: limits.line_bytes,
+        frame: files.frame,
         rotate_wait: ROTATE_WAIT,
         poll: if files.watch { SLOW_POLL } else { LONE_POLL },
         open_files: limits.open_files,

@@ -5,6 +5,7 @@
 
 pub mod client;
 mod condition;
+mod file;
 mod host;
 mod list;
 mod memo;
@@ -19,6 +20,7 @@ use std::sync::{Arc, OnceLock};
 use crate::model::Status;
 
 pub use condition::Condition;
+pub use file::FileField;
 pub use host::{HostId, Hosts};
 pub use list::{Charset, HttpVersion, Scheme};
 pub use memo::Memo;

@@ -2,6 +2,8 @@
 //!
 //! Invariant: lines are disjoint, ascending and inside the buffer; `end` is a line boundary.
 
+use std::path::Path;
+
 use memchr::memchr;
 
 /// The identifier of one followed file. Each inode seen at a path gets another one, unique within
@@ -24,6 +26,28 @@ pub struct Batch<'b> {
     bytes: &'b [u8],
     overlong: u64,
     end: Position,
+    asides: &'b [Aside],
+    path: Option<&'b Path>,
+}
+
+/// A line of a container log that is not counted as a request, in its sequence among the lines of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Aside {
+    /// Bytes of the batch before it.
+    pub at: usize,
+    /// Its kind.
+    pub kind: AsideKind,
+}
+
+/// Kinds of lines of a container log that are not counted as requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AsideKind {
+    /// So many lines of stderr, which are not in the batch.
+    Stderr(u64),
+    /// A line of which all parts together exceed the reader's limit, and that is not in the batch.
+    Overlong,
+    /// The next so many bytes of the batch are a line whose wrapper is damaged or missing, without its newline.
+    Damaged(usize),
 }
 
 impl<'b> Batch<'b> {
@@ -35,6 +59,24 @@ impl<'b> Batch<'b> {
             bytes,
             overlong,
             end,
+            asides: &[],
+            path: None,
+        }
+    }
+
+    /// Adds the lines of a container log that are not requests, in their sequence. Damaged ones are among the lines of the
+    /// batch.
+    #[must_use]
+    pub fn with_asides(self, asides: &'b [Aside]) -> Self {
+        Self { asides, ..self }
+    }
+
+    /// Names the followed path that the lines belong to.
+    #[must_use]
+    pub fn of_file(self, path: &'b Path) -> Self {
+        Self {
+            path: Some(path),
+            ..self
         }
     }
 
@@ -60,6 +102,16 @@ impl<'b> Batch<'b> {
     /// Returns the number of lines that exceeded the reader's limit.
     pub fn overlong(&self) -> u64 {
         self.overlong
+    }
+
+    /// Returns the lines of a container log that are not requests.
+    pub fn asides(&self) -> &'b [Aside] {
+        self.asides
+    }
+
+    /// Returns the followed path that the lines belong to, if they are of a file.
+    pub fn path(&self) -> Option<&'b Path> {
+        self.path
     }
 
     /// Returns the position at which the next batch of this file begins.

@@ -20,7 +20,7 @@ mod units;
 mod upstream;
 pub(crate) mod vector;
 
-pub use batch::{Batch, GenerationId, Position};
+pub use batch::{Aside, AsideKind, Batch, GenerationId, Position};
 pub use counted::{counted, plural};
 pub use families::{Exemplar, Families, Family, Histogram, Kind, Labels, Number, Series, Value};
 pub use gap::{Gap, GapBound, GapReason};

@@ -2,6 +2,7 @@
 //!
 //! Invariant: every line of a batch is recorded, rejected or skipped, exactly once.
 
+mod asides;
 mod deferred;
 mod examples;
 mod initial;
@@ -19,6 +20,7 @@ mod watch;
 mod wide;
 
 use std::num::NonZeroU32;
+use std::path::Path;
 use std::sync::Arc;
 
 use memchr::memchr;
@@ -70,6 +72,8 @@ pub struct Pipeline {
     layout: Layout,
     /// Readers of the labels of the configuration.
     own: Vec<OwnReader>,
+    /// Path of the log whose lines are counted, if a label is read from it.
+    file: Option<Box<Path>>,
     /// Fields of a record that a line sets.
     sets: Sets,
     /// True if the plan needs a part of a line that few plans need.
@@ -102,13 +106,16 @@ impl Pipeline {
         let plan = MetricPlan::new(&settings.metrics, settings.pattern.fields());
         let pattern = settings.narrowed_pattern(&plan, settings.exemplar_fields());
         let layout = settings.layout(&plan, &pattern);
+        let own = OwnReader::all(&layout);
+        let is_of_file = own.iter().any(OwnReader::is_of_file);
         Self {
             sets: pattern.sets(),
             pattern,
             tap: settings.join.as_ref().map(End::tap),
             step: None,
             mask: layout.mask(),
-            own: OwnReader::all(&layout),
+            file: is_of_file.then(|| Path::new("").into()),
+            own,
             is_wide: !layout.parts().is_empty() || has_wide_values(plan.fields()),
             has_wide_key: has_wide_key(&layout),
             has_wide_values: has_wide_values(plan.fields()),
@@ -191,12 +198,19 @@ impl Pipeline {
 
     #[inline]
     fn feed_batch<W: Watch>(&mut self, shard: &mut Shard, batch: &Batch<'_>, watcher: &mut W) {
+        if self.file.is_some() {
+            self.begin_file(batch.path());
+        }
         // They precede the lines of the batch.
         for _ in 0..batch.overlong() {
             self.reject(shard, Reject::Overlong.name(), None, watcher);
         }
         shard.add_bytes(batch.bytes().len() as u64);
-        self.feed_lines(shard, batch.bytes(), watcher);
+        if batch.asides().is_empty() {
+            self.feed_lines(shard, batch.bytes(), watcher);
+        } else {
+            self.feed_with_asides(shard, batch, watcher);
+        }
     }
 
     #[inline]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::aggregate::{Definition, Key, LabelValues};
 use crate::label::{
-    self, Charset, HostId, HttpVersion, Label, Method, OTHER, Origin, OwnLabel, Scheme,
+    self, Charset, FileField, HostId, HttpVersion, Label, Method, OTHER, Origin, OwnLabel, Scheme,
 };
 use crate::metric::MetricPlan;
 use crate::model::Field;
@@ -54,6 +54,8 @@ pub(super) enum Part {
 pub(super) enum Place {
     Field(Field),
     Extra(usize),
+    /// The path of the log, and not a record.
+    File(FileField),
     /// The format does not have it.
     Nowhere,
 }
@@ -158,14 +160,7 @@ impl Part {
             Label::Own(own) => match &own.origin {
                 Origin::Constant(_) => None,
                 Origin::Read { field, .. } => {
-                    let place = match pattern.named(field) {
-                        Some(Named::Field(field)) => Place::Field(field),
-                        Some(Named::Extra) => {
-                            pattern.extra(field).map_or(Place::Nowhere, Place::Extra)
-                        }
-                        Some(Named::Unfit) | None => Place::Nowhere,
-                    };
-                    Some(Self::Own(Arc::clone(own), place))
+                    Some(Self::Own(Arc::clone(own), Place::of(field, pattern)))
                 }
             },
             Label::Source
@@ -177,6 +172,20 @@ impl Part {
             | Label::Route
             | Label::View
             | Label::HttpRoute => None,
+        }
+    }
+}
+
+impl Place {
+    /// Returns the place of the text with this name.
+    fn of(field: &str, pattern: &Pattern) -> Self {
+        if let Some(field) = FileField::from_name(field) {
+            return Self::File(field);
+        }
+        match pattern.named(field) {
+            Some(Named::Field(field)) => Self::Field(field),
+            Some(Named::Extra) => pattern.extra(field).map_or(Self::Nowhere, Self::Extra),
+            Some(Named::Unfit) | None => Self::Nowhere,
         }
     }
 }

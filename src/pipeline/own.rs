@@ -2,6 +2,7 @@
 //!
 //! Invariant: a text that was looked up before has the number of its look-up.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::names::{Bits, Layout, Part, Place};
@@ -17,7 +18,7 @@ pub(super) struct OwnReader {
     bits: Bits,
     /// Numbers of texts as they were logged.
     memo: Memo,
-    /// The part of the key of a line without the text.
+    /// The part of the key of a line without the text, or of all lines of a log.
     absent: u64,
 }
 
@@ -44,6 +45,20 @@ impl OwnReader {
         own.collect()
     }
 
+    /// Returns whether the text is in the path of the log.
+    pub(super) fn is_of_file(&self) -> bool {
+        matches!(self.place, Place::File(_))
+    }
+
+    /// Looks up the part of the key of all lines of a log, if it is in its path.
+    pub(super) fn begin_file(&mut self, path: &Path) {
+        if let Place::File(field) = self.place {
+            let text = field.text(path).map(str::as_bytes);
+            let number = self.own.vocabulary().map_or(0, |it| it.find(text));
+            self.absent = self.bits.pack(number);
+        }
+    }
+
     /// Returns the part of the key of a record, which was read from `line`.
     #[inline]
     pub(super) fn key(
@@ -57,7 +72,8 @@ impl OwnReader {
             Place::Extra(at) => record.extras.get(at).copied().flatten(),
             Place::Field(Field::Status) => return self.key_of_status(record),
             Place::Field(field) => text(record, field),
-            Place::Nowhere => None,
+            // See `begin_file`.
+            Place::File(_) | Place::Nowhere => None,
         };
         let Some(text) = text else {
             return self.absent;

@@ -7,6 +7,8 @@
 //! Invariant: what a replica has adopted was learned from lines before those that it counts. As nothing that was learned
 //! is forgotten, the result is that of the pipeline alone.
 
+use std::path::Path;
+
 use super::{NarrowedPatterns, Pipeline, Settings};
 use crate::aggregate::{Registration, Shard};
 use crate::label::Budget;
@@ -73,8 +75,9 @@ impl Pipeline {
         deferred.map_or_else(Vec::new, |deferred| std::mem::take(&mut deferred.text))
     }
 
-    /// Counts lines that a replica deferred. The replica counts their bytes.
-    pub fn feed_deferred(&mut self, shard: &mut Shard, text: &[u8]) {
+    /// Counts lines of a log that a replica deferred. The replica counts their bytes.
+    pub fn feed_deferred(&mut self, shard: &mut Shard, log: &Path, text: &[u8]) {
+        self.begin_file(Some(log));
         self.feed_lines(shard, text, &mut ());
     }
 

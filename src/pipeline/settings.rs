@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::names::Layout;
 use crate::aggregate::Definition;
 use crate::join::End;
-use crate::label::{Label, Origin};
+use crate::label::{FileField, Label, Origin};
 use crate::metric::{MetricPlan, Metrics};
 use crate::model::{ExemplarId, Field, FieldSet};
 use crate::pattern::{Named, Pattern};
@@ -87,6 +87,7 @@ impl Settings {
         for label in plan.own_labels() {
             if let Origin::Read { field, .. } = &label.origin {
                 match self.pattern.named(field) {
+                    _ if FileField::from_name(field).is_some() => {}
                     Some(Named::Field(field)) => fields = fields.with(field),
                     Some(Named::Extra) if !extras.contains(field) => extras.push(Arc::clone(field)),
                     _ => {}

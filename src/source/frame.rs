@@ -132,6 +132,14 @@ impl Cut {
         }
     }
 
+    /// Leaves all but so many bytes of the lines to the next part, and what follows them, if it `is_unread`.
+    pub(super) fn leave(&mut self, lines: usize, is_unread: bool) {
+        self.lines.end = self.lines.start + lines;
+        if is_unread {
+            self.consumed = self.lines.end;
+        }
+    }
+
     /// Returns whether no line ended in this stretch.
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty() && self.overlong == 0

@@ -7,11 +7,13 @@
 //! reached in the journal. It starts two threads: one delivers notifications about files, one receives all streams.
 
 pub mod archive;
+mod container;
 mod file;
 mod frame;
 mod read;
 mod stream;
 
+pub use container::{Frame, bare_lines};
 pub use file::{
     Entry, FILE_GAP_REASONS, Fate, FileError, FileEvent, FileId, FileSettings, FileSource, Fs,
     Kind, KnownFile, Meta, Names, Notifier, OpenLog, PathPattern, PatternError, Progress,

@@ -5,6 +5,7 @@
 use std::io::{ErrorKind, Read, Result};
 use std::ops::Range;
 
+use super::container::{Behind, Frame, Frames};
 use super::frame::{Cut, Framer, READ_BYTES};
 use crate::model::{Batch, GenerationId, Position};
 
@@ -13,12 +14,23 @@ use crate::model::{Batch, GenerationId, Position};
 pub struct LineReader<R> {
     reader: R,
     framer: Framer,
+    frames: Frames,
     buffer: Vec<u8>,
     /// Bytes read and not yet cut.
     pending: Range<usize>,
     /// Position of `pending` in the stream: the start of a line, unless an over-long one is being skipped.
     position: Position,
     ended: bool,
+}
+
+/// What one read has returned.
+struct Step {
+    /// Start of the bytes that were cut, in the buffer and in the stream.
+    start: usize,
+    base: u64,
+    cut: Cut,
+    /// The lines had wrappers, which were removed.
+    is_unwrapped: bool,
 }
 
 impl<R: Read> LineReader<R> {
@@ -29,6 +41,7 @@ impl<R: Read> LineReader<R> {
         Self {
             reader,
             framer: Framer::new(line_bytes),
+            frames: Frames::new(Frame::None, line_bytes),
             buffer: vec![0; READ_BYTES.max(twice_a_line)],
             pending: 0..0,
             position: Position {
@@ -46,6 +59,21 @@ impl<R: Read> LineReader<R> {
         self
     }
 
+    /// Removes the wrappers of a container log from lines of up to `line_bytes`. The text begins with `head`, which was read
+    /// before.
+    #[must_use]
+    pub fn framed(mut self, frame: Frame, line_bytes: usize, head: &[u8]) -> Self {
+        self.frames = Frames::new(frame, line_bytes);
+        self.frames.judge(head);
+        self.framer.set_limit(self.frames.limit());
+        self
+    }
+
+    /// Returns whether lines have the wrappers of a container log.
+    pub fn is_container_log(&self) -> bool {
+        self.frames.are_wrapped()
+    }
+
     /// Returns the underlying reader.
     pub fn get_ref(&self) -> &R {
         &self.reader
@@ -60,9 +88,9 @@ impl<R: Read> LineReader<R> {
     /// one read if any ended in it. After an error nothing that was read is lost: call it again.
     pub fn next_batch(&mut self) -> Result<Option<Batch<'_>>> {
         while !self.ended {
-            let (start, base, cut) = self.cut_once()?;
-            if !cut.is_empty() {
-                return Ok(Some(self.batch(start, base, &cut)));
+            let step = self.cut_once()?;
+            if !self.is_empty(&step) {
+                return Ok(Some(self.batch(&step)));
             }
         }
         Ok(None)
@@ -74,8 +102,8 @@ impl<R: Read> LineReader<R> {
         if self.ended {
             return Ok(None);
         }
-        let (start, base, cut) = self.cut_once()?;
-        Ok((!cut.is_empty()).then(|| self.batch(start, base, &cut)))
+        let step = self.cut_once()?;
+        Ok((!self.is_empty(&step)).then(|| self.batch(&step)))
     }
 
     /// Returns whether everything was read and returned.
@@ -83,26 +111,49 @@ impl<R: Read> LineReader<R> {
         self.ended
     }
 
-    /// Reads once and cuts the pending bytes. Returns where they started in the buffer and in the stream, and the cut.
-    fn cut_once(&mut self) -> Result<(usize, u64, Cut)> {
+    /// Reads once and cuts the pending bytes.
+    fn cut_once(&mut self) -> Result<Step> {
         let end = self.fill()?;
         let data = &self.buffer[self.pending.start..end];
         self.ended = end == self.pending.end;
-        let cut = if self.ended {
+        let mut cut = if self.ended {
             self.framer.finish(data)
         } else {
             self.framer.cut(data)
         };
+        let is_unwrapped = !self.frames.are_plain() && self.unwrap(end, &mut cut);
         let (start, base) = (self.pending.start, self.position.offset);
         self.pending = start + cut.consumed..end;
         self.position.offset += cut.consumed as u64;
-        Ok((start, base, cut))
+        Ok(Step {
+            start,
+            base,
+            cut,
+            is_unwrapped,
+        })
+    }
+
+    /// Removes the wrappers of lines, which leaves those unread that are parts of a line without an end. Returns false if
+    /// they have none.
+    fn unwrap(&mut self, end: usize, cut: &mut Cut) -> bool {
+        let behind = Behind::of(self.ended, &self.framer);
+        let data = &self.buffer[self.pending.start..end];
+        let consumed = self.frames.unwrap(&data[cut.lines.clone()], None, behind);
+        self.framer.set_limit(self.frames.limit());
+        if let Some(consumed) = consumed {
+            cut.leave(consumed, behind == Behind::More);
+        }
+        consumed.is_some()
     }
 
     /// Reads once behind the pending bytes, which it moves to the front; returns the end of the data.
     fn fill(&mut self) -> Result<usize> {
         self.buffer.copy_within(self.pending.clone(), 0);
         self.pending = 0..self.pending.len();
+        if !self.frames.are_plain() {
+            let bytes = self.frames.buffer(self.buffer.len());
+            self.buffer.resize(bytes, 0);
+        }
         loop {
             match self.reader.read(&mut self.buffer[self.pending.end..]) {
                 Ok(bytes) => return Ok(self.pending.end + bytes),
@@ -112,12 +163,25 @@ impl<R: Read> LineReader<R> {
         }
     }
 
-    fn batch(&self, start: usize, base: u64, cut: &Cut) -> Batch<'_> {
-        let bytes = &self.buffer[start + cut.lines.start..start + cut.lines.end];
+    fn is_empty(&self, step: &Step) -> bool {
+        let is_left_empty = || {
+            let (lines, asides) = self.frames.output();
+            lines.is_empty() && asides.is_empty() && step.cut.overlong == 0
+        };
+        step.cut.is_empty() && !step.is_unwrapped || step.is_unwrapped && is_left_empty()
+    }
+
+    fn batch(&self, step: &Step) -> Batch<'_> {
+        let Step { start, cut, .. } = step;
         let end = Position {
-            offset: base + cut.lines.end as u64,
+            offset: step.base + cut.lines.end as u64,
             ..self.position
         };
+        if step.is_unwrapped {
+            let (lines, asides) = self.frames.output();
+            return Batch::new(lines, cut.overlong, end).with_asides(asides);
+        }
+        let bytes = &self.buffer[start + cut.lines.start..start + cut.lines.end];
         Batch::new(bytes, cut.overlong, end)
     }
 }

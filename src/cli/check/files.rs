@@ -44,6 +44,7 @@ pub(super) fn check_files(config: &Config, path: &Path, report: &mut Report) {
             paths: followed.paths.clone(),
             start: followed.start,
             line_bytes: config.limits.line_bytes,
+            frame: followed.frame,
             rotate_wait: Duration::ZERO,
             poll: Duration::MAX,
             open_files: files_per_source(config.sources.len()),

@@ -22,8 +22,8 @@ use crate::config::Files;
 use crate::daemon::{follow_settings, raise_descriptor_limit};
 use crate::model::SecretKey;
 use crate::source::{
-    FileEvent, FileId, FileSource, Fs as _, Notifier, PathPattern, Progress, ReadBuffer, RealFs,
-    SharedFs, Start, Watch, WatchedFiles, path_before_rotation,
+    FileEvent, FileId, FileSource, Frame, Fs as _, Notifier, PathPattern, Progress, ReadBuffer,
+    RealFs, SharedFs, Start, Watch, WatchedFiles, path_before_rotation,
 };
 
 /// Attempts to open all logs without a rotation meanwhile.
@@ -197,6 +197,7 @@ impl FollowedLog {
             paths: vec![PathPattern::literal(absolute)],
             places: Vec::new(),
             start: Start::Beginning,
+            frame: Frame::Auto,
             watch: true,
         };
         let settings = follow_settings(&followed, with.line_bytes, with.sources);

@@ -13,7 +13,7 @@ use indicatif::ProgressBar;
 
 use super::file_range::FileRange;
 use crate::model::GenerationId;
-use crate::source::{JournalMessages, LineReader, archive, is_journal_export};
+use crate::source::{Frame, JournalMessages, LineReader, archive, is_journal_export};
 
 /// Bytes needed to recognise a journal export.
 const JOURNAL_BYTES: usize = 9;
@@ -29,7 +29,14 @@ pub(super) struct Opened {
     plain: Option<PlainFile>,
     /// Messages that journald dropped, if the log is an exported journal.
     pub(super) suppressed: Option<Arc<AtomicU64>>,
-    line_bytes: usize,
+    limit: Limit,
+}
+
+/// Bounds and wrappers of the lines of a log.
+#[derive(Clone, Copy)]
+pub(super) struct Limit {
+    pub(super) line_bytes: usize,
+    pub(super) frame: Frame,
 }
 
 /// A file of lines that can be read from any offset.
@@ -59,13 +66,13 @@ impl Opened {
     pub(super) fn open(
         log: &Path,
         file: Option<File>,
-        line_bytes: usize,
+        limit: Limit,
         sample_bytes: Option<u64>,
         progress: &ProgressBar,
     ) -> io::Result<Self> {
         if log == Path::new("-") {
             let text = archive::decompressed(io::stdin())?;
-            return Self::stream(text, line_bytes, sample_bytes);
+            return Self::stream(text, limit, sample_bytes);
         }
         let meta = match &file {
             Some(file) => file.metadata()?,
@@ -82,7 +89,7 @@ impl Opened {
             let file = Arc::new(file);
             let whole = FileRange::new(Arc::clone(&file), 0, None, progress);
             return Ok(Self {
-                lines: lines(Box::new(whole), line_bytes),
+                lines: limit.lines(Box::new(whole)),
                 is_regular: true,
                 plain: Some(PlainFile {
                     file,
@@ -90,20 +97,20 @@ impl Opened {
                     progress: progress.clone(),
                 }),
                 suppressed: None,
-                line_bytes,
+                limit,
             });
         }
         let text = archive::decompressed(progress.wrap_read(file))?;
         Ok(Self {
             is_regular: meta.is_file(),
-            ..Self::stream(text, line_bytes, sample_bytes)?
+            ..Self::stream(text, limit, sample_bytes)?
         })
     }
 
     /// Reads a text that arrives in pieces.
     fn stream(
         mut reader: Box<dyn Read + Send>,
-        line_bytes: usize,
+        limit: Limit,
         sample_bytes: Option<u64>,
     ) -> io::Result<Self> {
         let mut first = Vec::new();
@@ -113,7 +120,7 @@ impl Opened {
         reader = Box::new(Cursor::new(first).chain(reader));
         let mut suppressed = None;
         if is_journal {
-            let messages = JournalMessages::new(reader, line_bytes);
+            let messages = JournalMessages::new(reader, limit.line_bytes);
             suppressed = Some(messages.suppressed());
             reader = Box::new(messages);
         }
@@ -123,11 +130,11 @@ impl Opened {
             reader = Box::new(Cursor::new(head).chain(reader));
         }
         Ok(Self {
-            lines: lines(reader, line_bytes),
+            lines: limit.lines(reader),
             is_regular: false,
             plain: None,
             suppressed,
-            line_bytes,
+            limit,
         })
     }
 
@@ -138,7 +145,11 @@ impl Opened {
         offset: u64,
         part_bytes: u64,
     ) -> Option<impl Iterator<Item = Lines>> {
-        let plain = self.plain.as_ref()?;
+        // A line may have parts on both sides of an offset.
+        let plain = self
+            .plain
+            .as_ref()
+            .filter(|_| !self.lines.is_container_log())?;
         // The last part takes what is appended meanwhile.
         let count = plain.bytes.saturating_sub(offset).div_ceil(part_bytes);
         let count = count.max(1);
@@ -146,11 +157,22 @@ impl Opened {
             let start = offset + number * part_bytes;
             let end = (number + 1 < count).then(|| start + part_bytes);
             let range = FileRange::new(Arc::clone(&plain.file), start, end, &plain.progress);
-            lines(Box::new(range), self.line_bytes)
+            LineReader::new(
+                Box::new(range) as Box<dyn Read + Send>,
+                GenerationId(0),
+                self.limit.line_bytes,
+            )
         }))
     }
 }
 
-fn lines(reader: Box<dyn Read + Send>, line_bytes: usize) -> Lines {
-    LineReader::new(reader, GenerationId(0), line_bytes)
+impl Limit {
+    /// Reads a log from its beginning.
+    fn lines(self, reader: Box<dyn Read + Send>) -> Lines {
+        LineReader::new(reader, GenerationId(0), self.line_bytes).framed(
+            self.frame,
+            self.line_bytes,
+            &[],
+        )
+    }
 }

@@ -4,13 +4,14 @@
 //! through a bounded queue, so that memory does not depend on the length of a part.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::opened::Lines;
 use crate::aggregate::Shard;
-use crate::model::{Batch, Position};
+use crate::model::{Aside, Batch, Position};
 use crate::pipeline::{Learned, Pipeline, RejectExamples, Settings};
 
 /// Bytes of deferred lines from which a piece is sent.
@@ -29,6 +30,7 @@ pub(super) struct SharedFormat {
 /// A part of a log, to be counted.
 pub(super) struct Part {
     pub(super) format: Arc<SharedFormat>,
+    pub(super) log: PathBuf,
     pub(super) first: Option<FirstBatch>,
     pub(super) lines: Lines,
     pub(super) pieces: SyncSender<Piece>,
@@ -37,6 +39,7 @@ pub(super) struct Part {
 /// A copy of the batch by which a format was recognised.
 pub(super) struct FirstBatch {
     bytes: Vec<u8>,
+    asides: Vec<Aside>,
     overlong: u64,
     end: Position,
 }
@@ -81,13 +84,14 @@ impl FirstBatch {
     pub(super) fn copy(batch: &Batch<'_>) -> Self {
         Self {
             bytes: batch.bytes().to_vec(),
+            asides: batch.asides().to_vec(),
             overlong: batch.overlong(),
             end: batch.end(),
         }
     }
 
     pub(super) fn get(&self) -> Batch<'_> {
-        Batch::new(&self.bytes, self.overlong, self.end)
+        Batch::new(&self.bytes, self.overlong, self.end).with_asides(&self.asides)
     }
 }
 
@@ -112,6 +116,7 @@ impl Replica {
     /// Counts a part. Returns `None` if its pieces are not wanted any more.
     fn count(&mut self, part: Part, is_cancelled: &AtomicBool) -> Option<()> {
         let Part {
+            log,
             first,
             mut lines,
             pieces,
@@ -121,11 +126,11 @@ impl Replica {
         let start = self.pipeline.lines(&self.shard);
         self.pipeline.collect_examples(&self.shard);
         if let Some(first) = first {
-            self.feed(&first.get());
+            self.feed(&first.get().of_file(&log));
         }
         let outcome = loop {
             match lines.next_batch() {
-                Ok(Some(batch)) => self.feed(&batch),
+                Ok(Some(batch)) => self.feed(&batch.of_file(&log)),
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(error),
             }

@@ -101,6 +101,7 @@ impl Pool {
         let (sender, pieces) = sync_channel(PIECES);
         let part = Part {
             format: Arc::clone(format),
+            log: log.clone(),
             first,
             lines,
             pieces: sender,

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::opened::{Lines, Opened, may_wait};
+use super::opened::{Limit, Lines, Opened, may_wait};
 use super::part::{FirstBatch, Piece, SharedFormat};
 use super::pool::{Outstanding, Pool};
 use super::session::Session;
@@ -43,7 +43,11 @@ impl Session<'_> {
             self.merge_all()?;
         }
         let sample = self.pattern.is_none().then_some(SAMPLE_BYTES);
-        let opened = Opened::open(log, file, self.limits.line_bytes, sample, &self.progress);
+        let limit = Limit {
+            line_bytes: self.limits.line_bytes,
+            frame: self.frame_of(log),
+        };
+        let opened = Opened::open(log, file, limit, sample, &self.progress);
         let mut opened = opened.map_err(|error| unreadable(log, error))?;
         self.suppressed.extend(opened.suppressed.take());
         let batch = opened.lines.next_batch();
@@ -68,7 +72,7 @@ impl Session<'_> {
         let counts = &mut self.formats[at];
         let before = counts.pipeline.lines(&counts.shard);
         counts.pipeline.collect_examples(&counts.shard);
-        self.feed(at, &batch)?;
+        self.feed(at, &batch.of_file(log))?;
         let mut offset = batch.end().offset;
         let is_shared = loop {
             if opened.is_regular && self.may_share(at) {
@@ -78,7 +82,7 @@ impl Session<'_> {
             let Some(batch) = batch.map_err(|error| unreadable(log, error))? else {
                 break false;
             };
-            self.feed(at, &batch)?;
+            self.feed(at, &batch.of_file(log))?;
             offset = batch.end().offset;
         };
         self.end_examples(at, log);
@@ -112,7 +116,7 @@ impl Session<'_> {
             at
         };
         self.progress.inc(batch.bytes().len() as u64);
-        self.feed(at, batch)
+        self.feed(at, &batch.of_file(log))
     }
 
     /// Keeps the rejected lines of a log, of a format, that were noted so far.
@@ -235,7 +239,9 @@ impl Session<'_> {
                 Ok(Piece::Deferred(text)) if text.is_empty() => {}
                 Ok(Piece::Deferred(text)) => {
                     let counts = &mut self.formats[at];
-                    counts.pipeline.feed_deferred(&mut counts.shard, &text);
+                    counts
+                        .pipeline
+                        .feed_deferred(&mut counts.shard, &part.log, &text);
                     self.publish(at);
                 }
                 Ok(Piece::End(end)) => {

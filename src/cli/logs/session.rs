@@ -28,6 +28,7 @@ use crate::metric::Metrics;
 use crate::model::{Batch, Field, counted};
 use crate::pattern::Pattern;
 use crate::pipeline::{Initialised, Pipeline, Settings};
+use crate::source::Frame;
 
 /// Purpose of reading logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +106,16 @@ pub(crate) struct Session<'s> {
 }
 
 impl Session<'_> {
+    /// Returns the wrapper of the lines of a log: that of the source that follows it.
+    pub(super) fn frame_of(&self, log: &Path) -> Frame {
+        let path = std::path::absolute(log).ok();
+        let source = path.and_then(|path| {
+            let mut sources = self.all_sources.iter();
+            sources.find(|source| source.input.follows(&path))
+        });
+        source.map_or(Frame::Auto, |source| source.input.frame())
+    }
+
     /// Returns the given pattern, or the pattern and the routes of the source that follows the log, or the recognised
     /// pattern and the routes of the sources with that pattern, if they agree.
     pub(super) fn settings_of(

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::pattern::PathPattern;
+use crate::source::container::Frame;
 
 /// Settings of a source that follows files.
 #[derive(Clone, Debug)]
@@ -13,6 +14,8 @@ pub struct FileSettings {
     pub start: Start,
     /// Longest line handed over, in bytes; longer ones are counted.
     pub line_bytes: usize,
+    /// Wrapper of each line.
+    pub frame: Frame,
     /// Quiet time after which a file without a followed path is closed; until a server reopens its log, it writes to
     /// such a file.
     pub rotate_wait: Duration,

@@ -8,13 +8,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::generation::Opening;
-use super::text::ArchiveText;
+use super::text::{ArchiveText, first_bytes};
 use crate::model::{Batch, GenerationId};
 use crate::source::file::fingerprint::{Fingerprinter, Head};
 use crate::source::file::fs::{Fs, Meta};
 use crate::source::file::history::FinishedFile;
+use crate::source::file::lines::whole_lines;
 use crate::source::file::marks::Ends;
 use crate::source::file::read_fault::ReadFault;
+use crate::source::frame::READ_BYTES;
 use crate::source::read::LineReader;
 
 /// Bytes skipped in one step: takes about as long as reading a buffer.
@@ -58,6 +60,11 @@ struct Rest<F: Fs> {
 impl<F: Fs> Archive<F> {
     /// Reads an open archive, whose text has these fingerprints, from `offset` of its text: the start of a line.
     pub(crate) fn new(fs: &F, opening: Opening<F::File>, head: Head, offset: u64) -> Self {
+        let first = match offset {
+            0 => Vec::new(),
+            // If they cannot be read, nor can the rest.
+            _ => first_bytes(fs, &opening.handle.file, READ_BYTES).unwrap_or_default(),
+        };
         let text = ArchiveText::new(fs, opening.handle.file, &opening.fingerprinter);
         let reader = LineReader::new(Rest { text, offset }, opening.id, opening.line_bytes);
         Self {
@@ -69,7 +76,11 @@ impl<F: Fs> Archive<F> {
             offset,
             fault: ReadFault::default(),
             unchanged: None,
-            reader: reader.starting_at(offset),
+            reader: reader.starting_at(offset).framed(
+                opening.frame,
+                opening.line_bytes,
+                whole_lines(&first, true),
+            ),
         }
     }
 
@@ -122,7 +133,7 @@ impl<F: Fs> Archive<F> {
         // One read at a time: a line of an archive can be as long as the text of a decompression bomb.
         if let Some(batch) = self.reader.next_read()? {
             self.offset = batch.end().offset;
-            sink(&batch);
+            sink(&batch.of_file(&self.base));
         }
         Ok(ArchiveStep::More)
     }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::model::{Batch, GenerationId, Position};
+use crate::source::container::{Carried, Frame, Frames};
 use crate::source::file::consumed::{Consumed, line_at};
 use crate::source::file::doubt::Doubt;
 use crate::source::file::fingerprint::{Fingerprinter, LEAST_BYTES, TAIL_BYTES};
@@ -50,6 +51,7 @@ pub(crate) struct Generation<F> {
     pub(super) at_hole: bool,
     pub(crate) file: F,
     pub(super) framer: Framer,
+    pub(super) frames: Frames,
     pub(super) mtime: Mtime,
     pub(super) fault: ReadFault,
     pub(super) fingerprinter: Fingerprinter,
@@ -80,6 +82,7 @@ pub(crate) struct Opening<F> {
     pub(super) base: PathBuf,
     pub(super) handle: Handle<F>,
     pub(super) line_bytes: usize,
+    pub(super) frame: Frame,
     pub(super) fingerprinter: Fingerprinter,
 }
 
@@ -115,10 +118,17 @@ pub(super) enum ReadStep {
 }
 
 impl ReadBuffer {
-    /// Returns a part for [`Generation::read`] of `read_bytes`, or of the size of two lines if that is larger.
-    pub(super) fn part(&mut self, read_bytes: usize, line_bytes: usize) -> &mut [u8] {
+    /// Returns a part for [`Generation::read`] of `read_bytes`, or of the size of two lines if that is larger, or of what a
+    /// container log needs.
+    pub(super) fn part(
+        &mut self,
+        read_bytes: usize,
+        line_bytes: usize,
+        frames: &Frames,
+    ) -> &mut [u8] {
         let twice_a_line = Framer::longest_partial(line_bytes).saturating_mul(2);
-        let bytes = TAIL_BYTES.saturating_add(read_bytes.max(twice_a_line));
+        let bytes = frames.buffer(read_bytes.max(twice_a_line));
+        let bytes = TAIL_BYTES.saturating_add(bytes);
         if self.bytes.len() < bytes {
             self.bytes = vec![0; bytes];
         }
@@ -136,6 +146,7 @@ impl<F> Generation<F> {
     /// Follows an open file from its start.
     pub(crate) fn new(opening: Opening<F>) -> Self {
         let handle = opening.handle;
+        let frames = Frames::new(opening.frame, opening.line_bytes);
         Self {
             id: opening.id,
             file_id: handle.meta.id,
@@ -153,7 +164,8 @@ impl<F> Generation<F> {
             seen: 0,
             at_hole: true,
             file: handle.file,
-            framer: Framer::new(opening.line_bytes),
+            framer: Framer::new(frames.limit()),
+            frames,
             mtime: Mtime::default(),
             fault: ReadFault::default(),
             fingerprinter: opening.fingerprinter,
@@ -169,6 +181,7 @@ impl<F> Generation<F> {
     pub(crate) fn copied(opening: Opening<F>, original: &Self) -> Self {
         Self {
             framer: original.framer.clone(),
+            frames: original.frames.clone(),
             offset: original.offset,
             seen: original.consumed.end,
             consumed: original.consumed.clone(),
@@ -197,11 +210,13 @@ impl<F> Generation<F> {
         place: u64,
         line_bytes: usize,
     ) -> io::Result<()> {
-        let line = line_at(fs, &self.file, place, line_bytes)?;
+        let longest = self.frames.limit().max(line_bytes);
+        let line = line_at(fs, &self.file, place, longest)?;
         self.go_to(fs, line.start.unwrap_or(place))?;
         if line.start.is_none() {
-            self.framer = Framer::inside_overlong(line_bytes);
+            self.framer = Framer::inside_overlong(longest);
         }
+        self.seek_first_part(fs)?;
         self.history_end = place;
         Ok(())
     }
@@ -220,19 +235,14 @@ impl<F> Generation<F> {
 
     fn begin_at(&mut self, consumed: Consumed) {
         self.framer.reset();
+        self.frames.reset();
+        self.framer.set_limit(self.frames.limit());
         self.history_end = 0;
         self.offset = consumed.end;
         self.seen = consumed.end;
         self.at_hole = consumed.end == 0;
         self.consumed = consumed;
         self.doubt = None;
-    }
-
-    /// Applies another limit, also to a line of which a part was read.
-    pub(super) fn set_line_bytes(&mut self, line_bytes: usize) {
-        self.framer.set_limit(line_bytes);
-        // That part may exceed a smaller buffer: it is read again and cut by the limit.
-        self.seen = self.consumed.end;
     }
 
     /// Returns the modification time when last checked, in nanoseconds since 1970.
@@ -276,6 +286,7 @@ impl<F> Generation<F> {
         fs: &S,
         now: Duration,
         buffer: &mut [u8],
+        carried: Option<&Carried>,
         sink: &mut dyn FnMut(&Batch<'_>),
     ) -> io::Result<ReadStep> {
         let size_before = self.size;
@@ -318,13 +329,22 @@ impl<F> Generation<F> {
         self.seen = from + got as u64;
         self.size = self.size.max(self.seen);
         let start = tail + self.skip_hole(&buffer[tail..got]);
+        let more = got > tail && self.seen < self.size;
+        if !self.frames.are_plain() {
+            self.judge_first_lines(fs)?;
+            let has_line = self.read_framed(&buffer[..got], start, carried, false, sink);
+            return Ok(if is_as_long && !has_line {
+                ReadStep::Quiet
+            } else {
+                ReadStep::Grew { more }
+            });
+        }
         let cut = self.framer.cut(&buffer[start..got]);
         if is_as_long && cut.is_empty() {
             return Ok(ReadStep::Quiet);
         }
         // Also if the file is as long as it was: a line can be completed within space allocated earlier.
         self.hand_over(&buffer[..got], start, &cut, sink);
-        let more = got > tail && self.seen < self.size;
         Ok(ReadStep::Grew { more })
     }
 
@@ -346,8 +366,13 @@ impl<F> Generation<F> {
             // Half a line of history is not a line, and one that stands in another file is counted there.
             return Ok(ReadStep::Ended);
         }
-        let cut = self.framer.finish(&buffer[tail..got]);
-        self.hand_over(&buffer[..got], tail, &cut, sink);
+        if self.frames.are_plain() {
+            let cut = self.framer.finish(&buffer[tail..got]);
+            self.hand_over(&buffer[..got], tail, &cut, sink);
+        } else {
+            self.judge_first_lines(fs)?;
+            self.read_framed(&buffer[..got], tail, None, true, sink);
+        }
         Ok(ReadStep::Ended)
     }
 
@@ -368,7 +393,7 @@ impl<F> Generation<F> {
     }
 
     /// Hands over the lines cut from `read[start..]`, which follows the consumed part.
-    fn hand_over(
+    pub(super) fn hand_over(
         &mut self,
         read: &[u8],
         start: usize,
@@ -387,7 +412,7 @@ impl<F> Generation<F> {
             generation: self.id,
             offset: self.offset,
         };
-        sink(&Batch::new(lines, cut.overlong, position));
+        sink(&Batch::new(lines, cut.overlong, position).of_file(&self.base));
     }
 
     /// Replaces the file but not the offset.

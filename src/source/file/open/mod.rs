@@ -10,6 +10,7 @@ mod closing;
 mod context;
 mod doubtful;
 mod former;
+mod framed;
 mod generation;
 mod inspection;
 pub(super) mod packed;
@@ -42,6 +43,7 @@ use super::settings::FileSettings;
 #[cfg(test)]
 use super::tests::planted::{Fault, is_planted};
 use crate::model::{GenerationId, counted};
+use crate::source::container::Frame;
 
 /// All open files of a source.
 pub(super) struct OpenFiles<F: Fs> {
@@ -57,6 +59,7 @@ pub(super) struct OpenFiles<F: Fs> {
     last_id: u64,
     read_bytes: usize,
     pub(super) line_bytes: usize,
+    frame: Frame,
     pub(super) rotate_wait: Duration,
     fingerprinter: Fingerprinter,
     /// Most files open at one time.
@@ -97,6 +100,7 @@ impl<F: Fs> OpenFiles<F> {
             last_id: 0,
             read_bytes,
             line_bytes: settings.line_bytes,
+            frame: settings.frame,
             rotate_wait: settings.rotate_wait,
             fingerprinter,
             limit: settings.open_files,
@@ -107,12 +111,13 @@ impl<F: Fs> OpenFiles<F> {
     /// Applies other settings. [`Self::drop_unwanted`] is to be called after the next scan: another path may lead to a file.
     pub(super) fn reconfigure(&mut self, settings: &FileSettings) {
         self.line_bytes = settings.line_bytes;
+        self.frame = settings.frame;
         self.rotate_wait = settings.rotate_wait;
         self.limit = settings.open_files;
         self.is_reconfigured = true;
         self.waiting.clear();
         for generation in &mut self.generations {
-            generation.set_line_bytes(settings.line_bytes);
+            generation.set_lines(settings.frame, settings.line_bytes);
         }
     }
 
@@ -176,6 +181,7 @@ impl<F: Fs> OpenFiles<F> {
             base: base.to_path_buf(),
             handle,
             line_bytes: self.line_bytes,
+            frame: self.frame,
             fingerprinter: self.fingerprinter.clone(),
         }
     }
@@ -288,15 +294,24 @@ impl<F: Fs> OpenFiles<F> {
     fn read_plain(&mut self, context: &mut Context<F>, is_short: bool, reading: &mut Reading<F>) {
         let Context { fs, now, .. } = *context;
         let rotate_wait = self.rotate_wait;
-        let buffer = context.buffer.part(self.read_bytes, self.line_bytes);
+        let carries = self.carries(fs);
+        let (read_bytes, line_bytes) = (self.read_bytes, self.line_bytes);
         let doubts = self.generations.iter().filter_map(|own| own.doubt.as_ref());
         let compared: Vec<_> = doubts.flat_map(|doubt| doubt.compared_with()).collect();
         self.generations.retain_mut(|generation| {
             if is_short && !generation.has_more {
                 return true;
             }
+            if let Some(has_more) = carries.awaited_by(generation.id) {
+                generation.has_more = has_more;
+                reading.has_more |= has_more;
+                return true;
+            }
+            let part = &mut *context.buffer;
+            let buffer = part.part(read_bytes, line_bytes, &generation.frames);
             let short_text = generation.short_text_modified();
-            let mut step = generation.read(fs, now, buffer, context.sink);
+            let mut step =
+                generation.read(fs, now, buffer, carries.line(generation.id), context.sink);
             let has_changed = |modified| modified != generation.modified();
             if short_text.is_some_and(has_changed) || matches!(step, Ok(ReadStep::Cut { .. })) {
                 reading.cut.push(generation.base.clone());
@@ -304,6 +319,7 @@ impl<F: Fs> OpenFiles<F> {
             generation.note_size(generation.size, context.finder.latest_moment());
             if matches!(step, Ok(ReadStep::Quiet))
                 && !compared.contains(&generation.id)
+                && !carries.include(generation.id)
                 && generation.is_over(fs, context.finder, rotate_wait, now)
             {
                 step = generation.finish(fs, buffer, context.sink);
@@ -350,5 +366,6 @@ impl<F: Fs> OpenFiles<F> {
             reading.has_more |= generation.has_more;
             true
         });
+        self.end_carried(carries);
     }
 }

@@ -14,6 +14,7 @@ use super::generation::{Generation, Link, Opening};
 use crate::model::saved::files::{
     SavedArchive, SavedConnection, SavedFile, SavedFiles, SavedFormer,
 };
+use crate::source::container::Frames;
 use crate::source::file::consumed::Consumed;
 use crate::source::file::doubt::{Doubt, Reason};
 use crate::source::file::fingerprint::Fingerprinter;
@@ -121,7 +122,7 @@ impl<F> Generation<F> {
             consumed: self.consumed.saved(fingerprinter),
             seen: self.seen,
             at_hole: self.at_hole,
-            is_overlong: self.framer.is_inside_overlong(),
+            is_overlong: self.framer.is_inside_overlong() || self.frames.are_skipping(),
             doubt: self.doubt.as_ref().map(|doubt| doubt.saved(fingerprinter)),
             is_announced: self.is_announced,
             begun: self.begun,
@@ -146,7 +147,8 @@ impl Generation<()> {
         }
         let doubt = saved.doubt.as_ref();
         let doubt = doubt.map(|doubt| Doubt::from_saved(doubt, &fingerprinter));
-        let longest = Framer::longest_partial(line_bytes) as u64;
+        let limit = Frames::new(opening.frame, line_bytes).limit();
+        let longest = Framer::longest_partial(limit) as u64;
         let link = match saved.link {
             SavedConnection::Attached => Link::Attached,
             SavedConnection::Detached {
@@ -183,9 +185,9 @@ impl Generation<()> {
             consumed,
             at_hole: saved.at_hole,
             framer: if saved.is_overlong {
-                Framer::inside_overlong(line_bytes)
+                Framer::inside_overlong(limit)
             } else {
-                Framer::new(line_bytes)
+                Framer::new(limit)
             },
             mtime: Mtime::seen(saved.meta.modified),
             doubt: doubt.transpose()?,
@@ -244,6 +246,7 @@ impl Generation<()> {
             seen: self.seen,
             at_hole: self.at_hole,
             framer: self.framer,
+            frames: self.frames,
             mtime: self.mtime,
             fault: self.fault,
             fingerprinter: self.fingerprinter,

@@ -130,9 +130,14 @@ pub(crate) fn is_damage(error: &io::Error) -> bool {
 
 /// Returns the first bytes of the text in an archive, up to [`HEAD_BYTES`].
 pub(crate) fn head<F: Fs>(fs: &F, file: &F::File) -> io::Result<Vec<u8>> {
+    first_bytes(fs, file, HEAD_BYTES)
+}
+
+/// Returns the first bytes of the text in an archive, up to so many.
+pub(super) fn first_bytes<F: Fs>(fs: &F, file: &F::File, most: usize) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     let text = GzipText::new(FileReader::new(fs, file));
-    text.take(HEAD_BYTES as u64).read_to_end(&mut head)?;
+    text.take(most as u64).read_to_end(&mut head)?;
     Ok(head)
 }
 

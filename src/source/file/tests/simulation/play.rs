@@ -468,6 +468,7 @@ pub(super) fn settings(pattern: &Path, start: Start) -> FileSettings {
         paths: vec![PathPattern::new(pattern.to_str().unwrap()).unwrap()],
         start,
         line_bytes: LIMIT,
+        frame: Frame::Auto,
         rotate_wait: WAIT,
         poll: POLL,
         open_files: usize::MAX,

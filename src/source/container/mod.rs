@@ -1,0 +1,33 @@
+//! Container logs: removes what Docker and the runtimes of Kubernetes write around each line.
+//!
+//! Docker's json-file driver writes `{"log":"LINE\n","stream":"stdout","time":"…"}`, runtimes of CRI write
+//! `TIME stdout F LINE`. Both divide long lines into parts.
+//!
+//! Invariant: however a text is divided into chunks, and a line into parts, the same lines come out. A line is handed over
+//! whole: of one whose last part has not come, nothing is kept between two calls, and its parts are read again.
+
+mod cri;
+mod docker;
+mod frames;
+mod limits;
+mod piece;
+mod unwrapper;
+
+pub use frames::{Frame, Frames};
+pub(super) use unwrapper::Behind;
+pub use unwrapper::Carried;
+
+use std::borrow::Cow;
+
+/// Returns the lines of stdout that a text begins with, without their wrappers; the text itself if it has none. A line whose
+/// last part is missing is left out.
+pub fn bare_lines(text: &[u8], frame: Frame, line_bytes: usize) -> Cow<'_, [u8]> {
+    let mut frames = Frames::new(frame, line_bytes);
+    match frames.unwrap(text, None, Behind::More) {
+        Some(_) => Cow::Owned(frames.output().0.to_vec()),
+        None => Cow::Borrowed(text),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,275 @@
+//! Reads container logs, and joins lines that a rotation has divided.
+//!
+//! Invariant: a file is consumed up to the first part of a line whose last part has not come. If that is in the next file, both
+//! are consumed at once, by the batch that has the line.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use memchr::memrchr;
+
+use super::OpenFiles;
+use super::generation::{Generation, Link};
+use crate::model::{Batch, GenerationId, Position};
+use crate::source::container::{Behind, Carried, Frame};
+use crate::source::file::fs::{Fs, read_upto};
+use crate::source::frame::READ_BYTES;
+
+/// Most files that one line is in.
+const FILES: usize = 8;
+
+/// The line that rotated files leave open, for the file that goes on with it.
+pub(super) struct Carry {
+    pub(super) line: Carried,
+    /// The files that it is in, and what is not consumed of each.
+    pub(super) files: Vec<(GenerationId, Vec<u8>)>,
+}
+
+/// Preparation of reading a file from its beginning.
+enum Before {
+    Nothing,
+    /// A rotated file is to be read first.
+    Unread,
+    Line(Carry),
+}
+
+/// Lines that go on from one file to the next.
+#[derive(Default)]
+pub(super) struct Carries {
+    lines: BTreeMap<GenerationId, Carry>,
+    /// Files that are not read yet, each with whether they can be read after this round.
+    waiting: BTreeMap<GenerationId, bool>,
+}
+
+impl Carries {
+    /// Returns whether a file can be read after this round, if it is not to be read in it.
+    pub(super) fn awaited_by(&self, id: GenerationId) -> Option<bool> {
+        self.waiting.get(&id).copied()
+    }
+
+    /// Returns the line that a file goes on with.
+    pub(super) fn line(&self, id: GenerationId) -> Option<&Carried> {
+        self.lines.get(&id).map(|carry| &carry.line)
+    }
+
+    /// Returns whether another file goes on with a line of this one.
+    pub(super) fn include(&self, id: GenerationId) -> bool {
+        let mut files = self.lines.values().flat_map(|carry| &carry.files);
+        files.any(|(file, _)| *file == id)
+    }
+}
+
+impl<F: Fs> OpenFiles<F> {
+    /// Finds the lines that go on in files which are read from their beginning.
+    pub(super) fn carries(&self, fs: &F) -> Carries {
+        let mut carries = Carries::default();
+        for own in &self.generations {
+            if !own.may_go_on() {
+                continue;
+            }
+            match self.before(fs, own, FILES) {
+                Before::Nothing => {}
+                Before::Unread => {
+                    carries.waiting.insert(own.id, true);
+                }
+                Before::Line(_) if fs.fstat(&own.file).is_ok_and(|meta| meta.size == 0) => {
+                    carries.waiting.insert(own.id, false);
+                }
+                Before::Line(carry) => {
+                    carries.lines.insert(own.id, carry);
+                }
+            }
+        }
+        carries
+    }
+
+    /// Consumes the rest of the files whose lines went on in others.
+    pub(super) fn end_carried(&mut self, carries: Carries) {
+        for (id, carry) in carries.lines {
+            if self.get(id).is_none_or(|own| own.consumed.end == 0) {
+                continue;
+            }
+            for (file, rest) in carry.files {
+                if let Some(file) = self.get_mut(file) {
+                    file.consume_rest(&rest);
+                }
+            }
+        }
+    }
+
+    /// Returns what the file that was rotated before this one leaves open.
+    fn before(&self, fs: &F, own: &Generation<F::File>, depth: usize) -> Before {
+        let others = self.generations.iter();
+        let is_before = |other: &&Generation<F::File>| {
+            let is_older = own.link == Link::Attached || other.modified() < own.modified();
+            other.id != own.id
+                && other.base == own.base
+                && other.was_rotated()
+                && is_older
+                && !other.is_in_doubt()
+                && !other.frames.are_plain()
+        };
+        let last = others
+            .filter(is_before)
+            .max_by_key(|other| other.modified());
+        let Some(last) = last.filter(|_| depth > 0) else {
+            return Before::Nothing;
+        };
+        let Ok(meta) = fs.fstat(&last.file) else {
+            return Before::Nothing;
+        };
+        if last.fault.is_present() {
+            return Before::Nothing;
+        }
+        if meta.size != last.seen || last.consumed.seal().is_some() {
+            return Before::Unread;
+        }
+        let carried = match last.consumed.end {
+            0 => self.before(fs, last, depth - 1),
+            _ => Before::Nothing,
+        };
+        let (line, mut files) = match carried {
+            Before::Unread => return Before::Unread,
+            Before::Line(carry) => (Some(carry.line), carry.files),
+            Before::Nothing => (None, Vec::new()),
+        };
+        match last.open_line(fs, line.as_ref()) {
+            Ok(Some((line, rest))) => {
+                files.push((last.id, rest));
+                Before::Line(Carry { line, files })
+            }
+            Ok(None) | Err(_) => Before::Nothing,
+        }
+    }
+}
+
+impl<F> Generation<F> {
+    /// Returns whether the file may go on with a line of the one that was rotated before it.
+    fn may_go_on(&self) -> bool {
+        self.consumed.end == 0 && !self.frames.are_plain() && !self.is_in_doubt()
+    }
+
+    /// Returns the line that the file leaves open at its end, and the bytes of it that are not consumed.
+    fn open_line<S: Fs<File = F>>(
+        &self,
+        fs: &S,
+        carried: Option<&Carried>,
+    ) -> io::Result<Option<(Carried, Vec<u8>)>> {
+        let rest = read_upto(fs, &self.file, self.consumed.end..self.seen)?;
+        if self.is_inside_chain() && rest.is_empty() {
+            return Ok(Some((Carried::overlong(), rest)));
+        }
+        if !rest.ends_with(b"\n") {
+            return Ok(None);
+        }
+        let mut frames = self.frames.fresh();
+        frames.judge(&self.first_lines(fs, u64::MAX)?);
+        let line = frames.carry(&rest, carried);
+        Ok(line.map(|line| (line, rest)))
+    }
+
+    /// Returns whether everything before the offset ends inside an over-long line, between two of its parts.
+    pub(super) fn is_inside_chain(&self) -> bool {
+        let is_between = self.framer.is_inside_overlong() && self.consumed.tail.ends_with(b"\n");
+        is_between || self.frames.are_skipping()
+    }
+
+    fn consume_rest(&mut self, rest: &[u8]) {
+        self.consumed.append(rest, &self.fingerprinter);
+        self.offset = self.consumed.end;
+        self.framer.reset();
+        self.frames.set_skipping(false);
+    }
+
+    /// Applies other settings, also to a line of which a part was read.
+    pub(super) fn set_lines(&mut self, frame: Frame, line_bytes: usize) {
+        self.frames.reconfigure(frame, line_bytes);
+        self.framer.set_limit(self.frames.limit());
+        // That part may exceed a smaller buffer: it is read again and cut by the limit.
+        self.seen = self.consumed.end;
+    }
+
+    /// Decides by the first lines whether it is a container log, if they were consumed before.
+    pub(super) fn judge_first_lines<S: Fs<File = F>>(&mut self, fs: &S) -> io::Result<()> {
+        if self.frames.are_untouched() && self.consumed.end > 0 {
+            let lines = self.first_lines(fs, self.consumed.end)?;
+            self.frames.judge(&lines);
+            self.framer.set_limit(self.frames.limit());
+        }
+        if self.frames.are_wrapped() && self.is_inside_chain() {
+            // A restart lies between two parts.
+            self.framer.reset();
+            self.frames.set_skipping(true);
+        }
+        Ok(())
+    }
+
+    /// Reads the first whole lines before an offset.
+    fn first_lines<S: Fs<File = F>>(&self, fs: &S, until: u64) -> io::Result<Vec<u8>> {
+        let mut head = read_upto(fs, &self.file, 0..until.min(READ_BYTES as u64))?;
+        head.truncate(memrchr(b'\n', &head).map_or(0, |newline| newline + 1));
+        Ok(head)
+    }
+
+    /// Moves from the start of a line to that of its first part.
+    pub(super) fn seek_first_part<S: Fs<File = F>>(&mut self, fs: &S) -> io::Result<()> {
+        self.judge_first_lines(fs)?;
+        if !self.frames.are_wrapped() || self.framer.is_inside_overlong() {
+            return Ok(());
+        }
+        let until = self.consumed.end;
+        let from = until.saturating_sub(READ_BYTES as u64);
+        let before = read_upto(fs, &self.file, from..until)?;
+        let whole = match memchr::memchr(b'\n', &before) {
+            Some(newline) if from > 0 => newline + 1,
+            None if from > 0 => before.len(),
+            _ => 0,
+        };
+        if let Some(at) = self.frames.open_part(&before[whole..]) {
+            self.go_to(fs, from + (whole + at) as u64)?;
+        }
+        Ok(())
+    }
+
+    /// Hands over the lines of a container log, or of one that may be one, cut from `read[start..]`, which follows the consumed
+    /// part. At the end of a file, its last line may lack its newline, or its last part. Returns whether there were any.
+    pub(super) fn read_framed(
+        &mut self,
+        read: &[u8],
+        start: usize,
+        carried: Option<&Carried>,
+        is_end: bool,
+        sink: &mut dyn FnMut(&Batch<'_>),
+    ) -> bool {
+        let data = read.get(start..).unwrap_or_default();
+        let mut cut = if is_end {
+            self.framer.finish(data)
+        } else {
+            self.framer.cut(data)
+        };
+        let behind = Behind::of(is_end, &self.framer);
+        let lines = &data[cut.lines.clone()];
+        let unwrapped = self.frames.unwrap(lines, carried, behind);
+        self.framer.set_limit(self.frames.limit());
+        let Some(consumed) = unwrapped else {
+            self.hand_over(read, start, &cut, sink);
+            return !cut.is_empty();
+        };
+        cut.leave(consumed, behind == Behind::More);
+        let base = self.consumed.end;
+        let taken = &read[..start + cut.consumed];
+        self.consumed.advance(taken, start, &self.fingerprinter);
+        let (lines, asides) = self.frames.output();
+        if lines.is_empty() && asides.is_empty() && cut.overlong == 0 {
+            return false;
+        }
+        self.offset = base + cut.lines.end as u64;
+        let position = Position {
+            generation: self.id,
+            offset: self.offset,
+        };
+        let batch = Batch::new(lines, cut.overlong, position);
+        sink(&batch.with_asides(asides).of_file(&self.base));
+        true
+    }
+}
