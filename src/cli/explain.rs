@@ -17,17 +17,19 @@ use super::prefix::PrefixSample;
 use super::rejects::quoted;
 use crate::config::{self, Config, LineSettings, Source};
 use crate::diag::{Report, Snippet};
-use crate::model::{GenerationId, counted};
+use crate::model::{AsideKind, Batch, GenerationId, Position, counted};
 use crate::pattern::{
     Cause, Explainer, Explanation, Nearest, Outcome, Recognition, Stop, Value, recognise,
 };
-use crate::source::LineReader;
+use crate::source::{Frame, LineReader, has_wrapper};
 use crate::text_file::Accept;
 
 /// Longest line that is shown, in bytes, unless `limits.line_bytes` is greater.
 const HELD_BYTES: usize = 1 << 20;
 /// Help for a call without a line.
 const REMEDY: &str = "give one in single quotes, or - and lines on standard input:\ntail -n 1 access.log | httplog-exporter explain -";
+/// Explanation of a line of a container log without a whole wrapper.
+const WRAPPERLESS: &str = "a line of a container log whose wrapper is cut, missing or unfinished: rejected, reason `frame`\n  = help: the runtime was killed while it wrote, the disk was full, or another program writes to the log";
 /// Longest value shown, in characters.
 const VALUE: usize = 60;
 
@@ -99,8 +101,13 @@ impl Explain {
         if from_stdin {
             session.all(io::stdin())?;
         } else {
-            session.recognise([self.line.as_bytes()]);
-            session.line(self.line.as_bytes())?;
+            let line = self.line.as_bytes();
+            if has_wrapper(line) {
+                session.all(line)?;
+            } else {
+                session.recognise([line]);
+                session.line(line)?;
+            }
         }
         let is_file = !from_stdin && Path::new(&self.line).is_file();
         let line = quoted(&self.line.to_string_lossy());
@@ -164,7 +171,8 @@ impl<W: Write> Session<'_, W> {
 
     fn all(&mut self, reader: impl io::Read) -> Result<(), Failure> {
         let held = self.line_bytes.max(HELD_BYTES);
-        let mut lines = LineReader::new(reader, GenerationId(0), held);
+        let mut lines =
+            LineReader::new(reader, GenerationId(0), held).framed(Frame::Auto, held, &[]);
         loop {
             let batch = lines.next_batch();
             let Some(batch) = batch.map_err(Failure::cannot("read standard input"))? else {
@@ -183,10 +191,49 @@ impl<W: Write> Session<'_, W> {
                     "{name}:{number}: longer than {held} bytes: not shown"
                 )?;
             }
-            for line in batch.lines() {
-                self.line(line)?;
+            let mut rest = batch.bytes();
+            let mut at = 0;
+            for aside in batch.asides() {
+                let (before, after) = rest.split_at(aside.at - at);
+                self.each(before)?;
+                (rest, at) = (self.aside(aside.kind, after)?, aside.at);
+                at += after.len() - rest.len();
+            }
+            self.each(rest)?;
+        }
+    }
+
+    /// Explains lines.
+    fn each(&mut self, lines: &[u8]) -> Result<(), Failure> {
+        let end = Position {
+            generation: GenerationId(0),
+            offset: 0,
+        };
+        Batch::new(lines, 0, end)
+            .lines()
+            .try_for_each(|line| self.line(line))
+    }
+
+    /// Explains a line of a container log that is not a request; returns what follows it in the batch.
+    fn aside<'l>(&mut self, kind: AsideKind, text: &'l [u8]) -> io::Result<&'l [u8]> {
+        let (count, taken, what) = match kind {
+            AsideKind::Stderr(lines) => (lines, 0, "stderr of a container: skipped"),
+            AsideKind::Overlong => (
+                1,
+                0,
+                "the parts of a container's line are too long: not shown",
+            ),
+            AsideKind::Damaged(bytes) => (1, bytes + 1, WRAPPERLESS),
+        };
+        for _ in 0..count {
+            self.begin()?;
+            writeln!(self.out, "{}:{}: {what}", self.name, self.lines)?;
+            match kind {
+                AsideKind::Stderr(_) => self.skipped += 1,
+                AsideKind::Overlong | AsideKind::Damaged(_) => self.unread += 1,
             }
         }
+        Ok(text.get(taken..).unwrap_or_default())
     }
 
     /// Selects a recognised format, unless one was named.

@@ -22,7 +22,7 @@ use crate::http::{Address, BindError};
 use crate::model::{Batch, GenerationId, Position};
 use crate::pattern::Pattern;
 use crate::servers;
-use crate::source::{PathPattern, Stream, archive};
+use crate::source::{Frame, PathPattern, Stream, archive, bare_lines};
 use crate::state::LockError;
 use crate::text_file::Accept;
 
@@ -269,7 +269,8 @@ fn recognised_lines(log: &Path, head: &[u8]) -> Result<Pattern, Failure> {
         generation: GenerationId(0),
         offset: head.len() as u64,
     };
-    let batch = Batch::new(head, 0, position);
+    let lines = bare_lines(head, Frame::Auto, Limits::default().line_bytes);
+    let batch = Batch::new(&lines, 0, position);
     if batch.lines().all(<[u8]>::is_empty) {
         let message = format!("{} has no complete line yet", log.display());
         let help = "name its format with --pattern (the list: httplog-exporter patterns)";

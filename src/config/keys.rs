@@ -11,6 +11,7 @@ pub(super) const TABLES: [Home; 11] = [
             "buckets",
             "drop",
             "fifo",
+            "frame",
             "journal",
             "labels",
             "max_connections",

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use httplog_exporter::aggregate::FRAME;
 use httplog_exporter::compare::Class;
 use httplog_exporter::pattern::Reject;
 use httplog_exporter::pipeline::UNTIMED;
@@ -72,7 +73,7 @@ fn every_trouble_and_every_reason_has_its_section() {
     let reasons = Reject::ALL
         .map(Reject::name)
         .into_iter()
-        .chain([UNTIMED])
+        .chain([UNTIMED, FRAME])
         .chain(FILE_GAP_REASONS.map(|reason| reason.name))
         .chain(STREAM_GAP_REASONS.map(|reason| reason.name))
         .map(str::to_owned);

@@ -15,6 +15,7 @@ mod cli;
 mod compare;
 #[cfg(feature = "stack")]
 mod compare_stack;
+mod containers;
 mod counts;
 mod demo;
 #[cfg(feature = "stack")]

@@ -12,12 +12,14 @@ use crate::diag::Fault;
 use crate::model::{counted, plural};
 use crate::pattern::{Preset, Recognition, recognise};
 use crate::route::Resolver;
-use crate::source::{Fs, RealFs};
+use crate::source::{Fs, RealFs, bare_lines};
 
 /// Most lines that are tried.
 const SAMPLE_LINES: usize = 100;
 /// Bytes at the end of a log that are read.
 const TAIL_BYTES: u64 = 256 * 1024;
+/// Longest line of a container that is joined of its parts.
+const LINE_BYTES: usize = 64 * 1024;
 
 /// Returns a warning if most of a log's last lines do not match the pattern of its source, or if their paths resolve only
 /// with another prefix. A log that cannot be read has none: opening it has reported that.
@@ -33,19 +35,29 @@ pub(super) fn try_log(
     let mut tail = vec![0; usize::try_from(size - start).ok()?];
     let read = RealFs.read_at(&file, &mut tail, start).ok()?;
     tail.truncate(read);
-    let lines = last_lines(&tail, start == 0);
+    let tail = bare_lines(
+        whole_lines(&tail, start == 0),
+        source.input.frame(),
+        LINE_BYTES,
+    );
+    let lines = last_lines(&tail);
     judge(source, log, &lines, config).or_else(|| judge_prefix(source, resolver?, log, &lines))
 }
 
-/// Returns the last lines that are whole and not empty, in their sequence. `is_whole` if the text begins at a line.
-fn last_lines(text: &[u8], is_whole: bool) -> Vec<&[u8]> {
+/// Returns the whole lines of a text; `is_whole` if it begins at a line.
+fn whole_lines(text: &[u8], is_whole: bool) -> &[u8] {
+    let start = match memchr::memchr(b'\n', text) {
+        Some(newline) if !is_whole => newline + 1,
+        _ => 0,
+    };
     // What follows the last newline is still being written.
     let end = memchr::memrchr(b'\n', text).map_or(0, |newline| newline + 1);
-    let mut lines: Vec<_> = text[..end].split_inclusive(|byte| *byte == b'\n').collect();
-    if !is_whole && !lines.is_empty() {
-        lines.remove(0);
-    }
-    let lines = lines.into_iter().map(|line| {
+    text.get(start..end).unwrap_or_default()
+}
+
+/// Returns the last lines of a text that are not empty, in their sequence.
+fn last_lines(text: &[u8]) -> Vec<&[u8]> {
+    let lines = text.split_inclusive(|byte| *byte == b'\n').map(|line| {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
         line.strip_suffix(b"\r").unwrap_or(line)
     });
@@ -167,9 +179,12 @@ mod tests {
 
     #[test]
     fn the_last_lines_are_whole() {
-        assert_eq!(last_lines(b"cut\na\r\n\nb\nbegun", false), [b"a", b"b"]);
-        assert_eq!(last_lines(b"cut", false), [&b""[..]; 0]);
+        assert_eq!(
+            last_lines(whole_lines(b"cut\na\r\n\nb\nbegun", false)),
+            [b"a", b"b"]
+        );
+        assert_eq!(last_lines(whole_lines(b"cut", false)), [&b""[..]; 0]);
         let many = b"x\n".repeat(300);
-        assert_eq!(last_lines(&many, true).len(), SAMPLE_LINES);
+        assert_eq!(last_lines(&many).len(), SAMPLE_LINES);
     }
 }

@@ -98,9 +98,16 @@ const REFUSED: &[Refused] = &[
     refused(
         "nginx-combined",
         r#"2026-11-22T18:47:15.123456789Z stdout F 192.0.2.7 - - [22/Nov/2026:18:47:15 +0000] "GET / HTTP/1.1" 200 1204 "-" "curl/8.5.0""#,
-        Cause::Before,
+        Cause::Container,
         0,
-        &["a prefix precedes", "a container's log driver"],
+        &["as a Kubernetes runtime stores it", "source.frame"],
+    ),
+    refused(
+        "nginx-combined",
+        r#"{"log":"192.0.2.7 - - [22/Nov/2026:18:47:15 +0000] \"GET / HT"#,
+        Cause::Container,
+        0,
+        &["as Docker stores it", "one that is cut"],
     ),
     refused(
         "nginx-combined",

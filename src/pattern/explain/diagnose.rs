@@ -6,12 +6,13 @@ use super::{foreign, misfit};
 
 /// Finds the likely cause. The most certain checks come first.
 pub(super) fn diagnose(case: &Case<'_>) -> Diagnosis {
-    const CHECKS: [fn(&Case<'_>) -> Option<Diagnosis>; 17] = [
+    const CHECKS: [fn(&Case<'_>) -> Option<Diagnosis>; 18] = [
         foreign::empty,
         foreign::skipped,
         foreign::number,
         misfit::ambiguous,
         foreign::binary,
+        foreign::container,
         foreign::keyed,
         foreign::other_log,
         foreign::stray,

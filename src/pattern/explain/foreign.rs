@@ -76,6 +76,26 @@ pub(super) fn binary(case: &Case<'_>) -> Option<Diagnosis> {
     Some(Diagnosis::new(Cause::Binary, reason, remedy))
 }
 
+pub(super) fn container(case: &Case<'_>) -> Option<Diagnosis> {
+    let line = case.whole;
+    let has_stream = memchr::memmem::find(line, b"\"stream\":").is_some();
+    let is_dockers = line.starts_with(b"{\"log\":\"") && (has_stream || !line.ends_with(b"}"));
+    let is_cris = detect::begins(line, "9999-99-99T99:99:99") && {
+        let mut words = line.split(|byte| *byte == b' ').skip(1);
+        matches!(words.next(), Some(b"stdout" | b"stderr"))
+    };
+    let runtime = match (is_dockers, is_cris) {
+        (true, _) => "Docker",
+        (_, true) => "a Kubernetes runtime",
+        _ => return None,
+    };
+    Some(Diagnosis::new(
+        Cause::Container,
+        format!("this is a line as {runtime} stores it, or a part of one"),
+        "in a file, the wrapper is removed if its first lines have it (source.frame); one that is cut, or inside another wrapper, is not",
+    ))
+}
+
 pub(super) fn keyed(case: &Case<'_>) -> Option<Diagnosis> {
     let line = case.line;
     let dialect = case.reader.pattern.dialect();
@@ -101,16 +121,11 @@ pub(super) fn keyed(case: &Case<'_>) -> Option<Diagnosis> {
     } else {
         return None;
     };
-    let remedy = if line.starts_with(b"{\"log\":") {
-        "Docker wraps each line in JSON: follow the file that the server writes, or pipe `docker logs` in"
-            .to_owned()
-    } else {
-        case.use_preset().unwrap_or_else(|| {
-            format!(
-                "compare it with `{example}` (httplog-exporter patterns {example}), or name its keys in a custom pattern"
-            )
-        })
-    };
+    let remedy = case.use_preset().unwrap_or_else(|| {
+        format!(
+            "compare it with `{example}` (httplog-exporter patterns {example}), or name its keys in a custom pattern"
+        )
+    });
     let name = case.reader.pattern.name();
     let reason = format!("the line is {notation}, but `{name}` reads {reads}");
     Some(Diagnosis::new(kind, reason, remedy))

@@ -89,6 +89,8 @@ pub enum Cause {
     Number,
     /// The line is not text.
     Binary,
+    /// The line has the wrapper of a container's runtime, or a part of it.
+    Container,
     /// The line is JSON, and the pattern reads text.
     Json,
     /// The line is LTSV, and the pattern reads text.

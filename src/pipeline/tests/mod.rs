@@ -308,7 +308,7 @@ fn a_replica_defers_paths_that_are_not_folded_yet() {
     let mut shard = replica.shard();
     replica.feed(&mut shard, &batch(LINE.as_bytes(), 0));
     assert_eq!(replica.take_deferred(), LINE.as_bytes());
-    main.feed_deferred(&mut counts, std::path::Path::new("a.log"), LINE.as_bytes());
+    main.feed_deferred(&mut counts, Path::new("a.log"), LINE.as_bytes());
     let mut learned = Learned::default();
     main.publish(&counts, &mut learned);
     replica.adopt(&mut shard, &learned);

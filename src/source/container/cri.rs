@@ -40,12 +40,17 @@ pub(super) fn unwrap(line: &[u8]) -> Option<(Piece, &[u8])> {
 
 /// Returns the text behind a time and a blank.
 fn after_time(line: &[u8]) -> Option<&[u8]> {
-    let head = line.get(..SECONDS)?;
-    let is_shaped = head.iter().zip(SHAPE).all(|(byte, shape)| match shape {
-        b'0' => byte.is_ascii_digit(),
-        _ => byte == shape,
-    });
-    if !is_shaped {
+    // Without branches, to be compared all at once.
+    let mut others = 0;
+    for (byte, shape) in line.first_chunk::<SECONDS>()?.iter().zip(SHAPE) {
+        let is_digit = byte.wrapping_sub(b'0') < 10;
+        others |= u8::from(if *shape == b'0' {
+            !is_digit
+        } else {
+            byte != shape
+        });
+    }
+    if others != 0 {
         return None;
     }
     let most = line.len().min(TIME + 1);

@@ -31,7 +31,7 @@ pub enum Frame {
 
 /// Removes wrappers from the lines of one text.
 #[derive(Clone, Debug)]
-pub struct Frames {
+pub(in crate::source) struct Frames {
     frame: Frame,
     limits: FrameLimits,
     state: State,
@@ -221,7 +221,7 @@ impl Frames {
 }
 
 /// Returns the notation of a line's wrapper, if it has one.
-fn notation(line: &[u8], scratch: &mut Vec<u8>) -> Option<Notation> {
+pub(super) fn notation(line: &[u8], scratch: &mut Vec<u8>) -> Option<Notation> {
     if cri::unwrap(line).is_some() {
         return Some(Notation::Cri);
     }

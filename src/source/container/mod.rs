@@ -13,9 +13,11 @@ mod limits;
 mod piece;
 mod unwrapper;
 
-pub use frames::{Frame, Frames};
+pub use frames::Frame;
+pub(super) use frames::Frames;
+use frames::notation;
 pub(super) use unwrapper::Behind;
-pub use unwrapper::Carried;
+pub(super) use unwrapper::Carried;
 
 use std::borrow::Cow;
 
@@ -27,6 +29,11 @@ pub fn bare_lines(text: &[u8], frame: Frame, line_bytes: usize) -> Cow<'_, [u8]>
         Some(_) => Cow::Owned(frames.output().0.to_vec()),
         None => Cow::Borrowed(text),
     }
+}
+
+/// Returns whether a line has the wrapper of a container log.
+pub fn has_wrapper(line: &[u8]) -> bool {
+    notation(line, &mut Vec::new()).is_some()
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ pub(super) struct Unwrapper {
 
 /// The beginning of a line of stdout that the next file goes on with: the last parts in a rotated log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Carried {
+pub(in crate::source) struct Carried {
     /// Text of its parts.
     text: Vec<u8>,
     /// Lines of stderr and other asides behind its first part.

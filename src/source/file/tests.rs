@@ -17,10 +17,12 @@ use super::*;
 use crate::clock::ManualClock;
 use crate::model::SecretKey;
 use crate::model::saved::files::SavedFiles;
+use crate::source::Frame;
 use crate::source::frame::READ_BYTES;
 
 mod alike;
 mod archives;
+mod containers;
 mod copytruncate;
 mod crowd;
 mod descriptors;

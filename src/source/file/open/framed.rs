@@ -104,7 +104,7 @@ impl<F: Fs> OpenFiles<F> {
             let is_older = own.link == Link::Attached || other.modified() < own.modified();
             other.id != own.id
                 && other.base == own.base
-                && other.was_rotated()
+                && (other.was_rotated() || fs.is_deleted(&other.file))
                 && is_older
                 && !other.is_in_doubt()
                 && !other.frames.are_plain()

@@ -15,6 +15,7 @@ use super::rotator::{Act, is_rotated};
 use super::world::World;
 use crate::clock::{Clock, ManualClock};
 use crate::model::SecretKey;
+use crate::source::Frame;
 use crate::source::file::doubt::REST;
 use crate::source::file::fingerprint::HEAD_BYTES;
 use crate::source::file::pace::SELDOM;
