@@ -21,6 +21,7 @@ use httplog_exporter::model::{
 use httplog_exporter::pattern::{Pattern, presets};
 use httplog_exporter::pipeline::{Pipeline, Settings};
 use httplog_exporter::route::Router;
+use httplog_exporter::source::{Frame, LineReader};
 use prometheus::{Encoder, HistogramOpts, HistogramVec, Registry, TextEncoder};
 
 /// Longest line measured, in bytes: a few recorded targets have several thousand.
@@ -365,5 +366,39 @@ fn formats(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(kernels, parse, feed, route, scrape, encode, formats);
+/// Measures reading a line as it is, and in the wrappers of container logs.
+fn read(criterion: &mut Criterion) {
+    let pattern = presets()[0].pattern().unwrap();
+    let bare = String::from_utf8(recorded(&pattern)).unwrap();
+    let time = "2026-11-22T10:00:00.123456789Z";
+    let cri = |line: &str| format!("{time} stdout F {line}\n");
+    let docker = |line: &str| {
+        let log = serde_json::to_string(&format!("{line}\n")).unwrap();
+        format!("{{\"log\":{log},\"stream\":\"stdout\",\"time\":\"{time}\"}}\n")
+    };
+    let texts = [
+        ("bare", bare.clone()),
+        ("cri", bare.lines().map(cri).collect()),
+        ("docker", bare.lines().map(docker).collect()),
+    ];
+    let mut group = criterion.benchmark_group("read");
+    for (name, text) in texts {
+        let text = text.repeat(100);
+        group.throughput(Throughput::Elements(text.lines().count() as u64));
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                let reader = LineReader::new(text.as_bytes(), GenerationId(0), 65_536);
+                let mut reader = reader.framed(Frame::Auto, 65_536, &[]);
+                let mut bytes = 0;
+                while let Some(batch) = reader.next_batch().unwrap() {
+                    bytes += black_box(batch.bytes()).len();
+                }
+                bytes
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(kernels, parse, read, feed, route, scrape, encode, formats);
 criterion_main!(kernels);

@@ -14,6 +14,7 @@ use clap_mangen::roff::{Roff, roman};
 
 use super::exit::{EXIT_CODES, Failure};
 use super::output::{Existing, write_file};
+use crate::aggregate::FRAME;
 use crate::config;
 use crate::model::Field;
 use crate::pattern::{Reject, presets};
@@ -171,7 +172,10 @@ fn values(command: &str, arg: &Arg) -> Option<Vec<&'static str>> {
             presets().iter().map(|preset| preset.name).collect()
         }
         ("lines", "fields") => Field::ALL.map(Field::name).into(),
-        ("lines", "reject") => Reject::ALL.map(Reject::name).into(),
+        ("lines", "reject") => {
+            let reasons = Reject::ALL.into_iter().map(Reject::name);
+            reasons.chain([FRAME]).collect()
+        }
         _ => return None,
     })
 }

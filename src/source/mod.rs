@@ -13,7 +13,7 @@ mod frame;
 mod read;
 mod stream;
 
-pub use container::{Frame, bare_lines, has_wrapper};
+pub use container::{Carry, Frame, bare_lines, has_wrapper};
 pub use file::{
     Entry, FILE_GAP_REASONS, Fate, FileError, FileEvent, FileId, FileSettings, FileSource, Fs,
     Kind, KnownFile, Meta, Names, Notifier, OpenLog, PathPattern, PatternError, Progress,

@@ -5,7 +5,7 @@
 use std::io::{ErrorKind, Read, Result};
 use std::ops::Range;
 
-use super::container::{Behind, Frame, Frames};
+use super::container::{Behind, Carried, Carry, Frame, Frames};
 use super::frame::{Cut, Framer, READ_BYTES};
 use crate::model::{Batch, GenerationId, Position};
 
@@ -15,6 +15,10 @@ pub struct LineReader<R> {
     reader: R,
     framer: Framer,
     frames: Frames,
+    /// The line that the text before left open.
+    carried: Option<Carried>,
+    /// Takes the line that this text leaves open, if another one goes on with it.
+    next: Option<Carry>,
     buffer: Vec<u8>,
     /// Bytes read and not yet cut.
     pending: Range<usize>,
@@ -42,6 +46,8 @@ impl<R: Read> LineReader<R> {
             reader,
             framer: Framer::new(line_bytes),
             frames: Frames::new(Frame::None, line_bytes),
+            carried: None,
+            next: None,
             buffer: vec![0; READ_BYTES.max(twice_a_line)],
             pending: 0..0,
             position: Position {
@@ -66,6 +72,14 @@ impl<R: Read> LineReader<R> {
         self.frames = Frames::new(frame, line_bytes);
         self.frames.judge(head);
         self.framer.set_limit(self.frames.limit());
+        self
+    }
+
+    /// Goes on with the line that another text left open in `before`, and leaves its own open in `next`.
+    #[must_use]
+    pub fn between(mut self, before: Option<&Carry>, next: Option<Carry>) -> Self {
+        self.carried = before.and_then(Carry::take);
+        self.next = next;
         self
     }
 
@@ -136,14 +150,29 @@ impl<R: Read> LineReader<R> {
     /// Removes the wrappers of lines, which leaves those unread that are parts of a line without an end. Returns false if
     /// they have none.
     fn unwrap(&mut self, end: usize, cut: &mut Cut) -> bool {
-        let behind = Behind::of(self.ended, &self.framer);
-        let data = &self.buffer[self.pending.start..end];
-        let consumed = self.frames.unwrap(&data[cut.lines.clone()], None, behind);
+        let next = self.next.as_ref().filter(|_| self.ended);
+        let behind = match next {
+            Some(_) => Behind::More,
+            None => Behind::of(self.ended, &self.framer),
+        };
+        let lines = &self.buffer[self.pending.start..end][cut.lines.clone()];
+        let carried = self.carried.as_ref();
+        let consumed = self.frames.unwrap(lines, carried, behind);
         self.framer.set_limit(self.frames.limit());
-        if let Some(consumed) = consumed {
-            cut.leave(consumed, behind == Behind::More);
+        let Some(consumed) = consumed else {
+            return false;
+        };
+        if let Some(next) = next {
+            next.put(
+                self.frames
+                    .rest(&lines[consumed..], carried.filter(|_| consumed == 0)),
+            );
         }
-        consumed.is_some()
+        if consumed > 0 {
+            self.carried = None;
+        }
+        cut.leave(consumed, behind == Behind::More && !self.ended);
+        true
     }
 
     /// Reads once behind the pending bytes, which it moves to the front; returns the end of the data.

@@ -164,7 +164,7 @@ fn bash_completes_commands_and_values_of_closed_sets() {
     check("replay --output m", &["metrics"]);
     check(
         "lines --reject ",
-        &["mismatch", "number", "overlong", "ambiguous"],
+        &["mismatch", "number", "overlong", "ambiguous", "frame"],
     );
     check("lines --fields request_", &["request_bytes", "request_id"]);
     check("patterns granian", &["granian"]);

@@ -19,6 +19,7 @@ use clap::Args;
 use super::exit::{Exit, Failure};
 use super::logs::{Interruption, Logs, Session};
 use super::stop::{Stop, until_stopped};
+use crate::aggregate::FRAME;
 use crate::diag::{Fault, Report, nearest};
 use crate::expose::push_exact;
 use crate::join;
@@ -66,7 +67,8 @@ pub struct Lines {
     /// rotated files of a LOG, are read once
     #[arg(long, short = 'f', conflicts_with = "count")]
     follow: bool,
-    /// Show the lines that were rejected for this reason: mismatch, number, overlong or ambiguous
+    /// Show the lines that were rejected for this reason: mismatch, number, overlong, ambiguous, or frame of a
+    /// container log
     #[arg(long, value_name = "REASON", conflicts_with_all = ["conditions", "between", "fields"])]
     reject: Option<String>,
     #[command(flatten)]
@@ -201,7 +203,7 @@ impl Lines {
             criteria.between = Some(between.map_err(|(message, help)| usage(message, help))?);
         }
         if let Some(reason) = &self.reject {
-            let names = || Reject::ALL.into_iter().map(Reject::name);
+            let names = || Reject::ALL.into_iter().map(Reject::name).chain([FRAME]);
             let Some(known) = names().find(|name| name == reason) else {
                 let message = format!("`{reason}` is not a reason for which lines are rejected");
                 return Err(Failure::message(Exit::Usage, message).suggest(reason, names()));

@@ -157,6 +157,8 @@ impl Logs {
             part_bytes: threads.part_bytes,
             warm_up_bytes: threads.warm_up_bytes,
             merged_lines: 0,
+            next_log: None,
+            carry: None,
             stop: Stop::default(),
         })
     }

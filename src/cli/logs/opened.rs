@@ -13,7 +13,7 @@ use indicatif::ProgressBar;
 
 use super::file_range::FileRange;
 use crate::model::GenerationId;
-use crate::source::{Frame, JournalMessages, LineReader, archive, is_journal_export};
+use crate::source::{Carry, Frame, JournalMessages, LineReader, archive, is_journal_export};
 
 /// Bytes needed to recognise a journal export.
 const JOURNAL_BYTES: usize = 9;
@@ -33,10 +33,14 @@ pub(super) struct Opened {
 }
 
 /// Bounds and wrappers of the lines of a log.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Limit {
     pub(super) line_bytes: usize,
     pub(super) frame: Frame,
+    /// The line that the log before leaves open, if this one goes on with it.
+    pub(super) before: Option<Carry>,
+    /// The line that this log leaves open, if the next one goes on with it.
+    pub(super) next: Option<Carry>,
 }
 
 /// A file of lines that can be read from any offset.
@@ -168,11 +172,9 @@ impl Opened {
 
 impl Limit {
     /// Reads a log from its beginning.
-    fn lines(self, reader: Box<dyn Read + Send>) -> Lines {
-        LineReader::new(reader, GenerationId(0), self.line_bytes).framed(
-            self.frame,
-            self.line_bytes,
-            &[],
-        )
+    fn lines(&self, reader: Box<dyn Read + Send>) -> Lines {
+        LineReader::new(reader, GenerationId(0), self.line_bytes)
+            .framed(self.frame, self.line_bytes, &[])
+            .between(self.before.as_ref(), self.next.clone())
     }
 }

@@ -15,6 +15,7 @@ use super::session::Session;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::run::{SAMPLE_BYTES, unreadable};
 use crate::model::{Batch, Micros};
+use crate::source::{Carry, path_before_rotation};
 
 /// The lines of a log that are shared out.
 enum Shared {
@@ -27,7 +28,8 @@ enum Shared {
 impl Session<'_> {
     /// Counts all lines of logs, or shares them out.
     pub(super) fn read_all(&mut self, logs: &[PathBuf]) -> Result<(), Failure> {
-        for log in logs {
+        for (at, log) in logs.iter().enumerate() {
+            self.next_log = logs.get(at + 1).cloned();
             if let Err(failure) = self.read(log, None) {
                 // A log before it may have failed first.
                 self.merge_all()?;
@@ -43,9 +45,17 @@ impl Session<'_> {
             self.merge_all()?;
         }
         let sample = self.pattern.is_none().then_some(SAMPLE_BYTES);
+        let before = self.carry.take();
+        if before.is_some() {
+            // The line that the log before leaves open is known once that was read.
+            self.merge_all()?;
+        }
+        self.carry = self.goes_on(log).then(Carry::default);
         let limit = Limit {
             line_bytes: self.limits.line_bytes,
             frame: self.frame_of(log),
+            before,
+            next: self.carry.clone(),
         };
         let opened = Opened::open(log, file, limit, sample, &self.progress);
         let mut opened = opened.map_err(|error| unreadable(log, error))?;
@@ -54,6 +64,9 @@ impl Session<'_> {
         let Some(batch) = batch.map_err(|error| unreadable(log, error))? else {
             return self.read_empty();
         };
+        if !opened.lines.is_container_log() {
+            self.carry = None;
+        }
         let (pattern, routes) = self.settings_of(log, &batch)?;
         let at = match self.find_format(&pattern, routes.as_deref()) {
             Some(at) if opened.is_regular && self.may_share(at) => {
@@ -124,6 +137,13 @@ impl Session<'_> {
         let counts = &mut self.formats[at];
         let rejected = counts.pipeline.take_examples();
         self.rejects.add(log, counts.pattern.name(), 0, &rejected);
+    }
+
+    /// Returns whether the next log may be the one that was written after this one was rotated.
+    fn goes_on(&self, log: &Path) -> bool {
+        let base = |log: &Path| path_before_rotation(log).unwrap_or_else(|| log.to_owned());
+        let next = self.next_log.as_ref();
+        path_before_rotation(log).is_some_and(|own| next.is_some_and(|next| base(next) == own))
     }
 
     /// Handles a log without a line: it has an account too, if its format is known.

@@ -4,7 +4,7 @@
 
 use std::io::{self, Write};
 use std::num::NonZeroU32;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -28,7 +28,7 @@ use crate::metric::Metrics;
 use crate::model::{Batch, Field, counted};
 use crate::pattern::Pattern;
 use crate::pipeline::{Initialised, Pipeline, Settings};
-use crate::source::Frame;
+use crate::source::{Carry, Frame};
 
 /// Purpose of reading logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +101,10 @@ pub(crate) struct Session<'s> {
     pub(super) merged_lines: u64,
     /// Receives the lines, if any are selected; then the pool is absent.
     pub(super) selector: Option<&'s mut dyn Selector>,
+    /// The log that is read after the present one.
+    pub(super) next_log: Option<PathBuf>,
+    /// The line that the present log leaves open, if it is a container log and the next one goes on with it.
+    pub(super) carry: Option<Carry>,
     /// Ends the reading.
     pub(super) stop: Stop,
 }

@@ -11,6 +11,16 @@ const TIME: usize = SECONDS + 16;
 /// The notation of a date and a time; `0` stands for a digit.
 const SHAPE: &[u8; SECONDS] = b"0000-00-00T00:00:00";
 
+/// Eight bytes of a date and a time, which are compared at once.
+struct Shape {
+    at: usize,
+    bytes: u64,
+    most: u64,
+}
+
+/// All bytes of a date and a time.
+const PIECES: [Shape; 3] = [Shape::at(0), Shape::at(8), Shape::at(SECONDS - 8)];
+
 /// Returns the wrapper of a line, given without its newline, and the text in it; `None` if it has none.
 pub(super) fn unwrap(line: &[u8]) -> Option<(Piece, &[u8])> {
     let rest = after_time(line)?;
@@ -40,22 +50,42 @@ pub(super) fn unwrap(line: &[u8]) -> Option<(Piece, &[u8])> {
 
 /// Returns the text behind a time and a blank.
 fn after_time(line: &[u8]) -> Option<&[u8]> {
-    // Without branches, to be compared all at once.
-    let mut others = 0;
-    for (byte, shape) in line.first_chunk::<SECONDS>()?.iter().zip(SHAPE) {
-        let is_digit = byte.wrapping_sub(b'0') < 10;
-        others |= u8::from(if *shape == b'0' {
-            !is_digit
-        } else {
-            byte != shape
-        });
-    }
-    if others != 0 {
+    let head = line.first_chunk::<SECONDS>()?;
+    if !PIECES.iter().all(|piece| piece.is_in(head)) {
         return None;
     }
     let most = line.len().min(TIME + 1);
     let end = SECONDS + memchr(b' ', &line[SECONDS..most])?;
     is_zone(&line[SECONDS..end]).then(|| &line[end + 1..])
+}
+
+impl Shape {
+    const fn at(at: usize) -> Self {
+        let (mut bytes, mut most) = ([0; 8], [0; 8]);
+        let mut index = 0;
+        while index < bytes.len() {
+            bytes[index] = SHAPE[at + index];
+            // A value that is too large reaches the highest bit of its byte by this.
+            most[index] = if bytes[index] == b'0' { 0x76 } else { 0x7f };
+            index += 1;
+        }
+        Self {
+            at,
+            bytes: u64::from_ne_bytes(bytes),
+            most: u64::from_ne_bytes(most),
+        }
+    }
+
+    #[inline]
+    fn is_in(&self, head: &[u8; SECONDS]) -> bool {
+        const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+        let Some(piece) = head.get(self.at..).and_then(|rest| rest.first_chunk()) else {
+            return false;
+        };
+        // A digit becomes its value, and any other byte of the shape 0.
+        let value = u64::from_ne_bytes(*piece) ^ self.bytes;
+        (value | (value & !HIGH) + self.most) & HIGH == 0
+    }
 }
 
 /// Returns whether a text is what follows the seconds of a time: a fraction, if any, and a zone.

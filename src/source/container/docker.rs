@@ -7,15 +7,49 @@ use super::piece::{Output, Piece};
 /// Deepest nesting of values that are skipped.
 const DEPTH: usize = 16;
 
+/// Behind the text, of lines as Docker writes them.
+const AS_WRITTEN: [(Output, &[u8]); 2] = [
+    (Output::Stdout, b",\"stream\":\"stdout\",\"time\":\""),
+    (Output::Stderr, b",\"stream\":\"stderr\",\"time\":\""),
+];
+
 /// Reads JSON from its first byte.
 struct Reader<'l> {
     rest: &'l [u8],
+}
+
+/// A string without its escapes.
+struct Text {
+    /// Start in the output.
+    start: usize,
+    /// Number of newlines in it.
+    newlines: usize,
 }
 
 /// Removes the wrapper of a line, given without its newline, and appends the text in it to `out`. Returns `None` if the line
 /// has no whole wrapper; `out` may have grown then.
 pub(super) fn unwrap(line: &[u8], out: &mut Vec<u8>) -> Option<Piece> {
     let start = out.len();
+    if let Some(rest) = line.strip_prefix(b"{\"log\":") {
+        let mut reader = Reader { rest };
+        let text = reader.string(out)?;
+        for (output, behind) in AS_WRITTEN {
+            if let Some(time) = reader.rest.strip_prefix(behind)
+                && let [time @ .., b'"', b'}'] = time
+                && memchr2(b'"', b'\\', time).is_none()
+            {
+                let is_last = text.end_line(out)?;
+                return Some(Piece { output, is_last });
+            }
+        }
+        out.truncate(start);
+    }
+    unwrap_any(line, out)
+}
+
+/// Removes a wrapper whose members stand in any sequence, with others.
+#[cold]
+fn unwrap_any(line: &[u8], out: &mut Vec<u8>) -> Option<Piece> {
     let mut reader = Reader { rest: line };
     let mut output = None;
     let mut is_last = None;
@@ -25,8 +59,8 @@ pub(super) fn unwrap(line: &[u8], out: &mut Vec<u8>) -> Option<Piece> {
         reader.byte(b':')?;
         match key {
             b"log" if is_last.is_none() => {
-                reader.string(out)?;
-                is_last = Some(end_line(start, out)?);
+                let text = reader.string(out)?;
+                is_last = Some(text.end_line(out)?);
             }
             b"stream" if output.is_none() => {
                 output = Some(match reader.plain_string()? {
@@ -54,21 +88,19 @@ pub(super) fn unwrap(line: &[u8], out: &mut Vec<u8>) -> Option<Piece> {
     })
 }
 
-/// Removes the newline that ends a text; returns whether there was one. `None` if there are several: Docker writes one line
-/// at a time.
-fn end_line(start: usize, out: &mut Vec<u8>) -> Option<bool> {
-    let text = out.get(start..)?;
-    let (has_newline, text) = match text {
-        [text @ .., b'\n'] => (true, text),
-        text => (false, text),
-    };
-    if memchr::memchr(b'\n', text).is_some() {
-        return None;
+impl Text {
+    /// Removes the newline that ends the text, which is the last of the output; returns whether there was one. `None` if there
+    /// are others: Docker writes one line at a time.
+    fn end_line(&self, out: &mut Vec<u8>) -> Option<bool> {
+        match self.newlines {
+            0 => Some(false),
+            1 if out.len() > self.start && out.last() == Some(&b'\n') => {
+                out.pop();
+                Some(true)
+            }
+            _ => None,
+        }
     }
-    if has_newline {
-        out.pop();
-    }
-    Some(has_newline)
 }
 
 impl<'l> Reader<'l> {
@@ -102,34 +134,60 @@ impl<'l> Reader<'l> {
     }
 
     /// Takes a string, and appends it without its escapes.
-    fn string(&mut self, out: &mut Vec<u8>) -> Option<()> {
+    fn string(&mut self, out: &mut Vec<u8>) -> Option<Text> {
+        const WORD: usize = size_of::<u64>();
         let mut text = self.rest.strip_prefix(b"\"")?;
+        let start = out.len();
+        // No escape is shorter than what it stands for.
+        out.resize(start + text.len() + WORD, 0);
+        let into = &mut out[start..];
+        let (mut at, mut newlines) = (0, 0);
         loop {
-            let end = memchr2(b'"', b'\\', text)?;
-            out.extend_from_slice(&text[..end]);
-            let is_end = text[end] == b'"';
-            text = &text[end + 1..];
-            if is_end {
-                self.rest = text;
-                return Some(());
-            }
-            let (escape, rest) = text.split_first()?;
-            text = rest;
-            out.push(match escape {
-                b'"' | b'\\' | b'/' => *escape,
-                b'n' => b'\n',
-                b'r' => b'\r',
-                b't' => b'\t',
-                b'b' => 8,
-                b'f' => 12,
-                b'u' => {
-                    let (character, rest) = character(text)?;
-                    text = rest;
-                    out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-                    continue;
+            while let Some(word) = text.first_chunk::<WORD>() {
+                into[at..at + WORD].copy_from_slice(word);
+                let plain = plain_bytes(u64::from_le_bytes(*word));
+                at += plain;
+                text = &text[plain..];
+                if plain < WORD {
+                    break;
                 }
-                _ => return None,
-            });
+            }
+            let (byte, rest) = text.split_first()?;
+            text = rest;
+            match byte {
+                b'"' => {
+                    self.rest = text;
+                    out.truncate(start + at);
+                    return Some(Text { start, newlines });
+                }
+                b'\\' => {
+                    let (escape, rest) = text.split_first()?;
+                    text = rest;
+                    let plain = match escape {
+                        b'"' | b'\\' | b'/' => *escape,
+                        b'n' => b'\n',
+                        b'r' => b'\r',
+                        b't' => b'\t',
+                        b'b' => 8,
+                        b'f' => 12,
+                        b'u' => {
+                            let (character, rest) = character(text)?;
+                            text = rest;
+                            newlines += usize::from(character == '\n');
+                            at += character.encode_utf8(&mut into[at..]).len();
+                            continue;
+                        }
+                        _ => return None,
+                    };
+                    newlines += usize::from(plain == b'\n');
+                    into[at] = plain;
+                    at += 1;
+                }
+                other => {
+                    into[at] = *other;
+                    at += 1;
+                }
+            }
         }
     }
 
@@ -181,6 +239,17 @@ impl<'l> Reader<'l> {
             }
         }
     }
+}
+
+/// Returns the number of bytes before the first quote or backslash of eight, the first of which is the lowest.
+fn plain_bytes(word: u64) -> usize {
+    const LOW: u64 = u64::from_ne_bytes([0x01; 8]);
+    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+    let zeros = |word: u64| word.wrapping_sub(LOW) & !word & HIGH;
+    let quotes = zeros(word ^ (LOW * u64::from(b'"')));
+    let backslashes = zeros(word ^ (LOW * u64::from(b'\\')));
+    // Above the first one, others may be found that are not there.
+    ((quotes | backslashes).trailing_zeros() / u8::BITS) as usize
 }
 
 /// Returns the character of `\uXXXX`, of which `text` begins with the digits, and the text behind it. Half of a pair stands

@@ -167,6 +167,18 @@ impl Frames {
         }
     }
 
+    /// Returns the line that the last lines of a text leave open. Unlike [`Self::carry`], it leaves the output as it is.
+    pub(in crate::source) fn rest(
+        &self,
+        lines: &[u8],
+        carried: Option<&Carried>,
+    ) -> Option<Carried> {
+        match &self.state {
+            State::Wrapped(unwrapper) => unwrapper.fresh().carry(lines, carried),
+            State::Plain | State::Undecided(_) => None,
+        }
+    }
+
     /// Returns the line that the last lines of a file leave open.
     pub(in crate::source) fn carry(
         &mut self,
@@ -203,8 +215,8 @@ impl Frames {
         while let Some(rest) = lines.get(at..).filter(|rest| !rest.is_empty()) {
             let length = memchr(b'\n', rest).unwrap_or(rest.len());
             let is_short = length <= Framer::longest_partial(self.limits.physical);
-            if is_short && let Some(notation) = notation(&rest[..length], &mut scratch) {
-                self.state = self.wrapped(notation);
+            if is_short && is_wrapped(&rest[..length], &mut scratch) {
+                self.state = self.wrapped(Notation::Either);
                 return Some(at);
             }
             at += length + 1;
@@ -220,10 +232,7 @@ impl Frames {
     }
 }
 
-/// Returns the notation of a line's wrapper, if it has one.
-pub(super) fn notation(line: &[u8], scratch: &mut Vec<u8>) -> Option<Notation> {
-    if cri::unwrap(line).is_some() {
-        return Some(Notation::Cri);
-    }
-    docker::unwrap(line, scratch).map(|_| Notation::Docker)
+/// Returns whether a line has a wrapper.
+pub(super) fn is_wrapped(line: &[u8], scratch: &mut Vec<u8>) -> bool {
+    cri::unwrap(line).is_some() || docker::unwrap(line, scratch).is_some()
 }

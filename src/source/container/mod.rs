@@ -15,11 +15,12 @@ mod unwrapper;
 
 pub use frames::Frame;
 pub(super) use frames::Frames;
-use frames::notation;
+use frames::is_wrapped;
 pub(super) use unwrapper::Behind;
 pub(super) use unwrapper::Carried;
 
 use std::borrow::Cow;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Returns the lines of stdout that a text begins with, without their wrappers; the text itself if it has none. A line whose
 /// last part is missing is left out.
@@ -31,9 +32,24 @@ pub fn bare_lines(text: &[u8], frame: Frame, line_bytes: usize) -> Cow<'_, [u8]>
     }
 }
 
+/// A line of a container log that one text leaves open, for the next one. Clones are the same.
+#[derive(Clone, Debug, Default)]
+pub struct Carry(Arc<Mutex<Option<Carried>>>);
+
+impl Carry {
+    pub(super) fn put(&self, line: Option<Carried>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = line;
+    }
+
+    pub(super) fn take(&self) -> Option<Carried> {
+        let mut line = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        line.take()
+    }
+}
+
 /// Returns whether a line has the wrapper of a container log.
 pub fn has_wrapper(line: &[u8]) -> bool {
-    notation(line, &mut Vec::new()).is_some()
+    is_wrapped(line, &mut Vec::new())
 }
 
 #[cfg(test)]

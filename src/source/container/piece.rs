@@ -20,4 +20,6 @@ pub(super) struct Piece {
 pub(super) enum Notation {
     Cri,
     Docker,
+    /// Of each line, that with which it begins.
+    Either,
 }

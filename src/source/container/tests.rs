@@ -121,15 +121,9 @@ fn parts_are_joined_and_stderr_is_left_out() {
 
 #[test]
 fn a_log_is_recognised_by_its_first_lines_and_one_level_is_removed() {
-    let inner = wrap(Frame::Docker, "stderr", "a", true);
-    let outer = wrap(Frame::Cri, "stdout", inner.trim_end(), true);
-    check(
-        &outer.repeat(2),
-        Frame::Auto,
-        &[inner.trim_end(); 2],
-        0,
-        &[],
-    );
+    let inner = r#"{"log":"a\n","stream":"stderr"}"#;
+    let outer = wrap(Frame::Cri, "stdout", inner, true);
+    check(&outer.repeat(2), Frame::Auto, &[inner; 2], 0, &[]);
     // A cut line may precede them.
     let text = format!("tdout F a\n{}", wrap(Frame::Cri, "stdout", "b", true));
     check(&text, Frame::Auto, &["tdout F a", "b"], 0, &[]);

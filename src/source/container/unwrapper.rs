@@ -96,6 +96,14 @@ impl Unwrapper {
         }
     }
 
+    /// Returns an unwrapper of the same text with an output of its own.
+    pub(super) fn fresh(&self) -> Self {
+        Self {
+            skipping: self.skipping,
+            ..Self::new(self.notation, self.limits)
+        }
+    }
+
     /// Returns whether the parts of an over-long line are being skipped.
     pub(super) fn is_skipping(&self) -> bool {
         self.skipping
@@ -237,14 +245,16 @@ impl Unwrapper {
     /// Unwraps a line that begins at `start`.
     fn line(&mut self, line: &[u8], start: usize, chain: &mut Option<Chain>) {
         let before = self.out.len();
+        let is_object = line.first() == Some(&b'{');
         let piece = match self.notation {
-            Notation::Cri => cri::unwrap(line).map(|(piece, text)| {
+            Notation::Docker => docker::unwrap(line, &mut self.out),
+            Notation::Either if is_object => docker::unwrap(line, &mut self.out),
+            Notation::Cri | Notation::Either => cri::unwrap(line).map(|(piece, text)| {
                 if piece.output == Output::Stdout {
                     self.out.extend_from_slice(text);
                 }
                 piece
             }),
-            Notation::Docker => docker::unwrap(line, &mut self.out),
         };
         match piece {
             Some(Piece {

@@ -310,7 +310,7 @@ fn settings(root: &TempDir, patterns: &[&str], start: Start, line_bytes: usize) 
         paths: patterns.iter().map(path).collect(),
         start,
         line_bytes,
-        frame: Frame::Auto,
+        frame: Frame::None,
         rotate_wait: WAIT,
         poll: Duration::from_secs(1),
         open_files: usize::MAX,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::generation::ReadBuffer;
+use super::read_buffer::ReadBuffer;
 use crate::model::{Batch, GenerationId};
 use crate::source::file::event::FileEvent;
 use crate::source::file::evidence::{Candidate, Windows};

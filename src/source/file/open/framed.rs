@@ -3,7 +3,6 @@
 //! Invariant: a file is consumed up to the first part of a line whose last part has not come. If that is in the next file, both
 //! are consumed at once, by the batch that has the line.
 
-use std::collections::BTreeMap;
 use std::io;
 
 use memchr::memrchr;
@@ -25,74 +24,45 @@ pub(super) struct Carry {
     pub(super) files: Vec<(GenerationId, Vec<u8>)>,
 }
 
-/// Preparation of reading a file from its beginning.
-enum Before {
+/// What precedes a file that is about to be read.
+pub(super) enum Before {
+    /// Nothing that it goes on with.
     Nothing,
-    /// A rotated file is to be read first.
-    Unread,
+    /// A rotated file, which is to be read first; `has_more` if that can be done at once.
+    Unread { has_more: bool },
+    /// A line that it goes on with.
     Line(Carry),
 }
 
-/// Lines that go on from one file to the next.
-#[derive(Default)]
-pub(super) struct Carries {
-    lines: BTreeMap<GenerationId, Carry>,
-    /// Files that are not read yet, each with whether they can be read after this round.
-    waiting: BTreeMap<GenerationId, bool>,
-}
-
-impl Carries {
-    /// Returns whether a file can be read after this round, if it is not to be read in it.
-    pub(super) fn awaited_by(&self, id: GenerationId) -> Option<bool> {
-        self.waiting.get(&id).copied()
-    }
-
-    /// Returns the line that a file goes on with.
-    pub(super) fn line(&self, id: GenerationId) -> Option<&Carried> {
-        self.lines.get(&id).map(|carry| &carry.line)
-    }
-
-    /// Returns whether another file goes on with a line of this one.
-    pub(super) fn include(&self, id: GenerationId) -> bool {
-        let mut files = self.lines.values().flat_map(|carry| &carry.files);
-        files.any(|(file, _)| *file == id)
-    }
-}
-
 impl<F: Fs> OpenFiles<F> {
-    /// Finds the lines that go on in files which are read from their beginning.
-    pub(super) fn carries(&self, fs: &F) -> Carries {
-        let mut carries = Carries::default();
-        for own in &self.generations {
-            if !own.may_go_on() {
-                continue;
-            }
-            match self.before(fs, own, FILES) {
-                Before::Nothing => {}
-                Before::Unread => {
-                    carries.waiting.insert(own.id, true);
-                }
-                Before::Line(_) if fs.fstat(&own.file).is_ok_and(|meta| meta.size == 0) => {
-                    carries.waiting.insert(own.id, false);
-                }
-                Before::Line(carry) => {
-                    carries.lines.insert(own.id, carry);
-                }
-            }
+    /// Returns what precedes the file at this place, if it is to be read from its beginning.
+    pub(super) fn before_reading(&self, fs: &F, at: usize) -> Before {
+        let own = &self.generations[at];
+        if !own.may_go_on() {
+            return Before::Nothing;
         }
-        carries
+        // It is empty as long as the rotated file is written to.
+        let is_empty = fs.fstat(&own.file).is_ok_and(|meta| meta.size == 0);
+        match self.before(fs, own, FILES) {
+            Before::Line(_) if is_empty => Before::Unread { has_more: false },
+            before => before,
+        }
     }
 
-    /// Consumes the rest of the files whose lines went on in others.
-    pub(super) fn end_carried(&mut self, carries: Carries) {
-        for (id, carry) in carries.lines {
-            if self.get(id).is_none_or(|own| own.consumed.end == 0) {
-                continue;
-            }
-            for (file, rest) in carry.files {
-                if let Some(file) = self.get_mut(file) {
-                    file.consume_rest(&rest);
-                }
+    /// Returns whether a file may go on with the line that the one at this place leaves open.
+    pub(super) fn is_awaited(&self, at: usize) -> bool {
+        let own = &self.generations[at];
+        let is_next = |next: &Generation<F::File>| {
+            next.id != own.id && next.base == own.base && next.may_go_on()
+        };
+        own.frames.are_wrapped() && own.unread() > 0 && self.generations.iter().any(is_next)
+    }
+
+    /// Consumes the rest of the files whose line went on in another one.
+    pub(super) fn consume_carried(&mut self, carry: Carry) {
+        for (file, rest) in carry.files {
+            if let Some(file) = self.get_mut(file) {
+                file.consume_rest(&rest);
             }
         }
     }
@@ -122,17 +92,22 @@ impl<F: Fs> OpenFiles<F> {
             return Before::Nothing;
         }
         if meta.size != last.seen || last.consumed.seal().is_some() {
-            return Before::Unread;
+            return Before::Unread { has_more: true };
         }
         let carried = match last.consumed.end {
             0 => self.before(fs, last, depth - 1),
             _ => Before::Nothing,
         };
         let (line, mut files) = match carried {
-            Before::Unread => return Before::Unread,
+            Before::Unread { has_more } => return Before::Unread { has_more },
             Before::Line(carry) => (Some(carry.line), carry.files),
             Before::Nothing => (None, Vec::new()),
         };
+        if let (0, Some(line)) = (meta.size, &line) {
+            // Nothing was written between two rotations.
+            let line = line.clone();
+            return Before::Line(Carry { line, files });
+        }
         match last.open_line(fs, line.as_ref()) {
             Ok(Some((line, rest))) => {
                 files.push((last.id, rest));

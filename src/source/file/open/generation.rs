@@ -11,7 +11,7 @@ use crate::model::{Batch, GenerationId, Position};
 use crate::source::container::{Carried, Frame, Frames};
 use crate::source::file::consumed::{Consumed, line_at};
 use crate::source::file::doubt::Doubt;
-use crate::source::file::fingerprint::{Fingerprinter, LEAST_BYTES, TAIL_BYTES};
+use crate::source::file::fingerprint::{Fingerprinter, LEAST_BYTES};
 use crate::source::file::fs::{FileId, Fs, Handle};
 use crate::source::file::mtime::Mtime;
 use crate::source::file::read_fault::ReadFault;
@@ -68,12 +68,6 @@ pub(crate) struct Generation<F> {
     pub(super) taken_until: u64,
 }
 
-/// Memory into which files are read. It holds nothing between two rounds: sources of one thread share it.
-#[derive(Debug, Default)]
-pub struct ReadBuffer {
-    bytes: Vec<u8>,
-}
-
 /// An open file that is about to be followed.
 pub(crate) struct Opening<F> {
     pub(super) id: GenerationId,
@@ -115,31 +109,6 @@ pub(super) enum ReadStep {
     Doubtful,
     /// The last line was handed over; the file can be closed.
     Ended,
-}
-
-impl ReadBuffer {
-    /// Returns a part for [`Generation::read`] of `read_bytes`, or of the size of two lines if that is larger, or of what a
-    /// container log needs.
-    pub(super) fn part(
-        &mut self,
-        read_bytes: usize,
-        line_bytes: usize,
-        frames: &Frames,
-    ) -> &mut [u8] {
-        let twice_a_line = Framer::longest_partial(line_bytes).saturating_mul(2);
-        let bytes = frames.buffer(read_bytes.max(twice_a_line));
-        let bytes = TAIL_BYTES.saturating_add(bytes);
-        if self.bytes.len() < bytes {
-            self.bytes = vec![0; bytes];
-        }
-        &mut self.bytes[..bytes]
-    }
-
-    /// Returns the memory that it takes, in bytes.
-    #[cfg(test)]
-    pub(crate) fn capacity(&self) -> usize {
-        self.bytes.capacity()
-    }
 }
 
 impl<F> Generation<F> {

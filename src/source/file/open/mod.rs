@@ -15,6 +15,7 @@ mod generation;
 mod inspection;
 pub(super) mod packed;
 mod queries;
+mod read_buffer;
 mod room;
 mod saved;
 pub(super) mod text;
@@ -29,10 +30,11 @@ use archive::Archive;
 pub(super) use closed::ClosedArchive;
 use closed::{Closed, Former};
 pub(super) use context::{Context, Reading};
-pub use generation::ReadBuffer;
+use framed::Before;
 pub(super) use generation::{Generation, Opening};
 use generation::{Link, ReadStep};
 use packed::Packed;
+pub use read_buffer::ReadBuffer;
 use waiting::Waiting;
 
 use super::event::FileEvent;
@@ -294,24 +296,31 @@ impl<F: Fs> OpenFiles<F> {
     fn read_plain(&mut self, context: &mut Context<F>, is_short: bool, reading: &mut Reading<F>) {
         let Context { fs, now, .. } = *context;
         let rotate_wait = self.rotate_wait;
-        let carries = self.carries(fs);
         let (read_bytes, line_bytes) = (self.read_bytes, self.line_bytes);
         let doubts = self.generations.iter().filter_map(|own| own.doubt.as_ref());
         let compared: Vec<_> = doubts.flat_map(|doubt| doubt.compared_with()).collect();
-        self.generations.retain_mut(|generation| {
-            if is_short && !generation.has_more {
-                return true;
+        let mut ended = Vec::new();
+        for at in 0..self.generations.len() {
+            if is_short && !self.generations[at].has_more {
+                continue;
             }
-            if let Some(has_more) = carries.awaited_by(generation.id) {
-                generation.has_more = has_more;
-                reading.has_more |= has_more;
-                return true;
-            }
+            let before = self.before_reading(fs, at);
+            let is_awaited = self.is_awaited(at);
+            let generation = &mut self.generations[at];
+            let carry = match before {
+                Before::Line(carry) => Some(carry),
+                Before::Nothing => None,
+                Before::Unread { has_more } => {
+                    generation.has_more = has_more;
+                    reading.has_more |= has_more;
+                    continue;
+                }
+            };
             let part = &mut *context.buffer;
             let buffer = part.part(read_bytes, line_bytes, &generation.frames);
             let short_text = generation.short_text_modified();
-            let mut step =
-                generation.read(fs, now, buffer, carries.line(generation.id), context.sink);
+            let carried = carry.as_ref().map(|carry| &carry.line);
+            let mut step = generation.read(fs, now, buffer, carried, context.sink);
             let has_changed = |modified| modified != generation.modified();
             if short_text.is_some_and(has_changed) || matches!(step, Ok(ReadStep::Cut { .. })) {
                 reading.cut.push(generation.base.clone());
@@ -319,7 +328,7 @@ impl<F: Fs> OpenFiles<F> {
             generation.note_size(generation.size, context.finder.latest_moment());
             if matches!(step, Ok(ReadStep::Quiet))
                 && !compared.contains(&generation.id)
-                && !carries.include(generation.id)
+                && !is_awaited
                 && generation.is_over(fs, context.finder, rotate_wait, now)
             {
                 step = generation.finish(fs, buffer, context.sink);
@@ -336,7 +345,8 @@ impl<F: Fs> OpenFiles<F> {
                     (context.events)(FileEvent::Finished { path, offset });
                     let finished = generation.finished(fs);
                     reading.finished.push(finished);
-                    return false;
+                    ended.push(generation.id);
+                    continue;
                 }
                 Ok(ReadStep::Replaced { unread }) => {
                     reading.replaced.push((generation.id, unread));
@@ -364,8 +374,10 @@ impl<F: Fs> OpenFiles<F> {
                 Ok(ReadStep::Quiet) | Err(_) => false,
             };
             reading.has_more |= generation.has_more;
-            true
-        });
-        self.end_carried(carries);
+            if let Some(carry) = carry.filter(|_| generation.consumed.end > 0) {
+                self.consume_carried(carry);
+            }
+        }
+        self.generations.retain(|own| !ended.contains(&own.id));
     }
 }

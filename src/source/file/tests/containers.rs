@@ -23,8 +23,18 @@ fn part(text: &str) -> String {
 const LINK: &str = "containers/web-0_shop_web-3f4c0a1b2c3d.log";
 const LOG: &str = "pods/shop_web-0_uid/web/0.log";
 
+/// Returns a bench that recognises container logs.
+fn bench(patterns: &[&str], start: Start) -> Bench {
+    let mut bench = Bench::new(patterns, start);
+    bench.settings.frame = Frame::Auto;
+    let (fs, clock) = (bench.fs.clone(), bench.clock.clone());
+    bench.source = FileSource::new(&bench.settings, fs, clock, bench.key);
+    bench.source.set_lists_always(true);
+    bench
+}
+
 fn node() -> Bench {
-    let bench = Bench::new(&["containers/*.log"], Start::Beginning);
+    let bench = bench(&["containers/*.log"], Start::Beginning);
     create_dir(bench.path("containers")).unwrap();
     create_dir_all(bench.path("pods/shop_web-0_uid/web")).unwrap();
     symlink(bench.path(LOG), bench.path(LINK)).unwrap();
@@ -102,7 +112,7 @@ fn a_line_that_nothing_ends_is_handed_over_when_its_log_is_closed() {
 
 #[test]
 fn lines_are_read_from_the_end_of_a_log_that_ends_in_the_middle_of_one() {
-    let mut bench = Bench::new(&["a.log"], Start::End);
+    let mut bench = bench(&["a.log"], Start::End);
     bench.append(
         "a.log",
         &(whole("a") + &part("b") + &cri("stderr", "F", "x")),
