@@ -162,6 +162,9 @@ impl<R: Read> LineReader<R> {
         let Some(consumed) = consumed else {
             return false;
         };
+        if let Some(next) = &self.next {
+            next.begin();
+        }
         if let Some(next) = next {
             next.put(
                 self.frames

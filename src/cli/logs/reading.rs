@@ -46,7 +46,7 @@ impl Session<'_> {
         }
         let sample = self.pattern.is_none().then_some(SAMPLE_BYTES);
         let before = self.carry.take();
-        if before.is_some() {
+        if before.as_ref().is_some_and(Carry::is_used) {
             // The line that the log before leaves open is known once that was read.
             self.merge_all()?;
         }
@@ -64,9 +64,6 @@ impl Session<'_> {
         let Some(batch) = batch.map_err(|error| unreadable(log, error))? else {
             return self.read_empty();
         };
-        if !opened.lines.is_container_log() {
-            self.carry = None;
-        }
         let (pattern, routes) = self.settings_of(log, &batch)?;
         let at = match self.find_format(&pattern, routes.as_deref()) {
             Some(at) if opened.is_regular && self.may_share(at) => {

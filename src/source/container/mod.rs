@@ -20,7 +20,7 @@ pub(super) use unwrapper::Behind;
 pub(super) use unwrapper::Carried;
 
 use std::borrow::Cow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Returns the lines of stdout that a text begins with, without their wrappers; the text itself if it has none. A line whose
 /// last part is missing is left out.
@@ -34,16 +34,35 @@ pub fn bare_lines(text: &[u8], frame: Frame, line_bytes: usize) -> Cow<'_, [u8]>
 
 /// A line of a container log that one text leaves open, for the next one. Clones are the same.
 #[derive(Clone, Debug, Default)]
-pub struct Carry(Arc<Mutex<Option<Carried>>>);
+pub struct Carry(Arc<Mutex<Carrying>>);
+
+#[derive(Debug, Default)]
+struct Carrying {
+    /// The text has wrappers.
+    is_used: bool,
+    line: Option<Carried>,
+}
 
 impl Carry {
+    /// Returns whether the text that was begun to be read is a container log.
+    pub fn is_used(&self) -> bool {
+        self.lock().is_used
+    }
+
+    pub(super) fn begin(&self) {
+        self.lock().is_used = true;
+    }
+
     pub(super) fn put(&self, line: Option<Carried>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = line;
+        self.lock().line = line;
     }
 
     pub(super) fn take(&self) -> Option<Carried> {
-        let mut line = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        line.take()
+        self.lock().line.take()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Carrying> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
