@@ -10,6 +10,7 @@ mod joined;
 mod names;
 mod own;
 mod read_wide;
+mod reconfigured;
 mod rejects;
 mod replica;
 mod saved;
@@ -31,7 +32,7 @@ use crate::label::{self, Budget, Method};
 use crate::metric::MetricPlan;
 use crate::model::{Batch, Field, FieldSet, Record, Timestamp};
 use crate::pattern::{Ahead, Pattern, Reject, Scratch, Sets, TargetForm};
-use crate::route::{Resolver, RouteId, Router};
+use crate::route::{RouteId, Router};
 
 pub use examples::{RejectExample, RejectExamples};
 pub use initial::Initialised;
@@ -145,32 +146,6 @@ impl Pipeline {
             step: Some(step),
             ..self
         }
-    }
-
-    /// Replaces the settings; keeps the routes it has learned.
-    #[must_use]
-    pub fn reconfigure(self, settings: Settings, budget: Budget) -> Self {
-        let mut new = Self::new(settings, budget);
-        let learns = |pipeline: &Self| pipeline.router.resolver().is_none();
-        if learns(&self) && learns(&new) {
-            Self {
-                router: self.router,
-                ..new
-            }
-        } else {
-            if self.router.folds() && new.router.folds() {
-                new.router.resume(&self.router.save());
-            }
-            new
-        }
-    }
-
-    /// Resolves views by another URLconf from the next line on. Its shard stays valid: routes that were counted keep
-    /// their names.
-    pub fn set_views(&mut self, resolver: Arc<Resolver>) {
-        let router = std::mem::replace(&mut self.router, Router::new(0));
-        self.router = router.with_urlconf(Arc::clone(&resolver), self.settings.max_routes);
-        self.settings.routes = Some(resolver);
     }
 
     /// Creates an empty shard for the pipeline.
