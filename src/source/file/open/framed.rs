@@ -8,31 +8,15 @@ use std::io;
 use memchr::memrchr;
 
 use super::OpenFiles;
+use super::before::{Before, Carry};
 use super::generation::{Generation, Link};
-use crate::model::{Batch, GenerationId, Position};
+use crate::model::{Batch, Position};
 use crate::source::container::{Behind, Carried, Frame};
 use crate::source::file::fs::{Fs, read_upto};
 use crate::source::frame::READ_BYTES;
 
 /// Most files that one line is in.
 const FILES: usize = 8;
-
-/// The line that rotated files leave open, for the file that goes on with it.
-pub(super) struct Carry {
-    pub(super) line: Carried,
-    /// The files that it is in, and what is not consumed of each.
-    pub(super) files: Vec<(GenerationId, Vec<u8>)>,
-}
-
-/// What precedes a file that is about to be read.
-pub(super) enum Before {
-    /// Nothing that it goes on with.
-    Nothing,
-    /// A rotated file, which is to be read first; `has_more` if that can be done at once.
-    Unread { has_more: bool },
-    /// A line that it goes on with.
-    Line(Carry),
-}
 
 impl<F: Fs> OpenFiles<F> {
     /// Returns what precedes the file at this place, if it is to be read from its beginning.

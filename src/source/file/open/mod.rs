@@ -5,6 +5,7 @@
 
 mod advanced;
 pub(super) mod archive;
+mod before;
 mod closed;
 mod closing;
 mod context;
@@ -27,10 +28,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use archive::Archive;
+use before::Before;
 pub(super) use closed::ClosedArchive;
 use closed::{Closed, Former};
 pub(super) use context::{Context, Reading};
-use framed::Before;
 pub(super) use generation::{Generation, Opening};
 use generation::{Link, ReadStep};
 use packed::Packed;
