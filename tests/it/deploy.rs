@@ -1,8 +1,9 @@
-//! Tests of `deploy/`: the files for Prometheus, Alertmanager and Grafana, checked by their own tools and with a live site.
+//! Tests of `deploy/`: the files for Prometheus, Alertmanager, Grafana and containers, checked by their own tools and with a live site.
 
 mod alert;
 mod boards;
 mod consoles;
+mod containers;
 mod receivers;
 
 use std::collections::BTreeMap;

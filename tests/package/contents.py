@@ -56,8 +56,9 @@ def check_names(tree):
             continue
         for word in re.findall(r"(?<![\w./])(?:/usr/share/|(?:deploy|systemd|patterns|metrics)/)[\w./*-]*", page.read_text()):
             path = word.rstrip(".")
-            # They build and are not installed; the rest are other packages' files.
-            if path.startswith(("deploy/debian", "deploy/release", "/usr/share/")) and "httplog-exporter" not in path:
+            # They build, or are for containers, and are not installed; the rest are other packages' files.
+            outside = ("deploy/debian", "deploy/release", "deploy/kubernetes", "deploy/compose", "/usr/share/")
+            if path.startswith(outside) and "httplog-exporter" not in path:
                 continue
             place = path.lstrip("/") if path.startswith("/") else f"{SHARED}/{path}"
             seen += 1
