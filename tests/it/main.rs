@@ -40,6 +40,7 @@ mod init_stack;
 mod initial;
 mod join;
 mod journal;
+mod kubernetes;
 mod labels;
 mod lifecycle;
 mod lines;

@@ -131,12 +131,13 @@ impl Sample {
         self.labels.get(name).map_or("", String::as_str)
     }
 
+    /// Returns the value of a counter.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "checked to be a whole number, and far below 2^53"
     )]
-    fn count(&self) -> u64 {
+    pub fn count(&self) -> u64 {
         assert!(
             self.value >= 0.0 && self.value.fract() == 0.0,
             "not a count: {self:?}"
