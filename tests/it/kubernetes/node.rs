@@ -24,8 +24,8 @@ pub struct Node {
     dir: PathBuf,
     pub containers: Vec<Container>,
     pub written: BTreeMap<Place, u64>,
-    /// Lines of standard error.
-    pub errors: u64,
+    /// Pieces of lines of standard error.
+    pub errors: BTreeMap<Place, u64>,
     /// Numbers lines, containers, and seconds of the clock.
     tick: u64,
 }
@@ -54,7 +54,7 @@ impl Node {
             dir: dir.to_owned(),
             containers: Vec::new(),
             written: BTreeMap::new(),
-            errors: 0,
+            errors: BTreeMap::new(),
             tick: 0,
         }
     }
@@ -128,13 +128,16 @@ impl Node {
     /// Writes what looks like a request to standard error, in one piece or two.
     pub fn error(&mut self, nth: usize) {
         let text = "127.0.0.1 - - [22/Nov/2026:18:47:15 +0000] \"GET /stderr HTTP/1.1\" 500 1 \"-\" \"ua\" \"-\"";
+        let place = self.containers[nth].place.clone();
+        let pieces = self.errors.entry(place).or_default();
         if self.tick.is_multiple_of(2) {
+            *pieces += 2;
             self.put(nth, "stderr", "P", &text[..20]);
             self.put(nth, "stderr", "F", &text[20..]);
         } else {
+            *pieces += 1;
             self.put(nth, "stderr", "F", text);
         }
-        self.errors += 1;
     }
 
     fn put(&mut self, nth: usize, stream: &str, tag: &str, text: &str) {
