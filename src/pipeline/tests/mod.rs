@@ -9,6 +9,7 @@ use super::*;
 use crate::diag::Report;
 use crate::model::{Families, GenerationId, Position};
 use crate::pattern::Preset;
+use crate::route::Resolver;
 use proptest::prelude::*;
 
 fn pipeline(line_bytes: usize) -> Pipeline {
