@@ -162,7 +162,8 @@ fn a_valid_configuration_passes_check() {
     let dir = tempfile::tempdir().unwrap();
     let config = listening_on(dir.path(), "127.0.0.1:0");
     fs::write(dir.path().join("config.toml"), config).unwrap();
-    let ended = run(dir.path(), ["check", "--config", "config.toml"], "");
+    let command = ["check", "--config", "config.toml", "--verbose"];
+    let ended = run(dir.path(), command, "");
     let log = dir.path().join("access.log");
     assert_eq!(
         ended.succeeded(),

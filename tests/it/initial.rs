@@ -197,7 +197,8 @@ fn views_of_a_dump_that_is_replaced_start_at_0_too() {
 
 fn checked(dir: &Path, config: &str) -> String {
     fs::write(dir.join("config.toml"), config).unwrap();
-    let ended = run(dir, ["check", "--config", "config.toml"], "");
+    let command = ["check", "--config", "config.toml", "--verbose"];
+    let ended = run(dir, command, "");
     let log = dir.join("access.log").display().to_string();
     ended.succeeded().replace(&log, "LOG")
 }

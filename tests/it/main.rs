@@ -29,6 +29,7 @@ mod explain;
 mod fast_clock;
 mod files;
 mod follow;
+mod forecast;
 #[cfg(feature = "stack")]
 mod formats;
 mod generate;

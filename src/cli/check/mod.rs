@@ -1,8 +1,12 @@
 //! `check`: reports every fault of a configuration at once.
 
+mod bounds;
 mod files;
+mod forecast;
+mod logs;
 mod nginx;
 mod sample;
+mod shown;
 mod web;
 
 use std::io::{self, Write};
@@ -10,20 +14,22 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use bounds::write_bounds;
 use files::check_files;
+use forecast::Forecast;
 use nginx::check_nginx;
+use shown::shown;
 use web::check_web;
 
 use super::exit::Failure;
 use super::load::load;
-use crate::config::{self, Config, Limits, Resolvers, Source};
+use super::paint::Paint;
+use crate::config::{self, Config, Limits, Resolvers};
 use crate::daemon::pipeline_settings;
 use crate::diag::{Fault, Report};
 use crate::label::Budget;
-use crate::metric::MetricPlan;
-use crate::model::{Field, counted};
+use crate::model::counted;
 use crate::pipeline::{Initialised, Pipeline};
-use crate::route::Router;
 use crate::text_file::Accept;
 use crate::web_config::WebFile;
 
@@ -32,6 +38,9 @@ use crate::web_config::WebFile;
 /// Reports every fault with its place. Logs are opened with the rights of the current user, and their last
 /// 100 lines are tried with the pattern of the source. A missing log, or one whose lines do not match, is a
 /// warning. The exit code is 78 after an error and 0 otherwise.
+///
+/// With --log, whole logs are counted as `run` would count them, such as those of a day. Printed are the number of series
+/// that Prometheus gets, those of each metric, what is left of `limits.series`, and the busiest values of each label.
 #[derive(Debug, Args)]
 pub struct Check {
     /// Path of the configuration [default: /etc/httplog-exporter/config.toml, unless --web.config.file is given]
@@ -40,13 +49,24 @@ pub struct Check {
     /// Web configuration to check, in place of `web.config_file`
     #[arg(long = "web.config.file", value_name = "FILE")]
     web_config: Option<PathBuf>,
+    /// Logs to count, `.gz` too, `-` for standard input [default: all files that the sources follow]. A log belongs to the
+    /// source that follows it, or followed it before it was rotated; another log to the only source, or to the one whose
+    /// pattern reads most of its first lines
+    #[arg(long, value_name = "LOG", num_args = 0..)]
+    log: Option<Vec<PathBuf>>,
+    /// Source of all logs of --log
+    #[arg(long, value_name = "NAME", requires = "log")]
+    source: Option<String>,
+    /// Print the most series that each metric of each source can have, too
+    #[arg(long, short)]
+    verbose: bool,
 }
 
 impl Check {
     pub(super) fn execute(&self) -> Result<(), Failure> {
         match (&self.config, &self.web_config) {
-            (None, Some(path)) => check_alone(path),
-            (None, None) => self.check(Path::new(config::DEFAULT_PATH)),
+            (None, Some(path)) if self.log.is_none() => check_alone(path),
+            (None, _) => self.check(Path::new(config::DEFAULT_PATH)),
             (Some(path), _) => self.check(path),
         }
     }
@@ -78,6 +98,9 @@ impl Check {
         let resolvers = config.resolvers(&mut Report::default());
         let initial = initialised(&config, &resolvers);
         judge(&config, &initial, &mut checked.report);
+        let given = self.log.as_ref();
+        let logs = given.map(|given| logs::choose(&config, given, self.source.as_deref()));
+        let logs = logs.transpose()?;
         let mut out = io::stdout().lock();
         write!(out, "{}", checked.report)?;
         let sources = counted(config.sources.len(), "source");
@@ -100,8 +123,14 @@ impl Check {
             } else {
                 writeln!(out, ", behind {}", source.behind.join(", "))?;
             }
-            let most = most_routes(source, &resolvers);
-            estimate(&mut out, source, most, config.limits.series, initial)?;
+            if self.verbose {
+                write_bounds(&mut out, source, &resolvers, config.limits.series, initial)?;
+            }
+        }
+        if let Some(logs) = logs {
+            out.flush()?;
+            let forecast = Forecast::new(&config, path, &resolvers, &logs)?;
+            out.write_all(shown(&forecast, Paint::of_stdout()).as_bytes())?;
         }
         Ok(())
     }
@@ -177,53 +206,4 @@ fn judge(config: &Config, initial: &[Vec<Initialised>], report: &mut Report) {
             report.push(fault.at(place.clone()).help(help));
         }
     }
-}
-
-/// Returns the most routes of a source, and the most patterns of its URLconf.
-fn most_routes(source: &Source, resolvers: &Resolvers) -> (usize, usize) {
-    let Some(routes) = &source.routes else {
-        return (Router::MAX_ROUTES, 0);
-    };
-    let resolver = resolvers.get(&routes.name);
-    let all = resolver.map_or(0, |resolver| resolver.views());
-    let patterns = resolver.map_or(0, |resolver| resolver.patterns());
-    let views = routes.max_routes.map_or(all, |most| most.min(all));
-    // Lines that name their view may add as many names again, and so may folded paths.
-    let has_names = source.pattern.fields().contains(Field::View);
-    let names = routes.max_routes.unwrap_or(Router::MAX_ROUTES);
-    let learned = [has_names, routes.folds_unmatched]
-        .into_iter()
-        .filter(|may| *may);
-    (views + names * learned.count(), patterns)
-}
-
-/// Prints the most series of each family of a source.
-fn estimate(
-    out: &mut impl Write,
-    source: &Source,
-    (routes, patterns): (usize, usize),
-    limit: usize,
-    initial: &[Initialised],
-) -> io::Result<()> {
-    let plan = MetricPlan::new(&source.metrics, source.pattern.fields());
-    for (name, sizes) in plan.sizes(routes, patterns) {
-        let product = sizes.iter().map(|(_, size)| *size);
-        let product = product.fold(1, usize::saturating_mul);
-        let factors = sizes.iter().filter(|(_, size)| *size > 1);
-        let factors = factors.map(|(label, size)| format!("{size} {}", label.name()));
-        let factors: Vec<String> = factors.collect();
-        write!(out, "    {name}: at most {} series", product.min(limit))?;
-        if product > limit {
-            write!(out, " by limits.series of {product}")?;
-        }
-        if !factors.is_empty() {
-            write!(out, " ({})", factors.join(" x "))?;
-        }
-        let known = initial.iter().find(|known| *known.family == *name);
-        if let Some(known) = known.filter(|known| known.is_there) {
-            write!(out, ", {} of them at 0 from the start", known.series)?;
-        }
-        writeln!(out)?;
-    }
-    Ok(())
 }

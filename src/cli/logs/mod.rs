@@ -1,10 +1,12 @@
-//! Reads whole logs once, for `replay`, `backfill` and `lines`, which may follow them afterwards.
+//! Reads whole logs once, for `replay`, `backfill`, `check` and `lines`, which may follow them afterwards.
 //!
 //! Invariant: all commands count the same, on any number of threads.
 
+mod by_source;
 mod file_range;
 mod following;
 mod opened;
+mod owner;
 mod part;
 mod pool;
 mod reading;
@@ -34,7 +36,9 @@ use crate::text_file::Accept;
 use following::Named;
 use pool::Pool;
 
+pub(super) use by_source::{Owned, count_sources};
 pub(super) use following::{Following, Interruption};
+pub(super) use opened::may_wait;
 pub(super) use pool::Threads;
 pub(super) use selector::Selector;
 pub(super) use session::{Aim, Session};
@@ -96,7 +100,7 @@ impl Logs {
             Following::begin(paths, session.limits.line_bytes, &session.stop)?;
         for log in sequence {
             match log {
-                Named::Once(path, file) => session.read(&path, file)?,
+                Named::Once(path, file) => session.read(&path, file, None)?,
                 Named::Followed(number) => following.read(number, &mut session)?,
             }
         }
@@ -160,6 +164,7 @@ impl Logs {
             next_log: None,
             carry: None,
             stop: Stop::default(),
+            is_by_source: false,
         })
     }
 

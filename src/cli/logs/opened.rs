@@ -51,7 +51,7 @@ struct PlainFile {
 }
 
 /// Returns whether reading a log may have to wait for another program.
-pub(super) fn may_wait(log: &Path) -> bool {
+pub(crate) fn may_wait(log: &Path) -> bool {
     log == Path::new("-") || !std::fs::metadata(log).is_ok_and(|meta| meta.is_file())
 }
 

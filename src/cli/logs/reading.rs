@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::opened::{Limit, Lines, Opened, may_wait};
+use super::owner::Counts;
 use super::part::{FirstBatch, Piece, SharedFormat};
 use super::pool::{Outstanding, Pool};
 use super::session::Session;
@@ -30,7 +31,7 @@ impl Session<'_> {
     pub(super) fn read_all(&mut self, logs: &[PathBuf]) -> Result<(), Failure> {
         for (at, log) in logs.iter().enumerate() {
             self.next_log = logs.get(at + 1).cloned();
-            if let Err(failure) = self.read(log, None) {
+            if let Err(failure) = self.read(log, None, None) {
                 // A log before it may have failed first.
                 self.merge_all()?;
                 return Err(failure);
@@ -39,8 +40,14 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Counts all lines of one log, or shares them out; `file` is the file at its path if it is open already.
-    pub(super) fn read(&mut self, log: &Path, file: Option<File>) -> Result<(), Failure> {
+    /// Counts all lines of one log, or shares them out; `file` is the file at its path if it is open already, `owner` the
+    /// number of the counts that its lines go to, if that is known.
+    pub(super) fn read(
+        &mut self,
+        log: &Path,
+        file: Option<File>,
+        owner: Option<usize>,
+    ) -> Result<(), Failure> {
         if may_wait(log) {
             self.merge_all()?;
         }
@@ -64,17 +71,20 @@ impl Session<'_> {
         let Some(batch) = batch.map_err(|error| unreadable(log, error))? else {
             return self.read_empty();
         };
-        let (pattern, routes) = self.settings_of(log, &batch)?;
-        let at = match self.find_format(&pattern, routes.as_deref()) {
-            Some(at) if opened.is_regular && self.may_share(at) => {
+        let counts = match owner {
+            Some(at) => Counts::Known(at),
+            None => self.counts_of(log, &batch)?,
+        };
+        let at = match counts {
+            Counts::Known(at) if opened.is_regular && self.may_share(at) => {
                 let first = FirstBatch::copy(&batch);
                 return self.share(log, opened, at, Shared::Whole(first));
             }
-            Some(at) => {
+            Counts::Known(at) => {
                 self.merge_all()?;
                 at
             }
-            None => {
+            Counts::Unknown(pattern, routes) => {
                 self.merge_all()?;
                 self.add_format(pattern, routes)?
             }
@@ -115,10 +125,9 @@ impl Session<'_> {
         let at = if let Some(known) = *format {
             known
         } else {
-            let (pattern, routes) = self.settings_of(log, batch)?;
-            let at = match self.find_format(&pattern, routes.as_deref()) {
-                Some(at) => at,
-                None => self.add_format(pattern, routes)?,
+            let at = match self.counts_of(log, batch)? {
+                Counts::Known(at) => at,
+                Counts::Unknown(pattern, routes) => self.add_format(pattern, routes)?,
             };
             let counts = &mut self.formats[at];
             counts.pipeline.collect_examples(&counts.shard);

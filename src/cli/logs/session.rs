@@ -19,13 +19,13 @@ use crate::cli::format_names::FormatNames;
 use crate::cli::prefix::{self, PrefixSample};
 use crate::cli::rejects::Rejects;
 use crate::cli::stop::Stop;
-use crate::cli::unrecognised::recognise_log;
 use crate::cli::views::Views;
 use crate::config::{self, Limits};
+use crate::daemon::pipeline_settings;
 use crate::join::Links;
 use crate::label::Budget;
 use crate::metric::Metrics;
-use crate::model::{Batch, Field, counted};
+use crate::model::{Field, counted};
 use crate::pattern::Pattern;
 use crate::pipeline::{Initialised, Pipeline, Settings};
 use crate::source::{Carry, Frame};
@@ -56,7 +56,7 @@ pub(crate) struct FormatCounts {
     /// The name of the format, with that of the routes if another source has the same format.
     pub(crate) name: String,
     /// Name of the routes of the source.
-    routes: Option<String>,
+    pub(super) routes: Option<String>,
     pub(super) pipeline: Pipeline,
     pub(crate) shard: Shard,
     /// Paths of its first lines, if views are resolved.
@@ -107,6 +107,8 @@ pub(crate) struct Session<'s> {
     pub(super) carry: Option<Carry>,
     /// Ends the reading.
     pub(super) stop: Stop,
+    /// True if the counts are those of the configuration's sources, in their order.
+    pub(super) is_by_source: bool,
 }
 
 impl Session<'_> {
@@ -120,46 +122,6 @@ impl Session<'_> {
         source.map_or(Frame::Auto, |source| source.input.frame())
     }
 
-    /// Returns the given pattern, or the pattern and the routes of the source that follows the log, or the recognised
-    /// pattern and the routes of the sources with that pattern, if they agree.
-    pub(super) fn settings_of(
-        &self,
-        log: &Path,
-        first: &Batch<'_>,
-    ) -> Result<(Arc<Pattern>, Option<Arc<config::Routes>>), Failure> {
-        if let Some(pattern) = &self.pattern {
-            return Ok((Arc::clone(pattern), None));
-        }
-        if let Ok(path) = std::path::absolute(log) {
-            let mut sources = self.sources.iter();
-            if let Some(source) = sources.find(|source| source.input.follows(&path)) {
-                return Ok((Arc::clone(&source.pattern), source.routes.clone()));
-            }
-        }
-        let pattern = recognise_log(log, first, self.limits.line_bytes)?;
-        let same = self
-            .sources
-            .iter()
-            .filter(|source| source.pattern.name() == pattern.name());
-        let mut routes = same.map(|source| source.routes.clone());
-        let first = routes.next().flatten();
-        let agreed = first.filter(|first| routes.all(|other| other.as_ref() == Some(first)));
-        Ok((Arc::new(pattern), agreed))
-    }
-
-    /// Returns the index of the counts of a format with these routes.
-    pub(super) fn find_format(
-        &self,
-        pattern: &Pattern,
-        routes: Option<&config::Routes>,
-    ) -> Option<usize> {
-        let routes = routes.map(|routes| routes.name.as_str());
-        let is_it = |known: &FormatCounts| {
-            known.pattern.name() == pattern.name() && known.routes.as_deref() == routes
-        };
-        self.formats.iter().position(is_it)
-    }
-
     /// Creates the counts of a format with these routes; returns their index.
     pub(super) fn add_format(
         &mut self,
@@ -167,7 +129,7 @@ impl Session<'_> {
         routes: Option<Arc<config::Routes>>,
     ) -> Result<usize, Failure> {
         let format = pattern.name();
-        let routes_name = routes.as_ref().map(|routes| routes.name.as_str());
+        let routes_name = routes.as_ref().map(|routes| &*routes.name);
         let is_taken = |name: &str| self.formats.iter().any(|known| known.name == name);
         let name = match self.names.find(format, routes_name) {
             Some(name) => name.to_owned(),
@@ -177,10 +139,8 @@ impl Session<'_> {
         if self.aim.step().is_some() && !pattern.fields().contains(Field::Time) {
             return Err(timeless(&name));
         }
-        let views = self.views.find(routes.as_deref())?;
-        let prefix = views.resolver.clone().map(|resolver| {
-            PrefixSample::new(Arc::clone(&pattern), resolver, views.routes.as_deref())
-        });
+        let routes = routes.as_deref();
+        let views = self.views.find(routes)?;
         let is_given = self.pattern.is_some();
         let same = self.all_sources.iter().filter(|source| {
             let known = source.routes.as_ref().map(|routes| &*routes.name);
@@ -200,8 +160,40 @@ impl Session<'_> {
             max_routes: views.max_routes,
             metrics,
             join: self.links.end(&name),
-            ..Settings::new(&name, Arc::clone(&pattern))
+            ..Settings::new(&name, pattern)
         };
+        let sources = same.iter().map(|source| source.name.clone()).collect();
+        self.add_counts(settings, routes, views.routes.as_deref(), sources)
+    }
+
+    /// Creates the counts of a source of the configuration, as `run` does; returns their index.
+    pub(super) fn add_source(
+        &mut self,
+        source: &config::Source,
+        resolvers: &config::Resolvers,
+    ) -> Result<usize, Failure> {
+        let join = self.links.end(&source.name);
+        let settings = pipeline_settings(source, self.limits.line_bytes, resolvers, join);
+        let routes = source.routes.as_deref();
+        let routes_key = routes.map(|routes| &*routes.name);
+        self.add_counts(settings, routes, routes_key, vec![source.name.clone()])
+    }
+
+    /// Creates counts; returns their index. `routes_key` is the name of the routes in the configuration, `sources` are the
+    /// names of the sources whose lines may be counted.
+    fn add_counts(
+        &mut self,
+        settings: Settings,
+        routes: Option<&config::Routes>,
+        routes_key: Option<&str>,
+        sources: Vec<String>,
+    ) -> Result<usize, Failure> {
+        let pattern = Arc::clone(&settings.pattern);
+        let prefix = settings
+            .routes
+            .clone()
+            .map(|resolver| PrefixSample::new(Arc::clone(&pattern), resolver, routes_key));
+        let name = settings.source.to_string();
         let mut pipeline = Pipeline::new(settings, self.budget.clone());
         if let Some(step) = self.aim.step() {
             pipeline = pipeline.by_time(step);
@@ -212,7 +204,6 @@ impl Session<'_> {
             self.left_out.extend(known.filter(|known| !known.is_there));
         }
         if let Some(selector) = &mut self.selector {
-            let sources = same.iter().map(|source| source.name.clone()).collect();
             selector.begin(&pattern, &pipeline, sources)?;
         }
         let number = self.formats.len();
