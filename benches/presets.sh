@@ -1,28 +1,41 @@
 #!/usr/bin/env bash
-# Measures the table of presets in docs/configuration.md: nanoseconds per line, all fields read.
+# Measures the figures of presets in docs/configuration.md: nanoseconds a line of `replay --threads 1`.
 #
-#   benches/presets.sh [--measured]
+#   benches/presets.sh PROGRAM [PRESET…]
 #
-# Runs the benchmarks of parsing and prints the table; --measured only prints the figures of the last
-# run. A figure is the median of criterion's estimates for all lines, divided by their number. Presets
-# without recorded lines have no figure.
+# A preset's recorded log, or its examples if there is none, is repeated to a million lines and counted five times; printed are the
+# preset, its engine and the median of the times. PROGRAM is a release build.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-[ "${1:-}" = --measured ] || cargo bench --quiet --bench kernels -- '^parse/' >&2
-cargo build --release --quiet
-target=${CARGO_TARGET_DIR:-target}
-
-printf '| preset | engine | ns a line | fields |\n|---|---|---|---|\n'
-while read -r preset; do
-    shown=$("$target/release/httplog-exporter" patterns "$preset")
-    engine=$(sed -n 's/^engine: //p' <<<"$shown")
-    fields=$(sed -n 's/^fields: //p' <<<"$shown")
-    folder=$target/criterion/parse/$preset/new
-    figure=—
-    if [ -f "$folder/estimates.json" ]; then
-        figure=$(jq -rn --slurpfile estimates "$folder/estimates.json" --slurpfile bench "$folder/benchmark.json" \
-            '$estimates[0].median.point_estimate / $bench[0].throughput.Elements | round')
+program=$(realpath "$1")
+shift
+[ $# -gt 0 ] || mapfile -t presets < <(sed -nE 's/^    "([a-z-]+)",$/\1/p' src/pattern/preset.rs)
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+for preset in "${@:-${presets[@]}}"; do
+    log=$(sed -nE "s|^    \(\"$preset\", \"(.*)\"\),|\1|p" tests/it/recorded.rs)
+    [ -n "$log" ] || log=fixtures/corpora/$preset.log
+    if [ ! -f "$log" ]; then
+        log=$folder/examples
+        sed -nE "s/^line = '''(.*)'''\$/\1/p" "patterns/$preset.toml" > "$log"
     fi
-    printf '| `%s` | %s | %s | %s |\n' "$preset" "$engine" "$figure" "$fields"
-done < <(sed -nE 's/^    "([a-z-]+)",$/\1/p' src/pattern/preset.rs)
+    python3 - "$log" "$folder/million.log" "$program" "$preset" <<'PYTHON'
+import statistics, subprocess, sys, time
+log, million, program, preset = sys.argv[1:]
+lines = open(log, "rb").read().splitlines(keepends=True)
+with open(million, "wb") as out:
+    for start in range(0, 1_000_000, len(lines)):
+        out.writelines(lines[: 1_000_000 - start])
+command = [program, "replay", "--threads", "1", "--pattern", preset, "--output", "metrics", million]
+def once():
+    before = time.perf_counter()
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - before
+once()
+figure = round(statistics.median(once() for _ in range(5)) * 1000)
+shown = subprocess.run([program, "patterns", preset], capture_output=True, text=True, check=True).stdout
+engine = next(line.split(": ")[1] for line in shown.splitlines() if line.startswith("engine: "))
+print(f"{preset} {engine} {figure}", flush=True)
+PYTHON
+done

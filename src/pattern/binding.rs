@@ -134,7 +134,13 @@ impl Binding {
         }
         match self {
             Self::Request => request::split(text, record),
-            Self::Status => record.status = Some(Status::from_digits(text).ok_or(Reject::Number)?),
+            Self::Status => {
+                record.status = Status::from_digits(text);
+                // Without a response, HAProxy writes -1 and Envoy 0.
+                if record.status.is_none() && !matches!(text, b"0" | b"-1") {
+                    return Err(Reject::Number);
+                }
+            }
             Self::Duration(unit) => {
                 let micros = match unit {
                     TimeUnit::Seconds => Micros::from_seconds(text),

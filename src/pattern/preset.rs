@@ -45,6 +45,12 @@ const PRESETS: &[Preset] = presets![
     "apache-combined",
     "apache-vhost",
     "apache-timed",
+    "ingress-nginx",
+    "traefik",
+    "traefik-json",
+    "caddy",
+    "haproxy",
+    "envoy",
 ];
 
 /// Returns every shipped pattern.

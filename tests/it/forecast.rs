@@ -8,9 +8,14 @@ use crate::support::{Daemon, HEAD, Source, project, run};
 
 const KEYS: &[&str] = &["check", "--config", "config.toml", "--log"];
 
+/// Returns a recorded log. Some have bytes that are not UTF-8, which JSON does not need.
+fn text(path: &str) -> String {
+    String::from_utf8_lossy(&fs::read(project(path)).unwrap()).into_owned()
+}
+
 /// Returns a recorded log with its lines repeated in other paths, so that there are many routes.
 fn lines(path: &str) -> String {
-    let recorded = fs::read_to_string(project(path)).unwrap();
+    let recorded = text(path);
     let mut all = recorded.clone();
     for number in 0..40 {
         for line in recorded.lines().take(60) {
@@ -132,8 +137,7 @@ fn the_forecast_within_a_tight_budget_is_the_scrape_of_run_and_says_what_is_enou
 fn linked_sources_are_joined_in_the_forecast() {
     let dir = tempfile::tempdir().unwrap();
     let log = |name: &str| dir.path().join(format!("{name}.log"));
-    let nginx = fs::read_to_string(project("fixtures/demo/access.log")).unwrap();
-    fs::write(log("nginx"), nginx).unwrap();
+    fs::write(log("nginx"), text("fixtures/demo/access.log")).unwrap();
     let line = "192.0.2.7 - - [22/Nov/2026:18:47:15 +0000] \"GET /a HTTP/1.1\" 200 10 \"-\" \"ua\" D=100 rid=UNKNOWN view=\"-\"\n";
     fs::write(log("gunicorn"), line).unwrap();
     let mut config = HEAD.to_owned();
@@ -172,7 +176,7 @@ fn write_two(dir: &Path) {
 #[test]
 fn a_log_belongs_to_the_source_that_followed_it_or_reads_its_lines() {
     let combined = crate::recorded::line("GET", 200);
-    let json = fs::read_to_string(project("fixtures/corpora/nginx_json.log")).unwrap();
+    let json = text("fixtures/corpora/nginx_json.log");
     let of = |arguments: &[&str], input: &str, source: &str| {
         let ended = two(arguments, input);
         assert_eq!(ended.code, Some(0), "{ended:?}");

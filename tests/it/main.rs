@@ -49,6 +49,7 @@ mod lines_follow;
 mod many;
 #[cfg(feature = "stack")]
 mod native;
+mod neighbours;
 #[cfg(feature = "stack")]
 mod nginx;
 mod nginx_status;
