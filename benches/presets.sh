@@ -4,7 +4,7 @@
 #   benches/presets.sh PROGRAM [PRESET…]
 #
 # A preset's recorded log, or its examples if there is none, is repeated to a million lines and counted five times; printed are the
-# preset, its engine and the median of the times. PROGRAM is a release build.
+# preset, its engine and the median of the processor times. PROGRAM is a release build.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,7 +21,7 @@ for preset in "${@:-${presets[@]}}"; do
         sed -nE "s/^line = '''(.*)'''\$/\1/p" "patterns/$preset.toml" > "$log"
     fi
     python3 - "$log" "$folder/million.log" "$program" "$preset" <<'PYTHON'
-import statistics, subprocess, sys, time
+import os, statistics, subprocess, sys
 log, million, program, preset = sys.argv[1:]
 lines = open(log, "rb").read().splitlines(keepends=True)
 with open(million, "wb") as out:
@@ -29,9 +29,10 @@ with open(million, "wb") as out:
         out.writelines(lines[: 1_000_000 - start])
 command = [program, "replay", "--threads", "1", "--pattern", preset, "--output", "metrics", million]
 def once():
-    before = time.perf_counter()
-    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
-    return time.perf_counter() - before
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    assert status == 0
+    return usage.ru_utime + usage.ru_stime
 once()
 figure = round(statistics.median(once() for _ in range(5)) * 1000)
 shown = subprocess.run([program, "patterns", preset], capture_output=True, text=True, check=True).stdout

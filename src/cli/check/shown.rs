@@ -113,7 +113,8 @@ fn push_budget(forecast: &Forecast, out: &mut String) {
     };
 }
 
-/// Appends the values of each label that has more than one, those with the most series first.
+/// Appends the values of each label that has more than one, those with the most series first, and the labels of which `<other>`
+/// takes a tenth of the lines or more.
 fn push_labels(forecast: &Forecast, paint: Paint, out: &mut String) {
     let mut labels: Vec<(&str, BTreeMap<&str, Share>)> = shares(forecast).into_iter().collect();
     labels.retain(|(_, values)| values.len() > 1);
@@ -128,7 +129,13 @@ fn push_labels(forecast: &Forecast, paint: Paint, out: &mut String) {
         ("LINES", Alignment::Right),
         ("BUSIEST", Alignment::Left),
     ]);
+    let mut swallowed = Vec::new();
     for (name, values) in labels {
+        let all: u64 = values.values().map(|share| share.lines).sum();
+        let other = values.get(OTHER).map_or(0, |share| share.lines);
+        if other * 10 >= all && other > 0 {
+            swallowed.push((name.to_owned(), other, all));
+        }
         let mut sorted: Vec<(&str, Share)> = values.into_iter().collect();
         sorted.sort_by_key(|(_, share)| Reverse((share.series, share.lines)));
         let busiest = sorted.iter().enumerate();
@@ -144,6 +151,27 @@ fn push_labels(forecast: &Forecast, paint: Paint, out: &mut String) {
     }
     out.push('\n');
     table.push(paint, out);
+    for (name, other, all) in swallowed {
+        let percent = other * 100 / all;
+        let _ = writeln!(
+            out,
+            "{percent} % of the lines have the {name} `{OTHER}`: {}",
+            reason(&name)
+        );
+    }
+}
+
+/// Returns the reason for which a label has the value `<other>`.
+fn reason(label: &str) -> &'static str {
+    match label {
+        "route" | "view" | "http_route" => {
+            "paths that the site does not serve, or more of them than max_routes"
+        }
+        "method" | "http_request_method" => "no method, or one that is not standard",
+        "status" | "http_response_status_code" => "no status",
+        "host" => "hosts that metrics.hosts does not list",
+        _ => "no value, or one that is not listed",
+    }
 }
 
 /// Returns the shares of all values, by label. The lines of a label are those of the metric with this label that counts the
