@@ -31,8 +31,8 @@ fn each_line_has_the_method_the_target_and_the_status_that_the_client_saw() {
             let mut next = || columns.next().unwrap();
             let (method, target, status) = (next(), next(), next());
             let code = record.status.map(|status| status.code().to_string());
-            if status == "-" {
-                // Some servers write the status that the client would have got.
+            // Some servers write the status that a client would have got; Caddy 2.6 writes none of a WebSocket.
+            if status == "-" || (code.as_deref(), status) == (Some("0"), "101") {
                 assert!(record.duration.is_some(), "{name}: {truth}");
             } else {
                 assert_eq!(code.as_deref(), Some(status), "{name}: {truth}");

@@ -57,7 +57,7 @@ pub struct Check {
     /// Source of all logs of --log
     #[arg(long, value_name = "NAME", requires = "log")]
     source: Option<String>,
-    /// Print the most series that each metric of each source can have, too
+    /// List the most series that each metric of each source can have, too
     #[arg(long, short)]
     verbose: bool,
 }
