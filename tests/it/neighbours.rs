@@ -45,8 +45,9 @@ fn each_line_has_the_method_the_target_and_the_status_that_the_client_saw() {
             {
                 assert_eq!(found, method, "{name}: {truth}");
                 let target = target.replace('"', quote);
-                let is_it =
-                    path.ends_with(&target) || target.starts_with(&path) || !path.is_ascii();
+                let is_part = path.ends_with(&target) || target.starts_with(&path);
+                // Envoy writes the path of an absolute target only.
+                let is_it = is_part || target.ends_with(&path) || !path.is_ascii();
                 let is_escaped = path.contains("\\x") || path.contains("\\\\");
                 assert!(is_it || is_escaped, "{name}: {path} for {truth}");
             }
