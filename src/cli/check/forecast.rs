@@ -80,10 +80,7 @@ impl Forecast {
         let (own, product): (Vec<Family>, _) = all.into_iter().partition(is_own);
         Ok(Self {
             product: Families::new(product),
-            own: Families::new(own)
-                .iter()
-                .map(|family| samples(family))
-                .sum(),
+            own: Families::new(own).iter().map(samples).sum(),
             ledger,
             label_sets,
             limit: config.limits.series,
@@ -94,7 +91,7 @@ impl Forecast {
 
     /// Returns the number of the product's series: the samples of a page.
     pub(super) fn series(&self) -> usize {
-        self.product.iter().map(|family| samples(family)).sum()
+        self.product.iter().map(samples).sum()
     }
 }
 

@@ -86,7 +86,7 @@ impl Session<'_> {
             }
             Counts::Unknown(pattern, routes) => {
                 self.merge_all()?;
-                self.add_format(pattern, routes)?
+                self.add_format(pattern, routes.as_deref())?
             }
         };
         let counts = &mut self.formats[at];
@@ -127,7 +127,7 @@ impl Session<'_> {
         } else {
             let at = match self.counts_of(log, batch)? {
                 Counts::Known(at) => at,
-                Counts::Unknown(pattern, routes) => self.add_format(pattern, routes)?,
+                Counts::Unknown(pattern, routes) => self.add_format(pattern, routes.as_deref())?,
             };
             let counts = &mut self.formats[at];
             counts.pipeline.collect_examples(&counts.shard);

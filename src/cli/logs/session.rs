@@ -126,10 +126,10 @@ impl Session<'_> {
     pub(super) fn add_format(
         &mut self,
         pattern: Arc<Pattern>,
-        routes: Option<Arc<config::Routes>>,
+        routes: Option<&config::Routes>,
     ) -> Result<usize, Failure> {
         let format = pattern.name();
-        let routes_name = routes.as_ref().map(|routes| &*routes.name);
+        let routes_name = routes.map(|routes| &*routes.name);
         let is_taken = |name: &str| self.formats.iter().any(|known| known.name == name);
         let name = match self.names.find(format, routes_name) {
             Some(name) => name.to_owned(),
@@ -139,7 +139,6 @@ impl Session<'_> {
         if self.aim.step().is_some() && !pattern.fields().contains(Field::Time) {
             return Err(timeless(&name));
         }
-        let routes = routes.as_deref();
         let views = self.views.find(routes)?;
         let is_given = self.pattern.is_some();
         let same = self.all_sources.iter().filter(|source| {
