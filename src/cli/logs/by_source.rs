@@ -57,11 +57,14 @@ pub(crate) fn count_sources(
         merged_lines: 0,
         stop: Stop::default(),
         is_by_source: true,
+        next_log: None,
+        carry: None,
     };
     for source in &config.sources {
         session.add_source(source, resolvers)?;
     }
-    for (log, owner) in logs {
+    for (at, (log, owner)) in logs.iter().enumerate() {
+        session.next_log = logs.get(at + 1).map(|(log, _)| log.clone());
         if let Err(failure) = session.read(log, None, *owner) {
             // A log before it may have failed first.
             session.merge_all()?;
