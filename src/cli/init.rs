@@ -24,6 +24,8 @@ Examples:
   sudo nginx -T | httplog-exporter init - > config.toml
   httplog-exporter init --nginx-config /etc/nginx/nginx.conf \\
       --gunicorn-config /etc/systemd/system/gunicorn.service --output config.toml
+  gunicorn --print-config -c gunicorn.conf.py shop.wsgi | httplog-exporter init -g -
+  httplog-exporter init -g \"gunicorn -c gunicorn.conf.py shop.wsgi\"
   httplog-exporter check --config config.toml
 
 Exit code 0 if every log is followed or a remark says why it is not, 78 if a configuration has an
@@ -41,7 +43,10 @@ pub struct Init {
     /// [default: /etc/nginx/nginx.conf, if it exists and --gunicorn-config is not given]
     #[arg(long, short, value_name = "FILE", conflicts_with = "nginx")]
     nginx_config: Option<PathBuf>,
-    /// gunicorn.conf.py, a systemd unit that runs gunicorn, or its command line; - is standard input
+    /// gunicorn.conf.py, the output of `gunicorn --print-config`, a systemd unit, or a command line; - is standard input
+    ///
+    /// A command line is a file or the argument itself: -g "gunicorn -c gunicorn.conf.py shop.wsgi". Units and command
+    /// lines may run uvicorn, Granian, Daphne or Hypercorn, too.
     #[arg(long, short, value_name = "FILE")]
     gunicorn_config: Option<PathBuf>,
     /// Directory to which relative log paths of nginx refer: --prefix in `nginx -V`
@@ -141,7 +146,22 @@ fn packaged() -> Result<&'static Path, Failure> {
     ))
 }
 
+/// Reads the configuration of a server of Python's: a file, or a command line itself.
 fn gunicorn(path: &Path, from: &mut Vec<String>, report: &mut Report) -> Result<Gunicorn, Failure> {
+    if let Some(command) = path.to_str()
+        && command.contains(char::is_whitespace)
+        && !path.exists()
+        && servers::gunicorn::is_command(command)
+    {
+        from.push(command.to_owned());
+        let name = "the command line";
+        return Ok(servers::gunicorn::read(
+            name,
+            command.to_owned(),
+            &Disk,
+            report,
+        ));
+    }
     let Given { name, text } = Given::new(path, read(path, report)?)?;
     from.push(name.clone());
     Ok(servers::gunicorn::read(&name, text, &Disk, report))
@@ -199,6 +219,15 @@ impl Files for Disk {
         let read = text_file::read_file(Path::new(path), Accept::Regular);
         let bytes = read.map_err(|error| error.reason())?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    fn processors(&self) -> Option<u64> {
+        let text = fs::read_to_string("/proc/stat").ok()?;
+        let is_processor = |line: &&str| {
+            let number = line.strip_prefix("cpu");
+            number.is_some_and(|number| number.starts_with(|next: char| next.is_ascii_digit()))
+        };
+        u64::try_from(text.lines().filter(is_processor).count()).ok()
     }
 
     fn matching(&self, glob: &str) -> Vec<String> {

@@ -1,47 +1,119 @@
-//! Drafts the source of gunicorn's access log.
+//! Drafts the source of the access log of gunicorn, or of another of Python's servers.
 //!
 //! Invariant: the source is joined to nginx's only if both log the request ID.
 
 use super::Gunicorn;
-use super::gunicorn::{FORMAT, Setting};
+use super::backend_remark::{
+    assumptions, dynamic, log, log_place, no_duration, not_logged, recommended,
+};
+use super::gunicorn::{Assumed, FORMAT, Program, Setting};
 use super::names;
-use super::nginx::Nginx;
 use super::place::file_and_line;
 use super::remark::is_stream;
 use super::resolve::{Patterns, Resolved};
 use super::rewrites::Rewrites;
-use super::snippets;
-use super::source::{Input, Source};
+use super::source::{Capacity, Input, Source};
 use super::toml::string;
-use crate::diag::{Fault, Place, Report};
+use crate::diag::{Fault, Report};
 use crate::model::Field;
 
-/// Path proposed for gunicorn's access log.
-const LOG: &str = "/var/log/gunicorn/access.log";
-
-/// Adds gunicorn's source. Recommended changes to gunicorn's configuration go to the report.
+/// Adds the server's source. Recommended changes to its configuration go to the report.
 pub(super) fn add(
     gunicorn: &Gunicorn,
-    nginx: Option<&Nginx>,
     patterns: &mut Patterns,
     sources: &mut Vec<Source>,
     report: &mut Report,
 ) {
+    let program = gunicorn.program.name();
     if let Some((name, place)) = &gunicorn.logging_config {
-        let message = format!("`{name}` configures logging elsewhere: this draft may be wrong");
-        let help = "check a line of the access log: httplog-exporter explain LINE";
+        let (message, help) = if gunicorn.access_log == Setting::Unset {
+            (
+                format!(
+                    "`{name}` configures logging: where requests are logged, if at all, stands there"
+                ),
+                "find the file of the logger `gunicorn.access` or `uvicorn.access` there, and what reads its lines:\nhttplog-exporter explain LINE",
+            )
+        } else {
+            (
+                format!("`{name}` configures logging elsewhere: this draft may be wrong"),
+                "check a line of the access log: httplog-exporter explain LINE",
+            )
+        };
         report.push(Fault::warning(message).at(place.clone()).help(help));
     }
     let Some((input, mut comments)) = input(gunicorn, report) else {
         return;
     };
-    let resolved = match &gunicorn.format {
-        Setting::Dynamic(place) => {
-            report.push(dynamic("the format of the access log", place));
+    let resolved = resolved(gunicorn, patterns, &mut comments, report);
+    comments.extend(script_name(gunicorn));
+    let is_read = resolved.is_some();
+    let Resolved { name, fields } = resolved.unwrap_or_else(|| Resolved::unknown(program));
+    // For a journal, the remark on the missing file has recommended the format already.
+    let is_journal = matches!(input, Input::Journal(_));
+    if is_read && !is_journal && !fields.contains(Field::Duration) {
+        report.push(no_duration(gunicorn).at(log_place(gunicorn).cloned()));
+    }
+    let is_live = is_read && matches!(&input, Input::Path(path) if path.starts_with('/'));
+    if is_live {
+        assumptions(gunicorn, report);
+    }
+    let is_taken = |name: &str| sources.iter().any(|source| source.name == name);
+    let mut source = Source {
+        name: names::unique(program, is_taken),
+        input,
+        pattern: name,
+        fields,
+        behind: Vec::new(),
+        proxies: None,
+        sets: None,
+        capacity: None,
+        rewrites: Rewrites::default(),
+        comments,
+        is_live,
+    };
+    if source.has(Field::Duration) {
+        capacity(gunicorn, &mut source);
+    }
+    if is_live {
+        front(&mut source, sources);
+        counted_twice(&mut source, sources);
+    }
+    sources.push(source);
+}
+
+/// Returns the pattern that reads the log.
+fn resolved(
+    gunicorn: &Gunicorn,
+    patterns: &mut Patterns,
+    comments: &mut Vec<String>,
+    report: &mut Report,
+) -> Option<Resolved> {
+    let program = gunicorn.format_of();
+    if let Setting::Dynamic(why, place) = &gunicorn.class {
+        comments.push(format!(
+            "{}: the class of the workers is only known at run time: {why}. Lines of uvicorn's workers are read by the pattern uvicorn.",
+            file_and_line(place)
+        ));
+    }
+    match &gunicorn.format {
+        Setting::Dynamic(why, place) if program == gunicorn.program => {
+            report.push(dynamic("access_log_format", why, place));
             comments.push("Its format is only known at run time: name its pattern.".to_owned());
             None
         }
-        format => {
+        Setting::Literal(_, place)
+            if program != Program::Gunicorn && program == gunicorn.program =>
+        {
+            let name = program.name();
+            let message = format!("init cannot read the format of {name} that is set here");
+            let help = format!(
+                "leave it out: the preset {name} reads the default; or describe it by a `regex` in a [pattern.NAME]"
+            );
+            report.push(Fault::warning(message).at(place.clone()).help(help));
+            comments.push("Its format is not the default: name its pattern.".to_owned());
+            None
+        }
+        format if program == Program::Gunicorn => {
             let (text, place) = match format {
                 Setting::Literal(text, place) => (&**text, Some(place)),
                 _ => (FORMAT, log_place(gunicorn)),
@@ -52,131 +124,145 @@ pub(super) fn add(
             }
             resolved
         }
-    };
-    comments.extend(script_name(gunicorn));
-    let is_read = resolved.is_some();
-    let resolved = resolved.unwrap_or_else(|| Resolved::unknown("gunicorn"));
-    let Resolved { name, fields } = resolved;
-    // For a journal, the remark on the missing file has recommended the format already.
-    let is_journal = matches!(input, Input::Journal(_));
-    if is_read && !is_journal && !fields.contains(Field::Duration) {
-        let message =
-            "no duration is logged; gunicorn can log it, and everything else that is counted";
-        let fault = Fault::warning(message).at(log_place(gunicorn).cloned());
-        let lines = recommended(gunicorn);
-        report.push(fault.help(format!(
-            "{lines}\nthen restart gunicorn, and run init again"
-        )));
+        _ => Resolved::preset(program.name()),
     }
-    let is_live = is_read && matches!(&input, Input::Path(path) if path.starts_with('/'));
-    let is_taken = |name: &str| sources.iter().any(|source| source.name == name);
-    let mut source = Source {
-        name: names::unique("gunicorn", is_taken),
-        input,
-        pattern: name,
-        fields,
-        behind: None,
-        capacity: gunicorn
-            .capacity()
-            .filter(|_| fields.contains(Field::Duration)),
-        rewrites: Rewrites::default(),
-        comments,
-        is_live,
-    };
-    if is_live && let Some(nginx) = nginx {
-        source.behind = front(&mut source, nginx, sources);
-        source.comments.extend(counted_twice(sources));
-    }
-    sources.push(source);
 }
 
-/// Returns the name of nginx's source to which the lines can be joined, if exactly one qualifies. Of several, which of them pass
-/// requests on to this gunicorn is left to the operator.
-fn front(source: &mut Source, nginx: &Nginx, sources: &[Source]) -> Option<String> {
+/// Joins the lines to those of nginx's sources that pass requests on with their ids.
+fn front(source: &mut Source, sources: &[Source]) {
     let is_back = source.has(Field::RequestId) && source.has(Field::Duration);
     let fronts = sources.iter().filter(|front| {
-        front.is_live && front.has(Field::RequestId) && front.has(Field::UpstreamDurations)
+        front.is_live
+            && front.proxies.is_some()
+            && front.has(Field::RequestId)
+            && front.has(Field::UpstreamDurations)
     });
-    let fronts: Vec<&str> = fronts.map(|front| front.name.as_str()).collect();
-    if fronts.is_empty() || !is_back {
-        return None;
+    let (ready, unready): (Vec<&Source>, Vec<&Source>) =
+        fronts.partition(|front| front.proxies == Some(true));
+    if !is_back {
+        return;
     }
-    let header = if nginx.passes_request_id {
-        ""
-    } else {
-        ", and this where nginx proxies requests:\nproxy_set_header X-Request-ID $request_id;"
-    };
-    let comment = match *fronts {
-        [only] if nginx.passes_request_id => return Some(only.to_owned()),
-        [only] => format!(
-            "To join its lines with nginx's, add behind = {} here{header}",
-            string(only)
-        ),
-        _ => {
-            let list: Vec<String> = fronts.iter().map(|front| string(front)).collect();
-            format!(
-                "To join its lines with nginx's, add those of these that pass requests on to it:\nbehind = [{}]{header}",
-                list.join(", ")
-            )
-        }
-    };
-    source.comments.push(comment);
-    None
+    source.behind = ready.iter().map(|front| front.name.clone()).collect();
+    if ready.len() > 1 {
+        let comment = "Leave out of `behind` those that pass requests on to other servers only.";
+        source.comments.push(comment.to_owned());
+    }
+    if !unready.is_empty() {
+        let all = ready.iter().chain(&unready);
+        let list: Vec<String> = all.map(|front| string(&front.name)).collect();
+        source.comments.push(format!(
+            "To join its lines with nginx's, set behind = [{}] here, and this where nginx proxies requests:\nproxy_set_header X-Request-ID $request_id;",
+            list.join(", ")
+        ));
+    }
 }
 
-/// Returns the comment on metrics that must not count this log if they count nginx's.
-fn counted_twice(fronts: &[Source]) -> Option<String> {
+/// Keeps metrics that must not count this log, if they count nginx's, to the set that tells the two apart.
+fn counted_twice(source: &mut Source, fronts: &[Source]) {
     let fronts = fronts.iter().filter(|front| front.is_live);
     let names: Vec<_> = fronts.map(|front| &*front.name).collect();
-    (!names.is_empty()).then(|| {
-        format!(
-            "Its requests are also in the log of {}: a set without the label `source`, such as django, belongs in the `sets` of\n\
-             one of them, not in metrics.sets, or each request counts twice.",
-            names.join(", ")
-        )
-    })
+    if names.is_empty() {
+        return;
+    }
+    source.sets = Some("httplog");
+    source.comments.push(format!(
+        "Its requests are also in the log of {}: a set without the label `source`, such as django, belongs in the `sets` of\n\
+         one of the two only, or each request counts twice.",
+        names.join(", ")
+    ));
 }
 
-/// Returns the origin of the lines and the comments on it. `None` if gunicorn does not log requests to
+/// Returns the origin of the lines and the comments on it. `None` if the server does not log requests to
 /// a file or its output.
 fn input(gunicorn: &Gunicorn, report: &mut Report) -> Option<(Input, Vec<String>)> {
+    let program = gunicorn.program.name();
     let (path, place) = match &gunicorn.access_log {
         Setting::Unset => {
-            let message = match &gunicorn.syslog {
-                Some(_) => "gunicorn's access log goes to syslog, not to a file",
-                None => "gunicorn writes no access log",
-            };
-            let fault = Fault::warning(message).at(gunicorn.syslog.clone());
-            report.push(fault.help(recommended(gunicorn)));
+            if gunicorn.logging_config.is_none() {
+                report.push(not_logged(gunicorn));
+            }
             return None;
         }
-        Setting::Dynamic(place) => {
-            report.push(dynamic("the path of the access log", place));
+        Setting::Dynamic(why, place) => {
+            report.push(dynamic("accesslog", why, place));
             let place = file_and_line(place);
             let comment = format!("{place}: the path is only known at run time");
             return Some((Input::Path("PATH".to_owned()), vec![comment]));
         }
         Setting::Literal(path, place) => (path, place),
     };
-    let mut comments = vec![format!("{}: gunicorn's access log", file_and_line(place))];
-    if path == "-" || is_stream(path) {
-        let unit = gunicorn.unit.as_deref().unwrap_or("gunicorn.service");
-        let message = "gunicorn's access log goes to its output, not to a file";
-        report.push(Fault::warning(message).at(place.clone()).help(format!(
-            "write a file, {}\nor, under systemd, read {unit} from the journal: uncomment its source in the configuration",
-            recommended(gunicorn)
-        )));
+    let mut comments = vec![format!("{}: {program}'s access log", file_and_line(place))];
+    let is_output = path == "-" || matches!(&**path, "/dev/stdout" | "/proc/self/fd/1");
+    let output = gunicorn
+        .output
+        .as_ref()
+        .filter(|path| is_output && path.starts_with('/'));
+    if let Some(path) = output {
+        comments.push("The server's output goes to this file. Its messages there count as skipped or rejected.".to_owned());
+        return Some((Input::Path(names::escape_glob(path)), comments));
+    }
+    if is_output || is_stream(path) {
+        let unit = gunicorn.unit.as_deref();
+        let unit_name = unit.map_or_else(|| format!("{program}.service"), str::to_owned);
+        let message = format!("{program}'s access log goes to its output, not to a file");
+        let journal = if gunicorn.is_piped {
+            "\nits output goes to another program: see what that one writes".to_owned()
+        } else {
+            format!(
+                "\nor, under systemd, read {unit_name} from the journal: uncomment its source in the configuration"
+            )
+        };
+        report.push(
+            Fault::warning(&*message)
+                .at(place.clone())
+                .help(format!("write a file, {}{journal}", recommended(gunicorn))),
+        );
         comments.push(format!("Not followed: {message}."));
-        return Some((Input::Journal(unit.to_owned()), comments));
+        return Some((Input::Journal(unit_name), comments));
     }
     let path = gunicorn.absolute(path);
     if !path.starts_with('/') {
-        let message = format!("`{path}` is relative to the directory in which gunicorn runs");
-        let help = format!("write an absolute path: accesslog = \"{LOG}\"");
+        let message = format!("`{path}` is relative to the directory in which {program} runs");
+        let help = format!("write an absolute path: {}", log(gunicorn.program));
         report.push(Fault::warning(message).at(place.clone()).help(help));
         comments.push("Not followed: the path is relative; make it absolute.".to_owned());
     }
     Some((Input::Path(names::escape_glob(&path)), comments))
+}
+
+/// Adds the capacity, or the reason for which it is unknown.
+fn capacity(gunicorn: &Gunicorn, source: &mut Source) {
+    for (name, number) in [
+        ("workers", &gunicorn.workers),
+        ("threads", &gunicorn.threads),
+    ] {
+        if let Setting::Dynamic(why, place) = number {
+            source.comments.push(format!(
+                "{}: `{name}` is only known at run time: {why}. The alert HttplogWorkersSaturated needs it in [capacity].",
+                file_and_line(place)
+            ));
+        }
+    }
+    let Some((workers, threads)) = gunicorn.capacity() else {
+        return;
+    };
+    let numbers = gunicorn.assumptions.iter();
+    let numbers = numbers.filter(|one| matches!(&*one.setting, "workers" | "threads"));
+    let notes = numbers.map(|one| {
+        let (place, setting) = (file_and_line(&one.place), &one.setting);
+        match &one.assumed {
+            Assumed::Unset(name) => format!("{place}: `{setting}` has another value if the environment sets {name}."),
+            Assumed::Processors(count) => format!(
+                "{place}: `{setting}` depends on the machine: this one has {count} processors. On another, write the number there."
+            ),
+        }
+    });
+    let notes = notes.collect();
+    source.capacity = Some(Capacity {
+        workers,
+        threads,
+        notes,
+    });
 }
 
 /// Describes the prefix under which gunicorn serves the site, and the key for it.
@@ -197,26 +283,4 @@ fn script_name(gunicorn: &Gunicorn) -> Option<String> {
         file_and_line(place),
         string(stripped)
     ))
-}
-
-fn log_place(gunicorn: &Gunicorn) -> Option<&Place> {
-    match &gunicorn.access_log {
-        Setting::Literal(_, place) => Some(place),
-        _ => None,
-    }
-}
-
-/// Returns the recommended lines for `gunicorn.conf.py`. An absolute path is kept.
-fn recommended(gunicorn: &Gunicorn) -> String {
-    let path = match &gunicorn.access_log {
-        Setting::Literal(path, _) if path.starts_with('/') && !path.contains(['"', '\\']) => path,
-        _ => LOG,
-    };
-    format!("in gunicorn.conf.py:\n{}", snippets::gunicorn_conf(path))
-}
-
-fn dynamic(what: &str, place: &Place) -> Fault {
-    Fault::warning(format!("{what} is only known at run time"))
-        .at(place.clone())
-        .help("complete the commented source by hand, or write a literal here")
 }

@@ -45,7 +45,7 @@ pub fn draft(
         remarks.extend(remark::recommendation(nginx, &sources, report));
     }
     if let Some(gunicorn) = gunicorn {
-        backend::add(gunicorn, nginx, &mut patterns, &mut sources, report);
+        backend::add(gunicorn, &mut patterns, &mut sources, report);
     }
     if report.has_errors() {
         let remark = "INCOMPLETE: the configurations it was generated from have errors; see the messages of init.";
@@ -110,7 +110,9 @@ fn source(name: String, log: &Log, resolved: Option<Resolved>, problem: Option<S
         },
         pattern: resolved.name,
         fields: resolved.fields,
-        behind: None,
+        behind: Vec::new(),
+        proxies: log.proxies,
+        sets: None,
         capacity: None,
         rewrites: Rewrites::collect(&log.path_changes),
         comments,

@@ -11,6 +11,11 @@ pub trait Files {
 
     /// Returns the paths that a glob of nginx's `include` matches, sorted.
     fn matching(&self, glob: &str) -> Vec<String>;
+
+    /// Returns the number of the machine's processors, if its servers run on this machine.
+    fn processors(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// The output of `nginx -T`: every file that nginx read.

@@ -4,6 +4,7 @@
 //! Invariant: configurations are never run, and files are read through [`Files`] only.
 
 mod backend;
+mod backend_remark;
 mod draft;
 mod files;
 mod glob;

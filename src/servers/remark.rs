@@ -5,12 +5,13 @@
 use std::fmt::Write as _;
 
 use super::names;
-use super::nginx::{Log, Nginx, Target};
+use super::nginx::{Format, Log, Nginx, Target};
 use super::place::file_and_line;
 use super::snippets;
 use super::source::Source;
 use crate::diag::{Fault, Place, Report};
-use crate::model::Field;
+use crate::model::{Field, FieldSet};
+use crate::pattern::{Dialect, Pattern};
 
 /// Path proposed for nginx's access log.
 const LOG: &str = "/var/log/nginx/access.log";
@@ -94,12 +95,24 @@ pub(super) fn recommendation(
         return None;
     }
     let first = logs.iter().find_map(|log| log.place.clone());
-    let is_taken = |name: &str| nginx.logs.iter().any(|log| log.format.name == name);
-    let name = names::unique("httplog", is_taken);
-    let mut lines = format!(
-        "add this to `http {{ }}`, before any access_log that uses it:\n{}\nand change",
-        snippets::log_format(&name)
-    );
+    let is_taken = |name: &str| nginx.formats.iter().any(|format| format.name == name);
+    let (message, name, definition) = match better(nginx, &logs) {
+        Some(name) => (
+            format!("no duration is logged here, but the format `{name}` has one"),
+            name.to_owned(),
+            None,
+        ),
+        None => (
+            "no duration is logged here; nginx can log it, and everything else that is counted"
+                .to_owned(),
+            names::unique("httplog", is_taken),
+            Some("add this to `http { }`, before any access_log that uses it:\n"),
+        ),
+    };
+    let mut lines = match definition {
+        Some(add) => format!("{add}{}\nand change", snippets::log_format(&name)),
+        None => "change".to_owned(),
+    };
     for log in logs {
         let Target::File(path) = &log.target else {
             continue;
@@ -113,10 +126,25 @@ pub(super) fn recommendation(
         }
     }
     lines.push_str("\nthen run `nginx -t`, reload nginx, and run init again");
-    let message =
-        "no duration is logged here; nginx can log it, and everything else that is counted";
     report.push(Fault::warning(message).help(lines.clone()).at(first));
     Some(format!("To measure response times, {lines}"))
+}
+
+/// Returns the name of a format of the configuration that has a duration and everything that these logs have; of several, the one
+/// with most fields.
+fn better<'n>(nginx: &'n Nginx, logs: &[&Log]) -> Option<&'n str> {
+    let fields = |format: &Format| {
+        let pattern = Pattern::compile("better", Dialect::Nginx, &format.directive());
+        Some(pattern.ok()?.fields())
+    };
+    let needed: Vec<_> = logs.iter().filter_map(|log| fields(&log.format)).collect();
+    let formats = nginx.formats.iter().filter_map(|format| {
+        let has = fields(format)?;
+        let has_all = |needed: &FieldSet| needed.iter().all(|field| has.contains(field));
+        (has.contains(Field::Duration) && needed.iter().all(has_all))
+            .then_some((has.iter().count(), &*format.name))
+    });
+    Some(formats.max()?.1)
 }
 
 /// Formats an `access_log` directive in this format.

@@ -6,7 +6,7 @@ use super::names::printable;
 use super::nginx::StubLocation;
 use super::place::file_and_line;
 use super::resolve::CustomPattern;
-use super::source::{Input, Source};
+use super::source::{Capacity, Input, Source};
 use super::toml::{key, string};
 
 /// Renders a whole configuration. `from` names the files that it was generated from.
@@ -48,16 +48,25 @@ pub(super) fn render(
         }
     }
     let capacities = sources.iter().filter(|source| source.is_live);
-    let capacities = capacities.filter_map(|source| Some((&source.name, source.capacity?)));
-    for (at, (name, (workers, threads))) in capacities.enumerate() {
+    let capacities =
+        capacities.filter_map(|source| Some((&source.name, source.capacity.as_ref()?)));
+    for (at, (name, capacity)) in capacities.enumerate() {
         if at == 0 {
             text.push('\n');
             comment(
                 &mut text,
                 "gunicorn's workers: the alert HttplogWorkersSaturated needs it",
             );
+        }
+        for note in &capacity.notes {
+            comment(&mut text, note);
+        }
+        if at == 0 {
             text.push_str("[capacity]\n");
         }
+        let Capacity {
+            workers, threads, ..
+        } = capacity;
         let name = key(name);
         let _ = writeln!(
             text,
@@ -94,8 +103,14 @@ fn table(source: &Source) -> String {
     let (name, pattern) = (string(&source.name), string(&source.pattern));
     let mut text =
         format!("[[source]]\nname = {name}\n{kind} = {input}\npattern = {pattern}\n{tail}");
-    if let Some(front) = &source.behind {
-        let _ = writeln!(text, "behind = {}", string(front));
+    let fronts: Vec<String> = source.behind.iter().map(|front| string(front)).collect();
+    match &*fronts {
+        [] => {}
+        [only] => text.extend(["behind = ", only, "\n"]),
+        several => text.extend(["behind = [", &several.join(", "), "]\n"]),
+    }
+    if let Some(set) = source.sets {
+        let _ = writeln!(text, "sets = [{}]", string(set));
     }
     text
 }

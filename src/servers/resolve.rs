@@ -8,7 +8,7 @@ use super::nginx::{Alias, Format};
 use super::snippets;
 use crate::diag::{Fault, Place, Report};
 use crate::model::FieldSet;
-use crate::pattern::{Complaint, Dialect, Pattern, advice, lacking, presets, slips};
+use crate::pattern::{Complaint, Dialect, Pattern, Preset, advice, lacking, presets, slips};
 
 /// The pattern that reads a format.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +61,8 @@ struct Request<'r> {
     notes: Vec<String>,
     /// Names of variables that the server's configuration defines.
     defined: &'r [String],
+    /// The source with a word in the place of variables that only ever are one, if there are any.
+    with_words: Option<String>,
     /// True if the format can be edited; a server's built-in format cannot.
     is_editable: bool,
 }
@@ -72,6 +74,15 @@ impl Resolved {
             name: name.to_owned(),
             fields: FieldSet::EMPTY,
         }
+    }
+
+    /// Returns the preset of this name.
+    pub(super) fn preset(name: &str) -> Option<Self> {
+        let definition = Preset::find(name)?.definition().ok()?;
+        Some(Self {
+            name: name.to_owned(),
+            fields: definition.pattern.fields(),
+        })
     }
 }
 
@@ -97,6 +108,7 @@ impl Patterns {
             place: format.place.as_ref().or(log),
             notes: format.aliases.iter().map(note).collect(),
             defined: &format.defined,
+            with_words: (!format.words.is_empty()).then(|| format.with_words().directive()),
             is_editable: format.place.is_some(),
         };
         self.resolve(request, report)
@@ -118,6 +130,7 @@ impl Patterns {
             place,
             notes: Vec::new(),
             defined: &[],
+            with_words: None,
             is_editable: text != super::gunicorn::FORMAT,
         };
         self.resolve(request, report)
@@ -137,7 +150,10 @@ impl Patterns {
                         !request.defined.iter().any(is_in)
                     };
                     let slips = slips(dialect, &request.source).into_iter().filter(is_slip);
-                    let remarks = slips.chain(advice(&pattern, dialect, &request.source));
+                    let is_clear = request.is_clear();
+                    let advice = advice(&pattern, dialect, &request.source).into_iter();
+                    let advice = advice.filter(|one| !is_clear || !is_ambiguity(one));
+                    let remarks = slips.chain(advice);
                     for remark in remarks.chain(lacking(&pattern, dialect)) {
                         let fault = Fault::warning(format!("{}: {remark}", request.setting));
                         report.push(with_help(fault, remark, request.place));
@@ -179,6 +195,21 @@ impl Patterns {
         });
         name
     }
+}
+
+impl Request<'_> {
+    /// Returns whether each value has a clear end if variables are words that only ever are words.
+    fn is_clear(&self) -> bool {
+        self.with_words.as_ref().is_some_and(|source| {
+            let dialect = self.format.dialect;
+            let pattern = Pattern::compile(self.name, dialect, source);
+            pattern.is_ok_and(|pattern| !advice(&pattern, dialect, source).iter().any(is_ambiguity))
+        })
+    }
+}
+
+fn is_ambiguity(complaint: &Complaint) -> bool {
+    complaint.message.contains(" is ambiguous: ")
 }
 
 impl ServerFormat {
@@ -267,10 +298,7 @@ mod tests {
         let main = combined.replace("_agent\"'", "_agent\" ' '\"$http_x_forwarded_for\"'");
         assert_eq!(resolve(&main).0.as_deref(), Some("nginx-main"));
         for preset in ["nginx-django", "nginx-json", "nginx-timed"] {
-            let definition = crate::pattern::Preset::find(preset)
-                .unwrap()
-                .definition()
-                .unwrap();
+            let definition = Preset::find(preset).unwrap().definition().unwrap();
             let source = definition.source;
             let directive = if source.starts_with("log_format") {
                 source

@@ -11,15 +11,29 @@ pub(super) struct Source {
     /// Name of the pattern.
     pub(super) pattern: String,
     pub(super) fields: FieldSet,
-    /// Name of the front source whose lines are joined with this source's.
-    pub(super) behind: Option<String>,
-    /// Workers, and threads of each, that write the lines.
-    pub(super) capacity: Option<(u64, u64)>,
+    /// Names of the front sources whose lines are joined with this source's.
+    pub(super) behind: Vec<String>,
+    /// Whether requests are passed on to other servers, and if so, whether all with their id.
+    pub(super) proxies: Option<bool>,
+    /// The metric sets, if they are not those of all sources.
+    pub(super) sets: Option<&'static str>,
+    /// The workers that write the lines.
+    pub(super) capacity: Option<Capacity>,
     /// Path changes between nginx and Django.
     pub(super) rewrites: Rewrites,
     /// Comments above the source.
     pub(super) comments: Vec<String>,
     pub(super) is_live: bool,
+}
+
+/// How many requests are handled at once.
+#[derive(Clone, Debug)]
+pub(super) struct Capacity {
+    pub(super) workers: u64,
+    /// Threads of each worker.
+    pub(super) threads: u64,
+    /// Remarks on the numbers.
+    pub(super) notes: Vec<String>,
 }
 
 /// The origin of a source's lines.

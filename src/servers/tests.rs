@@ -136,33 +136,155 @@ fn requests_in_two_logs_are_noted() {
     assert_eq!(messages(&both), (1, vec![]));
 }
 
+/// Drafts a configuration from a text of nginx's `http` and one of gunicorn's.
+fn drafted_both(http: &str, path: &str, gunicorn: &str) -> (super::Draft, Report) {
+    let mut report = Report::default();
+    let nginx = format!("# configuration file /etc/nginx/nginx.conf:\nhttp {{ {http} }}");
+    let dump = Dump::read(&nginx).unwrap();
+    let nginx = nginx::read(dump.main(), "/usr/share/nginx", &dump, &mut report);
+    let gunicorn = gunicorn::read(path, gunicorn.into(), &Nowhere, &mut report);
+    let draft = draft(Some(&nginx), Some(&gunicorn), &[], &mut report);
+    assert_passes(&draft);
+    (draft, report)
+}
+
 #[test]
-fn the_hosts_in_front_of_one_gunicorn_are_proposed() {
+fn the_hosts_in_front_of_one_gunicorn_are_joined() {
     let conf = "accesslog = '/g.log'\n\
                     access_log_format = '\"%(r)s\" %(s)s %(L)s %({x-request-id}i)s'\n";
     let format = "log_format t '\"$request\" $status $upstream_response_time $request_id';";
-    let servers = "server { access_log /shop.log t; } server { access_log /blog.log t; }";
-    for (header, has_remark) in [
-        ("", true),
-        ("proxy_set_header X-Request-ID $request_id;", false),
-    ] {
+    let header = "proxy_set_header X-Request-ID $request_id;";
+    let check = |servers: &str, expected: &[&str], absent: &str| {
+        let (draft, _) = drafted_both(&format!("{format} {servers}"), "g.py", conf);
+        for line in expected {
+            assert!(draft.toml.contains(line), "{line}: {}", draft.toml);
+        }
+        assert!(!draft.toml.contains(absent), "{absent}: {}", draft.toml);
+    };
+    let host = |log: &str, inside: &str| {
+        format!(
+            "server {{ access_log /{log}.log t; location / {{ proxy_pass http://g; {inside} }} }}"
+        )
+    };
+    let both = host("shop", "") + &host("blog", "");
+    let sets = "sets = [\"httplog\"]";
+    check(
+        &format!("{header} {both}"),
+        &[
+            "\nbehind = [\"shop\", \"blog\"]\n",
+            sets,
+            "# Leave out of `behind`",
+        ],
+        "# proxy_set_header",
+    );
+    let proposed = "set behind = [\"shop\", \"blog\"] here";
+    check(
+        &both,
+        &[proposed, "# proxy_set_header X-Request-ID", sets],
+        "\nbehind",
+    );
+    // A level that sets headers does not inherit those of the outer one.
+    let one = host("shop", header) + &host("blog", "proxy_set_header Host $host;");
+    check(
+        &format!("{header} {one}"),
+        &["\nbehind = \"shop\"\n", proposed],
+        "# Leave out",
+    );
+    // A host of files has nothing to do with gunicorn.
+    let files = "server { access_log /files.log t; root /srv; }";
+    check(
+        &format!("{header} {files} {}", host("shop", "")),
+        &["\nbehind = \"shop\"\n"],
+        "# proxy_set_header",
+    );
+}
+
+#[test]
+fn what_is_not_known_is_said_with_its_reason() {
+    let check = |path: &str, conf: &str, sources: usize, expected: &[&str]| {
         let mut report = Report::default();
-        let nginx = format!(
-            "# configuration file /etc/nginx/nginx.conf:\nhttp {{ {format} {header} {servers} }}"
-        );
-        let dump = Dump::read(&nginx).unwrap();
-        let nginx = nginx::read(dump.main(), "/usr/share/nginx", &dump, &mut report);
-        let gunicorn = gunicorn::read("gunicorn.conf.py", conf.into(), &Nowhere, &mut report);
-        let draft = draft(Some(&nginx), Some(&gunicorn), &[], &mut report);
+        let gunicorn = gunicorn::read(path, conf.into(), &Nowhere, &mut report);
+        let draft = draft(None, Some(&gunicorn), &[], &mut report);
         assert_passes(&draft);
-        assert!(
-            draft.toml.contains("# behind = [\"shop\", \"blog\"]"),
-            "{}",
-            draft.toml
-        );
-        let remark = "# proxy_set_header X-Request-ID $request_id;";
-        assert_eq!(draft.toml.contains(remark), has_remark, "{}", draft.toml);
-    }
+        let faults = report.faults();
+        let messages: Vec<&str> = faults.iter().map(|fault| &*fault.message).collect();
+        assert_eq!(messages, expected, "{conf}");
+        assert_eq!(draft.sources, sources, "{conf}");
+    };
+    let unless = "no access log is set here: unless the command line or GUNICORN_CMD_ARGS sets one, gunicorn writes none";
+    check("g.py", "bind = 'x'", 0, &[unless]);
+    let timed = "access_log_format = '\"%(r)s\" %(s)s %(L)s'\n";
+    check("g.py", &format!("{timed}accesslog = '/a'"), 1, &[]);
+    let why =
+        "`accesslog` is only known at run time: `m.P` is defined in a module that is not read";
+    check(
+        "g.py",
+        &format!("from m import P\n{timed}accesslog = P"),
+        0,
+        &[why],
+    );
+    let may = "`accesslog` has another value if the environment sets L";
+    check(
+        "g.py",
+        &format!("import os\n{timed}accesslog = os.getenv('L', '/a')"),
+        1,
+        &[may],
+    );
+    let elsewhere =
+        "`logconfig_dict` configures logging: where requests are logged, if at all, stands there";
+    check("g.py", "logconfig_dict = {'a': 1}", 0, &[elsewhere]);
+    check("g.py", "logconfig_dict = {}", 0, &[unless]);
+    let unit = |command: &str| format!("[Service]\nWorkingDirectory=/\nExecStart={command}\n");
+    check(
+        "g.service",
+        &unit("gunicorn x"),
+        0,
+        &["gunicorn writes no access log"],
+    );
+    check(
+        "g.service",
+        &unit("bash -c 'gunicorn $OPTS x'"),
+        0,
+        &["gunicorn writes no access log"],
+    );
+    let open = "no access log is set here: unless the environment sets one, gunicorn writes none";
+    check("-", "gunicorn --chdir / x", 0, &[open]);
+    let open = "no access log is set here: unless `$OPTS` sets one, gunicorn writes none";
+    check("-", "gunicorn $OPTS x", 0, &[open]);
+    check(
+        "g.service",
+        &unit("uvicorn --no-access-log x:y"),
+        0,
+        &["uvicorn writes no access log"],
+    );
+    let output = "uvicorn's access log goes to its output, not to a file";
+    check("g.service", &unit("uvicorn x:y"), 0, &[output]);
+    let none = "no duration is logged: uvicorn has none in its format";
+    check(
+        "g.service",
+        &(unit("uvicorn x:y") + "StandardOutput=append:/u.log"),
+        1,
+        &[none],
+    );
+    check(
+        "g.service",
+        &(unit("granian --access-log x:y") + "StandardOutput=append:/g.log"),
+        1,
+        &[],
+    );
+    check(
+        "g.service",
+        &unit("daphne x:y"),
+        0,
+        &["daphne's access log goes to its output, not to a file"],
+    );
+    let none = "no duration is logged: daphne has none in its format";
+    check(
+        "g.service",
+        &unit("daphne --access-log /d.log x:y"),
+        1,
+        &[none],
+    );
 }
 
 /// Returns the comment on paths that nginx changes.
@@ -230,6 +352,36 @@ fn uncommented_rewrites_pass_check() {
         pairs.collect::<Vec<_>>(),
         [("/a/b/", "/a/b/"), ("/a/", "/")]
     );
+}
+
+#[test]
+fn a_format_that_is_defined_already_is_recommended() {
+    let check = |http: &str, expected: &[&str], has_new: bool| {
+        let (draft, report) = drafted(&format!("http {{ {http} }}"));
+        assert_passes(&draft);
+        let messages: Vec<&str> = report
+            .faults()
+            .iter()
+            .map(|fault| &*fault.message)
+            .collect();
+        assert_eq!(messages, expected, "{http}");
+        assert_eq!(
+            report.to_string().contains("log_format httplog"),
+            has_new,
+            "{report}"
+        );
+    };
+    let main = "log_format main '\"$request\" $status $host';";
+    let timed = "log_format timed '\"$request\" $status $request_time $host';";
+    let log = "access_log /a.log main;";
+    let lacks = "log_format `main`: no duration: response times will not be measured";
+    let better = "no duration is logged here, but the format `timed` has one";
+    check(&format!("{main} {timed} {log}"), &[lacks, better], false);
+    let none = "no duration is logged here; nginx can log it, and everything else that is counted";
+    check(&format!("{main} {log}"), &[lacks, none], true);
+    // It lacks the host.
+    let timed = timed.replace(" $host", "");
+    check(&format!("{main} {timed} {log}"), &[lacks, none], true);
 }
 
 #[test]
@@ -441,12 +593,37 @@ proptest! {
             "accesslog", "access_log_format", "=", "'", "\"", "\"\"\"", "(", ")", "\n", " ", "    ", "\\", "#",
             "f'", "%(h)s", "%(r)s \"%(L)s\"", "/var/log/g.log", "-", "None", "if x:", ":", "def f():", "ü", "+",
             "[Service]\n", "ExecStart=", "gunicorn ", "--access-logfile ", "--access-logformat=", "-c ", "$", "%%",
-            "syslog", "True", ";", "sh -c ", "\u{0}",
+            "syslog", "True", ";", "sh -c ", "\u{0}", "import os\n", "os.environ.get('A', '/x')", "f'{", "}'", "{", "}",
+            "[", "]", "% ", ".format(", "a.", "else:\n", "elif x:\n", "for x in y:\n", "try:\n", "except:\n", "lambda", ":=",
+            " if ", " else ", " or ", "exec(", "global accesslog\n", "Path(__file__) / ", ", ", "$OPTS", "${", "EnvironmentFile=/x\n",
+            "uvicorn ", "daphne ", " >> /a", "accesslog                         = /x\n", "*", "match x:\n", "case 1:\n", "\t",
         ]), 0..60),
         name in prop::sample::select(vec!["g.py", "g.service", "-"]),
     ) {
         let mut report = Report::default();
         let read = gunicorn::read(name, pieces.concat(), &Nowhere, &mut report);
+        let draft = draft(None, Some(&read), &[], &mut report);
+        assert_passes(&draft);
+        prop_assert!(report.faults().is_empty() || !report.to_string().is_empty());
+    }
+
+    #[test]
+    fn mangled_configurations_are_read_without_harm(
+        file in any::<prop::sample::Index>(),
+        cuts in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), ".{0,3}"), 0..8),
+    ) {
+        let all = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/init/gunicorn"));
+        let mut all: Vec<_> = all.unwrap().map(|entry| entry.unwrap().path()).collect();
+        all.sort();
+        let path = file.get(&all);
+        let mut text = std::fs::read_to_string(path).unwrap();
+        for (from, length, inserted) in cuts {
+            let from = text.floor_char_boundary(from.index(text.len() + 1));
+            let to = text.floor_char_boundary((from + length.index(9)).min(text.len())).max(from);
+            text.replace_range(from..to, &inserted);
+        }
+        let mut report = Report::default();
+        let read = gunicorn::read(&path.display().to_string(), text, &Nowhere, &mut report);
         let draft = draft(None, Some(&read), &[], &mut report);
         assert_passes(&draft);
         prop_assert!(report.faults().is_empty() || !report.to_string().is_empty());

@@ -85,7 +85,7 @@ fn the_capacity_of_gunicorn_is_that_of_its_literal_numbers() {
         "workers = cpu_count()\n",
         "workers = 5\nworker_class = 'gevent'\n",
     ] {
-        assert!(!draft(unknown).contains("capacity"), "{unknown}");
+        assert!(!draft(unknown).contains("[capacity]\n"), "{unknown}");
     }
 }
 
@@ -137,7 +137,7 @@ fn nothing_to_follow_fails_and_recommends_a_log() {
     fs::write(dir.path().join("g.py"), "bind = ':8000'\n").unwrap();
     let message = init(dir.path(), &["-g", "g.py"], "").failed(78);
     assert!(
-        message.contains("gunicorn writes no access log"),
+        message.contains("no access log is set here: unless the command line"),
         "{message}"
     );
     assert!(message.contains("rt=%(L)s"), "{message}");
@@ -165,7 +165,7 @@ fn a_unit_leads_to_its_configuration_file() {
     let source = format!(
         "[[source]]\nname = \"gunicorn\"\npaths = [\"{here}/logs/access.log\"]\npattern = \"gunicorn-micros\"\nstart = \"end\"\n"
     );
-    assert!(ended.out.ends_with(&source), "{}", ended.out);
+    assert!(ended.out.contains(&source), "{}", ended.out);
     assert_passes(dir.path(), &ended.out);
 }
 

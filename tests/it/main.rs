@@ -37,6 +37,8 @@ mod hostile;
 mod hosts;
 mod init;
 #[cfg(feature = "stack")]
+mod init_real;
+#[cfg(feature = "stack")]
 mod init_stack;
 mod initial;
 mod join;

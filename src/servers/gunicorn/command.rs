@@ -1,12 +1,14 @@
-//! Parses gunicorn's command line, alone or in a systemd unit.
+//! Parses the command lines of gunicorn and of other servers of Python's.
 //!
-//! Invariant: words are split as in `systemd.service(5)`, which usually equals a shell's splitting.
+//! Invariant: an option whose variables are not known has them in its value.
 
-use std::ops::Range;
+use super::environment::{Environment, Expander};
+use super::settings::Program;
 
 /// The options of a command line that concern logs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Options {
+    pub(super) program: Program,
     pub(super) access_log: Option<String>,
     pub(super) format: Option<String>,
     pub(super) config: Option<String>,
@@ -17,164 +19,168 @@ pub(super) struct Options {
     pub(super) worker_class: Option<String>,
     /// First option that configures logging elsewhere.
     pub(super) logging_config: Option<String>,
+    /// `SCRIPT_NAME` of the workers' environment.
+    pub(super) script_name: Option<String>,
+    /// The access log is switched on or off by a flag.
+    pub(super) is_on: Option<bool>,
+    pub(super) level: Option<String>,
+    /// File to which a shell appends the output.
+    pub(super) output: Option<String>,
+    /// True if a shell passes the output to another program.
+    pub(super) is_piped: bool,
+    /// A word that stands for options that are not known.
+    pub(super) unresolved: Option<String>,
 }
 
-/// The settings of a unit.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Unit {
-    /// Options and span of each `ExecStart=` that runs gunicorn.
-    pub(super) commands: Vec<(Options, Range<usize>)>,
-    /// `GUNICORN_CMD_ARGS`, which the command line overrides.
-    pub(super) environment: Options,
-    /// `SCRIPT_NAME` of the environment, and the span of its line.
-    pub(super) script_name: Option<(String, Range<usize>)>,
-    pub(super) directory: Option<String>,
-}
-
-/// Returns whether a text is a systemd unit.
-pub(super) fn is_unit(text: &str) -> bool {
-    text.lines().any(|line| line.trim() == "[Service]")
-}
-
-/// Returns whether a text is one command that runs gunicorn.
+/// Returns whether a text is one command that runs a server of Python's.
 pub(super) fn is_command(text: &str) -> bool {
     let joined = text.replace("\\\n", " ");
     let lines = joined.lines().map(str::trim);
     let mut lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let first = lines.next().and_then(words);
-    lines.next().is_none() && first.is_some_and(|words| runs_gunicorn(&words))
+    let first = lines.next();
+    first.is_some_and(|line| lines.next().is_none() && runs_server(line))
 }
 
-fn runs_gunicorn(words: &[String]) -> bool {
-    words.iter().any(|word| {
-        let name = word.rsplit('/').next().unwrap_or_default();
-        name == "gunicorn" || name.starts_with("gunicorn3") || name.contains("gunicorn ")
+fn runs_server(line: &str) -> bool {
+    let words = Environment::default().words(line, Expander::Shell);
+    words.is_some_and(|words| find(&words).is_some())
+}
+
+/// Parses a command as a shell reads it, with the variables that it sets itself; `None` if it runs no server or a
+/// quote is unclosed.
+pub(super) fn shell(text: &str, environment: &mut Environment) -> Option<Options> {
+    let text: String = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'))
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    parse(&environment.words(&text, Expander::Shell)?, environment)
+}
+
+/// Parses the words of a command; `None` if it runs no server.
+pub(super) fn parse(words: &[String], environment: &mut Environment) -> Option<Options> {
+    // In `sh -c 'exec gunicorn …'`, the command is a single word.
+    if let Some(inner) = words
+        .iter()
+        .find(|word| word.contains(' ') && runs_server(word))
+    {
+        let inner = environment.words(inner, Expander::Shell)?;
+        return parse(&inner, environment);
+    }
+    let (before, program, after) = find(words)?;
+    for (name, value) in before.iter().filter_map(|word| word.split_once('=')) {
+        environment
+            .variables
+            .insert(name.to_owned(), value.to_owned());
+    }
+    Some(Options {
+        program,
+        ..options(program, after)
     })
 }
 
-/// Parses a command; `None` if a quote is unclosed.
-pub(super) fn command(text: &str) -> Option<Options> {
-    words(&text.replace("\\\n", " ")).map(|words| options(&words))
+/// Reads options alone, as in `GUNICORN_CMD_ARGS`.
+pub(super) fn arguments(text: &str) -> Options {
+    let words = Environment::default().words(text, Expander::Shell);
+    options(Program::Gunicorn, &words.unwrap_or_default())
 }
 
-/// Parses a unit.
-pub(super) fn unit(text: &str) -> Unit {
-    let mut unit = Unit::default();
-    let mut at = 0;
-    while at < text.len() {
-        let start = at;
-        let mut value = String::new();
-        // A backslash at the end continues the line.
-        for line in text[start..].split_inclusive('\n') {
-            at += line.len();
-            let Some(begun) = line.trim_end().strip_suffix('\\') else {
-                value.push_str(line.trim_end());
-                break;
-            };
-            value.extend([begun, " "]);
-        }
-        let end = start + text[start..at].trim_end().len();
-        let Some((key, value)) = value.split_once('=') else {
-            continue;
+/// Finds the last part of a shell's command that runs a server: the words before it, the server, and the words after it.
+fn find(words: &[String]) -> Option<(&[String], Program, &[String])> {
+    let is_end = |word: &String| matches!(&**word, "&&" | "||" | ";") || word.ends_with(';');
+    let parts = words.split(is_end).filter_map(|part| {
+        let program = |word: &String| {
+            let name = word.rsplit('/').next().unwrap_or_default();
+            let mut all = Program::ALL.into_iter();
+            all.find(|program| {
+                name == program.name() || name == "gunicorn3" && *program == Program::Gunicorn
+            })
         };
-        // `%%` is a percent sign; other specifiers stay unexpanded.
-        let value = value.trim().replace("%%", "%");
-        match key.trim() {
-            "WorkingDirectory" => unit.directory = Some(value.trim_start_matches('-').to_owned()),
-            "Environment" => {
-                for word in words(&value).unwrap_or_default() {
-                    if let Some(arguments) = word.strip_prefix("GUNICORN_CMD_ARGS=") {
-                        unit.environment = command(arguments).unwrap_or_default();
-                    }
-                    if let Some(prefix) = word.strip_prefix("SCRIPT_NAME=")
-                        && prefix.starts_with('/')
-                    {
-                        unit.script_name = Some((prefix.to_owned(), start..end));
-                    }
-                }
-            }
-            "ExecStart" => {
-                let command = value.trim_start_matches(['@', '-', ':', '+', '!', '|']);
-                let words = words(&command.replace("$$", "$")).unwrap_or_default();
-                if runs_gunicorn(&words) {
-                    unit.commands.push((options(&words), start..end));
-                }
-            }
-            _ => {}
-        }
-    }
-    unit
+        let at = part.iter().position(|word| program(word).is_some())?;
+        Some((&part[..at], program(&part[at])?, &part[at + 1..]))
+    });
+    parts.last()
 }
 
-/// Splits a command into words; `None` if a quote is unclosed.
-fn words(text: &str) -> Option<Vec<String>> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut quote: Option<char> = None;
-    let mut characters = text.chars();
-    while let Some(next) = characters.next() {
-        match (quote, next) {
-            (Some(open), _) if next == open => quote = None,
-            (Some('\''), _) => word.get_or_insert_default().push(next),
-            (_, '\\') => word.get_or_insert_default().extend(characters.next()),
-            (None, '"' | '\'') => {
-                quote = Some(next);
-                word.get_or_insert_default();
-            }
-            (None, _) if next.is_whitespace() => words.extend(word.take()),
-            _ => word.get_or_insert_default().push(next),
-        }
-    }
-    words.extend(word);
-    quote.is_none().then_some(words)
-}
-
-fn options(words: &[String]) -> Options {
+fn options(program: Program, words: &[String]) -> Options {
     let mut options = Options::default();
-    // In `sh -c 'exec gunicorn …'`, the command is a single word.
-    if let Some(inner) = words.iter().find(|word| word.contains("gunicorn "))
-        && let Some(inner) = self::words(inner)
-    {
-        return self::options(&inner);
-    }
     let mut words = words.iter().map(|word| &**word);
     while let Some(word) = words.next() {
+        let shorts = ["-c", "-w", "-k", "-v", "-e"];
         let (name, joined) = match word.split_once('=') {
             Some((name, value)) if name.starts_with("--") => (name, Some(value)),
-            _ if word.len() > 2
-                && ["-c", "-w", "-k"]
-                    .iter()
-                    .any(|short| word.starts_with(short)) =>
-            {
+            _ if word.len() > 2 && shorts.iter().any(|short| word.starts_with(short)) => {
                 let (name, value) = word.split_at(2);
                 (name, Some(value))
             }
             _ => (word, None),
         };
+        let is_gunicorn = program == Program::Gunicorn;
         let mut value = || joined.or_else(|| words.next()).map(str::to_owned);
-        match name {
-            "--access-logfile" => options.access_log = value(),
-            "--access-logformat" => options.format = value(),
-            "-c" | "--config" => options.config = value(),
-            "--chdir" => options.directory = value(),
-            "-w" | "--workers" => options.workers = value(),
-            "--threads" => options.threads = value(),
-            "-k" | "--worker-class" => options.worker_class = value(),
-            "--log-syslog" => options.is_syslog = true,
-            "--log-config" | "--log-config-json" | "--logger-class" => {
-                value();
-                let option = &mut options.logging_config;
-                option.get_or_insert_with(|| name.to_owned());
+        match (name, program) {
+            ("--access-log" | "--access-logfile", Program::Daphne | Program::Hypercorn)
+            | ("--access-logfile", Program::Gunicorn) => options.access_log = value(),
+            ("--access-logformat", Program::Gunicorn | Program::Hypercorn)
+            | ("--access-log-fmt" | "--access-log-format", Program::Granian) => {
+                options.format = value();
             }
-            _ => {}
+            ("--access-log", _) if !is_gunicorn => options.is_on = Some(true),
+            ("--no-access-log" | "--no-log", _) if !is_gunicorn => options.is_on = Some(false),
+            ("--log-level" | "--verbosity", _) | ("-v", Program::Daphne) => options.level = value(),
+            ("-c" | "--config", Program::Gunicorn | Program::Hypercorn) => options.config = value(),
+            ("--chdir", Program::Gunicorn) | ("--working-dir", Program::Granian) => {
+                options.directory = value();
+            }
+            ("-w" | "--workers", _) => options.workers = value(),
+            ("--threads", Program::Gunicorn) => options.threads = value(),
+            ("-k" | "--worker-class", _) => options.worker_class = value(),
+            ("-e" | "--env", Program::Gunicorn) => {
+                let variable = value().unwrap_or_default();
+                if let Some(prefix) = variable.strip_prefix("SCRIPT_NAME=") {
+                    options.script_name = Some(prefix.to_owned());
+                }
+            }
+            ("--log-syslog", Program::Gunicorn) => options.is_syslog = true,
+            ("--log-config" | "--log-config-json" | "--logger-class", _) => {
+                value();
+                options
+                    .logging_config
+                    .get_or_insert_with(|| name.to_owned());
+            }
+            _ if word == "|" => {
+                options.is_piped = true;
+                break;
+            }
+            _ => redirect(word, &mut words, &mut options),
         }
     }
     options
 }
 
+/// Reads a redirection of a shell, or a word that may stand for options.
+fn redirect<'w>(word: &'w str, words: &mut impl Iterator<Item = &'w str>, options: &mut Options) {
+    let output = ["1>>", "&>>", ">>", "1>", "&>", ">"];
+    if let Some(path) = output.into_iter().find_map(|sign| word.strip_prefix(sign)) {
+        let path = if path.is_empty() {
+            words.next().unwrap_or_default()
+        } else {
+            path
+        };
+        if !path.starts_with('&') {
+            options.output = Some(path.to_owned());
+        }
+    } else if word.starts_with('$') {
+        options.unresolved.get_or_insert_with(|| word.to_owned());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn command(text: &str) -> Option<Options> {
+        shell(text, &mut Environment::default())
+    }
 
     #[test]
     fn options_are_parsed_in_every_notation() {
@@ -200,27 +206,71 @@ mod tests {
             "a.py",
         );
         check("sh -c 'exec gunicorn --config=b.py x'", "", "", "b.py");
+        check(
+            "cd /srv/gunicorn && . v; exec gunicorn -c b.py x",
+            "",
+            "",
+            "b.py",
+        );
+        check(
+            "python -m gunicorn -u gunicorn -c /etc/gunicorn",
+            "",
+            "",
+            "/etc/gunicorn",
+        );
         assert_eq!(command("gunicorn 'x"), None);
         assert!(is_command("# c\ngunicorn \\\n -b x\n") && !is_command("import gunicorn\na = 1"));
     }
 
     #[test]
-    fn a_unit_contains_a_command() {
-        let text = "[Unit]\n[Service]\nWorkingDirectory=/srv/shop\n\
-                    Environment=\"GUNICORN_CMD_ARGS=--access-logfile=-\" B=c\n\
-                    ExecStartPre=/bin/true\n\
-                    ExecStart=/srv/v/bin/gunicorn -c g.py \\\n  --access-logformat '%%(h)s' shop.wsgi\n";
-        assert!(is_unit(text));
-        let unit = unit(text);
-        assert_eq!(unit.directory.as_deref(), Some("/srv/shop"));
-        assert_eq!(unit.environment.access_log.as_deref(), Some("-"));
-        let [(options, span)] = unit.commands.as_slice() else {
-            panic!("{unit:?}")
+    fn shells_redirect_the_output() {
+        let check = |text: &str, output: Option<&str>, is_piped: bool| {
+            let found = command(text).unwrap();
+            assert_eq!(
+                (found.output.as_deref(), found.is_piped),
+                (output, is_piped),
+                "{text}"
+            );
         };
-        assert_eq!(options.format.as_deref(), Some("%(h)s"));
-        assert_eq!(options.config.as_deref(), Some("g.py"));
-        assert!(
-            text[span.clone()].starts_with("ExecStart=") && text[span.clone()].ends_with("wsgi")
+        check("gunicorn x >> /a 2>&1", Some("/a"), false);
+        check("gunicorn x >/a", Some("/a"), false);
+        check("gunicorn x 2>> /b", None, false);
+        check("gunicorn x | logger", None, true);
+    }
+
+    #[test]
+    fn servers_are_told_apart() {
+        let check = |text: &str, program: Program, access: Option<&str>, is_on: Option<bool>| {
+            let found = command(text).unwrap();
+            assert_eq!(
+                (found.program, found.access_log.as_deref(), found.is_on),
+                (program, access, is_on),
+                "{text}"
+            );
+        };
+        check(
+            "uvicorn a:b --no-access-log",
+            Program::Uvicorn,
+            None,
+            Some(false),
+        );
+        check(
+            "v/bin/granian --access-log a:b",
+            Program::Granian,
+            None,
+            Some(true),
+        );
+        check(
+            "daphne --access-log /a a:b",
+            Program::Daphne,
+            Some("/a"),
+            None,
+        );
+        check(
+            "env A=b hypercorn --access-logfile - a:b",
+            Program::Hypercorn,
+            Some("-"),
+            None,
         );
     }
 }

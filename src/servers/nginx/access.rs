@@ -23,6 +23,7 @@ pub(super) fn compiled_in(path: &str) -> Log {
         conditions: Vec::new(),
         also_in: Vec::new(),
         path_changes: Vec::new(),
+        proxies: None,
         is_buffered: false,
         place: None,
         other_places: Vec::new(),

@@ -17,6 +17,8 @@ pub struct Format {
     pub aliases: Vec<Alias>,
     /// Names of the format's other variables that the configuration defines.
     pub defined: Vec<String>,
+    /// Names of those that only ever are single words, or empty.
+    pub words: Vec<String>,
     /// Place of the directive; `None` for `combined`.
     pub place: Option<Place>,
 }
@@ -32,6 +34,7 @@ impl Format {
                 .to_owned(),
             aliases: Vec::new(),
             defined: Vec::new(),
+            words: Vec::new(),
             place: None,
         }
     }
@@ -59,6 +62,7 @@ impl Format {
             text: strings.concat(),
             aliases: Vec::new(),
             defined: Vec::new(),
+            words: Vec::new(),
             place,
         })
     }
@@ -70,6 +74,8 @@ impl Format {
         self.aliases = variables.aliases(names.iter().copied(), &self.escape);
         names.retain(|name| self.aliases.iter().all(|alias| alias.name != *name));
         self.defined = names.into_iter().map(str::to_owned).collect();
+        let words = self.defined.iter().filter(|name| variables.is_word(name));
+        self.words = words.cloned().collect();
         let spans: Vec<_> = named(&self.text)
             .filter_map(|(span, name)| {
                 let mut aliases = self.aliases.iter();
@@ -90,6 +96,18 @@ impl Format {
         }
         self.text = text;
         self
+    }
+
+    /// Returns the format with a word in the place of each variable that only ever is one.
+    pub fn with_words(&self) -> Self {
+        let spans =
+            named(&self.text).filter(|(_, name)| self.words.iter().any(|word| word == name));
+        let spans: Vec<_> = spans.map(|(span, _)| span).collect();
+        let mut format = self.clone();
+        for span in spans.into_iter().rev() {
+            format.text.replace_range(span, "word");
+        }
+        format
     }
 
     /// Returns a directive that defines this format.

@@ -42,15 +42,16 @@ pub(super) fn read(tree: &[Directive], prefix: &str, report: &mut Report) -> Ngi
     let default = [access::compiled_in(COMPILED_IN)];
     let http = reader.level(&inside, &default);
     let is_server = |found: &&Directive| found.name() == "server";
-    let servers: Vec<&Directive> = inside.into_iter().filter(is_server).collect();
+    let servers: Vec<&Directive> = inside.iter().copied().filter(is_server).collect();
     if servers.is_empty() {
-        reader.write(&http, &[], &[]);
+        reader.write(&http, &[], &[], None);
     }
+    let passes_id = passes_request_id(&inside, false);
     for server in &servers {
-        reader.server(server, &http);
+        reader.server(server, &http, passes_id);
     }
     reader.nginx.stub = stub::find(&servers);
-    reader.nginx.passes_request_id = tree.iter().any(passes_request_id);
+    reader.nginx.formats = reader.formats.into_values().collect();
     reader.nginx
 }
 
@@ -85,12 +86,19 @@ fn formats(
     formats
 }
 
-/// Returns whether a directive, or one inside it, passes `$request_id` on as `X-Request-ID`.
-fn passes_request_id(directive: &Directive) -> bool {
-    let is_set = directive.name() == "proxy_set_header"
-        && matches!(directive.parameters().as_slice(), [name, "$request_id" | "${request_id}"]
-            if name.eq_ignore_ascii_case("x-request-id"));
-    is_set || directive.block.iter().any(passes_request_id)
+/// Returns whether a level passes `$request_id` on as `X-Request-ID`. It inherits headers only if it sets none itself.
+fn passes_request_id(inside: &[&Directive], inherited: bool) -> bool {
+    let mut headers = inside
+        .iter()
+        .filter(|found| found.name() == "proxy_set_header")
+        .peekable();
+    if headers.peek().is_none() {
+        return inherited;
+    }
+    headers.any(|header| {
+        matches!(header.parameters().as_slice(), [name, "$request_id" | "${request_id}"]
+            if name.eq_ignore_ascii_case("x-request-id"))
+    })
 }
 
 struct Reader<'r> {
@@ -123,16 +131,17 @@ impl Reader<'_> {
         }
     }
 
-    fn server(&mut self, server: &Directive, http: &[Log]) {
+    fn server(&mut self, server: &Directive, http: &[Log], passes_id: bool) {
         let names = server.block.iter();
         let names = names.filter(|directive| directive.name() == "server_name");
         let names = names.flat_map(Directive::parameters);
         let names = names.filter(|name| !matches!(*name, "" | "_"));
-        self.block(server, http, &names.map(str::to_owned).collect::<Vec<_>>());
+        let names: Vec<String> = names.map(str::to_owned).collect();
+        self.block(server, http, &names, passes_id);
     }
 
     /// Reads a server, or a block inside it that may have its own logs.
-    fn block(&mut self, block: &Directive, outside: &[Log], names: &[String]) {
+    fn block(&mut self, block: &Directive, outside: &[Log], names: &[String], passes_id: bool) {
         let inside: Vec<&Directive> = block.block.iter().collect();
         let logs = self.level(&inside, outside);
         if logs.is_empty() && !outside.is_empty() {
@@ -140,16 +149,27 @@ impl Reader<'_> {
             words.extend(block.parameters());
             self.nginx.unlogged.push((words.join(" "), block.place()));
         }
-        self.write(&logs, names, &path_change::path_changes(block));
+        let passes_id = passes_request_id(&inside, passes_id);
+        let is_passed = inside
+            .iter()
+            .any(|directive| directive.name() == "proxy_pass");
+        let proxies = is_passed.then_some(passes_id);
+        self.write(&logs, names, &path_change::path_changes(block), proxies);
         for directive in inside {
             if matches!(directive.name(), "location" | "if" | "limit_except") {
-                self.block(directive, &logs, names);
+                self.block(directive, &logs, names, passes_id);
             }
         }
     }
 
     /// Merges the logs of a level into the result.
-    fn write(&mut self, logs: &[Log], names: &[String], path_changes: &[PathChange]) {
+    fn write(
+        &mut self,
+        logs: &[Log],
+        names: &[String],
+        path_changes: &[PathChange],
+        proxies: Option<bool>,
+    ) {
         for log in logs {
             let is_same =
                 |known: &&mut Log| known.target == log.target && known.format == log.format;
@@ -168,6 +188,10 @@ impl Reader<'_> {
                     conditions: Vec::new(),
                     ..log.clone()
                 }),
+            };
+            known.proxies = match (known.proxies, proxies) {
+                (Some(one), Some(other)) => Some(one && other),
+                (one, other) => one.or(other),
             };
             add_new(&log.conditions, &mut known.conditions);
             let also_in = logs.iter().filter_map(|other| match &other.target {

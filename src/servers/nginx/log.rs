@@ -11,8 +11,8 @@ pub struct Nginx {
     pub logs: Vec<Log>,
     /// Blocks whose requests are not logged: their opening words and place.
     pub unlogged: Vec<(String, Place)>,
-    /// True if nginx passes `$request_id` on as `X-Request-ID`.
-    pub passes_request_id: bool,
+    /// Every `log_format` of the configuration, and the built-in one.
+    pub formats: Vec<Format>,
     /// A location of stub status.
     pub stub: Option<StubLocation>,
 }
@@ -41,6 +41,8 @@ pub struct Log {
     pub also_in: Vec<String>,
     /// Changes that nginx makes to paths of the log's requests when it passes them on; each once.
     pub path_changes: Vec<PathChange>,
+    /// Whether requests in the log are passed on by `proxy_pass`, and if so, whether each with `$request_id` as `X-Request-ID`.
+    pub proxies: Option<bool>,
     /// True if `buffer=` or `flush=` may delay lines.
     pub is_buffered: bool,
     /// Place of the `access_log`; `None` for the log that nginx writes by default.

@@ -128,13 +128,32 @@ fn formats_round_trip_through_directives() {
 }
 
 #[test]
-fn headers_with_the_request_id_are_found() {
-    let passes = |http: &str| {
+fn logs_of_proxied_requests_are_told_with_the_id_that_nginx_passes_on() {
+    let check = |http: &str, expected: Option<bool>| {
         let (nginx, _) = read_text(&format!("http {{ {http} }}"));
-        nginx.passes_request_id
+        assert_eq!(nginx.logs[0].proxies, expected, "{http}");
     };
-    assert!(passes(
-        "server { location / { proxy_set_header x-request-id $request_id; } }"
-    ));
-    assert!(!passes("proxy_set_header X-Request-ID $http_x_request_id;"));
+    let id = "proxy_set_header x-request-id $request_id;";
+    let pass = "proxy_pass http://g;";
+    check(
+        &format!("server {{ location / {{ {pass} {id} }} }}"),
+        Some(true),
+    );
+    check(
+        &format!("{id} server {{ location / {{ if ($a) {{ {pass} }} }} }}"),
+        Some(true),
+    );
+    check(
+        &format!("server {{ location / {{ {pass} }} location /a {{ {pass} {id} }} }}"),
+        Some(false),
+    );
+    let other = "proxy_set_header X-Request-ID $http_x_request_id;";
+    check(
+        &format!("{id} server {{ {other} location / {{ {pass} }} }}"),
+        Some(false),
+    );
+    check(
+        &format!("{id} server {{ location / {{ root /srv; }} }}"),
+        None,
+    );
 }

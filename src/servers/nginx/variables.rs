@@ -11,6 +11,9 @@ use crate::pattern::{Dialect, Pattern};
 /// Longest chain of variables that stand for each other.
 const CHAIN: usize = 8;
 
+/// Variables that have the id of a request.
+const REQUEST_IDS: [&str; 2] = ["http_x_request_id", "request_id"];
+
 /// Variables by name, without their `$`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Variables {
@@ -93,6 +96,7 @@ impl Variables {
                 ("default", [value]) => self.value(name, value),
                 ("hostnames" | "volatile" | "include", _) => {}
                 (_, [value]) => match variable(value) {
+                    Some(id) if REQUEST_IDS.contains(&id) => self.value(name, value),
                     // What a captured part or another variable holds is not known.
                     Some(_) => self.values(name).is_computed = true,
                     None if value.contains('$') => self.values(name).is_computed = true,
@@ -133,6 +137,16 @@ impl Variables {
         self.all.contains_key(name)
     }
 
+    /// Returns whether every value of a variable is known to be a single word, or empty.
+    pub(super) fn is_word(&self, name: &str) -> bool {
+        let is_of_word = |next: char| next.is_ascii_alphanumeric() || "._:/-".contains(next);
+        self.all.get(name).is_some_and(|values| {
+            let mut fixed = values.fixed.iter();
+            let is_fixed = !values.is_computed && values.copied.is_empty();
+            is_fixed && fixed.all(|value| value.chars().all(is_of_word))
+        })
+    }
+
     /// Returns the names in a format that stand for variables of nginx's.
     pub(super) fn aliases<'n>(
         &self,
@@ -159,6 +173,11 @@ impl Variables {
                 let is_alias = fills_a_field(name) && fixed.iter().all(can_hold);
                 return is_alias.then(|| name.to_owned());
             };
+            // A client's id, or else nginx's own: both are ids of the request.
+            let mut copied = values.copied.iter();
+            if values.copied.len() == 2 && copied.all(|name| REQUEST_IDS.contains(&&**name)) {
+                return (!values.is_computed).then(|| "request_id".to_owned());
+            }
             let mut copied = values.copied.iter();
             let (Some(only), None, false) = (copied.next(), copied.next(), values.is_computed)
             else {
@@ -303,6 +322,9 @@ mod tests {
             "default",
             None,
         );
+        let id = "map $http_x_request_id $it { default $http_x_request_id; '' $request_id; }";
+        check(id, "default", Some("request_id"));
+        check(&id.replace("$request_id", "$uri"), "default", None);
         check("map $uri $it { default $it; }", "default", None);
         check("map $uri $it { default $uri$args; }", "default", None);
         check("map $uri $it { default $geoip_city; }", "default", None);

@@ -5,8 +5,10 @@
 pub(super) enum Literal {
     /// A plain string.
     Plain(String),
-    /// A string with expressions, or of bytes.
-    Other,
+    /// An f-string with braces: its source between the quotes, and whether it is raw.
+    Format(String, bool),
+    /// A string of bytes, or a template string.
+    Bytes,
 }
 
 /// Parses the literal at `start`, including its prefix. Returns it and the offset after it; `None` if
@@ -37,9 +39,11 @@ pub(super) fn read(source: &str, start: usize) -> Option<(Literal, usize)> {
     if quote.len() == 1 && inside.replace("\\\n", "").contains('\n') {
         return None;
     }
-    let is_format = prefix.contains(['f', 't']);
-    let literal = if prefix.contains('b') || is_format && inside.contains(['{', '}']) {
-        Literal::Other
+    let is_format = prefix.contains('f');
+    let literal = if prefix.contains('b') || prefix.contains('t') {
+        Literal::Bytes
+    } else if is_format && inside.contains(['{', '}']) {
+        Literal::Format(inside.to_owned(), prefix.contains('r'))
     } else if prefix.contains('r') {
         Literal::Plain(inside.to_owned())
     } else {
@@ -48,7 +52,8 @@ pub(super) fn read(source: &str, start: usize) -> Option<(Literal, usize)> {
     Some((literal, end + quote.len()))
 }
 
-fn unescaped(inside: &str) -> String {
+/// Replaces the escapes of a string that is not raw.
+pub(super) fn unescaped(inside: &str) -> String {
     let mut text = String::with_capacity(inside.len());
     let mut characters = inside.chars();
     while let Some(character) = characters.next() {
@@ -81,6 +86,20 @@ fn unescaped(inside: &str) -> String {
     text
 }
 
+/// Returns the offset of the brace that closes an expression of an f-string.
+pub(super) fn closing(source: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (at, next) in source.bytes().enumerate() {
+        match next {
+            b'{' => depth += 1,
+            b'}' if depth == 0 => return Some(at),
+            b'}' => depth -= 1,
+            _ => {}
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,7 +119,8 @@ mod tests {
         check("f'ab'", Some(("ab", 5)));
         check("x'ab'", None);
         check("'a\nb'", None);
-        assert_eq!(read("f'{x}'", 0), Some((Literal::Other, 6)));
-        assert_eq!(read("b'x'", 0), Some((Literal::Other, 4)));
+        let format = Literal::Format("{x}".to_owned(), true);
+        assert_eq!(read("fR'{x}'", 0), Some((format, 7)));
+        assert_eq!(read("b'x'", 0), Some((Literal::Bytes, 4)));
     }
 }
