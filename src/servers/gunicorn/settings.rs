@@ -79,7 +79,7 @@ pub struct Gunicorn {
     pub is_piped: bool,
     /// Settings that depend on what the configuration does not show.
     pub assumptions: Vec<Assumption>,
-    /// What else may set what is unset here; `None` if nothing does.
+    /// Name of a place that may set what is unset here; `None` if nothing does.
     pub open: Option<String>,
 }
 

@@ -70,7 +70,7 @@ pub(super) struct State<'w> {
     pub(super) names: Names,
     /// Reason for which no name is known.
     pub(super) unreadable: Option<Reason>,
-    /// What the conditions around the present statement depend on.
+    /// Dependencies of the conditions around the present statement.
     pub(super) conditions: BTreeSet<Assumed>,
     /// Names that may be assigned at other times than the program's text says, with the reason.
     pub(super) shared: BTreeMap<&'w str, Reason>,
@@ -211,7 +211,9 @@ impl<'w> State<'w> {
     pub(super) fn call(&mut self, called: &Value, arguments: &Arguments) -> Value {
         let Value::Name(name) = called else {
             self.forget_containers();
-            return Value::Unknown(called.reason().unwrap_or_default());
+            let reason = called.reason();
+            let why = reason.unwrap_or_else(|| "init does not compute the call".to_owned());
+            return Value::Unknown(why);
         };
         let key = match arguments.given.first() {
             Some(Value::Text(key)) => Some(key.clone()),
