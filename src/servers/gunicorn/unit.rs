@@ -58,7 +58,10 @@ pub(super) fn unit(text: &str, files: &dyn Files) -> Unit {
                         unit.script_name = Some(span);
                     }
                 }
-                Err(_) if value.starts_with('-') => unit.environment.is_whole = false,
+                // systemd passes over such a file if it is missing; one that cannot be read may exist.
+                Err(why) if value.starts_with('-') => {
+                    unit.environment.is_whole &= why.starts_with("No such file");
+                }
                 Err(why) => unit.unread.push((value, why, span)),
             },
             "PassEnvironment" => unit.environment.is_whole = false,
