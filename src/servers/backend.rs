@@ -9,12 +9,12 @@ use super::backend_remark::{
 use super::gunicorn::{Assumed, FORMAT, Program, Setting};
 use super::names;
 use super::place::file_and_line;
-use super::remark::is_stream;
+use super::remark::{Refused, is_stream, refused};
 use super::resolve::{Patterns, Resolved};
 use super::rewrites::Rewrites;
 use super::source::{Capacity, Input, Source};
 use super::toml::string;
-use crate::diag::{Fault, Report};
+use crate::diag::{Fault, Place, Report};
 use crate::model::Field;
 
 /// Adds the server's source. Recommended changes to its configuration go to the report.
@@ -53,7 +53,8 @@ pub(super) fn add(
     if is_read && !is_journal && !fields.contains(Field::Duration) {
         report.push(no_duration(gunicorn).at(log_place(gunicorn).cloned()));
     }
-    let is_live = is_read && matches!(&input, Input::Path(path) if path.starts_with('/'));
+    let is_live = is_read
+        && matches!(&input, Input::Path(path) if path.starts_with('/') && refused(path).is_none());
     if is_live {
         assumptions(gunicorn, report);
     }
@@ -199,6 +200,7 @@ fn input(gunicorn: &Gunicorn, report: &mut Report) -> Option<(Input, Vec<String>
         .filter(|path| is_output && path.starts_with('/'));
     if let Some(path) = output {
         comments.push("The server's output goes to this file. Its messages there count as skipped or rejected.".to_owned());
+        refuse(path, place, gunicorn, &mut comments, report);
         return Some((Input::Path(names::escape_glob(path)), comments));
     }
     if is_output || is_stream(path) {
@@ -226,8 +228,34 @@ fn input(gunicorn: &Gunicorn, report: &mut Report) -> Option<(Input, Vec<String>
         let help = format!("write an absolute path: {}", log(gunicorn.program));
         report.push(Fault::warning(message).at(place.clone()).help(help));
         comments.push("Not followed: the path is relative; make it absolute.".to_owned());
+    } else {
+        refuse(&path, place, gunicorn, &mut comments, report);
     }
     Some((Input::Path(names::escape_glob(&path)), comments))
+}
+
+/// Remarks on a path that `check` refuses.
+fn refuse(
+    path: &str,
+    place: &Place,
+    gunicorn: &Gunicorn,
+    comments: &mut Vec<String>,
+    report: &mut Report,
+) {
+    let message = match refused(path) {
+        Some(Refused::Address) => {
+            format!("`{path}` contains `://`: it is an address, or a file that is not followed")
+        }
+        Some(Refused::Ending(ending)) => {
+            format!(
+                "`{path}` ends in `{ending}`: a file of that name is taken for a compressed one"
+            )
+        }
+        None => return,
+    };
+    comments.push(format!("Not followed: {message}."));
+    let help = format!("write another path: {}", log(gunicorn.program));
+    report.push(Fault::warning(message).at(place.clone()).help(help));
 }
 
 /// Adds the capacity, or the reason for which it is unknown.

@@ -4,7 +4,7 @@
 
 use super::Gunicorn;
 use super::gunicorn::{Assumed, Program, Setting};
-use super::remark::is_stream;
+use super::remark::{is_stream, refused};
 use super::snippets;
 use crate::diag::{Fault, Place, Report};
 
@@ -120,7 +120,10 @@ pub(super) fn recommended(gunicorn: &Gunicorn) -> String {
             let proposed = path(Program::Gunicorn);
             let path = match &gunicorn.access_log {
                 Setting::Literal(path, _)
-                    if path.starts_with('/') && !path.contains(['"', '\\']) && !is_stream(path) =>
+                    if path.starts_with('/')
+                        && !path.contains(['"', '\\'])
+                        && !is_stream(path)
+                        && refused(path).is_none() =>
                 {
                     path
                 }

@@ -16,6 +16,9 @@ use crate::pattern::{Dialect, Pattern};
 /// Path proposed for nginx's access log.
 const LOG: &str = "/var/log/nginx/access.log";
 
+/// Endings of the names of compressed files.
+const COMPRESSED: [&str; 6] = [".gz", ".bz2", ".xz", ".zst", ".lz4", ".Z"];
+
 /// Returns a comment that says why a log cannot be followed; the remedy goes to the report. `None` if
 /// it can be followed.
 pub(super) fn unfollowable(log: &Log, report: &mut Report) -> Option<String> {
@@ -39,7 +42,22 @@ pub(super) fn unfollowable(log: &Log, report: &mut Report) -> Option<String> {
             "the path begins with a variable: its directory is unknown".to_owned(),
             format!("write a path that begins with `/`:\naccess_log {LOG} {format};"),
         ),
-        Target::File(_) => return None,
+        Target::File(path) => match refused(&names::to_glob(path))? {
+            Refused::Address => (
+                "the path contains `://`: nginx writes a file of that name here and sends nothing"
+                    .to_owned(),
+                format!("have nginx write a file:\naccess_log {LOG} {format};"),
+            ),
+            Refused::Ending(ending) => (
+                format!(
+                    "{path} ends in `{ending}`: a file of that name is taken for a compressed one"
+                ),
+                format!(
+                    "leave out {ending}:\n{}",
+                    directive(path.strip_suffix(ending).unwrap_or(path), log, format)
+                ),
+            ),
+        },
     };
     let comment = format!("Not followed: {message}.");
     // Requests that another file has as well need no remedy.
@@ -52,6 +70,24 @@ pub(super) fn unfollowable(log: &Log, report: &mut Report) -> Option<String> {
 /// Returns whether a path is a stream of the process, or a device.
 pub(super) fn is_stream(path: &str) -> bool {
     path.starts_with("/dev/") || path.starts_with("/proc/")
+}
+
+/// Reason for which `check` refuses a path.
+pub(super) enum Refused {
+    /// It contains `://`.
+    Address,
+    /// It has this ending of a compressed file.
+    Ending(&'static str),
+}
+
+/// Returns why `check` refuses a path or glob; `None` if it does not.
+pub(super) fn refused(path: &str) -> Option<Refused> {
+    if path.contains("://") {
+        return Some(Refused::Address);
+    }
+    let mut endings = COMPRESSED.into_iter();
+    let ending = endings.find(|ending| path.ends_with(ending))?;
+    Some(Refused::Ending(ending))
 }
 
 /// Reports a file that is written in two formats.

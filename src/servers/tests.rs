@@ -89,6 +89,22 @@ fn logs_that_cannot_be_followed_are_reported() {
         0,
         &["the path begins with a variable: its directory is unknown"],
     );
+    // nginx would write these; `check` refuses them.
+    check(
+        "access_log http://collector/log t; access_log /b.log t;",
+        1,
+        &[],
+    );
+    check(
+        "access_log http://collector/$host t;",
+        0,
+        &["the path contains `://`: nginx writes a file of that name here and sends nothing"],
+    );
+    check(
+        "access_log /l/$host.gz t;",
+        0,
+        &["/l/$host.gz ends in `.gz`: a file of that name is taken for a compressed one"],
+    );
     check(
         "access_log syslog:server=unix:/dev/log t;",
         0,
@@ -120,6 +136,31 @@ fn logs_that_cannot_be_followed_are_reported() {
         0,
         &["/l/$x.log is written in two formats, `t` and `u`"],
     );
+}
+
+#[test]
+fn paths_of_gunicorn_that_check_refuses_are_commented_out() {
+    for (path, remark) in [
+        ("http://collector/log", "is relative to the directory"),
+        (
+            "/srv/http://collector/log",
+            "contains `://`: it is an address, or a file that is not followed",
+        ),
+        (
+            "/var/log/access.log.gz",
+            "ends in `.gz`: a file of that name is taken for a compressed one",
+        ),
+    ] {
+        let mut report = Report::default();
+        let text = format!("accesslog = '{path}'\naccess_log_format = '\"%(r)s\" %(s)s %(L)s'\n");
+        let read = gunicorn::read("g.py", text, &Nowhere, &mut report);
+        let draft = draft(None, Some(&read), &[], &mut report);
+        assert_eq!(draft.sources, 0, "{path}");
+        let faults = report.faults();
+        assert_eq!(faults.len(), 1, "{report}");
+        assert!(faults[0].message.contains(remark), "{report}");
+        assert!(draft.toml.contains("# Not followed: "), "{}", draft.toml);
+    }
 }
 
 #[test]
