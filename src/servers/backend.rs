@@ -223,13 +223,13 @@ fn input(gunicorn: &Gunicorn, report: &mut Report) -> Option<(Input, Vec<String>
         return Some((Input::Journal(unit_name), comments));
     }
     let path = gunicorn.absolute(path);
-    if !path.starts_with('/') {
+    if path.starts_with('/') {
+        refuse(&path, place, gunicorn, &mut comments, report);
+    } else {
         let message = format!("`{path}` is relative to the directory in which {program} runs");
         let help = format!("write an absolute path: {}", log(gunicorn.program));
         report.push(Fault::warning(message).at(place.clone()).help(help));
         comments.push("Not followed: the path is relative; make it absolute.".to_owned());
-    } else {
-        refuse(&path, place, gunicorn, &mut comments, report);
     }
     Some((Input::Path(names::escape_glob(&path)), comments))
 }

@@ -188,11 +188,14 @@ impl Gunicorn {
             self.syslog = (value.truth() != Some(false)).then_some(place);
         }
         if let Some((Value::List(list), place)) = other("raw_env") {
-            let prefixes = list.iter().filter_map(|value| match value {
+            let mut prefixes = list.iter().filter_map(|value| match value {
                 Value::Text(text) => text.strip_prefix("SCRIPT_NAME="),
                 _ => None,
             });
-            if let Some(prefix) = prefixes.last().filter(|prefix| prefix.starts_with('/')) {
+            if let Some(prefix) = prefixes
+                .next_back()
+                .filter(|prefix| prefix.starts_with('/'))
+            {
                 self.script_name = Some((prefix.to_owned(), place));
             }
         }

@@ -88,7 +88,7 @@ pub(super) fn arguments(text: &str) -> Options {
 /// Finds the last part of a shell's command that runs a server: the words before it, the server, and the words after it.
 fn find(words: &[String]) -> Option<(&[String], Program, &[String])> {
     let is_end = |word: &String| matches!(&**word, "&&" | "||" | ";") || word.ends_with(';');
-    let parts = words.split(is_end).filter_map(|part| {
+    let mut parts = words.split(is_end).filter_map(|part| {
         let program = |word: &String| {
             let name = word.rsplit('/').next().unwrap_or_default();
             let mut all = Program::ALL.into_iter();
@@ -99,7 +99,7 @@ fn find(words: &[String]) -> Option<(&[String], Program, &[String])> {
         let at = part.iter().position(|word| program(word).is_some())?;
         Some((&part[..at], program(&part[at])?, &part[at + 1..]))
     });
-    parts.last()
+    parts.next_back()
 }
 
 fn options(program: Program, words: &[String]) -> Options {

@@ -99,13 +99,13 @@ impl Reader<'_> {
         {
             self.gunicorn.script_name = Some((prefix.clone(), place(text, span)));
         }
-        match unit.command {
-            Some((options, span)) => self.run(&options, &place(text, span)),
-            None => {
-                let message = format!("no `ExecStart=` of {path} runs gunicorn");
-                let help = "init reads the command lines of gunicorn, uvicorn, Granian, Daphne and Hypercorn";
-                self.report.push(Fault::error(message).help(help));
-            }
+        if let Some((options, span)) = unit.command {
+            self.run(&options, &place(text, span));
+        } else {
+            let message = format!("no `ExecStart=` of {path} runs gunicorn");
+            let help =
+                "init reads the command lines of gunicorn, uvicorn, Granian, Daphne and Hypercorn";
+            self.report.push(Fault::error(message).help(help));
         }
     }
 

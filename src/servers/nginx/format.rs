@@ -99,6 +99,7 @@ impl Format {
     }
 
     /// Returns the format with a word in the place of each variable that only ever is one.
+    #[must_use]
     pub fn with_words(&self) -> Self {
         let spans =
             named(&self.text).filter(|(_, name)| self.words.iter().any(|word| word == name));

@@ -47,11 +47,11 @@ impl<'w> Reader<'w> {
             match words.as_slice() {
                 [path @ .., "as", name] => {
                     self.state
-                        .bind(name, Value::Name(path.join(".")), span.clone())
+                        .bind(name, Value::Name(path.join(".")), span.clone());
                 }
                 [first, ..] => {
                     self.state
-                        .bind(first, Value::Name((*first).to_owned()), span.clone())
+                        .bind(first, Value::Name((*first).to_owned()), span.clone());
                 }
                 [] => {}
             }
@@ -81,11 +81,11 @@ impl<'w> Reader<'w> {
             match words.as_slice() {
                 [name] => {
                     self.state
-                        .bind(name, Value::Name(format!("{module}.{name}")), span.clone())
+                        .bind(name, Value::Name(format!("{module}.{name}")), span.clone());
                 }
                 [name, "as", own] => {
                     self.state
-                        .bind(own, Value::Name(format!("{module}.{name}")), span.clone())
+                        .bind(own, Value::Name(format!("{module}.{name}")), span.clone());
                 }
                 _ if name.first().is_some_and(|first| first.is_sign("*")) => {
                     let line = self.state.line(span.start);

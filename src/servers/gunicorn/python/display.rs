@@ -92,8 +92,8 @@ impl Evaluator<'_, '_, '_, '_> {
         }
         match list.pop() {
             Some(only) if !is_list && list.is_empty() => only,
-            last => {
-                list.extend(last);
+            other => {
+                list.extend(other);
                 Value::List(list)
             }
         }

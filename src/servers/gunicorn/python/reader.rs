@@ -98,8 +98,9 @@ impl<'w> Reader<'w> {
             // A statement goes on with `else` and its like.
             while let Some(next) = lines.get(at) {
                 let word = keyword(&next.tokens);
-                let goes_on = matches!(word, "elif" | "else" | "except" | "finally");
-                if !bodies.is_empty() && !(goes_on && next.indent == line.indent) {
+                let goes_on = matches!(word, "elif" | "else" | "except" | "finally")
+                    && next.indent == line.indent;
+                if !(bodies.is_empty() || goes_on) {
                     break;
                 }
                 let inside = lines[at + 1..]

@@ -119,7 +119,7 @@ impl<'w> State<'w> {
     /// Returns the number of the line of an offset.
     pub(super) fn line(&self, at: usize) -> usize {
         let before = self.source.as_bytes().get(..at).unwrap_or_default();
-        before.iter().filter(|byte| **byte == b'\n').count() + 1
+        before.split(|byte| *byte == b'\n').count()
     }
 
     /// Quotes tokens for a message, shortened.

@@ -256,12 +256,12 @@ fn what_is_not_computed_is_unknown_with_a_reason() {
     is_unknown(&doubled, "too long");
     let deep = format!("a = {}1", "(".repeat(100_000));
     is_unknown(&deep, "");
-    let deep: String = (0..300)
-        .map(|depth| format!("{}if x:\n", " ".repeat(depth)))
-        .collect();
+    let nested = |line: &str, depth| {
+        let lines = (0..depth).map(|depth| " ".repeat(depth) + line);
+        lines.collect::<String>()
+    };
+    let deep = nested("if x:\n", 300);
     is_unknown(&(deep + &" ".repeat(300) + "a = 1"), "too deep");
-    let loops: String = (0..40)
-        .map(|depth| format!("{}for x in y:\n", " ".repeat(depth)))
-        .collect();
+    let loops = nested("for x in y:\n", 40);
     is_unknown(&(loops + &" ".repeat(40) + "a = 1"), "");
 }
