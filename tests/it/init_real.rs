@@ -418,13 +418,13 @@ fn drafts_for_gunicorn_as_people_write_it_count_every_request() {
     });
 }
 
-fn check_served(served: &Served, mut server: Server) {
-    let (name, port) = (served.given, server.port);
+fn check_served(case: &Served, mut server: Server) {
+    let (name, port) = (case.given, server.port);
     server.drive();
     let dir = server.dir.path();
-    let given = placed(served.given, dir, port);
+    let given = placed(case.given, dir, port);
     let drafted = if given.is_empty() {
-        let command = served
+        let command = case
             .command
             .replace("gunicorn ", "gunicorn --print-config ");
         let printed = run_command(shell_command(dir, &command), "").out;
@@ -432,12 +432,12 @@ fn check_served(served: &Served, mut server: Server) {
     } else {
         run(dir, ["init", "-g", &*given], "")
     };
-    let (code, lines) = match served.outcome {
+    let (code, lines) = match case.outcome {
         Counted(lines) => (0, lines),
         Unknown => (78, [].as_slice()),
     };
     assert_eq!(drafted.code, Some(code), "{name}: {drafted:?}");
-    check_draft(dir, name, &drafted, lines, served.remarks);
+    check_draft(dir, name, &drafted, lines, case.remarks);
     if code == 0 {
         check_counts(dir, name, &drafted.out);
     }
