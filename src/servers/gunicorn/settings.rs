@@ -107,7 +107,7 @@ impl Program {
 
 impl Gunicorn {
     /// Returns the server whose own format the lines have: uvicorn's workers ignore gunicorn's.
-    pub(in super::super) fn format_of(&self) -> Program {
+    pub(in crate::servers) fn format_of(&self) -> Program {
         match &self.class {
             Setting::Literal(class, _) if class.contains("uvicorn") => Program::Uvicorn,
             _ => self.program,
@@ -115,7 +115,7 @@ impl Gunicorn {
     }
 
     /// Returns the workers and the threads of each, if both are known.
-    pub(in super::super) fn capacity(&self) -> Option<(u64, u64)> {
+    pub(in crate::servers) fn capacity(&self) -> Option<(u64, u64)> {
         let Setting::Literal(workers, _) = self.workers else {
             return None;
         };
@@ -134,7 +134,7 @@ impl Gunicorn {
     }
 
     /// Returns a path, in the directory of the server if that is known.
-    pub(in super::super) fn absolute(&self, path: &str) -> String {
+    pub(in crate::servers) fn absolute(&self, path: &str) -> String {
         match &self.directory {
             Some(directory) if !path.starts_with('/') => format!("{directory}/{path}"),
             _ => path.to_owned(),

@@ -20,16 +20,16 @@ const BUILTINS: [&str; 13] = [
 
 /// The surroundings of a program.
 #[derive(Clone, Debug, Default)]
-pub(in super::super) struct Surroundings {
+pub(in crate::servers) struct Surroundings {
     /// Known variables of the environment.
-    pub(in super::super) variables: BTreeMap<String, String>,
+    pub(in crate::servers) variables: BTreeMap<String, String>,
     /// True if the environment has no other variables.
-    pub(in super::super) is_whole: bool,
+    pub(in crate::servers) is_whole: bool,
     /// Path of the file, if it has one.
-    pub(in super::super) file: Option<String>,
-    pub(in super::super) directory: Option<String>,
+    pub(in crate::servers) file: Option<String>,
+    pub(in crate::servers) directory: Option<String>,
     /// Number of this machine's processors.
-    pub(in super::super) processors: Option<u64>,
+    pub(in crate::servers) processors: Option<u64>,
 }
 
 /// Something that a value depends on, and that the program decides elsewhere.
@@ -46,11 +46,11 @@ pub(super) type Reason = (String, Range<usize>);
 
 /// A name with its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in super::super) struct Bound {
-    pub(in super::super) value: Value,
+pub(in crate::servers) struct Bound {
+    pub(in crate::servers) value: Value,
     /// Bytes of the statement.
-    pub(in super::super) span: Range<usize>,
-    pub(in super::super) assumed: BTreeSet<Assumed>,
+    pub(in crate::servers) span: Range<usize>,
+    pub(in crate::servers) assumed: BTreeSet<Assumed>,
 }
 
 /// The names at a point of the program.

@@ -7,7 +7,7 @@ const LONGEST: usize = 1 << 16;
 
 /// A value of an expression.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in super::super) enum Value {
+pub(in crate::servers) enum Value {
     Text(String),
     Number(i64),
     Flag(bool),
@@ -42,7 +42,7 @@ impl Value {
     }
 
     /// Returns whether Python regards the value as true, if it is known.
-    pub(in super::super) fn truth(&self) -> Option<bool> {
+    pub(in crate::servers) fn truth(&self) -> Option<bool> {
         Some(match self {
             Self::Text(text) => !text.is_empty(),
             Self::Number(number) => *number != 0,
@@ -67,7 +67,7 @@ impl Value {
     }
 
     /// Returns the reason for which the value is unknown.
-    pub(in super::super) fn reason(&self) -> Option<String> {
+    pub(in crate::servers) fn reason(&self) -> Option<String> {
         match self {
             Self::Unknown(why) => Some(why.clone()),
             Self::Name(name) => Some(format!("`{name}` is defined in a module that is not read")),
