@@ -92,12 +92,14 @@ impl Key {
     }
 
     /// Returns the key of the first bytes; `None` if they are too many.
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
     #[inline]
     fn cut(wide: &[u8; 16], length: usize) -> Option<Self> {
         let kept = u128::from_le_bytes(*wide) & FIRST_BYTES.get(length)?;
+        let (low, high) = (kept as u64, (kept >> 64) as u64);
         Some(Self {
-            low: kept as u64,
-            high: (kept >> 64) as u64 | (length as u64 + 1) << 56,
+            low,
+            high: high | (length as u64 + 1) << 56,
         })
     }
 
@@ -111,7 +113,7 @@ impl Key {
     #[inline]
     fn place(self) -> usize {
         let mixed = (self.low ^ self.high.rotate_left(23)).wrapping_mul(MIX);
-        (mixed >> (64 - PLACES.ilog2())) as usize % PLACES
+        usize::from((mixed >> 56) as u8) % PLACES
     }
 }
 

@@ -84,7 +84,7 @@ impl Shape {
         };
         // A digit becomes its value, and any other byte of the shape 0.
         let value = u64::from_ne_bytes(*piece) ^ self.bytes;
-        (value | (value & !HIGH) + self.most) & HIGH == 0
+        (value | ((value & !HIGH) + self.most)) & HIGH == 0
     }
 }
 
