@@ -119,7 +119,7 @@ mod tests {
             "http://127.0.0.1",
             "/stub_status",
         );
-        check("HTTP://[::1]:8080/s", "http://[::1]:8080", "/s");
+        check("http://[::1]:8080/s", "http://[::1]:8080", "/s");
         check("https://www.example.org/s", "https://www.example.org", "/s");
         check("http://127.0.0.1:8080", "http://127.0.0.1:8080", "/");
         check(
@@ -128,6 +128,12 @@ mod tests {
             "/stub_status",
         );
         check("unix:/run/status.sock", "unix:/run/status.sock", "/");
+    }
+
+    #[test]
+    fn a_scheme_has_no_case() {
+        let address: StubAddress = "HTTP://127.0.0.1/s".parse().unwrap();
+        assert_eq!(address.as_str(), "http://127.0.0.1/s");
     }
 
     #[test]

@@ -150,7 +150,7 @@ fn patterns() -> Vec<Pattern> {
 fn every_preset_and_every_simple_regex_has_a_plan() {
     for preset in presets() {
         let expected = match preset.name {
-            "nginx-json" | "nginx-ltsv" => Engine::Scanner,
+            "nginx-json" | "nginx-ltsv" | "traefik-json" | "caddy" => Engine::Scanner,
             _ => Engine::Plan,
         };
         assert_eq!(

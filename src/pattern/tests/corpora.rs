@@ -52,7 +52,11 @@ const NGINX: [Corpus; 8] = [
     whole("nginx_ltsv.log", Shipped("nginx-ltsv")),
 ];
 
-const OTHERS: [Corpus; 22] = [
+const OTHERS: [Corpus; 26] = [
+    whole("caddy.log", Shipped("caddy")),
+    whole("envoy.log", Shipped("envoy")),
+    whole("haproxy.log", Shipped("haproxy")),
+    whole("ingress-nginx.log", Shipped("ingress-nginx")),
     whole("nginx_syslog.log", Shipped("nginx-timed")),
     whole(
         "nginx_ltsv.log",

@@ -201,7 +201,8 @@ impl<F: Fs> Packed<F> {
                 .fault
                 .note(&archive.path, fault)
                 .map(&mut *context.events);
-            reading.has_more |= matches!(step, Ok(ArchiveStep::More));
+            // A file may have waited for its end.
+            reading.has_more |= matches!(step, Ok(ArchiveStep::More | ArchiveStep::Ended));
             if fault.is_some() || matches!(step, Ok(ArchiveStep::More | ArchiveStep::Waits)) {
                 return true;
             }
