@@ -4,7 +4,6 @@
 //! are consumed at once, by the batch that has the line.
 
 use std::io;
-use std::path::Path;
 
 use memchr::memrchr;
 
@@ -26,23 +25,12 @@ impl<F: Fs> OpenFiles<F> {
         if !own.may_go_on() {
             return Before::Nothing;
         }
-        if self.may_be_preceded(&own.base) && own.begins_wrapped(fs) {
-            return Before::Unread { has_more: false };
-        }
         // It is empty as long as the rotated file is written to.
         let is_empty = fs.fstat(&own.file).is_ok_and(|meta| meta.size == 0);
         match self.before(fs, own, FILES) {
             Before::Line(_) if is_empty => Before::Unread { has_more: false },
             before => before,
         }
-    }
-
-    /// Returns whether rotated files of a followed path are still being judged or decoded: one of them may precede a file.
-    fn may_be_preceded(&self, base: &Path) -> bool {
-        let packed = &self.packed;
-        self.closed.awaits(base)
-            || packed.compared_bases().any(|own| own == base)
-            || packed.archives.iter().any(|own| own.base == base)
     }
 
     /// Returns whether a file may go on with the line that the one at this place leaves open.
@@ -118,16 +106,6 @@ impl<F> Generation<F> {
     /// Returns whether the file may go on with a line of the one that was rotated before it.
     fn may_go_on(&self) -> bool {
         self.consumed.end == 0 && !self.frames.are_plain() && !self.is_in_doubt()
-    }
-
-    /// Returns whether the first lines of the file, which are not consumed, have wrappers.
-    fn begins_wrapped<S: Fs<File = F>>(&self, fs: &S) -> bool {
-        let mut frames = self.frames.fresh();
-        let lines = self.first_lines(fs, u64::MAX);
-        lines.is_ok_and(|lines| {
-            frames.judge(&lines);
-            frames.are_wrapped()
-        })
     }
 
     /// Returns the line that the file leaves open at its end, and the bytes of it that are not consumed.

@@ -201,8 +201,7 @@ impl<F: Fs> Packed<F> {
                 .fault
                 .note(&archive.path, fault)
                 .map(&mut *context.events);
-            // A file may have waited for its end.
-            reading.has_more |= matches!(step, Ok(ArchiveStep::More | ArchiveStep::Ended));
+            reading.has_more |= matches!(step, Ok(ArchiveStep::More));
             if fault.is_some() || matches!(step, Ok(ArchiveStep::More | ArchiveStep::Waits)) {
                 return true;
             }
