@@ -4,6 +4,7 @@
 
 mod batch;
 pub(crate) mod byte_set;
+mod compressed;
 mod counted;
 pub(crate) mod digits;
 mod families;
@@ -21,6 +22,7 @@ mod upstream;
 pub(crate) mod vector;
 
 pub use batch::{Aside, AsideKind, Batch, GenerationId, Position};
+pub use compressed::compressed_ending;
 pub use counted::{counted, plural};
 pub use families::{Exemplar, Families, Family, Histogram, Kind, Labels, Number, Series, Value};
 pub use gap::{Gap, GapBound, GapReason};

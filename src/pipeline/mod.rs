@@ -305,7 +305,7 @@ impl Pipeline {
         let mut values = values::common(record);
         if self.is_wide {
             if !self.own.is_empty() {
-                key |= self.own_key(record, text);
+                key |= self.own_key(record);
             }
             if self.has_wide_key {
                 key = self.wide_key(record, key);

@@ -59,12 +59,11 @@ impl OwnReader {
         }
     }
 
-    /// Returns the part of the key of a record, which was read from `line`.
+    /// Returns the part of the key.
     #[inline]
     pub(super) fn key(
         &mut self,
         record: &Record<'_>,
-        line: &[u8],
         escaping: Escaping,
         unescaped: &mut Vec<u8>,
     ) -> u64 {
@@ -78,7 +77,7 @@ impl OwnReader {
         let Some(text) = text else {
             return self.absent;
         };
-        match self.memo.get(text, line) {
+        match self.memo.get(text) {
             Some(number) => self.bits.pack(number),
             None => self.find(text, escaping, unescaped),
         }

@@ -9,15 +9,12 @@ use crate::model::Record;
 use crate::route::RouteId;
 
 impl Pipeline {
-    /// Returns the part of the key for the labels of the configuration. `line` is the text from which the record was read; more
-    /// may follow.
-    pub(super) fn own_key(&mut self, record: &Record<'_>, line: &[u8]) -> u64 {
+    /// Returns the part of the key for the labels of the configuration.
+    pub(super) fn own_key(&mut self, record: &Record<'_>) -> u64 {
         let escaping = self.pattern.escaping();
         let unescaped = &mut self.unescaped;
         let readers = self.own.iter_mut();
-        readers.fold(0, |key, own| {
-            key | own.key(record, line, escaping, unescaped)
-        })
+        readers.fold(0, |key, own| key | own.key(record, escaping, unescaped))
     }
 
     /// Adds the parts of the key that few plans need, without those of labels of the configuration.

@@ -10,14 +10,11 @@ use super::place::file_and_line;
 use super::snippets;
 use super::source::Source;
 use crate::diag::{Fault, Place, Report};
-use crate::model::{Field, FieldSet};
+use crate::model::{Field, FieldSet, compressed_ending};
 use crate::pattern::{Dialect, Pattern};
 
 /// Path proposed for nginx's access log.
 const LOG: &str = "/var/log/nginx/access.log";
-
-/// Endings of the names of compressed files.
-const COMPRESSED: [&str; 6] = [".gz", ".bz2", ".xz", ".zst", ".lz4", ".Z"];
 
 /// Returns a comment that says why a log cannot be followed; the remedy goes to the report. `None` if
 /// it can be followed.
@@ -85,9 +82,7 @@ pub(super) fn refused(path: &str) -> Option<Refused> {
     if path.contains("://") {
         return Some(Refused::Address);
     }
-    let mut endings = COMPRESSED.into_iter();
-    let ending = endings.find(|ending| path.ends_with(ending))?;
-    Some(Refused::Ending(ending))
+    compressed_ending(path.as_bytes()).map(Refused::Ending)
 }
 
 /// Reports a file that is written in two formats.

@@ -13,7 +13,8 @@ pub(super) struct Source {
     pub(super) fields: FieldSet,
     /// Names of the front sources whose lines are joined with this source's.
     pub(super) behind: Vec<String>,
-    /// Whether requests are passed on to other servers, and if so, whether all with their id.
+    /// True if all requests that are passed on to other servers have their id, false if not all do; `None` if none are
+    /// passed on.
     pub(super) proxies: Option<bool>,
     /// The metric sets, if they are not those of all sources.
     pub(super) sets: Option<&'static str>,
@@ -26,7 +27,7 @@ pub(super) struct Source {
     pub(super) is_live: bool,
 }
 
-/// How many requests are handled at once.
+/// Number of requests that are handled at once.
 #[derive(Clone, Debug)]
 pub(super) struct Capacity {
     pub(super) workers: u64,

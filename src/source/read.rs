@@ -27,7 +27,7 @@ pub struct LineReader<R> {
     ended: bool,
 }
 
-/// What one read has returned.
+/// Bytes that one read has returned.
 struct Step {
     /// Start of the bytes that were cut, in the buffer and in the stream.
     start: usize,

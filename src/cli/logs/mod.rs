@@ -28,13 +28,11 @@ use super::stop::Stop;
 use super::views::Views;
 use crate::config::{self, Config, Limits};
 use crate::join::Links;
-use crate::label::Budget;
 use crate::metric::Metrics;
 use crate::pattern::Pattern;
 use crate::text_file::Accept;
 
 use following::Named;
-use pool::Pool;
 
 pub(super) use by_source::{Owned, count_sources};
 pub(super) use following::{Following, Interruption};
@@ -69,7 +67,7 @@ impl Logs {
     /// Reads all logs. A timeline joins no lines; only for families do known series start at 0.
     pub(super) fn read(&self, aim: Aim, threads: Threads) -> Result<Session<'_>, Failure> {
         let mut session = self.begin(&self.paths, aim, threads, None)?;
-        session.read_all(&self.paths)?;
+        session.read_all(self.paths.iter().map(|log| (&**log, None)))?;
         session.end()?;
         Ok(session)
     }
@@ -81,7 +79,7 @@ impl Logs {
         selector: &'s mut dyn Selector,
     ) -> Result<Session<'s>, Failure> {
         let mut session = self.begin(paths, Aim::Families, Threads::ONE, Some(selector))?;
-        session.read_all(paths)?;
+        session.read_all(paths.iter().map(|log| (&**log, None)))?;
         session.end()?;
         Ok(session)
     }
@@ -143,28 +141,15 @@ impl Logs {
             all_sources: (config.as_ref()).map_or_else(Vec::new, |config| config.sources.clone()),
             names,
             pattern,
-            limits,
-            views,
             metrics: config.map_or_else(Metrics::default, |config| config.metrics),
-            budget: Budget::new(limits.series),
-            formats: Vec::new(),
             rejects: Rejects::new(self.config.clone()),
             aim,
-            left_out: Vec::new(),
-            suppressed: Vec::new(),
             progress: match &selector {
                 Some(selector) if !selector.shows_progress() => ProgressBar::hidden(),
                 _ => progress(paths),
             },
             selector,
-            pool: Pool::start(threads),
-            part_bytes: threads.part_bytes,
-            warm_up_bytes: threads.warm_up_bytes,
-            merged_lines: 0,
-            next_log: None,
-            carry: None,
-            stop: Stop::default(),
-            is_by_source: false,
+            ..Session::new(limits, views, threads)
         })
     }
 

@@ -1,4 +1,4 @@
-//! Decides which counts the lines of a log go to.
+//! Finds the source of a log: its counts, and the wrapper of its lines.
 //!
 //! Invariant: a log that may be of two sources is never given to one of them by chance where counts are those of sources.
 
@@ -11,6 +11,7 @@ use crate::cli::unrecognised::recognise_log;
 use crate::config;
 use crate::model::Batch;
 use crate::pattern::Pattern;
+use crate::source::Frame;
 
 /// Most lines of a log that are tried with the patterns of the sources.
 const LINES: usize = 1000;
@@ -36,6 +37,15 @@ impl Session<'_> {
         })
     }
 
+    /// Returns the wrapper of the lines of a log: that of its source, if it is known by its number or by the path.
+    pub(super) fn frame_of(&self, log: &Path, owner: Option<usize>) -> Frame {
+        let source = match owner {
+            Some(at) => self.all_sources.get(at),
+            None => following(&self.all_sources, log),
+        };
+        source.map_or(Frame::Auto, |source| source.input.frame())
+    }
+
     /// Returns the given pattern, or the pattern and the routes of the source that follows the log, or the recognised
     /// pattern and the routes of the sources with that pattern, if they agree.
     fn settings_of(
@@ -46,11 +56,8 @@ impl Session<'_> {
         if let Some(pattern) = &self.pattern {
             return Ok((Arc::clone(pattern), None));
         }
-        if let Ok(path) = std::path::absolute(log) {
-            let mut sources = self.sources.iter();
-            if let Some(source) = sources.find(|source| source.input.follows(&path)) {
-                return Ok((Arc::clone(&source.pattern), source.routes.clone()));
-            }
+        if let Some(source) = following(&self.sources, log) {
+            return Ok((Arc::clone(&source.pattern), source.routes.clone()));
         }
         let pattern = recognise_log(log, first, self.limits.line_bytes)?;
         let same = self
@@ -106,4 +113,10 @@ impl Session<'_> {
         let help = "name the source with --source NAME";
         Err(Failure::message(Exit::Usage, message).help(help))
     }
+}
+
+/// Returns the source that follows a log.
+fn following<'s>(sources: &'s [config::Source], log: &Path) -> Option<&'s config::Source> {
+    let path = std::path::absolute(log).ok()?;
+    sources.iter().find(|source| source.input.follows(&path))
 }

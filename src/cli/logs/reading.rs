@@ -5,7 +5,7 @@
 //! counted. So is every line of a format that is joined or counted by time, or of a log that may have to be waited for.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::opened::{Limit, Lines, Opened, may_wait};
@@ -27,11 +27,16 @@ enum Shared {
 }
 
 impl Session<'_> {
-    /// Counts all lines of logs, or shares them out.
-    pub(super) fn read_all(&mut self, logs: &[PathBuf]) -> Result<(), Failure> {
-        for (at, log) in logs.iter().enumerate() {
-            self.next_log = logs.get(at + 1).cloned();
-            if let Err(failure) = self.read(log, None, None) {
+    /// Counts all lines of logs, or shares them out. Each log has the number of the counts that its lines go to, if that is
+    /// known.
+    pub(super) fn read_all<'l>(
+        &mut self,
+        logs: impl Iterator<Item = (&'l Path, Option<usize>)>,
+    ) -> Result<(), Failure> {
+        let mut logs = logs.peekable();
+        while let Some((log, owner)) = logs.next() {
+            self.next_log = logs.peek().map(|(next, _)| next.to_path_buf());
+            if let Err(failure) = self.read(log, None, owner) {
                 // A log before it may have failed first.
                 self.merge_all()?;
                 return Err(failure);
@@ -60,7 +65,7 @@ impl Session<'_> {
         self.carry = self.goes_on(log).then(Carry::default);
         let limit = Limit {
             line_bytes: self.limits.line_bytes,
-            frame: self.frame_of(log),
+            frame: self.frame_of(log, owner),
             before,
             next: self.carry.clone(),
         };

@@ -4,14 +4,14 @@
 
 use std::io::{self, Write};
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use indicatif::ProgressBar;
 
 use super::part::SharedFormat;
-use super::pool::Pool;
+use super::pool::{Pool, Threads};
 use super::selector::Selector;
 use crate::aggregate::{Ledger, Shard};
 use crate::cli::exit::{Exit, Failure};
@@ -28,7 +28,7 @@ use crate::metric::Metrics;
 use crate::model::{Field, counted};
 use crate::pattern::Pattern;
 use crate::pipeline::{Initialised, Pipeline, Settings};
-use crate::source::{Carry, Frame};
+use crate::source::Carry;
 
 /// Purpose of reading logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,14 +112,34 @@ pub(crate) struct Session<'s> {
 }
 
 impl Session<'_> {
-    /// Returns the wrapper of the lines of a log: that of the source that follows it.
-    pub(super) fn frame_of(&self, log: &Path) -> Frame {
-        let path = std::path::absolute(log).ok();
-        let source = path.and_then(|path| {
-            let mut sources = self.all_sources.iter();
-            sources.find(|source| source.input.follows(&path))
-        });
-        source.map_or(Frame::Auto, |source| source.input.frame())
+    /// Creates a pass that counts families, without sources and options of a configuration.
+    pub(super) fn new(limits: Limits, views: Views, threads: Threads) -> Self {
+        Self {
+            names: FormatNames::default(),
+            pattern: None,
+            limits,
+            views,
+            metrics: Metrics::default(),
+            budget: Budget::new(limits.series),
+            formats: Vec::new(),
+            rejects: Rejects::new(None),
+            sources: Vec::new(),
+            all_sources: Vec::new(),
+            links: Links::default(),
+            aim: Aim::Families,
+            left_out: Vec::new(),
+            suppressed: Vec::new(),
+            progress: ProgressBar::hidden(),
+            pool: Pool::start(threads),
+            part_bytes: threads.part_bytes,
+            warm_up_bytes: threads.warm_up_bytes,
+            merged_lines: 0,
+            selector: None,
+            next_log: None,
+            carry: None,
+            stop: Stop::default(),
+            is_by_source: false,
+        }
     }
 
     /// Creates the counts of a format with these routes; returns their index.

@@ -41,7 +41,8 @@ pub struct Log {
     pub also_in: Vec<String>,
     /// Changes that nginx makes to paths of the log's requests when it passes them on; each once.
     pub path_changes: Vec<PathChange>,
-    /// Whether requests in the log are passed on by `proxy_pass`, and if so, whether each with `$request_id` as `X-Request-ID`.
+    /// True if all requests that `proxy_pass` passes on have `$request_id` as `X-Request-ID`, false if not all do; `None` if it
+    /// passes none on.
     pub proxies: Option<bool>,
     /// True if `buffer=` or `flush=` may delay lines.
     pub is_buffered: bool,

@@ -10,7 +10,7 @@ use crate::source::read::LineReader;
 
 const LIMIT: usize = 40;
 
-/// What a reader of batches sees.
+/// Lines and counts that a reader of batches gets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Seen {
     lines: Vec<String>,

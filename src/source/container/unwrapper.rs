@@ -50,7 +50,7 @@ impl Carried {
     }
 }
 
-/// What follows the lines that are unwrapped.
+/// Text that follows the lines that are unwrapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::source) enum Behind {
     /// Perhaps more lines.

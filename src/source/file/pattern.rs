@@ -10,7 +10,8 @@ use std::path::{Component, Path, PathBuf};
 use globset::{GlobBuilder, GlobMatcher};
 use thiserror::Error;
 
-use super::rotated::{COMPRESSED, Rotated};
+use super::rotated::Rotated;
+use crate::model::compressed_ending;
 
 /// One path, or all paths that match a glob.
 ///
@@ -148,8 +149,7 @@ impl PathPattern {
 
     /// Returns whether it matches compressed files only, by the ending of their names.
     pub fn is_compressed(&self) -> bool {
-        let path = self.text.as_os_str().as_bytes();
-        COMPRESSED.iter().any(|ending| path.ends_with(ending))
+        compressed_ending(self.text.as_os_str().as_bytes()).is_some()
     }
 
     /// Returns the path that a file of this name had before it was rotated or compressed; `None` for a glob, and for a name
@@ -215,9 +215,7 @@ impl GlobStep {
     /// Returns whether a file of this name matches the last step of a glob.
     pub(super) fn allows_file(&self, name: &OsStr) -> bool {
         // A rotation makes these from files that were followed under another name.
-        let is_compressed = COMPRESSED
-            .iter()
-            .any(|ending| name.as_bytes().ends_with(ending));
+        let is_compressed = compressed_ending(name.as_bytes()).is_some();
         self.allows(name) && (!is_compressed || matches!(self, Self::Name(_)))
     }
 }

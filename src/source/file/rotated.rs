@@ -9,6 +9,8 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use crate::model::compressed_ending;
+
 /// Compression of a rotated file, by the ending of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Packing {
@@ -27,9 +29,6 @@ pub(super) struct Rotated<'n> {
     /// True if the mark stands before the extension. Other programs give such names to logs that are not rotated.
     pub(super) is_infix: bool,
 }
-
-/// Name endings of compressed files.
-pub(super) const COMPRESSED: [&[u8]; 6] = [b".gz", b".bz2", b".xz", b".zst", b".lz4", b".Z"];
 
 impl<'n> Rotated<'n> {
     /// Parses a name; returns `None` if it was not made by a rotation.
@@ -100,17 +99,15 @@ pub fn path_before_rotation(path: &Path) -> Option<PathBuf> {
 
 /// Strips the ending of a compressed file from a name.
 fn unpacked(name: &[u8]) -> (&[u8], Packing) {
-    for ending in COMPRESSED {
-        if let Some(rest) = name.strip_suffix(ending) {
-            let packing = if ending == b".gz" {
-                Packing::Gzip
-            } else {
-                Packing::Unsupported
-            };
-            return (rest, packing);
-        }
-    }
-    (name, Packing::Plain)
+    let Some(ending) = compressed_ending(name) else {
+        return (name, Packing::Plain);
+    };
+    let packing = if ending == ".gz" {
+        Packing::Gzip
+    } else {
+        Packing::Unsupported
+    };
+    (&name[..name.len() - ending.len()], packing)
 }
 
 /// Parses names with the mark at their end: finds `a.log` in `a.log.1`, `a.log-20261122` and `a.log.old`.

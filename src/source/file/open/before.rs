@@ -10,7 +10,7 @@ pub(super) struct Carry {
     pub(super) files: Vec<(GenerationId, Vec<u8>)>,
 }
 
-/// What precedes a file that is about to be read.
+/// State of the file that precedes one that is about to be read.
 pub(super) enum Before {
     /// Nothing that it goes on with.
     Nothing,

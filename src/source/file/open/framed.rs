@@ -11,12 +11,14 @@ use super::OpenFiles;
 use super::before::{Before, Carry};
 use super::generation::{Generation, Link};
 use crate::model::{Batch, Position};
-use crate::source::container::{Behind, Carried, Frame};
+use crate::source::container::{Behind, Carried, Frame, Frames};
 use crate::source::file::fs::{Fs, read_upto};
 use crate::source::frame::READ_BYTES;
 
 /// Most files that one line is in.
 const FILES: usize = 8;
+/// Bytes that usually hold the first lines of a log.
+const FEW_BYTES: u64 = 4096;
 
 impl<F: Fs> OpenFiles<F> {
     /// Returns what precedes the file at this place, if it is to be read from its beginning.
@@ -26,9 +28,9 @@ impl<F: Fs> OpenFiles<F> {
             return Before::Nothing;
         }
         // It is empty as long as the rotated file is written to.
-        let is_empty = fs.fstat(&own.file).is_ok_and(|meta| meta.size == 0);
+        let is_empty = || fs.fstat(&own.file).is_ok_and(|meta| meta.size == 0);
         match self.before(fs, own, FILES) {
-            Before::Line(_) if is_empty => Before::Unread { has_more: false },
+            Before::Line(_) if is_empty() => Before::Unread { has_more: false },
             before => before,
         }
     }
@@ -121,8 +123,7 @@ impl<F> Generation<F> {
         if !rest.ends_with(b"\n") {
             return Ok(None);
         }
-        let mut frames = self.frames.fresh();
-        frames.judge(&self.first_lines(fs, u64::MAX)?);
+        let mut frames = self.judged(fs, u64::MAX)?;
         let line = frames.carry(&rest, carried);
         Ok(line.map(|line| (line, rest)))
     }
@@ -151,8 +152,7 @@ impl<F> Generation<F> {
     /// Decides by the first lines whether it is a container log, if they were consumed before.
     pub(super) fn judge_first_lines<S: Fs<File = F>>(&mut self, fs: &S) -> io::Result<()> {
         if self.frames.are_untouched() && self.consumed.end > 0 {
-            let lines = self.first_lines(fs, self.consumed.end)?;
-            self.frames.judge(&lines);
+            self.frames = self.judged(fs, self.consumed.end)?;
             self.framer.set_limit(self.frames.limit());
         }
         if self.frames.are_wrapped() && self.is_inside_chain() {
@@ -163,11 +163,21 @@ impl<F> Generation<F> {
         Ok(())
     }
 
-    /// Reads the first whole lines before an offset.
-    fn first_lines<S: Fs<File = F>>(&self, fs: &S, until: u64) -> io::Result<Vec<u8>> {
-        let mut head = read_upto(fs, &self.file, 0..until.min(READ_BYTES as u64))?;
-        head.truncate(memrchr(b'\n', &head).map_or(0, |newline| newline + 1));
-        Ok(head)
+    /// Returns the frames of the file, judged by its first whole lines before an offset.
+    fn judged<S: Fs<File = F>>(&self, fs: &S, until: u64) -> io::Result<Frames> {
+        let judge = |most: u64| {
+            let mut head = read_upto(fs, &self.file, 0..until.min(most))?;
+            head.truncate(memrchr(b'\n', &head).map_or(0, |newline| newline + 1));
+            let mut frames = self.frames.fresh();
+            frames.judge(&head);
+            Ok(frames)
+        };
+        // Each log is judged at a start.
+        let frames: Frames = judge(FEW_BYTES)?;
+        if frames.are_plain() || frames.are_wrapped() {
+            return Ok(frames);
+        }
+        judge(READ_BYTES as u64)
     }
 
     /// Moves from the start of a line to that of its first part.

@@ -379,6 +379,8 @@ impl<F: Fs> OpenFiles<F> {
                 self.consume_carried(carry);
             }
         }
-        self.generations.retain(|own| !ended.contains(&own.id));
+        if !ended.is_empty() {
+            self.generations.retain(|own| !ended.contains(&own.id));
+        }
     }
 }
